@@ -113,8 +113,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         _ => &format!("can't be executed: {}", errno_text(why)),
     };
     let help = match interpreter(&path) {
+        _ if file.metadata().is_err() => "install it in a directory that this user can enter",
         Some(interpreter) => &format!("use secrets-exec [OPTIONS] -- {interpreter}{shown}"),
-        None if file.metadata().is_err() => "install it in a directory that this user can enter",
         None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
         None => &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"),
     };

@@ -191,9 +191,8 @@ fn leads_to_one_node(outcomes: &Outcomes) -> bool {
 /// Returns the JSON of the secret as serde_json writes it, so that no letter or digit is escaped
 /// and the canary can't be hidden by escapes.
 fn reprinted(body: &[u8]) -> Vec<u8> {
-    serde_json::from_slice::<Value>(body)
-        .map(|value| value.to_string().into_bytes())
-        .unwrap_or_default()
+    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    value.to_string().into_bytes()
 }
 
 /// Returns variants of the secret that contain the canary.

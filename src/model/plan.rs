@@ -421,7 +421,7 @@ impl Lookup<'_, '_> {
         let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
         // Two helps search all aliases, so only the first errors get them.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
-        let alias_names = self.aliases.keys().map(String::as_str);
+        let alias_names = self.aliases.keys().map(String::as_str).chain([ENV]);
 
         let help = if name == "secrets" {
             "remove \"secrets.\" before the alias".to_owned()
@@ -434,8 +434,6 @@ impl Lookup<'_, '_> {
         } else if template.text.contains(&format!("set {name} ")) {
             // The name exists only inside a block, such as `{% if %}`.
             format!("write {{% set {name} = '' %}} before the {{% if %}}")
-        } else if name.eq_ignore_ascii_case(ENV) {
-            "write env in lower case, as in {{ env.HOME }}".to_owned()
         } else if is_early && let Some(nearest) = nearest(name, alias_names) {
             did_you_mean(nearest)
         } else if template.text.contains(&format!("{name}(")) {

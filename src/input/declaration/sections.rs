@@ -202,9 +202,8 @@ fn misplaced_key_fault(name: &str, value: &Node) -> Option<Fault> {
     // By mistake, `default: 5432` has the same indentation as its entry.
     let is_word = value.scalar_text().is_some_and(is_bare_word);
     let is_key = VARIABLE_KEYS.split(' ').any(|key| key == name) && is_word;
-    let text = "is a key of an entry, not a variable";
     let help = "put the key into its entry, as in DB_PORT: { from: prod/db:port, default: 5432 }";
-    is_key.then(|| Fault::new(text).help(help))
+    is_key.then(|| Fault::new("is a key of an entry, not a variable").help(help))
 }
 
 const PLAIN_VALUE: &str = "is plain text, not a reference";

@@ -149,12 +149,11 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
         // A name in capitals is probably an inherited variable, as in `{{ $HOME }}`.
         let name = corrected.split(['.', ' ', '|']).next().unwrap_or_default();
-        let is_variable = is_name(name) && name == name.to_uppercase();
-        let prefix = match corrected.contains('.') {
-            _ if is_variable => "env.",
-            true => "",
-            // A key of an External Secrets template, as in `{{ .password }}`.
-            false => "db.",
+        let prefix = match start.strip_prefix(['.', '$']) {
+            _ if is_name(name) && name == name.to_uppercase() => "env.",
+            // A key without an alias, as in a template of External Secrets.
+            Some(key) if !key.contains('.') => "db.",
+            Some(_) | None => "",
         };
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
         let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);

@@ -543,8 +543,10 @@ fn part_of_id<'a>(
         return Err(Fault::new(defect).help(help));
     }
     if !is_only_variable && value.contains(':') {
-        let defect = "contains a colon, so it can't be part of a secret's name";
-        return Err(wrong_value(name, defect));
+        return Err(wrong_value(
+            name,
+            "contains a colon, so it can't be part of a secret's name",
+        ));
     }
     if value.starts_with("ssm:") {
         let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
@@ -553,9 +555,7 @@ fn part_of_id<'a>(
     // With `DB=prod/db:host`, the key would be part of the name.
     if split_secret(value).1.is_some() {
         let defect = "is more than the name or ARN of a secret";
-        let help = format!(
-            "keep only the name or ARN in {name}, and write the key after it: ${{{name}}}:KEY"
-        );
+        let help = format!("keep only the name or ARN in {name}, and write ${{{name}}}:KEY here");
         return Err(wrong_value(name, defect).help(help));
     }
     Ok(value)
@@ -585,9 +585,7 @@ fn variable_value<'a>(
     let text = value.to_str().ok_or_else(not_utf8)?;
     match overlooked_unless_empty(text) {
         Some(found) => Err(wrong_value(name, found)),
-        None if is_in_quotes(text) => {
-            Err(wrong_value(name, "is in quotes").help("remove the quotes"))
-        }
+        None if is_in_quotes(text) => Err(wrong_value(name, "is in quotes: remove them")),
         None => Ok(text),
     }
 }
