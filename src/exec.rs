@@ -164,7 +164,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found("this image has no /bin/sh", help);
     }
 
-    // A variable, as in `$(CMD)`, was probably meant to become a path, so PATH isn't mentioned.
+    // A variable that Kubernetes hasn't replaced, as in `$(CMD)`, was probably meant to become a
+    // path, so PATH isn't mentioned.
     if search_path.is_none() || command.starts_with('$') {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));

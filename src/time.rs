@@ -419,6 +419,7 @@ struct ProgressState {
     last_number: u64,
     /// The requests and files that are awaited now.
     awaited: BTreeMap<u64, String>,
+    /// Why the latest attempt failed.
     reason: Option<String>,
     attempts: usize,
     warnings: BTreeSet<String>,
@@ -437,6 +438,7 @@ impl Drop for Awaited {
     fn drop(&mut self) {
         self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
+            // A failed attempt no longer matters.
             if state.awaited.is_empty() {
                 state.reason = None;
             }

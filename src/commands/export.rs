@@ -76,7 +76,8 @@ pub fn export(
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
-            // The file is opened first, so that nothing is printed if it can't be used.
+            // The file is opened before the masks are printed. If it can't be used, none is
+            // printed.
             let result = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
             let opened = result.transpose()?;
             // If the masks can't be printed, nothing is appended, because GitHub would show the

@@ -104,8 +104,8 @@ const MAX_COPIED_NODES: usize = 100_000;
 /// overflow the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Parses a whole file, with or without a byte order mark. If the file is empty, or a null, the
-/// tree is an empty mapping.
+/// Parses a whole file, with or without a byte order mark. If the file is empty, or contains
+/// only a null, the tree is an empty mapping.
 ///
 /// After a syntax error, there isn't a tree, and this error is the only one. If a mapping has a key
 /// several times, the tree has only the first value, and each of the others is an error.

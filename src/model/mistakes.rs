@@ -322,8 +322,8 @@ pub fn replacement(word: &str) -> Option<&'static str> {
     Some(ours)
 }
 
-/// Returns our key for a key of another tool: `exclude` → `except`. Skips the rows of [`KEYS`] in
-/// which one of our keys isn't `known`.
+/// Returns our key for a key of another tool: `exclude` → `except`. It is the first of our keys in
+/// a row of [`KEYS`]. A row applies only if all of our keys in it are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
     let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
@@ -358,7 +358,7 @@ pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
 
 /// If `text` is a reference in the syntax of another tool, returns its prefix, and what to write
 /// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. If the secret isn't
-/// in AWS, the text to write is empty.
+/// in AWS, the text to write is empty, and `text` must have a slash (see [`PREFIXES`]).
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // No prefix has a slash before its first colon (or `}`), but most references do, so the table
     // is rarely searched.

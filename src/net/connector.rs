@@ -393,7 +393,7 @@ impl ProxyLogin {
         }
         let mut verdict = self.0.lock().await;
         if let Some(known) = verdict.clone() {
-            // The next action needn't wait for this one.
+            // This releases the lock, so the next action needn't wait for this one.
             drop(verdict);
             known?;
             return action.await;

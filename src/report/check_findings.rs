@@ -132,7 +132,7 @@ pub enum RowKind {
     Inherited,
 }
 
-/// The text instead of a reference or a name that may be a password.
+/// The text that is shown instead of a reference or a name that may be a password.
 pub const NOT_SHOWN: &str = "not shown";
 
 /// The number of cells of each of [`Row::sources`].

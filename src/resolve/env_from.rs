@@ -125,8 +125,8 @@ pub fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Creates the outcome of a key, whose variable is `name`. The target is that of the whole object,
-/// which claims nothing.
+/// Creates the outcome of a key, whose variable is `name`. Its target is still that of the whole
+/// object, which claims nothing, as is right for an overridden key.
 fn key_outcome(
     entry: &Planned,
     object: &PlannedObject,

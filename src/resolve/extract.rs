@@ -270,7 +270,7 @@ pub fn encoded_twice_hint(json: &Value) -> Option<String> {
     parsed.value().is_object().then(|| help.to_owned())
 }
 
-/// Returns the value of a top-level key, which is the KEY of `selector`.
+/// Returns the value of the top-level key `key`. Messages need the whole `selector`.
 ///
 /// # Errors
 /// If the JSON isn't an object. If the key doesn't exist, the error is an absence.

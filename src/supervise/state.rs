@@ -151,7 +151,7 @@ pub enum Event {
         /// True if no other process of the group is left, not even a zombie.
         is_last: bool,
     },
-    /// The last process of the group is gone, some time after the command.
+    /// The last process of the group has ended. The command ended some time before.
     GroupEmpty,
     /// Job control has stopped the command with this signal.
     Suspended(SignalNumber),

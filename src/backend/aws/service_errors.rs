@@ -230,7 +230,7 @@ pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     FetchError::malformed(&what)
 }
 
-/// Returns the failure for a request that cannot be sent.
+/// Returns the failure for a request that can't be sent, or whose response can't be used.
 pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(&*error.into()))
 }

@@ -60,7 +60,8 @@ pub struct Ready {
 /// The findings of earlier trials. Each trial compares its own values with a copy of them.
 #[derive(Default)]
 pub struct Baseline {
-    /// The random key for the hashes. The process that stays chooses it once.
+    /// The random key for the hashes. The parent chooses it once, so that the hashes of all
+    /// trials can be compared.
     pub hash_key: RandomState,
     /// The values that the command has. `None` before the first start.
     pub command_values: Option<Fingerprint>,

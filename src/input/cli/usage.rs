@@ -177,8 +177,8 @@ impl Line<'_> {
 
     /// Replaces the sample reference and the sample variable in `example` with the user's own:
     /// after `get --env KEY=prod/stripe:key`, `use secrets-exec get prod/db:password` becomes `use
-    /// secrets-exec get prod/stripe:key`. Without a reference of the user, or for `migrate`,
-    /// inserts the user's declaration.
+    /// secrets-exec get prod/stripe:key`. Without a reference of the user, or for `migrate`, uses
+    /// [`Self::with_written_declaration`].
     ///
     /// `get` can't read a path, so for a path, the result is an `export` command.
     fn with_written_words(&self, example: &str) -> String {
@@ -208,7 +208,7 @@ impl Line<'_> {
     /// probably wanted to add a variable, so the example stays as it is.
     fn with_written_declaration(&self, example: &str) -> String {
         let file = self.value_of("-f").or(self.value_of("--file"));
-        // In `export -f json`, the file is the format.
+        // The file in `export -f json` is the format.
         let is_file = |file: &&str| {
             self.subcommand.is_some() && !example.contains(&format!("--format {file}"))
         };

@@ -249,6 +249,7 @@ impl<'a> Item<'a> {
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
+            // Any other text is probably the secret itself.
             let help = match value.scalar_text().is_none_or(reads_like_a_name) {
                 true => "indent variables under \"env:\"",
                 false => "for a file of values, use --local",

@@ -131,6 +131,7 @@ impl SecretValue {
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
     }
 
+    /// Reads what [`Self::serialize`] has written.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Self>, D::Error> {
         let bytes = match Result::deserialize(from)? {
             Ok(text) => String::into_bytes(text),

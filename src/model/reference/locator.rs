@@ -110,7 +110,8 @@ impl Locator {
     }
 
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
-    /// of the parameter's name after the path.
+    /// of the parameter's name after the path. Without it, or if the path is hidden, returns
+    /// [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         let Some(rest) = parameter_name.filter(|_| !self.is_hidden()) else {
             return self.noun();

@@ -419,7 +419,7 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 /// Parses STAGE and VERSION-ID.
 ///
 /// # Errors
-/// If one of them contains a space.
+/// If one of them contains a space, because then the text is probably a value.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     if stage.contains(' ') || id.contains(' ') {
         return Err(Fault::new("has a space in its stage or version id").help(VALUE_REMEDY));

@@ -73,6 +73,7 @@ const FUEL: u64 = 1_000_000;
 pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 
 /// Returns a document as a template reads it: an object if the document is one, and text otherwise.
+/// Returns `None` if the document is binary.
 pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json>> {
     match parsed {
         Ok(json) if json.value().is_object() => Some(json.clone()),
@@ -122,7 +123,8 @@ impl Rendering<'_> {
             match self.lookup_at_fault(&error, &misses) {
                 Some(lookup) => missing.push(lookup),
                 None if missing.is_empty() => return Err(vec![self.other_problem(&error).into()]),
-                // An empty text instead of a missing key may be the reason for this error.
+                // The empty text that replaces a missing key may have caused this error, so it
+                // isn't reported.
                 None => break,
             }
         }

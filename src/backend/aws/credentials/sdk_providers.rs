@@ -414,7 +414,8 @@ fn failure_in(response: &SdkResponse) -> Option<FetchError> {
     }
 }
 
-/// The HTTP status of a response that the SDK doesn't get, and the result of [`stated_reason`].
+/// The error that the SDK gets instead of a response whose status it would hide: the HTTP status,
+/// and the result of [`stated_reason`].
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);

@@ -255,7 +255,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
         format!("the token in \"{file}\" has expired")
     } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
-        // The role's trust policy isn't the reason.
+        // The role's trust policy isn't the reason, so the headline doesn't blame it.
         not_assumed(role)
     } else {
         let role = one_line(role);
@@ -267,6 +267,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let help = format!(
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
+    // A known remedy, which `request_failure` has set, is kept.
     or_help(request_failure(&headline, error), Some(&help))
 }
 
@@ -287,9 +288,9 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Shortens a chain if the AWS CLI has stored a session of a role in the chain. The session becomes
-/// the source of the chain, instead of this role and the roles before it. Adds a note about the
-/// file that is used, and about files that aren't trusted.
+/// Shortens a chain if the AWS CLI has stored a session, which is still valid, of a role in the
+/// chain that needs MFA. The session becomes the source of the chain, instead of this role and the
+/// roles before it. Adds a note about the file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
