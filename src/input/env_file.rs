@@ -147,6 +147,9 @@ pub fn parse_env_file(
         ", because a launch needs AWS_*, PATH and SECRETS_EXEC_* before it reads the secret",
     ));
 
+    if let Some(problem) = other_format(file, &lines, &found) {
+        return Err(vec![problem]);
+    }
     if found.variables.is_empty() && found.errors.is_empty() {
         let [unmatched_only, ..] = unmatched;
         found.errors.push(nothing_to_move(file, &unmatched_only));
@@ -154,9 +157,6 @@ pub fn parse_env_file(
     // Escapes can make the JSON larger than the file.
     if secret_json(&found.variables).len() > MAX_BYTES {
         found.errors.push(too_large(file));
-    }
-    if let Some(problem) = other_format(file, &lines, &found) {
-        return Err(vec![problem]);
     }
     if !found.errors.is_empty() {
         return Err(found.errors);
@@ -185,8 +185,8 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     error(file, "this file doesn't have any variables to move").help(help)
 }
 
-/// Returns the error about a file that isn't a .env file: JSON, a script, a declaration or other
-/// YAML.
+/// Returns the error about a file that isn't a plain .env file: JSON, a file of dotenvx, a script,
+/// a declaration or other YAML.
 ///
 /// A value of several lines in a .env file can have lines of YAML, too. So a line `env:` only means
 /// a declaration if the file has errors, and other YAML is only recognized if the file doesn't have
@@ -196,8 +196,12 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
+    let is_encrypted = |variable: &EnvVariable| variable.text().starts_with("encrypted:");
     let (format, help) = if lines.trim_start().starts_with('{') {
         ("JSON", "store the JSON itself as the secret".to_owned())
+    } else if found.variables.iter().any(is_encrypted) {
+        let help = format!("use <(dotenvx decrypt --stdout -f {file})");
+        ("encrypted with dotenvx", help)
     } else if !found.errors.is_empty() && lines.starts_with("#!") {
         let help = "see \"A line of your script\" in docs/migrating.md";
         ("a script", help.to_owned())
@@ -498,11 +502,9 @@ impl<'t> DotenvReader<'t> {
         let end = comment.map_or(line.len(), |(at, _)| at);
         let value = line[..end].trim_end_matches(is_space);
 
-        let after_backtick = value.strip_prefix('`');
-        let is_in_backticks = after_backtick.is_some_and(|rest| rest.contains('`'));
         DotenvValue {
             value: SecretValue::new(value),
-            differs_in_node: is_in_backticks || value.contains('#'),
+            differs_in_node: value.starts_with('`') || value.contains('#'),
             next_line_is_appended: line.ends_with('\\'),
         }
     }

@@ -106,7 +106,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// Returns the mistake in a value that looks like a reference but isn't one: an ARN in quotes or
-/// spaces, a reference of another tool, or `ssm:/NAME`.
+/// spaces, `{{ resolve:…`, a reference of another tool, or `ssm:/NAME`.
 fn misread_reference(text: &str) -> Option<Defect> {
     let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_space_or_quote);
@@ -114,7 +114,7 @@ fn misread_reference(text: &str) -> Option<Defect> {
         return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
     }
     if text.contains("{{ resolve:") {
-        return Some("the value has a space after \"{{\": write {{resolve:…}}".to_owned());
+        return Some("the value has spaces inside the braces: write {{resolve:…}}".to_owned());
     }
     // In the value of a variable, a parameter needs `{{resolve:…}}`.
     let parameter = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));

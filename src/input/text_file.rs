@@ -161,9 +161,6 @@ fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
     if text.contains("ENC[AES256_GCM,") {
         return Some(("sops", Some("sops decrypt")));
     }
-    if text.contains("=\"encrypted:") {
-        return Some(("dotenvx", Some("dotenvx decrypt --stdout -f")));
-    }
     let has_vault = text.contains("$ANSIBLE_VAULT;");
     has_vault.then_some(("ansible-vault", None))
 }

@@ -488,7 +488,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
 /// this line or on the line above is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
-    if above.is_some_and(|line| line.ends_with(": |") || line.ends_with(": >")) {
+    let block_marks = [": |", ": >", ": |-", ": >-"];
+    if above.is_some_and(|line| block_marks.iter().any(|mark| line.ends_with(mark))) {
         return Fault::new("the text below the line above isn't indented")
             .help("indent the text further than the name above it");
     }

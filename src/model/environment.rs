@@ -76,7 +76,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// patterns, or has a character that is special in other kinds of patterns, as in `^AWS_`.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     if text.contains([',', ' ']) {
-        return Err("a name pattern, such as AWS_* (repeat the option, or use a YAML list)");
+        return Err("a name pattern, such as AWS_* (one for each option or item of a list)");
     }
     let has_foreign_character = text.contains(|c| ":=|^$(){}<>\\".contains(c));
     let is_usable = !text.is_empty() && !has_foreign_character;

@@ -165,10 +165,9 @@ impl Plan {
                 Source::Template(template, _) => &template.text,
                 Source::Reference(_) | Source::Composed(_) | Source::Object(_) => return None,
             };
-            let after_braces = text.split("${").skip(1);
+            let rests = text.split("${").skip(1);
             // The name in `${NAME}` or `${NAME:-default}`.
-            let mut words =
-                after_braces.filter_map(|rest| rest.split_once('}')?.0.split(':').next());
+            let mut words = rests.filter_map(|rest| rest.split_once('}')?.0.split(":-").next());
             let name = words.find(|word| is_name(word))?;
             Some((&entry.subject, name))
         })

@@ -257,7 +257,7 @@ impl Client {
             Lookup => "check this machine's DNS settings",
             MalformedResponse => "check which service answers",
             Timeout => "check the service, allow more time with --timeout",
-            Connection if self.endpoint.host() == Some("localhost") => {
+            Connection if matches!(self.endpoint.host(), Some("localhost" | "127.0.0.1")) => {
                 "start the service, use its host name instead of localhost in a container"
             }
             Connection | Silent => "start the service",

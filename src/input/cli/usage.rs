@@ -210,7 +210,8 @@ impl Line<'_> {
         let file = self.value_of("-f").or(self.value_of("--file"));
         // The file in `export -f json` is the format.
         let is_file = |file: &&str| {
-            self.subcommand.is_some() && !example.contains(&format!("--format {file}"))
+            self.subcommand.is_some()
+                && !example.contains(&format!("--format {}", file.to_lowercase()))
         };
         match file.filter(is_file) {
             Some(file) => example.replace(VARIABLE, &format!("-f {file}")),

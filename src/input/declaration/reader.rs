@@ -228,8 +228,8 @@ impl<'a> Item<'a> {
             return;
         }
         // The reference has a space: `DB_PASSWORD: { prod/db: password }`.
-        let is_reference = key.contains('/') && !key.starts_with('/');
-        if known.contains(&"from") && is_reference && !value.is_null() {
+        let is_path = key.starts_with('/') && known.contains(&"path");
+        if known.contains(&"from") && key.contains('/') && !is_path && !value.is_null() {
             return item
                 .refuse(Fault::new("has a space in its reference").help("remove the space"));
         }

@@ -163,7 +163,7 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
 
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in members {
-        if let Some(fault) = misplaced_key_fault(name, value.node) {
+        if let Some(fault) = misplaced_key_fault(name, value.node, &words) {
             key.named(format!("{name:?}")).refuse(fault);
             continue;
         }
@@ -193,14 +193,15 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     entries
 }
 
-/// Returns the mistake in a key of `env` that belongs elsewhere.
-fn misplaced_key_fault(name: &str, value: &Node) -> Option<Fault> {
+/// Returns the mistake in a key of `env` that belongs elsewhere. `words` has the variables whose
+/// values are words.
+fn misplaced_key_fault(name: &str, value: &Node, words: &[&str]) -> Option<Fault> {
     if let "secrets-manager" | "parameter-store" = name {
         let help = "put its variables directly under \"env:\", with ssm: before parameters";
         return Some(Fault::new("is a section of a buildspec, not a variable").help(help));
     }
     // By mistake, `default: 5432` has the same indentation as its entry.
-    let is_word = value.scalar_text().is_some_and(is_bare_word);
+    let is_word = is_plain_value(value) || words.contains(&name);
     let is_key = VARIABLE_KEYS.split(' ').any(|key| key == name) && is_word;
     let help = "put the key into its entry, as in DB_PORT: { from: prod/db:port, default: 5432 }";
     is_key.then(|| Fault::new("is a key of an entry, not a variable").help(help))

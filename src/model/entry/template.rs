@@ -71,7 +71,9 @@ impl Template {
         let mut calls = functions.map(|name| format!("{name}("));
         if calls.any(|call| expressions(text).any(|part| part.starts_with(&call))) {
             let fault = Fault::new("the template calls a function that Jinja doesn't have");
-            return Err(fault.help("for a variable, write {{ env.HOME }}"));
+            return Err(fault.help(
+                "for a variable, write {{ env.HOME }}. For a secret, write {{ db.password }}",
+            ));
         }
 
         names.remove(ENV);
@@ -149,10 +151,10 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         let corrected = expression.trim_matches(['-', ' ', '.', '$']);
         // A name in capitals is probably an inherited variable, as in `{{ $HOME }}`.
         let name = corrected.split(['.', ' ', '|']).next().unwrap_or_default();
-        let prefix = match start.strip_prefix(['.', '$']) {
+        let prefix = match start.strip_prefix('.') {
             _ if is_name(name) && name == name.to_uppercase() => "env.",
             // A key without an alias, as in a template of External Secrets.
-            Some(key) if !key.contains('.') => "db.",
+            Some(key) if !key.contains('.') && name != "db" => "db.",
             Some(_) | None => "",
         };
         let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');

@@ -187,7 +187,15 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         "set the hop limit of the instance's metadata options to 2 for a container on EC2"
     } else {
         note += &format!(" ({last_reason})");
-        "give the task, pod or instance a role"
+        // CI systems and Compose pass on variables that nobody has set.
+        match settings
+            .variables
+            .get("AWS_ACCESS_KEY_ID")
+            .map(|id| id.len())
+        {
+            Some(0) => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which are empty",
+            Some(_) | None => "give the task, pod or instance a role",
+        }
     };
 
     // While a machine boots, credentials may come late, so `--wait` searches again. Fargate and
@@ -210,11 +218,6 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     let is_set = |name| settings.variables.non_empty(name).is_some();
     let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..];
-    // A CI system or Compose passes on variables that nobody has set.
-    let is_empty = |name: &&str| settings.variables.get(name) == Some("".as_ref());
-    if both_keys.iter().all(is_empty) {
-        return Some(format!("set {}, which are empty", both_keys.join(" and ")));
-    }
     for (variable, needed) in [
         // aws_access_key_id is a setting in the AWS CLI's files, and AWS_ACCESS_KEY a variable of
         // other tools.

@@ -304,19 +304,15 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
             let text = format!("{secret} doesn't match the {key}");
             (text, "copy both keys again, without spaces")
         }
-        CredentialsFault::Unrecognized if id.starts_with("AKIA") && has_token => {
-            let token = origin.name_of("AWS_SESSION_TOKEN");
-            let text = format!("the long-term {key} from {origin} can't be used with {token}");
-            (
-                text,
-                "remove the session token, which belongs to a different access key",
-            )
-        }
         CredentialsFault::Unrecognized if id.starts_with("ASIA") && !has_token => {
             let token = origin.name_of("AWS_SESSION_TOKEN");
             let text = format!("the temporary {key} from {origin} needs {token}, which is missing");
             (text, "copy the session token, too")
         }
+        CredentialsFault::Unrecognized if has_token => (
+            format!("AWS doesn't accept the {key} from {origin} with this session token"),
+            "use a session token only with its own temporary access key (ASIA…): copy all three values again, or remove the token of an earlier session",
+        ),
         CredentialsFault::Unrecognized => (
             format!("AWS doesn't accept the {key} from {origin}"),
             "check that the access key is complete and still exists. The China and GovCloud regions need their own access keys",
