@@ -64,6 +64,7 @@ fn with_path_help(problem: Problem, path: &Path) -> Problem {
         None if path == Path::new("true") || path == Path::new("1") => {
             problem.help("use a path, such as secrets.local.yaml")
         }
+        None if path == Path::new("-") => problem.help("for standard input, use /dev/stdin"),
         None if problem.help.is_none() && matches!(path.try_exists(), Ok(false)) => {
             problem.help("create it, with values such as prod/db: { password: … }")
         }

@@ -111,6 +111,8 @@ impl<'a> ServiceError<'a> {
             "ParameterVersionNotFound" => absent(Version),
             "ResourceNotFound" | "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
+            // An endpoint of a different region.
+            "InvalidSignature" if has(&["scoped to"]) => self.refused_request(self.message),
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on KMS's message, which doesn't always name a `kms:` action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),

@@ -26,10 +26,7 @@ const GO_WORDS: &str = "env getenv getv if index key printf range secret with";
 
 /// Patterns, each with its help, in rows for [`hint_of_rows`]. They are matched against MiniJinja's
 /// message, followed by the template.
-const SYNTAX_HELPS: &str = r#"^unexpected end of input, expected end of block => close each block: {% if … %} … {% endif %}
-\{\{[^}]*\| *\w+ +["'0-9] => put the argument of a filter in parentheses, as in default("x")
-\{\{\{ => use two braces, as in {{ db.host }}
-\{\{[^}]*(\|\||\?\?) => write {{ db.host | default("localhost") }}"#;
+const SYNTAX_HELPS: &str = include_str!("../mistakes/templates.txt");
 
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -144,8 +144,9 @@ fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
 }
 
 /// Parses a time in the form of RFC 3339. As in botocore, the colon in its offset from UTC is
-/// optional.
+/// optional, and the offset can be `UTC`.
 pub fn parse_time(text: &str) -> Option<SystemTime> {
+    let text = &text.replace("UTC", "Z");
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = parse(text).or_else(|| {
         let (hours, minutes) = text.split_at_checked(text.len().checked_sub(2)?)?;

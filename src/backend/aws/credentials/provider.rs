@@ -78,16 +78,9 @@ pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError
 }
 
 /// Parts of AWS's reasons for refusing credentials, and what the user should do, in rows for
-/// [`hint_of_rows`]. The first four reasons are from STS, the next two from EKS Pod Identity, and
-/// the last one from ECS.
-const REMEDIES: &str = "\
-sts:TagSession => allow sts:TagSession on this role, too
-SetSourceIdentity => allow sts:SetSourceIdentity, too
-RegionDisabled => activate STS for this region in IAM
-ExpiredToken => renew the token
-EKS does not => allow pods.eks.amazonaws.com to use sts:AssumeRole and sts:TagSession in the role's trust policy
-account token => start the pod again to get a new token
-CredentialsV2Request => start the task again";
+/// [`hint_of_rows`]. The first four reasons are from STS, the next two from EKS Pod Identity, one
+/// is from ECS, and the last two are the SDK's.
+const REMEDIES: &str = include_str!("remedies.txt");
 
 pub fn known_remedy(reason: &str) -> Option<String> {
     hint_of_rows(REMEDIES, reason, |_hint| true)
@@ -311,11 +304,11 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
         }
         CredentialsFault::Unrecognized if has_token => (
             format!("AWS doesn't accept the {key} from {origin} with this session token"),
-            "use a session token only with its own temporary access key (ASIA…): copy all three values again, or remove the token of an earlier session",
+            "use a session token only with its own temporary access key (ASIA…), or remove the token. Also check that the account has enabled this region",
         ),
         CredentialsFault::Unrecognized => (
             format!("AWS doesn't accept the {key} from {origin}"),
-            "check that the access key is complete and still exists. The China and GovCloud regions need their own access keys",
+            "check that the access key is complete and still exists, and that the account has enabled this region. The China and GovCloud regions need their own access keys",
         ),
     }
 }

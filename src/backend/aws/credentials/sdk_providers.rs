@@ -83,8 +83,6 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
 
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
-const INSECURE_REMEDY: &str = "use https in AWS_CONTAINER_CREDENTIALS_FULL_URI, or unset it";
-
 /// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
 ///
 /// # Errors
@@ -271,7 +269,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 
 /// True for a response to the request for a token if the SDK's error would hide its status.
 fn hides_token_status(url: &str, status: u16) -> bool {
-    url.ends_with("/latest/api/token") && matches!(status, 403 | 500..)
+    url.ends_with("/latest/api/token") && matches!(status, 400 | 403..=405 | 500..)
 }
 
 /// Asks for the instance's region. Asks again after an outage, unless there is no route to the
@@ -464,8 +462,8 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     let failure = match error {
         CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
         CredentialsError::ProviderTimedOut(_) => service_failure(text),
-        // Only the container's provider returns this error, usually for a URL that it refuses.
-        CredentialsError::InvalidConfiguration(_) => misconfigured(text).help(INSECURE_REMEDY),
+        // Only the container's provider returns this error, for a URL or a token that it refuses.
+        CredentialsError::InvalidConfiguration(_) => misconfigured(text),
         error => response_failure(&text, error),
     };
     or_help(failure, known_remedy(&why).as_deref())

@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, Read, Write};
+use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -217,7 +217,11 @@ pub async fn web_identity_credentials(
 ) -> FetchResult<Credentials> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        unreadable_file("the service account token", path, &error).help(NO_TOKEN_REMEDY)
+        let remedy = match error.kind() {
+            ErrorKind::PermissionDenied => "on EKS, set fsGroup in the pod's securityContext",
+            _ => NO_TOKEN_REMEDY,
+        };
+        unreadable_file("the service account token", path, &error).help(remedy)
     })?;
     if token.trim().is_empty() {
         let text = format!("the token in \"{}\" is empty", identity.file);
@@ -326,7 +330,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let stored: Value = serde_json::from_reader(file.take(MAX_SESSION_SIZE)).ok()?;
     let text = |name: &str| stored["Credentials"][name].as_str();
     // The AWS CLI writes a time such as `2030-01-31T12:00:00UTC`.
-    let expires = parse_time(&text("Expiration")?.replace("UTC", "Z"))?;
+    let expires = parse_time(text("Expiration")?)?;
     let session = stored["AssumedRoleUser"]["Arn"].as_str()?;
     if expires <= SystemTime::now() + SHORTEST_VALIDITY || !is_session_of(session, &role.arn) {
         return None;
