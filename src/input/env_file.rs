@@ -196,7 +196,7 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
-    let is_encrypted = |variable: &EnvVariable| variable.text().starts_with("encrypted:");
+    let is_encrypted = |variable: &EnvVariable| variable.text().starts_with("encrypted:B");
     let (format, help) = if lines.trim_start().starts_with('{') {
         ("JSON", "store the JSON itself as the secret".to_owned())
     } else if found.variables.iter().any(is_encrypted) {

@@ -111,8 +111,10 @@ impl<'a> ServiceError<'a> {
             "ParameterVersionNotFound" => absent(Version),
             "ResourceNotFound" | "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
-            // An endpoint of a different region.
-            "InvalidSignature" if has(&["scoped to"]) => self.refused_request(self.message),
+            // The endpoint is that of a different region or service.
+            "InvalidSignature" | "SignatureDoesNotMatch" if has(&["scoped to"]) => self
+                .refused_request(self.message)
+                .help("correct the endpoint or the region"),
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on KMS's message, which doesn't always name a `kms:` action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),

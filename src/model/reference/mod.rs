@@ -537,7 +537,8 @@ fn part_of_id<'a>(
     })?;
 
     // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
-    if default == Some(value) && split_secret(value).1.is_some() {
+    let (secret, fields) = split_secret(value);
+    if default == Some(value) && (fields.is_some() || value.starts_with("ssm:")) {
         let help = "add --keep-existing, and write only the reference";
         let defect = format!("has a colon in the default of ${{{name}:-…}}");
         return Err(Fault::new(defect).help(help));
@@ -553,7 +554,6 @@ fn part_of_id<'a>(
         return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
     }
     // With `DB=prod/db:host`, the key would be part of the name.
-    let (secret, fields) = split_secret(value);
     if fields.is_some() && SecretId::parse(secret).is_ok() {
         let defect = "is more than the name or ARN of a secret";
         let help = format!("keep only the name or ARN in {name}, and write ${{{name}}}:KEY here");

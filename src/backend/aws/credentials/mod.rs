@@ -193,7 +193,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             .get("AWS_ACCESS_KEY_ID")
             .map(|id| id.len())
         {
-            Some(0) => "set AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY, which are empty",
+            Some(0) => "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY",
             Some(_) | None => "give the task, pod or instance a role",
         }
     };

@@ -302,13 +302,13 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
             let text = format!("the temporary {key} from {origin} needs {token}, which is missing");
             (text, "copy the session token, too")
         }
-        CredentialsFault::Unrecognized if has_token => (
-            format!("AWS doesn't accept the {key} from {origin} with this session token"),
-            "use a session token only with its own temporary access key (ASIA…), or remove the token. Also check that the account has enabled this region",
+        CredentialsFault::Unrecognized if has_token && id.starts_with("AKIA") => (
+            format!("AWS doesn't accept the {key} from {origin} with a session token"),
+            "remove the session token, because a long-term access key (AKIA…) doesn't have one",
         ),
         CredentialsFault::Unrecognized => (
             format!("AWS doesn't accept the {key} from {origin}"),
-            "check that the access key is complete and still exists, and that the account has enabled this region. The China and GovCloud regions need their own access keys",
+            "check that the access key is complete and still exists, that a session token belongs to it, and that the account has enabled this region. The China and GovCloud regions need their own access keys",
         ),
     }
 }

@@ -218,7 +218,7 @@ pub async fn web_identity_credentials(
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
         let remedy = match error.kind() {
-            ErrorKind::PermissionDenied => "on EKS, set fsGroup in the pod's securityContext",
+            ErrorKind::PermissionDenied => "let this user read it (on EKS, set the pod's fsGroup)",
             _ => NO_TOKEN_REMEDY,
         };
         unreadable_file("the service account token", path, &error).help(remedy)
