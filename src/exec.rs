@@ -158,7 +158,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
         return not_found(&text, if needs_shell { &shell } else { &words });
     }
-    // Docker runs a CMD that isn't an array with /bin/sh.
+    // Docker starts /bin/sh if CMD isn't an array.
     if command == "/bin/sh" {
         let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
         return not_found("this image has no /bin/sh", help);

@@ -9,8 +9,7 @@
 //! main thread reads them while it waits.
 //!
 //! A request is sent again and again, in one region after the other, until it succeeds, fails for
-//! good, or the time is up. This is a request with one fallback region. Both regions share the time
-//! until the deadline:
+//! good, or the time is up. This is a request with one fallback region:
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤

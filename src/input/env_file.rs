@@ -185,8 +185,7 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     error(file, "this file doesn't have any variables to move").help(help)
 }
 
-/// Returns the error about a file that isn't a plain .env file: JSON, a file of dotenvx, a script,
-/// a declaration or other YAML.
+/// Returns the error about a file that isn't a plain .env file.
 ///
 /// A value of several lines in a .env file can have lines of YAML, too. So a line `env:` only means
 /// a declaration if the file has errors, and other YAML is only recognized if the file doesn't have
@@ -196,6 +195,7 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
+    // Base64 from dotenvx begins with B.
     let is_encrypted = |variable: &EnvVariable| variable.text().starts_with("encrypted:B");
     let (format, help) = if lines.trim_start().starts_with('{') {
         ("JSON", "store the JSON itself as the secret".to_owned())

@@ -1,8 +1,7 @@
-//! Parses the user's input into types of `model`: the command line, declarations, files for
-//! `--local`, references in variables, and `.env` files for `migrate`.
+//! Parses the user's input: the command line, declarations, files for `--local`, references in
+//! variables, and `.env` files for `migrate`. Entries, options and secrets become types of `model`.
 //!
-//! Errors are collected rather than returned one by one, so that a user sees every mistake in one
-//! report.
+//! Errors in files and variables are collected, so that one report shows every mistake.
 
 pub mod cli;
 pub mod declaration;

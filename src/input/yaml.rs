@@ -397,9 +397,9 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Searches four lines, beginning with the line before `line`, for a character that people take for
-/// a space. Returns the error for the first line with such a character. For a tab, the parser may
-/// report an earlier line, and for other characters the next line.
+/// Searches four lines, beginning with the line before `line`, for a character in the indentation
+/// or before a value that people take for a space. Returns the error for the first such line. For a
+/// tab, the parser may report an earlier line, and for other characters the next line.
 fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
     let mut near = (1..).zip(text.lines()).skip(line.saturating_sub(2)).take(4);
     near.find_map(|(number, content)| {

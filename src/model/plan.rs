@@ -214,10 +214,10 @@ struct Lookup<'a, 'k> {
 }
 
 impl Lookup<'_, '_> {
-    /// Returns the entries of a layer in the order of precedence, and those that are overridden.
-    /// Sets the ids of all entries. Adds to `claims` what the entries certainly set, so that the
-    /// entries of earlier layers are overridden. Adds each error to `errors`, and leaves out an
-    /// entry whose reference can't be looked up.
+    /// Returns the entries of a layer in the order of precedence, and those that are overridden
+    /// ([`certain_holder`]). Sets the ids of all entries. Adds to `claims` what the entries
+    /// certainly set, so that the entries of earlier layers are overridden. Adds each error to
+    /// `errors`, and leaves out an entry whose reference can't be looked up.
     fn planned_layer(mut self, layer: Layer) -> (Vec<Planned>, Vec<Overridden>) {
         let (mut planned, mut overridden) = (Vec::new(), Vec::new());
         for mut entry in layer.entries {

@@ -260,8 +260,8 @@ pub fn quoted_name(name: &str) -> String {
     quotable_name(name).map_or("this name".to_owned(), |name| format!("{name:?}"))
 }
 
-/// Returns `, not "…"`, the end of the sentence "… must be …". The text is empty if the value must
-/// not be quoted.
+/// Returns the end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable,
+/// or nothing if the value must not be quoted.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
@@ -342,7 +342,7 @@ static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// be a part of any word.
 const MIN_LENGTH: usize = 8;
 
-/// The minimum number of letters and digits in one of the [`forms`] of a credential.
+/// A form of a credential ([`forms`]) with fewer letters and digits isn't hidden.
 const MIN_LETTERS: usize = 4;
 
 /// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything

@@ -33,8 +33,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Lists what the process is waiting for: `secret prod/a in us-east-1, secret prod/b in
-/// us-east-1, secret prod/c in us-east-1 and 2 more`.
+/// Lists what the process is waiting for: `secret prod/a in us-east-1, … and 2 more`.
 fn awaited_text(status: &Waiting) -> String {
     match (status.awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),

@@ -60,7 +60,7 @@ fn a_requested_poll_does_not_wait_for_the_splay() {
     let result = step(&restart, splayed, Event::Signal(USR2));
     assert_eq!(result, (requested(Poll::Splayed), vec![arm]));
 
-    // One poll serves both the splay and the request.
+    // The delayed poll is also the requested one.
     let polling = SupervisorState::Running(running(POLLING_DELAYED));
     let result = step(&restart, requested(Poll::Splayed), Event::Elapsed);
     assert_eq!(result, (polling, vec![Action::StartPoll]));

@@ -416,7 +416,7 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 /// would fail there, too, because of a wrong clock.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
-/// moment to the deadline, so every batch goes on to the next region at the same moment.
+/// moment to the deadline, so every batch goes on to the next region by the same moment.
 async fn read_with_failover(
     session: &Session,
     caller: &CallerIdentity,

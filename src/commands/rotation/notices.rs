@@ -203,7 +203,7 @@ impl Notices<'_> {
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }
-        // The warning isn't counted.
+        // The warning isn't a line of `lines`, so it isn't counted.
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }

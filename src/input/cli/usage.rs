@@ -235,8 +235,8 @@ impl Line<'_> {
     }
 
     /// Finds the first reference before `--` that may be shown. Returns the text before its equals
-    /// sign, which is empty if there isn't one, and the reference. Skips the words after `-f` and
-    /// after options such as `--region`, and `--OPTION=…`, except for `--env=…` and `--env-from=…`.
+    /// sign, which is empty if there isn't one, and the reference. Skips the values of all options
+    /// except `--env` and `--env-from`.
     ///
     /// The AWS CLI's options for parameters also name a reference: `ssm:/prod/level` for `--name
     /// /prod/level`. If that name may not be shown, the result is `None`.
@@ -276,7 +276,7 @@ impl Line<'_> {
         let next = after_reference.nth(1).filter(is_key);
         let mut options = ["--key", "-r", "--query"].into_iter();
         let value = options.find_map(|option| self.value_of(option));
-        // The AWS CLI's `--query SecretString` is the whole secret.
+        // jq has `-r`. The AWS CLI's `--query SecretString` is the whole secret.
         value.or(next).filter(|key| *key != "SecretString")
     }
 

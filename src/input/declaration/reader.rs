@@ -162,7 +162,7 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
-    /// adds a mistake with `help`.
+    /// adds a mistake, usually with `help`.
     pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             // The help about an assignment shows a reference, so it isn't for `rename`.

@@ -125,8 +125,8 @@ impl FetchFailure {
             problem.text = request.absence(missing);
         }
         problem.help = request.hint();
-        // The literal hint contains the label of the entry, so it differs between entries. The flag
-        // lets problems that differ only in this hint form one group. Without any help, the flag
+        // The literal hint contains the label of the entry, so it differs between entries. With the
+        // flag, problems that differ only in this hint are one group. Without any help, the flag
         // has no effect.
         problem.has_help_of_entry = request.literal_hint() == problem.help;
         problem.about = request.about();

@@ -312,8 +312,8 @@ impl Rendering<'_> {
 }
 
 /// Returns the texts of secrets that a template looks up, so that logs can hide them. Leaves out
-/// numbers, which logs needn't hide. `inputs` must not have `env` yet. If a lookup finds an object
-/// or an array, returns all texts in it, because the template may compute the keys.
+/// numbers, which logs needn't hide, and `env`, which `inputs` must not have yet. If a lookup finds
+/// an object or an array, returns all texts in it, because the template may compute the keys.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
     for lookup in &template.lookups {
