@@ -418,7 +418,7 @@ struct ProgressState {
     last_number: u64,
     /// The requests and files that are awaited now.
     awaited: BTreeMap<u64, String>,
-    /// Why the latest attempt failed.
+    /// The reason for the latest failure.
     reason: Option<String>,
     attempts: usize,
     warnings: BTreeSet<String>,

@@ -195,11 +195,12 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
     let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
     let first_line = lines.lines().find(has_text);
-    // Base64 from dotenvx begins with B.
-    let is_encrypted = |variable: &EnvVariable| variable.text().starts_with("encrypted:B");
+    let mut texts = found.variables.iter().map(EnvVariable::text);
+    // dotenvx writes `encrypted:` and Base64 that begins with B.
+    let is_encrypted = texts.any(|text| text.starts_with("encrypted:B"));
     let (format, help) = if lines.trim_start().starts_with('{') {
         ("JSON", "store the JSON itself as the secret".to_owned())
-    } else if found.variables.iter().any(is_encrypted) {
+    } else if is_encrypted {
         let help = format!("use <(dotenvx decrypt --stdout -f {file})");
         ("encrypted with dotenvx", help)
     } else if !found.errors.is_empty() && lines.starts_with("#!") {

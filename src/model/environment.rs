@@ -154,9 +154,8 @@ pub struct Retention {
     pub unset: Vec<Pattern>,
 }
 
-/// The variables that `--clean-env` keeps: those of the user's session, those with which systemd
-/// passes things to a service (systemd.exec(5)), and those that a Lambda runtime reads, except
-/// credentials.
+/// The variables that `--clean-env` keeps: those of the user's session, those that a service of
+/// systemd needs (systemd.exec(5)), and those that a Lambda runtime reads, except credentials.
 const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
     JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";

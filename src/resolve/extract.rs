@@ -340,7 +340,7 @@ fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<S
     }
 }
 
-/// Describes a key that the object of a whole secret doesn't have.
+/// Returns a missing key, with the keys that exist in `map`.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),

@@ -167,11 +167,11 @@ impl Line<'_> {
         }
         // Any word can be the name of the format.
         let formats = self.possible_values("--format").unwrap_or_default();
-        let is_written = |format: &&str| {
-            let mut words = self.own_words().map(|word| word.trim_start_matches('-'));
-            words.any(|word| word.eq_ignore_ascii_case(format))
-        };
-        let format = formats.split(", ").find(is_written);
+        let words = self.own_words().map(|word| word.trim_start_matches('-'));
+        let lowercase = Vec::from_iter(words.map(str::to_lowercase));
+        let format = formats
+            .split(", ")
+            .find(|format| lowercase.iter().any(|word| word == format));
         format!("--format {}", format.unwrap_or("shell"))
     }
 
@@ -209,14 +209,13 @@ impl Line<'_> {
     fn with_written_declaration(&self, example: &str) -> String {
         let file = self.value_of("-f").or(self.value_of("--file"));
         // The file in `export -f json` is the format.
-        let is_file = |file: &&str| {
-            self.subcommand.is_some()
-                && !example.contains(&format!("--format {}", file.to_lowercase()))
-        };
-        match file.filter(is_file) {
-            Some(file) => example.replace(VARIABLE, &format!("-f {file}")),
-            None => example.to_owned(),
+        if self.subcommand.is_some()
+            && let Some(file) = file
+            && !example.contains(&format!("--format {}", file.to_lowercase()))
+        {
+            return example.replace(VARIABLE, &format!("-f {file}"));
         }
+        example.to_owned()
     }
 
     /// Returns a reference of the user, with the key, the stage and the version that are written

@@ -150,7 +150,7 @@ fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
         let name = corrected.split(['.', ' ', '|']).next().unwrap_or_default();
         let prefix = match start.strip_prefix('.') {
             _ if is_name(name) && name == name.to_uppercase() => "env.",
-            // External Secrets has keys without an alias, so any alias serves as an example.
+            // External Secrets has keys without an alias. `db` is only an example.
             Some(key) if !key.contains('.') && name != "db" => "db.",
             Some(_) | None => "",
         };

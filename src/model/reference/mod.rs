@@ -567,8 +567,8 @@ fn part_of_id<'a>(
 /// whether it may be empty.
 ///
 /// # Errors
-/// If the variable isn't set and there isn't a default, if the value isn't UTF-8, or if it has a
-/// character that people overlook, such as a space at its end.
+/// If the variable isn't set and there isn't a default, if the value isn't UTF-8, or if it is in
+/// quotes or has a character that people overlook, such as a space at its end.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,

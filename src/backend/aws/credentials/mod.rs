@@ -188,13 +188,10 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     } else {
         note += &format!(" ({last_reason})");
         // CI systems and Compose pass on variables that nobody has set.
-        match settings
-            .variables
-            .get("AWS_ACCESS_KEY_ID")
-            .map(|id| id.len())
-        {
-            Some(0) => "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY",
-            Some(_) | None => "give the task, pod or instance a role",
+        let access_key = settings.variables.get("AWS_ACCESS_KEY_ID");
+        match access_key.is_some_and(|id| id.is_empty()) {
+            true => "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY",
+            false => "give the task, pod or instance a role",
         }
     };
 

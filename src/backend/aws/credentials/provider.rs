@@ -233,7 +233,7 @@ pub fn checked_credentials(
     Ok(credentials)
 }
 
-/// Returns what is wrong with a part of the credentials, as a predicate. It may also be empty.
+/// Returns what is wrong with a part of the credentials, as a predicate: `is empty`.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
