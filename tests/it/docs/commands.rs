@@ -52,6 +52,20 @@ fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
 }
 
 #[test]
+fn the_first_screen_of_the_readme_says_how_to_try_secrets_exec_and_how_to_run_its_tests() {
+    let readme = repository_file("README.md");
+    let first_screen = Vec::from_iter(readme.lines().take(60));
+    let needs = "Rust](https://rustup.rs) 1.94.1 or later";
+    assert!(
+        first_screen.iter().any(|line| line.contains(needs)),
+        "{needs}"
+    );
+    for command in ["    make demo", "    make test"] {
+        assert!(first_screen.contains(&command), "{command}");
+    }
+}
+
+#[test]
 fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     let reference = repository_file("docs/reference.md");
     let (_, export) = reference
