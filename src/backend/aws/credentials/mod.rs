@@ -132,7 +132,9 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
                 error.problem.help = failure.problem.help;
                 error
             }
-            Absent(_) | Denied(_) | Refused(_) | NoRegion => return Err(failure),
+            // A source of credentials can't say that a secret doesn't exist.
+            Absent(_) => return Err(unusable(failure.sentence())),
+            Denied(_) | Refused(_) | NoRegion => return Err(failure),
         };
 
         // The last provider, the instance metadata service, can be late or broken on any machine.

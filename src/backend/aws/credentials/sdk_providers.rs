@@ -159,8 +159,8 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         Cause::Outage(_) => failure.with_outage_headline(&headline),
         // The response may come from something in front of AWS, such as a proxy.
-        Cause::Refused(Refusal::Request) => service_failure(headline),
-        Cause::Absent(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => failure,
+        Cause::Absent(_) | Cause::Refused(Refusal::Request) => service_failure(headline),
+        Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => failure,
     })
 }
 
