@@ -218,6 +218,7 @@ impl Checked {
             problems,
             now,
             depth: self.depth,
+            doubly_optional: self.prepared.plan.doubly_optional(),
         };
         let secrets = values.secrets.iter();
         let reads_values = self.depth == CheckDepth::Values;

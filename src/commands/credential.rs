@@ -12,6 +12,7 @@ use super::read::subcommand_values;
 use crate::input::cli::Inputs;
 use crate::model::entry::SystemdCredential;
 use crate::model::environment::Inherited;
+use crate::model::outcome::EntryOutcome;
 use crate::model::problem::{Impact, Problem};
 use crate::report::Report;
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
@@ -38,6 +39,7 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
 /// If the value wasn't sent.
 pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
     if inputs.files.iter().any(|file| file == Path::new("-")) {
+        inputs.files.clear();
         let text = "-f - can't be used here, because standard input is systemd's connection";
         inputs.errors.push(Problem::usage(text));
     }
@@ -53,11 +55,17 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
     report.into_result()?;
 
-    // The plan has only one entry, which has a value without problems. So the loop runs once.
-    for (credential, value) in values.outcomes.values() {
-        let subject = credential.subject.clone();
-        let sent = connection.answer(value.expose());
-        sent.map_err(|problem| problem.for_entry(subject, Impact::Undelivered))?;
-    }
-    Ok(())
+    // The plan has one entry for the credential, unless an earlier layer has another one.
+    let Some((credential, value)) = values.outcomes.values().next() else {
+        let name = values
+            .outcomes
+            .list
+            .iter()
+            .find_map(EntryOutcome::empty_variable);
+        let why = name.map_or(String::new(), |name| format!(", because {name} is empty"));
+        return Err(Problem::configuration(consequence + &why).into());
+    };
+    let subject = credential.subject.clone();
+    let sent = connection.answer(value.expose());
+    Ok(sent.map_err(|problem| problem.for_entry(subject, Impact::Undelivered))?)
 }

@@ -174,12 +174,13 @@ fn variable_warnings(
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
     // This quick search only saves time: few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
-    let has_reference = is_launch && inherited_values.any(|value| Reference::is_meant_by(&value));
+    let may_keep_reference = is_launch
+        && (options.keep_existing || inherited_values.any(|value| Reference::is_meant_by(&value)));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`.
-    if (has_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
-        let is_skipped = |name: &OsStr| is_replaced(name, layers, options);
-        warnings = unresolved_warnings(inherited, &inputs.resolve_env, is_skipped);
+    if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
+        let has_entry = |name: &OsStr| has_entry(name, layers);
+        warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, has_entry);
     }
     // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing
     // from the options.
@@ -286,9 +287,9 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
     if any(|entry| matches!(entry.target, Target::File(_))) {
         terminal::print_unless_hidden(report::open_mode_warnings(plan));
     }
-    let has_empty_variable = any(|entry| entry.source.empty_variable().is_some());
-    if has_empty_variable && !matches!(asker, Asker::Check { .. }) {
-        terminal::print_unless_hidden(report::empty_variable_notes(plan));
+    let has_left_out = any(|entry| entry.left_out_by().is_some());
+    if has_left_out && !matches!(asker, Asker::Check { .. }) {
+        terminal::print_unless_hidden(report::left_out_notes(plan));
     }
 }
 
@@ -333,14 +334,12 @@ fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     one_letter_away(stem, names.into_iter())
 }
 
-/// True if the command doesn't get the inherited value of a variable, because an option removes the
-/// variable or, without `--keep-existing`, an entry sets it. The variables of `env-from` aren't
-/// considered, because their names aren't known before the secret is read.
-fn is_replaced(name: &OsStr, layers: &[Layer], options: &Options) -> bool {
+/// True if an entry sets the variable. The variables of `env-from` aren't considered, because their
+/// names aren't known before the secret is read.
+fn has_entry(name: &OsStr, layers: &[Layer]) -> bool {
     let entries = layers.iter().flat_map(|layer| &layer.entries);
     let mut set_names = entries.filter_map(|entry| entry.target.variable());
-    let is_set = !options.keep_existing && set_names.any(|set| *name == *set.as_str());
-    is_set || !options.retention.keeps(name)
+    set_names.any(|set| *name == *set.as_str())
 }
 
 impl Prepared {

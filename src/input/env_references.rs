@@ -13,6 +13,7 @@ use glob::Pattern;
 use crate::model::entry::{Entry, Origin, Part, Source, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
 use crate::model::mistakes::foreign_prefix;
+use crate::model::options::Options;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{
@@ -31,8 +32,8 @@ const CLOSE: &str = "}}";
 /// contains a reference.
 ///
 /// # Errors
-/// If references are malformed, if a variable can't get its value from a secret, or if a value only
-/// looks like a reference, unless only the pattern `*` matches its name.
+/// If references are malformed, if a variable can't get its value from a secret, or if a value is a
+/// reference of another tool, unless only the pattern `*` matches its name.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let (mut layer, mut errors) = (Layer::default(), Vec::new());
     for (name, value) in inherited.iter() {
@@ -54,12 +55,14 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 }
 
 /// Returns a warning for each pattern that doesn't match any variable, and for each variable that
-/// keeps a reference as its value. Skips the variables for which `is_replaced` is true, because the
-/// command gets them from elsewhere, or not at all.
+/// keeps a reference as its value. Skips the variables that the command gets from elsewhere, or not
+/// at all. `has_entry` is true for a variable that an entry sets. Programs keep whole ARNs for
+/// their own use, so an ARN gets a warning only if `--keep-existing` keeps it in spite of an entry.
 pub fn unresolved_warnings(
     inherited: &Inherited,
     patterns: &[Pattern],
-    is_replaced: impl Fn(&OsStr) -> bool,
+    options: &Options,
+    has_entry: impl Fn(&OsStr) -> bool,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
@@ -71,8 +74,14 @@ pub fn unresolved_warnings(
 
     for (variable, value) in inherited.iter() {
         let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
+        let has_entry = has_entry(variable);
+        let is_kept = has_entry && options.keep_existing;
+        if (has_entry && !is_kept) || !options.retention.keeps(variable) {
+            continue;
+        }
         let reason = if !matches_any(patterns, &name) {
-            Reference::is_meant_by(&text)
+            let is_reference = Reference::is_meant_by(&text) || (is_kept && is_own_arn(&text));
+            is_reference
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}"))
         } else if matches_closely(patterns, &name) {
             // Only a reference such as `prod/db:password` gets a warning here. All other mistakes
@@ -82,9 +91,9 @@ pub fn unresolved_warnings(
             (is_short && reads_like_a_name(&text)).then_some(remedy)
         } else {
             // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
-            misread_reference(&text)
+            foreign_syntax(&text)
         };
-        warnings.extend(reason.filter(|_| !is_replaced(variable)).map(|reason| {
+        warnings.extend(reason.map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
         }));
     }
@@ -105,17 +114,8 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
     matching.any(|pattern| pattern.as_str() != "*")
 }
 
-/// Returns the mistake in a value that looks like a reference but isn't one: an ARN in quotes or
-/// spaces, `{{ resolve:…`, a reference of another tool, or `ssm:/NAME`.
-fn misread_reference(text: &str) -> Option<Defect> {
-    let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
-    let bare = text.trim_matches(is_space_or_quote);
-    if bare != text && is_own_arn(bare) {
-        return Some("the value has quotes or spaces around the ARN: remove them".to_owned());
-    }
-    if text.contains("{{ resolve:") {
-        return Some("the value has spaces inside the braces: write {{resolve:…}}".to_owned());
-    }
+/// Returns the mistake in a value that begins like a reference of another tool, or with `ssm:/`.
+fn foreign_syntax(text: &str) -> Option<Defect> {
     // In the value of a variable, a parameter needs `{{resolve:…}}`.
     let parameter = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));
     let (prefix, own_prefix) = foreign_prefix(text).or(parameter)?;
@@ -128,20 +128,46 @@ fn misread_reference(text: &str) -> Option<Defect> {
     Some(format!("the value {predicate}{remedy}"))
 }
 
-/// Returns the entry for a variable whose value contains a reference.
+/// True for a text with a dynamic reference that has a space after its braces, as in
+/// `{{ resolve:ssm:/prod/level }}`. CloudFormation doesn't resolve such a reference, either.
+fn has_spaced_reference(text: &str) -> bool {
+    let after_braces = text.split("{{").skip(1);
+    let mut spaced = after_braces.filter(|rest| rest.starts_with(char::is_whitespace));
+    spaced.any(|rest| {
+        let reference = rest.trim_start();
+        ["resolve:secretsmanager:", "resolve:ssm"]
+            .iter()
+            .any(|own| reference.starts_with(own))
+    })
+}
+
+/// Returns the entry for a variable whose value contains a reference. If the value is nothing but
+/// one reference in quotes or spaces, as `docker run --env-file` passes it on, the reference is
+/// malformed: otherwise, the command would get the text of the reference as its password.
 ///
 /// # Errors
-/// When the reference is malformed, or when the variable can't get a value from a secret. A value
-/// that only looks like a reference ([`misread_reference`]) is an error only if a pattern other
-/// than `*` matches the name.
+/// When the reference is malformed, or when the variable can't get a value from a secret. A
+/// reference of another tool ([`foreign_syntax`]) is an error only if a pattern other than `*`
+/// matches the name.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Defect> {
     let text = value.to_string_lossy();
+    let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
+    let bare = text.trim_matches(is_space_or_quote);
+    let is_one_reference = is_own_arn(bare)
+        || (bare.starts_with(OPEN) && bare.find(CLOSE) == Some(bare.len() - CLOSE.len()));
+    if bare != text && is_one_reference {
+        return Err("the value has quotes or spaces around the reference: remove them".to_owned());
+    }
+    if has_spaced_reference(&text) {
+        return Err("the value has spaces inside the braces: write {{resolve:…}}".to_owned());
+    }
+
     let source = if is_own_arn(&text) {
         Source::Composed(vec![Part::Reference(parse_reference(&text)?)])
     } else if text.contains(OPEN) {
         Source::Composed(split_value(&text)?)
     } else {
-        let defect = misread_reference(&text).filter(|_| matches_closely(patterns, name));
+        let defect = foreign_syntax(&text).filter(|_| matches_closely(patterns, name));
         return defect.map_or(Ok(None), Err);
     };
 

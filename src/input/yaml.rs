@@ -104,8 +104,8 @@ const MAX_COPIED_NODES: usize = 100_000;
 /// overflow the stack.
 const MAX_DEPTH: usize = 64;
 
-/// Parses a whole file, with or without a byte order mark. If the file is empty, or contains
-/// only a null, the tree is an empty mapping.
+/// Parses a whole file, with or without a byte order mark. If the file is empty, the tree is a
+/// null.
 ///
 /// After a syntax error, there isn't a tree, and this error is the only one. If a mapping has a key
 /// several times, the tree has only the first value, and each of the others is an error.
@@ -158,9 +158,10 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             }
         }
 
-        let (position, kind) = (position(1, 0), Kind::Mapping(Vec::new()));
-        let empty = Node { position, kind };
-        Ok(document.filter(|node| !node.is_null()).unwrap_or(empty))
+        Ok(document.unwrap_or_else(|| Node {
+            position: position(1, 0),
+            kind: Kind::Plain(String::new()),
+        }))
     }
 
     /// Reads the next event and its position.
@@ -597,7 +598,7 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_content_is_an_empty_table() {
+    fn a_text_without_content_is_a_null() {
         for text in [
             "",
             "# nothing\n",
@@ -607,10 +608,7 @@ mod tests {
             "\u{feff}",
         ] {
             let node = tree(text);
-            assert!(
-                matches!(&node.kind, Kind::Mapping(entries) if entries.is_empty()),
-                "{text:?}: {node:?}"
-            );
+            assert!(node.is_null(), "{text:?}: {node:?}");
         }
     }
 }

@@ -39,10 +39,11 @@ pub enum Outcome {
     Value(SecretValue),
     /// The value is the text of `default`.
     Default(SecretValue),
-    /// The entry is optional and its value is absent, so it sets nothing.
+    /// The entry sets nothing: it is optional and its value is absent, or the variable that names
+    /// its secret is empty.
     Absent,
-    /// The object of `env-from` was read, and this many of its keys have outcomes of their own.
-    Keys(usize),
+    /// The object of `env-from` was read, and its keys have outcomes of their own.
+    Keys,
     Overridden(Holder),
     /// A value that the entry needs hasn't been requested, and no error is known.
     Unread,

@@ -32,13 +32,15 @@ use std::sync::Arc;
 
 use crate::model::entry::template::{ENV, Template, calculation_error, expressions};
 use crate::model::entry::{
-    Claims, Entry, Holder, ObjectSource, OnMissing, Origin, Part, Source, Subject, Target,
+    Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Part, Source, Subject, Target,
     TemplateInputs, Written,
 };
 use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
+use crate::model::reference::{
+    Aliases, Locator, Reference, SecretRef, expand_path, optional_variable, split_secret,
+};
 use crate::model::shown::{StandIn, is_quotable_value};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
@@ -149,11 +151,29 @@ impl Plan {
     /// Returns the locators to request: those that the entries read. If an optional entry turns out
     /// to override another entry, the secret of the latter is requested needlessly.
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        // If a variable that should name a secret is empty, the value is absent without a request.
+        // If the variable that names a secret is empty, the entry doesn't read anything.
         let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
         let named = self.entries.iter().filter(is_named);
         let references = named.flat_map(|entry| entry.source.references());
         references.map(|found| &found.locator).collect()
+    }
+
+    /// Returns the entries that have `optional: true` although the reference is `${NAME:-}`. If
+    /// NAME is empty, such an entry would be left out anyway. So `optional` only hides that the
+    /// secret doesn't exist.
+    pub fn doubly_optional(&self) -> BTreeSet<EntryId> {
+        let may_be_empty = |secret: &str| {
+            let alias = self.aliases.get(secret);
+            optional_variable(alias.map_or(secret, |alias| &alias.id)).is_some()
+        };
+        let is_doubly = |entry: &&Planned| match &entry.subject.written {
+            Some(Written::Reference(text) | Written::Hidden(text)) => {
+                entry.on_missing == OnMissing::Optional && may_be_empty(split_secret(text).0)
+            }
+            Some(Written::Template) | None => false,
+        };
+        let doubly_optional = self.entries.iter().filter(is_doubly);
+        doubly_optional.map(|entry| entry.id).collect()
     }
 
     /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
@@ -226,12 +246,29 @@ impl Lookup<'_, '_> {
                 overridden.push((entry, holder));
                 continue;
             }
-            // An optional entry may be absent, so it doesn't override anything yet. For an object,
-            // `add` does nothing, because an object doesn't have claims of its own.
-            if entry.on_missing != OnMissing::Optional {
+            let source = self.planned_source(entry.source, &entry.subject);
+            let empty_variable = source.as_ref().and_then(Source::empty_variable);
+            if let (Some(name), Target::Output) = (empty_variable, &entry.target) {
+                let fault = Fault::new(format!("uses the variable {name}, which is empty"));
+                self.refuse(&entry.subject, fault.help(format!("set {name}")));
+            }
+
+            // An entry that may be absent doesn't override anything yet. For an object, `add` does
+            // nothing, because an object doesn't have claims of its own.
+            let is_left_out = entry.on_missing == OnMissing::Fail && empty_variable.is_some();
+            let may_be_absent = entry.on_missing == OnMissing::Optional || is_left_out;
+            if !may_be_absent {
                 self.claims.add(&entry.target, &entry.subject);
             }
-            planned.extend(self.planned_entry(entry));
+            planned.extend(source.map(|source| Entry {
+                id: entry.id,
+                target: entry.target,
+                source,
+                transform: entry.transform,
+                pattern: entry.pattern,
+                on_missing: entry.on_missing,
+                subject: entry.subject,
+            }));
         }
 
         // The ids follow the order in which the entries are written, with the overridden entries
@@ -246,32 +283,6 @@ impl Lookup<'_, '_> {
         let object_at = planned.partition_point(|entry| !matches!(entry.source, Source::Object(_)));
         planned[object_at..].reverse();
         (planned, overridden)
-    }
-
-    /// Returns an entry with its references looked up. Adds an error if the variable that should
-    /// name a required secret is empty. If a reference can't be looked up, adds an error and
-    /// returns `None`.
-    fn planned_entry(&mut self, entry: Entry) -> Option<Planned> {
-        let source = self.planned_source(entry.source, &entry.subject)?;
-
-        let is_required = entry.on_missing == OnMissing::Fail;
-        if is_required && let Some(name) = source.empty_variable() {
-            let help = format!(
-                "set {name}, or set optional: true in a declaration to start without the secret"
-            );
-            let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-            self.refuse(&entry.subject, fault.help(help));
-        }
-
-        Some(Entry {
-            id: entry.id,
-            target: entry.target,
-            source,
-            transform: entry.transform,
-            pattern: entry.pattern,
-            on_missing: entry.on_missing,
-            subject: entry.subject,
-        })
     }
 
     /// Expands the placeholders in the path of a file, and sets [`Subject::expanded`]. If that

@@ -5,7 +5,7 @@
 //! them separately and `--verbose` prints a note for each.
 
 use std::cmp::Reverse;
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use serde::de::IgnoredAny;
@@ -28,12 +28,17 @@ use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Versi
 /// versions of a secret.
 const ID_LENGTH: usize = 8;
 
+/// The remark on an entry with `optional: true` and `${NAME:-}`.
+const DOUBLY_OPTIONAL: &str = "with ${…:-}, optional only hides a missing secret";
+
 /// The values of a plan, their problems, and how they were checked.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
     pub problems: &'a [(EntryId, Problem)],
     pub now: SystemTime,
     pub depth: CheckDepth,
+    /// The entries of [`Plan::doubly_optional`](crate::model::plan::Plan::doubly_optional).
+    pub doubly_optional: BTreeSet<EntryId>,
 }
 
 /// The kind of requests that `check` sends.
@@ -83,9 +88,9 @@ impl CheckedValues<'_> {
         for outcome in &self.values.outcomes.list {
             // The keys of an object precede it. If a key has a row, the object needs a row only for
             // an error.
-            let entry_of_last_row = rows.last().map(|(id, _)| EntryId { key: None, ..*id });
+            let entry_of_last_row = rows.last().map(|(id, _)| id.of_entry());
             let has_key_row = entry_of_last_row == Some(outcome.id);
-            if has_key_row && matches!(outcome.result, Outcome::Keys(_)) {
+            if has_key_row && matches!(outcome.result, Outcome::Keys) {
                 continue;
             }
             if let Some(row) = self.row(outcome) {
@@ -107,9 +112,8 @@ impl CheckedValues<'_> {
             Outcome::Absent => "unset",
             Outcome::Default(_) => "default",
             Outcome::Value(_) => "ok",
-            Outcome::Keys(0) => "empty",
             // `rows` skips an object if one of its keys has a row. So all keys are overridden here.
-            Outcome::Keys(_) => "overridden",
+            Outcome::Keys => "overridden",
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => "failed",
         };
@@ -143,9 +147,11 @@ impl CheckedValues<'_> {
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty_variable = outcome.empty_variable();
+        let is_doubly_optional = self.doubly_optional.contains(&outcome.id.of_entry());
         row.note = whole_object_remark(outcome)
             .or(remark.map(str::to_owned))
-            .or(empty_variable.map(|name| format!("{name} is empty")));
+            .or(empty_variable.map(|name| format!("{name} is empty")))
+            .or(is_doubly_optional.then(|| DOUBLY_OPTIONAL.to_owned()));
 
         if let Target::File(file) = target {
             let expanded = file.path.as_ref();

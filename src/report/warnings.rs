@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
-use crate::model::entry::{OnMissing, Source, Subject, Target};
+use crate::model::entry::{Source, Subject, Target};
 use crate::model::environment::{CommandLine, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, variable_help};
@@ -198,23 +198,26 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns a note for each variable that should name a secret but is empty, if entries are absent
-/// because of it. The note says how many entries are absent, without those that share their target
-/// with a different entry.
-pub fn empty_variable_notes(plan: &Plan) -> impl Iterator<Item = Record> {
+/// Returns a note for each variable that should name a secret but is empty, with the number of
+/// entries that are left out because of it. Entries whose target another entry sets don't count.
+pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let mut as_written = Vec::from_iter(&plan.entries);
     as_written.sort_by_key(|entry| entry.id);
-    let absent = as_written.into_iter().filter_map(|entry| {
-        let name = entry.source.empty_variable()?;
+    let left_out = as_written.into_iter().filter_map(|entry| {
+        let name = entry.left_out_by()?;
         let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
         let is_replaced = others.any(|other| other.target.overlaps(&entry.target));
-        (entry.on_missing == OnMissing::Optional && !is_replaced).then_some((name, entry))
+        (!is_replaced).then_some((name, entry))
     });
-    grouped(absent).into_iter().map(|(name, entries)| {
+    grouped(left_out).into_iter().map(|(name, entries)| {
         let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
         let consequence = match entries.iter().all(is_variable) {
-            true => counted(entries.len(), "variable is absent", "variables are absent"),
-            false => counted(entries.len(), "entry is absent", "entries are absent"),
+            true => counted(
+                entries.len(),
+                "variable is left out",
+                "variables are left out",
+            ),
+            false => counted(entries.len(), "entry is left out", "entries are left out"),
         };
         Record::note(format!("{name} is empty: {consequence}"))
     })
@@ -463,7 +466,8 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     for outcome in &outcomes.list {
         let subject = &outcome.subject;
         let label = vec![&*subject.label];
-        let reason = match outcome.empty_variable() {
+        let empty_variable = outcome.empty_variable();
+        let reason = match empty_variable {
             Some(name) => format!("{name} is empty"),
             None => "the secret or key doesn't exist".to_owned(),
         };
@@ -471,7 +475,8 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
             let text = format!("{subject} gets its default, because {reason}");
             records.push(resolved_note(text).with("variables", label));
         } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
-            let text = format!("{subject} isn't set, because it is optional and {reason}");
+            let optional = empty_variable.map_or("it is optional and ", |_| "");
+            let text = format!("{subject} isn't set, because {optional}{reason}");
             records.push(Record::note(text).event("omitted").with("variables", label));
         }
     }

@@ -77,6 +77,35 @@ pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Membe
     members.collect()
 }
 
+/// Returns the problem of an object that doesn't set any variable, which is an absence: the object
+/// is empty, or every key is null or isn't selected. Whether something else sets the variable of a
+/// key doesn't matter here.
+pub fn no_variable_problem(members: &Members<'_>, object: &PlannedObject) -> Option<Problem> {
+    if members.iter().any(|(_, value)| value.is_some()) {
+        return None;
+    }
+    let what = member_noun(object);
+    let text =
+        format!("doesn't set any variable: it has no {what}s, or each of them is null or left out");
+    let help = "store a value or, to start without it, add optional: true in a declaration";
+    Some(Problem::configuration(text).code("no-variable").help(help))
+}
+
+/// The reason why a key can't be a variable. All keys of an object with the same reason are one
+/// error.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum KeyFault {
+    /// The name isn't legal for a variable.
+    Illegal,
+    /// Variables with such names do harm. The text says what each of them does.
+    Unsafe(&'static str),
+    /// An earlier key already sets the variable.
+    SameName,
+}
+
+/// Keys that can't be variables, each with the name that its variable would have.
+type FaultyKeys<'a> = Vec<(&'a str, String)>;
+
 /// Returns an outcome for each key that sets a variable or is overridden, and every error in the
 /// object. The overridden keys come last, as in the table of `check`.
 ///
@@ -91,6 +120,7 @@ pub fn key_outcomes(
     let mut errors = missing_key_problems(&members, object);
     let (mut outcomes, mut overridden) = (Vec::new(), Vec::new());
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
+    let mut faulty: BTreeMap<KeyFault, FaultyKeys<'_>> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
         // The key isn't selected, or is null.
         let Some(value) = value else { continue };
@@ -105,23 +135,27 @@ pub fn key_outcomes(
             continue;
         }
 
-        let name = match named {
-            Ok(name) => name,
-            Err(why) => {
-                errors.push(name_problem(key, &why, entry, object));
-                continue;
+        let (fault, name) = match named {
+            Ok(name) => match keys_by_name.insert(name.clone(), key) {
+                None => {
+                    outcomes.push(EntryOutcome {
+                        target: Target::Env(name.clone()),
+                        ..key_outcome(entry, object, (number, key), &name, Outcome::Value(value))
+                    });
+                    continue;
+                }
+                Some(_) => (KeyFault::SameName, name.to_string()),
+            },
+            Err(NamingError::Illegal(name)) => (KeyFault::Illegal, name),
+            Err(NamingError::Unsafe { name, effect }) => {
+                (KeyFault::Unsafe(effect), name.to_string())
             }
         };
-        if let Some(earlier_key) = keys_by_name.insert(name.clone(), key) {
-            errors.push(same_name_problem(earlier_key, key, &name, object));
-            continue;
-        }
-        outcomes.push(EntryOutcome {
-            target: Target::Env(name.clone()),
-            ..key_outcome(entry, object, (number, key), &name, Outcome::Value(value))
-        });
+        faulty.entry(fault).or_default().push((key, name));
     }
     outcomes.append(&mut overridden);
+    let problems = faulty.into_iter();
+    errors.extend(problems.map(|(fault, keys)| faulty_keys_problem(fault, &keys, entry, object)));
     (outcomes, errors)
 }
 
@@ -149,7 +183,6 @@ fn key_outcome(
 /// Returns the warnings about an object:
 ///
 /// - A key in `except` doesn't exist.
-/// - A name in `rename` already has the prefix, so the variable gets it twice.
 /// - A selected key has a space or an invisible character, so it looks like a different key.
 /// - All keys already begin with the prefix.
 pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<Item = String> {
@@ -160,14 +193,6 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
         let hint = missing_key_hint(members, key, naming);
         let ending = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
         format!("there is no {noun}, but \"except\" lists it{ending}")
-    });
-
-    let prefix = naming.prefix.as_str();
-    // Every name begins with an empty prefix.
-    let renamed = naming.rename.values().filter(|_| !prefix.is_empty());
-    let rests = renamed.filter_map(move |name| name.strip_prefix(prefix));
-    let prefixed = rests.map(move |rest| {
-        format!("\"rename\" adds the prefix, so write {rest} there, not {prefix}{rest}")
     });
 
     let misread = members.iter().filter_map(move |(key, value)| {
@@ -182,12 +207,13 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
     });
 
     // `DB_HOST` would become `DB_DB_HOST`. All keys may begin with the same letter by chance.
+    let prefix = naming.prefix.as_str();
     let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
     let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
     let doubled = is_doubled
         .then(|| format!("every {what} already begins with {prefix}, so remove the prefix"));
 
-    unknown.chain(prefixed).chain(misread).chain(doubled)
+    unknown.chain(misread).chain(doubled)
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
@@ -222,8 +248,7 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
 }
 
 /// Returns the first hint that applies to a key in `only`, `except` or `rename` that doesn't exist:
-/// an existing key that looks the same, the two sides of `rename` in the right order, a similar
-/// key, or the remark that patterns don't work here.
+/// an existing key that looks the same, or a similar key.
 fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
     let names = members.iter().map(|(name, _)| *name);
     let quotable_names = names.clone().filter(|name| is_quotable(name));
@@ -231,15 +256,9 @@ fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option
     // People write the variable `DB_HOST` for the key `host`, with the prefix `DB_`.
     let upper = key.to_uppercase();
     let bare = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
-    // In `rename: { DB_PASS: password }`, the key `password` is on the wrong side.
-    let new_name = naming.rename.get(key).map(String::as_str);
-    let swapped = quotable_names.clone().find(|name| Some(*name) == new_name);
-
     twin_hint(names, key)
-        .or(swapped.map(|name| format!("write rename: {{ {name}: {bare} }}")))
         // `/prod/app/token` stands for the parameter `token` below a path. `nearest` ignores case.
         .or(nearest(bare.rsplit('/').next()?, quotable_names).map(did_you_mean))
-        .or(key.contains('*').then(|| "use full names".to_owned()))
 }
 
 fn member_noun(object: &PlannedObject) -> &'static str {
@@ -247,62 +266,53 @@ fn member_noun(object: &PlannedObject) -> &'static str {
     if is_path { "parameter" } else { "key" }
 }
 
-fn same_name_problem(earlier: &str, key: &str, name: &EnvName, object: &PlannedObject) -> Problem {
-    if !is_quotable(earlier) || !is_quotable(key) {
-        return hidden_key_problem("would set the same variable as another key").code("same-name");
-    }
-    let keys = format!("{}s {earlier:?} and {key:?}", member_noun(object));
-    let text = format!("has the {keys}, which would both set the variable {name}");
-    let help = "under \"env-from\", add one of these names to \"rename\" or \"except\"";
-    Problem::configuration(text).code("same-name").help(help)
-}
+/// The maximum number of keys that an error about several keys lists.
+const LISTED: usize = 5;
 
-/// Returns the error for a key that isn't shown.
-fn hidden_key_problem(predicate: &str) -> Problem {
-    let text = format!("has a key that {predicate} (not shown, because it may be a value)");
-    Problem::configuration(text).help("under \"env-from\", select keys with \"only\"")
-}
-
-/// Returns the error for a key whose variable name is illegal or unsafe. If the key is shown, the
-/// help is only about this key: a prefix would change the names of all variables.
-fn name_problem(key: &str, why: &NamingError, entry: &Planned, object: &PlannedObject) -> Problem {
-    if !is_quotable(key) {
-        return hidden_key_problem("isn't a valid variable name").code("variable-name");
-    }
+/// Returns the error for all keys with the same fault. It lists the first of them, each with the
+/// name that its variable would have, without those that may be values.
+fn faulty_keys_problem(
+    fault: KeyFault,
+    keys: &FaultyKeys<'_>,
+    entry: &Planned,
+    object: &PlannedObject,
+) -> Problem {
     let what = member_noun(object);
+    let predicate = match fault {
+        KeyFault::Illegal => "can't name a variable".to_owned(),
+        KeyFault::Unsafe(effect) => {
+            format!("env-from doesn't set, because such a variable {effect}")
+        }
+        KeyFault::SameName => format!("would set the same variable as another {what}"),
+    };
+    let quotable = Vec::from_iter(keys.iter().filter(|(key, _)| is_quotable(key)));
+    let first = quotable.iter().take(LISTED);
+    let mut listed = Vec::from_iter(first.map(|(key, name)| format!("{key:?} ({name})")));
+    listed.extend((listed.len() < keys.len()).then(|| "…".to_owned()));
+    let list = listed.join(", ");
+    let text = match (&quotable[..], keys.len()) {
+        ([], _) => format!("has a {what} that {predicate} (not shown, because it may be a value)"),
+        (_, 1) => format!("has the {what} {list}, which {predicate}"),
+        (_, count) => format!("has {count} {what}s that {predicate}: {list}"),
+    };
+
     let subject = &entry.subject.revealed_by(&object.reference);
-    let is_argument = matches!(subject.origin, Origin::Argument(_));
-    let written = subject.reference().unwrap_or("…");
-    let written_with = |setting: &str| match is_argument {
-        true => format!("in a declaration, write env-from: [{{ from: {written:?}, {setting} }}]"),
-        false => format!("write {{ from: {written:?}, {setting} }} under \"env-from\""),
+    let allowed = quotable.iter().find_map(|(key, name)| {
+        // No entry can read PATH from a secret.
+        let is_allowed = matches!(fault, KeyFault::Unsafe(_)) && name != "PATH";
+        let reference = is_allowed.then(|| reference_to_key(key, object, subject))??;
+        Some(written_as_variable(name, &reference, subject))
+    });
+    let help = match allowed {
+        Some(write) => format!("to set it anyway, write {write}"),
+        None if quotable.is_empty() => "under \"env-from\", select keys with \"only\"".to_owned(),
+        None => "under \"env-from\" in a declaration, give it a name with \"rename\", or leave it out with \"except\"".to_owned(),
     };
-
-    let (defect, help) = match why {
-        NamingError::Illegal(name) => {
-            let defect = format!("{name:?} isn't a valid variable name ([A-Za-z_][A-Za-z0-9_]*)");
-            // The name begins with a digit, or is empty, so `_` makes it legal.
-            let renamed = written_with(&format!("rename: {{ {key:?}: _{name} }}"));
-            let help = format!("{renamed}, or use except: [{key:?}] instead");
-            (defect, help)
-        }
-        NamingError::Unsafe { name, effect } => {
-            let defect = format!("env-from doesn't set {name}, which {effect}");
-            let help = match reference_to_key(key, object, subject) {
-                // No entry can read PATH from a secret.
-                Some(reference) if name.as_str() != "PATH" => {
-                    let write = written_as_variable(name.as_str(), &reference, subject);
-                    format!("to set it anyway, write {write}")
-                }
-                Some(_) | None => written_with(&format!("except: [{key:?}]")),
-            };
-            (defect, help)
-        }
+    let code = match fault {
+        KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",
+        KeyFault::SameName => "same-name",
     };
-
-    let text = format!("has the {what} {key:?}, but {defect}");
-    let problem = Problem::configuration(text).code("variable-name");
-    problem.help(help)
+    Problem::configuration(text).code(code).help(help)
 }
 
 /// Returns the reference to one key of an object, or to one parameter below a path. Returns `None`

@@ -117,8 +117,8 @@ pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
 pub enum Unresolved {
     /// The secret hasn't been requested.
     Unread,
-    /// A secret, version, key or variable doesn't exist, a value is null, or a variable is empty.
-    /// The `default` or `optional` of the entry applies.
+    /// A secret, version, key or variable doesn't exist, a value is null, or an object of
+    /// `env-from` doesn't set any variable. The `default` or `optional` of the entry applies.
     Absent(Problem),
     Failed(Problem),
 }
@@ -445,8 +445,9 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 ///
 /// # Errors
 /// If the path can't be evaluated, or if it matches several nodes. A path that matches no node is
-/// an absence. For several nodes, the help lists their paths. It leaves out a path with a name that
-/// may be a value, and the path of a null, because its key can be a value (see [`quotable_keys`]).
+/// an absence, unless the path begins with a name and the JSON isn't an object. For several nodes,
+/// the help lists their paths. It leaves out a path with a name that may be a value, and the path
+/// of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // jsonpath_rust's error isn't shown, because it quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -454,6 +455,15 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
         Problem::configuration(text).code("path")
     })?;
     match found.as_slice() {
+        [] if !json.is_object() && path.begins_with_name() => {
+            let kind = json_type(json);
+            let text = format!(
+                "is {kind}, not an object, so it has nothing at {}",
+                path.text
+            );
+            let problem = not_an_object(json, text, None);
+            Err(problem.help_if_some(parent_hint(json, path)).into())
+        }
         [] => {
             let text = format!("has nothing at {}", path.text);
             let problem = Problem::configuration(text).code("key-not-found");

@@ -107,6 +107,10 @@ impl<'a> Walk<'a> {
             return self.add(entry, Outcome::Overridden(holder));
         }
 
+        if entry.source.empty_variable().is_some() {
+            return self.add_without_secret(entry);
+        }
+
         let read = match &entry.source {
             Source::Literal(text) => Ok(SecretValue::new(text.as_str())),
             Source::Reference(reference) => {
@@ -130,6 +134,16 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
+    /// Adds the outcome of an entry if the variable that names its secret is empty. The entry gets
+    /// its default or, without one, is left out, whatever else it reads.
+    fn add_without_secret(&mut self, entry: &'a Planned) {
+        let OnMissing::Default(text) = &entry.on_missing else {
+            return self.add(entry, Outcome::Absent);
+        };
+        self.claims.add(&entry.target, &entry.subject);
+        self.add(entry, Outcome::Default(SecretValue::new(text.clone())));
+    }
+
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
     /// overridden, followed by one for the object itself, and warnings. Each key that sets a
     /// variable holds it from now on.
@@ -146,10 +160,12 @@ impl<'a> Walk<'a> {
         }
 
         let named = |problem| with_entry(problem, Some(&object.reference), &revealed());
+        let absence = env_from::no_variable_problem(&members, object);
         let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
-        let result = match errors.is_empty() {
-            true => Outcome::Keys(outcomes.len()),
-            false => Outcome::Failed(errors.into_iter().map(named).collect()),
+        let result = match absence {
+            _ if !errors.is_empty() => Outcome::Failed(errors.into_iter().map(named).collect()),
+            Some(problem) => outcome_without_value(entry, vec![Unresolved::Absent(named(problem))]),
+            None => Outcome::Keys,
         };
         for outcome in outcomes {
             // An overridden key has the target of the object, which doesn't claim anything.
@@ -324,12 +340,8 @@ impl<'a> ParsedAnswers<'a> {
     ///
     /// # Errors
     /// If the request has failed, or hasn't been sent (`Unread`). The error is an absence only if
-    /// the secret or the version doesn't exist, or if the reference consists of an empty variable.
+    /// the secret or the version doesn't exist.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
-        if let Some(name) = reference.locator.empty_variable() {
-            let problem = Problem::configuration(format!("the variable {name} is empty"));
-            return Err(Unresolved::Absent(problem));
-        }
         match self.fetched.get(&reference.locator) {
             None => Err(Unresolved::Unread),
             Some(Ok(document)) => Ok(document),

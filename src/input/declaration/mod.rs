@@ -25,7 +25,6 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Key, Node, parse_yaml};
 use crate::model::entry::shell_quoted;
-use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
@@ -82,8 +81,7 @@ impl Declarations {
         self.options = options.over(take(&mut self.options));
         self.layers.push(layer);
         self.errors.extend(mistakes);
-        let empty = text.trim().is_empty().then_some(" (which is empty)");
-        self.names.push(file_name(path) + empty.unwrap_or_default());
+        self.names.push(file_name(path));
     }
 }
 
@@ -95,35 +93,14 @@ fn read_named_declaration(path: &Path) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
-    let with_help = |problem: Problem| problem.help_if_some(unreadable_path_help(path));
-    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE").map_err(with_help)?;
+    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE")?;
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
         let help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }";
         return Err(Problem::configuration(text).help(help));
     }
-    read_yaml(path, file, FileKind::Declaration).map_err(with_help)
-}
-
-/// Returns the help for a path that can't be read because it is a directory with secrets-exec.yaml,
-/// a list of files, or the value of a different option, as in `--file KEY=prod/tls:key`.
-fn unreadable_path_help(path: &Path) -> Option<String> {
-    if let Some((name, reference)) = path.to_str()?.split_once('=')
-        && is_name(name)
-        && reads_like_a_name(reference)
-    {
-        return Some(format!("use --as-file {name}={reference}"));
-    }
-    // If the path is a file, the message already has the reason.
-    if path.is_file() {
-        return None;
-    }
-    let inside = path.join(DEFAULT_NAMES[0]);
-    let meant = if inside.exists() { &inside } else { path };
-    let files = Vec::from_iter(meant.to_str()?.split([',', ':', ' ']));
-    let are_files = files.iter().all(|file| Path::new(file).is_file());
-    are_files.then(|| format!("use -f {}", files.join(" -f ")))
+    read_yaml(path, file, FileKind::Declaration)
 }
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
@@ -294,6 +271,8 @@ fn holds_secrets(members: &[(Key, Node)]) -> bool {
     has_value || members.iter().any(|(key, _)| key.text.contains('/'))
 }
 
+const EMPTY_HELP: &str = "what writes this file may have failed. If nothing is to be declared, write {} into it or, for no declaration at all, use --no-file instead";
+
 /// Reads the sections of a declaration from its tree.
 fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
@@ -304,6 +283,10 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
         is_whole_file: true,
         key: "",
     };
+    if node.is_null() {
+        item.refuse(Fault::new("is empty").help(EMPTY_HELP));
+        return Default::default();
+    }
     if let Some((what, help)) = other_file(node, &source.path) {
         item.refuse(Fault::new(format!("is {what}, not a declaration")).help(help));
         return Default::default();

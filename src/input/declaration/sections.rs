@@ -370,7 +370,13 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         item.expect_variable(text?)
     });
     let prefix = valid_prefix.map_or(String::new(), |name| name.to_string());
-    let only = fields.take("only").and_then(|item| item.expect_texts());
+    let only = fields.take("only").and_then(|item| {
+        let keys = item.expect_texts()?;
+        if keys.is_empty() {
+            item.refuse("is empty: list the keys to use, or remove \"only\" to use all of them");
+        }
+        Some(keys)
+    });
     let except = fields.take("except").and_then(|item| item.expect_texts());
     let rename = fields.take("rename").map(|item| renames(&item, &prefix));
     let case = fields.take_parsed("case", "upper or keep", |text| match text {

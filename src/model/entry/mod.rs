@@ -46,6 +46,13 @@ pub struct EntryId {
     pub key: Option<usize>,
 }
 
+impl EntryId {
+    /// Returns the id of the entry, without the number of a key.
+    pub fn of_entry(self) -> Self {
+        Self { key: None, ..self }
+    }
+}
+
 impl Entry {
     /// Creates an entry of `env-from`, which sets a variable for each key of an object.
     pub fn for_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
@@ -89,6 +96,15 @@ impl Entry {
                 ..Subject::plain(label, origin)
             },
         }
+    }
+}
+
+impl Entry<SecretRef> {
+    /// Returns the name of an empty variable, if the entry is left out because of it: the variable
+    /// should name the secret, as in `${NAME:-}`, and the entry doesn't have a default.
+    pub fn left_out_by(&self) -> Option<&str> {
+        let has_default = matches!(self.on_missing, OnMissing::Default(_));
+        self.source.empty_variable().filter(|_| !has_default)
     }
 }
 

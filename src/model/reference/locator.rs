@@ -317,6 +317,14 @@ impl JsonPath {
             query,
         })
     }
+
+    /// True if the first step of the path selects by a name, as in `$.password`, `$..password` or
+    /// `$['user', 'password']`.
+    pub fn begins_with_name(&self) -> bool {
+        let first = self.text.trim_start_matches(['$', '.', '[', ' ']);
+        // Otherwise, it is an index, a slice, a wildcard or a filter.
+        !first.is_empty() && !first.starts_with(|c: char| c.is_ascii_digit() || "-:*?".contains(c))
+    }
 }
 
 /// The secret that an alias stands for and, if they are given, its version, region and role.

@@ -236,33 +236,59 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
     })
 }
 
+/// Returns NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
+/// parameter or a path, `ssm:` precedes it, and `/` or `/*` can follow.
+pub fn optional_variable(id: &str) -> Option<&str> {
+    let placeholder = match id.strip_prefix("ssm:") {
+        Some(name) => name.trim_end_matches('*').trim_end_matches('/'),
+        None => id,
+    };
+    let name = placeholder.strip_prefix("${")?.strip_suffix(":-}")?;
+    is_name(name).then_some(name)
+}
+
 /// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
-/// without a role. The value of a variable isn't split into fields. If the id consists of only a
-/// variable, the variable may be empty.
+/// without a role. The value of a variable isn't split into fields. If the id is an
+/// [`optional_variable`] that is empty, the request has [`SecretId::Empty`].
 ///
 /// # Errors
-/// If a variable can't be used, or if the result isn't an id. The error names the variables, but
-/// doesn't show their values.
+/// If a variable can't be used, if the result isn't an id, or if an empty variable leaves out a
+/// whole part of the name, as in `prod/${APP:-}`. The error names the variables, but doesn't show
+/// their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     // If a placeholder is the whole id, the only closing brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
-    let mut names = Vec::new();
+    let (mut names, mut empty) = (Vec::new(), None);
     let expanded = replace_placeholders(text, |name, default| {
+        let value = part_of_id(name, default, inherited, is_only_variable)?;
         names.push(name);
-        part_of_id(name, default, inherited, is_only_variable)
+        empty = empty.or(value.is_empty().then_some(name));
+        Ok(value)
     })?;
 
-    let (store, id) = match SecretId::parse(&expanded) {
-        Err(_) if is_only_variable && expanded.is_empty() => {
-            (Store::SecretsManager, SecretId::Empty(names.concat()))
+    let (store, id) = match (SecretId::parse(&expanded), empty) {
+        (_, Some(name)) if optional_variable(text).is_some() => {
+            let store = match text.starts_with("ssm:") {
+                true => Store::ParameterStore,
+                false => Store::SecretsManager,
+            };
+            (store, SecretId::Empty(name.to_owned()))
+        }
+        (_, Some(name)) if lacks_part(&expanded, text) => {
+            let fault = Fault::new(format!("uses the variable {name}, which is empty"));
+            let optional = text.replace('}', ":-}");
+            return Err(match optional_variable(&optional) {
+                Some(_) => fault.help(format!("set {name}. If it may be empty, write {optional}")),
+                None => fault.help(format!("set {name}")),
+            });
         }
         // The help is dropped, because it may have an ARN from a variable.
-        Err(error) if !names.is_empty() => {
+        (Err(error), _) if !names.is_empty() => {
             let names = names.join(" and ");
             let defect = format!("{} (after expanding {names})", error.text);
             return Err(Fault::new(defect));
         }
-        parsed => parsed?,
+        (parsed, _) => parsed?,
     };
     Ok(Locator {
         store,
@@ -272,6 +298,16 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         version: Version::Current,
         stand_in: StandIn::default(),
     })
+}
+
+/// True if an empty variable has left an id without its name, or without its last part: `ssm:/`, or
+/// `prod/` for `prod/${APP:-}`. A path such as `ssm:/prod/` would even have the parameters of other
+/// programs.
+fn lacks_part(expanded: &str, written: &str) -> bool {
+    let [name, written] = [expanded, written].map(|id| id.trim_end_matches('*'));
+    let name = name.strip_prefix("ssm:").unwrap_or(name);
+    let ends_early = name.ends_with('/') && !written.ends_with('/');
+    name.trim_matches('/').is_empty() || ends_early || name.contains("//")
 }
 
 /// Checks a SECRET before variables are known. If it has placeholders, only the characters around

@@ -128,6 +128,7 @@ PATH can only be set with "value", because it decides which program runs | env: 
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
 must be a list of strings, not a string | env-from: [{from: x, …}] | only: ^k | except: ^password
+"only" in "env-from" is empty | env-from: [{from: x, only: ^[]}]
 must be upper or keep, not "lower" | env-from: [{from: x, case: ^lower}]
 must be true or false | env-from: [{from: x, optional: ^1}]
 has an unknown key | env-from: [{from: x, ^default: d}]
