@@ -2,6 +2,7 @@
 //! order of events at the end of a launch, and the program's own limits.
 
 use std::fs;
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::Value;
@@ -40,6 +41,20 @@ fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_var
             value,
         ]);
     }
+}
+
+/// `tests/closed` reads the contract by itself. This test runs a small part of its combinations.
+#[test]
+fn a_launch_starts_its_command_exactly_when_the_contract_says_so_and_with_the_same_values() {
+    if !skip::can(&["python3", "-c", ""], "the oracle in tests/closed") {
+        return;
+    }
+    let oracle = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/closed/run");
+    let mut command = Command::new("python3");
+    let run = command.args(["-B", oracle]).arg(program()).output().unwrap();
+    let printed = String::from_utf8_lossy(&run.stdout);
+    let is_as_expected = printed.ends_with("300 combinations, 0 differences\n");
+    assert!(run.status.success() && is_as_expected, "{printed}{run:?}");
 }
 
 #[test]

@@ -1,0 +1,594 @@
+"""The rules of the contract (docs/reference.md) that decide whether a launch starts the program, and with which values.
+
+Each function is one paragraph of docs/reference.md. The functions return a value, or raise
+what the contract says instead of one: an absence, an entry that is left out, or a failure. If the contract doesn't say what
+happens, they raise `Silent`, and the generator draws a different combination. Nothing here is taken from `src`."""
+
+import json
+import re
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+
+
+class Absence(Exception):
+    """The secret, its stage or its key doesn't exist ("Absent values")."""
+
+
+class LeftOut(Exception):
+    """It is as if the entry were not there (an empty variable in `${NAME:-}`, or `optional`)."""
+
+
+class Silent(Exception):
+    """the contract doesn't say what happens."""
+
+
+class Failure(Exception):
+    """The launch fails with one of these statuses. An early failure is found in a text, without a request."""
+
+    def __init__(self, *statuses, early=False):
+        super().__init__(statuses)
+        self.statuses = set(statuses)
+        self.early = early
+
+
+# What a launch is given. The generator draws these, and `run` turns them into files, arguments and variables.
+
+
+@dataclass
+class Answer:
+    """What AWS answers for one secret, parameter or path: a value, or an error."""
+
+    data: bytes = None
+    is_binary: bool = False
+    parameters: dict = None  # below a path
+    status: int = 200
+    code: str = ""
+    message: str = ""
+
+    @property
+    def is_outage(self):
+        # A 4xx without an AWS error code comes from a proxy.
+        return self.status >= 500 or self.code == "ThrottlingException" or (self.status >= 400 and not self.code)
+
+
+NOT_FOUND = Answer(
+    status=400, code="ResourceNotFoundException", message="Secrets Manager can't find the specified secret."
+)
+
+
+@dataclass
+class Reference:
+    """REF. `secret` is written as the user writes it: an id, an alias, or a text with ${NAME}."""
+
+    secret: str
+    key: str = ""
+    stage: str = ""
+    version: str = ""
+
+    def __str__(self):
+        return ":".join([self.secret, self.key, self.stage, self.version]).rstrip(":")
+
+
+@dataclass
+class Lookup:
+    """`{{ alias.key }}` or `{{ alias.key | default('…') }}` in a template. The alias `env` holds the variables."""
+
+    alias: str
+    key: str
+    default: str = None
+
+
+@dataclass
+class Entry:
+    """An entry or a flag. The source is a Reference, a text, or a template: a list of texts and Lookups."""
+
+    source: object
+    name: str = None
+    path: str = None
+    in_memory: bool = False
+    default: str = None
+    optional: bool = False
+    pattern: str = None
+
+
+@dataclass
+class EnvFrom:
+    source: Reference
+    prefix: str = ""
+    only: list = None
+    excepted: list = None
+    optional: bool = False
+
+
+@dataclass
+class Layer:
+    is_flags: bool = False
+    text: str = None  # of a declaration that has no value, or no entries
+    entries: list = field(default_factory=list)
+    sources: list = field(default_factory=list)
+    aliases: dict = field(default_factory=dict)  # a name, and the Reference that has its id and stage
+
+    @property
+    def wrong(self):
+        """The status of a wrong reference ("Exit status")."""
+        return 64 if self.is_flags else 78
+
+
+@dataclass
+class Launch:
+    layers: list = field(default_factory=list)
+    inherited: dict = field(default_factory=dict)
+    globs: list = field(default_factory=list)
+    keep_existing: bool = False
+    local: bool = False
+    regions: int = 1
+    has_refused_role: bool = False  # `--role-arn`, and STS answers ResourceNotFoundException
+    answers: dict = field(default_factory=dict)  # (id, stage): the answer of each region
+    cached: dict = field(default_factory=dict)  # (id, stage): the good answer of an earlier launch with --cache
+
+    @property
+    def aliases(self):
+        return {name: alias for layer in self.layers for name, alias in layer.aliases.items()}
+
+
+@dataclass
+class Started:
+    variables: dict  # without the files in memory
+    memory: dict
+    files: dict
+
+
+# Variables in a reference, and absent values: what a wrong reference is.
+
+
+def secret_id(written, launch, wrong):
+    """The secret id that a text with ${NAME} stands for."""
+    may_be_empty = re.fullmatch(r"(ssm:)?\$\{(\w+):-\}(/\*?)?", written)
+    if may_be_empty and not launch.inherited.get(may_be_empty[2]):
+        raise LeftOut
+    for name, has_default, default in re.findall(r"\$\{(\w+)(:-)?([^}]*)\}", written):
+        value = launch.inherited.get(name) or default
+        if not value:  # an unset variable without a default, and any other empty SECRET
+            raise Failure(wrong, early=True)
+        written = written.replace("${" + name + has_default + default + "}", value)
+    if not written:
+        raise Failure(wrong, early=True)
+    return written
+
+
+def located(reference, launch, wrong):
+    """The id and the stage that a reference stands for. An alias is matched before variables are expanded."""
+    is_parameter = reference.secret.startswith(("ssm:", "arn:aws:ssm:"))
+    is_wrong = (
+        len(reference.stage) > 256
+        or (reference.version and not is_parameter and not 32 <= len(reference.version) <= 64)
+        or (reference.version and is_parameter and not re.fullmatch("[1-9][0-9]*", reference.version))
+        or (reference.key.startswith("$") and not re.fullmatch(r"\$(\.\.\w+)?(\.\w+|\[\d+\])*", reference.key))
+    )
+    if is_wrong:
+        raise Failure(wrong, early=True)
+    alias = launch.aliases.get(reference.secret)
+    if alias is None:
+        return secret_id(reference.secret, launch, wrong), reference.stage
+    try:
+        return secret_id(alias.secret, launch, 78), reference.stage or alias.stage
+    except Failure as failure:
+        # The alias is in a declaration (78), and the contract doesn't say whose status a flag with this alias has.
+        raise Failure(wrong, *failure.statuses, early=True) from None
+
+
+# Sections 7, 8 and 12: which answer a secret id gets.
+
+
+def answer_for(identity, launch):
+    """The answer that decides, from the regions, the cache, or the file of `--local`."""
+    if launch.local:
+        return local_answer(identity, launch)
+    answers = launch.answers.get(identity, [NOT_FOUND] * launch.regions)
+    for region, answer in enumerate(answers):
+        if not answer.is_outage:
+            # A denial or an absence is an answer. the contract doesn't say so for one after an outage.
+            if region > 0 and answer.code:
+                raise Silent("a refusal by a fallback region")
+            return answer
+        if launch.regions > 1 and answer.status == 404:
+            raise Silent("a proxy's 404 isn't among the reasons of a region")
+    # The cache covers failures that give 75, if every fallback region failed, too.
+    return launch.cached.get(identity, answers[0])
+
+
+def local_answer(identity, launch):
+    """With `--local`, an ARN is found by its resource name, and then without its last hyphen and six characters."""
+    identifier, stage = identity
+    for name in (identifier, re.sub("-[^-]{6}$", "", identifier)):
+        if (name, stage) in launch.answers:
+            return launch.answers[name, stage][0]
+    return NOT_FOUND
+
+
+def resource(identifier):
+    """A secret and a parameter by their names, also if the id is an ARN."""
+    fields = identifier.split(":")
+    if identifier.startswith("arn:aws:secretsmanager:"):
+        return fields[6]
+    return "ssm:" + fields[5][len("parameter"):] if identifier.startswith("arn:aws:ssm:") else identifier
+
+
+def answered(reference, launch, wrong):
+    """The good answer for a reference ("Absent values" and "Exit status")."""
+    identifier, stage = located(reference, launch, wrong)
+    if launch.has_refused_role:
+        # What STS answers is never an absence. the contract doesn't say which status this code has.
+        raise Failure(75, 77, 78)
+    answer = answer_for((resource(identifier), stage), launch)
+    if answer.code == "ResourceNotFoundException":
+        raise Absence
+    if answer.is_outage:
+        raise Failure(75)
+    if answer.code == "AccessDeniedException":
+        raise Failure(77)
+    if answer.code == "InvalidRequestException":  # it is marked for deletion
+        raise Failure(78)
+    if answer.code == "DecryptionFailure":  # a denial by KMS, or a secret that is wrong: the contract has no row for it
+        raise Failure(77, 78)
+    return answer
+
+
+# Keys, values and absent values: what a key of a secret is.
+
+INVALID = object()
+
+
+def parsed(data):
+    try:
+        return json.loads(data.decode())
+    except ValueError:
+        return INVALID
+
+
+def as_text(node):
+    """"How values look in a variable"."""
+    if isinstance(node, str):
+        return node.encode()
+    return json.dumps(node, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def nodes_at(node, path):
+    """The nodes that a JSONPath of names, indexes and `..name` finds."""
+    step = re.match(r"(?:\.\.(\w+)|\.(\w+)|\[(\d+)\])", path)
+    if not step:
+        return [node]
+    anywhere, name, index = step.groups()
+    rest = path[step.end():]
+    if isinstance(node, list):
+        children = dict(enumerate(node))
+    else:
+        children = node if isinstance(node, dict) else {}
+    wanted = int(index) if index else anywhere or name
+    found = nodes_at(children[wanted], rest) if wanted in children else []
+    if anywhere:
+        found = found + [match for child in children.values() for match in nodes_at(child, path)]
+    return found
+
+
+def selected(data, key):
+    """The node that KEY selects. A malformed secret is never an absence."""
+    document = parsed(data)
+    is_path = key.startswith("$")
+    has_first_name = not is_path or key.startswith("$.")
+    if document is INVALID and not has_first_name:
+        raise Silent("a path that begins with an index, for a text that isn't JSON")
+    nodes = nodes_at(document, key[1:] if is_path else f".{key}")
+    if has_first_name and not isinstance(document, dict):
+        if nodes:
+            raise Silent("`$..name` for a list that has the name in it")
+        raise Failure(78)
+    if len(nodes) > 1:
+        raise Failure(78)
+    if not nodes or nodes[0] is None:
+        raise Absence
+    return nodes[0]
+
+
+def resolved(reference, launch, wrong):
+    """The bytes that a reference gives. Without KEY, that is the whole value."""
+    answer = answered(reference, launch, wrong)
+    return as_text(selected(answer.data, reference.key)) if reference.key else answer.data
+
+
+def all_of(reads):
+    """Reads several values for one text. A failure of one of them is a failure of the text, and never an absence."""
+    values, failures, absent = [], [], False
+    for read in reads:
+        try:
+            values.append(read())
+        except Absence:
+            absent = True
+        except Failure as failure:
+            failures.append(failure)
+    if failures and (absent or any(failure.statuses != failures[0].statuses for failure in failures)):
+        raise Silent("what else is wrong with a text, if one of its values can't be read")
+    if failures:
+        raise Failure(*exit_statuses(failures), early=any(failure.early for failure in failures))
+    if absent:
+        raise Absence
+    return values
+
+
+# Templates.
+
+
+def rendered(template, launch):
+    """The text of a template. A key that is absent or null, and a variable that isn't set, make the entry absent."""
+    aliases = {part.alias for part in template if isinstance(part, Lookup)} - {"env"}
+    left_out, failures = False, []
+    for alias in aliases:
+        try:
+            located(Reference(alias), launch, 78)
+        except LeftOut:
+            left_out = True
+        except Failure as failure:
+            failures.append(failure)
+    if left_out and failures:
+        raise Silent("a template with an alias that is left out, and one that is wrong")
+    if left_out:  # also if it uses other aliases, and whatever its `default` filters are
+        raise LeftOut
+    return b"".join(all_of([lambda part=part: part_text(part, launch) for part in template]))
+
+
+def part_text(part, launch):
+    if isinstance(part, str):
+        return part.encode()
+    if part.alias == "env":
+        if part.key not in launch.inherited:
+            raise Absence
+        return launch.inherited[part.key].encode()
+    try:
+        answer = answered(Reference(part.alias), launch, 78)
+    except Absence:
+        if part.default is not None:
+            raise Silent("the filter `default` for a secret that doesn't exist") from None
+        raise
+    if answer.is_binary:
+        raise Silent("a binary secret in a template")
+    try:
+        return as_text(selected(answer.data, part.key))
+    except Absence:
+        if part.default is None:
+            raise
+        return part.default.encode()
+
+
+# Entries.
+
+
+def entry_value(entry, launch, wrong):
+    """What an entry gives. `default` and `optional` apply to an absence only."""
+    default = None if entry.default is None else entry.default.encode()
+    if default is not None and not matches(default, entry.pattern):
+        raise Failure(78, early=True)  # found without a request
+    try:
+        value = source_value(entry.source, launch, wrong)
+    except LeftOut:
+        if default is None:
+            raise
+        return default  # it is left out, or its default is used
+    except Absence:
+        if entry.optional:
+            raise LeftOut from None
+        if default is None:
+            raise Failure(78) from None
+        return default
+    if not matches(value, entry.pattern):
+        raise Failure(78)
+    if not entry.in_memory and not entry.path and b"\0" in value:
+        raise Failure(78)  # a value with a NUL byte cannot be a variable
+    return value
+
+
+def source_value(source, launch, wrong):
+    if isinstance(source, str):
+        return source.encode()
+    if isinstance(source, list):
+        return rendered(source, launch)
+    return resolved(source, launch, wrong)
+
+
+def matches(value, pattern):
+    """A pattern may match anywhere unless it is anchored. A value that is not UTF-8 does not match."""
+    if pattern is None:
+        return True
+    try:
+        # Only Python's `$` also matches before a line feed.
+        return re.search(pattern.replace("$", r"\Z"), value.decode()) is not None
+    except UnicodeDecodeError:
+        return False
+
+
+# Several variables: `env-from`.
+
+
+def source_variables(source, launch, wrong):
+    """The variables of an `env-from` entry."""
+    if source.only == []:
+        raise Failure(78, early=True)
+    try:
+        found = source_object(source.source, launch, wrong)
+    except Absence:
+        if not source.optional:
+            raise Failure(78) from None
+        if source.source.key:
+            raise Silent("`optional` for a key that doesn't exist") from None
+        return {}
+    found = {key: value for key, value in found.items() if value is not None}
+    if source.only is not None:
+        if any(key not in found for key in source.only):
+            raise Failure(78)  # also if the entry is optional
+        found = {key: found[key] for key in source.only}
+    found = {key: value for key, value in found.items() if key not in (source.excepted or [])}
+    if not found and not source.optional:
+        raise Failure(78)  # an object that sets no variable is an absence
+    return {source.prefix + re.sub(r"\W", "_", key).upper(): as_text(value) for key, value in found.items()}
+
+
+def source_object(reference, launch, wrong):
+    answer = answered(reference, launch, wrong)
+    if answer.parameters is not None:
+        if not answer.parameters:
+            raise Absence  # a path without parameters
+        return answer.parameters
+    document = selected(answer.data, reference.key) if reference.key else parsed(answer.data)
+    if not isinstance(document, dict):
+        raise Failure(78)  # it is malformed
+    return document
+
+
+# References in inherited variables: `--resolve-env`.
+
+ARN = r"arn:aws:(?:secretsmanager:[\w-]+:\d+:secret:|ssm:[\w-]+:\d+:parameter/)[\w/+=.@!-]+"
+DYNAMIC = r"\{\{resolve:(secretsmanager|ssm|ssm-secure):([^{}]*)\}\}"
+# The contract doesn't say whether a wrong reference in an inherited variable is 64 or 78.
+MALFORMED = (64, 78)
+
+
+def inherited_value(text, globs, launch):
+    """What a matching variable becomes, or None if it has no reference."""
+    bare = text.strip("\"' ")
+    is_reference = re.fullmatch(f"{ARN}(:[^:]*){{0,3}}|{DYNAMIC}", bare)
+    if is_reference and bare != text:
+        raise Failure(*MALFORMED, early=True)  # quotes or spaces around a reference
+    if re.search(r"\{\{ resolve:(secretsmanager:|ssm)", text):
+        raise Failure(*MALFORMED, early=True)
+    if text.startswith(("ssm://", "sm://", "{aws-sm}")) and globs != ["*"]:
+        raise Failure(*MALFORMED, early=True)  # the syntax of another tool: a warning if the glob is `*`
+    whole = re.fullmatch(f"({ARN})((?::[^:]*){{0,3}})", text)
+    if whole:
+        fields = (whole[2][1:] + "::").split(":")
+        return resolved(Reference(whole[1], *fields[:3]), launch, 64)
+    if not re.search(DYNAMIC, text):
+        return None
+    references = list(re.finditer(DYNAMIC, text))
+    values = iter(all_of([lambda one=one: dynamic_value(one[1], one[2].split(":"), launch) for one in references]))
+    return re.sub(DYNAMIC.encode(), lambda _: next(values), text.encode())
+
+
+def dynamic_value(service, fields, launch):
+    """`{{resolve:secretsmanager:ID:SecretString:KEY:STAGE:VERSION}}` and `{{resolve:ssm:NAME:VERSION}}`."""
+    if not fields[0]:
+        raise Failure(*MALFORMED, early=True)
+    if service != "secretsmanager":
+        return answered(Reference("ssm:" + fields[0]), launch, 64).data
+    key, stage = (fields + ["", "", ""])[2:4]
+    reference = Reference(fields[0], key, stage)
+    if not key and answered(reference, launch, 64).is_binary:
+        raise Silent("SecretString of a binary secret")
+    return resolved(reference, launch, 64)
+
+
+# Which entry wins, `--keep-existing`, and what there is to read: the whole launch.
+
+
+def expected(launch):
+    """`Started` with its values, or a Failure."""
+    flags = [layer for layer in launch.layers if layer.is_flags]
+    files = [layer for layer in launch.layers if not layer.is_flags]
+    outcome = Merge(launch)
+    for layer in files:
+        outcome.add_layer(layer)
+    outcome.add_inherited()
+    for layer in flags:
+        outcome.add_layer(layer)
+    if not launch.globs and not any(layer.entries or layer.sources for layer in launch.layers):
+        outcome.failures.append(Failure(78 if files else 64))
+    return outcome.end()
+
+
+class Merge:
+    """The layers so far. A later layer overrides an earlier one, so the failure of an overridden entry disappears."""
+
+    def __init__(self, launch):
+        self.launch = launch
+        self.variables = {}  # a name, and its value or its Failure
+        self.in_memory = set()
+        self.files = {}
+        self.failures = []
+
+    def add_layer(self, layer):
+        if layer.text is not None and layer.text != "{}":
+            self.failures.append(Failure(78))  # a file without a value
+        # Within one layer, an explicit variable beats `env-from`, and a later source beats an earlier one.
+        for source in layer.sources:
+            try:
+                for name, value in source_variables(source, self.launch, layer.wrong).items():
+                    if not self.is_kept(name):
+                        self.set(name, value)
+            except LeftOut:
+                continue
+            except Failure as failure:
+                self.failures.append(failure)
+        for entry in layer.entries:
+            self.add_entry(entry, layer)
+
+    def add_entry(self, entry, layer):
+        try:
+            value = entry_value(entry, self.launch, layer.wrong)
+        except LeftOut:
+            return  # an entry of an earlier layer, or the inherited variable, applies
+        except Failure as failure:
+            value = failure
+        if entry.name and self.is_kept(entry.name):
+            if isinstance(value, Failure) and value.early:
+                raise Silent("a mistake in an entry that is not used")
+            return
+        if entry.path:
+            self.files[entry.path] = value
+        if entry.name:
+            self.set(entry.name, value if not entry.path or isinstance(value, Failure) else entry.path.encode())
+            if entry.in_memory:
+                self.in_memory.add(entry.name)
+
+    def add_inherited(self):
+        """`--resolve-env`, which `--keep-existing` doesn't affect."""
+        for name, text in self.launch.inherited.items():
+            globs = [glob for glob in self.launch.globs if fnmatchcase(name, glob)]
+            if not globs:
+                continue
+            try:
+                value = inherited_value(text, globs, self.launch)
+            except Absence:
+                value = Failure(78)
+            except Failure as failure:
+                value = failure
+            if isinstance(value, bytes) and b"\0" in value:
+                value = Failure(78)
+            if value is not None:
+                self.set(name, value)
+
+    def is_kept(self, name):
+        """With `--keep-existing`, a name that is set and not empty keeps its value."""
+        return self.launch.keep_existing and bool(self.launch.inherited.get(name))
+
+    def set(self, name, value):
+        earlier = self.variables.get(name)
+        if isinstance(earlier, Failure) and earlier.early:
+            raise Silent("a mistake in an entry that is not used")
+        self.variables[name] = value
+        self.in_memory.discard(name)
+
+    def end(self):
+        everything = [*self.failures, *self.variables.values(), *self.files.values()]
+        failures = [outcome for outcome in everything if isinstance(outcome, Failure)]
+        if failures:
+            return Failure(*exit_statuses(failures))
+        variables = {name: value.encode() for name, value in self.launch.inherited.items()} | self.variables
+        memory = {name: variables.pop(name) for name in self.in_memory}
+        return Started(variables, memory, self.files)
+
+
+def exit_statuses(failures):
+    """The highest of 78, 77 and 75. the contract has no rank for 64, so it may be 64 or the other one."""
+    possible = {0}
+    for failure in failures:
+        pairs = [(one, other) for one in possible for other in failure.statuses]
+        possible = {status for pair in pairs for status in (set(pair) - {0} if 64 in pair else {max(pair)})}
+    return possible
