@@ -199,7 +199,7 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns a note for each variable that should name a secret but is empty, with the number of
-/// entries that are left out because of it. Entries whose target another entry sets don't count.
+/// entries that are left out because of it, except those whose target another entry sets.
 pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let mut as_written = Vec::from_iter(&plan.entries);
     as_written.sort_by_key(|entry| entry.id);
