@@ -68,7 +68,7 @@ def draw(seed, number, place):
 
 
 def fails_for_others(launch):
-    """AWS refuses a request because of one parameter, and the contract doesn't say what that means for the other ones."""
+    """AWS refuses a request because of one parameter. The contract doesn't say what that means for the others."""
     ids = [(name, stage) for name, stage in launch.answers if name.startswith("ssm:") and not name.endswith(("/", "*"))]
     answers = [answer for identity in ids for answer in launch.answers[identity]]
     return len(ids) > 1 and any(answer.status != 200 and answer.code != NOT_FOUND.code for answer in answers)

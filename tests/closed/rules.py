@@ -1,8 +1,8 @@
 """The rules of the contract (docs/reference.md) that decide whether a launch starts the program, and with which values.
 
 Each function is one paragraph of docs/reference.md. The functions return a value, or raise
-what the contract says instead of one: an absence, an entry that is left out, or a failure. If the contract doesn't say what
-happens, they raise `Silent`, and the generator draws a different combination. Nothing here is taken from `src`."""
+what the contract says instead of one: an absence, an entry that is left out, or a failure. If the contract doesn't say
+what happens, they raise `Silent`, and the generator draws a different combination. Nothing here is taken from `src`."""
 
 import json
 import re
@@ -19,7 +19,7 @@ class LeftOut(Exception):
 
 
 class Silent(Exception):
-    """the contract doesn't say what happens."""
+    """The contract doesn't say what happens."""
 
 
 class Failure(Exception):
@@ -187,7 +187,7 @@ def answer_for(identity, launch):
     answers = launch.answers.get(identity, [NOT_FOUND] * launch.regions)
     for region, answer in enumerate(answers):
         if not answer.is_outage:
-            # A denial or an absence is an answer. the contract doesn't say so for one after an outage.
+            # A denial or an absence is an answer. The contract doesn't say so for one after an outage.
             if region > 0 and answer.code:
                 raise Silent("a refusal by a fallback region")
             return answer
@@ -218,7 +218,7 @@ def answered(reference, launch, wrong):
     """The good answer for a reference ("Absent values" and "Exit status")."""
     identifier, stage = located(reference, launch, wrong)
     if launch.has_refused_role:
-        # What STS answers is never an absence. the contract doesn't say which status this code has.
+        # What STS answers is never an absence. The contract doesn't say which status this code has.
         raise Failure(75, 77, 78)
     answer = answer_for((resource(identifier), stage), launch)
     if answer.code == "ResourceNotFoundException":
@@ -586,7 +586,7 @@ class Merge:
 
 
 def exit_statuses(failures):
-    """The highest of 78, 77 and 75. the contract has no rank for 64, so it may be 64 or the other one."""
+    """The highest of 78, 77 and 75. The contract has no rank for 64, so it may be 64 or the other one."""
     possible = {0}
     for failure in failures:
         pairs = [(one, other) for one in possible for other in failure.statuses]
