@@ -51,7 +51,11 @@ fn a_launch_starts_its_command_exactly_when_the_contract_says_so_and_with_the_sa
     }
     let oracle = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/closed/run");
     let mut command = Command::new("python3");
-    let run = command.args(["-B", oracle]).arg(program()).output().unwrap();
+    let run = command
+        .args(["-B", oracle])
+        .arg(program())
+        .output()
+        .unwrap();
     let printed = String::from_utf8_lossy(&run.stdout);
     let is_as_expected = printed.ends_with("300 combinations, 0 differences\n");
     assert!(run.status.success() && is_as_expected, "{printed}{run:?}");
