@@ -18,13 +18,13 @@ use crate::input::declaration::{
     Sections, load_declarations, missing_declaration_help, replaced_declaration,
 };
 use crate::input::env_references::{inherited_layer, unresolved_warnings};
-use crate::model::entry::{Entry, Source, SystemdCredential, Target, parse_unit};
+use crate::model::entry::{Entry, OnMissing, Source, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
-use crate::model::reference::Reference;
+use crate::model::reference::{Reference, optional_variable};
 use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
@@ -179,8 +179,8 @@ fn variable_warnings(
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`.
     if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
-        let has_entry = |name: &OsStr| has_entry(name, layers);
-        warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, has_entry);
+        let entry_of = |name: &OsStr| certain_entry(name, layers);
+        warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, entry_of);
     }
     // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing
     // from the options.
@@ -334,12 +334,16 @@ fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     one_letter_away(stem, names.into_iter())
 }
 
-/// True if an entry sets the variable. The variables of `env-from` aren't considered, because their
-/// names aren't known before the secret is read.
-fn has_entry(name: &OsStr, layers: &[Layer]) -> bool {
-    let entries = layers.iter().flat_map(|layer| &layer.entries);
-    let mut set_names = entries.filter_map(|entry| entry.target.variable());
-    set_names.any(|set| *name == *set.as_str())
+/// Returns an entry that sets the variable. An entry that may be absent isn't returned. The
+/// variables of `env-from` aren't considered, because their names aren't known before the secret is
+/// read.
+fn certain_entry<'l>(name: &OsStr, layers: &'l [Layer]) -> Option<&'l Entry> {
+    let mut entries = layers.iter().flat_map(|layer| &layer.entries);
+    entries.find(|entry| {
+        let is_set = entry.target.variable().is_some_and(|set| *name == *set.as_str());
+        let may_be_empty = matches!(&entry.source, Source::Reference(reference) if optional_variable(&reference.secret).is_some());
+        is_set && entry.on_missing != OnMissing::Optional && !may_be_empty
+    })
 }
 
 impl Prepared {

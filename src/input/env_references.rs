@@ -56,13 +56,14 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 
 /// Returns a warning for each pattern that doesn't match any variable, and for each variable that
 /// keeps a reference as its value. Skips the variables that the command gets from elsewhere, or not
-/// at all. `has_entry` is true for a variable that an entry sets. Programs keep whole ARNs for
-/// their own use, so an ARN gets a warning only if `--keep-existing` keeps it in spite of an entry.
-pub fn unresolved_warnings(
+/// at all. `entry_of` returns the entry that sets a variable. Programs keep whole ARNs for their
+/// own use, so an ARN gets a warning only if `--keep-existing` keeps it instead of a value that
+/// would be read.
+pub fn unresolved_warnings<'l>(
     inherited: &Inherited,
     patterns: &[Pattern],
     options: &Options,
-    has_entry: impl Fn(&OsStr) -> bool,
+    entry_of: impl Fn(&OsStr) -> Option<&'l Entry>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
@@ -74,11 +75,12 @@ pub fn unresolved_warnings(
 
     for (variable, value) in inherited.iter() {
         let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
-        let has_entry = has_entry(variable);
-        let is_kept = has_entry && options.keep_existing;
-        if (has_entry && !is_kept) || !options.retention.keeps(variable) {
+        let entry = entry_of(variable);
+        let is_replaced = entry.is_some() && !options.keep_existing;
+        if is_replaced || !options.retention.keeps(variable) {
             continue;
         }
+        let is_kept = entry.is_some_and(|entry| !matches!(entry.source, Source::Literal(_)));
         let reason = if !matches_any(patterns, &name) {
             let is_reference = Reference::is_meant_by(&text) || (is_kept && is_own_arn(&text));
             is_reference
@@ -153,7 +155,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     let text = value.to_string_lossy();
     let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_space_or_quote);
-    let is_one_reference = is_own_arn(bare)
+    let is_one_reference = (is_own_arn(bare) && !bare.contains(is_space_or_quote))
         || (bare.starts_with(OPEN) && bare.find(CLOSE) == Some(bare.len() - CLOSE.len()));
     if bare != text && is_one_reference {
         return Err("the value has quotes or spaces around the reference: remove them".to_owned());

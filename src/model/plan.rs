@@ -437,8 +437,6 @@ impl Lookup<'_, '_> {
             "remove \"secrets.\" before the alias".to_owned()
         } else if let Some(variable) = self.variables.get(name) {
             variable_help(variable, self.aliases)
-        } else if is_early && self.is_misplaced_folder(name, template) {
-            format!("remove \"{name}.\" before the alias")
         } else if self.inherited.get(name).is_some() {
             format!("for the inherited variable, write {{{{ env.{name} }}}}")
         } else if template.text.contains(&format!("set {name} ")) {
@@ -461,15 +459,6 @@ impl Lookup<'_, '_> {
             return Fault::new(nameless).help("add an alias, as in { db: prod/db }");
         };
         Fault::new(text).help(help)
-    }
-
-    /// True if `name` is the folder of an alias's secret, and the template has it before the alias:
-    /// `prod` in `{{ prod.db.host }}`, with `db: prod/db`.
-    fn is_misplaced_folder(&self, name: &str, template: &Template) -> bool {
-        let folder = format!("{name}/");
-        let aliases = self.aliases.iter();
-        let mut in_folder = aliases.filter(|(_, found)| found.id.starts_with(&folder));
-        in_folder.any(|(alias, _)| template.text.contains(&format!("{name}.{alias}")))
     }
 }
 

@@ -186,10 +186,9 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
 }
 
 /// A sentence about each status of a value, except `ok` and `failed`. It begins with the status.
-const STATUS_SENTENCES: [&str; 9] = [
+const STATUS_SENTENCES: [&str; 8] = [
     "default: the secret or key doesn't exist, or the variable that names it is empty, so the default is used.",
     "unset: the entry is optional and its secret or key doesn't exist, or the variable that names it is empty.",
-    "empty: the object is empty, so it sets nothing.",
     "overridden: another entry sets this variable (-v shows which one).",
     "kept: the variable was already set, so --keep-existing left it alone.",
     "unread: the value wasn't requested, because of an error.",

@@ -29,7 +29,7 @@ use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Versi
 const ID_LENGTH: usize = 8;
 
 /// The remark on an entry with `optional: true` and `${NAME:-}`.
-const DOUBLY_OPTIONAL: &str = "with ${…:-}, optional only hides a missing secret";
+const DOUBLY_OPTIONAL: &str = "remove \"optional\", which would hide a misspelled secret";
 
 /// The values of a plan, their problems, and how they were checked.
 pub struct CheckedValues<'a> {

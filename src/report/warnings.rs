@@ -199,16 +199,12 @@ pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 }
 
 /// Returns a note for each variable that should name a secret but is empty, with the number of
-/// entries that are left out because of it, except those whose target another entry sets.
+/// entries that are left out because of it.
 pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let mut as_written = Vec::from_iter(&plan.entries);
     as_written.sort_by_key(|entry| entry.id);
-    let left_out = as_written.into_iter().filter_map(|entry| {
-        let name = entry.left_out_by()?;
-        let mut others = plan.entries.iter().filter(|other| other.id != entry.id);
-        let is_replaced = others.any(|other| other.target.overlaps(&entry.target));
-        (!is_replaced).then_some((name, entry))
-    });
+    let entries = as_written.into_iter();
+    let left_out = entries.filter_map(|entry| Some((entry.left_out_by()?, entry)));
     grouped(left_out).into_iter().map(|(name, entries)| {
         let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
         let consequence = match entries.iter().all(is_variable) {

@@ -85,9 +85,11 @@ pub fn no_variable_problem(members: &Members<'_>, object: &PlannedObject) -> Opt
         return None;
     }
     let what = member_noun(object);
-    let text =
-        format!("doesn't set any variable: it has no {what}s, or each of them is null or left out");
-    let help = "store a value or, to start without it, add optional: true in a declaration";
+    let text = format!(
+        "doesn't set any variable: it has no {what}s, or each is null or listed in \"except\""
+    );
+    let help =
+        "if the command can start without these variables, add optional: true in a declaration";
     Some(Problem::configuration(text).code("no-variable").help(help))
 }
 
@@ -143,6 +145,9 @@ pub fn key_outcomes(
                         ..key_outcome(entry, object, (number, key), &name, Outcome::Value(value))
                     });
                     continue;
+                }
+                Some(earlier) if is_quotable(earlier) => {
+                    (KeyFault::SameName, format!("{name}, like {earlier:?}"))
                 }
                 Some(_) => (KeyFault::SameName, name.to_string()),
             },
@@ -291,7 +296,9 @@ fn faulty_keys_problem(
     listed.extend((listed.len() < keys.len()).then(|| "…".to_owned()));
     let list = listed.join(", ");
     let text = match (&quotable[..], keys.len()) {
-        ([], _) => format!("has a {what} that {predicate} (not shown, because it may be a value)"),
+        ([], count) => {
+            format!("has {what}s that {predicate} ({count}, not shown, because they may be values)")
+        }
         (_, 1) => format!("has the {what} {list}, which {predicate}"),
         (_, count) => format!("has {count} {what}s that {predicate}: {list}"),
     };
@@ -305,8 +312,10 @@ fn faulty_keys_problem(
     });
     let help = match allowed {
         Some(write) => format!("to set it anyway, write {write}"),
-        None if quotable.is_empty() => "under \"env-from\", select keys with \"only\"".to_owned(),
-        None => "under \"env-from\" in a declaration, give it a name with \"rename\", or leave it out with \"except\"".to_owned(),
+        None if quotable.is_empty() => {
+            "under \"env-from\" in a declaration, select keys with \"only\"".to_owned()
+        }
+        None => "under \"env-from\" in a declaration, use \"rename\" or \"except\"".to_owned(),
     };
     let code = match fault {
         KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",

@@ -240,7 +240,10 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
 /// parameter or a path, `ssm:` precedes it, and `/` or `/*` can follow.
 pub fn optional_variable(id: &str) -> Option<&str> {
     let placeholder = match id.strip_prefix("ssm:") {
-        Some(name) => name.trim_end_matches('*').trim_end_matches('/'),
+        Some(name) => name
+            .strip_suffix("/*")
+            .or(name.strip_suffix('/'))
+            .unwrap_or(name),
         None => id,
     };
     let name = placeholder.strip_prefix("${")?.strip_suffix(":-}")?;
@@ -262,7 +265,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let expanded = replace_placeholders(text, |name, default| {
         let value = part_of_id(name, default, inherited, is_only_variable)?;
         names.push(name);
-        empty = empty.or(value.is_empty().then_some(name));
+        empty = value.is_empty().then_some(name).or(empty);
         Ok(value)
     })?;
 
@@ -274,14 +277,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
             };
             (store, SecretId::Empty(name.to_owned()))
         }
-        (_, Some(name)) if lacks_part(&expanded, text) => {
-            let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-            let optional = text.replace('}', ":-}");
-            return Err(match optional_variable(&optional) {
-                Some(_) => fault.help(format!("set {name}. If it may be empty, write {optional}")),
-                None => fault.help(format!("set {name}")),
-            });
-        }
+        (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name)),
         // The help is dropped, because it may have an ARN from a variable.
         (Err(error), _) if !names.is_empty() => {
             let names = names.join(" and ");
@@ -300,8 +296,15 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })
 }
 
+fn empty_variable(name: &str) -> Fault {
+    let fault = Fault::new(format!("uses the variable {name}, which is empty"));
+    fault.help(format!(
+        "set {name}. If it may be empty, write ${{{name}:-}}"
+    ))
+}
+
 /// True if an empty variable has left an id without its name, or without its last part: `ssm:/`, or
-/// `prod/` for `prod/${APP:-}`. A path such as `ssm:/prod/` would even have the parameters of other
+/// `prod/` for `prod/${APP:-}`. A path such as `ssm:/prod/` would even read the parameters of other
 /// programs.
 fn lacks_part(expanded: &str, written: &str) -> bool {
     let [name, written] = [expanded, written].map(|id| id.trim_end_matches('*'));
@@ -572,6 +575,10 @@ fn part_of_id<'a>(
         if is_id_unset { fault.help(help) } else { fault }
     })?;
 
+    // Only a default, even an empty one, says that the variable may be empty.
+    if value.is_empty() && default.is_none() {
+        return Err(empty_variable(name));
+    }
     // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
     let (secret, fields) = split_secret(value);
     if default == Some(value) && (fields.is_some() || value.starts_with("ssm:")) {
@@ -599,8 +606,7 @@ fn part_of_id<'a>(
 }
 
 /// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
-/// replaces an empty value. Without a default, an empty value is returned, and the caller decides
-/// whether it may be empty.
+/// replaces an empty value. Without a default, an empty value is returned.
 ///
 /// # Errors
 /// If the variable isn't set and there isn't a default, if the value isn't UTF-8, or if it is in
