@@ -284,15 +284,6 @@ const WORDS_BEFORE_NAMES: &str = "\
 asm: aws: aws-secrets-manager: aws_secrets_manager: aws_secretsmanager: awssecret: awssecretsmanager: secret: secretManager: secrets-manager: secrets_manager: secretsManager: SecretsManager: sm: = secretsmanager:
 aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: parameter-store: parameter_store: parameterStore: parameterstore: ParameterStore: = ssm:";
 
-/// References whose SECRET has a common mistake, and the hints, in rows for [`hint_of_rows`]. For
-/// an `env-from`, the reference follows `--env-from ` or, in a declaration, `env-from `.
-pub const MISWRITTEN_NAMES: &str = include_str!("mistakes/names.txt");
-
-/// References whose key or staging label has a common mistake, and the hints, in rows for
-/// [`hint_of_rows`]. Most patterns don't match a label that begins with `A`, because AWS's labels
-/// do, too.
-pub const MISWRITTEN_FIELDS: &str = include_str!("mistakes/fields.txt");
-
 /// The beginnings of expressions that another tool should have replaced. Each row has beginnings, `
 /// = ` and the tool. Spaces in the text are ignored, as in `${{ secrets.DB }}`.
 const EXPRESSIONS: &str = "\
@@ -377,7 +368,7 @@ pub fn foreign_reference(text: &str) -> Option<(String, String)> {
         let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
         // The name of a parameter is encoded twice.
         let address = decoded(&decoded(text));
-        let reference = hint_of_rows(CONSOLE_PAGES, &address, |_| true).unwrap_or_default();
+        let reference = hint_of_rows(CONSOLE_PAGES, &address).unwrap_or_default();
         let predicate = "is the address of a page in AWS's console";
         return Some((predicate.to_owned(), reference));
     }
@@ -429,18 +420,13 @@ fn own_reference(prefix: &str, ours: &str, rest: &str) -> Option<String> {
     Some(ours.replace("secretsmanager:", "") + fields.trim_end_matches(':'))
 }
 
-/// Returns the hint of the first row whose pattern matches `text` and whose hint `is_usable`. A row
-/// has a pattern, ` => ` and the hint.
-///
-/// `SECRET` in a pattern stands for a name or an ARN, and is `$1` in the hint. The caller replaces
-/// two things in a hint: a reference between « and » with what the user has to write, and `CHECK`
-/// with the general hint to check the name.
-pub fn hint_of_rows(table: &str, text: &str, is_usable: impl Fn(&str) -> bool) -> Option<String> {
+/// Returns the hint of the first row whose pattern matches `text`. A row has a pattern, ` => ` and
+/// the hint.
+pub fn hint_of_rows(table: &str, text: &str) -> Option<String> {
     table.lines().find_map(|row| {
-        let (pattern, hint) = row.split_once(" => ").filter(|(_, hint)| is_usable(hint))?;
-        let pattern = pattern.replace("SECRET", r"((?:arn:.+:secret:)?(?:\$\{[^}]*\}|[^: $])+)");
+        let (pattern, hint) = row.split_once(" => ")?;
         // All patterns are valid.
-        let captures = Regex::new(&pattern).ok()?.captures(text)?;
+        let captures = Regex::new(pattern).ok()?.captures(text)?;
         let mut expanded = String::new();
         captures.expand(hint, &mut expanded);
         Some(expanded)

@@ -352,12 +352,7 @@ impl Lookup<'_, '_> {
     /// In the same cases as [`Reference::locate`].
     fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let located = reference.locate(self.aliases, self.inherited);
-        let mut found = located.map_err(|fault| match subject.passing_hint() {
-            // The entry only passes on its own variable.
-            Some(hint) if fault.help.is_none() => fault.help(hint),
-            Some(_) | None => fault,
-        })?;
-
+        let mut found = located?;
         let is_as_written = found.locator.written_id() == reference.secret;
         // Messages already show the same text.
         if is_as_written && subject.reference().is_some() {

@@ -52,10 +52,11 @@ pub struct Problem {
     pub detail: String,
     /// Further facts. Each is a line of the message.
     pub notes: Vec<String>,
+    /// The observation and the general help.
     pub help: Option<String>,
-    /// True if the help may differ within a group of problems, because it shows what to write for
-    /// one entry. The group prints only the first help.
-    pub has_help_of_entry: bool,
+    /// A sentence that begins with "If", about the form of what the user has written for one entry.
+    /// It follows the help. A group of problems prints only the guess of the first one.
+    pub guess: Option<String>,
     pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
@@ -163,7 +164,7 @@ impl Problem {
     /// printed by itself.
     ///
     /// The key leaves out what can differ within a group: the entries, the details, the missing
-    /// keys of one secret, and a help for the entry itself.
+    /// keys of one secret, and the guesses.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -178,7 +179,6 @@ impl Problem {
         // The text and the help name the key, so they differ between missing keys.
         let message = match &self.missing_key {
             Some(_) => None,
-            None if self.has_help_of_entry => Some((&self.text, None)),
             None => Some((&self.text, self.help.as_ref())),
         };
         let facts = (&self.aws_says, &self.notes);

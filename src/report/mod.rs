@@ -33,6 +33,7 @@ pub use warnings::*;
 
 use std::collections::BTreeSet;
 
+use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
 use crate::model::problem::{About, Impact, Problem};
 use crate::system::waiting::interruptibly;
@@ -217,7 +218,11 @@ fn error_record(problems: &[&Problem]) -> Record {
     // The detail follows AWS's message. If there isn't a message, the headline already ends with
     // the detail.
     record.aws_says = common.aws_says.map(|text| text + &common.detail);
-    (record.notes, record.help) = (common.notes, common.help);
+    record.notes = common.notes;
+    record.help = match (common.help, common.guess) {
+        (Some(help), Some(guess)) => Some(as_sentences(&help, &guess)),
+        (help, guess) => help.or(guess),
+    };
     record.is_abridged = common.is_general;
     record
 }

@@ -315,7 +315,8 @@ async fn requests_for<'a>(
 fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
-            failure.default_region_and_account = session.default_region_and_account(locator);
+            failure.default_region_and_account =
+                session.default_region_and_account(locator, failure.region.as_ref());
             failure.advice = session.settings.profile_advice.clone();
             failure.profile = session.settings.options.profile.clone();
         }

@@ -319,18 +319,23 @@ impl Session {
     }
 
     /// Returns the part of a `help` line that says where the default region and the account come
-    /// from: `the region (from AWS_REGION) and the account (123456789012)`. Doesn't send a request,
-    /// so the account can only come from the ARN of a role. Without a role, the text names the
-    /// origin of the credentials instead.
+    /// from: `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. Doesn't send
+    /// a request, so the account can only come from the ARN of a role. Without a role, the text
+    /// names the origin of the credentials instead.
     ///
     /// Returns `None` if there are neither a role nor credentials, and for a reference that names a
     /// region or a role, because these defaults don't apply to it.
-    pub fn default_region_and_account(&self, locator: &Locator) -> Option<String> {
+    pub fn default_region_and_account(
+        &self,
+        locator: &Locator,
+        region: Option<&Region>,
+    ) -> Option<String> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
         }
-        let region = self.settings.region.as_ref();
-        let source = region.map_or("the instance metadata", |(_, source)| source.name);
+        let configured = self.settings.region.as_ref();
+        let source = configured.map_or("the instance metadata", |(_, source)| source.name);
+        let region = region.map_or(String::new(), |region| format!("{region}, "));
 
         // The account is that of the role that is assumed last: the default role or, without one,
         // the last role on the way to the caller.
@@ -344,7 +349,7 @@ impl Session {
                 format!("from {origin}")
             }
         };
-        let text = format!("the region (from {source}) and the account ({account})");
+        let text = format!("the region ({region}from {source}) and the account ({account})");
         Some(text)
     }
 

@@ -1,19 +1,22 @@
-//! A failed request, and its wording as a [`Problem`], with the most specific hint.
+//! A failed request, and its wording as a [`Problem`].
+//!
+//! The help has at most three parts: an observation, which is something that secrets-exec has
+//! looked up; the general help of the reason, which consists of facts; and one guess from the form
+//! of the reference, which begins with "If". If an observation settles the matter, it is the whole
+//! help.
 //!
 //! No part of the problem shows a name that may be a password: the locator and the subject say
 //! which of their names can be shown.
 
 use std::iter;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
-use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
+use crate::model::entry::{Argument, Origin, Subject, Written, shell_quoted};
 use crate::model::environment::is_name;
-use crate::model::mistakes::{
-    MISWRITTEN_FIELDS, MISWRITTEN_NAMES, VALUE_REMEDY, did_you_mean_to_write, hint_of_rows, nearest,
-};
+use crate::model::mistakes::{did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,
@@ -104,8 +107,8 @@ impl FetchFailure {
         self.local_file.is_none() && self.errors().any(has_answer)
     }
 
-    /// Returns the problem of an entry whose request for `reference` has failed: the error, the
-    /// most specific hint, and notes about the regions, the role and `--wait`. If the failure
+    /// Returns the problem of an entry whose request for `reference` has failed: the error, its
+    /// help, and notes about the regions, the role and `--wait`. If the failure
     /// proves that the secret exists, the problem shows the secret's name.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let (mut reference, mut subject) = (reference.clone(), subject.clone());
@@ -124,11 +127,7 @@ impl FetchFailure {
         if let Absent(missing) = self.error.cause {
             problem.text = request.absence(missing);
         }
-        problem.help = request.hint();
-        // The literal hint contains the label of the entry, so it differs between entries. With the
-        // flag, problems that differ only in this hint are one group. Without any help, the flag
-        // has no effect.
-        problem.has_help_of_entry = request.literal_hint() == problem.help;
+        (problem.help, problem.guess) = request.help();
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
         problem.has_sent_hidden_name = reference.locator.is_hidden() && self.was_answered();
@@ -232,90 +231,133 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the first hint that applies.
-    fn hint(&self) -> Option<String> {
+    /// Returns the observation and the general help, joined, and the guess.
+    fn help(&self) -> (Option<String>, Option<String>) {
         let FetchError { cause, problem, .. } = &self.failure.error;
-        let of_request = match *cause {
-            Absent(missing) => Some(self.absence_hint(missing)),
+        let of_cause = match *cause {
+            Absent(Missing::Secret) => return self.help_for_absent_secret(),
+            Absent(Missing::Version) => Some(self.help_for_absent_version()),
             Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
-                Some(format!("run {restore}"))
+                Some(format!("if it was deleted by mistake, run {restore}"))
             }
             NoCredentials(Unsigned::Unconfigured) | NoRegion => self.failure.advice.clone(),
-            Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) => None,
-        };
-        let remedy = cause.facts().remedy;
-        of_request
-            .or_else(|| problem.help.clone())
-            .or_else(|| self.permission_hint())
-            .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()))
-    }
-
-    /// Returns the first hint that applies to a secret or version that doesn't exist.
-    fn absence_hint(&self, missing: Missing) -> String {
-        let is_in_aws = self.failure.local_file.is_none();
-        let hint = match missing {
-            Missing::Version => self
-                .stage_hint()
-                .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS))
-                .or_else(|| Some(self.version_hint())),
-            // Some rows of `MISWRITTEN_NAMES` match a path, but their hints are wrong for a path,
-            // which only gets the general hint. These rows never apply to a hidden path, because
-            // they quote the reference.
-            Missing::Secret if self.locator.is_path() && !self.locator.is_hidden() => None,
-            Missing::Secret => self
-                .empty_variable_hint()
-                .or_else(|| self.stage_hint())
-                .or_else(|| self.nearest_hint())
-                .or_else(|| self.literal_hint())
-                // These hints, such as one about a slash too many, are about names in AWS.
-                .or_else(|| self.hint_of_table(MISWRITTEN_NAMES).filter(|_| is_in_aws))
-                .or_else(|| self.hint_of_table(MISWRITTEN_FIELDS)),
-        };
-        hint.unwrap_or_else(|| self.name_hint())
-    }
-
-    /// Returns the hint for a secret or parameter that doesn't exist, if nothing more specific
-    /// applies: check the ARN, or the name, the region and the account.
-    fn name_hint(&self) -> String {
-        if let Some(file) = &self.failure.local_file {
-            let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
-            let line = match (id, selector.shown()) {
-                (None, _) => "NAME: …".to_owned(),
-                (Some(id), _) if self.locator.is_path() => below_path(&id, "NAME: …"),
-                // A JSONPath isn't a key of the file.
-                (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
-                (Some(id), _) => format!("{id}: …"),
-            };
-            let general = format!("add a value to {}, as in {line}", file.display());
-            return self.failure.advice.clone().unwrap_or(general);
-        }
-
-        let locator = self.locator;
-        if locator.store == Store::SecretsManager && locator.id.may_be_complete() {
-            return "check the ARN. Its last six characters change if the secret is deleted and created again. In your own account and region, the name of the \
-                    secret is enough"
-                .to_owned();
-        }
-        if locator.id.arn().is_some() {
-            return "check the ARN".to_owned();
-        }
-
-        if locator.is_hidden() {
-            let hint = self.subject.passing_hint();
-            return hint.unwrap_or_else(|| VALUE_REMEDY.to_owned());
-        }
-        let name = match locator.is_path() {
-            true => "the path",
-            // `with_id` returns `None` if the name stands for an alias.
-            false if is_name(&locator.written_id()) && self.with_id("").is_some() => {
-                "the name (an alias must be declared, as in secrets: { db: prod/db })"
+            Denied(denial) => {
+                let help = problem
+                    .help
+                    .clone()
+                    .or_else(|| self.permission_help(denial));
+                // Without an ARN in AWS's message, the secret may not exist.
+                let guess = (denial == Denial::PolicyOrMissing)
+                    .then(|| self.guess())
+                    .flatten();
+                return (help.or_else(|| self.remedy()), guess);
             }
+            Outage(_) | Refused(_) | NoCredentials(_) => None,
+        };
+        let help = of_cause.or_else(|| problem.help.clone());
+        (help.or_else(|| self.remedy()), None)
+    }
+
+    /// Returns the remedy that all failures with this cause share.
+    fn remedy(&self) -> Option<String> {
+        let remedy = self.failure.error.cause.facts().remedy;
+        (!remedy.is_empty()).then(|| remedy.to_owned())
+    }
+
+    /// Returns the help and the guess for a secret or parameter that doesn't exist. The list of the
+    /// secrets in a local file is complete, so a similar name there is the whole help.
+    fn help_for_absent_secret(&self) -> (Option<String>, Option<String>) {
+        let settled = self.empty_variable_hint();
+        let similar = self.stage_hint().or_else(|| self.nearest_hint());
+        if let Some(file) = &self.failure.local_file {
+            let add = || {
+                self.failure
+                    .advice
+                    .clone()
+                    .unwrap_or_else(|| self.local_help(file))
+            };
+            return (settled.or(similar).or_else(|| Some(add())), None);
+        }
+        if settled.is_some() {
+            return (settled, None);
+        }
+        let general = format!("check {}", self.what_to_check());
+        match similar {
+            Some(similar) => (Some(as_sentences(&similar, &general)), None),
+            None => (Some(general), self.guess()),
+        }
+    }
+
+    /// Returns the help for a secret that isn't in the local file: what to add there.
+    fn local_help(&self, file: &Path) -> String {
+        let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
+        let line = match (id, selector.shown()) {
+            (None, _) => "NAME: …".to_owned(),
+            (Some(id), _) if self.locator.is_path() => below_path(&id, "NAME: …"),
+            // A JSONPath isn't a key of the file.
+            (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
+            (Some(id), _) => format!("{id}: …"),
+        };
+        format!("add it to {}: {line}", file.display())
+    }
+
+    /// Returns what can be wrong if AWS doesn't have a secret: `the name, the region (us-east-1,
+    /// from AWS_REGION) and the account (123456789012)`.
+    fn what_to_check(&self) -> String {
+        if self.locator.id.arn().is_some() {
+            return "the name, the region and the account in the ARN, whose last six characters change if the secret is created again".to_owned();
+        }
+        let name = match self.locator.is_path() {
+            true => "the name (a path ends with a slash)",
             false => "the name",
         };
         let known = self.failure.default_region_and_account.as_deref();
         let region_and_account = known.unwrap_or("the region and the account");
-        format!("check {name}, {region_and_account}")
+        format!("{name}, {region_and_account}")
+    }
+
+    /// Returns the guess about a reference whose secret may not exist, from its form: a last part
+    /// that may be a key, a slash at the beginning, or a word that may be plain text. A guess
+    /// doesn't repeat a text that may be a password.
+    fn guess(&self) -> Option<String> {
+        let (written, is_hidden) = match self.subject.written.as_ref()? {
+            Written::Reference(text) => (&**text, false),
+            Written::Hidden(text) => (&**text, true),
+            Written::Template => return None,
+        };
+        if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
+            return None;
+        }
+        if !is_hidden && written.starts_with('/') {
+            let write = self.subject.rewritten_with(&format!("ssm:{written}"));
+            let set = "If a shell variable before the slash is empty, set it";
+            return Some(format!("If it is a parameter, write {write}. {set}"));
+        }
+        // Nearly every name has two parts, as in `prod/db`, so only a third one may be a key.
+        if let Some((secret, key)) = written.rsplit_once(['/', '.'])
+            && (secret.contains('/') || (!secret.is_empty() && !written.contains('/')))
+            && is_name(key)
+            && !is_hidden
+        {
+            let write = self.subject.rewritten_with(&format!("{secret}:{key}"));
+            return Some(format!("If {key:?} is a key, write {write}"));
+        }
+
+        let label = &self.subject.label;
+        // The label of an entry without a variable, such as a path, isn't a name.
+        if !is_bare_word(written) || !is_name(label) {
+            return None;
+        }
+        let upper = label.to_uppercase();
+        let is_secret = SECRET_ENDINGS.iter().any(|ending| upper.ends_with(ending));
+        let remedy = match self.subject.origin {
+            _ if is_hidden || is_secret => "store it in a secret".to_owned(),
+            Origin::File { .. } => format!("write {label}: {{ value: {written} }}"),
+            Origin::Argument(Argument::Env) => format!("set {label}={written} without --env"),
+            Origin::Argument(_) | Origin::Inherited => return None,
+        };
+        Some(format!("If it is plain text, {remedy}"))
     }
 
     /// Returns the hint for a name whose only variable is empty, such as `${STAGE}/db`, which
@@ -366,78 +408,42 @@ impl FailedRequest<'_> {
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
     }
 
-    /// Returns the hint for a variable whose whole reference is one word, as in `LOG_LEVEL: info`
-    /// or `--env PORT=8080`, because the word is more often plain text than the name of a secret.
-    /// Returns `None` for a word that may be a password. But if the word begins with a digit and
-    /// was sent to AWS, it is probably a number, so the hint is returned without the word.
-    fn literal_hint(&self) -> Option<String> {
-        let (id, label) = (self.locator.written_id(), &self.subject.label);
-        let (written, is_hidden) = match self.subject.written.as_ref()? {
-            Written::Reference(text) => (&**text, false),
-            Written::Hidden(text) => (&**text, true),
-            Written::Template => return None,
-        };
-        let may_be_number = id.starts_with(char::is_numeric) && self.failure.local_file.is_none();
-        let is_plain_text = is_bare_word(&id) && written == id && (!is_hidden || may_be_number);
-        let shown = if is_hidden { "…" } else { &id };
-        let remedy = match self.subject.origin {
-            Origin::File { .. } => format!("write {label}: {{ value: {shown} }}"),
-            Origin::Argument(Argument::Env) => format!("set {label}={shown} in the environment"),
-            Origin::Argument(_) | Origin::Inherited => return None,
-        };
-        // The label of an entry without a variable, such as a path, isn't a name.
-        (is_plain_text && is_name(label)).then(|| format!("for plain text, {remedy}"))
-    }
-
-    /// Returns the hint of the first row in a table of `model/mistakes` that matches the reference,
-    /// with its `CHECK` and «…» replaced ([`hint_of_rows`]).
-    fn hint_of_table(&self, table: &'static str) -> Option<String> {
-        let (text, is_hidden) = match self.subject.written.as_ref()? {
-            Written::Reference(text) => (text, false),
-            Written::Hidden(text) => (text, true),
-            Written::Template => return None,
-        };
-        // In the tables, the reference of an `env-from` follows `--env-from ` or `env-from `.
-        let written = match self.subject.kind == SubjectKind::EnvFrom {
-            true => &format!("{} {text}", self.subject.stand_in()),
-            false => &**text,
-        };
-        // A hint with `$1` or `$2` quotes a part of the reference.
-        let is_usable = |hint: &str| !is_hidden || !hint.contains('$');
-        let found = hint_of_rows(table, written, is_usable)?;
-        let hint = found.replace("CHECK", &self.name_hint());
-        // Pieces with odd numbers were in «…».
-        let pieces = hint.split(['«', '»']).enumerate();
-        let rewritten = pieces.map(|(number, piece)| match number % 2 {
-            0 => piece.to_owned(),
-            // The colon of an empty last field is dropped.
-            _ => self.subject.rewritten_with(piece.trim_end_matches(':')),
-        });
-        Some(rewritten.collect())
-    }
-
-    /// Returns the hint for a version that doesn't exist. If messages may not show the reference,
-    /// its third field may be a password, so the hint explains the fields.
-    ///
-    /// For any other reference, the hint may show the id, which can't be a password: a secret with
-    /// this name exists, and a password isn't written after `ssm:`.
-    fn version_hint(&self) -> String {
-        if self.locator.is_hidden() {
-            return "the third field is a staging label, and the fourth is a version id".to_owned();
+    /// Returns the help for a version that doesn't exist.
+    fn help_for_absent_version(&self) -> String {
+        if let Some(similar) = self.stage_hint() {
+            return similar;
         }
         if self.failure.local_file.is_some() {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
-        let operation = match self.locator.store {
-            Store::ParameterStore => "ssm get-parameter-history",
-            // A secret can be created without a value.
-            Store::SecretsManager if self.locator.version == Version::Current => {
-                let put = self.aws_command("secretsmanager put-secret-value");
-                return format!("store a value: {put} --secret-string file://value.json");
+        let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
+        if self.locator.is_hidden() {
+            return third_field.to_owned();
+        }
+        match (self.locator.store, &self.locator.version) {
+            (Store::ParameterStore, _) => {
+                format!(
+                    "list the versions: {}",
+                    self.aws_command("ssm get-parameter-history")
+                )
             }
-            Store::SecretsManager => "secretsmanager list-secret-version-ids",
-        };
-        format!("list the versions: {}", self.aws_command(operation))
+            // A secret can be created without a value.
+            (Store::SecretsManager, Version::Current) => {
+                let put = self.aws_command("secretsmanager put-secret-value");
+                format!("store a value: {put} --secret-string file://value.json")
+            }
+            (Store::SecretsManager, Version::Stage(stage)) if stage == "AWSPREVIOUS" => {
+                "a secret has AWSPREVIOUS only after its value has changed once".to_owned()
+            }
+            (Store::SecretsManager, version) => {
+                let list = self.aws_command("secretsmanager list-secret-version-ids");
+                let list = format!("list the versions: {list}");
+                match version {
+                    Version::Id(_) => list,
+                    _ => as_sentences(third_field, &list),
+                }
+            }
+        }
     }
 
     /// Returns an AWS CLI command for the secret or parameter.
@@ -456,41 +462,53 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the hint about the permission that the caller needs for the request.
-    fn permission_hint(&self) -> Option<String> {
+    /// Returns the help about the permission that the caller needs for the request.
+    fn permission_help(&self, denial: Denial) -> Option<String> {
         use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};
-        let Denied(denial) = self.failure.error.cause else {
-            return None;
-        };
         let store = self.locator.store;
         let action = match (denial, store) {
             (Credentials(_), _) => return None,
             (Key, _) => {
-                let key = format!("the KMS key of the {store}");
-                let allow = format!("allow the caller to use kms:Decrypt on {key}");
+                let allow = "allow the caller to use kms:Decrypt on its key";
                 return Some(format!("{allow}, and check that the key is enabled"));
             }
             (Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
-            (Metadata, SecretsManager) => "secretsmanager:DescribeSecret on this secret",
+            (Metadata, SecretsManager) => "secretsmanager:DescribeSecret on it",
             (Policy | PolicyOrMissing, ParameterStore) if self.locator.is_path() => {
-                "ssm:GetParametersByPath on this path and on everything below it"
+                "ssm:GetParametersByPath on it and on everything below it"
             }
-            (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters on this parameter",
-            (Policy | PolicyOrMissing, SecretsManager) => {
-                "secretsmanager:GetSecretValue on this secret"
-            }
+            (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters on it",
+            (Policy | PolicyOrMissing, SecretsManager) => "secretsmanager:GetSecretValue on it",
         };
-        let is_metadata = denial == Metadata;
-        let option = if is_metadata { " --metadata" } else { "" };
+        let option = if denial == Metadata {
+            " --metadata"
+        } else {
+            ""
+        };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
         // AWS's message would name the ARN of a secret that exists, so this one may not exist. The
         // message about a parameter is always the same, so it isn't a reason to doubt the name.
         if denial == PolicyOrMissing && store == SecretsManager {
-            let check = "check the name, because AWS also denies access to a secret that doesn't exist. If the secret exists,";
-            return Some(format!("{check} {allow}"));
+            let check = self.what_to_check();
+            let why = "because AWS also denies access to a secret that doesn't exist";
+            return Some(format!("check {check}, {why}. If it exists, {allow}"));
         }
         Some(allow)
     }
+}
+
+/// The last words of the names of variables that have a password.
+const SECRET_ENDINGS: [&str; 4] = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
+
+/// Joins two parts of a help. The second part begins with a capital letter in the result.
+pub fn as_sentences(first: &str, second: &str) -> String {
+    let end = if first.ends_with(['.', '?', '!']) {
+        ""
+    } else {
+        "."
+    };
+    let (initial, rest) = second.split_at(second.chars().next().map_or(0, char::len_utf8));
+    format!("{first}{end} {}{rest}", initial.to_uppercase())
 }

@@ -7,7 +7,7 @@
 mod failed_request;
 mod fetch_error;
 
-pub use failed_request::FetchFailure;
+pub use failed_request::{FetchFailure, as_sentences};
 pub use fetch_error::*;
 
 use std::collections::BTreeMap;

@@ -418,14 +418,6 @@ impl Subject {
         Some(reference)
     }
 
-    /// Returns the remedy for a variable that is only passed on, as in `TOKEN: ${TOKEN}`: its value
-    /// is probably a password, not the name of a secret.
-    pub fn passing_hint(&self) -> Option<String> {
-        let name = &self.label;
-        let hint = format!("set {name} to a secret's name, or remove this entry to pass {name} on");
-        (self.reference()? == format!("${{{name}}}")).then_some(hint)
-    }
-
     /// Returns what to write so that this entry has a different reference. For `--env` and
     /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
     /// `get`, it is the whole command. For any other entry, it is only the reference, because a

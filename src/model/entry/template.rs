@@ -123,7 +123,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     }
     let position = position_text(template, error.line());
     let fault = Fault::new(format!("{position} has a syntax error: {detail}"));
-    let help = hint_of_rows(SYNTAX_HELPS, &format!("{detail} {template}"), |_| true);
+    let help = hint_of_rows(SYNTAX_HELPS, &format!("{detail} {template}"));
     Fault { help, ..fault }
 }
 

@@ -83,7 +83,7 @@ pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError
 const REMEDIES: &str = include_str!("remedies.txt");
 
 pub fn known_remedy(reason: &str) -> Option<String> {
-    hint_of_rows(REMEDIES, reason, |_hint| true)
+    hint_of_rows(REMEDIES, reason)
 }
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
