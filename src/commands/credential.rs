@@ -55,7 +55,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
     report.into_result()?;
 
-    // The plan has one entry for the credential, unless an earlier layer has another one.
+    // Without a value, the entry is left out, because the variable that names its secret is empty.
     let Some((credential, value)) = values.outcomes.values().next() else {
         let name = values
             .outcomes

@@ -297,7 +297,9 @@ fn faulty_keys_problem(
     let list = listed.join(", ");
     let text = match (&quotable[..], keys.len()) {
         ([], count) => {
-            format!("has {what}s that {predicate} ({count}, not shown, because they may be values)")
+            format!(
+                "has {what}s that {predicate} ({count} in all, not shown, because they may be values)"
+            )
         }
         (_, 1) => format!("has the {what} {list}, which {predicate}"),
         (_, count) => format!("has {count} {what}s that {predicate}: {list}"),

@@ -242,27 +242,16 @@ impl FailedRequest<'_> {
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
             NoCredentials(Unsigned::Unconfigured) | NoRegion => self.failure.advice.clone(),
-            Denied(denial) => {
-                let help = problem
-                    .help
-                    .clone()
-                    .or_else(|| self.permission_help(denial));
-                // Without an ARN in AWS's message, the secret may not exist.
-                let guess = (denial == Denial::PolicyOrMissing)
-                    .then(|| self.guess())
-                    .flatten();
-                return (help.or_else(|| self.remedy()), guess);
-            }
-            Outage(_) | Refused(_) | NoCredentials(_) => None,
+            Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) => None,
         };
-        let help = of_cause.or_else(|| problem.help.clone());
-        (help.or_else(|| self.remedy()), None)
-    }
-
-    /// Returns the remedy that all failures with this cause share.
-    fn remedy(&self) -> Option<String> {
-        let remedy = self.failure.error.cause.facts().remedy;
-        (!remedy.is_empty()).then(|| remedy.to_owned())
+        let remedy = cause.facts().remedy;
+        let help = of_cause
+            .or_else(|| problem.help.clone())
+            .or_else(|| self.permission_help())
+            .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()));
+        // AWS hasn't named an ARN, so the secret may not exist.
+        let may_be_absent = *cause == Denied(Denial::PolicyOrMissing);
+        (help, self.guess().filter(|_| may_be_absent))
     }
 
     /// Returns the help and the guess for a secret or parameter that doesn't exist. The list of the
@@ -349,8 +338,7 @@ impl FailedRequest<'_> {
         if !is_bare_word(written) || !is_name(label) {
             return None;
         }
-        let upper = label.to_uppercase();
-        let is_secret = SECRET_ENDINGS.iter().any(|ending| upper.ends_with(ending));
+        let is_secret = SECRET_ENDINGS.iter().any(|ending| label.ends_with(ending));
         let remedy = match self.subject.origin {
             _ if is_hidden || is_secret => "store it in a secret".to_owned(),
             Origin::File { .. } => format!("write {label}: {{ value: {written} }}"),
@@ -420,13 +408,9 @@ impl FailedRequest<'_> {
         if self.locator.is_hidden() {
             return third_field.to_owned();
         }
+        let list = |operation| format!("list the versions: {}", self.aws_command(operation));
         match (self.locator.store, &self.locator.version) {
-            (Store::ParameterStore, _) => {
-                format!(
-                    "list the versions: {}",
-                    self.aws_command("ssm get-parameter-history")
-                )
-            }
+            (Store::ParameterStore, _) => list("ssm get-parameter-history"),
             // A secret can be created without a value.
             (Store::SecretsManager, Version::Current) => {
                 let put = self.aws_command("secretsmanager put-secret-value");
@@ -435,13 +419,11 @@ impl FailedRequest<'_> {
             (Store::SecretsManager, Version::Stage(stage)) if stage == "AWSPREVIOUS" => {
                 "a secret has AWSPREVIOUS only after its value has changed once".to_owned()
             }
-            (Store::SecretsManager, version) => {
-                let list = self.aws_command("secretsmanager list-secret-version-ids");
-                let list = format!("list the versions: {list}");
-                match version {
-                    Version::Id(_) => list,
-                    _ => as_sentences(third_field, &list),
-                }
+            (Store::SecretsManager, Version::Id(_)) => {
+                list("secretsmanager list-secret-version-ids")
+            }
+            (Store::SecretsManager, Version::Stage(_) | Version::Both { .. }) => {
+                as_sentences(third_field, &list("secretsmanager list-secret-version-ids"))
             }
         }
     }
@@ -463,9 +445,12 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the help about the permission that the caller needs for the request.
-    fn permission_help(&self, denial: Denial) -> Option<String> {
+    fn permission_help(&self) -> Option<String> {
         use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};
+        let Denied(denial) = self.failure.error.cause else {
+            return None;
+        };
         let store = self.locator.store;
         let action = match (denial, store) {
             (Credentials(_), _) => return None,
@@ -499,7 +484,7 @@ impl FailedRequest<'_> {
     }
 }
 
-/// The last words of the names of variables that have a password.
+/// The endings of the names of variables that hold a password.
 const SECRET_ENDINGS: [&str; 4] = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
 
 /// Joins two parts of a help. The second part begins with a capital letter in the result.
