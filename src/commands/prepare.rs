@@ -17,7 +17,7 @@ use crate::input::cli::Inputs;
 use crate::input::declaration::{
     Sections, load_declarations, missing_declaration_help, replaced_declaration,
 };
-use crate::input::env_references::{inherited_layer, unresolved_warnings};
+use crate::input::env_references::{inherited_layer, is_short_reference, unresolved_warnings};
 use crate::model::entry::{Entry, OnMissing, Source, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
@@ -94,7 +94,8 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !must_have_entries;
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && !may_be_empty {
-        errors.push(no_entry_problem(&read_files, &inputs, &options.source));
+        let problem = no_entry_problem(&read_files, &inputs, &options.source);
+        errors.push(problem.help_if_some(inherited_reference_help(inherited)));
     }
 
     let settings = value_or_add(Settings::new(&options, inherited), &mut errors);
@@ -254,6 +255,15 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
         true => problem,
         false => problem.note("no variable that --resolve-env matches has a reference"),
     }
+}
+
+/// Returns the help for inputs without an entry if an inherited variable is exactly a reference
+/// with a key, as in `docker run -e DB_PASSWORD=prod/db:password`.
+fn inherited_reference_help(inherited: &Inherited) -> Option<String> {
+    inherited.iter().find_map(|(name, value)| {
+        let (name, text) = (name.to_str()?, value.to_str()?);
+        is_short_reference(text).then(|| format!("write --env {name}={text}"))
+    })
 }
 
 /// Returns the value of `result`. If there are errors instead, adds them to `errors`.

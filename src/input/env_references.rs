@@ -88,9 +88,8 @@ pub fn unresolved_warnings<'l>(
         } else if matches_closely(patterns, &name) {
             // Only a reference such as `prod/db:password` gets a warning here. All other mistakes
             // are errors of `inherited_layer`.
-            let is_short = text.contains('/') && split_colon(&text).1.is_some_and(is_name);
             let remedy = format!("it isn't an ARN: write --env {name}={text}");
-            (is_short && reads_like_a_name(&text)).then_some(remedy)
+            is_short_reference(&text).then_some(remedy)
         } else {
             // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
             foreign_syntax(&text)
@@ -100,6 +99,13 @@ pub fn unresolved_warnings<'l>(
         }));
     }
     warnings
+}
+
+/// True for text that is a reference with a key, such as `prod/db:password`, and that messages may
+/// show.
+pub fn is_short_reference(text: &str) -> bool {
+    let has_key = text.contains('/') && split_colon(text).1.is_some_and(is_name);
+    has_key && reads_like_a_name(text)
 }
 
 /// True for text that begins like the ARN of a secret or parameter. Any other ARN is for the

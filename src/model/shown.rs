@@ -37,7 +37,8 @@ const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events ma
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
 /// `prod/db:password`. Always true if it begins with `arn:`, or with a service and `!`, such as
-/// `rds!`. Otherwise, the text must have only letters, digits and separators, apart from `/*` at
+/// `rds!`. A name that CloudFormation generates is also one, and then only the fields after it are
+/// judged. Otherwise, the text must have only letters, digits and separators, apart from `/*` at
 /// its end, and the parts between the separators must be words. One part may be a code, such as
 /// `s3`, if another part is a longer word. A text with digits must have several parts. If it also
 /// has capitals, it must have a slash, and no KEY with both digits and lower-case letters.
@@ -45,6 +46,10 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
         return true;
+    }
+    let (secret, fields) = text.split_once(':').unzip();
+    if is_generated_name(secret.unwrap_or(text)) {
+        return fields.is_none_or(reads_like_a_name);
     }
 
     let name = text.strip_prefix("ssm:").unwrap_or(text);
@@ -76,6 +81,19 @@ pub fn reads_like_a_name(text: &str) -> bool {
         [part] => is_code(part) && words.into_iter().any(has_three_letters),
         [_, _, ..] => false,
     }
+}
+
+/// True for the name that CloudFormation gives a secret without a name: the logical id, a hyphen and
+/// twelve letters and digits, as in `AppDatabaseSecret-ZGPdGkDhFpOQ`. CDK's logical ids end with
+/// eight hexadecimal digits: `AppDatabaseSecret86DBB7B3-ZGPdGkDhFpOQ`.
+fn is_generated_name(name: &str) -> bool {
+    let ending = name.rsplit('-').next().unwrap_or_default();
+    let has_both_cases = ending.contains(char::is_uppercase) && ending.contains(char::is_lowercase);
+    // The length only saves time.
+    ending.len() == 12
+        && has_both_cases
+        && Regex::new("^[A-Z][A-Za-z]{7,}([0-9A-F]{8})?-[A-Za-z0-9]{12}$")
+            .is_ok_and(|generated| generated.is_match(name))
 }
 
 /// What messages name instead of a secret's id, version and KEY, which may be a password: for
@@ -546,6 +564,27 @@ velvet.tractor9!mango orbit+canyon+42+Siren"##;
                 "OrdersStack-DBSecret-8sXk2LmQ0pZr"
             ]
         );
+    }
+
+    #[test]
+    fn a_name_that_cloudformation_generates_is_shown_and_the_fields_after_it_are_judged() {
+        for name in [
+            "MyDatabaseSecret-ZGPdGkDhFpOQ",
+            "DatabaseSecret86DBB7B3-AbCdEfGhIj12",
+            "RDSSecret-1AbCdEfGhIjK:password",
+            "ServiceSecret1F2E3D4C-8HjKlMnOpQrS:username:AWSPREVIOUS",
+        ] {
+            assert!(reads_like_a_name(name), "{name}");
+        }
+        for password in [
+            "RDSSecret-1AbCdEfGhIjK:hunter2",
+            "Secret-1AbCdEfGhIjK",
+            "databasesecret-1AbCdEfGhIjK",
+            "DatabaseSecret-abcdefghij12",
+            "Database-Secret-1AbCdEfGhIjK",
+        ] {
+            assert!(!reads_like_a_name(password), "{password}");
+        }
     }
 
     #[test]

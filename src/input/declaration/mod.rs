@@ -23,13 +23,12 @@ use std::sync::Arc;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
-use crate::input::yaml::{Key, Node, parse_yaml};
-use crate::model::entry::shell_quoted;
+use crate::input::yaml::{Node, parse_yaml};
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::shown::{file_name, reads_like_a_name};
+use crate::model::shown::file_name;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, MappingEntry, Mistake, SourceFile, TEXT, THIS_FILE};
@@ -225,52 +224,6 @@ pub fn parse_declaration(
     (options, layer, source.problems())
 }
 
-/// Recognizes a file that isn't a declaration: a file of another tool, or a file for `--local`,
-/// whose keys are the names of secrets. Returns what the file is, and the help.
-fn other_file(node: &Node, path: &Path) -> Option<(&'static str, String)> {
-    let members = node.entries()?;
-    let (first_key, _) = members.first()?;
-    let has_key = |key: &str| node.value_of(key).is_some();
-    let foreign = foreign_file(has_key);
-    if foreign.is_some() {
-        return foreign;
-    }
-
-    // `env:{ A: prod/db }` is a key that contains a colon.
-    let begins_like = |key: &str| first_key.text.starts_with(&format!("{key}:"));
-    let mut sections = TOP_KEYS.split(' ');
-    let is_declaration = sections.any(|key| has_key(key) || begins_like(key));
-    // `--local` doesn't read standard input.
-    if is_declaration || path == Path::new("-") || !holds_secrets(members) {
-        return None;
-    }
-
-    let shown_key = Some(&*first_key.text).filter(|key| reads_like_a_name(key));
-    let name = shown_key.unwrap_or("prod/db");
-    let file = shell_quoted(&path.to_string_lossy());
-    let is_default = DEFAULT_NAMES.iter().any(|name| path == Path::new(name));
-    let help = match is_default {
-        true => format!("use --no-file --local {file} --env NAME={name}"),
-        false => format!("use --local {file}, and -f only with a declaration"),
-    };
-    Some(("a set of values", help))
-}
-
-/// True for keys and values like those of a file for `--local`. Either a key has a slash, as most
-/// names of secrets do. Or all values are texts, one of them can't be a reference, and none is a
-/// reference with a slash.
-fn holds_secrets(members: &[(Key, Node)]) -> bool {
-    // If one of the values isn't text, this list is empty.
-    let texts = members.iter().map(|(_, value)| value.scalar_text());
-    let texts: Vec<&str> = texts.collect::<Option<_>>().unwrap_or_default();
-    let is_reference = |text: &&str| text.contains('/') && reads_like_a_name(text);
-    // References can be as short as `x:k`, or contain `${STAGE}`, `{{ db.host }}` or `:$.host`.
-    let has_syntax = |text: &str| ["${", "{{", ":$"].iter().any(|part| text.contains(part));
-    let is_value = |text: &&str| text.len() > 5 && !has_syntax(text) && !reads_like_a_name(text);
-    let has_value = texts.iter().any(is_value) && !texts.iter().any(is_reference);
-    has_value || members.iter().any(|(key, _)| key.text.contains('/'))
-}
-
 const EMPTY_HELP: &str = "what writes this file may have failed. If nothing is to be declared, write {} into it or, for no declaration at all, use --no-file instead";
 
 /// Reads the sections of a declaration from its tree.
@@ -287,7 +240,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
         item.refuse(Fault::new("is empty").help(EMPTY_HELP));
         return Default::default();
     }
-    if let Some((what, help)) = other_file(node, &source.path) {
+    if let Some((what, help)) = foreign_file(|key| node.value_of(key).is_some()) {
         item.refuse(Fault::new(format!("is {what}, not a declaration")).help(help));
         return Default::default();
     }
