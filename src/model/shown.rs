@@ -83,9 +83,9 @@ pub fn reads_like_a_name(text: &str) -> bool {
     }
 }
 
-/// True for the name that CloudFormation gives a secret without a name: the logical id, a hyphen and
-/// twelve letters and digits, as in `AppDatabaseSecret-ZGPdGkDhFpOQ`. CDK's logical ids end with
-/// eight hexadecimal digits: `AppDatabaseSecret86DBB7B3-ZGPdGkDhFpOQ`.
+/// True for the name that CloudFormation gives a secret without a name: the logical id, a hyphen
+/// and twelve letters and digits, as in `AppDatabaseSecret-ZGPdGkDhFpOQ`. CDK's logical ids end
+/// with eight hexadecimal digits: `AppDatabaseSecret86DBB7B3-ZGPdGkDhFpOQ`.
 fn is_generated_name(name: &str) -> bool {
     let ending = name.rsplit('-').next().unwrap_or_default();
     let has_both_cases = ending.contains(char::is_uppercase) && ending.contains(char::is_lowercase);
