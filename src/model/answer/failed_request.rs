@@ -323,8 +323,10 @@ impl FailedRequest<'_> {
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
         }
-        // Nearly every name has two parts, as in `prod/db`, so only a third one may be a key.
+        // Nearly every name has two parts, as in `prod/db`, so only a third one may be a key. A
+        // reference with a colon already has a key.
         if let Some((secret, key)) = written.rsplit_once(['/', '.'])
+            && !written.contains(':')
             && (secret.contains('/') || (!secret.is_empty() && !written.contains('/')))
             && is_name(key)
             && !is_hidden
@@ -334,8 +336,10 @@ impl FailedRequest<'_> {
         }
 
         let label = &self.subject.label;
-        // The label of an entry without a variable, such as a path, isn't a name.
-        if !is_bare_word(written) || !is_name(label) {
+        // An alias isn't plain text, and neither is `${NAME}`. The label of an entry without a
+        // variable, such as a path, isn't a name.
+        let is_word = is_bare_word(written) && written == self.locator.written_id();
+        if !is_word || !is_name(label) {
             return None;
         }
         let is_secret = SECRET_ENDINGS.iter().any(|ending| label.ends_with(ending));
@@ -487,7 +491,8 @@ impl FailedRequest<'_> {
 /// The endings of the names of variables that hold a password.
 const SECRET_ENDINGS: [&str; 4] = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
 
-/// Joins two parts of a help. The second part begins with a capital letter in the result.
+/// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,
+/// and the second part begins with a capital letter.
 pub fn as_sentences(first: &str, second: &str) -> String {
     let end = if first.ends_with(['.', '?', '!']) {
         ""
