@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, configured_agent, preflight, read_values};
+use super::read::{Preflight, configured_agent, preflight, read_values, reveal_existing_names};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -124,19 +124,13 @@ impl Checked {
         } else {
             (CheckDepth::Values, read_values(&prepared, deadline))
         };
-        let (mut values, report) = match read {
+        let (values, report) = match read {
             Ok(values) => (values, Report::default()),
             Err(report) => {
                 let outcomes = Outcomes::unread(&prepared.plan);
                 (Values::new(outcomes, Fetched::default()), report)
             }
         };
-
-        // The row of a secret without a description only says which secret it is, and why AWS
-        // didn't describe it. The row is left out if messages may not show the name, because it may
-        // be a password.
-        let secrets = &mut values.secrets;
-        secrets.retain(|secret| secret.description.is_ok() || !secret.locator.is_hidden());
 
         let checked = Self {
             prepared,
@@ -269,6 +263,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let mut aws = ManuallyDrop::new(Aws::new(settings, deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 
+    let answers = Fetched::from_iter(answers);
+    reveal_existing_names(&answers);
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);

@@ -110,10 +110,7 @@ pub fn prepare(
     };
 
     settings.asks_identity = matches!(asker, Asker::Check { .. });
-    let locators = plan.locators();
-    // A name that may be a password isn't shown even if a server repeats it.
-    let hidden = locators.iter().filter(|locator| locator.is_hidden());
-    conceal_names(hidden.map(|locator| locator.id.name()));
+    conceal_names(plan.masked_names.iter().cloned());
     print_plan_notices(&plan, &asker);
     Ok(Prepared {
         asker,

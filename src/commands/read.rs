@@ -35,6 +35,7 @@ use crate::model::outcome::{Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
+use crate::model::shown::reveal;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
@@ -306,6 +307,7 @@ impl Fetching<'_> {
         let mut supported = self.supported.iter();
         let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
+        reveal_existing_names(&self.fetched);
         suggest_names(&mut self.fetched, self.plan);
         suggest_local_file(&mut self.fetched, self.plan);
         Ok(resolve(self.plan, &self.fetched))
@@ -364,6 +366,19 @@ impl Fetching<'_> {
             failure.waited = Some(waited);
         }
         self.values()
+    }
+}
+
+/// Lets messages show the names of secrets that exist, because these names aren't passwords.
+pub fn reveal_existing_names(fetched: &Fetched) {
+    for (locator, answer) in fetched {
+        let exists = match answer {
+            Ok(_) => true,
+            Err(failure) => failure.proves_existence(locator.store),
+        };
+        if exists {
+            reveal(locator.id.name());
+        }
     }
 }
 

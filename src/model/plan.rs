@@ -41,7 +41,7 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{
     Aliases, Locator, Reference, SecretRef, expand_path, optional_variable, split_secret,
 };
-use crate::model::shown::{StandIn, is_quotable_value};
+use crate::model::shown::{is_name_of_password, is_quotable_value};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
 /// has written them.
@@ -75,6 +75,8 @@ pub struct Plan {
     /// The variables that the entries of all layers set, each with its latest entry. Templates
     /// can't use them ([`variable_help`]).
     pub variables: BTreeMap<Arc<str>, Subject>,
+    /// The names and versions of secrets that messages mask, because they may be passwords.
+    pub masked_names: BTreeSet<String>,
 }
 
 /// An entry whose references have been looked up.
@@ -119,6 +121,7 @@ impl Plan {
         let kept_names = existing.map(kept_names).unwrap_or_default();
         let mut claims = Claims::new(&kept_names);
         let mut errors = Vec::new();
+        let mut names = BTreeMap::new();
         let (mut entries, mut overridden) = (Vec::new(), Vec::new());
         // The latest layer comes first, because it overrides the others.
         for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
@@ -128,6 +131,7 @@ impl Plan {
                 inherited,
                 variables: &variables,
                 claims: &mut claims,
+                names: &mut names,
                 errors: &mut errors,
             };
             let (planned, without_effect) = lookup.planned_layer(layer);
@@ -138,6 +142,7 @@ impl Plan {
         if !errors.is_empty() {
             return Err(errors);
         }
+        names.retain(|_, is_shown| !*is_shown);
         Ok(Self {
             entries,
             overridden,
@@ -145,6 +150,7 @@ impl Plan {
             kept_names,
             inherited: inherited.clone(),
             variables,
+            masked_names: names.into_keys().collect(),
         })
     }
 
@@ -167,7 +173,7 @@ impl Plan {
             optional_variable(alias.map_or(secret, |alias| &alias.id)).is_some()
         };
         let is_doubly = |entry: &&Planned| match &entry.subject.written {
-            Some(Written::Reference(text) | Written::Hidden(text)) => {
+            Some(Written::Reference(text) | Written::Masked(text)) => {
                 entry.on_missing == OnMissing::Optional && may_be_empty(split_secret(text).0)
             }
             Some(Written::Template) | None => false,
@@ -230,6 +236,9 @@ struct Lookup<'a, 'k> {
     variables: &'a BTreeMap<Arc<str>, Subject>,
     /// What the entries certainly set.
     claims: &'a mut Claims<'k>,
+    /// The names and versions that may be passwords. True if messages show one anyway, because a
+    /// reference that has it may be shown.
+    names: &'a mut BTreeMap<String, bool>,
     errors: &'a mut Vec<Problem>,
 }
 
@@ -316,13 +325,12 @@ impl Lookup<'_, '_> {
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
             Source::Composed(parts) => {
-                // If the reference may be a password, messages show the variable instead.
-                let hidden = |found: SecretRef| found.hidden_unless_name(subject.stand_in());
-                let parts = parts.into_iter().map(|part| match part {
-                    Part::Reference(found) => Part::Reference(hidden(found)),
-                    Part::Text(text) => Part::Text(text),
-                });
-                Source::Composed(parts.collect())
+                for part in &parts {
+                    if let Part::Reference(found) = part {
+                        self.add_names(found, found.may_be_shown());
+                    }
+                }
+                Source::Composed(parts)
             }
             Source::Template(template, _) => {
                 let inputs = self.inputs_of(&template, subject)?;
@@ -350,25 +358,29 @@ impl Lookup<'_, '_> {
     ///
     /// # Errors
     /// In the same cases as [`Reference::locate`].
-    fn try_locate(&self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
+    fn try_locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let located = reference.locate(self.aliases, self.inherited);
-        let mut found = located?;
+        let found = located?;
+        let alias = Some(&reference.secret).filter(|name| self.aliases.contains_key(*name));
         let is_as_written = found.locator.written_id() == reference.secret;
-        // Messages already show the same text.
-        if is_as_written && subject.reference().is_some() {
-            return Ok(found);
-        }
-
-        let stand_in = match self.aliases.contains_key(&reference.secret) {
-            true => format!("the alias \"{}\"", reference.secret),
-            false => subject.stand_in(),
+        let is_shown = match (&subject.written, alias) {
+            // What stands under "secrets" is a name, and the reference shows the other fields.
+            (Some(Written::Masked(_)), Some(_)) => false,
+            (_, Some(alias)) => !is_name_of_password(alias) || found.may_be_shown(),
+            // Messages already show or mask the same text.
+            (Some(Written::Reference(_)), None) if is_as_written => true,
+            (Some(Written::Masked(_)), None) if is_as_written => false,
+            (_, None) => found.may_be_shown(),
         };
-        // Messages already hide the same text.
-        if is_as_written && matches!(subject.written, Some(Written::Hidden(_))) {
-            found.locator.stand_in = StandIn(Some(stand_in.into()));
-            return Ok(found);
+        self.add_names(&found, is_shown);
+        Ok(found)
+    }
+
+    /// Remembers the names that messages show only if they may show the reference.
+    fn add_names(&mut self, found: &SecretRef, is_shown: bool) {
+        for name in found.doubtful_names() {
+            *self.names.entry(name).or_default() |= is_shown;
         }
-        Ok(found.hidden_unless_name(stand_in))
     }
 
     /// Adds the error of an entry whose reference has this fault.

@@ -7,6 +7,7 @@
 use super::entry::Subject;
 use super::mistakes::Fault;
 use super::reference::{Locator, Version};
+use super::shown::shown_name;
 
 /// The exit status of a launch that fails. 126 and 127 are about the command, as in a shell, and
 /// the others are from sysexits(3). If there are several problems, the highest status applies.
@@ -61,7 +62,7 @@ pub struct Problem {
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
     pub is_general: bool,
-    /// True if AWS has received a name that the problem doesn't show, because it may be a password.
+    /// True if AWS has received a name that the problem masks, because it may be a password.
     pub has_sent_hidden_name: bool,
 }
 
@@ -76,8 +77,10 @@ pub struct MissingKey {
 /// The secret or parameter that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// The id as a reference spells it. `None` if messages may not show it.
+    /// The id as a reference spells it. `None` if messages mask it.
     pub id: Option<String>,
+    /// The id and the version, to distinguish secrets. Never printed.
+    pub key: (String, Version),
     /// The secret as the subject of the headline: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
     /// The plural noun: `secrets`.
@@ -173,8 +176,8 @@ impl Problem {
         // If the reason lies outside the secrets, one record covers all of them. But if the
         // headline names them (`access to 3 secrets was denied`), parameters need a second record.
         let secret = self.about.as_ref().map(|about| match about.scope {
-            ReasonScope::OneSecret => Some(about.name.as_str()),
-            ReasonScope::AnySecret => about.before.map(|_| about.plural.as_str()),
+            ReasonScope::OneSecret => (Some(&about.key), None),
+            ReasonScope::AnySecret => (None, about.before.map(|_| &about.plural)),
         });
         // The text and the help name the key, so they differ between missing keys.
         let message = match &self.missing_key {
@@ -232,17 +235,22 @@ impl About {
     pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
         let label = store.label_noun();
-        let version = match version {
+        let shown_version = match version {
             Version::Current => String::new(),
-            // The version may be a password, too.
-            _ if locator.is_hidden() => String::new(),
-            Version::Stage(stage) => format!(" ({label} {stage})"),
-            Version::Id(id) => format!(" (version {id})"),
-            Version::Both { stage, id } => format!(" ({label} {stage}, version {id})"),
+            Version::Stage(stage) => format!(" ({label} {})", shown_name(stage)),
+            Version::Id(id) => format!(" (version {})", shown_name(id)),
+            Version::Both { stage, id } => {
+                format!(
+                    " ({label} {}, version {})",
+                    shown_name(stage),
+                    shown_name(id)
+                )
+            }
         };
         Self {
             id: locator.shown_id(),
-            name: locator.noun() + &version,
+            key: (locator.written_id(), version.clone()),
+            name: locator.noun() + &shown_version,
             plural: format!("{store}s"),
             before: Some(""),
             scope: ReasonScope::OneSecret,

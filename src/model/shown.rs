@@ -18,11 +18,10 @@
 //! be found later. Second, a message also has our own words, which must stay: with a simulation of
 //! AWS, both the secret key and the host may be `localstack`.
 
-use std::cmp::Ordering;
+use std::borrow::Cow;
 use std::collections::BTreeSet;
-use std::hash::{Hash, Hasher};
 use std::path::Path;
-use std::sync::{LazyLock, Mutex, PoisonError};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -36,31 +35,36 @@ use super::environment::{CommandLine, is_name};
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
-/// `prod/db:password`. Always true if it begins with `arn:`, or with a service and `!`, such as
-/// `rds!`. A name that CloudFormation generates is also one, and then only the fields after it are
-/// judged. Otherwise, the text must have only letters, digits and separators, apart from `/*` at
-/// its end, and the parts between the separators must be words. One part may be a code, such as
-/// `s3`, if another part is a longer word. A text with digits must have several parts. If it also
-/// has capitals, it must have a slash, and no KEY with both digits and lower-case letters.
+/// `prod/db:password`. Always true for an ARN. After any other [known secret](is_known_secret),
+/// only the fields are judged.
+///
+/// Otherwise, the text must have only letters, digits and separators, apart from `/*` at its end,
+/// and the parts between the separators must be words. One part may be a code, such as `s3`, if
+/// another part is a longer word. A text with digits must have several parts. If it also has
+/// capitals, or several numbers, two parts must be joined by a slash, a hyphen or an underscore:
+/// `MyApp-Prod1`, `app/2024-06-01/key`.
 pub fn reads_like_a_name(text: &str) -> bool {
-    let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
-    if text.starts_with("arn:") || text.split_once('!').is_some_and(names_service) {
+    if text.starts_with("arn:") {
         return true;
     }
-    let (secret, fields) = text.split_once(':').unzip();
-    if is_generated_name(secret.unwrap_or(text)) {
+    let after_store = text.strip_prefix("ssm:").unwrap_or(text);
+    let (name, fields) = after_store.split_once(':').unzip();
+    let secret = &text[..text.len() - after_store.len() + name.unwrap_or(after_store).len()];
+    if is_known_secret(secret) {
         return fields.is_none_or(reads_like_a_name);
     }
 
-    let name = text.strip_prefix("ssm:").unwrap_or(text);
-    let name = name.strip_suffix("/*").unwrap_or(name);
+    let name = after_store.strip_suffix("/*").unwrap_or(after_store);
     let has_digit = name.contains(|c: char| c.is_ascii_digit());
     let has_capital = name.contains(|c: char| c.is_ascii_uppercase());
-    // Generated passwords have capitals and digits. A text with a slash is more often a name, but a
-    // KEY in it may be a token: `prod/chat:xoxb-1234-abcdEFGH`.
-    let is_mixed = |key: &str| key.contains(char::is_lowercase) && key.contains(char::is_numeric);
-    let mut keys = name.split(':').skip(1);
-    let is_generated = has_capital && has_digit && (!name.contains('/') || keys.any(is_mixed));
+    let is_joined = name.trim_matches(is_separator).contains(['/', '-', '_']);
+    // A KEY may be a token: `prod/chat:xoxb-1234-abcdEFGH`. Most tokens have at least 16
+    // characters.
+    let is_token = |key: &str| {
+        key.len() >= 16 && key.contains(char::is_lowercase) && key.contains(char::is_numeric)
+    };
+    let is_generated =
+        has_capital && has_digit && (!is_joined || name.split(':').skip(1).any(is_token));
     let is_legal = |c: char| c.is_ascii_alphanumeric() || is_separator(c);
     if is_generated || !name.chars().all(is_legal) {
         return false;
@@ -73,14 +77,33 @@ pub fn reads_like_a_name(text: &str) -> bool {
     let is_judged = |&(at, part): &(usize, &str)| !part.is_empty() && Some(at) != region_number;
     let parts = numbered_parts.filter(is_judged).map(|(_, part)| part);
     let (words, others): (Vec<&str>, Vec<&str>) = parts.partition(|part| consists_of_words(part));
-    match others.as_slice() {
+    // As in `app/2024-06-01/key`.
+    let is_short_number = |part: &str| part.len() <= 8 && is_number(part);
+    let mut codes = others
+        .iter()
+        .filter(|part| !(is_joined && is_short_number(part)));
+    match (codes.next(), codes.next()) {
         // A single word with a digit may be a password: `hunter2`.
-        [] if has_digit => words.len() > 1,
-        [] => !words.is_empty(),
+        (None, _) if others.is_empty() => !words.is_empty() && (words.len() > 1 || !has_digit),
+        (None, _) => words.into_iter().any(has_three_letters),
         // As in `prod/s3/keys`.
-        [part] => is_code(part) && words.into_iter().any(has_three_letters),
-        [_, _, ..] => false,
+        (Some(code), None) => {
+            let is_long_number = is_number(code) && has_capital;
+            is_code(code) && !is_long_number && words.into_iter().any(has_three_letters)
+        }
+        (Some(_), Some(_)) => false,
     }
+}
+
+/// True for a SECRET whose form shows that it isn't a password: an ARN, a parameter whose name
+/// begins with a slash, a name with a service and `!`, such as `rds!db-…`, or a name that
+/// CloudFormation generates.
+pub fn is_known_secret(secret: &str) -> bool {
+    let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
+    secret.starts_with("arn:")
+        || secret.starts_with("ssm:/")
+        || secret.split_once('!').is_some_and(names_service)
+        || is_generated_name(secret)
 }
 
 /// True for the name that CloudFormation gives a secret without a name: the logical id, a hyphen
@@ -96,35 +119,29 @@ fn is_generated_name(name: &str) -> bool {
             .is_ok_and(|generated| generated.is_match(name))
 }
 
-/// What messages name instead of a secret's id, version and KEY, which may be a password: for
-/// example, `DB_PASSWORD`. `None` if messages may show the id.
-#[derive(Clone, Debug, Default)]
-pub struct StandIn(pub Option<Box<str>>);
-
-/// All stand-ins are equal, because two locators that differ only in their stand-ins are the same
-/// request.
-impl PartialEq for StandIn {
-    fn eq(&self, _: &Self) -> bool {
-        true
-    }
+/// True for the name of a variable or an alias that holds a password, such as `DB_PASSWORD`.
+pub fn is_name_of_password(name: &str) -> bool {
+    let endings = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
+    let name = name.to_uppercase();
+    endings.iter().any(|ending| name.ends_with(ending))
 }
 
-impl Eq for StandIn {}
-
-impl PartialOrd for StandIn {
-    fn partial_cmp(&self, other: &Self) -> Option<Ordering> {
-        Some(self.cmp(other))
-    }
+/// Returns what messages show of a text that may be a password: its first four characters if it has
+/// at least twenty, its first one if it has at least eight, and an ellipsis.
+pub fn masked(text: &str) -> String {
+    let length = match text.chars().count() {
+        20.. => 4,
+        8..20 => 1,
+        0..8 => 0,
+    };
+    let beginning: String = text.chars().take(length).collect();
+    beginning + "…"
 }
 
-impl Ord for StandIn {
-    fn cmp(&self, _: &Self) -> Ordering {
-        Ordering::Equal
-    }
-}
-
-impl Hash for StandIn {
-    fn hash<H: Hasher>(&self, _: &mut H) {}
+/// True if messages may show a SECRET even if a field after it may be a password: a [known
+/// secret](is_known_secret), or a name with a slash.
+pub fn is_shown_before_fields(secret: &str) -> bool {
+    is_known_secret(secret) || (secret.contains('/') && reads_like_a_name(secret))
 }
 
 fn is_separator(c: char) -> bool {
@@ -175,10 +192,13 @@ fn consists_of_words(part: &str) -> bool {
 /// True for the one part of a name that needn't be a word: a number, or up to five digits and
 /// letters of one case, such as `k8s` and `X509`.
 fn is_code(part: &str) -> bool {
-    let is_number = part.bytes().all(|byte| byte.is_ascii_digit());
     let has_capitals = part.contains(|c: char| c.is_ascii_uppercase());
     let has_lowercase = part.contains(|c: char| c.is_ascii_lowercase());
-    is_number || (part.len() <= 5 && !(has_capitals && has_lowercase))
+    is_number(part) || (part.len() <= 5 && !(has_capitals && has_lowercase))
+}
+
+fn is_number(part: &str) -> bool {
+    part.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 fn has_three_letters(part: &str) -> bool {
@@ -353,8 +373,11 @@ pub fn visible(name: &str) -> String {
     name.trim().chars().filter(|c| is_visible(*c)).collect()
 }
 
-/// The credentials and names that were passed to [`conceal`] and [`conceal_names`].
-static CONCEALED: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+/// The texts that were passed to [`conceal`].
+static CREDENTIALS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The texts that were passed to [`conceal_names`], apart from those that [`reveal`] has removed.
+static NAMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 
 /// The minimum length, in bytes, of a text that is hidden even within a word. A shorter text could
 /// be a part of any word.
@@ -372,14 +395,38 @@ static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIP
 /// Makes [`one_line`] hide these credentials, tokens or passwords. Short ones are skipped
 /// ([`MIN_LENGTH`]).
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
-    let credentials = credentials.into_iter();
-    conceal_names(credentials.filter(|credential| credential.len() >= MIN_LENGTH));
+    let long = credentials
+        .into_iter()
+        .filter(|credential| credential.len() >= MIN_LENGTH);
+    locked(&CREDENTIALS).extend(long.map(str::to_owned));
 }
 
-/// Makes [`one_line`] hide these names of secrets, because they may be passwords.
-pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
-    let mut concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
-    concealed.extend(names.into_iter().map(str::to_owned));
+/// Makes [`shown_name`] mask these names and versions of secrets, and [`one_line`] hide them,
+/// because they may be passwords.
+pub fn conceal_names(names: impl IntoIterator<Item = String>) {
+    locked(&NAMES).extend(names);
+}
+
+/// Lets messages show a name, because a secret with this name exists.
+pub fn reveal(name: &str) {
+    locked(&NAMES).remove(name);
+}
+
+/// True if messages must mask this name or version of a secret.
+pub fn is_concealed(name: &str) -> bool {
+    locked(&NAMES).contains(name)
+}
+
+/// Returns the name or the version of a secret as messages show it: [`masked`] if it is concealed.
+pub fn shown_name(name: &str) -> Cow<'_, str> {
+    match is_concealed(name) {
+        true => masked(name).into(),
+        false => name.into(),
+    }
+}
+
+fn locked(texts: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+    texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the text of a server with `…` instead of each concealed credential and name. Each is
@@ -393,11 +440,12 @@ pub fn conceal_names<'t>(names: impl IntoIterator<Item = &'t str>) {
 fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
-    let concealed = CONCEALED.lock().unwrap_or_else(PoisonError::into_inner);
+    let (credentials, names) = (locked(&CREDENTIALS), locked(&NAMES));
     // A text that is shorter than a credential can't contain it, and an empty name isn't searched
     // for.
     let lengths = 1..=text.len();
-    for credential in concealed.iter().filter(|one| lengths.contains(&one.len())) {
+    let concealed = credentials.union(&names);
+    for credential in concealed.filter(|one| lengths.contains(&one.len())) {
         let is_short = credential.len() < MIN_LENGTH;
         for (at, found) in text.match_indices(credential) {
             let (before, after) = (&text[..at], &text[at + found.len()..]);
@@ -560,7 +608,6 @@ velvet.tractor9!mango orbit+canyon+42+Siren"##;
             [
                 "db1",
                 "prod/OAuth2/secret",
-                "app/2024-06-01/key",
                 "OrdersStack-DBSecret-8sXk2LmQ0pZr"
             ]
         );
@@ -580,7 +627,7 @@ velvet.tractor9!mango orbit+canyon+42+Siren"##;
             "RDSSecret-1AbCdEfGhIjK:hunter2",
             "Secret-1AbCdEfGhIjK",
             "databasesecret-1AbCdEfGhIjK",
-            "DatabaseSecret-abcdefghij12",
+            "DatabaseSecret-a1bcdefghij2",
             "Database-Secret-1AbCdEfGhIjK",
         ] {
             assert!(!reads_like_a_name(password), "{password}");

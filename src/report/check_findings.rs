@@ -103,8 +103,11 @@ pub struct Row {
     pub origin: String,
     pub kind: RowKind,
     /// The reference as written or, for a parameter below a path, to this parameter. `None` if the
-    /// value isn't written as a single reference, or if messages may not show the reference.
+    /// value isn't written as a single reference, or if messages mask the reference.
     pub reference: Option<String>,
+    /// The reference as the table shows it: as above, or masked.
+    #[serde(skip)]
+    pub shown_reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
     /// A remark, such as `ends with a newline`.
@@ -131,9 +134,6 @@ pub enum RowKind {
     /// A variable of this process that contains references.
     Inherited,
 }
-
-/// The text that is shown instead of a reference or a name that may be a password.
-pub const NOT_SHOWN: &str = "not shown";
 
 /// The number of cells of each of [`Row::sources`].
 const CELLS_OF_SOURCE: usize = 6;
@@ -282,11 +282,10 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
     };
-    let reference = match (&row.reference, only_source, row.kind) {
+    let reference = match (&row.shown_reference, only_source, row.kind) {
         (Some(reference), ..) => reference.clone(),
         (None, Some(only_source), _) => only_source.cells[0].clone(),
-        (None, None, RowKind::Reference) => NOT_SHOWN.to_owned(),
-        (None, None, RowKind::Template) => "template".to_owned(),
+        (None, None, RowKind::Reference | RowKind::Template) => "template".to_owned(),
         (None, None, RowKind::Literal) => "literal".to_owned(),
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),

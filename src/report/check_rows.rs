@@ -4,6 +4,7 @@
 //! No row contains a value. Most overridden entries don't get a row, because `check --json` lists
 //! them separately and `--verbose` prints a note for each.
 
+use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
@@ -11,7 +12,7 @@ use std::time::SystemTime;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::check_findings::{NOT_SHOWN, Row, RowKind, TableRow};
+use super::check_findings::{Row, RowKind, TableRow};
 use super::terminal::{Record, age, counted};
 use crate::model::answer::{
     Cause, Denial, DescribedSecret, Description, Document, FetchError, Replica,
@@ -23,6 +24,7 @@ use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
+use crate::model::shown::{masked, shown_name};
 
 /// The number of characters of a version id in the table. Eight are enough to distinguish the
 /// versions of a secret.
@@ -58,7 +60,7 @@ impl Row {
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
-            (Some(Written::Reference(_) | Written::Hidden(_)), ..) => RowKind::Reference,
+            (Some(Written::Reference(_) | Written::Masked(_)), ..) => RowKind::Reference,
             (Some(Written::Template), ..) => RowKind::Template,
             (None, _, Origin::Inherited) => RowKind::Inherited,
             (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
@@ -73,6 +75,7 @@ impl Row {
             origin: subject.origin.to_string(),
             kind,
             reference: subject.reference().map(str::to_owned),
+            shown_reference: subject.shown_reference().map(Cow::into_owned),
             status,
             line,
             ..Self::default()
@@ -164,8 +167,11 @@ impl CheckedValues<'_> {
 
         // A parameter below a path is shown with its own reference, not with that of the path.
         let parameter_name = outcome.parameter_name.as_deref();
-        if let (Some(written), Some(name)) = (&mut row.reference, parameter_name) {
-            *written = below_path(written, name);
+        let references = [&mut row.reference, &mut row.shown_reference];
+        if let Some(name) = parameter_name {
+            for reference in references.into_iter().flatten() {
+                *reference = below_path(reference, name);
+            }
         }
         for reference in &outcome.reads {
             row.sources.push(self.source_row(reference, parameter_name));
@@ -218,11 +224,14 @@ impl CheckedValues<'_> {
         };
         let error = failure.map(|failure| failure.error.problem.code);
 
-        // If the secret's name is hidden, so is the KEY.
-        let (id, key) = match locator.is_hidden() {
-            true => (NOT_SHOWN.to_owned(), None),
-            false => (locator.written_id_of(parameter_name), selector.shown()),
-        };
+        // If the secret's name is masked, so is the KEY.
+        let shown_id = locator
+            .shown_id()
+            .map(|_| locator.written_id_of(parameter_name));
+        let key = selector.shown().filter(|_| shown_id.is_some());
+        let id = shown_id
+            .clone()
+            .unwrap_or_else(|| masked(locator.id.name()));
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let answered_region = document.and_then(|document| document.region.as_ref());
         let failed_region = failure.and_then(|failure| failure.region.as_ref());
@@ -242,7 +251,7 @@ impl CheckedValues<'_> {
         let cached = self.cached_answer(locator, document);
         TableRow {
             fields: json!({
-                "id": id,
+                "id": shown_id,
                 "store": locator.store.service(),
                 "key": key,
                 "region": region.map(Region::as_str),
@@ -364,9 +373,14 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
 
     let locator = &secret.locator;
     let role = locator.role.as_ref().map(|role| role.arn.to_string());
-    let (id, region) = (locator.id.to_string(), secret.region.to_string());
+    let written_id = locator.id.to_string();
+    let (id, region) = (
+        shown_name(&written_id).into_owned(),
+        secret.region.to_string(),
+    );
+    let shown_id = locator.shown_id();
     let mut fields =
-        json!({ "id": id, "region": region, "role": role, "status": status, "error": error });
+        json!({ "id": shown_id, "region": region, "role": role, "status": status, "error": error });
     let described = match &secret.description {
         Ok(description) => {
             add_description(&mut fields, description, now);

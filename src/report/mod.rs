@@ -164,7 +164,7 @@ impl Report {
     }
 }
 
-const SENT_NOTE: &str = "a name that isn't shown may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
+const SENT_NOTE: &str = "a name that isn't shown in full may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
 /// Returns the record about problems with the same reason. `problems` isn't empty.
 fn error_record(problems: &[&Problem]) -> Record {
@@ -172,7 +172,7 @@ fn error_record(problems: &[&Problem]) -> Record {
     // keys are missing: then both are about all of these keys.
     let common = with_all_missing_keys(problems[0], problems);
     let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
-    let secrets: BTreeSet<&str> = abouts.map(|about| about.name.as_str()).collect();
+    let secrets: BTreeSet<_> = abouts.map(|about| &about.key).collect();
 
     // An entry with a template can have several problems, but its variable is listed only once.
     let mut affected = Vec::from_iter(problems.iter().flat_map(|problem| &problem.entries));
@@ -186,7 +186,7 @@ fn error_record(problems: &[&Problem]) -> Record {
         for entry in &problem.entries {
             let mut line = entry.to_string();
             // The line names the secret, unless the headline or the entry's reference already does,
-            // or messages may not show its id.
+            // or messages mask its id.
             if let Some(about) = &problem.about
                 && !is_in_headline(about)
                 && about.id.as_ref().is_some_and(|id| !line.contains(id))

@@ -260,7 +260,7 @@ pub fn cache_warnings(
             && let Some(cached) = &document.cached
             && let Some(failure) = &cached.replaces
         {
-            let (name, cached_age) = (locator.revealed().noun(), age(cached.age.as_secs()));
+            let (name, cached_age) = (locator.noun(), age(cached.age.as_secs()));
             let mut note = format!("the cached value of {name} is {cached_age} old");
             if let Some(id) = &document.version_id {
                 note += &format!(" (version {id})");
@@ -274,13 +274,7 @@ pub fn cache_warnings(
         records.push(Record { notes, ..warning });
     }
 
-    let unusable = notices.iter().map(|(locator, what)| {
-        let noun = match fetched.get(locator) {
-            Some(Ok(_)) => locator.revealed().noun(),
-            Some(Err(_)) | None => locator.noun(),
-        };
-        (what, noun)
-    });
+    let unusable = notices.iter().map(|(locator, what)| (what, locator.noun()));
     let directory = directory.display();
     for (what, entries) in grouped(unusable) {
         let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
@@ -424,7 +418,9 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         let noun = locator.noun_of(parameter_name);
         let text = format!("{noun} ({facts}) gives {}", labels.join(", "));
         let note = resolved_note(text).with("variables", labels);
-        let secret = (!locator.is_hidden()).then(|| locator.written_id_of(parameter_name));
+        let secret = locator
+            .shown_id()
+            .map(|_| locator.written_id_of(parameter_name));
         let note = note.with_some("secret", secret);
         records.push(note.with_some("version", versioned.version_id.clone()));
     }

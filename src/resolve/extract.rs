@@ -351,7 +351,7 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
 /// Adds the entry and, if there is a `reference`, its secret to a problem. The secret must exist,
 /// because its name is shown. The text must be the predicate of a sentence about the secret.
 pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
-    let about = reference.map(|reference| About::new(&reference.locator.revealed()));
+    let about = reference.map(|reference| About::new(&reference.locator));
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 

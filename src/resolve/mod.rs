@@ -30,7 +30,7 @@ use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
-use crate::model::shown::{StandIn, is_quotable, pattern_mismatch, reads_like_a_name};
+use crate::model::shown::{is_quotable, pattern_mismatch, reads_like_a_name};
 use crate::model::url::percent_encode;
 use env_from::Members;
 use extract::{
@@ -81,10 +81,10 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     walk.outcomes
 }
 
-/// Lets messages about an outcome show the names of its secrets that exist. The references to these
-/// secrets are shown, too, unless the version or the KEY may be a password.
+/// Lets messages about an outcome show the references to its secrets that exist, unless the version
+/// or the KEY may be a password.
 fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
-    for reference in &mut outcome.reads {
+    for reference in &outcome.reads {
         let exists = match fetched.get(&reference.locator) {
             Some(Ok(_)) => true,
             Some(Err(failure)) => failure.proves_existence(reference.locator.store),
@@ -92,7 +92,6 @@ fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
         };
         if exists {
             outcome.subject.reveal_if(|| reference.may_be_revealed());
-            reference.locator.stand_in = StandIn::default();
         }
     }
 }
@@ -484,7 +483,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     let mut subject = entry.subject.clone();
     if let Source::Reference(reference) = &entry.source {
-        let mut about = About::new(&reference.locator.revealed());
+        let mut about = About::new(&reference.locator);
         // The subject of the headline is the value. `None` leaves the secret out of the headline.
         about.before = None;
         problem.about = Some(about);

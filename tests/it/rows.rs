@@ -91,8 +91,8 @@ fn a_column_with_a_text_after_its_name_fails_the_row_instead_of_being_ignored() 
 
 #[test]
 fn a_second_error_fails_a_row_that_expects_only_the_first() {
-    let (launch, seen) = ("-e A=x -e B=ssm:/y", "exits with 78: for A (--env)");
-    fails(launch, seen, &[], "for B (--env)\n");
+    let (launch, seen) = ("-e A=x -e B=ssm:/y", "exits with 78: for A (--env");
+    fails(launch, seen, &[], "for B (--env, ssm:/y)\n");
     fails(launch, seen, &[], "not expected: secrets-exec: error: ");
 }
 

@@ -19,6 +19,7 @@ use crate::model::answer::{
     Cause, Denial, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
 };
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
+use crate::model::shown::shown_name;
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 
@@ -139,7 +140,7 @@ async fn read_path(
     let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
     let request_page = async |input: &Value| {
-        let calling = client.call_json(GET_BY_PATH, locator.traced(name), input, budget, read);
+        let calling = client.call_json(GET_BY_PATH, shown_name(name), input, budget, read);
         calling.await
     };
 
@@ -491,9 +492,8 @@ async fn read_pages<T>(
     }
 }
 
-/// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`. If messages may not show
-/// an id, its locator takes its place: `the parameter of DB_PASSWORD`.
+/// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`.
 fn shown_ids(batch: &[Request]) -> String {
-    let shown = |Request { locator, .. }: &Request| locator.traced(&locator.id).to_string();
+    let shown = |request: &Request| shown_name(&request.locator.id.to_string()).into_owned();
     Vec::from_iter(batch.iter().map(shown)).join(", ")
 }

@@ -37,7 +37,6 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         store,
         id,
         version: Version::Current,
-        stand_in: Default::default(),
     };
     let request = Request::in_region(locator, region.clone());
     let locator = &request.locator;

@@ -22,6 +22,7 @@ use crate::model::answer::{
     Replica, RotationSchedule, SecretValue,
 };
 use crate::model::reference::{Arn, Region, SecretId, Version};
+use crate::model::shown::shown_name;
 use crate::net::{host_and_port, in_flight};
 use crate::time::RetryBudget;
 
@@ -43,7 +44,9 @@ pub async fn get_secret(
         version_id: locator.version.id(),
     };
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
-    let calling = client.call_json(GET_SECRET_VALUE, locator.traced(&id), &input, budget, read);
+    let written_id = id.to_string();
+    let shown_id = shown_name(&written_id);
+    let calling = client.call_json(GET_SECRET_VALUE, shown_id, &input, budget, read);
     let mut document = calling.await?;
     // `read_secret` finds the region only if the response has an ARN.
     document.region = Some(client.region.clone());
@@ -148,7 +151,7 @@ async fn describe_secret(
     let client = &session.client(caller, Api::SECRETS_MANAGER, region).await?;
 
     let id = locator.id.in_region(region);
-    let name = format!("DescribeSecret of {}", locator.traced(&id));
+    let name = format!("DescribeSecret of {}", shown_name(&id.to_string()));
     let host = host_and_port(&client.endpoint);
     let budget = session.budget.for_request(host, &name);
     let described = budget.retry(async || {

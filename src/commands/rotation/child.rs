@@ -373,8 +373,7 @@ impl Fingerprint {
             let named = parameters.map(|(name, parameter)| (Some(name.as_str()), parameter));
             for (parameter_name, document) in whole.into_iter().chain(named) {
                 let secret = Secret {
-                    // A secret that was read exists, so messages may show its name.
-                    name: locator.revealed().noun_of(parameter_name),
+                    name: locator.noun_of(parameter_name),
                     id: locator.written_id_of(parameter_name),
                     version_id: document.version_id.clone(),
                     content: hash_key.hash_one(document.body.expose()),

@@ -21,6 +21,7 @@ use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,
 };
+use crate::model::shown::{is_name_of_password, shown_name};
 
 /// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,15 +112,14 @@ impl FetchFailure {
     /// help, and notes about the regions, the role and `--wait`. If the failure
     /// proves that the secret exists, the problem shows the secret's name.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
-        let (mut reference, mut subject) = (reference.clone(), subject.clone());
+        let mut subject = subject.clone();
         // Even if the secret exists, a field after its name may be a password.
-        if self.proves_existence(reference.locator.store) && reference.may_be_revealed() {
-            subject = subject.revealed_by(&reference);
-            reference.locator = reference.locator.revealed();
+        if self.proves_existence(reference.locator.store) {
+            subject = subject.revealed_by(reference);
         }
         let request = FailedRequest {
             failure: self,
-            reference: &reference,
+            reference,
             locator: &reference.locator,
             subject: &subject,
         };
@@ -130,7 +130,7 @@ impl FetchFailure {
         (problem.help, problem.guess) = request.help();
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
-        problem.has_sent_hidden_name = reference.locator.is_hidden() && self.was_answered();
+        problem.has_sent_hidden_name = reference.locator.is_masked() && self.was_answered();
 
         problem.notes = [self.region_notes(), problem.notes].concat();
         if let Some(role) = &reference.locator.role {
@@ -221,11 +221,13 @@ impl FailedRequest<'_> {
         let label = self.locator.store.label_noun();
         match &self.locator.version {
             Version::Current => None,
-            // The version may be a password, too.
-            _ if self.locator.is_hidden() => Some("no matching version".to_owned()),
-            Version::Stage(stage) => Some(format!("no version with the {label} {stage:?}")),
-            Version::Id(id) => Some(format!("no version {id}")),
+            Version::Stage(stage) => {
+                let stage = shown_name(stage);
+                Some(format!("no version with the {label} {stage:?}"))
+            }
+            Version::Id(id) => Some(format!("no version {}", shown_name(id))),
             Version::Both { stage, id } => {
+                let (stage, id) = (shown_name(stage), shown_name(id));
                 Some(format!("no version {id} with the {label} {stage:?}"))
             }
         }
@@ -310,15 +312,15 @@ impl FailedRequest<'_> {
     /// that may be a key, a slash at the beginning, or a word that may be plain text. A guess
     /// doesn't repeat a text that may be a password.
     fn guess(&self) -> Option<String> {
-        let (written, is_hidden) = match self.subject.written.as_ref()? {
+        let (written, is_masked) = match self.subject.written.as_ref()? {
             Written::Reference(text) => (&**text, false),
-            Written::Hidden(text) => (&**text, true),
+            Written::Masked(text) => (&**text, true),
             Written::Template => return None,
         };
         if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
             return None;
         }
-        if !is_hidden && written.starts_with('/') {
+        if !is_masked && written.starts_with('/') {
             let write = self.subject.rewritten_with(&format!("ssm:{written}"));
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
@@ -329,7 +331,7 @@ impl FailedRequest<'_> {
             && !written.contains(':')
             && (secret.contains('/') || (!secret.is_empty() && !written.contains('/')))
             && is_name(key)
-            && !is_hidden
+            && !is_masked
         {
             let write = self.subject.rewritten_with(&format!("{secret}:{key}"));
             return Some(format!("If {key:?} is a key, write {write}"));
@@ -342,9 +344,8 @@ impl FailedRequest<'_> {
         if !is_word || !is_name(label) {
             return None;
         }
-        let is_secret = SECRET_ENDINGS.iter().any(|ending| label.ends_with(ending));
         let remedy = match self.subject.origin {
-            _ if is_hidden || is_secret => "store it in a secret".to_owned(),
+            _ if is_masked || is_name_of_password(label) => "store it in a secret".to_owned(),
             Origin::File { .. } => format!("write {label}: {{ value: {written} }}"),
             Origin::Argument(Argument::Env) => format!("set {label}={written} without --env"),
             Origin::Argument(_) | Origin::Inherited => return None,
@@ -364,10 +365,10 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None`
-    /// for a hidden reference. The labels of parameters are chosen by users, so they don't get a
+    /// for a masked reference. The labels of parameters are chosen by users, so they don't get a
     /// hint.
     fn stage_hint(&self) -> Option<String> {
-        if self.locator.store != Store::SecretsManager || self.locator.is_hidden() {
+        if self.locator.store != Store::SecretsManager || self.locator.is_masked() {
             return None;
         }
         let stage = self.locator.version.stage()?;
@@ -409,7 +410,7 @@ impl FailedRequest<'_> {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
         let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
-        if self.locator.is_hidden() {
+        if self.locator.is_masked() {
             return third_field.to_owned();
         }
         let list = |operation| format!("list the versions: {}", self.aws_command(operation));
@@ -487,9 +488,6 @@ impl FailedRequest<'_> {
         Some(allow)
     }
 }
-
-/// The endings of the names of variables that hold a password.
-const SECRET_ENDINGS: [&str; 4] = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
 
 /// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,
 /// and the second part begins with a capital letter.

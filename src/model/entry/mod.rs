@@ -62,7 +62,7 @@ impl Entry {
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
-    /// pattern. At first, a reference that uses an alias may be hidden, because it may not read
+    /// pattern. At first, a reference that uses an alias may be masked, because it may not read
     /// like a name. The plan, which has the aliases, decides again whether messages may show it.
     pub fn new(target: Target, source: Source, origin: Origin) -> Self {
         let written = match &source {
@@ -70,7 +70,7 @@ impl Entry {
                 let text = reference.to_string().into();
                 Some(match reference.may_be_shown(&Aliases::default()) {
                     true => Written::Reference(text),
-                    false => Written::Hidden(text),
+                    false => Written::Masked(text),
                 })
             }
             Source::Template(..) => Some(Written::Template),

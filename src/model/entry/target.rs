@@ -5,6 +5,7 @@
 //! The subject is the name of the entry in messages: its label, its reference, and its position on
 //! the command line, in a file or in the environment.
 
+use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -13,7 +14,7 @@ use std::sync::Arc;
 use glob::Pattern;
 
 use crate::model::environment::EnvName;
-use crate::model::reference::SecretRef;
+use crate::model::reference::{SecretRef, masked_reference};
 use crate::model::shown::file_name;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -350,8 +351,8 @@ pub enum SubjectKind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(Arc<str>),
-    /// A reference that may be a misplaced password, so messages don't show it.
-    Hidden(Arc<str>),
+    /// A reference that may be a misplaced password, so messages show only its beginning.
+    Masked(Arc<str>),
     Template,
 }
 
@@ -381,7 +382,7 @@ impl Subject {
 
     /// Lets messages show the reference if it is known not to be a password.
     pub fn reveal_if(&mut self, is_known: impl FnOnce() -> bool) {
-        if let Some(Written::Hidden(reference)) = &self.written
+        if let Some(Written::Masked(reference)) = &self.written
             && is_known()
         {
             self.written = Some(Written::Reference(reference.clone()));
@@ -389,8 +390,8 @@ impl Subject {
     }
 
     /// Returns the subject for messages about the secret of `reference`, which must be known to
-    /// exist: the name of an existing secret isn't a password, so these messages may show a hidden
-    /// reference. The reference stays hidden if its version or its KEY may be a password.
+    /// exist: the name of an existing secret isn't a password, so these messages may show a masked
+    /// reference. The reference stays masked if its version or its KEY may be a password.
     #[must_use]
     pub fn revealed_by(&self, reference: &SecretRef) -> Self {
         let mut subject = self.clone();
@@ -398,19 +399,16 @@ impl Subject {
         subject
     }
 
-    /// Returns what messages name instead of this entry's secret, if they may not show the secret's
-    /// name: `DB_PASSWORD`, `--env-from` or, for `get`, `the argument`.
-    pub fn stand_in(&self) -> String {
-        use SubjectKind::{Credential, Entry, EnvFrom, EnvFromKey, GetArgument};
-        match (self.kind, &self.origin) {
-            (GetArgument, _) => "the argument".to_owned(),
-            (EnvFrom, Origin::Argument(option)) => option.to_string(),
-            (Entry | EnvFrom | EnvFromKey | Credential, _) => self.label.to_string(),
+    /// Returns the reference as messages show it, which is masked if it may be a password.
+    pub fn shown_reference(&self) -> Option<Cow<'_, str>> {
+        match &self.written {
+            Some(Written::Reference(reference)) => Some((&**reference).into()),
+            Some(Written::Masked(reference)) => Some(masked_reference(reference).into()),
+            Some(Written::Template) | None => None,
         }
     }
 
-    /// Returns the reference as written, or `None` if there isn't one, or if messages may not show
-    /// it.
+    /// Returns the reference as written, or `None` if there isn't one, or if messages mask it.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -474,14 +472,14 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An object on the command line doesn't have a name, so messages name its option.
         if let (Origin::Argument(option), SubjectKind::EnvFrom) = (&self.origin, self.kind) {
-            let reference = self.reference().map(|text| format!(" {text}"));
+            let reference = self.shown_reference().map(|text| format!(" {text}"));
             return write!(f, "{option}{}", reference.unwrap_or_default());
         }
         let Self { label, origin, .. } = self;
-        match &self.written {
-            Some(Written::Reference(reference)) => write!(f, "{label} ({origin}, {reference})"),
-            Some(Written::Template) => write!(f, "{label} ({origin}, template)"),
-            Some(Written::Hidden(_)) | None => write!(f, "{label} ({origin})"),
+        match (&self.written, self.shown_reference()) {
+            (_, Some(reference)) => write!(f, "{label} ({origin}, {reference})"),
+            (Some(Written::Template), None) => write!(f, "{label} ({origin}, template)"),
+            (_, None) => write!(f, "{label} ({origin})"),
         }
     }
 }

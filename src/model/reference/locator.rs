@@ -12,10 +12,12 @@ use std::num::NonZeroUsize;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
-use super::secret_id::{Arn, ParameterPath, Region, Role, SecretId, Store};
+use super::secret_id::{ParameterPath, Region, Role, SecretId, Store};
 use crate::model::environment::is_name;
 use crate::model::mistakes::Fault;
-use crate::model::shown::{StandIn, reads_like_a_name};
+use crate::model::shown::{
+    is_concealed, is_known_secret, is_shown_before_fields, reads_like_a_name, shown_name,
+};
 
 /// One request, for a version of a secret or parameter, or for the parameters below a path.
 /// References with the same locator share the request.
@@ -28,17 +30,16 @@ pub struct Locator {
     /// The role that reads the secret. `None` for the default one.
     pub role: Option<Role>,
     pub version: Version,
-    pub stand_in: StandIn,
 }
 
 /// Writes the name of a request in progress lines and traces: `secret prod/db in us-east-1`,
-/// `parameters below /prod/`, `the secret of DB_PASSWORD`.
+/// `parameters below /prod/`.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.stand_in.0 {
-            Some(owner) => write!(f, "the {} of {owner}", self.kind())?,
-            None if self.is_path() => write!(f, "parameters below {}", self.id)?,
-            None => write!(f, "{} {}", self.store, self.id)?,
+        let id = self.id.to_string();
+        match self.is_path() {
+            true => write!(f, "parameters below {}", shown_name(&id))?,
+            false => write!(f, "{} {}", self.store, shown_name(&id))?,
         }
         match &self.region {
             Some(region) => write!(f, " in {region}"),
@@ -66,54 +67,33 @@ impl Locator {
         }
     }
 
-    /// True if messages must show neither the id nor the version.
-    pub fn is_hidden(&self) -> bool {
-        self.stand_in.0.is_some()
-    }
-
-    /// Returns what traces show for `id`, this locator's id in a region. If messages may not show
-    /// the id, traces show the locator, whose text has the stand-in.
-    pub fn traced<'a>(&'a self, id: &'a dyn fmt::Display) -> &'a dyn fmt::Display {
-        if self.is_hidden() { self } else { id }
+    /// True if messages mask the id or the version.
+    pub fn is_masked(&self) -> bool {
+        let Self { id, version, .. } = self;
+        let mut versions = [version.stage(), version.id()].into_iter().flatten();
+        is_concealed(id.name()) || versions.any(is_concealed)
     }
 
     /// Returns [`Self::written_id`], or `None` if messages may not show it.
     pub fn shown_id(&self) -> Option<String> {
-        (!self.is_hidden()).then(|| self.written_id())
-    }
-
-    /// Returns the locator without its stand-in, so that messages show the id. Call this only for a
-    /// secret that exists, because an existing name isn't a misplaced password.
-    #[must_use]
-    pub fn revealed(&self) -> Self {
-        let mut revealed = self.clone();
-        revealed.stand_in = StandIn::default();
-        revealed
+        (!is_concealed(self.id.name())).then(|| self.written_id())
     }
 
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
-    /// path "/prod/"`, `the secret that DB_PASSWORD refers to`.
+    /// path "/prod/"`.
     pub fn noun(&self) -> String {
-        let kind = self.kind();
-        match &self.stand_in.0 {
-            Some(owner) => format!("the {kind} that {owner} refers to"),
-            None => format!("the {kind} \"{}\"", self.id),
-        }
-    }
-
-    /// Returns the word for what is requested: `path`, `secret` or `parameter`.
-    fn kind(&self) -> String {
-        match self.is_path() {
+        let id = self.id.to_string();
+        let kind = match self.is_path() {
             true => "path".to_owned(),
             false => self.store.to_string(),
-        }
+        };
+        format!("the {kind} \"{}\"", shown_name(&id))
     }
 
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
-    /// of the parameter's name after the path. Without it, or if the path is hidden, returns
-    /// [`Self::noun`].
+    /// of the parameter's name after the path. Without it, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
-        let Some(rest) = parameter_name.filter(|_| !self.is_hidden()) else {
+        let Some(rest) = parameter_name else {
             return self.noun();
         };
         let name = below_path(&self.id.to_string(), rest);
@@ -156,18 +136,29 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Unless this reference reads like a name, makes messages show `owner`, such as `DB_PASSWORD`,
-    /// instead of the reference. If the id is an empty variable, messages show the variable's name,
-    /// so only the other fields are judged.
-    #[must_use]
-    pub fn hidden_unless_name(mut self, owner: String) -> Self {
+    /// True if messages may show the reference, because its fields read like a name together. If
+    /// the id is an empty variable, only the other fields are judged.
+    pub fn may_be_shown(&self) -> bool {
         let id = match &self.locator.id {
             SecretId::Empty(_) => KNOWN.to_owned(),
             SecretId::Name(_) | SecretId::Arn(_) => self.locator.written_id(),
         };
-        let is_name = may_be_shown(&id, &self.selector, Some(&self.locator.version));
-        self.locator.stand_in = StandIn((!is_name).then(|| owner.into()));
-        self
+        may_be_shown(&id, &self.selector, Some(&self.locator.version))
+    }
+
+    /// Returns the fields of the request that messages show only if they may show the reference: a
+    /// version that may be a password and, unless its form shows what it is, the name.
+    pub fn doubtful_names(&self) -> Vec<String> {
+        let Locator { id, version, .. } = &self.locator;
+        let mut names = Vec::new();
+        if !is_shown_before_fields(&self.locator.written_id()) {
+            names.push(id.name());
+        }
+        if !may_be_shown(KNOWN, &Selector::Whole, Some(version)) {
+            let stage = version.stage().filter(|stage| !AWS_STAGES.contains(stage));
+            names.extend([stage, version.id()].into_iter().flatten());
+        }
+        names.into_iter().map(str::to_owned).collect()
     }
 
     /// True if messages may show the whole reference once it is known that the secret exists. The
@@ -219,7 +210,8 @@ pub(super) const KNOWN: &str = "known";
 /// True if messages may show a reference with these fields. SECRET, KEY and a label must together
 /// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath,
 /// AWS's staging labels and version ids don't have to, because they have forms of their own. A
-/// VERSION-ID in any other form isn't shown. After an ARN, KEY must satisfy [`Selector::shown`].
+/// VERSION-ID in any other form isn't shown. After an ARN or another [`is_known_secret`], KEY must
+/// satisfy [`Selector::shown`].
 pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
@@ -245,10 +237,11 @@ pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&V
         Selector::Key(key) => Some(key.as_str()),
         Selector::Whole | Selector::Path(_) => None,
     };
-    // An ARN always reads like a name, but not every KEY after it does.
-    let has_hidden_key = key.is_some() && Arn::has_prefix(name) && selector.shown().is_none();
+    if is_known_secret(name) {
+        return may_show_version && (key.is_none() || selector.shown().is_some());
+    }
     let fields = [Some(name), key, custom_stage].into_iter().flatten();
-    may_show_version && !has_hidden_key && reads_like_a_name(&Vec::from_iter(fields).join(":"))
+    may_show_version && reads_like_a_name(&Vec::from_iter(fields).join(":"))
 }
 
 /// The part of a secret that becomes the value.

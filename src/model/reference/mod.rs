@@ -38,7 +38,9 @@ use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines, unrendered_expression,
 };
-use crate::model::shown::{StandIn, is_in_quotes, is_quotable_value, reads_like_a_name};
+use crate::model::shown::{
+    is_in_quotes, is_quotable_value, is_shown_before_fields, masked, reads_like_a_name,
+};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -174,6 +176,26 @@ impl Reference {
     }
 }
 
+/// Returns what messages show of a reference that may be a password. SECRET is masked unless its
+/// form shows what it is, and so are the fields that are long or don't read like names.
+pub fn masked_reference(text: &str) -> String {
+    let (secret, fields) = split_secret(text);
+    let mut shown = match is_shown_before_fields(secret) {
+        true => secret.to_owned(),
+        false => masked(secret),
+    };
+    for field in fields.iter().flat_map(|fields| fields.split(':')) {
+        let is_shown = field.is_empty() || (field.len() < 16 && reads_like_a_name(field));
+        shown += ":";
+        shown += &if is_shown {
+            field.to_owned()
+        } else {
+            masked(field)
+        };
+    }
+    shown
+}
+
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let (secret, selector) = (&self.secret, &self.selector);
@@ -292,7 +314,6 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         id,
         role: None,
         version: Version::Current,
-        stand_in: StandIn::default(),
     })
 }
 

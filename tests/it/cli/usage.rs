@@ -115,7 +115,7 @@ fn a_usage_error_shows_neither_an_unexpected_argument_nor_a_malformed_entry() {
         "-e A=x:$.[hunter2 -- env",
         "-e A=ssm:/hunter2//x -- env",
         "-e A=se:cr:et:hunter2 -- env",
-        "-e A=ssm:/x:hunter2:1 -- env",
+        "-e A=ssm:/x:hunter2!:1 -- env",
         "-e A=arn:aws:hunter2 -- env",
         "--env-from $hunter2 -- env",
         "--env-from x=hunter2:a:b:c:d -- env",

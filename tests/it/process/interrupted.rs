@@ -32,8 +32,8 @@ fn waiting_launches() -> Vec<(Aws, Sandbox, usize, &'static str)> {
         aws.secret(&format!("x{n}"), secrets())
     });
     let all_nine = (0..9).fold(plain(&nine), |all, n| all.resolve(&format!("A{n}=x{n}")));
-    let of_nine = "the secret of A0 in us-east-1, the secret of A1 in us-east-1, the secret of A2 in us-east-1 and 6 more";
-    let of_a = "the secret of A in us-east-1";
+    let of_nine = "secret … in us-east-1, secret … in us-east-1, secret … in us-east-1 and 6 more";
+    let of_a = "secret … in us-east-1";
     let below = served().fails("GetParametersByPath", Fault::Hang);
     let from_path = plain(&below).args(["--env-from", "ssm:/app/"]);
     let container = served().fails("/credentials", Fault::Hang);
@@ -52,7 +52,7 @@ fn waiting_launches() -> Vec<(Aws, Sandbox, usize, &'static str)> {
     let rotation = ["--on-rotation", "restart"];
     add(hanging(), &|aws| sandbox(aws).args(rotation), 1, of_a);
     let file = "files: [{ from: 'x:k', path: ./written }]\n";
-    let of_file = "the secret of ./written in us-east-1";
+    let of_file = "secret … in us-east-1";
     add(hanging(), &|aws| plain(aws).declaration(file), 1, of_file);
     // AssumeRole has already been answered.
     let role = ["--role-arn", ROLE];

@@ -66,7 +66,7 @@ fn in_every_situation(subcommands: &[&str], options: &[String], test: impl Fn(Ou
             .args(subcommand.split_whitespace())
             .args(["--timeout", "1s", "--resolve-env", "RESOLVED"])
             .args(options)
-            .declaration("{ secrets: { db: CANARYpw7 }, env: { A: CANARYpw7, B: db }, files: [{ from: CANARYpw7, env: C }] }")
+            .declaration("{ secrets: { db_token: CANARYpw7 }, env: { A: CANARYpw7, B: db_token }, files: [{ from: CANARYpw7, env: C }] }")
             .env("RESOLVED", "{{resolve:secretsmanager:CANARYpw7}}")
             .case(format!("{situation}: {subcommand}"));
         let sandbox = prepared(sandbox);
