@@ -88,15 +88,6 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
 /// Commands that usually exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-/// Pairs of a program and the extension of the files that it runs, separated by commas.
-const PROGRAMS: &str = "node .cjs,node .js,node .mjs,python3 .py,ruby .rb,java -jar .jar";
-
-/// Returns the beginning of a command that runs this file, such as `node ` for `app.js`.
-fn interpreter(file: &str) -> Option<&'static str> {
-    let end = &file[file.rfind('.')?..];
-    PROGRAMS.split(',').find_map(|row| row.strip_suffix(end))
-}
-
 /// Returns the problem for a file that exists but can't be executed. It has help only if access was
 /// denied (EACCES) and messages may show the whole path, which the help can repeat.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
@@ -112,11 +103,12 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         Errno::EACCES if is_noexec => "can't be executed: its file system is mounted with noexec",
         _ => &format!("can't be executed: {}", errno_text(why)),
     };
-    let help = match interpreter(&path) {
-        _ if file.metadata().is_err() => "install it in a directory that this user can enter",
-        Some(interpreter) => &format!("use secrets-exec [OPTIONS] -- {interpreter}{shown}"),
-        None if is_noexec => "mount the file system with exec, as in docker run --tmpfs /tmp:exec",
-        None => &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"),
+    let help = if file.metadata().is_err() {
+        "install it in a directory that this user can enter"
+    } else if is_noexec {
+        "mount the file system with exec, as in docker run --tmpfs /tmp:exec"
+    } else {
+        &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755")
     };
 
     let text = format!("\"{shown}\" {reason}");
@@ -138,14 +130,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
     if BUILTINS.contains(&command) {
         let text = format!("\"{command}\" is a shell builtin, not a program");
-        if command == "exec" {
-            return not_found(&text, "remove exec");
-        }
-        // Debian's sh doesn't have `source`, and without a slash, `.` searches PATH.
-        let word = command.replace("source", ".");
-        let operand = if word == "." { "./…" } else { "…" };
-        let help = format!("start a shell: -- sh -c '{word} {operand} && exec COMMAND'");
-        return not_found(&text, &help);
+        return not_found(&text, "start a shell: -- sh -c '…'");
     }
     if command.starts_with('-') {
         let help = "put options before `--`, and write `--` only once";
@@ -153,10 +138,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
     if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {
         let text = format!("there is no program named \"{shown}\": it looks like a command line");
-        let words = format!("pass each word as its own argument: -- {shown}");
-        let shell = format!("start a shell: -- sh -c '{shown}'");
-        let needs_shell = command.contains(['$', '|', '&', ';', '<', '>', '`', '*']);
-        return not_found(&text, if needs_shell { &shell } else { &words });
+        let help = "pass each word as its own argument, or start a shell: -- sh -c '…'";
+        return not_found(&text, help);
     }
     // Docker starts /bin/sh if CMD isn't an array.
     if command == "/bin/sh" {
@@ -172,16 +155,12 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
 
     let text = format!("the command \"{shown}\" wasn't found in PATH");
-    let help = match command {
-        "check" | "get" | "policy" => format!("for the subcommand, use secrets-exec {command}"),
-        _ if Path::new(command).is_file() => {
-            let start = interpreter(command).unwrap_or("./");
-            format!("use {start}{command} for the file in this directory")
-        }
-        _ => "install the command, or use its full path".to_owned(),
+    let help = match Path::new(command).is_file() {
+        true => &format!("use ./{command} for the file in this directory"),
+        false => "install the command, or use its full path",
     };
     let searched = search_path.unwrap_or_default().to_string_lossy();
-    not_found(&text, &help).note(format!("PATH is {searched}"))
+    not_found(&text, help).note(format!("PATH is {searched}"))
 }
 
 /// Returns the path of a file that exists, isn't a directory and can be executed.
