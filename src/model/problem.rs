@@ -6,7 +6,7 @@
 
 use super::entry::Subject;
 use super::mistakes::Fault;
-use super::reference::{Locator, Version};
+use super::reference::{Locator, SecretId, Store, Version};
 use super::shown::shown_name;
 
 /// The exit status of a launch that fails. 126 and 127 are about the command, as in a shell, and
@@ -77,14 +77,9 @@ pub struct MissingKey {
 /// The secret or parameter that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    /// The id as a reference spells it. `None` if messages mask it.
-    pub id: Option<String>,
-    /// The id and the version, to distinguish secrets. Never printed.
-    pub key: (String, Version),
+    pub locator: Box<Locator>,
     /// The secret as the subject of the headline: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
-    /// The plural noun: `secrets`.
-    pub plural: String,
     /// The headline's text before the secret: empty, or words such as `access to `. `None` if the
     /// headline doesn't name the secret.
     pub before: Option<&'static str>,
@@ -176,8 +171,8 @@ impl Problem {
         // If the reason lies outside the secrets, one record covers all of them. But if the
         // headline names them (`access to 3 secrets was denied`), parameters need a second record.
         let secret = self.about.as_ref().map(|about| match about.scope {
-            ReasonScope::OneSecret => (Some(&about.key), None),
-            ReasonScope::AnySecret => (None, about.before.map(|_| &about.plural)),
+            ReasonScope::OneSecret => (Some(about.key()), None),
+            ReasonScope::AnySecret => (None, about.before.map(|_| about.locator.store)),
         });
         // The text and the help name the key, so they differ between missing keys.
         let message = match &self.missing_key {
@@ -231,6 +226,14 @@ impl Problem {
 }
 
 impl About {
+    /// Returns what distinguishes the secret from others, whatever its region and role are.
+    pub fn key(&self) -> (Store, &SecretId, &Version) {
+        let Locator {
+            store, id, version, ..
+        } = &*self.locator;
+        (*store, id, version)
+    }
+
     /// Creates the description of a secret, for a problem that lies in the secret itself.
     pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
@@ -248,10 +251,8 @@ impl About {
             }
         };
         Self {
-            id: locator.shown_id(),
-            key: (locator.written_id(), version.clone()),
+            locator: Box::new(locator.clone()),
             name: locator.noun() + &shown_version,
-            plural: format!("{store}s"),
             before: Some(""),
             scope: ReasonScope::OneSecret,
         }

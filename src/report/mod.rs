@@ -172,7 +172,7 @@ fn error_record(problems: &[&Problem]) -> Record {
     // keys are missing: then both are about all of these keys.
     let common = with_all_missing_keys(problems[0], problems);
     let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
-    let secrets: BTreeSet<_> = abouts.map(|about| &about.key).collect();
+    let secrets: BTreeSet<_> = abouts.map(About::key).collect();
 
     // An entry with a template can have several problems, but its variable is listed only once.
     let mut affected = Vec::from_iter(problems.iter().flat_map(|problem| &problem.entries));
@@ -189,7 +189,10 @@ fn error_record(problems: &[&Problem]) -> Record {
             // or messages mask its id.
             if let Some(about) = &problem.about
                 && !is_in_headline(about)
-                && about.id.as_ref().is_some_and(|id| !line.contains(id))
+                && about
+                    .locator
+                    .shown_id()
+                    .is_some_and(|id| !line.contains(&id))
             {
                 line += &format!(": {}", about.name);
             }
@@ -204,10 +207,10 @@ fn error_record(problems: &[&Problem]) -> Record {
 
     let (headline, secret) = match &common.about {
         Some(about) if secrets.len() > 1 => {
-            let counted_secrets = format!("{} {}", secrets.len(), about.plural);
+            let counted_secrets = format!("{} {}s", secrets.len(), about.locator.store);
             (common.headline_of_several(&counted_secrets), None)
         }
-        Some(about) => (common.full_headline(), about.id.as_deref()),
+        Some(about) => (common.full_headline(), about.locator.shown_id()),
         None => (common.full_headline(), None),
     };
 
