@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
-use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, SecretValue};
+use crate::model::answer::{
+    Answers, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
+};
 use crate::model::mistakes::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 
 /// The remedy if `--local` names a declaration.
-const REMEDY: &str = "use a file with prod/db: { password: … }, not a declaration";
+const REMEDY: &str = "use a file with SECRET: { KEY: … }, not a declaration";
 
 pub struct LocalFile {
     pub path: PathBuf,
@@ -74,10 +76,11 @@ impl LocalFile {
         let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
         let has_only_keys = self.secrets.keys().all(is_key_of_declaration);
         let is_declaration = !self.secrets.is_empty() && has_only_keys;
+        let mut error = FetchError::from(Cause::Absent(missing));
+        error.problem.help = is_declaration.then(|| REMEDY.to_owned());
         FetchFailure {
             local_file: Some(self.path.clone()),
-            advice: is_declaration.then(|| REMEDY.to_owned()),
-            ..FetchFailure::new(None, Cause::Absent(missing).into())
+            ..FetchFailure::new(None, error)
         }
     }
 

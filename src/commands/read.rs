@@ -198,7 +198,7 @@ async fn fetch_and_resolve(
     // After a poll, the next one follows anyway.
     let wait = prepared.options.wait.filter(|_| !prepared.is_poll());
     loop {
-        let outcomes = fetching.next_round(backend).await?;
+        let outcomes = fetching.next_round(backend, &prepared.settings).await?;
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
@@ -293,7 +293,11 @@ impl Fetching<'_> {
     ///
     /// # Errors
     /// If [`Backend::fetch`] fails.
-    async fn next_round(&mut self, backend: &mut Backend) -> Result<Outcomes, Problem> {
+    async fn next_round(
+        &mut self,
+        backend: &mut Backend,
+        settings: &Settings,
+    ) -> Result<Outcomes, Problem> {
         // The cache calls this function to find out whether its documents are enough.
         let suffices = |cached: &Fetched| {
             let outcomes = resolve(self.plan, cached);
@@ -309,7 +313,9 @@ impl Fetching<'_> {
         assert!(is_complete, "the backend left a locator out");
         reveal_existing_names(&self.fetched);
         suggest_names(&mut self.fetched, self.plan);
-        suggest_local_file(&mut self.fetched, self.plan);
+        if settings.may_be_developers() {
+            suggest_local_file(&mut self.fetched, self.plan);
+        }
         Ok(resolve(self.plan, &self.fetched))
     }
 
@@ -384,7 +390,7 @@ pub fn reveal_existing_names(fetched: &Fetched) {
 
 /// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
 /// next to the latest declaration that has an entry, or in the working directory if there isn't
-/// such a declaration. If there is a file, each such failure advises the user to use it.
+/// such a declaration. If there is a file, each such failure suggests it.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     let answers = fetched.values_mut();
     let failures = answers.filter_map(|answer| answer.as_mut().err());
@@ -408,7 +414,8 @@ fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
     });
     if let Some(file) = find_local_file(directory.unwrap_or(Path::new(""))) {
         for failure in unconfigured {
-            failure.advice = Some(format!("use the local file: --local {file}"));
+            let instead = format!("to read a local file instead of AWS, add --local {file}");
+            failure.alternative = Some(instead);
         }
     }
 }

@@ -142,6 +142,70 @@ impl fmt::Debug for Inherited {
     }
 }
 
+/// What has started secrets-exec, which decides how it gets credentials and a region.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum StartedBy {
+    Ecs,
+    Lambda,
+    Kubernetes,
+    /// secrets-exec belongs to a unit of systemd.
+    Systemd,
+    Sudo,
+    GitHubActions,
+    /// Anything else, such as a shell.
+    Other,
+}
+
+impl StartedBy {
+    /// Decides by the inherited variables. `process_id` is the id of this process, and `stderr` is
+    /// the device and the inode number of its standard error, as in JOURNAL_STREAM
+    /// (systemd.exec(5)). A program that a unit has started isn't the unit's own process, but may
+    /// still write to the unit's journal.
+    pub fn from_variables(inherited: &Inherited, process_id: u32, stderr: &str) -> Self {
+        let is_set = |name| inherited.non_empty(name).is_some();
+        let is = |name, value: &str| inherited.get(name) == Some(OsStr::new(value));
+        let mut names = inherited.iter().map(|(name, _)| name.as_bytes());
+        let is_unit_process = is("SYSTEMD_EXEC_PID", &process_id.to_string());
+
+        if is_set("ECS_CONTAINER_METADATA_URI_V4") {
+            Self::Ecs
+        } else if is_set("AWS_LAMBDA_RUNTIME_API") {
+            Self::Lambda
+        } else if is_set("KUBERNETES_SERVICE_HOST") {
+            Self::Kubernetes
+        } else if is_unit_process || is("JOURNAL_STREAM", stderr) {
+            Self::Systemd
+        } else if is_set("SUDO_USER") && !names.any(|name| name.starts_with(b"AWS_")) {
+            Self::Sudo
+        } else if is("GITHUB_ACTIONS", "true") {
+            Self::GitHubActions
+        } else {
+            Self::Other
+        }
+    }
+
+    /// Returns the help for missing credentials and the help for a missing region, unless the
+    /// general help says it all.
+    pub fn helps(self) -> (Option<&'static str>, Option<&'static str>) {
+        let ecs = "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)";
+        let lambda = "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
+        let pod = "give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn";
+        let unit = "set AWS_CONFIG_FILE and AWS_PROFILE with Environment= in the unit, or give the instance a role";
+        let unit_region = "add --region, or set AWS_REGION with Environment= in the unit";
+        let sudo = "sudo removes AWS_* variables: keep those that you need with sudo --preserve-env=NAME,NAME";
+        let step = "add a step with aws-actions/configure-aws-credentials before this one";
+        match self {
+            Self::Ecs => (Some(ecs), None),
+            Self::Lambda => (Some(lambda), None),
+            Self::Kubernetes => (Some(pod), None),
+            Self::Systemd => (Some(unit), Some(unit_region)),
+            Self::Sudo => (Some(sudo), Some(sudo)),
+            Self::GitHubActions => (Some(step), Some(step)),
+            Self::Other => (None, None),
+        }
+    }
+}
+
 /// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and
 /// `pass` overrides `clean`.
 #[derive(Clone, Debug, Default)]
@@ -233,4 +297,46 @@ pub struct Limits {
     /// The limit of all strings together, with their NULs and with the pointers to them: a quarter
     /// of RLIMIT_STACK, but at least 128 KiB and at most 6 MiB.
     pub total: usize,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_inherited_variables_tell_how_secrets_exec_gets_credentials() {
+        use StartedBy::{Ecs, GitHubActions, Kubernetes, Lambda, Other, Sudo, Systemd};
+        for (expected, variables) in [
+            (
+                Ecs,
+                "ECS_CONTAINER_METADATA_URI_V4=http://169.254.170.2/v4/0 AWS_REGION=us-east-1",
+            ),
+            (Lambda, "AWS_LAMBDA_RUNTIME_API=127.0.0.1:9001"),
+            (Kubernetes, "KUBERNETES_SERVICE_HOST=10.96.0.1"),
+            (Systemd, "SYSTEMD_EXEC_PID=41 JOURNAL_STREAM=9:2"),
+            (
+                Systemd,
+                "SYSTEMD_EXEC_PID=40 JOURNAL_STREAM=9:77 AWS_REGION=us-east-1",
+            ),
+            (
+                Sudo,
+                "SUDO_USER=jane SYSTEMD_EXEC_PID=40 JOURNAL_STREAM=9:2",
+            ),
+            (Other, "SUDO_USER=jane AWS_PROFILE=dev"),
+            (
+                GitHubActions,
+                "GITHUB_ACTIONS=true CI=true SUDO_USER=jane AWS_REGION=us-east-1",
+            ),
+            (Other, "CI=true SUDO_USER= KUBERNETES_SERVICE_HOST="),
+            (
+                Kubernetes,
+                "KUBERNETES_SERVICE_HOST=10.96.0.1 SYSTEMD_EXEC_PID=41",
+            ),
+        ] {
+            let assignments = variables.split(' ').filter_map(|text| text.split_once('='));
+            let pairs = assignments.map(|(name, value)| (name.into(), value.into()));
+            let found = StartedBy::from_variables(&Inherited::new(pairs), 41, "9:77");
+            assert_eq!(found, expected, "{variables}");
+        }
+    }
 }

@@ -317,7 +317,6 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
         if let Err(failure) = answer {
             failure.default_region_and_account =
                 session.default_region_and_account(locator, failure.region.as_ref());
-            failure.advice = session.settings.profile_advice.clone();
             failure.profile = session.settings.options.profile.clone();
         }
     }

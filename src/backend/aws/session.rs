@@ -169,7 +169,9 @@ impl Session {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
             let metadata = &self.settings.metadata;
             // Boxed, because the SDK's client makes this future large.
-            Box::pin(instance_region(metadata, &self.clients, &self.budget)).await
+            let asking = Box::pin(instance_region(metadata, &self.clients, &self.budget));
+            let help = || self.settings.region_help();
+            asking.await.map_err(|error| error.help(help()))
         });
         Ok(Request::in_region(locator, found.await.clone()?))
     }

@@ -39,9 +39,9 @@ pub struct FetchFailure {
     /// The sources of the default region and account, if they apply to the reference: `the region
     /// (from AWS_REGION) and the account (123456789012)`.
     pub default_region_and_account: Option<String>,
-    /// The remedy for a missing region or missing credentials on a developer's machine. If
-    /// `--local` names a declaration by mistake, this is the remedy for a secret that isn't in it.
-    pub advice: Option<String>,
+    /// What a developer can do without a region and credentials, if there is a file for `--local`.
+    /// It follows the help.
+    pub alternative: Option<String>,
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
@@ -58,7 +58,7 @@ impl FetchFailure {
             elsewhere: Vec::new(),
             waited: None,
             default_region_and_account: None,
-            advice: None,
+            alternative: None,
             profile: None,
             nearest: None,
         }
@@ -243,8 +243,7 @@ impl FailedRequest<'_> {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
-            NoCredentials(Unsigned::Unconfigured) | NoRegion => self.failure.advice.clone(),
-            Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) => None,
+            Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
         let remedy = cause.facts().remedy;
         let help = of_cause
@@ -253,7 +252,8 @@ impl FailedRequest<'_> {
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()));
         // AWS hasn't named an ARN, so the secret may not exist.
         let may_be_absent = *cause == Denied(Denial::PolicyOrMissing);
-        (help, self.guess().filter(|_| may_be_absent))
+        let guess = self.guess().filter(|_| may_be_absent);
+        (help, guess.or_else(|| self.failure.alternative.clone()))
     }
 
     /// Returns the help and the guess for a secret or parameter that doesn't exist. The list of the
@@ -262,12 +262,8 @@ impl FailedRequest<'_> {
         let settled = self.empty_variable_hint();
         let similar = self.stage_hint().or_else(|| self.nearest_hint());
         if let Some(file) = &self.failure.local_file {
-            let add = || {
-                self.failure
-                    .advice
-                    .clone()
-                    .unwrap_or_else(|| self.local_help(file))
-            };
+            let of_file = self.failure.error.problem.help.clone();
+            let add = || of_file.unwrap_or_else(|| self.local_help(file));
             return (settled.or(similar).or_else(|| Some(add())), None);
         }
         if settled.is_some() {

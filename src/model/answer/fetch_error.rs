@@ -204,7 +204,7 @@ pub enum Denial {
 /// The reason why there aren't any credentials that AWS accepts for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
-    /// None of the sources of credentials is configured, so the advice to choose a profile applies.
+    /// None of the sources of credentials is configured.
     Unconfigured,
     /// AWS doesn't accept the credentials with which the request was signed.
     Refused,
@@ -480,6 +480,6 @@ facts_of_causes! {
 
     NoCredentials(_) => GENERAL { code: "no-credentials", status: Status::Denied }
     NoRegion => GENERAL {
-        code: "no-region", headline: "no AWS region is set", remedy: "add --region or set AWS_REGION, for example AWS_REGION=us-east-1"
+        code: "no-region", headline: "no AWS region is set", remedy: "add --region or set AWS_REGION"
     }
 }

@@ -23,12 +23,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{io, process};
 
 use aws_credential_types::Credentials;
+use nix::sys::stat::fstat;
 use nix::unistd::{User, getuid};
 
 use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
-use crate::model::environment::Inherited;
+use crate::model::answer::Cause;
+use crate::model::environment::{Inherited, StartedBy};
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption, parse_region};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role};
@@ -68,10 +71,8 @@ pub struct Settings {
     pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
-    /// The remedy for missing credentials on ECS, Kubernetes or Lambda.
-    pub role_remedy: Option<&'static str>,
-    /// The advice to choose a profile or to correct its spelling, if that would help.
-    pub profile_advice: Option<String>,
+    /// The help for missing credentials or a missing region that names profiles, if there are any.
+    pub profile_help: Option<String>,
     /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
     /// needs one.
     pub is_unattended: bool,
@@ -128,10 +129,6 @@ impl Settings {
         let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
 
-        let rows = ROLE_REMEDIES.lines();
-        let mut remedies = rows.filter_map(|row| row.split_once(" => "));
-        let role_remedy = remedies.find(|(variable, _)| inherited.non_empty(variable).is_some());
-
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
@@ -142,7 +139,6 @@ impl Settings {
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            role_remedy: role_remedy.map(|(_, remedy)| remedy),
             is_unattended: options.rotation.is_some(),
             ..Self::default()
         };
@@ -175,6 +171,26 @@ impl Settings {
     /// with `--profile`, which replaces the variables.
     pub fn has_static_keys(&self) -> bool {
         matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
+    }
+
+    pub fn started_by(&self) -> StartedBy {
+        let stderr = fstat(io::stderr()).map(|file| format!("{}:{}", file.st_dev, file.st_ino));
+        StartedBy::from_variables(&self.variables, process::id(), &stderr.unwrap_or_default())
+    }
+
+    /// Returns the help for a missing region.
+    pub fn region_help(&self) -> String {
+        let here = self.started_by().helps().1.map(str::to_owned);
+        let general = || Cause::NoRegion.facts().remedy.to_owned();
+        here.or(self.profile_help.clone()).unwrap_or_else(general)
+    }
+
+    /// False on AWS, in a pod, in CI and in a unit of systemd, where values never come from a local
+    /// file.
+    pub fn may_be_developers(&self) -> bool {
+        use StartedBy::{Ecs, Kubernetes, Lambda, Systemd};
+        let is_ci = self.variables.non_empty("CI").is_some();
+        !is_ci && !matches!(self.started_by(), Ecs | Lambda | Kubernetes | Systemd)
     }
 
     pub fn region(&self) -> Option<&Region> {
@@ -293,15 +309,14 @@ pub fn apply_profile(
 }
 
 /// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
-/// credentials. Options and variables have precedence. Also adds the advice about the choice and
-/// the spelling of the profile.
+/// credentials. Options and variables have precedence. Also adds the help that names profiles.
 ///
 /// # Errors
 /// When a file or one of the added settings is invalid, or when the profile doesn't exist although
 /// an option or a variable names it.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
-    settings.profile_advice = profile_advice(settings, &profiles);
+    settings.profile_help = profile_help(settings, &profiles);
 
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
@@ -319,18 +334,24 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     first_error.map_or(Ok(profiles), Err)
 }
 
-/// Returns the advice to correct a misspelling ([`Profiles::spelling_advice`]) or, if nothing
-/// chooses a profile, to choose one. If the region is missing, only profiles with a region are
-/// named.
-fn profile_advice(settings: &Settings, profiles: &Profiles) -> Option<String> {
+/// Returns the help for missing credentials or, without a region, for a missing region: to correct
+/// the header of a section ([`Profiles::header_help`]), to complete the profile that an option or a
+/// variable chooses or, if nothing chooses a profile, to choose one. If the region is missing, only
+/// profiles with a region are named.
+fn profile_help(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (source, name) = settings.profile();
-    let spelling = profiles.spelling_advice(name);
-    if spelling.is_some() || source.is_some() {
-        return spelling;
-    }
-
     let region_of = |name: &str| profiles.profile(name)?.setting("region");
     let has_region = settings.region.is_some() || region_of(name).is_some();
+    if has_region && let Some(help) = profiles.header_help(name) {
+        return Some(help);
+    }
+    if source.is_some() {
+        return Some(match has_region {
+            true => format!("run `aws configure sso --profile {name:?}`"),
+            false => format!("add --region, or set region in the profile {name:?}"),
+        });
+    }
+
     let is_choice = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
     let others = Vec::from_iter(profiles.names().filter(is_choice));
     let names = others.join(", ");
@@ -388,13 +409,6 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
         }
     }
 }
-
-/// Variables that show which service runs this process, and how the service gives this process a
-/// role.
-const ROLE_REMEDIES: &str = "\
-ECS_CONTAINER_METADATA_URI_V4 => set taskRoleArn in the task definition (executionRoleArn is used only to start the task)
-KUBERNETES_SERVICE_HOST => give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn
-AWS_LAMBDA_RUNTIME_API => don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
 
 /// Reads the default region, and which option, variable or file names it.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {

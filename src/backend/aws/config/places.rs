@@ -340,13 +340,10 @@ impl Profiles {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the advice about one of two mistakes in the spelling of the profile `name`:
-    ///
-    /// - In the credentials file, `[profile app]` isn't the profile "app". If "app" is `name`, or
-    ///   if all profiles have such a header, the advice is to remove the word `profile`.
-    /// - If the profile has a setting with `key` in its name, but no `aws_access_key_id`, the
-    ///   advice is to write `aws_access_key_id`.
-    pub fn spelling_advice(&self, name: &str) -> Option<String> {
+    /// Returns the help to remove the word `profile` from a header in the credentials file, because
+    /// `[profile app]` isn't the profile "app" there. `None` if "app" isn't `name`, unless all
+    /// profiles have such a header.
+    pub fn header_help(&self, name: &str) -> Option<String> {
         // Returns `app` for the header `profile app`, and `None` for a header without the word. For
         // `default`, `split_header` returns the header itself, which is right as it is.
         let intended_name = |header: &str| {
@@ -354,19 +351,11 @@ impl Profiles {
             (kind == PROFILE && intended != header).then_some(intended)
         };
         let all_have_the_word = self.names().all(|header| intended_name(header).is_some());
-        for header in self.names() {
-            if let Some(intended) = intended_name(header)
-                && (intended == name || all_have_the_word)
-            {
-                let advice = format!("in the credentials file, name the section [{intended}]");
-                return Some(advice);
-            }
-        }
-
-        let section = self.profile(name)?.section;
-        let has_key = setting(section, "aws_access_key_id").is_some();
-        let is_misspelled = !has_key && section.keys().any(|key| key.contains("key"));
-        is_misspelled.then(|| format!("in the profile {name:?}, write aws_access_key_id = …"))
+        let mut intended = self.names().filter_map(intended_name);
+        let wanted = intended.find(|intended| intended == name || all_have_the_word)?;
+        Some(format!(
+            "in the credentials file, name the section [{wanted}]"
+        ))
     }
 
     /// Returns the error for a profile that does not exist, with the most likely remedy. `setting`
@@ -377,14 +366,10 @@ impl Profiles {
         let is_bare = self.bare_sections.iter().any(|section| section == name);
         let names: Vec<&str> = self.names().collect();
 
-        let help = if let Some(advice) = self.spelling_advice(name) {
-            advice
+        let help = if let Some(help) = self.header_help(name) {
+            help
         } else if is_bare {
             format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
-        } else if is_in_quotes(name) {
-            "remove the quotes from the name".to_owned()
-        } else if name.starts_with('$') {
-            "the variable isn't expanded: use a name".to_owned()
         } else if let Some(nearest) = nearest(name, names.iter().copied()) {
             format!("did you mean {nearest:?}?")
         } else if names.is_empty() {

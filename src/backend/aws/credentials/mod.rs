@@ -37,6 +37,7 @@ pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::path::Path;
 
 use aws_credential_types::Credentials;
@@ -154,7 +155,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 /// each provider, and why it doesn't have credentials. The error has the exit status of the last
 /// reason.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
-    let (mut looked_at, mut help) = (Vec::new(), None);
+    let (mut looked_at, mut help_of_provider) = (Vec::new(), None);
     let (mut last_status, mut last_reason) = (Status::Denied, String::new());
     for (origin, problem) in reasons {
         let mut place = origin.to_string();
@@ -162,20 +163,18 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
             place += &format!(" {}", settings.config_files.location());
         }
         looked_at.push(place);
-        help = help.or(problem.help);
+        help_of_provider = help_of_provider.or(problem.help);
         (last_status, last_reason) = (problem.status, problem.text);
     }
 
-    // The help about a variable is more specific than a provider's help, so it replaces that help.
-    help = incomplete_variables_help(settings).or(help);
-
+    let mut observation = incomplete_variables_help(settings);
     let mut text = "no AWS credentials were found".to_owned();
     for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
         let file = settings.variables.non_empty(variable).map(Path::new);
         // A relative path isn't checked, because it may begin with a tilde for the home directory.
         if file.is_some_and(|file| file.is_absolute() && !file.exists()) {
             text += &format!(", and the file in {variable} doesn't exist");
-            help = Some(format!("mount this file, or correct {variable}"));
+            observation = Some(format!("mount this file, or correct {variable}"));
         }
     }
 
@@ -184,17 +183,12 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let mut note = format!("secrets-exec looked for {others} and {last}");
     // The status is temporary if the metadata service, the last provider, hasn't answered. If the
     // instance's hop limit is 1, the service's response doesn't reach a container.
-    let on_aws = if last_status == Status::Temporary {
+    let general = if last_status == Status::Temporary {
         text += &format!(", and {last_reason}");
-        "set the hop limit of the instance's metadata options to 2 for a container on EC2"
+        "run `aws configure sso`, or set the hop limit of the instance's metadata options to 2 for a container on EC2"
     } else {
         note += &format!(" ({last_reason})");
-        // CI systems and Compose pass on variables that nobody has set.
-        let access_key = settings.variables.get("AWS_ACCESS_KEY_ID");
-        match access_key.is_some_and(|id| id.is_empty()) {
-            true => "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY",
-            false => "give the task, pod or instance a role",
-        }
+        "run `aws configure sso`, or give the instance a role"
     };
 
     // While a machine boots, credentials may come late, so `--wait` searches again. Fargate and
@@ -203,34 +197,40 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     let may_come = settings.metadata.may_exist;
     let again = if may_come { Again::Later } else { Again::Never };
     let mut error = FetchError::without_credentials(text, again);
-    // `Unconfigured` lets the report replace the general help below with more specific advice.
-    if help.is_none() {
+    if observation.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
-    error.problem.help = help.or(Some(format!("run `aws configure sso`, or {on_aws}")));
+    let here = settings.started_by().helps().0;
+    error.problem.help = observation
+        .or(here.map(str::to_owned))
+        .or(help_of_provider)
+        .or(settings.profile_help.clone())
+        .or(Some(general.to_owned()));
     error.problem.status = last_status;
     error.problem.notes = vec![note];
     error
 }
 
-/// Returns the help for a variable that is set without any of those that it needs.
+/// Returns the help for a variable that is set without the one that it needs, or for an empty
+/// AWS_ACCESS_KEY_ID, because CI systems and Compose pass on variables that nobody has set. Returns
+/// `None` if a profile is chosen, which doesn't need variables.
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
+    if settings.profile().0.is_some() {
+        return None;
+    }
     let is_set = |name| settings.variables.non_empty(name).is_some();
-    let both_keys = &["AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"][..];
     for (variable, needed) in [
-        // aws_access_key_id is a setting in the AWS CLI's files, and AWS_ACCESS_KEY a variable of
-        // other tools.
-        ("aws_access_key_id", both_keys),
-        ("AWS_ACCESS_KEY", both_keys),
-        ("AWS_ROLE_ARN", &["AWS_WEB_IDENTITY_TOKEN_FILE"]),
-        ("AWS_SECRET_ACCESS_KEY", &["AWS_ACCESS_KEY_ID"]),
+        ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
+        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
     ] {
-        if is_set(variable) && !needed.iter().any(|name| is_set(name)) {
-            let needed = needed.join(" and ");
+        if is_set(variable) && !is_set(needed) {
             return Some(format!("set {needed}, because only {variable} is set"));
         }
     }
-    None
+    let access_key = settings.variables.get("AWS_ACCESS_KEY_ID");
+    let is_empty = access_key.is_some_and(OsStr::is_empty);
+    let help = "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY";
+    is_empty.then(|| help.to_owned())
 }
 
 /// Asks a provider, and asks again after each outage. Requests to STS go to one region after the

@@ -70,14 +70,14 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
     let config = link_local_config(context.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     provider.provide_credentials().await.map_err(|error| {
-        let mut failure = sdk_failure("the container's credentials can't be read", &error);
+        let failure = sdk_failure("the container's credentials can't be read", &error);
         if failure.again == Again::NextProvider {
             // The SDK's message doesn't name the variables.
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
-            failure = not_configured(why);
+            return not_configured(why);
         }
         let failure = failure.or_outage_help(CONTAINER_REMEDY);
-        or_help(failure, context.settings.role_remedy)
+        or_help(failure, context.settings.started_by().helps().0)
     })
 }
 
@@ -297,9 +297,7 @@ pub async fn instance_region(
         if error.cause == Cause::Outage(OutageKind::Timeout) {
             return no_region_yet();
         }
-        let headline = "no AWS region is set, and the instance metadata can't be read";
-        let unread = error.with_outage_headline(headline);
-        unread.help(Cause::NoRegion.facts().remedy)
+        error.with_outage_headline("no AWS region is set, and the instance metadata can't be read")
     })
 }
 
@@ -319,8 +317,8 @@ fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Regi
     match response {
         Ok(text) => {
             let what = "a response that isn't a region code";
-            let malformed = || FetchError::malformed(what).help("set AWS_REGION, or add --region");
-            Region::parse(text.as_ref().trim()).ok_or_else(malformed)
+            let region = Region::parse(text.as_ref().trim());
+            region.ok_or_else(|| FetchError::malformed(what))
         }
         Err(error) if is_unreachable(&error) => {
             // The network may come up late while the machine boots. Only `--wait` waits that long.
