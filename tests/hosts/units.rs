@@ -2,7 +2,7 @@
 //! with systemd as if systemd had started it directly.
 
 use super::podman::await_that;
-use super::systemd::{LOCAL, Systemd, lines_with_aws_and_keys};
+use super::systemd::{LOCAL, Systemd, lines_with_aws, lines_with_aws_and_keys};
 use crate::support::*;
 
 #[test]
@@ -74,6 +74,25 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
     let has_line = journal.contains("secrets-exec: error: SIGTERM ended secrets-exec after ")
         && journal.contains("for the secret of A in us-east-1");
     assert!(has_line, "{journal}");
+}
+
+#[test]
+#[ignore = "by make test-hosts"]
+fn the_journal_of_a_unit_without_credentials_says_to_set_them_in_the_unit() {
+    let systemd = or_skip!(Systemd::shared());
+    let lines = lines_with_aws(&Aws::start());
+    for (name, command) in [
+        ("direct", "secrets-exec -e A=x:k -- /bin/true"),
+        (
+            "script",
+            "/bin/sh -c 'secrets-exec -e A=x:k -- /bin/true; exit'",
+        ),
+    ] {
+        let unit = systemd.unit(name, &format!("{lines}ExecStart={command}\n"));
+        let unit = unit.enqueue();
+        let help = "help: set AWS_CONFIG_FILE and AWS_PROFILE with Environment= in the unit";
+        await_that("the journal says it", || unit.journal().contains(help));
+    }
 }
 
 #[test]
