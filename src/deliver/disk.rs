@@ -182,14 +182,9 @@ fn account_id(
     }
 
     let problem = Problem::configuration(format!("there is no {kind} {name:?} in {file}"));
-    let mut help = format!(
+    Err(problem.help(format!(
         "create the {kind} in this image or on this host, or use numbers, as in owner: \"1000:1000\""
-    );
-    // People also write `user.group`, which `chown` accepts.
-    if find(name.split('.').next().unwrap_or_default()).is_some() {
-        help = format!("write owner: \"{}\"", name.replacen('.', ":", 1));
-    }
-    Err(problem.help(help))
+    )))
 }
 
 /// An open directory and a name in it. All operations use the descriptor of the directory, so it

@@ -118,7 +118,7 @@ fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
             Problem::configuration(format!(
                 "files in memory aren't allowed here, perhaps by a seccomp profile ({why})"
             ))
-            .help("give the entry a `path` on tmpfs, for example under /run")
+            .help("give the entry a `path` on a tmpfs")
         }
         other => call_problem("the file can't be created", other),
     })

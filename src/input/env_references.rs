@@ -125,15 +125,12 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 /// Returns the mistake in a value that begins like a reference of another tool, or with `ssm:/`.
 fn foreign_syntax(text: &str) -> Option<Defect> {
     // In the value of a variable, a parameter needs `{{resolve:…}}`.
-    let parameter = text.starts_with("ssm:/").then_some(("ssm:/", "ssm:/"));
-    let (prefix, own_prefix) = foreign_prefix(text).or(parameter)?;
-    let remedy = match own_prefix {
-        // The secret isn't in AWS.
-        "" => String::new(),
-        _ => format!(": write {OPEN}{own_prefix}NAME{CLOSE}"),
-    };
-    let predicate = format!("begins with \"{prefix}\", which --resolve-env doesn't read");
-    Some(format!("the value {predicate}{remedy}"))
+    let parameter = text.starts_with("ssm:/").then_some(("ssm:/", ""));
+    let (prefix, _) = foreign_prefix(text).or(parameter)?;
+    let forms = "an ARN, {{resolve:secretsmanager:…}} or {{resolve:ssm:…}}";
+    Some(format!(
+        "the value begins with \"{prefix}\", but --resolve-env reads only {forms}"
+    ))
 }
 
 /// True for a text with a dynamic reference that has a space after its braces, as in

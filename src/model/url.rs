@@ -43,9 +43,10 @@ impl HttpUrl {
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
         // `Self::parse` accepts an `@` only at the end of a user name or a password.
         let is_sent_whole = |url: &Self| !url.text.contains('@') && url.uri.query().is_none();
-        Self::parse(text).filter(is_sent_whole).ok_or(
-            "a URL that begins with http:// or https://, without a user name, password or query",
-        )
+        Self::parse(text).filter(is_sent_whole).ok_or(match text.contains("://") {
+            true => "a URL that begins with http:// or https://, without a user name, password or query",
+            false => "a URL that begins with http:// or https://",
+        })
     }
 
     /// True if the host is `localhost` or a loopback address.

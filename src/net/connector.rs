@@ -299,13 +299,13 @@ pub const AWS_DOMAINS: [&str; 5] = [
     ".api.amazonwebservices.com.cn",
 ];
 
-/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY after a
-/// comma`. For one of AWS's hosts, the advice names AWS's whole domain, because a launch sends
-/// requests to several of AWS's hosts.
+/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one
+/// of AWS's hosts, the advice names AWS's whole domain, because a launch sends requests to several
+/// of AWS's hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
     let domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
-    format!("add {} to NO_PROXY after a comma", domain.unwrap_or(&host))
+    format!("add {} to NO_PROXY", domain.unwrap_or(&host))
 }
 
 impl ProxySettings {

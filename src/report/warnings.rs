@@ -227,7 +227,7 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     let text = format!(
         "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
     );
-    Record::warning(text).help("use a path on tmpfs, for example under /run")
+    Record::warning(text).help("mount a tmpfs there (docker run --tmpfs, or emptyDir with medium: Memory), or use \"env\" without \"path\"")
 }
 
 pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
