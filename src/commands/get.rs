@@ -73,7 +73,7 @@ fn entry_name_problem(
     // A pipe can be read only once, so a declaration that came from a pipe is skipped.
     files.retain(|path| path.is_file());
 
-    let declarations = load_declarations(&files, finds_file, Sections::All);
+    let declarations = load_declarations(&files, "", finds_file, Sections::All);
     // A later declaration overrides an earlier one.
     let latest_first = declarations.layers.iter().rev();
     let mut entries = latest_first.flat_map(|layer| &layer.entries);

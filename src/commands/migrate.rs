@@ -61,7 +61,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 /// # Errors
 /// If a declaration can't be read, or has mistakes.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
-    let declarations = load_declarations(files, files.is_empty(), Sections::All);
+    let declarations = load_declarations(files, "", files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;
     let mut literals = BTreeSet::new();
     let layers = declarations.layers.into_iter();

@@ -138,7 +138,8 @@ fn merge_inputs(
             true => Sections::OptionsAndAliases,
             false => Sections::All,
         };
-        let declarations = load_declarations(&inputs.files, inputs.find_file, sections);
+        let declarations =
+            load_declarations(&inputs.files, inputs.files_from, inputs.find_file, sections);
         inputs.errors.extend(declarations.errors);
         // Options on the command line and in variables win over every declaration.
         inputs.options = take(&mut inputs.options).over(declarations.options);

@@ -100,7 +100,7 @@ pub fn read_env_file(
 /// # Errors
 /// If the file can't be read, is larger than a secret can be, is encrypted, or is UTF-16.
 fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
-    let file = text_file::open(path, "the argument to migrate")?;
+    let file = text_file::open(path, "the argument to migrate", "")?;
     let mut bytes = Zeroizing::new(Vec::new());
     let read = file.take(MAX_BYTES as u64 + 1).read_to_end(&mut bytes);
     read.map_err(|error| unreadable(name, &error))?;

@@ -28,7 +28,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
-    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL")
+    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL", "")
         .map_err(|problem| with_path_help(problem, path))
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;

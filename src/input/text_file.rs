@@ -11,25 +11,27 @@ use crate::model::environment::env_file_name;
 use crate::model::mistakes::{did_you_mean, is_utf16, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes, reads_like_a_name};
-use crate::system::os_error::{read_file, unreadable};
+use crate::system::os_error::{read_file, unreadable_from};
 
 /// Opens a file for reading.
 ///
 /// # Errors
 /// If the file can't be opened. If the file doesn't exist, the help suggests a file with a similar
 /// name in the same directory, if there is one. If `path` is a URL or the content of a file, the
-/// error shows `option` instead, such as `-f or SECRETS_EXEC_FILE`.
-pub fn open(path: &Path, option: &str) -> Result<File, Problem> {
+/// error shows `option` instead, such as `-f or SECRETS_EXEC_FILE`. `from` follows the path in the
+/// other errors: ` (from SECRETS_EXEC_FILE)`, or nothing.
+pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
-        // For a path in quotes, `unreadable` has better help: it says to remove the quotes. A
+        // For a path in quotes, `unreadable_from` has better help: it says to remove the quotes. A
         // symbolic link has the right name, even if its target doesn't exist.
         let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
         let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
         let similar = can_be_similar.then(|| similar_file(path)).flatten();
-        unreadable(path.display(), &error).help_if_some(similar.map(|file| did_you_mean(&file)))
+        let problem = unreadable_from(path.display(), from, &error);
+        problem.help_if_some(similar.map(|file| did_you_mean(&file)))
     })
 }
 

@@ -40,15 +40,20 @@ pub fn no_thread_text(error: &io::Error) -> String {
 
 /// Returns the problem for a file that can't be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
+    unreadable_from(file, "", error)
+}
+
+/// Like [`unreadable`]. `from` follows the name of the file: ` (from SECRETS_EXEC_FILE)`.
+pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Problem {
     let file = file.to_string();
     let target = fs::read_link(&file).ok();
     let link_clause = target.map_or(String::new(), |to| format!(" is a link to {to:?}, which"));
     let problem = Problem::configuration(match error.kind() {
-        io::ErrorKind::NotFound => format!("the file \"{file}\"{link_clause} doesn't exist"),
-        io::ErrorKind::IsADirectory => format!("\"{file}\" is a directory, not a file"),
+        io::ErrorKind::NotFound => format!("the file \"{file}\"{from}{link_clause} doesn't exist"),
+        io::ErrorKind::IsADirectory => format!("\"{file}\"{from} is a directory, not a file"),
         _ => {
             let why = file_error_text(Path::new(&file), error);
-            format!("the file \"{file}\" can't be read: {why}")
+            format!("the file \"{file}\"{from} can't be read: {why}")
         }
     });
     problem.help_if_some(path_remedy(Path::new(&file)))

@@ -247,6 +247,8 @@ pub struct Inputs {
     pub layer: Layer,
     /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order.
     pub files: Vec<PathBuf>,
+    /// ` (from SECRETS_EXEC_FILE)` if the variable names `files`, for messages.
+    pub files_from: &'static str,
     /// True to look for a declaration in the working directory.
     pub find_file: bool,
     /// True with `-f`, unless `--no-file` is given, too. If the working directory has a
@@ -306,6 +308,9 @@ impl Inputs {
         let files = take_values(matches, "file");
         let ignores_file = matches.get_flag("no-file");
         inputs.replaces_file = !files.is_empty() && !ignores_file;
+        if files.is_empty() {
+            inputs.files_from = " (from SECRETS_EXEC_FILE)";
+        }
         inputs.files = named_declarations(files, inherited);
         inputs.find_file = inputs.files.is_empty() && !ignores_file;
         inputs

@@ -51,11 +51,17 @@ pub struct Declarations {
     pub errors: Vec<Problem>,
 }
 
-/// Reads `files` and, with `finds_file`, the declaration in the working directory.
-pub fn load_declarations(files: &[PathBuf], finds_file: bool, sections: Sections) -> Declarations {
+/// Reads `files` and, with `finds_file`, the declaration in the working directory. `from`
+/// is for messages: ` (from SECRETS_EXEC_FILE)` if the variable names the files, or nothing.
+pub fn load_declarations(
+    files: &[PathBuf],
+    from: &str,
+    finds_file: bool,
+    sections: Sections,
+) -> Declarations {
     let mut declarations = Declarations::default();
     for path in files {
-        declarations.add(path, read_named_declaration(path), sections);
+        declarations.add(path, read_named_declaration(path, from), sections);
     }
     if finds_file {
         match open_default_declaration() {
@@ -88,11 +94,11 @@ impl Declarations {
 ///
 /// # Errors
 /// If the file can't be read, is too large, is encrypted, isn't UTF-8, or is a TOML or .env file.
-fn read_named_declaration(path: &Path) -> Result<String, Problem> {
+fn read_named_declaration(path: &Path, from: &str) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
-    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE")?;
+    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE", from)?;
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
