@@ -516,20 +516,11 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
 }
 
 /// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
-///
-/// # Errors
-/// If the text isn't such a URL. If its scheme is right or missing, and a valid host follows its
-/// last `@`, the mistake is in the user name or the password, so the error says how to escape
-/// special characters.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let missing_scheme = if text.contains("://") { "" } else { "http://" };
-    let is_http = !missing_scheme.is_empty() || text.starts_with("http");
-    let parse_host = |(_, host)| HttpUrl::parse(&format!("http://{host}"));
-    let has_valid_host = text.rsplit_once('@').and_then(parse_host).is_some();
-    HttpUrl::parse(&format!("{missing_scheme}{text}")).ok_or(match is_http && has_valid_host {
-        true => "a URL: in the user name and the password, write %2F for /, %23 for #, %3F for ?, %40 for @ and %5C for \\",
-        false => "the URL of an HTTP proxy, such as http://proxy.example.com:3128",
-    })
+    HttpUrl::parse(&format!("{missing_scheme}{text}")).ok_or(
+        "the URL of an HTTP proxy, such as http://proxy.example.com:3128, with special characters of its password as %XX",
+    )
 }
 
 /// Returns the paths of AWS's configuration files. `~/` at the beginning of a path stands for the
