@@ -30,7 +30,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use crate::model::entry::template::{ENV, Template, calculation_error, expressions};
+use crate::model::entry::template::{ENV, FILTERS_HELP, Template, calculation_error, expressions};
 use crate::model::entry::{
     Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Part, Source, Subject, Target,
     TemplateInputs, Written,
@@ -429,43 +429,38 @@ impl Lookup<'_, '_> {
             |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
         let has_unknown = |text: &&str| text.split(['.', '/', '-']).any(is_unknown);
         let mut misread = expressions(&template.text).filter(has_unknown);
-        misread.find_map(|expression| calculation_error(expression, self.aliases))
+        misread.find_map(calculation_error)
     }
 
-    /// Returns the error for a name in a template that isn't an alias, with the first help that
-    /// fits. The error quotes the name only if a help recognizes it, or if messages may show it.
+    /// Returns the error for a name in a template that isn't an alias. The error quotes the name
+    /// only if something has this or a similar name, or if messages may show it.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
-        let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
-        // Two helps search all aliases, so only the first errors get them.
+        // The search for a similar name compares all aliases, so only the first errors get it.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
         let alias_names = self.aliases.keys().map(String::as_str).chain([ENV]);
 
-        let help = if name == "secrets" {
-            "remove \"secrets.\" before the alias".to_owned()
-        } else if let Some(variable) = self.variables.get(name) {
-            variable_help(variable, self.aliases)
+        let observation = if let Some(variable) = self.variables.get(name) {
+            Some(variable_help(variable))
         } else if self.inherited.get(name).is_some() {
-            format!("for the inherited variable, write {{{{ env.{name} }}}}")
+            Some(format!("write {{{{ env.{name} }}}}"))
         } else if template.text.contains(&format!("set {name} ")) {
             // The name exists only inside a block, such as `{% if %}`.
-            format!("write {{% set {name} = '' %}} before the {{% if %}}")
+            Some(format!(
+                "give the value a name first: {{% set {name} = … %}}"
+            ))
         } else if is_early && let Some(nearest) = nearest(name, alias_names) {
-            did_you_mean(nearest)
+            Some(did_you_mean(nearest))
         } else if template.text.contains(&format!("{name}(")) {
-            let functions = "the only functions are range, dict and namespace";
-            format!("to use a filter, write {{{{ db.host | {name} }}}} ({functions})")
-        } else if is_quotable_value(name) && name == name.to_uppercase() {
-            // The name is meant as a variable, but it isn't set.
-            let alias = self.aliases.keys().next().map_or("db", String::as_str);
-            format!("use an alias and a key instead, as in {{{{ {alias}.password }}}}")
-        } else if is_quotable_value(name) {
-            format!("add an alias, as in secrets: {{ {name}: prod/db }}")
+            Some(FILTERS_HELP.to_owned())
         } else {
-            // The name may be a value.
-            let nameless = "the template uses a name that isn't an alias under \"secrets\"";
-            return Fault::new(nameless).help("add an alias, as in { db: prod/db }");
+            None
         };
-        Fault::new(text).help(help)
+        let text = match observation.is_some() || is_quotable_value(name) {
+            true => format!("the template uses {name:?}, which isn't an alias under \"secrets\""),
+            // The name may be a value.
+            false => "the template uses a name that isn't an alias under \"secrets\"".to_owned(),
+        };
+        Fault::new(text).help(observation.unwrap_or("add an alias under \"secrets\"".to_owned()))
     }
 }
 
@@ -484,17 +479,9 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
 }
 
 /// Returns what to write in a template instead of a variable that this launch sets.
-pub fn variable_help(variable: &Subject, aliases: &Aliases) -> String {
-    let Some(reference) = variable.reference() else {
-        return format!("put the text of {} into the template", variable.label);
-    };
-    let secret = reference.split(':').next().unwrap_or_default();
-    // Jinja would read the slash or the colon of `prod/db:host` as an operator. The help for this
-    // mistake is the corrected expression.
-    let correction = match aliases.contains_key(secret) || secret.contains('/') {
-        true => calculation_error(reference, aliases).and_then(|fault| fault.help),
-        false => None,
-    };
-    let general = "name its secret under \"secrets\", as in db: prod/db, and write {{ db.host }}";
-    correction.unwrap_or(general.to_owned())
+pub fn variable_help(variable: &Subject) -> String {
+    match variable.written {
+        Some(Written::Reference(_) | Written::Hidden(_)) => "declare its secret under \"secrets\", and write {{ ALIAS.KEY }} (in a URL, {{ ALIAS.KEY | urlencode }})".to_owned(),
+        Some(Written::Template) | None => format!("put the text of {} into the template", variable.label),
+    }
 }

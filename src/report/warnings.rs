@@ -98,13 +98,13 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         let (name, help) = match plan.variables.get(name) {
             // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
             Some(entry) if entry == subject => (name, format!("write {{{{ env.{name} }}}}")),
-            Some(entry) => (name, variable_help(entry, &plan.aliases)),
+            Some(entry) => (name, variable_help(entry)),
             None => ("NAME", "write {{ env.NAME }}".to_owned()),
         };
         let text = format!(
             "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
         );
-        Record::warning(text).help(format!("to insert a variable, use `template`, and {help}"))
+        Record::warning(text).help(format!("to insert a variable, use `template`: {help}"))
     })
 }
 
@@ -227,7 +227,8 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     let text = format!(
         "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
     );
-    Record::warning(text).help("mount a tmpfs there (docker run --tmpfs, or emptyDir with medium: Memory), or use \"env\" without \"path\"")
+    let help = "mount a tmpfs there (docker run --tmpfs, or emptyDir with medium: Memory), or leave out \"path\"";
+    Record::warning(text).help(help)
 }
 
 pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {

@@ -10,8 +10,8 @@ use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, helm_fault, hint_of_rows};
-use crate::model::reference::{Aliases, is_name_character, split_secret, validate_alias_name};
+use crate::model::mistakes::{Fault, helm_fault};
+use crate::model::reference::is_name_character;
 use crate::model::shown::reads_like_a_name;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
@@ -24,9 +24,11 @@ const LONGEST: usize = 16 * 1024;
 /// The first words of expressions in Go's syntax, as in `{{ env "HOME" }}`. A space follows them.
 const GO_WORDS: &str = "env getenv getv if index key printf range secret with";
 
-/// Patterns, each with its help, in rows for [`hint_of_rows`]. They are matched against MiniJinja's
-/// message, followed by the template.
-const SYNTAX_HELPS: &str = include_str!("../mistakes/templates.txt");
+/// The help for every error in the syntax of a template.
+const SYNTAX_HELP: &str = "a template is Jinja: {{ ALIAS.KEY }}, {{ env.NAME }}, {% if … %}";
+
+/// The help for a filter, test, function or method that doesn't exist.
+pub const FILTERS_HELP: &str = "use MiniJinja's filters, tests and functions, or the filters urlencode, tojson, fromjson, b64encode and b64decode";
 
 /// A template without syntax errors.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -46,8 +48,7 @@ impl Template {
     /// Parses a template, and finds the names that it uses.
     ///
     /// # Errors
-    /// If the template is too long, has a syntax error (only the first one is returned), or has an
-    /// expression that begins with a call such as `env(…)` or `lookup(…)`.
+    /// If the template is too long, or has a syntax error (only the first one is returned).
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let length = text.len();
         if length > LONGEST {
@@ -60,19 +61,6 @@ impl Template {
         let template = parsed.map_err(|error| syntax_error(&error, text))?;
 
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
-        // Jinja doesn't have the functions in `{{ getenv("HOME") }}` and Ansible's `{{ lookup(…)
-        // }}`. In `{% raw %}`, they are only text, so `names` doesn't have them.
-        let functions = names
-            .iter()
-            .filter(|name| name.ends_with("env") || *name == "lookup");
-        let mut calls = functions.map(|name| format!("{name}("));
-        if calls.any(|call| expressions(text).any(|part| part.starts_with(&call))) {
-            let fault = Fault::new("the template calls a function that Jinja doesn't have");
-            return Err(fault.help(
-                "for a variable, write {{ env.HOME }}. For a secret, write {{ db.password }}",
-            ));
-        }
-
         names.remove(ENV);
         for (function, _) in environment.globals() {
             names.remove(function);
@@ -96,21 +84,19 @@ impl Template {
     }
 }
 
-/// Returns the fault of a syntax error: one of ours for the most common mistakes, such as unclosed
-/// braces or the syntax of other template languages, and otherwise MiniJinja's.
+/// Returns the fault of a syntax error. The most common mistakes, such as unclosed braces or the
+/// syntax of other template languages, have a message of ours, and any other has MiniJinja's.
 fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
     }
-    // Only the plan has the aliases.
-    let calculation = |expression| calculation_error(expression, &Aliases::default());
-    if let Some(fault) = expressions(template).find_map(calculation) {
+    if let Some(fault) = expressions(template).find_map(calculation_error) {
         return fault;
     }
     let mut first_words = expressions(template).filter_map(|text| text.split_once(' '));
     if first_words.any(|(word, _)| GO_WORDS.split(' ').any(|other| other == word)) {
         let fault = Fault::new("the template uses Go's syntax instead of Jinja's");
-        return fault.help("write {{ env.HOME }}, {{ db.password }} or {% if db.host %}");
+        return fault.help(SYNTAX_HELP);
     }
 
     let detail = match error.detail() {
@@ -118,50 +104,34 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
         None => error.kind().to_string(),
     };
     let is_unclosed = detail.ends_with("expected end of variable block");
-    if let Some(fault) = wrong_expression_error(template, is_unclosed) {
-        return fault;
-    }
-    let position = position_text(template, error.line());
-    let fault = Fault::new(format!("{position} has a syntax error: {detail}"));
-    let help = hint_of_rows(SYNTAX_HELPS, &format!("{detail} {template}"));
-    Fault { help, ..fault }
+    let text = wrong_expression(template, is_unclosed).unwrap_or_else(|| {
+        let position = position_text(template, error.line());
+        format!("{position} has a syntax error: {detail}")
+    });
+    Fault::new(text).help(SYNTAX_HELP)
 }
 
-/// Returns the error of the first expression that begins with a dot or `$`, or whose braces aren't
-/// closed. The braces only matter if MiniJinja has found an expression that isn't closed
+/// Returns what is wrong with the first expression that begins with a dot or `$`, or whose braces
+/// aren't closed. The braces only matter if MiniJinja has found an expression that isn't closed
 /// (`is_unclosed`).
-fn wrong_expression_error(template: &str, is_unclosed: bool) -> Option<Fault> {
-    for rest in template.split("{{").skip(1) {
-        let (expression, closing) = match rest.split_once('}') {
-            Some((expression, after)) if after.starts_with('}') => (expression, "}}"),
-            Some((expression, _)) => (expression, "}"),
-            None => (rest, ""),
-        };
-        let start = expression.trim_start_matches(['-', ' ']);
-        let text = match closing {
-            _ if start.starts_with(['.', '$']) => "a name must not begin with a dot or \"$\"",
-            "}" if is_unclosed => "\"{{\" is closed by a single \"}\"",
-            "" if is_unclosed => "\"{{\" is never closed",
-            _ => continue,
-        };
-
-        let corrected = expression.trim_matches(['-', ' ', '.', '$']);
-        // A name in capitals is probably an inherited variable, as in `{{ $HOME }}`.
-        let name = corrected.split(['.', ' ', '|']).next().unwrap_or_default();
-        let prefix = match start.strip_prefix('.') {
-            _ if is_name(name) && name == name.to_uppercase() => "env.",
-            // External Secrets has keys without an alias. `db` is only an example.
-            Some(key) if !key.contains('.') && name != "db" => "db.",
-            Some(_) | None => "",
-        };
-        let is_word = |word: &str| word.trim().chars().all(|c| is_in_word(c) || c == '.');
-        let is_plain = !corrected.is_empty() && corrected.split('|').all(is_word);
-        return Some(Fault {
-            text: format!("in the template, {text}"),
-            help: is_plain.then(|| format!("write {{{{ {prefix}{corrected} }}}}")),
-        });
-    }
-    None
+fn wrong_expression(template: &str, is_unclosed: bool) -> Option<String> {
+    let predicate = template.split("{{").skip(1).find_map(|rest| {
+        let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
+        let is_closed = after.starts_with('}');
+        if expression
+            .trim_start_matches(['-', ' '])
+            .starts_with(['.', '$'])
+        {
+            Some("a name must not begin with a dot or \"$\"")
+        } else if !is_unclosed || is_closed {
+            None
+        } else if expression == rest {
+            Some("\"{{\" is never closed")
+        } else {
+            Some("\"{{\" is closed by a single \"}\"")
+        }
+    })?;
+    Some(format!("in the template, {predicate}"))
 }
 
 /// Returns the expressions of a template without their filters: `db.password` of `{{ db.password |
@@ -175,10 +145,9 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. The help corrects the expression, and says to declare its
-/// alias if `aliases` doesn't have that alias. A real calculation, such as `a-b`, looks the same,
-/// so callers only ask if something in the template is known to be wrong.
-pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
+/// `prod/db:password` or `db.pass-word`. A real calculation, such as `a-b`, looks the same, so
+/// callers only ask if something in the template is known to be wrong.
+pub fn calculation_error(expression: &str) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
     // Any other text may be a value, so it isn't quoted. A path can't be in a template.
     let is_reference = expression.starts_with(char::is_alphabetic)
@@ -190,41 +159,14 @@ pub fn calculation_error(expression: &str, aliases: &Aliases) -> Option<Fault> {
     }
 
     let operator = expression.matches(['/', ':', '-']).next()?;
-    let (secret, key) = match split_secret(expression) {
-        // `prod/my.app:password`
-        (secret, Some(key)) if secret.contains(['/', ':']) => (secret, key),
-        // `ssm:/prod/token` or an ARN
-        (secret, None) if secret.contains(':') => (secret, ""),
-        // `db:password`, `prod/db.password` or `db.pass-word`
-        _ => expression
-            .split_once(['.', ':'])
-            .unwrap_or((expression, "")),
+    let help = match expression.split_once('.') {
+        Some((alias, key)) if is_name(alias) && is_name(&key.replace('-', "_")) => {
+            format!("write {{{{ {alias}['{key}'] }}}}")
+        }
+        Some(_) | None => {
+            "declare the secret under \"secrets\", and write {{ ALIAS.KEY }}".to_owned()
+        }
     };
-    // An alias can't have a hyphen, so `my-db` becomes `my_db`.
-    let last_part = secret.rsplit(['/', ':']).next()?;
-    let word = last_part.replace(|c: char| !c.is_ascii_alphanumeric(), "_");
-    let alias = match validate_alias_name(&word) {
-        // `prod/2fa` and `prod/env` become `_2fa` and `_env`. `env` itself isn't a secret.
-        Err(_) if secret.contains('/') => format!("_{word}"),
-        Ok(()) | Err(_) => word,
-    };
-    let corrected = match key {
-        "" => alias.clone(),
-        key if key.contains('-') && !key.contains(':') => format!("{alias}['{key}']"),
-        // In `{{ db.host:db.port }}`, the colon belongs between two expressions.
-        key if !secret.contains('/') => format!("{alias}.{}", key.replace(':', " }}:{{ ")),
-        key => format!("{alias}.{key}"),
-    };
-
-    let mut help = format!("write {{{{ {corrected} }}}}");
-    // Without a slash, the text was probably meant as the alias itself.
-    let declared = aliases.get(&alias);
-    let is_declared = declared.is_some_and(|found| found.id == secret || !secret.contains('/'));
-    // A word such as `db` is already a short name. An alias with an illegal name, such as `my-db`,
-    // has its own error.
-    if alias != secret && !is_declared && !aliases.contains_key(secret) {
-        help = format!("declare secrets: {{ {alias}: {secret} }}, and {help}");
-    }
     let text = format!(
         "in the template, the {operator:?} in {expression:?} is an operator, not part of a name"
     );

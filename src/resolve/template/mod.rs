@@ -37,7 +37,7 @@ use minijinja::{Error, ErrorKind, UndefinedBehavior, Value};
 use serde_json::Value as JsonValue;
 
 use crate::model::answer::{Document, SecretValue};
-use crate::model::entry::template::{self, Template};
+use crate::model::entry::template::{self, FILTERS_HELP, Template};
 use crate::model::entry::{Subject, TemplateInputs};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
@@ -256,7 +256,7 @@ impl Rendering<'_> {
                 "env.{name} isn't set, because it refers to an inherited variable, not to {name} in {}",
                 subject.origin
             );
-            variable_help(subject, &self.plan.aliases)
+            variable_help(subject)
         } else if let Some(nearest) = nearest {
             did_you_mean_to_write(nearest, Some(format!("{{{{ env.{nearest} }}}}")))
         } else {
@@ -385,13 +385,11 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
 /// problem takes only unknown names from it. A fault of our own keeps its text.
 fn template_problem(error: &Error, template: &Template) -> Problem {
     let own_fault: Option<&Fault> = error.source().and_then(|cause| cause.downcast_ref());
-    let unknown = || Fault::new(error.detail().unwrap_or(&error.kind().to_string()));
     let fault: Fault = match (own_fault.cloned(), error.kind()) {
         (Some(fault), _) => fault,
-        (None, UnknownFilter) => unknown()
-            .help("use a MiniJinja filter, or urlencode, tojson, fromjson, b64encode or b64decode"),
-        (None, UnknownMethod) => unknown().help("use a filter instead, as in {{ db.host | trim }}"),
-        (None, UnknownFunction | UnknownTest) => unknown(),
+        (None, kind @ (UnknownFilter | UnknownFunction | UnknownMethod | UnknownTest)) => {
+            Fault::new(error.detail().unwrap_or(&kind.to_string())).help(FILTERS_HELP)
+        }
         (None, ErrorKind::InvalidOperation) => {
             "an operator or filter got a value that it can't use".into()
         }

@@ -38,7 +38,7 @@ impl Object for Names {
         // `undeclared_variables` misses a name that is only used in a slice, so the help is about
         // slices. A value made from an error fails with this error as soon as it is used.
         Some(value.unwrap_or_else(|| {
-            let help = "to use part of a value, give the value a name first: {% set x = db.host %}{{ x[:3] }}";
+            let help = "give the value a name first: {% set NAME = … %}";
             own_error(Fault::new(format!("{name} can't be used here")).help(help)).into()
         }))
     }

@@ -42,6 +42,13 @@ fn catalogue() -> Aws {
                     "replicas": ["one-4c7a1e", "two-4c7a1e"], "tls": {"key": "key-4c7a1e"}}"#,
             ),
         )
+        .secret(
+            "billing/ledger",
+            Secret::text(
+                r#"{"host": "ledger-4c7a1e", "port": 5432, "login": "billing-4c7a1e", "passphrase": "p-4c7a1e", "none": null,
+                    "shards": ["one-4c7a1e", "two-4c7a1e"], "tls": {"key": "key-4c7a1e"}}"#,
+            ),
+        )
         .secret("prod/flags", Secret::text(r#"{"FEATURES": "{\"limits\": \"v-4c7a1e\"}"}"#))
         .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
