@@ -256,7 +256,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         loop {
             let key = match self.next_event()? {
                 (Event::MappingEnd, _) => return Ok(Kind::Mapping(entries)),
-                (event, position) => key(self.node(event, position, depth + 1)?, self.text)?,
+                (event, position) => key(self.node(event, position, depth + 1)?)?,
             };
             let (event, position) = self.next_event()?;
             let value = self.node(event, position, depth + 1)?;
@@ -291,13 +291,8 @@ fn tag_fault(event: &Event<'_>) -> Fault {
 /// Returns a node of the file as the key of a mapping.
 ///
 /// # Errors
-/// If the node isn't text, is a merge key or, in a JSON file, begins with a JavaScript comment.
-fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxError> {
-    // YAML reads a JavaScript comment as the beginning of the next key.
-    let is_comment = matches!(&kind, Kind::Plain(key) if key.starts_with('/') && key.contains(' '));
-    if is_comment && let Some(error) = comment_error(file_text) {
-        return Err(error);
-    }
+/// If the node isn't text, or is a merge key.
+fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
     match kind {
         Kind::Plain(text) if text == "<<" => {
             Err((position, "YAML merge keys (\"<<\") aren't supported".into()))
@@ -305,42 +300,12 @@ fn key(Node { position, kind }: Node, file_text: &str) -> Result<Key, SyntaxErro
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
         Kind::Mapping(_) => {
-            let line = file_text.lines().nth(position.line - 1).unwrap_or_default();
-            Err((position, unquoted_template_fault(line)))
+            let fault = Fault::new("a value that starts with \"{{\" needs quotes");
+            let help = "put the whole value in quotes. If it is a template, write NAME: { template: \"{{ … }}\" }";
+            Err((position, fault.help(help)))
         }
         Kind::List(_) => Err((position, Fault::new("a key must be text, not a list"))),
     }
-}
-
-/// Returns the fault of a line such as `URL: {{ db.url }}`, in which the template needs quotes. The
-/// help shows how to write the template, but leaves out its text if there may be a password next to
-/// its expressions.
-fn unquoted_template_fault(line: &str) -> Fault {
-    let form = concat!(
-        r"(?<key>\w+): *(?:",
-        // Expressions with only punctuation before each one.
-        r"(?<template>(?:[-:/@?&=,;.+ ]*\{\{[\w .|]+\}\})+",
-        // A port and the name of a database may follow: `{{ db.host }}:5432/app`.
-        r"(?::\d{1,5})?(?:/[a-z]{1,15})*)[ ,}]*$",
-        // Any other text may be a password, so only the key is found.
-        r"|\{\{)",
-    );
-    let found = Regex::new(form).ok().and_then(|form| form.captures(line));
-    let part = |name| found.as_ref()?.name(name).map(|part| part.as_str());
-
-    let template = format!("template: \"{}\"", part("template").unwrap_or("{{ … }}…"));
-    // `{{ env.STAGE }}/db:password` and CloudFormation's `{{resolve:…}}` are meant as references.
-    // The help only asks for quotes. In quotes, the text gets a different error, with our syntax.
-    let is_in_name = line.contains("{{ env.") && line.contains("}}/") && !line.contains("://");
-    let is_reference = is_in_name || line.contains("{{resolve:");
-    let help = match part("key") {
-        _ if is_reference => QUOTES.to_owned(),
-        // `template` replaces these keys.
-        Some("from" | "template" | "value") => format!("write {template}"),
-        Some(name) => format!("write {name}: {{ {template} }}"),
-        None => format!("write {{ {template} }}"),
-    };
-    Fault::new("a value that starts with \"{{\" needs quotes").help(help)
 }
 
 /// Copies a node, and adds its [`size`] to `copied_nodes`, the total size of all copies so far.
@@ -391,10 +356,8 @@ const QUOTES: &str = "put the whole value in quotes";
 /// and a remedy.
 fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
     let position = position(scan.marker().line(), scan.marker().col());
-    // The parser may report a merge conflict or a comment many lines later, so the whole file is
-    // searched.
-    let not_yaml = conflict_error(text).or_else(|| comment_error(text));
-    let known = not_yaml.or_else(|| overlooked_error(text, position.line));
+    // The parser may report a merge conflict many lines later, so the whole file is searched.
+    let known = conflict_error(text).or_else(|| overlooked_error(text, position.line));
     known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
@@ -423,15 +386,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
-    let keys = [", default", ", optional", ": from", ": template", ": value"];
-    let is_after_key = keys.iter().any(|key| before.ends_with(key));
     let (message, help) = match kind {
-        _ if line.starts_with("```") => ("this line is Markdown", "remove the lines with ```"),
-        // The file has an anchor, so `*` probably begins an alias.
-        UnknownAnchor if text.contains(" &") => (
-            "this YAML alias doesn't have an anchor",
-            "define the anchor above, as in &NAME, or put a value that starts with \"*\" in quotes",
-        ),
         // A value can't start with this character: `@home`, `*.txt`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
@@ -441,38 +396,23 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let message = format!("a value that starts with \"{character}\" needs quotes");
             return Fault::new(message).help(QUOTES);
         }
-        // Keys without braces: `DB_HOST: prod/db:host, default: db`.
-        _ if is_key_expected && is_after_key => (
-            "the keys of an entry need braces",
-            "put the keys in braces, as in { from: prod/db:host, default: localhost }",
-        ),
         // A colon and a space in a value: `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
-            "put the whole value in quotes or, in a reference, remove the space after the colon",
+            "put the whole value in quotes, or the keys of an entry in braces. In a reference, remove the space after the colon",
         ),
         // A bracket in a value: `{ from: prod/db:$.hosts[0] }`.
         _ if is_in_brackets && after.starts_with(['[', '{']) => (
             "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
-            "put the whole value in quotes, as in from: \"prod/db:$.hosts[0]\"",
+            QUOTES,
         ),
         _ if is_in_brackets && !line.contains(['{', '[']) => (
             "a comma is missing, or a bracket opened above this line isn't closed",
             "put a comma between the entries in { … } or [ … ], and close the bracket",
         ),
-        // A missing comma: `{ from: "prod/db:host" default: x }`.
-        InvalidTrailingDoubleQuotedScalar | InvalidTrailingSingleQuotedScalar => (
-            "there is text after the closing quote",
-            "put the whole value in the other kind of quotes or, inside { … }, put a comma before the next name",
-        ),
         InvalidQuotedScalarIndent => (
             "a quote opened above this line isn't closed",
             "close the quote, or indent all lines of the value",
-        ),
-        // An unknown escape: `"^\d+$"`.
-        UnknownQuotedScalarEscape => (
-            "in double quotes, a backslash must begin an escape such as \"\\n\"",
-            "double the backslash or, in YAML, use single quotes",
         ),
         ExpectedBlockMappingKey | ExpectedBlockSequenceEntry | ExpectedDocumentStart
             if !is_in_value =>
@@ -494,12 +434,8 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
         return Fault::new("the text below the line above isn't indented")
             .help("indent the text further than the name above it");
     }
-    if above.is_some_and(|line| is_name(line.trim())) {
-        return Fault::new("the line above has a name without a colon")
-            .help("add a colon, as in env:");
-    }
     let (here, there) = (column(line), above.map_or(1, |line| column(line)));
-    if here == there {
+    if here == there || above.is_some_and(|line| is_name(line.trim())) {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";
         return Fault::new(message).help("put a colon and a space between each name and its value");
@@ -515,20 +451,6 @@ fn conflict_error(text: &str) -> Option<SyntaxError> {
     let above = text.lines().position(|line| marker.is_match(line))?;
     let message = "this line is a merge conflict marker";
     let fault = Fault::new(message).help("resolve the conflict, and remove its markers");
-    Some((position(above + 1, 0), fault))
-}
-
-/// Returns the error for the first JavaScript comment in JSON, that is, in a file that begins with
-/// a brace or a comment. Inside quotes, `//` and `/*` don't begin a comment.
-fn comment_error(text: &str) -> Option<SyntaxError> {
-    let start = text.trim_start().get(..2).unwrap_or_default();
-    if !start.starts_with('{') && !["//", "/*"].contains(&start) {
-        return None;
-    }
-
-    let form = Regex::new(r#"^([^"]*"[^"]*")*[^"]*(\s|^)/[/*]"#).ok()?;
-    let above = text.lines().position(|line| form.is_match(line))?;
-    let fault = Fault::new("JSON doesn't have comments").help("begin each comment with # instead");
     Some((position(above + 1, 0), fault))
 }
 

@@ -257,7 +257,7 @@ pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $sch
 /// Files that aren't declarations. Each line has keys that only such a file has, what the file is,
 /// and the help. The AWS CLI prints a task definition below `taskDefinition`.
 const FILES: &str = "\
-containerDefinitions taskDefinition = an ECS task definition = see \"Write a declaration from your task definition\" in docs/ecs.md
+containerDefinitions taskDefinition valueFrom = an ECS task definition = see \"Write a declaration from your task definition\" in docs/ecs.md
 services = a Compose file = see \"Docker Compose\" in docs/local.md
 apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
 

@@ -23,7 +23,7 @@ use std::sync::Arc;
 use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
-use crate::input::yaml::{Node, parse_yaml};
+use crate::input::yaml::{Node, Position, parse_yaml};
 use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
@@ -102,7 +102,7 @@ fn read_named_declaration(path: &Path, from: &str) -> Result<String, Problem> {
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
-        let help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }";
+        let help = "write YAML: env: { NAME: SECRET:KEY }";
         return Err(Problem::configuration(text).help(help));
     }
     read_yaml(path, file, FileKind::Declaration)
@@ -129,10 +129,10 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
     match found[..] {
         [] => Ok(None),
         [name] => Ok(Some((Path::new(name), open_trusted(name)?))),
-        [.., last] => {
+        [..] => {
             let names = found.join(" and ");
             let text = format!("the working directory has several declarations: {names}");
-            Err(Problem::configuration(text).help(format!("choose one, as in -f {last}")))
+            Err(Problem::configuration(text).help("choose one with -f FILE"))
         }
     }
 }
@@ -163,7 +163,7 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml") && !is_local(file)) {
         return Some(format!("use -f {file}"));
     }
-    let migrate = "secrets-exec migrate .env --secret prod/app >secrets-exec.yaml";
+    let migrate = "secrets-exec migrate .env --secret ID >secrets-exec.yaml";
     let has_env_file = Path::new(".env").is_file();
     has_env_file.then(|| format!("turn .env into a declaration: {migrate}"))
 }
@@ -214,7 +214,21 @@ pub fn parse_declaration(
     text: &str,
     sections: Sections,
 ) -> (TypedOptions, Layer, Vec<Problem>) {
-    let (node, errors) = parse_yaml(text);
+    let (mut node, mut errors) = parse_yaml(text);
+    // In a list from a task definition, most ARNs end with a colon, which YAML only accepts in
+    // quotes. So the list is recognized by its text.
+    let has_list = text.contains("- name: ") && text.contains(" valueFrom: ");
+    let has_key = |key: &str| {
+        let is_in_list = has_list && key == "valueFrom";
+        is_in_list
+            || node
+                .as_ref()
+                .is_some_and(|node| node.value_of(key).is_some())
+    };
+    if let Some((what, help)) = foreign_file(has_key) {
+        let fault = Fault::new(format!("{THIS_FILE} is {what}, not a declaration")).help(help);
+        (node, errors) = (None, vec![(Position { line: 1, column: 1 }, fault)]);
+    }
     let syntax_errors = errors.into_iter().map(|(position, fault)| Mistake {
         position,
         subject: String::new(),
@@ -246,10 +260,6 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
         item.refuse(Fault::new("is empty").help(EMPTY_HELP));
         return Default::default();
     }
-    if let Some((what, help)) = foreign_file(|key| node.value_of(key).is_some()) {
-        item.refuse(Fault::new(format!("is {what}, not a declaration")).help(help));
-        return Default::default();
-    }
 
     let mut fields = item.expect_fields(TOP_KEYS);
     let options = fields.take("defaults").map(|item| defaults(&item));
@@ -263,7 +273,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
-            layer.entries = sections::variables(&item, &layer.aliases);
+            layer.entries = sections::variables(&item);
         }
         if let Some(item) = fields.take("files") {
             layer.entries = sections::with_files(&item, layer.entries);
@@ -286,7 +296,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
 /// options that exclude each other.
 fn defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    let help = "write region: us-east-1, for example";
+    let help = "use a mapping of options to their values";
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
         // These options of the command line aren't in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");

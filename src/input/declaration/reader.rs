@@ -195,7 +195,7 @@ impl<'a> Item<'a> {
             return false;
         }
         let fault = Fault::new(" must be followed by a colon and a space");
-        let help = "write \"NAME: REFERENCE\" on an indented line of its own";
+        let help = "write NAME: SECRET:KEY on an indented line of its own";
         self.add(name.to_owned(), fault.help(help));
         true
     }
@@ -238,23 +238,10 @@ impl<'a> Item<'a> {
         if word != key && known.contains(&word) {
             return item.refuse(format!("must have a colon and a space after {word:?}"));
         }
-        // In `{ default: a, b }`, `b` is a key without a value.
-        let is_in_braces = position.line == self.position.line && position != self.position;
-        let has_known = known.iter().any(|name| self.node.value_of(name).is_some());
-        if value.is_null() && is_in_braces && has_known {
-            let fault = Fault::new("inside { … }, a value that contains a comma needs quotes");
-            return self.refuse_sentence(fault.help("put a value in quotes, or a list in [ … ]"));
-        }
-
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
         if self.is_whole_file && nearest.is_none() && is_in_capitals {
-            // Any other text is probably the secret itself.
-            let help = match value.scalar_text().is_none_or(reads_like_a_name) {
-                true => "indent variables under \"env:\"",
-                false => "for a file of values, use --local",
-            };
-            let fault = Fault::new("isn't under \"env\"").help(help);
+            let fault = Fault::new("isn't under \"env\"").help("indent variables under \"env:\"");
             return item.named(key).refuse(fault);
         }
 
@@ -262,19 +249,12 @@ impl<'a> Item<'a> {
             true => format!("has an unknown key {key:?}"),
             false => "has an unknown key (not shown, because it may be a value)".to_owned(),
         };
-        let names_json_key = ["field", "jsonKey", "key", "property"].contains(&key);
         // `own_key` translates another tool's key: `fallback` → `default`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
-            (Some(ours), _, _) => own_key_help(ours, value),
+            (Some(ours), _, _) => format!("use {ours}"),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
-            (None, None, None) if names_json_key && known.contains(&"from") => "use \"from\", with the secret's key after a colon, as in from: prod/db:password".to_owned(),
-            (None, None, None) if names_json_key => "remove it, and put the key after the alias, as in db:password".to_owned(),
-            // Only the options under `defaults` are more than 13 keys.
-            (None, None, None) => match known.len() {
-                ..=13 => format!("use one of these keys: {}", known.join(", ")),
-                _ => "put only options here, as in region: us-east-1, and a variable's default in its entry".to_owned(),
-            },
+            (None, None, None) => format!("use one of these keys: {}", known.join(", ")),
         };
         item.refuse(Fault::new(text).help(help));
     }
@@ -490,32 +470,6 @@ impl SourceFile {
 
     pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
-    }
-}
-
-/// Returns the help for another tool's key, which `ours` replaces.
-fn own_key_help(ours: &str, value: &Node) -> String {
-    match ours {
-        // In Kubernetes, the value is a mapping: `secretKeyRef: { name: db, key: password }`.
-        "from" if value.scalar_text().is_none() => {
-            let reference = value.value_of("secretKeyRef").unwrap_or(value);
-            // The External Secrets Operator has `remoteRef: { key: db, property: password }`.
-            let keys = match reference.value_of("property") {
-                Some(_) => ["key", "property"],
-                None => ["name", "key"],
-            };
-            let fields = keys.map(|key| reference.value_of(key)?.scalar_text());
-            let written = Vec::from_iter(fields.into_iter().flatten()).join(":");
-            let shown = Some(&*written).filter(|text| reads_like_a_name(text));
-            format!("use from: {} instead", shown.unwrap_or("prod/db"))
-        }
-        // `owner` replaces `uid` and `gid`.
-        "owner" => "use owner: \"USER:GROUP\" instead".to_owned(),
-        // `optional` replaces `required`, and has the opposite value.
-        "optional" => {
-            "write optional: true for a value that may be absent, or remove the key".to_owned()
-        }
-        _ => format!("use {ours:?} instead"),
     }
 }
 

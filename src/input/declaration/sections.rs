@@ -21,21 +21,18 @@ use crate::model::entry::{
 use crate::model::environment::is_name;
 use crate::model::mistakes::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Version, is_bare_word, split_secret,
-    validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
 };
 use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name};
-
-/// The help if `secrets` isn't a mapping. The usual reason is a list of variables, which an ECS
-/// task definition has under this key.
-const ALIASES_HELP: &str = "\"secrets\" only gives short names to secrets. Write variables under \"env\", as in env: { DB_HOST: \"prod/db:host\" }";
 
 /// Reads the section `secrets`. An alias is left out only if its id is missing or can't be parsed.
 /// An alias with any other mistake stays, even with an invalid name, because the entries that use
 /// the alias would otherwise get an error as well.
 pub fn aliases(section: &Item<'_>) -> Aliases {
     let mut aliases = Aliases::default();
-    for MappingEntry { name, key, value } in section.expect_entries(Some(ALIASES_HELP)) {
+    for MappingEntry { name, key, value } in
+        section.expect_entries(Some("use a mapping of aliases to secrets: ALIAS: SECRET"))
+    {
         let is_refused = key.refuse_key_if_overlooked(name);
         if !is_refused && let Err(why) = validate_alias_name(name) {
             let legal = name.replace(['-', '.'], "_");
@@ -47,18 +44,18 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
 
         let subject = quotable_name(name).map(|name| format!("the alias {name:?}"));
         let named_value = value.named(subject.unwrap_or("this alias".to_owned()));
-        let found = alias(&named_value, name);
+        let found = alias(&named_value);
         aliases.extend(found.map(|alias| (name.to_owned(), alias)));
     }
     aliases
 }
 
-/// Reads the alias `name`, whose value is the id of a secret, or a mapping with the key `id`. The
-/// result is `None` without a valid id.
-fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
+/// Reads an alias, whose value is the id of a secret, or a mapping with the key `id`. The result is
+/// `None` without a valid id.
+fn alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
-            id: id(item, name)?,
+            id: id(item)?,
             version: Version::Current,
             region: None,
             role: None,
@@ -67,7 +64,7 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
 
     let mut fields = item.expect_fields(ALIAS_KEYS);
     let id_item = fields.take_required("id", "the name or ARN of the secret");
-    let valid_id = id_item.and_then(|item| id(&item, name));
+    let valid_id = id_item.and_then(|item| id(&item));
     let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
     let version_item = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
@@ -95,21 +92,17 @@ fn alias(item: &Item<'_>, name: &str) -> Option<Alias> {
     })
 }
 
-/// Reads the id of the alias `name`. A key or a version after the id is a mistake, and isn't part
-/// of the result.
-fn id(item: &Item<'_>, name: &str) -> Option<String> {
+/// Reads the id of an alias. A key or a version after the id is a mistake, and isn't part of the
+/// result.
+fn id(item: &Item<'_>) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = parse_reference(item, text)?;
-    let (id, reference_fields) = split_secret(text);
+    let (id, fields) = split_secret(text);
     if reference.only_secret().is_none() {
-        let help = if name == name.to_uppercase() {
-            // A name in capitals is probably a variable's.
-            format!("move {name} from \"secrets:\" to \"env:\"")
-        } else if reference_fields.is_some_and(|fields| fields.starts_with(':')) {
+        let help = match fields.is_some_and(|fields| fields.starts_with(':')) {
             // In `prod/db::AWSPREVIOUS`, a version follows the id.
-            "write it as { id: prod/db, stage: AWSPREVIOUS }".to_owned()
-        } else {
-            format!("write the key after the alias: {name}:password or {{{{ {name}.password }}}}")
+            true => "write { id: SECRET, stage: STAGE }",
+            false => "write the key where you use the alias: ALIAS:KEY",
         };
         item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }
@@ -146,34 +139,19 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which program runs";
 
-/// Reads the section `env`. `aliases` are those of the same file. PATH only accepts `value`,
-/// because the command is looked up before any secret is read.
-pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
-    let help = "write a mapping, such as { \"DB_HOST\": \"prod/db:host\" }";
-    let members = item.expect_entries(Some(help));
-
-    // The help about a number or a boolean also lists `LEVEL: info`, which is probably plain text,
-    // too, if `info` isn't an alias.
-    let is_word = |member: &&MappingEntry<'_>| {
-        let text = member.value.node.scalar_text();
-        let is_literal = |text| is_bare_word(text) && !aliases.contains_key(text);
-        text.is_some_and(is_literal) && is_name(member.name) && !is_plain_value(member.value.node)
-    };
-    let words = Vec::from_iter(members.iter().filter(is_word).map(|word| word.name));
-
+/// Reads the section `env`. PATH only accepts `value`, because the command is looked up before any
+/// secret is read.
+pub fn variables(item: &Item<'_>) -> Vec<Entry> {
+    let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
-    for MappingEntry { name, key, value } in members {
-        if let Some(fault) = misplaced_key_fault(name, value.node, &words) {
-            key.named(format!("{name:?}")).refuse(fault);
-            continue;
-        }
+    for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
         let target = key.expect_variable(name).map(Target::Env);
         // The value of `DB_HOST=prod/db: host` belongs to the mistake in the name.
         if name.contains(['=', ':']) {
             continue;
         }
         if is_plain_value(value.node) {
-            refuse_plain_value(&value, &words);
+            refuse_plain_value(&value);
             continue;
         }
 
@@ -193,20 +171,6 @@ pub fn variables(item: &Item<'_>, aliases: &Aliases) -> Vec<Entry> {
     entries
 }
 
-/// Returns the mistake in a key of `env` that belongs elsewhere. `words` has the variables whose
-/// values are words.
-fn misplaced_key_fault(name: &str, value: &Node, words: &[&str]) -> Option<Fault> {
-    if let "secrets-manager" | "parameter-store" = name {
-        let help = "put its variables directly under \"env:\", with ssm: before parameters";
-        return Some(Fault::new("is a section of a buildspec, not a variable").help(help));
-    }
-    // By mistake, `default: 5432` has the same indentation as its entry.
-    let is_word = is_plain_value(value) || words.contains(&name);
-    let is_key = VARIABLE_KEYS.split(' ').any(|key| key == name) && is_word;
-    let help = "put the key into its entry, as in DB_PORT: { from: prod/db:port, default: 5432 }";
-    is_key.then(|| Fault::new("is a key of an entry, not a variable").help(help))
-}
-
 const PLAIN_VALUE: &str = "is plain text, not a reference";
 
 /// True for a number, a boolean or an empty text, which can't be a reference.
@@ -214,23 +178,18 @@ fn is_plain_value(node: &Node) -> bool {
     node.boolean().is_some() || node.is_number() || node.scalar_text() == Some("")
 }
 
-/// Adds the mistake that a variable has a [plain value](is_plain_value). `words` has the variables
-/// whose values are words, which may be plain values, too.
-fn refuse_plain_value(value: &Item<'_>, words: &[&str]) {
-    let mut help = match value.node.scalar_text() {
+/// Adds the mistake that a variable has a [plain value](is_plain_value).
+fn refuse_plain_value(value: &Item<'_>) {
+    let help = match value.node.scalar_text() {
         Some("") => format!("write {}: {{ value: \"\" }}", value.subject),
         Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
         // A number that is longer than a port may be a password.
         Some(_) | None => VALUE_REMEDY.to_owned(),
     };
-    if !words.is_empty() {
-        help += &format!(", and probably the same for {}", words.join(", "));
-    }
     value.refuse(Fault::new(PLAIN_VALUE).help(help));
 }
 
-const FILES: &str =
-    "a list whose items begin with a hyphen (- { from: \"prod/tls:key\", path: /run/app/tls.key })";
+const FILES: &str = "a list whose items begin with a hyphen (- { from: SECRET:KEY, path: FILE })";
 
 /// Reads the section `files`, and returns its entries after `entries`, which are the entries of
 /// `env`. Adds a mistake for each variable and path that two entries set.
@@ -254,7 +213,7 @@ pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
 /// Reads an entry of `files`.
 fn file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
-        let help = "write - { from: \"prod/tls:key\", env: TLS_KEY_FILE }, for example";
+        let help = "write - { from: SECRET:KEY, path: FILE }";
         item.refuse_type("a mapping", Some(help));
         return None;
     };
@@ -316,7 +275,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
 /// entries is in the list, too, because a listed unit doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let (mut units, mut entries) = (Vec::new(), Vec::new());
-    let units_help = "write app.service: { token: prod/api:token }, for example";
+    let units_help = "use a mapping of units to their credentials: UNIT: { NAME: SECRET:KEY }";
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
             let text = format!("{} isn't {expected}", quoted_name(unit.name));
@@ -324,7 +283,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         }
         units.push(unit.name.to_owned());
 
-        let help = "write token: prod/api:token, for example";
+        let help = "use a mapping of credentials to references: NAME: SECRET:KEY";
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "isn't a valid credential name: use printable ASCII characters except \"/\" and \":\"";
@@ -348,13 +307,13 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
 
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
-    let items = item.expect_list("a list of references, as in [prod/stripe]");
+    let items = item.expect_list("a list of references: [SECRET]");
     items.iter().flatten().filter_map(env_from_entry).collect()
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`.
 fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
-    const EXPECTED: &str = "a reference such as prod/stripe";
+    const EXPECTED: &str = "a reference: SECRET, or SECRET:KEY";
     let origin = item.origin();
     let Kind::Mapping(_) = item.node.kind else {
         let object = reference(item, EXPECTED)?;
@@ -401,7 +360,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
 /// without the prefix.
 fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
-    for entry in item.expect_entries(Some("write rename: { api_key: KEY }")) {
+    for entry in item.expect_entries(Some("use a mapping of keys to names: KEY: NAME")) {
         let value = entry.value.named("rename");
         if let Some(name) = value.expect_text(TEXT)
             && value.expect_variable(&format!("{prefix}{name}")).is_some()
@@ -412,7 +371,7 @@ fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     names
 }
 
-const REFERENCE: &str = "a reference such as prod/db:password";
+const REFERENCE: &str = "a reference: SECRET:KEY";
 
 /// Reads an entry: a reference, or a mapping with some of the `keys`. If `target` is `None` because
 /// it has a mistake, the value is only read to find its mistakes.
@@ -427,7 +386,7 @@ fn entry(
     }
 
     let expected = match keys.split(' ').any(|key| key == "value") {
-        true => "a reference such as prod/db:password, or { value: … } for plain text",
+        true => "a reference, SECRET:KEY, or { value: … } for plain text",
         false => REFERENCE,
     };
     let source = Source::Reference(reference(item, expected)?);
@@ -534,11 +493,7 @@ fn regular_expression(item: Item<'_>) -> Option<Regex> {
     }
     match &pattern {
         Ok(_) => item.source.pattern_memory.set(left - limit),
-        Err(why) => {
-            let fault = Fault::new(format!("isn't a valid regular expression: {why}"));
-            let help = text.strip_prefix('*').map(|_| "write .*, not *".into());
-            item.refuse(Fault { help, ..fault });
-        }
+        Err(why) => item.refuse(format!("isn't a valid regular expression: {why}")),
     }
     pattern.ok()
 }

@@ -14,9 +14,9 @@ an entry in "files" must be a mapping, not a string | files: [^"x:k"]
 must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
 this file must be a mapping of names to values, not a string | ^text
 is empty (is its value commented out or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
-write a mapping, such as { "DB_HOST": "prod/db:host" } | env: ^["A=x:k"]
-"secrets" only gives short names to secrets | secrets: ^["A=x:k"]
-must be a list of references, as in [prod/stripe], not a mapping | env-from: ^{} | env-from: ^{from: x}
+use a mapping of names to references: NAME: SECRET:KEY | env: ^["A=x:k"]
+use a mapping of aliases to secrets: ALIAS: SECRET | secrets: ^["A=x:k"]
+must be a list of references: [SECRET], not a mapping | env-from: ^{} | env-from: ^{from: x}
 must be a list whose items begin with a hyphen | files: ^{from: "x:k", env: K_FILE}
 this file has an unknown key "secretz" | ^secretz: {}
 did you mean "secrets"? | ^secretz: {}
@@ -96,9 +96,9 @@ has a key that contains a no-break space | env: {A: ^"x:k\u00a0k"}
 "timeout" begins with a space | defaults: {timeout: ^" 2 weeks"}
 the alias "db": the reference has a name that ends with a space | secrets: {db: {id: ^"x "}}
 this key ends with a space | env: {^"A ": "x:k"} | env: {A: {^"from ": "x:k"}} | secrets: {^"db ": x}
-use "from" instead | env: {A: {^…: "x:k"}} | valueFrom | secretRef | secret | name
-use "id" instead | secrets: {db: {^name: x}}
-use "except" instead | env-from: [{from: x, ^exclude: [a]}]
+use from | env: {A: {^…: "x:k"}} | valueFrom | secretRef | secret | name
+use id | secrets: {db: {^name: x}}
+use except | env-from: [{from: x, ^exclude: [a]}]
 has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that isn't a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
@@ -108,10 +108,10 @@ isn't a valid variable name: use only letters, digits and "_" | env: {^…: "x:k
     | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
     | files: [{from: "x:k", env: ^1K}]
 A is empty | env: {A: ^…} | null | ~
-A must be a reference such as prod/db:password, or { value: … } for plain text, not a list | env: {A: ^["x:k"]}
+A must be a reference, SECRET:KEY, or { value: … } for plain text, not a list | env: {A: ^["x:k"]}
 "from" for A is empty | env: {A: {from: ^null}}
-use a reference such as prod/stripe | env-from: [^null]
-a.service/k must be a reference such as prod/db:password, not a list | credentials: {a.service: {k: ^[x]}}
+use a reference: SECRET, or SECRET:KEY | env-from: [^null]
+a.service/k must be a reference: SECRET:KEY, not a list | credentials: {a.service: {k: ^[x]}}
 needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
 needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
@@ -169,7 +169,6 @@ is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
 in the template, "{{" is never closed | env: {A: {template: ^"{{ t"}}
 in the template, "{{" is closed by a single "}" | env: {A: {template: ^"{{ t }:{{ u }}"}}
-write {{ t }} | env: {A: {template: ^"{{ t }:{{ u }}"}}
 the template has a syntax error: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}
 line 2 of the template has a syntax error: unexpected `|` | env: {A: {template: ^"é\x0a {{ |}}"}}
 the template has a syntax error: unexpected end of string | env: {A: {template: ^"{{ 'x }}"}}
