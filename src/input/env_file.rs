@@ -185,32 +185,15 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     error(file, "this file doesn't have any variables to move").help(help)
 }
 
-/// Returns the error about a file that isn't a plain .env file.
-///
-/// A value of several lines in a .env file can have lines of YAML, too. So a line `env:` only means
-/// a declaration if the file has errors, and other YAML is only recognized if the file doesn't have
-/// any variables.
+/// Returns the error about JSON or an encrypted file, which isn't a plain .env file.
 fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
-    // YAML begins with a line such as `services:` or `name: A`.
-    let is_yaml = |line: &str| !line.contains(['=', '#']) && format!("{line} ").contains(": ");
-    let has_text = |line: &&str| !line.is_empty() && !line.starts_with('#') && *line != "---";
-    let first_line = lines.lines().find(has_text);
     let mut texts = found.variables.iter().map(EnvVariable::text);
-    // dotenvx writes `encrypted:` and Base64 that begins with B.
-    let is_encrypted = texts.any(|text| text.starts_with("encrypted:B"));
     let (format, help) = if lines.trim_start().starts_with('{') {
         ("JSON", "store the JSON itself as the secret".to_owned())
-    } else if is_encrypted {
-        let help = format!("use <(dotenvx decrypt --stdout -f {file})");
+    // dotenvx writes `encrypted:` and Base64 that begins with B.
+    } else if texts.any(|text| text.starts_with("encrypted:B")) {
+        let help = format!("decrypt it: <(dotenvx decrypt --stdout -f {file})");
         ("encrypted with dotenvx", help)
-    } else if !found.errors.is_empty() && lines.starts_with("#!") {
-        let help = "see \"A line of your script\" in docs/migrating.md";
-        ("a script", help.to_owned())
-    } else if !found.errors.is_empty() && lines.lines().any(|line| line.starts_with("env:")) {
-        ("a declaration", format!("use -f {file}"))
-    } else if found.variables.is_empty() && first_line.is_some_and(is_yaml) {
-        let help = "copy the variables into a .env file, as NAME=VALUE";
-        ("YAML", help.to_owned())
     } else {
         return None;
     };

@@ -28,8 +28,17 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
-    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL", "")
-        .map_err(|problem| with_path_help(problem, path))
+    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL")
+        .map_err(|problem| {
+            // A file with a similar name is a better suggestion than any file for `--local`.
+            let other = path.parent().and_then(text_file::find_local_file);
+            let is_known = problem.help.is_some();
+            problem.help_if_some(
+                other
+                    .filter(|_| !is_known)
+                    .map(|file| format!("use --local {file}")),
+            )
+        })
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 
@@ -40,7 +49,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 
     let Kind::Mapping(entries) = &node.kind else {
         let text = "this file must be a mapping of secrets to their values";
-        let help = "write prod/db: { password: … }, for example";
+        let help = "write SECRET: { KEY: … }";
         return Err(vec![error((node.position, Fault::new(text).help(help)))]);
     };
     // No secret overwrites another one, because a key that occurs twice is a syntax error.
@@ -52,24 +61,6 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         }
     }
     errors.is_empty().then_some(secrets).ok_or(errors)
-}
-
-/// Adds help to the problem of a path that can't be opened: a file for `--local` in the path's
-/// directory or, if the file is missing, how to create it. For `true` and `1`, the help says to use
-/// a path, because the user took `--local` for a switch. Only this help replaces one that the
-/// problem already has.
-fn with_path_help(problem: Problem, path: &Path) -> Problem {
-    match path.parent().and_then(text_file::find_local_file) {
-        Some(other) if problem.help.is_none() => problem.help(format!("use --local {other}")),
-        None if path == Path::new("true") || path == Path::new("1") => {
-            problem.help("use a path, such as secrets.local.yaml")
-        }
-        None if path == Path::new("-") => problem.help("for standard input, use /dev/stdin"),
-        None if problem.help.is_none() && matches!(path.try_exists(), Ok(false)) => {
-            problem.help("create it, with values such as prod/db: { password: … }")
-        }
-        Some(_) | None => problem,
-    }
 }
 
 /// Returns the values of a secret by staging label: those under `$stages`, if that is the only key,

@@ -10,8 +10,8 @@ use crate::model::entry::shell_quoted;
 use crate::model::environment::env_file_name;
 use crate::model::mistakes::{did_you_mean, is_utf16, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{file_name, is_in_quotes, reads_like_a_name};
-use crate::system::os_error::{read_file, unreadable_from};
+use crate::model::shown::{file_name, is_in_quotes};
+use crate::system::os_error::{read_file, unreadable};
 
 /// Opens a file for reading.
 ///
@@ -94,16 +94,9 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
     }
 
     let text = format!("{file} has NAME=VALUE lines, but must be YAML or JSON");
-    // `migrate` would take references for values, so a file of references needs different help.
-    let mut assignments = content.lines().filter_map(|line| line.split_once('='));
-    let has_separators = |value: &str| value.contains('/') && value.contains(':');
-    if assignments.all(|(_, value)| has_separators(value) && reads_like_a_name(value)) {
-        let help = "use YAML, as in env: { DB_PASSWORD: prod/db:password }";
-        return Err(Problem::configuration(text).help(help));
-    }
     let migrated = path_unless_stdin.unwrap_or(".env");
     Err(Problem::configuration(text).help(format!(
-        "convert the file to YAML: secrets-exec migrate {migrated} --secret prod/app{migrate_option}"
+        "convert it: secrets-exec migrate {migrated} --secret ID{migrate_option}"
     )))
 }
 
@@ -125,44 +118,36 @@ pub fn refuse_encoded(
     let Some((tool, command)) = encryption(bytes) else {
         return Ok(());
     };
-    let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
     let argument = shell_quoted(path.unwrap_or("FILE"));
-    Err(problem.help(match command {
-        Some(command) => format!("use {option}<({command} {argument})"),
-        None => format!("encrypt the whole file, not its values, so that {tool} can print it"),
-    }))
+    let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
+    Err(problem.help(format!("decrypt it: {option}<({command} {argument})")))
 }
 
-/// For each kind of encrypted file: its beginning, the tool, and the start of the command that
-/// decrypts the file.
-const ENCRYPTED_FILES: [(&str, &str, &str); 5] = [
-    ("$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
-    ("age-encryption.org/", "age", "age --decrypt -i KEY"),
-    ("-----BEGIN AGE ", "age", "age --decrypt -i KEY"),
-    ("-----BEGIN PGP MESSAGE", "PGP", "gpg --decrypt"),
-    ("\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
+/// For each kind of encrypted file: its first bytes, the tool, and the start of the command that
+/// decrypts the file. A binary message of gpg begins with the header of a session key packet (RFC
+/// 9580, section 4.2), and UTF-8 text can't begin with such a byte.
+const ENCRYPTED_FILES: [(&[u8], &str, &str); 8] = [
+    (b"$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
+    (b"age-encryption.org/", "age", "age --decrypt -i KEY"),
+    (b"-----BEGIN AGE ", "age", "age --decrypt -i KEY"),
+    (b"-----BEGIN PGP MESSAGE", "PGP", "gpg --decrypt"),
+    (b"\x84", "PGP", "gpg --decrypt"),
+    (b"\x85", "PGP", "gpg --decrypt"),
+    (b"\x8c", "PGP", "gpg --decrypt"),
+    (b"\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
 /// Returns the tool that encrypted the file or values in it, and the command that decrypts the
-/// file, to which the path has to be added. The command is `None` if only values are encrypted, and
-/// the tool can't decrypt such a file.
-fn encryption(bytes: &[u8]) -> Option<(&'static str, Option<&'static str>)> {
-    // A binary message of gpg begins with the header of a session key packet (RFC 9580, section
-    // 4.2). UTF-8 text can't begin with such a byte.
-    if matches!(bytes, [0x84 | 0x85 | 0x8c, ..]) {
-        return Some(("PGP", Some("gpg --decrypt")));
+/// file, to which the path has to be added.
+fn encryption(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
+    let mut files = ENCRYPTED_FILES.into_iter();
+    if let Some((_, tool, command)) = files.find(|(start, ..)| bytes.starts_with(start)) {
+        return Some((tool, command));
     }
-    let text = String::from_utf8_lossy(bytes);
-    let start = text.trim_start_matches('\u{feff}').trim_start();
-    let mut whole_files = ENCRYPTED_FILES.into_iter();
-    if let Some((_, tool, command)) = whole_files.find(|(mark, ..)| start.starts_with(mark)) {
-        return Some((tool, Some(command)));
-    }
-
     // The file itself is readable, but values in it are encrypted.
-    if text.contains("ENC[AES256_GCM,") {
-        return Some(("sops", Some("sops decrypt")));
+    match String::from_utf8_lossy(bytes) {
+        text if text.contains("ENC[AES256_GCM,") => Some(("sops", "sops decrypt")),
+        text if text.contains("$ANSIBLE_VAULT;") => Some(("ansible-vault", "COMMAND")),
+        _ => None,
     }
-    let has_vault = text.contains("$ANSIBLE_VAULT;");
-    has_vault.then_some(("ansible-vault", None))
 }

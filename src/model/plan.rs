@@ -480,8 +480,8 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
 
 /// Returns what to write in a template instead of a variable that this launch sets.
 pub fn variable_help(variable: &Subject) -> String {
-    match variable.written {
-        Some(Written::Reference(_) | Written::Hidden(_)) => "declare its secret under \"secrets\", and write {{ ALIAS.KEY }} (in a URL, {{ ALIAS.KEY | urlencode }})".to_owned(),
-        Some(Written::Template) | None => format!("put the text of {} into the template", variable.label),
+    if matches!(variable.written, Some(Written::Template) | None) {
+        return format!("put the text of {} into the template", variable.label);
     }
+    "declare its secret under \"secrets\", and write {{ ALIAS.KEY }} (in a URL, {{ ALIAS.KEY | urlencode }})".to_owned()
 }

@@ -70,7 +70,9 @@ pub struct Problem {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {
     pub key: String,
-    /// The remedy if several keys are missing: a sentence with the keys that exist.
+    /// The most similar key that exists.
+    pub similar: Option<String>,
+    /// A clause with the keys that exist.
     pub existing_keys: String,
 }
 

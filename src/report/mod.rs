@@ -35,7 +35,7 @@ use std::collections::BTreeSet;
 
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
-use crate::model::problem::{About, Impact, Problem};
+use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::system::waiting::interruptibly;
 use terminal::{counted, grouped};
 
@@ -231,17 +231,29 @@ fn error_record(problems: &[&Problem]) -> Record {
 }
 
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its
-/// help lists the keys that exist.
+/// help has the key that is similar to each of them and, unless all have one, the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let missing_keys = problems.iter().flat_map(|problem| &problem.missing_key);
-    let keys = BTreeSet::from_iter(missing_keys.map(|missing| format!("{:?}", missing.key)));
+    let missing = problems
+        .iter()
+        .filter_map(|problem| problem.missing_key.as_deref());
+    let missing = BTreeSet::from_iter(missing);
     let mut problem = first.clone();
-    if keys.len() > 1
-        && let Some(missing) = &first.missing_key
+    if missing.len() > 1
+        && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()
     {
-        let listed_keys = Vec::from_iter(keys).join(", ");
-        problem.text = format!("doesn't have these keys: {listed_keys}");
-        problem.help = Some(missing.existing_keys.clone());
+        let keys = Vec::from_iter(missing.iter().map(|missing| format!("{:?}", missing.key)));
+        problem.text = format!("doesn't have these keys: {}", keys.join(", "));
+        let corrected = missing.iter().filter_map(|missing| {
+            let similar = missing.similar.as_ref()?;
+            Some(format!("{similar:?} instead of {:?}", missing.key))
+        });
+        let corrected = Vec::from_iter(corrected);
+        let similar = format!("did you mean {}?", corrected.join(", "));
+        problem.help = Some(match corrected.len() {
+            0 => existing_keys.clone(),
+            count if count == keys.len() => similar,
+            _ => as_sentences(&similar, existing_keys),
+        });
     }
     problem
 }

@@ -11,8 +11,7 @@ use serde_json::Value;
 use super::extract::{json_type, not_an_object, text_of, twin_hint};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
-    Claims, Naming, NamingError, Origin, Subject, SubjectKind, Target, expect_safe_value,
-    shell_quoted,
+    Claims, NamingError, Origin, Subject, SubjectKind, Target, expect_safe_value, shell_quoted,
 };
 use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
@@ -189,13 +188,12 @@ fn key_outcome(
 ///
 /// - A key in `except` doesn't exist.
 /// - A selected key has a space or an invisible character, so it looks like a different key.
-/// - All keys already begin with the prefix.
 pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<Item = String> {
     let (what, naming) = (member_noun(object), &object.naming);
     let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
     let unknown = naming.except.iter().filter(is_missing).map(move |key| {
         let noun = noun_with_name(what, key);
-        let hint = missing_key_hint(members, key, naming);
+        let hint = missing_key_hint(members, key);
         let ending = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
         format!("there is no {noun}, but \"except\" lists it{ending}")
     });
@@ -211,14 +209,7 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
         })
     });
 
-    // `DB_HOST` would become `DB_DB_HOST`. All keys may begin with the same letter by chance.
-    let prefix = naming.prefix.as_str();
-    let has_prefix = |(key, _): &(&str, _)| key.to_uppercase().starts_with(&prefix.to_uppercase());
-    let is_doubled = prefix.len() > 1 && !members.is_empty() && members.iter().all(has_prefix);
-    let doubled = is_doubled
-        .then(|| format!("every {what} already begins with {prefix}, so remove the prefix"));
-
-    unknown.chain(misread).chain(doubled)
+    unknown.chain(misread)
 }
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
@@ -229,7 +220,7 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
         let noun = noun_with_name(member_noun(object), key);
         let text = format!("has no {noun}, but \"{list}\" lists it");
         let problem = Problem::configuration(text).code("key-not-found");
-        problem.help_if_some(missing_key_hint(members, key, naming))
+        problem.help_if_some(missing_key_hint(members, key))
     };
 
     let mut errors = Vec::new();
@@ -254,16 +245,12 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
 
 /// Returns the first hint that applies to a key in `only`, `except` or `rename` that doesn't exist:
 /// an existing key that looks the same, or a similar key.
-fn missing_key_hint(members: &Members<'_>, key: &str, naming: &Naming) -> Option<String> {
+fn missing_key_hint(members: &Members<'_>, key: &str) -> Option<String> {
     let names = members.iter().map(|(name, _)| *name);
     let quotable_names = names.clone().filter(|name| is_quotable(name));
-
-    // People write the variable `DB_HOST` for the key `host`, with the prefix `DB_`.
-    let upper = key.to_uppercase();
-    let bare = upper.strip_prefix(&naming.prefix).unwrap_or(&upper);
-    twin_hint(names, key)
-        // `/prod/app/token` stands for the parameter `token` below a path. `nearest` ignores case.
-        .or(nearest(bare.rsplit('/').next()?, quotable_names).map(did_you_mean))
+    // `/prod/app/token` stands for the parameter `token` below a path.
+    let similar = nearest(key.rsplit('/').next()?, quotable_names);
+    twin_hint(names, key).or(similar.map(did_you_mean))
 }
 
 fn member_noun(object: &PlannedObject) -> &'static str {
@@ -314,10 +301,9 @@ fn faulty_keys_problem(
     });
     let help = match allowed {
         Some(write) => format!("to set it anyway, write {write}"),
-        None if quotable.is_empty() => {
-            "under \"env-from\" in a declaration, select keys with \"only\"".to_owned()
-        }
-        None => "under \"env-from\" in a declaration, use \"rename\" or \"except\"".to_owned(),
+        None => format!(
+            "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
+        ),
     };
     let code = match fault {
         KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",

@@ -14,10 +14,10 @@ use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
-use crate::model::environment::{Inherited, env_file_name, is_name};
-use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest, quoted_character};
+use crate::model::environment::{Inherited, env_file_name};
+use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
-use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store, is_uuid};
+use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
 use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
@@ -140,9 +140,9 @@ impl Unresolved {
     /// Adds the entry and the secret of `reference` to the problem of an absence or a failure. If
     /// the KEY is probably a version, also replaces the help.
     #[must_use]
-    pub fn with_entry(self, reference: &SecretRef, subject: &Subject, is_json: bool) -> Self {
+    pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
         let named = |problem: Problem| {
-            let hint = version_hint(reference, subject, is_json);
+            let hint = version_hint(reference, subject);
             with_entry(problem, Some(reference), subject).help_if_some(hint)
         };
         match self {
@@ -165,16 +165,12 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 /// example because the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY for a message, after "no": `key "password"`. If messages must not show the KEY,
-/// the text is `key with the requested name`. This text also names a character of the KEY that is
-/// rare in keys, such as a comma, a quote, or a character that only looks like a letter.
+/// Returns the KEY for a message, after "no": `key "password"`, or `key with the requested name` if
+/// messages must not show the KEY.
 fn quoted_key(selector: &Selector) -> String {
-    let key = selector.to_string();
-    let rare = key.chars().find(|c| !is_quotable(&c.to_string()));
-    match (selector.shown(), rare.map(quoted_character)) {
-        (Some(key), _) => format!("key {key:?}"),
-        (None, Some(rare)) => format!("key with the requested name, which contains {rare}"),
-        (None, None) => "key with the requested name".to_owned(),
+    match selector.shown() {
+        Some(key) => format!("key {key:?}"),
+        None => "key with the requested name".to_owned(),
     }
 }
 
@@ -200,8 +196,7 @@ pub fn find_value<'j>(
 }
 
 /// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
-/// The help corrects the probable mistake. Otherwise, it suggests the whole value or, if KEY is a
-/// name and the document is from a local file, adding the key there.
+/// The help corrects JSON or a .env file, and otherwise suggests the whole value.
 fn not_json(
     document: &Document,
     error: &Error,
@@ -211,20 +206,14 @@ fn not_json(
     let bytes = without_byte_order_mark(document.body.expose());
     // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
     let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
-    let is_yaml = |text: &str| text.split_once(": ").is_some_and(|(name, _)| is_name(name));
-    let key = selector.shown();
-    let decoded = SecretValue::new(bytes).base64_decoded();
     let what = match str::from_utf8(bytes) {
         _ if bytes.trim_ascii_start().starts_with(b"{") => {
             Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
                 .help("correct the JSON in the secret")
         }
-        Ok(text) if is_env_file(text) => Fault::new("is a .env file, not JSON")
-            .help("save it as .env, and store the output of `secrets-exec migrate .env --secret prod/app --values` in the secret"),
-        Ok(_) if decoded.is_some_and(|decoded| decoded.expose().starts_with(b"{")) => {
-            Fault::new("is base64, not JSON").help("store the JSON itself")
-        }
-        Ok(text) if is_yaml(text) => Fault::new("is YAML, not JSON").help("store JSON instead"),
+        Ok(text) if is_env_file(text) => Fault::new("is a .env file, not JSON").help(
+            "store JSON: save it as .env, and run secrets-exec migrate .env --secret ID --values",
+        ),
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
@@ -237,17 +226,8 @@ fn not_json(
         Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
-
-    // The user may want the whole document. But a document without a version is from a local file.
-    // There, the reference is probably right, because the secret in AWS has the key.
-    let local_hint = |key| format!("in the --local file, write {{ {key}: … }} as the value");
-    let is_local_key = matches!(selector, Selector::Key(_)) && document.version_id.is_none();
-    let help = what.help.or_else(|| match key {
-        Some(key) if is_local_key => Some(local_hint(key)),
-        Some(_) | None => whole_value_hint(rewrite("")),
-    });
-
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
+    let help = what.help.or_else(|| whole_value_hint(rewrite("")));
     problem.code("not-json").help_if_some(help)
 }
 
@@ -304,46 +284,25 @@ fn find_key<'j>(
     }))
 }
 
-/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`: the
-/// first hint about a common mistake that applies or, if none does, the keys that exist.
+/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`.
 fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
+    if let Some(nested) = nested_value_hint(json, key, rewrite) {
+        return nested;
+    }
+    // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
+    if map.contains_key("SecretString") {
+        return "store only the value of SecretString".to_owned();
+    }
     // jq users write `.password`, and kubectl users write `{.password}`.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    nested_value_hint(json, key, rewrite)
-        .or_else(|| incomplete_path_hint(json, map, key))
-        .or_else(|| misplaced_key_hint(map, key, rewrite))
-        .unwrap_or_else(|| keys_hint(map, None, plain, rewrite))
+    keys_hint(map, None, plain, rewrite)
 }
 
-/// Returns the hint about the first part of a path that doesn't exist.
-fn incomplete_path_hint(json: &Value, map: &Object, key: &str) -> Option<String> {
-    let path = key_as_path(key)?;
-    let Segment::Selector(Selected::Name(first)) = path.query.segments.first()? else {
-        return None;
-    };
-    map.get(first)?;
-    parent_hint(json, &path)
-}
-
-/// Returns the hint for a key that stands for the whole value or is a version id, or for any key if
-/// the secret is a whole response of AWS.
-fn misplaced_key_hint(map: &Object, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
-    let whole_value = whole_value_hint(rewrite(""));
-    match key {
-        "*" | "SecretString" if whole_value.is_some() => whole_value,
-        _ if is_uuid(key) => Some("for a version id, write three colons before it".to_owned()),
-        // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
-        _ if map.contains_key("SecretString") => {
-            Some("store only the value of SecretString".to_owned())
-        }
-        _ => None,
-    }
-}
-
-/// Returns a missing key, with the keys that exist in `map`.
+/// Returns a missing key, with a similar key and the keys that exist in `map`.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
+        similar: nearest(key, quotable_keys(map)).map(str::to_owned),
         existing_keys: listed_keys(map, None),
     })
 }
@@ -356,25 +315,21 @@ pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Sub
 }
 
 /// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
-/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. A
-/// parameter that isn't JSON doesn't have keys, so the KEY is superfluous or a label. Returns
+/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. Returns
 /// `None` for any other KEY, and if the reference must not be shown.
-fn version_hint(reference: &SecretRef, subject: &Subject, is_json: bool) -> Option<String> {
+fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
     let key = reference.selector.to_string();
+    let is_stage = AWS_STAGES.contains(&key.as_str());
+    let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
     // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE
     // (`SECRET::STAGE`), and with two more the VERSION-ID (`SECRET:::VERSION-ID`).
-    let (purpose, colons) = match (reference.locator.store, &reference.selector) {
-        (Store::SecretsManager, _) if AWS_STAGES.contains(&key.as_str()) => ("for the stage", ":"),
-        (Store::ParameterStore, _) if key.parse::<u64>().is_ok_and(|version| version > 0) => {
-            ("for version", "::")
-        }
-        (Store::ParameterStore, Selector::Key(_)) if !is_json => {
-            ("for the whole value, remove the key; for the label", ":")
-        }
-        (Store::SecretsManager | Store::ParameterStore, _) => return None,
+    let (purpose, colons) = match reference.locator.store {
+        Store::SecretsManager if is_stage => ("the stage", ":"),
+        Store::ParameterStore if is_number => ("version", "::"),
+        Store::SecretsManager | Store::ParameterStore => return None,
     };
     let write = subject.rewritten_with_fields(&key, &format!("{colons}{key}"))?;
-    Some(format!("{purpose} {key}, write {write}"))
+    Some(format!("for {purpose} {key}, write {write}"))
 }
 
 /// Returns the hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or
@@ -509,26 +464,26 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
         let Segment::Selector(selector) = segment else {
             return None;
         };
-        json = match (selector, json) {
+        let (found, step) = match (selector, json) {
             (Selected::Name(name), Value::Object(map)) => {
                 let Some(value) = map.get(name) else {
                     // Only a KEY can be rewritten, not a name within a path.
                     return Some(keys_hint(map, parent.as_deref(), name, &|_| None));
                 };
-                parent = Some(format!("{}.{name}", parent.as_deref().unwrap_or("$")));
                 // A hint must not show a name that isn't quotable, because it may be a value.
-                is_quotable(name).then_some(value)?
+                (is_quotable(name).then_some(value)?, format!(".{name}"))
             }
-            (Selected::Name(_), Value::Array(items)) => return Some(array_hint(items)),
-            (Selected::Index(index), Value::Array(items)) => {
-                let Some(value) = items.get(usize::try_from(*index).ok()?) else {
-                    return Some(array_hint(items));
-                };
-                parent = Some(format!("{}[{index}]", parent.as_deref().unwrap_or("$")));
-                value
+            (Selected::Index(index), Value::Array(items))
+                if let Ok(at) = usize::try_from(*index)
+                    && at < items.len() =>
+            {
+                (&items[at], format!("[{index}]"))
             }
+            (_, Value::Array(items)) => return Some(array_hint(items)),
             _ => return encoded_twice_hint(json),
         };
+        json = found;
+        parent = Some(parent.unwrap_or("$".to_owned()) + &step);
     }
     None
 }

@@ -294,7 +294,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let selected = find_value(document, parsed, selector, &rewrite);
         let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        read.map_err(|reason| reason.with_entry(reference, &revealed(), parsed.is_ok()))
+        read.map_err(|reason| reason.with_entry(reference, &revealed()))
     }
 
     /// Returns the keys of an object, or the parameters below a path.
@@ -316,8 +316,6 @@ impl<'a> ParsedAnswers<'a> {
         let rewrite = |key: &str| match &reference.selector {
             // Without a KEY to correct, the error suggests a variable with the whole value.
             Selector::Whole => env_from::whole_value_as_variable(subject),
-            // `prod/app:*` is meant as all keys, which is `prod/app`, whatever `key` is.
-            Selector::Key(star) if star == "*" => subject.rewritten_with_fields(star, ""),
             part if !key.is_empty() => subject.rewritten_with_fields(&part.to_string(), key),
             // The whole value isn't suggested: usually, the document isn't an object, so `env-from`
             // can't use it.
@@ -326,7 +324,7 @@ impl<'a> ParsedAnswers<'a> {
         let parsed = self.parsed(&reference.locator, document);
         let found = find_value(document, parsed, &reference.selector, &rewrite);
         let members = found.and_then(|value| Ok(env_from::object_members(value, object, subject)?));
-        members.map_err(|reason| reason.with_entry(reference, subject, parsed.is_ok()))
+        members.map_err(|reason| reason.with_entry(reference, subject))
     }
 
     /// Returns the document of a locator as JSON. Parses each document only once.
@@ -461,15 +459,11 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 /// If the value doesn't match, or isn't text. The error has neither the value nor the entry, nor a
 /// pattern that may be the value.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
-    // Some people write `/^[a-z]+$/i`, with slashes and flags as in JavaScript.
-    let bare = pattern.as_str().trim_end_matches(['g', 'i', 'm']);
-    let is_delimited = bare.len() > 1 && bare.starts_with('/') && bare.ends_with('/');
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),
         Ok(text) if pattern.is_match(text.trim_end()) => {
             "remove the newline or the spaces at the end of the value"
         }
-        Ok(_) if is_delimited => "remove the pattern's slashes. To ignore case, use (?i)",
         Ok(_) => "store the right value, or correct the pattern",
         Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
     };
