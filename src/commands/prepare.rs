@@ -214,26 +214,24 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
 }
 
+const NO_ENTRY_REMEDY: &str = "add --env NAME=SECRET:KEY, or name a declaration with -f FILE";
+
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
 /// that were read.
 fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOption) -> Problem {
     let nothing = "there is nothing to read: no --env was given, and";
-    let example =
-        "name a secret, as in --env DB_PASSWORD=prod/db:password, or a declaration with -f FILE";
     let problem = if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
-        let help = "put the options before `--`: secrets-exec --env DB_PASSWORD=prod/db:password -- COMMAND";
-        Problem::usage(text).help(help)
+        Problem::usage(text).help("put the options before `--`: secrets-exec [OPTIONS] -- COMMAND")
     } else if !declarations.is_empty() {
         let names = declarations.join(" or ");
         let text =
             format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
-        let help = "add an entry, as in env: { DB_PASSWORD: prod/db:password }";
-        Problem::configuration(text).help(help)
+        Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }")
     } else if !inputs.find_file {
         let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
-        Problem::usage(text).help(example)
+        Problem::usage(text).help(NO_ENTRY_REMEDY)
     } else {
         let directory = Path::new(".").canonicalize().unwrap_or_default();
         let shown = directory.display();
@@ -243,7 +241,7 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
             true => {
                 "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
             }
-            false => example,
+            false => NO_ENTRY_REMEDY,
         };
         // A help about a similar file or a .env file nearby replaces this one.
         let file_help = missing_declaration_help(source);
@@ -256,11 +254,15 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
 }
 
 /// Returns the help for inputs without an entry if an inherited variable is exactly a reference
-/// with a key, as in `docker run -e DB_PASSWORD=prod/db:password`.
+/// with a key, as in `docker run -e DB_PASSWORD=prod/db:password`, or has a reference that
+/// `--resolve-env` reads.
 fn inherited_reference_help(inherited: &Inherited) -> Option<String> {
     inherited.iter().find_map(|(name, value)| {
         let (name, text) = (name.to_str()?, value.to_str()?);
-        is_short_reference(text).then(|| format!("write --env {name}={text}"))
+        if is_short_reference(text) {
+            return Some(format!("write --env {name}={text}"));
+        }
+        Reference::is_meant_by(text).then(|| format!("add --resolve-env {name}"))
     })
 }
 
@@ -318,28 +320,18 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// Returns the first of these names: one that begins with a pattern such as `DB_*` or `AWS_SECRET`,
-/// one that contains every word of such an AWS_ pattern, or one that differs from the pattern in
-/// one letter. The names of proxies are similar on purpose, and short names by chance, so they are
-/// never returned.
+/// Returns the first name that begins with a pattern such as `DB_*`, or that differs from the
+/// pattern in one letter. The names of proxies are similar on purpose, and short names by chance,
+/// so they are never returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
     let stem = &pattern.trim_end_matches(['.', '*']).to_uppercase();
-    let is_aws = stem.starts_with("AWS_");
-    // AWS_ENDPOINT_URL is already complete, so AWS_ENDPOINT_URL_STS isn't what the user meant.
-    let mut complete = ["URL", "REGION", "PROFILE"].iter();
-    let is_complete = complete.any(|end| stem.ends_with(end));
-    let is_beginning = stem.ends_with('_') || (is_aws && !is_complete);
-    // AWS_SECRET_ACCESS_KEY contains every word of `AWS_SECRET_KEY`.
-    let has_words = |name: &str| stem.split_inclusive('_').all(|word| name.contains(word));
-
-    let longer = names.iter().find(|name| name.starts_with(stem));
-    let with_words = names.iter().find(|name| is_aws && has_words(name));
-    if is_beginning && let Some(similar) = longer.or(with_words) {
-        return Some(similar);
+    let mut longer = names.iter().filter(|name| name.starts_with(stem));
+    match longer.next() {
+        Some(name) if stem.ends_with('_') => Some(name),
+        Some(_) | None => one_letter_away(stem, names.into_iter()),
     }
-    one_letter_away(stem, names.into_iter())
 }
 
 /// Returns an entry that sets the variable. An entry that may be absent isn't returned. The
@@ -454,6 +446,7 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
 fn refused_credential_problem(request: &SystemdCredential, listed: &str, why: &str) -> Problem {
     let SystemdCredential { unit, name } = request;
     let text = format!("\"{unit}\" wasn't given the credential \"{name}\", because {why}");
-    let example = format!("credentials: {{ {listed}: {{ {name}: prod/api:token }} }}");
-    Problem::configuration(text).help(format!("add it to the declaration, as in {example}"))
+    Problem::configuration(text).help(format!(
+        "add it to the declaration: credentials: {{ {listed}: {{ {name}: SECRET:KEY }} }}"
+    ))
 }

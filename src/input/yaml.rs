@@ -15,7 +15,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 use regex_lite::Regex;
 
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, helm_fault, overlooked_in_line, tag_remedy};
+use crate::model::mistakes::{Fault, foreign_word, helm_fault, overlooked_in_line};
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]
@@ -278,11 +278,15 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 /// Returns what is wrong with a value that has a tag: it is in the syntax of another tool, such as
 /// `!Ref name`, or it needs quotes.
 fn tag_fault(event: &Event<'_>) -> Fault {
-    if let Event::Scalar(value, _, _, Some(tag)) = event
-        && let Some(remedy) = tag_remedy(tag.suffix(), value)
-    {
-        let text = format!("\"!{}\" is another tool's syntax", tag.suffix());
-        return Fault::new(text).help(remedy);
+    if let Event::Scalar(value, _, _, Some(tag)) = event {
+        // `!var` and `!var:file`. A password can begin with `!`, so a value must follow.
+        let word = tag.suffix().split(':').next().unwrap_or_default();
+        if let Some(remedy) = foreign_word("tag", &word.to_lowercase())
+            && !value.is_empty()
+        {
+            let text = format!("\"!{}\" is another tool's syntax", tag.suffix());
+            return Fault::new(text).help(remedy);
+        }
     }
     let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
     Fault::new(text).help(QUOTES)

@@ -1,11 +1,8 @@
 //! Mistakes in text that the user wrote, and their remedies: misspelled names, characters that
 //! people don't see, and the syntax of other tools.
 
-use percent_encoding::percent_decode_str;
-use regex_lite::Regex;
-
 use super::environment::assigned_name;
-use super::shown::{is_plain_ascii, is_visible, reads_like_a_name};
+use super::shown::{is_plain_ascii, is_visible};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. A fault
 /// implements `Error`, so that MiniJinja can pass it on.
@@ -22,8 +19,8 @@ pub struct Fault {
     pub help: Option<String>,
 }
 
-/// The remedy for text that is probably a value. It applies wherever a reference can be written.
-pub const VALUE_REMEDY: &str = "use a secret's name or, for plain text, { value: … } under \"env\"";
+/// The remedy for a value where a reference belongs, such as JSON or a connection string.
+pub const VALUE_REMEDY: &str = "store it in a secret. If it is plain text without a password, write NAME: { value: … } in a declaration";
 
 /// The remedy for text of several lines on the command line or in a variable.
 pub const NAME_REMEDY: &str = "use the name of the secret or the path of the file instead";
@@ -118,34 +115,27 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if is_plain_ascii(text) {
         return None;
     }
-    // Usually, the text is a single character, so only its last one is named.
-    if text.trim().is_empty() {
-        let name = character_name(last);
-        return Some(Fault::new(format!("is only a {name}")).help(format!("remove the {name}")));
-    }
     if last == '\r' {
-        let predicate = "ends with a carriage return (a Windows line ending)";
+        let verb = match text.trim().is_empty() {
+            true => "is only",
+            false => "ends with",
+        };
+        let predicate = format!("{verb} a carriage return (a Windows line ending)");
         let help = "convert the file to Unix line endings: sed -i 's/\\r$//' FILE";
         return Some(Fault::new(predicate).help(help));
     }
-    for (character, verb, end) in [(first, "begins", "beginning"), (last, "ends", "end")] {
-        if is_unseen(character) {
-            let name = character_name(character);
-            let help = format!("remove the {name} at the {end}");
-            return Some(Fault::new(format!("{verb} with a {name}")).help(help));
-        }
-    }
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
-        return Some(Fault::new("contains curly quotes").help("remove the curly quotes"));
+        return Some(Fault::new("contains curly quotes").help("remove the quotes"));
     }
     // People see a space between other characters.
-    let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c))?;
-    let name = character_name(unseen);
-    let help = match unseen {
-        NO_BREAK_SPACE => "use ordinary spaces".to_owned(),
-        _ => format!("remove the {name}"),
+    let hidden = text.chars().find(|c| *c != ' ' && is_unseen(*c));
+    let (verb, unseen) = match hidden {
+        _ if text.trim().is_empty() => ("is only", last),
+        _ if is_unseen(first) => ("begins with", first),
+        _ if is_unseen(last) => ("ends with", last),
+        found => ("contains", found?),
     };
-    Some(Fault::new(format!("contains a {name}")).help(help))
+    Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
 }
 
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
@@ -172,13 +162,13 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 /// character that people overlook ([`overlooked`]).
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
-    // A space or carriage return that follows the backslash of a continued line becomes an
-    // argument.
-    if !text.is_empty() && text.trim().is_empty() {
-        let help = "remove what follows the backslash at the end of the line";
-        return Some(found.help(help));
-    }
-    Some(found)
+    // A space that follows the backslash of a continued line becomes an argument.
+    Some(match text.trim_matches(' ') {
+        "" if !text.is_empty() => {
+            found.help("delete what follows the backslash at the end of the line before it")
+        }
+        _ => found,
+    })
 }
 
 /// Returns the fault of the first field of a reference with a character that people overlook
@@ -216,8 +206,6 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
 }
 
-const NO_BREAK_SPACE: char = '\u{a0}';
-
 /// Returns a character in quotes. Outside of ASCII, many characters look like others, so the
 /// character's code follows: `"р" (U+0440)`.
 pub fn quoted_character(c: char) -> String {
@@ -235,219 +223,72 @@ fn character_name(c: char) -> String {
         '\t' => "tab".to_owned(),
         '\n' => "line break".to_owned(),
         '\r' => "carriage return".to_owned(),
-        NO_BREAK_SPACE => "no-break space".to_owned(),
-        '\u{feff}' => "byte order mark".to_owned(),
+        '\u{a0}' => "no-break space".to_owned(),
         c => format!("hidden character (U+{:04X})", c as u32),
     }
 }
 
-/// The subcommands and options of other tools. Each line has words, ` = `, and what to write
-/// instead of them. The caller replaces `…` with the value of the option, and `PREFIX_` with a
-/// value that can be a prefix.
-const COMMAND_LINE: &str = include_str!("mistakes/command-line.txt");
-
-/// Keys that other tools use. Each line has some of these keys, ` = `, and our own keys. The first
-/// of our keys is what to write. The line applies only in a place where all of our keys on the line
-/// are allowed.
-const KEYS: &str = include_str!("mistakes/keys.txt");
+/// The syntax of other tools. Each line has a kind, words of this kind, ` = `, and what is written
+/// instead of them in ours. For an expression, a template and a file, the line names the tool.
+const FOREIGN: &str = include_str!("foreign.txt");
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
-/// Files that aren't declarations. Each line has keys that only such a file has, what the file is,
-/// and the help. The AWS CLI prints a task definition below `taskDefinition`.
-const FILES: &str = "\
-containerDefinitions taskDefinition valueFrom = an ECS task definition = see \"Write a declaration from your task definition\" in docs/ecs.md
-services = a Compose file = see \"Docker Compose\" in docs/local.md
-apiVersion = a Kubernetes manifest = see docs/kubernetes.md and, for an ExternalSecret, docs/migrating.md";
-
-/// The YAML tags of other tools, in lower case, and what to write instead of a tag and its value.
-/// If there isn't any text after ` = `, the remedy is to remove the tag and keep the value.
-const TAGS: &str = "\
-findinmap getatt importvalue join ref select = the name of the secret, as in prod/db:password
-file secret str sub var = ";
-
-/// The beginnings of references in the syntax of other tools, and what to write instead. If there
-/// is nothing to write, the secret isn't in AWS, and a slash must follow the beginning, because
-/// `vault:token` may be the key `token` of a secret "vault".
-const PREFIXES: &str = "\
-{{resolve:secretsmanager: aws:secretsmanager: secretsmanager: aws-secretsmanager: optional:aws-secretsmanager: aws-sm: awssm: sm:// {aws-sm} ref+awssecrets: secretref+awssecrets: awssecrets:// = secretsmanager:
-ssm:// ssm-secure:// aws-ssm:// awsssm:// parameter:/ SSM:/ ${ssm:/ ref+awsssm: secretref+awsssm: awsparamstore:/ = ssm:/
-{{resolve:ssm: {{resolve:ssm-secure: ssm-secure: aws-ssm: awsssm: aws-parameterstore: optional:aws-parameterstore: {aws-ssm} = ssm:
-$${ = ${
-op:// vault: ref+ secretref+ <path: = ";
-
-/// More beginnings of references in the syntax of other tools. They are ordinary words, so they are
-/// only searched for where a reference is expected. A slash must follow, because `secret:token` may
-/// be the key `token` of a secret "secret".
-const WORDS_BEFORE_NAMES: &str = "\
-asm: aws: aws-secrets-manager: aws_secrets_manager: aws_secretsmanager: awssecret: awssecretsmanager: secret: secretManager: secrets-manager: secrets_manager: secretsManager: SecretsManager: sm: = secretsmanager:
-aws-parameter-store: aws_parameter_store: awsparameterstore: awsps: param: parameter-store: parameter_store: parameterStore: parameterstore: ParameterStore: = ssm:";
-
-/// The beginnings of expressions that another tool should have replaced. Each row has beginnings, `
-/// = ` and the tool. Spaces in the text are ignored, as in `${{ secrets.DB }}`.
-const EXPRESSIONS: &str = "\
-${AWS:: = CloudFormation
-${aws_ ${data. ${local. ${module. ${random_ ${var. = Terraform
-${{github. ${{inputs. ${{matrix. ${{needs. ${{secrets. ${{steps. ${{vars. = GitHub Actions";
-
-/// Texts in the addresses of AWS's console. Each address, in any partition, has one of them.
-const CONSOLES: [&str; 2] = ["console.aws.amazon.com/", "console.amazonaws"];
-
-/// Patterns for console pages about a parameter or a secret, each with the reference, in rows for
-/// [`hint_of_rows`]. A tab of the page, such as `/description`, may follow a parameter's name.
-const CONSOLE_PAGES: &str = r"/parameters/+([^?#]+/[^?#]+)/[a-z]+ => ssm:/$1
-/parameters/([^?#/]+) => ssm:$1
-[?&]name=([^&#]+) => $1";
-
-/// Returns each word of a table with the text that follows ` = ` in its line.
-fn rows(table: &'static str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lines = table.lines().filter_map(|line| line.split_once(" = "));
-    lines.flat_map(|(words, text)| words.split(' ').map(move |word| (word, text)))
+/// Returns each word of a kind in [`FOREIGN`], with the text after ` = ` in its line.
+pub fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+    let lines = FOREIGN.lines().filter_map(|line| line.split_once(" = "));
+    let of_kind = lines.filter_map(move |(beginning, ours)| {
+        let (_, words) = beginning
+            .split_once(' ')
+            .filter(|(found, _)| *found == kind)?;
+        Some((words, ours))
+    });
+    of_kind.flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// Returns what to write instead of another tool's subcommand or option: `--pristine` →
-/// `--clean-env`.
-pub fn replacement(word: &str) -> Option<&'static str> {
-    let (_, ours) = rows(COMMAND_LINE).find(|(other, _)| *other == word)?;
+/// Returns what is written instead of another tool's word: `--clean-env` for the option
+/// `--pristine`.
+pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
+    let (_, ours) = foreign_words(kind).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
-/// Returns our key for a key of another tool: `exclude` → `except`. It is the first of our keys in
-/// a row of [`KEYS`]. A row applies only if all of our keys in it are `known`.
+/// Returns what is written instead of another tool's key in a declaration: `except: [KEY]` for
+/// `exclude`. The result is `None` if our key isn't one of those that are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
-    let are_known = |ours: &str| ours.split(' ').all(|own| known.contains(&own));
-    let (_, ours) = rows(KEYS).find(|(other, ours)| *other == key && are_known(ours))?;
-    ours.split(' ').next()
+    let is_known = |ours: &str| {
+        ours.split(':')
+            .next()
+            .is_some_and(|own| known.contains(&own))
+    };
+    let (_, ours) = foreign_words("key").find(|(other, ours)| *other == key && is_known(ours))?;
+    Some(ours)
 }
 
-/// If a file has a key in [`FILES`], returns what the file is, and the help.
-pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, String)> {
-    let (_, file) = rows(FILES).find(|(key, _)| has_key(key))?;
-    let (what, help) = file.split_once(" = ")?;
-    Some((what, help.to_owned()))
+/// If a file has a key that only a file of another tool has, returns what the file is, and the
+/// help.
+pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
+    let (_, file) = foreign_words("file").find(|(key, _)| has_key(key))?;
+    file.split_once(": ")
 }
 
-/// Returns the remedy for a value with a YAML tag, such as `!var` or `!var:file`. `tag` is the text
-/// after the exclamation mark. The result is `None` for an unknown tag, and for a tag without a
-/// value, because a password can begin with `!`.
-pub fn tag_remedy(tag: &str, value: &str) -> Option<String> {
-    let word = tag.split(':').next().unwrap_or_default().to_lowercase();
-    let (_, ours) = rows(TAGS).find(|(other, _)| *other == word && !value.is_empty())?;
-    // A tag such as `!getatt` has its own row with what to write instead.
-    if !ours.is_empty() {
-        return Some(format!("use {ours}"));
-    }
-    // The value of any other tag is a reference, as in `!var prod/db#password`.
-    let reference = value.replace('#', ":");
-    Some(match reads_like_a_name(&reference) {
-        true => format!("write {reference}, without \"!{tag}\""),
-        // The value may be a password.
-        false => format!("remove \"!{tag}\""),
-    })
-}
-
-/// If `text` is a reference in the syntax of another tool, returns its prefix, and what to write
+/// If `text` is a reference in the syntax of another tool, returns its prefix, and what is written
 /// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. If the secret isn't
-/// in AWS, the text to write is empty, and `text` must have a slash (see [`PREFIXES`]).
+/// in AWS, the second text is empty. In this case, `text` must have a slash, because `vault:token`
+/// may be the key `token` of a secret "vault".
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // No prefix has a slash before its first colon (or `}`), but most references do, so the table
     // is rarely searched.
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }
-    rows(PREFIXES)
-        .find(|(prefix, ours)| text.starts_with(prefix) && (!ours.is_empty() || text.contains('/')))
-}
-
-/// For a reference in the syntax of another tool, a damaged ARN or the address of a page in AWS's
-/// console, returns what is wrong, as a predicate, and our reference, such as `prod/db:password`.
-/// The reference is empty if the secret isn't in AWS, or if the page isn't about one secret.
-pub fn foreign_reference(text: &str) -> Option<(String, String)> {
-    if text.contains("://") && CONSOLES.iter().any(|host| text.contains(host)) {
-        let decoded = |text: &str| percent_decode_str(text).decode_utf8_lossy().into_owned();
-        // The name of a parameter is encoded twice.
-        let address = decoded(&decoded(text));
-        let reference = hint_of_rows(CONSOLE_PAGES, &address).unwrap_or_default();
-        let predicate = "is the address of a page in AWS's console";
-        return Some((predicate.to_owned(), reference));
-    }
-
-    // An ARN that was copied without its beginning, such as `rn:aws:secretsmanager:…`, still has at
-    // least five fields.
-    let has_resource = text.contains(":secret:") || text.contains(":parameter/");
-    if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
-        // The colon in front makes the first field begin like the others. Because of this colon,
-        // the index of `:aws` is also the index of `aws` in `text`.
-        let partition_start = format!(":{text}").find(":aws")?;
-        let arn = format!("arn:{}", &text[partition_start..]);
-        return Some(("is an incomplete ARN".to_owned(), arn));
-    }
-
-    let parts = text.split_once(":parameter:");
-    if let Some((before, name)) = parts.filter(|(before, _)| before.contains(":ssm:")) {
-        let arn = format!("{before}:parameter/{}", name.trim_start_matches('/'));
-        return Some(("is an ARN with a colon after \"parameter\"".to_owned(), arn));
-    }
-
-    let (prefix, ours) = foreign_prefix(text).or_else(|| {
-        rows(WORDS_BEFORE_NAMES).find(|(word, _)| text.starts_with(word) && text.contains('/'))
-    })?;
-    let predicate = format!("begins with \"{prefix}\", which is another tool's syntax");
-    let reference = match ours {
-        "" => String::new(),
-        ours => own_reference(prefix, ours, &text[prefix.len()..])?,
-    };
-    Some((predicate, reference))
-}
-
-/// Returns our reference for one in the syntax of another tool. `prefix` is its beginning, `ours`
-/// is what to write instead of the prefix, and `rest` is the text after the prefix: `awssm:`,
-/// `secretsmanager:` and `prod/db#password` → `prod/db:password`.
-fn own_reference(prefix: &str, ours: &str, rest: &str) -> Option<String> {
-    // Some tools write two slashes before the name, as in `secretsmanager://prod/db`. A single
-    // slash belongs to a parameter's name, so it is removed only if `ours` already ends with one.
-    let slashes = if ours.ends_with('/') { "/" } else { "//" };
-    let rest = rest.trim_start_matches(slashes);
-    // An expression ends with a brace or two: `${ssm:/prod/level}`, `{{resolve:ssm:/prod/level}}`.
-    let closing = if prefix.starts_with("${") { "}" } else { "}}" };
-    // CloudFormation writes prod/db:SecretString:password, and others prod/db#password,
-    // prod/db?key=password or prod/db?region=us-east-1#/password. Any other query is dropped. The
-    // pattern is valid.
-    let separator = Regex::new(r":SecretString:?|\?key=|(\?[^#]*)?#/?|\?.*").ok()?;
-    let fields = separator.replace_all(rest.trim_end_matches(closing), ":");
-    // In our references, only parameters have a prefix.
-    Some(ours.replace("secretsmanager:", "") + fields.trim_end_matches(':'))
-}
-
-/// Returns the hint of the first row whose pattern matches `text`. A row has a pattern, ` => ` and
-/// the hint.
-pub fn hint_of_rows(table: &str, text: &str) -> Option<String> {
-    table.lines().find_map(|row| {
-        let (pattern, hint) = row.split_once(" => ")?;
-        // All patterns are valid.
-        let captures = Regex::new(pattern).ok()?.captures(text)?;
-        let mut expanded = String::new();
-        captures.expand(hint, &mut expanded);
-        Some(expanded)
+    let in_aws = foreign_words("prefix").find(|(prefix, _)| text.starts_with(prefix));
+    in_aws.or_else(|| {
+        let mut elsewhere = foreign_words("elsewhere").filter(|_| text.contains('/'));
+        let (prefix, _) = elsewhere.find(|(prefix, _)| text.starts_with(prefix))?;
+        Some((prefix, ""))
     })
-}
-
-/// Returns the fault for an expression in the text that another tool should have replaced, such as
-/// Terraform's `${var.db}`.
-pub fn unrendered_expression(text: &str) -> Option<Fault> {
-    let compact = text.replace(' ', "");
-    let (beginning, tool) = rows(EXPRESSIONS).find(|(start, _)| compact.contains(start))?;
-    let predicate = format!("contains \"{beginning}\", which only {tool} expands");
-    let is_whole = compact.starts_with(beginning) && compact.find("}}") == Some(compact.len() - 2);
-    let help = match beginning {
-        // GitHub replaces the whole reference with the value of a secret, not with its name.
-        "${{secrets." if is_whole => {
-            "remove the entry, and set the variable under \"env:\" in the step".to_owned()
-        }
-        _ => format!("in {tool}, set NAME to this expression, and write ${{NAME}} here"),
-    };
-    Some(Fault::new(predicate).help(help))
 }
 
 pub fn helm_fault(text: &str) -> Option<Fault> {
@@ -489,55 +330,39 @@ mod tests {
     fn what_people_do_not_see_is_named_with_its_place_and_its_remedy() {
         for (text, predicate, help) in [
             ("", "is empty", "that variable isn't set"),
-            (" ", "is only a space", "remove the space"),
-            ("\r", "is only a carriage return", "remove"),
-            ("\u{a0}\u{a0}", "is only a no-break space", "remove"),
+            (" ", "is only a space", "remove it"),
+            ("\r", "is only a carriage return", "sed -i 's/\\r$//' FILE"),
+            ("\u{a0}\u{a0}", "is only a no-break space", "remove it"),
+            ("key\r", "ends with a carriage return", "sed -i"),
+            ("true\r\n", "ends with a line break", "remove it"),
+            ("us-east-1 ", "ends with a space", "remove it"),
+            ("key\t", "ends with a tab", "remove it"),
+            (" svc/db", "begins with a space", "remove it"),
+            ("\u{a0}svc/db", "begins with a no-break space", "remove it"),
             (
-                "us-east-1\r",
-                "ends with a carriage return",
-                "sed -i 's/\\r$//' FILE",
+                "\u{feff}svc/db",
+                "begins with a hidden character (U+FEFF)",
+                "remove it",
             ),
-            ("true\r\n", "ends with a line break", "at the end"),
             (
-                "us-east-1 ",
-                "ends with a space",
-                "remove the space at the end",
-            ),
-            ("key\t", "ends with a tab", "remove the tab"),
-            (" prod/db", "begins with a space", "at the beginning"),
-            ("\u{a0}prod/db", "begins with a no-break space", "remove"),
-            ("\u{feff}prod/db", "begins with a byte order mark", "remove"),
-            (
-                "\u{3000}prod/db",
+                "\u{3000}svc/db",
                 "begins with a hidden character (U+3000)",
-                "remove",
+                "remove it",
             ),
+            ("“svc/db”", "contains curly quotes", "remove the quotes"),
+            ("svc/db:it’s", "contains curly quotes", "remove the quotes"),
+            ("a\u{a0}b", "contains a no-break space", "remove it"),
             (
-                "“prod/db”",
-                "contains curly quotes",
-                "remove the curly quotes",
-            ),
-            (
-                "prod/db:it’s",
-                "contains curly quotes",
-                "remove the curly quotes",
-            ),
-            (
-                "a\u{a0}b",
-                "contains a no-break space",
-                "use ordinary spaces",
-            ),
-            (
-                "prod\u{200b}/db",
+                "svc\u{200b}/db",
                 "contains a hidden character (U+200B)",
-                "remove",
+                "remove it",
             ),
-            ("a\u{1b}b", "contains a hidden character (U+001B)", "remove"),
             (
-                "a\rb",
-                "contains a carriage return",
-                "remove the carriage return",
+                "a\u{1b}b",
+                "contains a hidden character (U+001B)",
+                "remove it",
             ),
+            ("a\rb", "contains a carriage return", "remove it"),
         ] {
             let found = overlooked(text).unwrap();
             assert!(found.text.starts_with(predicate), "{text:?}: {found:?}");
@@ -602,62 +427,13 @@ mod tests {
     }
 
     #[test]
-    fn a_reference_of_another_tool_is_translated() {
-        for (text, ours) in [
-            ("aws-sm:prod/db:password", "prod/db:password"),
-            ("parameterstore:/prod/app", "ssm:/prod/app"),
-            ("awssm://prod/db#password", "prod/db:password"),
-            ("ref+awssecrets://prod/db#/password", "prod/db:password"),
-            (
-                "secretref+awssecrets://a/b?region=x#/password",
-                "a/b:password",
-            ),
-            ("secretsmanager://prod/db?key=password", "prod/db:password"),
-            ("ref+awsssm://prod/app?region=eu-west-1", "ssm:/prod/app"),
-            ("awsparamstore:///prod/app", "ssm:/prod/app"),
-            ("{aws-ssm}/prod/app", "ssm:/prod/app"),
-            ("ssm://prod/app", "ssm:/prod/app"),
-            ("ssm:///prod/app", "ssm:/prod/app"),
-            ("ssm-secure:/prod/app", "ssm:/prod/app"),
-            ("ssm-secure:app", "ssm:app"),
-            ("parameter:/prod/app", "ssm:/prod/app"),
-            ("${ssm:/prod/app}", "ssm:/prod/app"),
-            ("aws-secretsmanager:prod/db", "prod/db"),
-            ("aws-parameterstore:/prod/app", "ssm:/prod/app"),
-            ("ref+vault://secret/db#/password", ""),
-            ("{{resolve:ssm:/prod/app}}", "ssm:/prod/app"),
-            ("op://vault/item/field", ""),
-            ("vault:secret/data/db#password", ""),
-            (
-                "https://us-east-1.console.aws.amazon.com/secretsmanager/secret?name=prod%2Fdb&region=us-east-1",
-                "prod/db",
-            ),
-            (
-                "https://console.amazonaws.cn/secretsmanager/home?region=cn-north-1#!/secret?name=prod%2Fdb",
-                "prod/db",
-            ),
-            (
-                "https://console.aws.amazon.com/secretsmanager/listsecrets",
-                "",
-            ),
-        ] {
-            assert_eq!(
-                foreign_reference(text).map(|(_, ours)| ours).as_deref(),
-                Some(ours),
-                "{text}"
-            );
-        }
-        for text in [
-            "vault:token",
-            "parameter:key",
-            "${ssm:-prod/db}",
-            "ssm:/prod/app",
-            "prod/db",
-            "sm:key",
-            "op:x",
-            "postgres://console.acme.com/app",
-        ] {
-            assert_eq!(foreign_reference(text), None, "{text}");
+    fn each_line_of_foreign_syntax_has_a_kind_that_is_searched_for() {
+        let kinds =
+            "subcommand option key file tag template expression console prefix word elsewhere";
+        for line in FOREIGN.lines() {
+            let kind = line.split(' ').next().unwrap();
+            assert!(kinds.split(' ').any(|known| known == kind), "{line}");
+            assert!(foreign_words(kind).any(|(word, ours)| line.contains(&format!(" {word} ")) && line.ends_with(ours)), "{line}");
         }
     }
 }

@@ -19,7 +19,7 @@ use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Reference};
-use crate::model::shown::{quoted_program, reads_like_a_name};
+use crate::model::shown::quoted_program;
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The last
@@ -177,13 +177,12 @@ pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> 
 fn is_meant_as_reference(text: &str) -> bool {
     // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
     // one.
-    let is_parameter =
-        text.starts_with("ssm:/") && !text.ends_with(['/', '*']) && Reference::parse(text).is_ok();
+    let is_parameter = text.starts_with("ssm:/") && !text.ends_with(['/', '*']);
     let is_arn = Arn::has_prefix(text) && Reference::is_meant_by(text);
     // Only these keys, because other texts can have a colon, too, such as the name of an image.
     let mut keys = [":api_key", ":password", ":secret", ":token"].into_iter();
-    let may_be_name = text.contains('/') && !text.contains("://") && reads_like_a_name(text);
-    is_parameter || is_arn || (may_be_name && keys.any(|key| text.ends_with(key)))
+    let has_key = text.contains('/') && keys.any(|key| text.ends_with(key));
+    (is_parameter || is_arn || has_key) && Reference::parse(text).is_ok()
 }
 
 /// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
@@ -292,7 +291,7 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 /// `X-Token: $TOKEN`, may have spaces. Also returns a warning for the first argument that is a
 /// shell operator, as in `app && app`.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    if runs_one_of(SHELLS, command) || runs_one_of(EXPANDING_PROGRAMS, command) {
+    if runs_one_of(SHELLS, command) || runs_one_of("envsubst", command) {
         return Vec::new();
     }
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
@@ -345,12 +344,6 @@ pub fn read_once_warning(
 }
 
 const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
-
-/// Other programs that may expand variables in their arguments: make; gettext's envsubst, whose
-/// argument lists the variables to replace; programs that replace `${NAME}` in their settings, such
-/// as Java with Spring; and ssh, which starts a shell on the remote host.
-const EXPANDING_PROGRAMS: &str =
-    "envsubst fluent-bit gradle gradlew java logstash make mvn mvnw ssh";
 
 /// True if the program of the command, or an argument, is one of `programs`. A program such as
 /// env(1) starts the program that an argument names.

@@ -61,13 +61,12 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
 
 /// Returns the remedy for a path that can't be opened, if there is one.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
-    let is_empty_directory = fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     match path.to_string_lossy().chars().next() {
         Some('$') => Some("the variable isn't expanded: use the path itself"),
         Some('~') => Some("use the full path instead of \"~\""),
         Some('"' | '\'') => Some("remove the quotes from the path"),
-        Some(_) | None => is_empty_directory.then_some(
-            "create the file on the host first, because Docker mounts an empty directory if the file is missing",
+        Some(_) | None => path.is_dir().then_some(
+            "use a file. If Docker made the directory, create the file on the host first",
         ),
     }
 }

@@ -15,7 +15,6 @@ use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
 use crate::model::environment::parse_pattern;
-use crate::model::mistakes::replacement;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
@@ -153,8 +152,8 @@ pub struct Subcommand {
     /// The text of `--help` and of the man page: a line that is also in `-h`, sometimes a
     /// paragraph, the usage, and examples.
     help: &'static str,
-    /// The arguments of a line that works, for the help of an error.
-    pub example: &'static str,
+    /// The arguments that the help of an error shows, with placeholders.
+    pub usage: &'static str,
     arguments: fn(Command) -> Command,
 }
 
@@ -187,8 +186,8 @@ pub fn has_option(command: &Command, option: &str) -> bool {
 
 /// Returns the problem for a word, if clap would misread it. `number` is its position, from 1. A
 /// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
-/// the value. Or it can be a long option, ours or another tool's, with only one hyphen: `-env`
-/// would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
+/// the value. Or it can be a long option with only one hyphen: `-env` would be `-e nv`.
+/// `-help` is accepted, because clap reads it as `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
@@ -199,7 +198,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         && (option == "--" || has_option(command, option))
     {
         let text = format!("argument {number} is \"{option} …\", but must be two arguments");
-        let help = format!("in an array, write \"{option}\", \"…\"");
+        let help = format!("pass each argument separately. In an array, write \"{option}\", \"…\"");
         return Some(Problem::usage(text).help(help));
     }
 
@@ -209,10 +208,8 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         return None;
     }
     let long = format!("-{option}");
-    let own = has_option(command, &long).then_some(&*long);
-    let ours = own.or_else(|| replacement(&long))?;
-    let text = format!("{option} has only one hyphen: write {ours}");
-    Some(Problem::usage(text))
+    let problem = Problem::usage(format!("{option} has only one hyphen"));
+    has_option(command, &long).then(|| problem.help(format!("write {long}, with two hyphens")))
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
@@ -234,10 +231,10 @@ pub fn with_arguments(command: Command) -> Command {
         .after_long_help(examples)
 }
 
-/// Makes [`SUBCOMMANDS`] and [`SubcommandId`] from rows: the id, the name, the example, and the
+/// Makes [`SUBCOMMANDS`] and [`SubcommandId`] from rows: the id, the name, the usage, and the
 /// function that adds the arguments. The text of each row is in a file in `help/`.
 macro_rules! subcommands {
-    ($($id:ident, $name:literal, $example:literal, $arguments:expr;)*) => {
+    ($($id:ident, $name:literal, $usage:literal, $arguments:expr;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq)]
         pub enum SubcommandId { $($id),* }
 
@@ -246,35 +243,35 @@ macro_rules! subcommands {
             id: SubcommandId::$id,
             name: $name,
             help: include_str!(concat!("help/", $name, ".txt")),
-            example: $example,
+            usage: $usage,
             arguments: $arguments,
         }),*];
     };
 }
 
 subcommands! {
-    Check, "check", "--env DB_PASSWORD=prod/db:password", |command| {
+    Check, "check", "[OPTIONS]", |command| {
         let words = command_argument("Also check that this command can be found");
         let command = with_inputs(CheckArguments::augment_args(command));
         with_short_help(command, Topic::Running).arg(words)
     };
-    Get, "get", "prod/db:password", |command| {
+    Get, "get", "SECRET:KEY", |command| {
         with_short_help(with_declarations(GetArguments::augment_args(command)), Topic::Variables)
     };
-    Policy, "policy", "--env DB_PASSWORD=prod/db:password", |command| {
+    Policy, "policy", "[OPTIONS]", |command| {
         with_short_help(with_inputs(PolicyArguments::augment_args(command)), Topic::Requests)
     };
-    Export, "export", "--format shell --env DB_PASSWORD=prod/db:password", |command| {
+    Export, "export", "--format FORMAT [OPTIONS]", |command| {
         with_short_help(with_inputs(ExportArguments::augment_args(command)), Topic::Running)
     };
-    Migrate, "migrate", ".env --secret prod/app", MigrateArguments::augment_args;
-    Completions, "completions", "bash", CompletionsArguments::augment_args;
-    Man, "man", ">secrets-exec.1", |command| command;
-    Schema, "schema", ">secrets-exec.schema.json", |command| command;
-    Credential, "credential", "-f /etc/secrets-exec.yaml", |command| {
+    Migrate, "migrate", "FILE --secret ID", MigrateArguments::augment_args;
+    Completions, "completions", "SHELL", CompletionsArguments::augment_args;
+    Man, "man", ">FILE", |command| command;
+    Schema, "schema", ">FILE", |command| command;
+    Credential, "credential", "[OPTIONS]", |command| {
         with_short_help(with_declarations(command), Topic::Variables)
     };
-    Install, "install", "/shared", InstallArguments::augment_args;
+    Install, "install", "DIR", InstallArguments::augment_args;
 }
 
 const ENTRIES: &str = "What to resolve";

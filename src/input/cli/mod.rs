@@ -32,12 +32,12 @@ use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
 use crate::model::mistakes::{
-    Fault, NAME_REMEDY, not_a_path, overlooked, overlooked_in_argument, replacement, several_lines,
+    Fault, NAME_REMEDY, VALUE_REMEDY, not_a_path, overlooked, overlooked_in_argument, several_lines,
 };
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Reference, URL_REMEDY};
+use crate::model::reference::Reference;
 use crate::model::shown::{invalid_value, is_quotable_value};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
@@ -214,12 +214,11 @@ fn launch_invocation(
 
     let problem = if arguments.iter().any(|word| word == "--") {
         // If ENTRYPOINT isn't an array, Docker ignores CMD, so nothing follows `--`.
-        let help = "put the command after `--`. In a Dockerfile, write ENTRYPOINT and CMD as arrays: ENTRYPOINT [\"secrets-exec\", \"--env\", \"…\", \"--\"] and \
-                    CMD [\"node\", \"app.js\"]";
+        let help = "put the command after `--`. If a Dockerfile starts secrets-exec, write ENTRYPOINT and CMD as arrays";
         Problem::usage("there is no command after `--`").help(help)
     } else {
         Problem::usage("there is no command to start")
-            .help("put a command at the end, as in secrets-exec [OPTIONS] -- node app.js")
+            .help("put a command at the end: secrets-exec [OPTIONS] -- COMMAND")
     };
     inputs.errors.push(problem);
     Err(inputs.errors)
@@ -420,7 +419,11 @@ impl Inputs {
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
                 let problem = Problem::usage(invalid_value(name, &text, expected));
-                let help = corrected_value_help(option, name, &text);
+                // A duration without a unit, such as `30`.
+                let corrected = format!("{text}s");
+                let is_valid = is_quotable_value(&corrected)
+                    && (option.set)(&mut TypedOptions::default(), corrected.as_ref()).is_ok();
+                let help = is_valid.then(|| format!("use {corrected}"));
                 self.errors.push(problem.help_if_some(help));
             }
         }
@@ -454,24 +457,6 @@ impl Inputs {
     }
 }
 
-/// Returns the help with the corrected value, if `option` accepts it and messages may show it:
-/// `us-east-1` for `=us-east-1`, `30s` for `30`, and `--unset A --unset B` for `A,B`.
-fn corrected_value_help(option: &OptionSpec, name: &str, value: &str) -> Option<String> {
-    let is_valid = |text: &str| (option.set)(&mut TypedOptions::default(), text.as_ref()).is_ok();
-    let trimmed = value.trim_matches([',', '=']);
-    let needs_unit = trimmed.starts_with(char::is_numeric) && !is_valid(trimmed);
-    let corrected = format!("{trimmed}{}", if needs_unit { "s" } else { "" });
-
-    let is_list = matches!(option.takes, Takes::Texts(_));
-    let mut parts = corrected.split(|c| c == ',' && is_list);
-    let are_usable = parts.all(|part| is_quotable_value(part) && is_valid(part));
-    let repeated = corrected.replace(',', &format!(" {name} "));
-    are_usable.then(|| match is_list {
-        true => format!("use {name} {repeated}"),
-        false => format!("use {corrected}"),
-    })
-}
-
 /// Returns the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
     let (true, Some(value)) = (from_flag.is_empty(), inherited.non_empty(FILE_VARIABLE)) else {
@@ -490,7 +475,6 @@ fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<Pat
 /// like one of these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
-/// - an option of another tool
 /// - a misspelling of one of our variables (`SECRETS_EXEC_AWS_REGION`), or of one of AWS's
 ///   (`AWS_ENDPOINT_URL_SECRETSMANAGER`)
 fn misspelling_warning(name: &str) -> Option<String> {
@@ -499,7 +483,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
     let flag = words.to_lowercase();
     let mut entry_options = ENTRY_OPTIONS.split(' ');
     let own = entry_options.find(|own| *own == flag && name != FILE_VARIABLE);
-    let option = own.or_else(|| replacement(&flag)).map(str::to_owned);
+    let option = own.map(str::to_owned);
 
     // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
     let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
@@ -549,10 +533,6 @@ fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry
     Ok(Entry::new(target, source, origin))
 }
 
-/// The end of the help about `--env NAME`, for users of Docker: `docker run -e NAME` passes an
-/// inherited variable on.
-const PASSED_ON: &str = ". Inherited variables are passed on, except with --clean-env";
-
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because a secret's name can contain `=`, too.
 ///
@@ -564,7 +544,6 @@ fn split_assignment<'t>(
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
     let problem = |fault| Problem::usage(format!("the value of {shown_option} {fault}"));
-    let example = || format!("write {option} DB_PASSWORD=prod/db:password, without spaces");
     if assignment.starts_with(['\'', '"']) {
         return Err(problem("begins with a quote: remove the quotes"));
     }
@@ -572,45 +551,27 @@ fn split_assignment<'t>(
     // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
     let settings = assignment.split(';').map(str::trim);
     if settings.filter_map(assigned_name).count() > 1 {
-        return Err(problem("is a connection string, not a reference").help(URL_REMEDY));
+        return Err(problem("is a connection string, not a reference").help(VALUE_REMEDY));
     }
 
     // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
     let words = assignment.split([' ', ',']);
     if words.filter_map(assigned_name).count() > 1 {
-        let repeated = format!("{option} A=prod/db:a {option} B=prod/db:b");
-        let help = format!("use {option} for each variable, as in {repeated}");
-        return Err(Problem::usage(format!("one {option} can't set several variables")).help(help));
+        let problem = Problem::usage(format!("one {option} can't set several variables"));
+        return Err(problem.help(format!("put {option} before each NAME=SECRET:KEY")));
     }
 
-    let Some((name, reference)) = assignment.split_once('=') else {
-        let has_only_name = option == Argument::Env && is_name(assignment);
-        let help = example() + if has_only_name { PASSED_ON } else { "" };
-        return Err(problem("has no \"=\" after the variable name").help(help));
-    };
-    match EnvName::parse(name) {
-        Some(name) => Ok((name, reference)),
-        None if is_name(name.trim()) => {
-            Err(problem("has a space next to the variable name").help(example()))
-        }
-        None => {
-            let text = "doesn't begin with a valid variable name";
-            Err(problem(text).help(name_remedy(name, reference)))
-        }
-    }
-}
-
-/// Returns the help for an entry `NAME=REF` whose name isn't valid.
-fn name_remedy(name: &str, reference: &str) -> &'static str {
-    match name.split_once('/') {
-        // `/app.key=tls` or `certs/app.key=prod/tls:key`
-        Some((folder, _)) if folder.is_empty() || reference.contains([':', '/']) => {
-            "for a path, write files: [{ from: \"prod/tls:key\", path: /run/app/tls.key }] in a declaration"
-        }
-        // `prod/db:password=DB_PASSWORD`
-        Some(_) => "put the variable first: DB_PASSWORD=prod/db:password",
-        None => "use letters, digits and \"_\", and don't start with a digit, as in DB_PASSWORD2",
-    }
+    let (name, reference) = assignment.split_once('=').ok_or_else(|| {
+        // `docker run -e NAME` passes an inherited variable on.
+        problem("has no \"=\" after the variable name").help(format!(
+            "write {option} NAME=SECRET:KEY. Inherited variables are passed on, except with --clean-env"
+        ))
+    })?;
+    let name = EnvName::parse(name).ok_or_else(|| {
+        let help = "use letters, digits and \"_\", and don't start with a digit";
+        problem("doesn't begin with a valid variable name").help(help)
+    })?;
+    Ok((name, reference))
 }
 
 /// Parses the `[PREFIX=]REF` of `--env-from`.

@@ -163,9 +163,9 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml") && !is_local(file)) {
         return Some(format!("use -f {file}"));
     }
-    let migrate = "secrets-exec migrate .env --secret ID >secrets-exec.yaml";
-    let has_env_file = Path::new(".env").is_file();
-    has_env_file.then(|| format!("turn .env into a declaration: {migrate}"))
+    let migrate =
+        "turn .env into a declaration: secrets-exec migrate .env --secret ID >secrets-exec.yaml";
+    Path::new(".env").is_file().then(|| migrate.to_owned())
 }
 
 /// Opens a file in the working directory without following a symbolic link.

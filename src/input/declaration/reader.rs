@@ -249,7 +249,7 @@ impl<'a> Item<'a> {
             true => format!("has an unknown key {key:?}"),
             false => "has an unknown key (not shown, because it may be a value)".to_owned(),
         };
-        // `own_key` translates another tool's key: `fallback` → `default`.
+        // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
             (Some(ours), _, _) => format!("use {ours}"),
             (None, Some(location), _) => format!("put this key {location}"),

@@ -10,7 +10,7 @@ use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, helm_fault};
+use crate::model::mistakes::{Fault, foreign_word, helm_fault};
 use crate::model::reference::is_name_character;
 use crate::model::shown::reads_like_a_name;
 
@@ -20,9 +20,6 @@ pub const ENV: &str = "env";
 /// The maximum length of a template, in bytes. MiniJinja parses nested operators recursively,
 /// without a limit of its own, so a longer template could overflow the stack.
 const LONGEST: usize = 16 * 1024;
-
-/// The first words of expressions in Go's syntax, as in `{{ env "HOME" }}`. A space follows them.
-const GO_WORDS: &str = "env getenv getv if index key printf range secret with";
 
 /// The help for every error in the syntax of a template.
 const SYNTAX_HELP: &str = "a template is Jinja: {{ ALIAS.KEY }}, {{ env.NAME }}, {% if … %}";
@@ -93,9 +90,12 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = expressions(template).find_map(calculation_error) {
         return fault;
     }
+    // `{{ env "HOME" }}`: in Jinja, a space doesn't follow such a word.
     let mut first_words = expressions(template).filter_map(|text| text.split_once(' '));
-    if first_words.any(|(word, _)| GO_WORDS.split(' ').any(|other| other == word)) {
-        let fault = Fault::new("the template uses Go's syntax instead of Jinja's");
+    if let Some(tool) = first_words.find_map(|(word, _)| foreign_word("template", word)) {
+        let fault = Fault::new(format!(
+            "the template uses {tool}'s syntax instead of Jinja's"
+        ));
         return fault.help(SYNTAX_HELP);
     }
 

@@ -35,12 +35,10 @@ use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
 use crate::model::mistakes::{
-    Fault, VALUE_REMEDY, foreign_reference, helm_fault, overlooked_in_fields,
-    overlooked_unless_empty, quoted_character, several_lines, unrendered_expression,
+    Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
+    overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::{
-    is_in_quotes, is_quotable_value, is_shown_before_fields, masked, reads_like_a_name,
-};
+use crate::model::shown::{StandIn, is_in_quotes};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -54,23 +52,9 @@ pub struct Reference {
     pub version: Option<Version>,
 }
 
-/// The remedy for too many fields, which may also be in the wrong order.
-const PARTS_REMEDY: &str = "write SECRET:KEY:STAGE:VERSION-ID, as in prod/db:password:AWSPREVIOUS";
-
-const VERSION_REMEDY: &str = "use a full version id (see secrets-exec check --json) or a staging label, as in prod/db:password:AWSPREVIOUS";
-
-const PARAMETER_VERSION_REMEDY: &str =
-    "use a label, as in ssm:/prod/app/level::blue, or a version, as in ssm:/prod/app/level:::3";
-
-/// The remedy for a variable in the syntax of a different tool.
-const VARIABLE_REMEDY: &str = "use ${…} for a variable, as in ${STAGE}/db:password";
-
-/// The remedy for a reference that is only `$NAME`. The value of this variable may be a password,
-/// and `${NAME}` would send it to AWS as the name of a secret.
-const PASSING_REMEDY: &str =
-    "remove this entry to pass the variable on, or write ${NAME} if the variable names a secret";
-
-pub const URL_REMEDY: &str = "store the text in a secret or, if it doesn't contain a password, use { value: … } under \"env\"";
+/// The remedy for too many fields, and for a version in the wrong form.
+const PARTS_REMEDY: &str =
+    "write SECRET:KEY:STAGE:VERSION-ID (for a parameter: ssm:NAME:KEY:LABEL:VERSION)";
 
 impl Reference {
     /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
@@ -92,15 +76,14 @@ impl Reference {
         // In the brackets of a JSONPath, `${` isn't a variable.
         let has_variable = key.contains("${") && JsonPath::parse(key).is_none();
         if has_variable || stage.contains("${") || version.contains("${") {
-            let help = "use ${…} only in the name of the secret, as in ${STAGE}/db:password";
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
-            return Err(Fault::new(defect).help(help));
+            return Err(Fault::new(defect).help("use ${…} only in the name of the secret"));
         }
         // In `prod/db:port:-5432`, `5432` is a default. In `ssm:/prod/db::-1`, which doesn't have a
         // key, `-1` is a label.
         if !key.is_empty() && stage.starts_with(['-', '=']) {
-            let help = "in a declaration, write { from: \"prod/db:port\", default: \"5432\" }";
-            return Err(Fault::new("has a default after its key, as in a shell").help(help));
+            let defect = "has a default after its key, as in a shell";
+            return Err(Fault::new(defect).help(PARTS_REMEDY));
         }
         if after_version.is_some() {
             return Err(Fault::new("has too many colon-separated fields").help(PARTS_REMEDY));
@@ -166,12 +149,8 @@ impl Reference {
         found.validate_path().map_err(Fault::new)?;
 
         let Locator { store, version, .. } = &found.locator;
-        version.validate(*store).map_err(|defect| {
-            Fault::new(defect).help(match store {
-                Store::SecretsManager => VERSION_REMEDY,
-                Store::ParameterStore => PARAMETER_VERSION_REMEDY,
-            })
-        })?;
+        let defect = version.validate(*store);
+        defect.map_err(|defect| Fault::new(defect).help(PARTS_REMEDY))?;
         Ok(found)
     }
 }
@@ -226,36 +205,27 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         None => (text.to_owned(), key),
     };
     if is_json(&searched) {
-        let help = "use the name of the secret and a key, as in prod/db:password";
-        return Some(Fault::new("is JSON, like the output of `aws`").help(help));
+        return Some(Fault::new("is JSON, like the output of `aws`").help(VALUE_REMEDY));
     }
     // These mistakes are looked for before braces, because `{{resolve:…}}` has braces, too.
     let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
-        .or_else(|| foreign_syntax_error(text))
-        // Only SECRET is searched, because `${` in a later field is part of a JSONPath, or is
-        // refused by [`Reference::parse`].
-        .or_else(|| unrendered_expression(secret));
+        .or_else(|| foreign_syntax_error(text, secret));
     if found.is_some() {
         return found;
     }
 
+    let is_url = searched.contains("://");
     if searched.contains("{{") {
-        // A variable of a different tool, as in `${{ STAGE }}/db` or `{{STAGE}}/db`, occurs once.
-        // In a URL, braces more often belong to a template.
-        let is_url = searched.contains("://");
-        let is_variable = searched.contains("${{") || (searched.contains("}}/") && !is_url);
-        let help = match is_variable && searched.matches("{{").count() == 1 {
-            true => VARIABLE_REMEDY,
-            false if is_url => "declare it as { template: \"…{{ … | urlencode }}…\" }",
-            false => "declare it as { template: \"…\" }",
+        let help = match is_url {
+            true => "declare it as NAME: { template: \"…{{ ALIAS.KEY | urlencode }}…\" }",
+            false => "declare it as NAME: { template: \"…\" }",
         };
         let template = Fault::new("contains \"{{\", like a template").help(help);
         return helm_fault(text).or(Some(template));
     }
-    searched.contains("://").then(|| {
-        Fault::new("is a URL or a connection string, not the name of a secret").help(URL_REMEDY)
-    })
+    let url = "is a URL or a connection string, not the name of a secret";
+    is_url.then(|| Fault::new(url).help(VALUE_REMEDY))
 }
 
 /// Returns NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
@@ -348,9 +318,8 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
         false => &literal,
     };
     // The only colons are those of an ARN or of `ssm:`, which are legal.
-    if let Some(at) = checked.find(|c| c != ':' && !is_name_character(c)) {
-        let (before, rest) = checked.split_at(at);
-        return Err(illegal_character(before, rest));
+    if let Some(character) = checked.chars().find(|&c| c != ':' && !is_name_character(c)) {
+        return Err(illegal_character(character));
     }
     match text.contains("${") {
         true => Ok(()),
@@ -365,77 +334,20 @@ fn is_json(text: &str) -> bool {
     compact.contains("{\"") && !compact.contains("{{")
 }
 
-/// Returns the fault of the first character of `rest`, which AWS doesn't allow in any name.
-/// `before` is the text before this character. The help guesses what the user meant from the
-/// character and the text around it, such as a variable, several secrets, or a key after the wrong
-/// separator.
-fn illegal_character(before: &str, rest: &str) -> Fault {
-    let character = rest.chars().next().unwrap_or_default();
-    // Without a space, `$(STAGE)` is a variable, as in Kubernetes.
-    let is_command = rest.starts_with("$(") && rest.contains(' ');
-    let defect = match character {
-        '$' if is_command => "has a command in $(…), which secrets-exec doesn't run".to_owned(),
-        ' ' => "contains a space, which AWS doesn't allow in the name of a secret".to_owned(),
-        '"' | '\'' => "includes quotes".to_owned(),
-        _ => format!(
-            "contains {}, which AWS doesn't allow in the name of a secret or parameter",
-            quoted_character(character)
-        ),
-    };
-
-    // The text after the character may be a key, as in `prod/db->password` and
-    // `prod/db?key=password`.
-    let after = rest[character.len_utf8()..].trim_start_matches("key=");
-    // Other tools write a key after `#`, or in brackets: `prod/db[password]`.
-    let is_key = character == '#' || is_name(after.trim_end_matches(']'));
-    // Without a slash, as in `hello world`, the text is probably a value.
-    let are_names = before.contains('/') && [before, after].into_iter().all(reads_like_a_name);
-    // If the character doesn't follow a name, the text is probably a password. Capitals with digits
-    // are accepted here: `MY-DB2#key`.
-    let is_after_name = before.ends_with(['/', ':']) || reads_like_a_name(&before.to_lowercase());
+/// Returns the fault of a character that AWS doesn't allow in any name.
+fn illegal_character(character: char) -> Fault {
     let help = match character {
-        '#' | '?' | '*' | '[' | '>' | '$' if !before.is_empty() && !is_after_name => VALUE_REMEDY,
-        '$' if is_command => "use the name of the secret, as in prod/db:password",
-        '$' => remedy_for_variable(before, after),
-        ',' | ' ' | '|' if are_names && after.contains('/') => "write each secret separately",
-        ',' | ' ' | '|' if are_names => "put a colon before the key, as in prod/db:password",
-        '#' | '>' | '[' | '?' if is_key => "put a colon before the key, as in prod/db:password",
-        '"' | '\'' => "remove the quotes",
-        // Greek and Cyrillic letters, dashes, and full-width characters. Letters such as `ü`, which
-        // come before them in Unicode, may belong to a password.
-        '\u{370}'.. => "retype this character, which only looks like an ordinary one",
-        // In `*db:password`, `db` looks like a YAML alias.
-        '*' if before.is_empty() && reads_like_a_name(after) => "remove the \"*\"",
-        '*' | '?' if !before.is_empty() => {
-            "use the full name (only a path may end with a wildcard, as in ssm:/prod/app/*)"
-        }
-        _ => VALUE_REMEDY,
+        // The variable itself may have a password, which AWS would get as a name.
+        '$' => "write ${NAME} for a variable whose value is the name of a secret",
+        '"' | '\'' => return Fault::new("includes quotes").help("remove the quotes"),
+        _ => "a reference is SECRET:KEY",
     };
-    Fault::new(defect).help(help)
-}
-
-/// Returns the remedy for a `$` between the texts `before` and `after` of a SECRET. The `$`
-/// usually begins a variable in the syntax of a different tool.
-fn remedy_for_variable(before: &str, after: &str) -> &'static str {
-    // The name is `STAGE` in `$STAGE/db` and `$(STAGE)/db`.
-    let name_and_rest = after.trim_start_matches(['(', '$', '{']);
-    let mut words = name_and_rest.split(['/', '-', '.', ')']);
-    let name = words.next().unwrap_or_default();
-    // A name that isn't plain may be a part of a password, so it isn't taken for a variable.
-    let is_variable = is_quotable_value(name) || name == name.to_uppercase();
-    // The variable is everything after the sign, as in `DB_PASSWORD=$DB_PASSWORD`.
-    let is_whole = after.trim_end_matches(']').trim_matches(['(', ')']) == name;
-    // The name may be an alias, as in `$db:host`.
-    let may_be_alias = reads_like_a_name(name) && name == name.to_lowercase();
-    if before.is_empty() && may_be_alias && !after.contains(['/', '(']) {
-        "for an alias, remove the \"$\"; for a variable, write ${NAME}"
-    } else if is_variable && before.is_empty() && is_whole {
-        PASSING_REMEDY
-    } else if is_variable && is_name(name) {
-        VARIABLE_REMEDY
-    } else {
-        VALUE_REMEDY
-    }
+    let shown = match character {
+        ' ' => "a space".to_owned(),
+        other => quoted_character(other),
+    };
+    let rule = "which AWS doesn't allow in the name of a secret or parameter";
+    Fault::new(format!("contains {shown}, {rule}")).help(help)
 }
 
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
@@ -502,38 +414,55 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if !key.starts_with('$') {
         return Ok(Selector::Key(key.to_owned()));
     }
-    JsonPath::parse(key).map(Selector::Path).ok_or_else(|| {
-        // KEY may be a part of a password, so the help repeats it only if it reads like a name.
-        let help = match key.trim_start_matches('$') {
-            name if is_name(name) && reads_like_a_name(name) => format!("write $.{name}"),
-            _ => "use a JSONPath such as $.hosts[0] or $[\"my-key\"]".to_owned(),
-        };
-        Fault::new("has a key that begins with $ but isn't a valid JSONPath").help(help)
-    })
+    let defect = "has a key that begins with $ but isn't a valid JSONPath";
+    let fault = || Fault::new(defect).help("a JSONPath begins with $. or $[");
+    JsonPath::parse(key).map(Selector::Path).ok_or_else(fault)
 }
 
-/// Returns the error for a text that [`foreign_reference`] recognizes, such as a reference in the
-/// syntax of another tool, and for `ssm:` before an ARN. If the text can be corrected and messages
-/// may show the result, the error's help has the corrected reference.
-fn foreign_syntax_error(text: &str) -> Option<Fault> {
-    let after_prefix = text.strip_prefix("ssm:");
-    let (predicate, corrected) = match after_prefix.filter(|rest| Arn::has_prefix(rest)) {
-        Some(arn) => ("has ssm: before an ARN".to_owned(), arn.to_owned()),
-        None => foreign_reference(text)?,
-    };
-    // `{{resolve:ssm:/prod/level:3}}` has the version where a reference has a key.
-    let corrected = match corrected.rsplit_once(':') {
-        Some((name, version)) if name.starts_with("ssm:/") && version.parse::<u32>().is_ok() => {
-            format!("{name}:::{version}")
-        }
-        Some(_) | None => corrected,
-    };
-    let parsed = Reference::parse(&corrected);
-    let help = match parsed.is_ok_and(|parsed| parsed.may_be_shown(&Aliases::default())) {
-        true => format!("write {corrected}"),
-        false => "use the name of a secret, as in prod/db:password".to_owned(),
-    };
-    Some(Fault::new(predicate).help(help))
+/// Returns the fault of a text in the syntax of another tool, of the address of a page in AWS's
+/// console, and of an ARN without its beginning. The help has a reference only if another tool's
+/// prefix is all that is wrong, and if messages may show what follows it.
+fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
+    let mut consoles = foreign_words("console").filter(|_| text.contains("://"));
+    if let Some((_, remedy)) = consoles.find(|(host, _)| text.contains(host)) {
+        return Some(Fault::new("is the address of a page in AWS's console").help(remedy));
+    }
+    if text.starts_with("ssm:arn:") {
+        return Some(Fault::new("has ssm: before an ARN").help("remove \"ssm:\""));
+    }
+    // `rn:aws:secretsmanager:…`, which was copied without its beginning, has at least five fields.
+    let has_resource = text.contains(":secret:") || text.contains(":parameter/");
+    if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
+        return Some(incomplete_arn());
+    }
+
+    let general = "a secret is written SECRET:KEY, and a parameter ssm:/NAME";
+    // Without a slash, `secret:token` may be the key `token` of a secret "secret".
+    let mut words = foreign_words("word").filter(|_| text.contains('/'));
+    let found = foreign_prefix(text).or_else(|| words.find(|(word, _)| text.starts_with(word)));
+    if let Some((prefix, ours)) = found {
+        let rest = text[prefix.len()..].trim_start_matches("//");
+        // In our references, only parameters have a prefix.
+        let corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
+        let parsed = Reference::parse(&corrected)
+            .ok()
+            .filter(|_| !ours.is_empty());
+        let is_shown = parsed.is_some_and(|parsed| parsed.may_be_shown(&Aliases::default()));
+        let fault = Fault::new(format!(
+            "begins with \"{prefix}\", which is another tool's syntax"
+        ));
+        return Some(match is_shown {
+            true => fault.help(format!("write {corrected}")),
+            false => fault.help(general),
+        });
+    }
+
+    // In the fields after SECRET, `${` is part of a JSONPath, or is refused by `parse`.
+    let compact = secret.replace(' ', "");
+    let mut expressions = foreign_words("expression");
+    let (start, tool) = expressions.find(|(start, _)| compact.contains(start))?;
+    let predicate = format!("contains \"{start}\", which only {tool} expands");
+    Some(Fault::new(predicate).help(general))
 }
 
 /// Replaces each `${NAME}` and `${NAME:-default}` in a SECRET or in the path of a file with what
@@ -548,9 +477,7 @@ fn replace_placeholders<'t>(
 ) -> Result<Cow<'t, str>, Fault> {
     let malformed = || {
         let defect = "has a ${ that isn't followed by a variable name and a closing }";
-        let fault = Fault::new(defect).help("write ${NAME} or ${NAME:-default}");
-        // An expression of another tool, such as Terraform's `${var.db}`, has its own error.
-        unrendered_expression(text).unwrap_or(fault)
+        Fault::new(defect).help("write ${NAME} or ${NAME:-default}")
     };
 
     let mut replaced = Cow::Borrowed("");
@@ -590,12 +517,7 @@ fn part_of_id<'a>(
     inherited: &'a Inherited,
     is_only_variable: bool,
 ) -> Result<&'a str, Fault> {
-    let value = variable_value(name, default, inherited).map_err(|fault| {
-        let is_id_unset = is_only_variable && inherited.get(name).is_none();
-        let help = format!("set {name} to the name of a secret");
-        if is_id_unset { fault.help(help) } else { fault }
-    })?;
-
+    let value = variable_value(name, default, inherited)?;
     // Only a default, even an empty one, says that the variable may be empty.
     if value.is_empty() && default.is_none() {
         return Err(empty_variable(name));

@@ -53,7 +53,7 @@ impl SecretId {
             None => (Store::SecretsManager, text),
         };
         if name.is_empty() {
-            let help = "name a secret, as in prod/db:password, or set the shell variable that the name comes from";
+            let help = "write SECRET:KEY, or set the shell variable that the name comes from";
             return Err(Fault::new("doesn't name a secret").help(help));
         }
         if !is_legal_name(store, name) {
@@ -179,9 +179,11 @@ pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
 }
 
-fn incomplete_arn() -> Fault {
-    Fault::new("is an incomplete ARN").help("copy the whole ARN from AWS")
+pub(super) fn incomplete_arn() -> Fault {
+    Fault::new("is an incomplete ARN").help(ARN_REMEDY)
 }
+
+const ARN_REMEDY: &str = "copy the whole ARN of the secret or parameter";
 
 /// Returns the store whose service is in an ARN.
 ///
@@ -194,8 +196,7 @@ fn store_of_arn(text: &str) -> Result<Store, Fault> {
         "kms" => "is the ARN of a KMS key, not of a secret or parameter",
         _ => "is the ARN of something other than a secret or parameter",
     };
-    let help = "use the name or ARN of the secret itself, as in prod/db:password";
-    Store::from_service(service).ok_or_else(|| Fault::new(defect).help(help))
+    Store::from_service(service).ok_or_else(|| Fault::new(defect).help(ARN_REMEDY))
 }
 
 /// Returns the fault of an ARN whose resource doesn't begin with `prefix`.

@@ -68,9 +68,9 @@ doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: 
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
 contains a space, which AWS doesn't allow in the name of a secret | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
-write ${NAME} if the variable names a secret | env: {A: ^$x}
+write ${NAME} for a variable | env: {A: ^$x}
 has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
-only a path may end with a wildcard | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
+a reference is SECRET:KEY | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
 is the ARN of a KMS key | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
@@ -96,9 +96,9 @@ has a key that contains a no-break space | env: {A: ^"x:k\u00a0k"}
 "timeout" begins with a space | defaults: {timeout: ^" 2 weeks"}
 the alias "db": the reference has a name that ends with a space | secrets: {db: {id: ^"x "}}
 this key ends with a space | env: {^"A ": "x:k"} | env: {A: {^"from ": "x:k"}} | secrets: {^"db ": x}
-use from | env: {A: {^…: "x:k"}} | valueFrom | secretRef | secret | name
-use id | secrets: {db: {^name: x}}
-use except | env-from: [{from: x, ^exclude: [a]}]
+use from: SECRET:KEY | env: {A: {^…: "x:k"}} | valueFrom | secretRef | secret | key
+use id: SECRET | secrets: {db: {^name: x}}
+use except: [KEY] | env-from: [{from: x, ^exclude: [a]}]
 has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, version-id: ^v-1}}
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that isn't a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}

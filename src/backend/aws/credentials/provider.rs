@@ -18,7 +18,7 @@ use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
     OutageKind, Refusal, Unsigned,
 };
-use crate::model::mistakes::{hint_of_rows, overlooked};
+use crate::model::mistakes::overlooked;
 use crate::model::reference::Region;
 use crate::model::shown::conceal;
 use crate::system::os_error;
@@ -77,13 +77,16 @@ pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError
     unusable(format!("{name} can't be read from {file}: {why}"))
 }
 
-/// Parts of AWS's reasons for refusing credentials, and what the user should do, in rows for
-/// [`hint_of_rows`]. The first four reasons are from STS, the next two from EKS Pod Identity, one
+/// Parts of AWS's reasons for refusing credentials, each with what the user should do. The first
+/// four reasons are from STS, the next two from EKS Pod Identity, one
 /// is from ECS, and the last two are the SDK's.
 const REMEDIES: &str = include_str!("remedies.txt");
 
 pub fn known_remedy(reason: &str) -> Option<String> {
-    hint_of_rows(REMEDIES, reason)
+    REMEDIES.lines().find_map(|row| {
+        let (part, remedy) = row.split_once(" => ")?;
+        reason.contains(part).then(|| remedy.to_owned())
+    })
 }
 
 /// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
