@@ -28,7 +28,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
-    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL")
+    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL", "")
         .map_err(|problem| {
             // A file with a similar name is a better suggestion than any file for `--local`.
             let other = path.parent().and_then(text_file::find_local_file);

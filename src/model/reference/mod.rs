@@ -38,7 +38,7 @@ use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::{StandIn, is_in_quotes};
+use crate::model::shown::{is_in_quotes, is_shown_before_fields, masked, reads_like_a_name};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
