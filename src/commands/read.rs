@@ -27,7 +27,7 @@ use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, Cause, Document, FetchFailure, Fetched, Unsigned};
+use crate::model::answer::{Answer, Cause, Document, FetchFailure, Fetched, Missing, Unsigned};
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
@@ -312,6 +312,7 @@ impl Fetching<'_> {
         let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
         reveal_existing_names(&self.fetched);
+        note_that_none_is_found(&mut self.fetched);
         suggest_names(&mut self.fetched, self.plan);
         if settings.may_be_developers() {
             suggest_local_file(&mut self.fetched, self.plan);
@@ -384,6 +385,27 @@ pub fn reveal_existing_names(fetched: &Fetched) {
         };
         if exists {
             reveal(locator.id.name());
+        }
+    }
+}
+
+/// If there are more than two secrets in one region and account, and none exists, marks their
+/// failures, because the region or the account is probably wrong.
+pub fn note_that_none_is_found(fetched: &mut Fetched) {
+    let place = |(locator, answer): (&Locator, &Answer)| match answer {
+        Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
+            let is_elsewhere = locator.id.arn().is_some() || failure.local_file.is_some();
+            (!is_elsewhere).then(|| (locator.store, failure.region.clone(), locator.role.clone()))
+        }
+        Ok(_) | Err(_) => None,
+    };
+    let places = fetched.iter().map(place).collect::<Option<BTreeSet<_>>>();
+    if fetched.len() > 2 && places.is_some_and(|places| places.len() == 1) {
+        for failure in fetched
+            .values_mut()
+            .filter_map(|answer| answer.as_mut().err())
+        {
+            failure.is_none_found = true;
         }
     }
 }

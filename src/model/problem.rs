@@ -41,6 +41,10 @@ pub struct Problem {
     /// The headline: a sentence that says what is wrong. If the headline names a secret
     /// ([`About::before`]), this field has only the text after the secret.
     pub text: String,
+    /// The headline of problems with the same reason that are about several secrets, with `{}`
+    /// instead of their number and noun: `{} don't exist in us-east-1`. Empty if the headline only
+    /// has the number and the noun instead of the secret: `access to 3 secrets was denied`.
+    pub several: String,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
     pub about: Option<About>,
@@ -181,7 +185,8 @@ impl Problem {
             Some(_) => None,
             None => Some((&self.text, self.help.as_ref())),
         };
-        let facts = (&self.aws_says, &self.notes);
+        let aws_says = self.aws_says.as_deref().map(without_resource);
+        let facts = (aws_says, &self.notes);
         Some((secret, self.status, self.code, message, facts, self.impact))
     }
 
@@ -202,13 +207,11 @@ impl Problem {
     }
 
     /// Returns the headline of problems with the same reason that are about several secrets: `3
-    /// secrets don't exist in us-east-1`, `access to 3 secrets was denied`. `secrets` is `3
-    /// secrets`. Only "does" becomes plural: "can't" has the same form in the plural, and the
-    /// subject of "was denied" is the access.
+    /// secrets don't exist in us-east-1`. `secrets` is `3 secrets`.
     pub fn headline_of_several(&self, secrets: &str) -> String {
-        match self.text.strip_prefix("does") {
-            Some(rest) => self.headline(secrets, &format!("do{rest}")),
-            None => self.headline(secrets, &self.text),
+        match self.several.as_str() {
+            "" => self.headline(secrets, &self.text),
+            several => several.replace("{}", secrets),
         }
     }
 
@@ -225,6 +228,18 @@ impl Problem {
             None => format!("{predicate}{detail}"),
         }
     }
+}
+
+/// Returns AWS's message about a denial without the resource that it names. Only the resource
+/// differs if several secrets are denied for one reason.
+fn without_resource(aws_says: &str) -> (&str, &str) {
+    let (before, after) = aws_says
+        .split_once(" on resource: ")
+        .unwrap_or((aws_says, ""));
+    (
+        before,
+        after.split_once(' ').map_or("", |(_, reason)| reason),
+    )
 }
 
 impl About {

@@ -42,6 +42,8 @@ pub struct FetchFailure {
     /// What a developer can do without a region and credentials, if there is a file for `--local`.
     /// It follows the help.
     pub alternative: Option<String>,
+    /// True if a launch reads several secrets from one region and account, and none of them exists.
+    pub is_none_found: bool,
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
@@ -59,6 +61,7 @@ impl FetchFailure {
             waited: None,
             default_region_and_account: None,
             alternative: None,
+            is_none_found: false,
             profile: None,
             nearest: None,
         }
@@ -126,6 +129,7 @@ impl FetchFailure {
         let mut problem = (*self.error.problem).clone();
         if let Absent(missing) = self.error.cause {
             problem.text = request.absence(missing);
+            problem.several = request.several_absences(missing);
         }
         (problem.help, problem.guess) = request.help();
         problem.about = request.about();
@@ -191,14 +195,28 @@ impl FailedRequest<'_> {
         Some(about)
     }
 
-    /// Returns the part of the headline that follows the name of a secret, a parameter or a path
-    /// that doesn't exist, or has no matching version.
-    fn absence(&self, missing: Missing) -> String {
-        let location = match (&self.failure.local_file, &self.failure.region) {
+    /// Returns where the secret was looked for, for the end of a headline: ` in us-east-1`.
+    fn location(&self) -> String {
+        match (&self.failure.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
             (None, Some(region)) => format!(" in {region}"),
             (None, None) => String::new(),
-        };
+        }
+    }
+
+    /// Returns the headline for several secrets that don't exist.
+    fn several_absences(&self, missing: Missing) -> String {
+        let location = self.location();
+        match self.failure.is_none_found {
+            true => format!("none of the {{}} exists{location}"),
+            false => format!("{{}} {}{location}", Absent(missing).facts().several),
+        }
+    }
+
+    /// Returns the part of the headline that follows the name of a secret, a parameter or a path
+    /// that doesn't exist, or has no matching version.
+    fn absence(&self, missing: Missing) -> String {
+        let location = self.location();
         if self.locator.is_path() {
             return format!("has no parameters{location}");
         }
@@ -301,7 +319,10 @@ impl FailedRequest<'_> {
         };
         let known = self.failure.default_region_and_account.as_deref();
         let region_and_account = known.unwrap_or("the region and the account");
-        format!("{name}, {region_and_account}")
+        match self.failure.is_none_found {
+            true => format!("{region_and_account} first, and then the names"),
+            false => format!("{name}, {region_and_account}"),
+        }
     }
 
     /// Returns the guess about a reference whose secret may not exist, from its form: a last part
@@ -460,12 +481,12 @@ impl FailedRequest<'_> {
                 return Some(format!("{allow}, and check that the key is enabled"));
             }
             (Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
-            (Metadata, SecretsManager) => "secretsmanager:DescribeSecret on it",
+            (Metadata, SecretsManager) => "secretsmanager:DescribeSecret",
             (Policy | PolicyOrMissing, ParameterStore) if self.locator.is_path() => {
-                "ssm:GetParametersByPath on it and on everything below it"
+                "ssm:GetParametersByPath on the path and on everything below it"
             }
-            (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters on it",
-            (Policy | PolicyOrMissing, SecretsManager) => "secretsmanager:GetSecretValue on it",
+            (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters",
+            (Policy | PolicyOrMissing, SecretsManager) => "secretsmanager:GetSecretValue",
         };
         let option = if denial == Metadata {
             " --metadata"

@@ -341,6 +341,8 @@ pub struct CauseFacts {
     /// The headline, or what follows the secret in it. Empty if the headline differs from failure
     /// to failure.
     pub headline: &'static str,
+    /// What follows several secrets in the headline. Empty if it is the same.
+    pub several: &'static str,
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
     pub sentence: &'static str,
@@ -357,6 +359,7 @@ const GENERAL: CauseFacts = CauseFacts {
     again: Again::Never,
     mention: Mention::Nowhere,
     headline: "",
+    several: "",
     sentence: "{}",
     remedy: "",
 };
@@ -414,7 +417,7 @@ macro_rules! facts_of_causes {
 }
 
 facts_of_causes! {
-    Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist" }
+    Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", several: "don't exist" }
     // The headline for the current version. `FailedRequest::absence` has the others.
     Absent(Missing::Version) => OF_SECRET {
         code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT"
