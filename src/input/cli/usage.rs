@@ -200,7 +200,8 @@ impl Line<'_> {
         // Most options of other tools are one of ours, which the subcommand may not have.
         let is_option_here = |ours: &&str| {
             let first_word = ours.split([' ', ',']).next().unwrap_or_default();
-            self.subcommand.is_none() || has_option(self.command, first_word)
+            let is_option = first_word.starts_with('-') && self.subcommand.is_some();
+            !is_option || has_option(self.command, first_word)
         };
         // The subcommand that has the option: `check` for `--offline`.
         let mut subcommands = self.launch.get_subcommands();
