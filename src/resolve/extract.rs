@@ -165,15 +165,6 @@ pub type ParsedDocument = serde_json::Result<Arc<Json>>;
 /// example because the reference must not be shown.
 pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the KEY for a message, after "no": `key "password"`, or `key with the requested name` if
-/// messages must not show the KEY.
-fn quoted_key(selector: &Selector) -> String {
-    match selector.shown() {
-        Some(key) => format!("key {key:?}"),
-        None => "key with the requested name".to_owned(),
-    }
-}
-
 /// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
 ///
 /// # Errors
@@ -223,7 +214,7 @@ fn not_json(
 
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
-        Selector::Key(_) => format!("it has no {}", quoted_key(selector)),
+        Selector::Key(_) => format!("it has no key {:?}", selector.shown_key()),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
@@ -261,8 +252,8 @@ fn find_key<'j>(
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
-        let (kind, quoted) = (json_type(json), quoted_key(selector));
-        let text = format!("is {kind}, not an object, so it has no {quoted}");
+        let (kind, shown_key) = (json_type(json), selector.shown_key());
+        let text = format!("is {kind}, not an object, so it has no key {shown_key:?}");
         // For an array of objects, the help suggests `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
         let problem = not_an_object(json, text, rewrite(""));
@@ -273,13 +264,14 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // The report lists several missing keys in one message, without the help of each. A KEY such as
+    // The report lists several missing keys in one message, with one help. A KEY such as
     // `hosts[0]` or `*` keeps its own message, because its help says more.
-    let plain_key = selector.shown().filter(|key| !key.contains(['[', '*']));
-    let problem = Problem::configuration(format!("has no {}", quoted_key(selector)));
+    let shown_key = selector.shown_key();
+    // As printed: the secret "prod/db" has no key "pasword"
+    let problem = Problem::configuration(format!("has no key {shown_key:?}"));
     let help = missing_key_help(json, map, key, rewrite);
     Err(Unresolved::Absent(Problem {
-        missing_key: plain_key.map(|key| missing_key(key, map)),
+        missing_key: (!key.contains(['[', '*'])).then(|| missing_key(key, shown_key, map)),
         ..problem.code("key-not-found").help(help)
     }))
 }
@@ -299,9 +291,9 @@ fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>)
 }
 
 /// Returns a missing key, with a similar key and the keys that exist in `map`.
-pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
+pub fn missing_key(key: &str, shown_key: String, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
-        key: key.to_owned(),
+        key: shown_key,
         similar: nearest(key, quotable_keys(map)).map(str::to_owned),
         existing_keys: listed_keys(map, None),
     })
@@ -420,6 +412,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
             Err(problem.help_if_some(parent_hint(json, path)).into())
         }
         [] => {
+            // As printed: the secret "prod/db" has nothing at $.tls.key
             let text = format!("has nothing at {}", path.text);
             let problem = Problem::configuration(text).code("key-not-found");
             let hint = parent_hint(json, path);

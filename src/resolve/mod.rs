@@ -433,10 +433,12 @@ impl<'a> ParsedAnswers<'a> {
 
 /// Returns the error for a null, which is treated like a value that doesn't exist.
 fn null_value(selector: &Selector) -> Unresolved {
-    let text = match (selector, selector.shown()) {
-        (Selector::Whole | Selector::Path(_), _) => format!("has only null at {selector}"),
-        (Selector::Key(_), Some(key)) => format!("has the key {key:?}, but its value is null"),
-        (Selector::Key(_), None) => "has the key, but its value is null".to_owned(),
+    let text = match selector {
+        Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
+        Selector::Key(_) => {
+            let shown_key = selector.shown_key();
+            format!("has the key {shown_key:?}, but its value is null")
+        }
     };
     Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
 }

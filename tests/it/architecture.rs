@@ -157,7 +157,7 @@ fn module_path(path: &str) -> Module {
 }
 
 /// A path of the repository.
-fn repository(path: &str) -> PathBuf {
+pub fn repository(path: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join(path)
 }
 
@@ -169,7 +169,7 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
 }
 
 /// Returns all files in a folder and in the folders below it.
-fn all_files(directory: &Path) -> Vec<PathBuf> {
+pub fn all_files(directory: &Path) -> Vec<PathBuf> {
     let mut files = Vec::new();
     for entry in fs::read_dir(directory).unwrap() {
         let path = entry.unwrap().path();

@@ -191,6 +191,7 @@ impl Line<'_> {
         // A password may be attached to the option: `--passwordhunter2`.
         let may_be_shown = is_quotable_value(option.trim_start_matches('-'));
         let shown = if may_be_shown { option } else { "--…" };
+        // As printed: secrets-exec check has no --ofline option
         let text = format!("{} has no {shown} option", self.first_words());
         Problem::usage(text).help(self.unknown_option_help(option))
     }

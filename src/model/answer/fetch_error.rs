@@ -417,24 +417,33 @@ macro_rules! facts_of_causes {
 }
 
 facts_of_causes! {
+    // As printed: the secret "prod/db" doesn't exist in us-east-1
+    // As printed: 3 parameters don't exist in us-east-1
     Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", several: "don't exist" }
     // The headline for the current version. `FailedRequest::absence` has the others.
     Absent(Missing::Version) => OF_SECRET {
         code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT"
     }
+    // As printed: the secret "prod/db" is marked for deletion
     Refused(Refusal::MarkedForDeletion) => OF_SECRET { code: "marked-for-deletion", headline: "is marked for deletion" }
+    // As printed: the secret "prod/db" has no value
     Refused(Refusal::NoValue) => OF_SECRET { code: "no-value", headline: "has no value", remedy: "store a value in it" }
 
+    // As printed: access to the secret "prod/db" was denied
+    // As printed: access to the parameter "/prod/level" was denied
     Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
+    // As printed: access to the secret "prod/db" was denied by KMS
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
     // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
     Denied(Denial::Credentials(_)) => DENIED {
         code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
     }
 
+    // As printed: the request for the secret "prod/db" was throttled by AWS
     Outage(OutageKind::Throttled) => ANSWERED {
         code: "throttled", headline: "was throttled by AWS", sentence: "AWS throttled the request ({})", remedy: RETRY
     }
+    // As printed: the request for the secret "prod/db" failed because of an AWS error
     Outage(OutageKind::Service) => ANSWERED {
         code: "service-failure", headline: "failed because of an AWS error", sentence: "AWS returned {}", remedy: RETRY
     }
@@ -477,6 +486,7 @@ facts_of_causes! {
         code: "agent", mention: Mention::InHeadline("", ReasonScope::AnySecret), remedy: "run without --agent"
     }
     Refused(Refusal::NotSent) => GENERAL {}
+    // As printed: the request for the secret "prod/db" was refused by AWS
     Refused(Refusal::Request) => GENERAL {
         mention: OF_REQUEST, headline: "was refused by AWS", sentence: "AWS refused the request: {}"
     }

@@ -16,7 +16,7 @@ use super::secret_id::{ParameterPath, Region, Role, SecretId, Store};
 use crate::model::environment::is_name;
 use crate::model::mistakes::Fault;
 use crate::model::shown::{
-    is_concealed, is_known_secret, is_shown_before_fields, reads_like_a_name, shown_name,
+    is_concealed, is_known_secret, is_shown_before_fields, masked, reads_like_a_name, shown_name,
 };
 
 /// One request, for a version of a secret or parameter, or for the parameters below a path.
@@ -270,6 +270,13 @@ impl Selector {
             Self::Key(key) => may_be_shown(KNOWN, self, None).then_some(key),
             Self::Path(path) => Some(&path.text),
         }
+    }
+
+    /// Returns the KEY as messages about a secret that exists show it, which is masked if it may be
+    /// a password.
+    pub fn shown_key(&self) -> String {
+        let shown = self.shown().map(str::to_owned);
+        shown.unwrap_or_else(|| masked(&self.to_string()))
     }
 }
 

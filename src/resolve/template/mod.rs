@@ -242,7 +242,9 @@ impl Rendering<'_> {
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &expression_for);
         let mut missing = problem(predicate).help(hint);
         // The report merges the missing top-level keys of a secret into one error.
-        missing.missing_key = parents.is_empty().then(|| missing_key(key, map));
+        missing.missing_key = parents
+            .is_empty()
+            .then(|| missing_key(key, key.to_owned(), map));
         missing
     }
 

@@ -245,6 +245,7 @@ impl Settings {
             let is_checked = !may_be_simulation || region.is_availability_zone();
             if is_checked && let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
+                // As printed: there is no AWS region "us-east1" (from the AWS profile)
                 let text = format!("there is no {noun} (from {name})");
                 return Err(Problem::new(status, text).help(help));
             }

@@ -362,6 +362,7 @@ impl Profiles {
     /// is the option, the variable or the setting that names the profile.
     pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
+        // As printed: there is no AWS profile "prod" (from the declaration)
         let text = format!("there is no {noun} (from {setting})");
         let is_bare = self.bare_sections.iter().any(|section| section == name);
         let names: Vec<&str> = self.names().collect();
