@@ -15,6 +15,7 @@ use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
 use crate::model::environment::parse_pattern;
+use crate::model::mistakes::foreign_word;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
@@ -186,8 +187,8 @@ pub fn has_option(command: &Command, option: &str) -> bool {
 
 /// Returns the problem for a word, if clap would misread it. `number` is its position, from 1. A
 /// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
-/// the value. Or it can be a long option with only one hyphen: `-env` would be `-e nv`.
-/// `-help` is accepted, because clap reads it as `-h`.
+/// the value. Or it can be a long option, ours or another tool's, with only one
+/// hyphen: `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
 pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
@@ -208,8 +209,12 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
         return None;
     }
     let long = format!("-{option}");
-    let problem = Problem::usage(format!("{option} has only one hyphen"));
-    has_option(command, &long).then(|| problem.help(format!("write {long}, with two hyphens")))
+    let help = match has_option(command, &long) {
+        true => format!("write {long}, with two hyphens"),
+        // Otherwise, `-environment=A` would set the variable `nvironment`.
+        false => format!("use {}", foreign_word("option", &long)?),
+    };
+    Some(Problem::usage(format!("{option} has only one hyphen")).help(help))
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
