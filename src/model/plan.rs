@@ -442,7 +442,7 @@ impl Lookup<'_, '_> {
         let observation = if let Some(variable) = self.variables.get(name) {
             Some(variable_help(variable))
         } else if self.inherited.get(name).is_some() {
-            Some(format!("write {{{{ env.{name} }}}}"))
+            Some(inherited_help(name))
         } else if template.text.contains(&format!("set {name} ")) {
             // The name exists only inside a block, such as `{% if %}`.
             Some(format!(
@@ -478,10 +478,17 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     are_all_held.then_some(Holder::Several)
 }
 
+/// Returns what to write in a template for an inherited variable.
+pub fn inherited_help(name: &str) -> String {
+    format!(
+        "write {{{{ env.{name} }}}} (for a password in a URL, {{{{ env.{name} | urlencode }}}})"
+    )
+}
+
 /// Returns what to write in a template instead of a variable that this launch sets.
 pub fn variable_help(variable: &Subject) -> String {
     if matches!(variable.written, Some(Written::Template) | None) {
         return format!("put the text of {} into the template", variable.label);
     }
-    "declare its secret under \"secrets\", and write {{ ALIAS.KEY }} (in a URL, {{ ALIAS.KEY | urlencode }})".to_owned()
+    "declare its secret under \"secrets\", and write {{ ALIAS.KEY }} (for a password in a URL, {{ ALIAS.KEY | urlencode }})".to_owned()
 }

@@ -16,7 +16,7 @@ use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Source, Subject, Target};
 use crate::model::environment::{CommandLine, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
-use crate::model::plan::{Plan, Planned, variable_help};
+use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Reference};
 use crate::model::shown::quoted_program;
@@ -97,9 +97,9 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.unexpanded().map(|(subject, name)| {
         let (name, help) = match plan.variables.get(name) {
             // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
-            Some(entry) if entry == subject => (name, format!("write {{{{ env.{name} }}}}")),
+            Some(entry) if entry == subject => (name, inherited_help(name)),
             Some(entry) => (name, variable_help(entry)),
-            None => ("NAME", "write {{ env.NAME }}".to_owned()),
+            None => ("NAME", inherited_help("NAME")),
         };
         let text = format!(
             "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"

@@ -218,13 +218,8 @@ pub fn parse_declaration(
     // In a list from a task definition, most ARNs end with a colon, which YAML only accepts in
     // quotes. So the list is recognized by its text.
     let has_list = text.contains("- name: ") && text.contains(" valueFrom: ");
-    let has_key = |key: &str| {
-        let is_in_list = has_list && key == "valueFrom";
-        is_in_list
-            || node
-                .as_ref()
-                .is_some_and(|node| node.value_of(key).is_some())
-    };
+    let top_value = |key: &str| node.as_ref()?.value_of(key);
+    let has_key = |key: &str| top_value(key).is_some() || (has_list && key == "valueFrom");
     if let Some((what, help)) = foreign_file(has_key) {
         let fault = Fault::new(format!("{THIS_FILE} is {what}, not a declaration")).help(help);
         (node, errors) = (None, vec![(Position { line: 1, column: 1 }, fault)]);
