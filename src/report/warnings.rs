@@ -285,11 +285,9 @@ pub fn cache_warnings(
 
 const LITERAL: &str = "is passed on literally, because no shell interprets it: use sh -c '…'";
 
-/// Returns a warning for each variable in an argument of the command, as in
-/// `--password=$DB_PASSWORD`, if this launch sets the variable. An argument with a quote, a
-/// semicolon, a line feed or a space is skipped, because it may be a script. But a header, such as
-/// `X-Token: $TOKEN`, may have spaces. Also returns a warning for the first argument that is a
-/// shell operator, as in `app && app`.
+/// Returns a warning for each argument of the command that is only a variable, such as
+/// `$DB_PASSWORD`, if this launch sets the variable. Also returns a warning for the first argument
+/// that is a shell operator, as in `app && app`.
 pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     if runs_one_of(SHELLS, command) || runs_one_of("envsubst", command) {
         return Vec::new();
@@ -300,23 +298,17 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
 
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
-    let unquoted = arguments.filter(|text| !text.contains(['\n', '\'', '"', '`', ';']));
-    // Either there isn't a space, or the first one follows the colon of a header.
-    let plain = unquoted.filter(|text| text.find(' ') == text.find(": ").map(|at| at + 1));
-
     // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
-    let after_dollars = plain.flat_map(|text| text.split('$').skip(1));
-    let is_end = |c: char| c != '_' && !c.is_ascii_alphanumeric();
-    let variable_warnings = after_dollars.filter_map(|text| {
-        let word = text.trim_start_matches(['{', '(']).split(is_end).next();
-        let name = word.filter(is_set_name)?;
+    let variable_warnings = arguments.filter_map(|argument| {
+        let written = argument.strip_prefix('$')?;
+        let name = written.trim_matches(['{', '(', '}', ')']);
         // A shell would run NAME for `$(NAME)`, so the remedy has `$NAME`.
-        let (shown, end_of_remedy) = match text.starts_with('(') {
-            true => (format!("$({name})"), format!(" with ${name}")),
-            false => (format!("${name}"), String::new()),
+        let end_of_remedy = match written.starts_with('(') {
+            true => format!(" with ${name}"),
+            false => String::new(),
         };
-        let text = format!("\"{shown}\" in an argument {LITERAL}{end_of_remedy}");
-        Some(Record::warning(text))
+        let text = format!("the argument \"{argument}\" {LITERAL}{end_of_remedy}");
+        is_set_name(&name).then(|| Record::warning(text))
     });
 
     let mut words = command.arguments().filter_map(OsStr::to_str);

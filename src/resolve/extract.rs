@@ -264,30 +264,34 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    // The report lists several missing keys in one message, with one help. A KEY such as
-    // `hosts[0]` or `*` keeps its own message, because its help says more.
     let shown_key = selector.shown_key();
     // As printed: the secret "prod/db" has no key "pasword"
     let problem = Problem::configuration(format!("has no key {shown_key:?}"));
-    let help = missing_key_help(json, map, key, rewrite);
-    Err(Unresolved::Absent(Problem {
-        missing_key: (!key.contains(['[', '*'])).then(|| missing_key(key, shown_key, map)),
-        ..problem.code("key-not-found").help(help)
-    }))
-}
-
-/// Returns the help for a key that doesn't exist in the object `json`, whose members are `map`.
-fn missing_key_help(json: &Value, map: &Object, key: &str, rewrite: Rewrite<'_>) -> String {
-    if let Some(nested) = nested_value_hint(json, key, rewrite) {
-        return nested;
-    }
-    // Someone has stored the whole output of `aws secretsmanager get-secret-value`.
-    if map.contains_key("SecretString") {
-        return "store only the value of SecretString".to_owned();
+    let mut problem = problem.code("key-not-found");
+    // A key with such a hint gets an error of its own.
+    if let Some(hint) = whole_hint_for_missing_key(json, map, key, rewrite) {
+        return Err(Unresolved::Absent(problem.help(hint)));
     }
     // jq users write `.password`, and kubectl users write `{.password}`.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    keys_hint(map, None, plain, rewrite)
+    problem.missing_key = Some(missing_key(key, shown_key, map));
+    Err(Unresolved::Absent(
+        problem.help(keys_hint(map, None, plain, rewrite)),
+    ))
+}
+
+/// Returns the hint that settles why the object `json`, whose members are `map`, doesn't have a
+/// key: the key is a path, or someone has stored the whole output of `aws secretsmanager
+/// get-secret-value`.
+fn whole_hint_for_missing_key(
+    json: &Value,
+    map: &Object,
+    key: &str,
+    rewrite: Rewrite<'_>,
+) -> Option<String> {
+    let is_output_of_aws = map.contains_key("SecretString");
+    let stored = is_output_of_aws.then(|| "store only the value of SecretString".to_owned());
+    nested_value_hint(json, key, rewrite).or(stored)
 }
 
 /// Returns a missing key, with a similar key and the keys that exist in `map`.

@@ -70,7 +70,7 @@ fn all_of_320_denied_parameters_are_reported_with_at_most_32_requests_at_the_sam
         .aws(&aws)
         .run()
         .refused(77)
-        .says(["V319 (", "320 values are missing"]);
+        .says(["V319 (", "access to 320 parameters was denied"]);
     assert_eq!((aws.calls().len(), aws.most_in_flight()), (32 + 320, 32));
 }
 

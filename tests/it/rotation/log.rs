@@ -289,7 +289,7 @@ fn the_log_says_how_many_lines_were_dropped_while_nobody_read_it() {
 fn a_long_line_that_does_not_fit_into_the_pipe_of_the_log_is_continued_when_the_log_is_read() {
     let aws = first_version();
     // Each of these variables is named in the line about a failed poll.
-    let variables = (0..300).map(|number| format!(" -e VARIABLE_WITH_A_LONG_NAME_{number}=x:k"));
+    let variables = (0..240).map(|number| format!(" -e VARIABLE_WITH_A_LONG_NAME_{number}=x:k"));
     let options = "restart".to_owned() + &variables.collect::<String>();
     let sandbox = rotating(&aws, &options);
     let run = Rotating::start(with_unread_log(sandbox, "small pipe"));
