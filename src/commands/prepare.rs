@@ -94,8 +94,12 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !must_have_entries;
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && !may_be_empty {
-        let problem = no_entry_problem(&read_files, &inputs, &options.source);
-        errors.push(problem.help_if_some(inherited_reference_help(inherited)));
+        errors.push(no_entry_problem(
+            &read_files,
+            &inputs,
+            &options.source,
+            inherited,
+        ));
     }
 
     let settings = value_or_add(Settings::new(&options, inherited), &mut errors);
@@ -218,7 +222,12 @@ const NO_ENTRY_REMEDY: &str = "add --env NAME=SECRET:KEY, or name a declaration 
 
 /// Returns the error for inputs without any entry. `declarations` has the names of the declarations
 /// that were read.
-fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOption) -> Problem {
+fn no_entry_problem(
+    declarations: &[String],
+    inputs: &Inputs,
+    source: &SourceOption,
+    inherited: &Inherited,
+) -> Problem {
     let nothing = "there is nothing to read: no --env was given, and";
     let problem = if inputs.has_misplaced_option {
         let text =
@@ -231,7 +240,10 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
         Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }")
     } else if !inputs.find_file {
         let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
-        Problem::usage(text).help(NO_ENTRY_REMEDY)
+        let observation = inherited_reference_help(inherited);
+        Problem::usage(text)
+            .help(NO_ENTRY_REMEDY)
+            .help_if_some(observation)
     } else {
         let directory = Path::new(".").canonicalize().unwrap_or_default();
         let shown = directory.display();
@@ -243,9 +255,10 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs, source: &SourceOpt
             }
             false => NO_ENTRY_REMEDY,
         };
-        // A help about a similar file or a .env file nearby replaces this one.
+        // What is known about a file or a variable replaces the general help.
         let file_help = missing_declaration_help(source);
-        Problem::usage(text).help(help).help_if_some(file_help)
+        let observation = file_help.or_else(|| inherited_reference_help(inherited));
+        Problem::usage(text).help(help).help_if_some(observation)
     };
     match inputs.resolve_env.is_empty() {
         true => problem,

@@ -243,7 +243,7 @@ impl DirectoryEntry {
         match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => Err(call_problem("the existing file can't be examined", errno)),
+            Err(errno) => Err(call_problem("the file can't be examined", errno)),
         }
     }
 

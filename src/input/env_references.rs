@@ -239,7 +239,7 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             let (id, after_id) = split_secret(rest);
             let (kind, fields) = split_colon(after_id.unwrap_or_default());
             if !matches!(kind, "" | "SecretString") {
-                let why = "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString, as in {{resolve:secretsmanager:prod/db:SecretString:password}}";
+                let why = "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString: {{resolve:secretsmanager:SECRET:SecretString:KEY}}";
                 return Err(why.to_owned());
             }
             let (key, version) = split_colon(fields.unwrap_or_default());

@@ -403,7 +403,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         // A colon and a space in a value: `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
-            "put the whole value in quotes, or the keys of an entry in braces. In a reference, remove the space after the colon",
+            "in a reference, remove the colon at the end, or the space after the colon. Put any other text in quotes, or the keys of an entry in braces",
         ),
         // A bracket in a value: `{ from: prod/db:$.hosts[0] }`.
         _ if is_in_brackets && after.starts_with(['[', '{']) => (

@@ -41,7 +41,7 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{
     Aliases, Locator, Reference, SecretRef, expand_path, optional_variable, split_secret,
 };
-use crate::model::shown::{is_name_of_password, is_quotable_value};
+use crate::model::shown::{is_name_of_password, is_quotable_value, masked};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
 /// has written them.
@@ -455,11 +455,12 @@ impl Lookup<'_, '_> {
         } else {
             None
         };
-        let text = match observation.is_some() || is_quotable_value(name) {
-            true => format!("the template uses {name:?}, which isn't an alias under \"secrets\""),
-            // The name may be a value.
-            false => "the template uses a name that isn't an alias under \"secrets\"".to_owned(),
+        // A name without an observation may be a value.
+        let shown = match observation.is_some() || is_quotable_value(name) {
+            true => name.to_owned(),
+            false => masked(name),
         };
+        let text = format!("the template uses {shown:?}, which isn't an alias under \"secrets\"");
         Fault::new(text).help(observation.unwrap_or("add an alias under \"secrets\"".to_owned()))
     }
 }

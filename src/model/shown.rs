@@ -270,17 +270,26 @@ pub fn shown_pattern(pattern: &str) -> &str {
     if may_be_shown { pattern } else { "…" }
 }
 
-/// Returns a noun with a name, such as `key "password"`.
+/// Returns a noun with a name, such as `key "password"`. A name that may be a password is masked.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
-    let shown = if is_quotable_value(name) { name } else { "…" };
-    format!("{noun} {shown:?}")
+    match is_quotable_value(name) {
+        true => format!("{noun} {name:?}"),
+        false => format!("{noun} {:?}", masked(name)),
+    }
 }
 
-/// Returns a text that was meant as the name of a variable or an alias. The result is `None` if no
-/// message may quote the text, because the user may have written a password instead.
-pub fn quotable_name(name: &str) -> Option<&str> {
-    // Messages always show the names of variables.
-    (is_name(name) || is_quotable_value(name)).then_some(name)
+/// True if messages may show a text that was meant as the name of a variable or an alias. They
+/// always show the names of variables.
+pub fn is_quotable_name(name: &str) -> bool {
+    is_name(name) || is_quotable_value(name)
+}
+
+/// Returns a text that was meant as a name: as it is or, if it may be a password, masked.
+pub fn shown_or_masked(name: &str) -> Cow<'_, str> {
+    match is_quotable_name(name) {
+        true => name.into(),
+        false => masked(name).into(),
+    }
 }
 
 /// Returns the predicate `doesn't match the pattern "…"`. A pattern without special characters may
@@ -291,11 +300,6 @@ pub fn pattern_mismatch(pattern: &str) -> String {
         return format!("doesn't match the pattern \"{pattern}\"");
     }
     "doesn't match the pattern".to_owned()
-}
-
-/// Returns a wrong name in quotes, or `this name` if it must not be quoted.
-pub fn quoted_name(name: &str) -> String {
-    quotable_name(name).map_or("this name".to_owned(), |name| format!("{name:?}"))
 }
 
 /// Returns the end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable,

@@ -248,7 +248,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
             Some(format!("{similar:?} instead of {:?}", missing.key))
         });
         let corrected = Vec::from_iter(corrected);
-        let similar = format!("did you mean {}?", corrected.join(", "));
+        let similar = format!("did you mean {}?", corrected.join(" and "));
         problem.help = Some(match corrected.len() {
             0 => existing_keys.clone(),
             count if count == keys.len() => similar,

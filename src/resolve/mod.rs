@@ -506,8 +506,8 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 }
 
 /// Adds suggestions to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist. Each
-/// suggestion is the most similar alias, an existing secret of the plan whose name differs by one
-/// letter, or `db:password` instead of `db.password`. Keeps the backend's suggestions.
+/// suggestion is the most similar alias, or an existing secret of the plan whose name differs by
+/// one letter. Keeps the backend's suggestions.
 pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
     let existing_ids = Vec::from_iter(existing.map(|(locator, _)| locator.written_id()));
@@ -523,11 +523,6 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
         let similar = nearest(&id, aliases.map(String::as_str))
             .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));
 
-        // The suggestion quotes the id, which may be a password unless it reads like a name.
-        let alias_and_key = id
-            .split_once('.')
-            .filter(|(alias, _)| plan.aliases.contains_key(*alias) && reads_like_a_name(&id));
-        let with_colon = alias_and_key.map(|(alias, key)| format!("{alias}:{key}").into());
-        failure.nearest = similar.map(Into::into).or(with_colon);
+        failure.nearest = similar.map(Into::into);
     }
 }

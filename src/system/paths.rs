@@ -207,21 +207,20 @@ pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-/// The reason why a file isn't read, such as `can be changed by any user`, and the beginning of the
-/// help, such as `change the mode with chmod go-w or, `. The second text is empty if changing the
-/// mode doesn't help.
+/// The reason why a file isn't read, such as `can be changed by any user`, and the command that
+/// mends it, such as `chmod go-w`. The second text is empty if no command does.
 pub type Distrust = (&'static str, &'static str);
 
 /// Returns the reason why a different user could change a file, or the entries of a directory, with
-/// the beginning of the help ([`Distrust`]).
+/// the command that mends it ([`Distrust`]).
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
-    let help_start = "change the mode with chmod go-w or, ";
+    let command = "chmod go-w";
     if is_foreign(metadata.uid()) {
         Some(("belongs to neither root nor this user", ""))
     } else if metadata.mode() & 0o002 != 0 {
-        Some(("can be changed by any user", help_start))
+        Some(("can be changed by any user", command))
     } else if metadata.mode() & 0o020 != 0 && !is_own_group(metadata.gid()) {
-        Some(("can be changed by its group", help_start))
+        Some(("can be changed by its group", command))
     } else {
         None
     }

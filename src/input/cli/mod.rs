@@ -563,9 +563,11 @@ fn split_assignment<'t>(
 
     let (name, reference) = assignment.split_once('=').ok_or_else(|| {
         // `docker run -e NAME` passes an inherited variable on.
-        problem("has no \"=\" after the variable name").help(format!(
-            "write {option} NAME=SECRET:KEY. Inherited variables are passed on, except with --clean-env"
-        ))
+        let inherited = "Inherited variables are passed on, except with --clean-env";
+        problem("has no \"=\" after the variable name").help(match option {
+            Argument::Env => format!("write --env NAME=SECRET:KEY. {inherited}"),
+            _ => format!("write {option} NAME=SECRET:KEY"),
+        })
     })?;
     let name = EnvName::parse(name).ok_or_else(|| {
         let help = "use letters, digits and \"_\", and don't start with a digit";

@@ -62,7 +62,11 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             Problem::usage(format!("{argument} and {other} can't be used together"))
         }
         // clap writes `--verbose...`, because the flag can be repeated.
-        ErrorKind::TooManyValues => value_of_flag_problem(argument.trim_end_matches('.')),
+        ErrorKind::TooManyValues => {
+            let flag = argument.trim_end_matches('.');
+            let help = "remove the value, or the whole option to turn it off";
+            Problem::usage(format!("{flag} doesn't accept a value")).help(help)
+        }
         // The text is the same for every error of this kind, so it doesn't show an argument.
         rare => Problem::usage(rare.to_string()),
     }
@@ -222,18 +226,11 @@ impl Line<'_> {
         }
     }
 
-    /// Returns our option that an unknown one probably means. Its name is similar, or has a part
-    /// that begins with the unknown name, as in `--kms` for `--kms-key`.
+    /// Returns our option with a similar name: `region` for `--regoin` and `--aws-region`.
     fn similar_option(&self, option: &str) -> Option<&str> {
-        // `--aws-region` means `--region`.
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
-        let options = || self.command.get_arguments().filter_map(Arg::get_long);
-        // Too many options have a part that begins with one or two letters. An option of another
-        // tool has a meaning of its own: `get --key` doesn't mean `--key-exchange`.
-        let may_be_part = name.len() > 2 && foreign_word("option", option).is_none();
-        let has_part = |long: &&str| long.split('-').any(|part| part.starts_with(name));
-        one_letter_away(name, options())
-            .or_else(|| options().find(|long| may_be_part && has_part(long)))
+        let mut options = self.command.get_arguments().filter_map(Arg::get_long);
+        options.find(|long| *long == name || one_letter_away(name, [*long].into_iter()).is_some())
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
@@ -249,7 +246,7 @@ impl Line<'_> {
                 false => "use two hyphens".to_owned(),
             });
         }
-        if is_yaml(word) {
+        if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, so it needs -f before it");
             let shown = Some(word).filter(|word| reads_like_a_name(word));
             return Problem::usage(text).help(format!("use -f {}", shown.unwrap_or("FILE")));
@@ -347,10 +344,6 @@ impl Line<'_> {
 
 const OWN_WORDS: &str = "put only options and their values before `--`";
 
-fn is_yaml(file: &str) -> bool {
-    matches!(file.rsplit_once('.'), Some((_, "yaml" | "yml")))
-}
-
 /// Returns what an option accepts, such as `a duration with a unit`: the error of its parser for an
 /// empty text, which no option accepts.
 fn expected_value(option: &str) -> Option<&'static str> {
@@ -378,12 +371,6 @@ fn missing_option_help(word: &str) -> Option<String> {
         true => format!("write --env-from {reference}"),
         false => format!("write --env {name}={reference}"),
     })
-}
-
-/// Returns the problem for a flag with a value, as in `--clean-env=true`.
-fn value_of_flag_problem(flag: &str) -> Problem {
-    let help = "remove the value, or the whole option to turn it off";
-    Problem::usage(format!("{flag} doesn't accept a value")).help(help)
 }
 
 /// Returns the problem for an argument that may be a secret, so the message shows only its number.

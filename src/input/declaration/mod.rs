@@ -174,9 +174,14 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
 /// If the file can't be opened or isn't a regular file, or if another user could have written it or
 /// its directory.
 fn open_trusted(name: &str) -> Result<File, Problem> {
-    let untrusted = |what, (why, remedy): Distrust| {
+    let untrusted = |what, (why, command): Distrust| {
         let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
-        Problem::configuration(text).help(format!("{remedy}if you trust the file, use -f {name}"))
+        let target = if what == "it" { name } else { "." };
+        let remedy = format!("if you trust the file, use -f {name}");
+        Problem::configuration(text).help(match command {
+            "" => remedy,
+            command => format!("run {command} {target} or, {remedy}"),
+        })
     };
     let failed = |error: io::Error| unreadable(name, &error);
 
@@ -308,7 +313,7 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
             }
             // A declaration can't set this option, such as `--local`.
             Some(_) | None => {
-                let help = format!("use --{name} on the command line");
+                let help = format!("remove it, and use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
                 key.named(format!("{name:?}")).refuse(fault);
             }

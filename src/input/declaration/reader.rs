@@ -18,9 +18,7 @@ use crate::model::mistakes::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
-use crate::model::shown::{
-    file_name, not_this_value, quotable_name, quoted_name, reads_like_a_name,
-};
+use crate::model::shown::{file_name, masked, not_this_value, reads_like_a_name, shown_or_masked};
 
 #[derive(Clone)]
 pub struct Item<'a> {
@@ -177,8 +175,7 @@ impl<'a> Item<'a> {
         for (node_of_key, node) in nodes {
             let name = &node_of_key.text;
             let key = self.at(node, node_of_key.position);
-            let subject = quotable_name(name).unwrap_or("this entry");
-            let mut value = self.at(node, node.position).named(subject);
+            let mut value = self.at(node, node.position).named(shown_or_masked(name));
             value.key = "";
             entries.push(MappingEntry { name, key, value });
         }
@@ -245,10 +242,11 @@ impl<'a> Item<'a> {
             return item.named(key).refuse(fault);
         }
 
-        let text = match reads_like_a_name(key) {
-            true => format!("has an unknown key {key:?}"),
-            false => "has an unknown key (not shown, because it may be a value)".to_owned(),
+        let shown_key = match reads_like_a_name(key) {
+            true => key.to_owned(),
+            false => masked(key),
         };
+        let text = format!("has an unknown key {shown_key:?}");
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
             (Some(ours), _, _) => format!("use {ours}"),
@@ -339,7 +337,7 @@ impl<'a> Item<'a> {
             && !self.refuse_if_assignment(name)
         {
             let text = " isn't a valid variable name: use only letters, digits and \"_\", and don't start with a digit";
-            self.add(quoted_name(name), text.into());
+            self.add(format!("{:?}", shown_or_masked(name)), text.into());
         }
         variable
     }

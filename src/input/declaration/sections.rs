@@ -23,7 +23,7 @@ use crate::model::mistakes::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
 };
-use crate::model::shown::{pattern_mismatch, quotable_name, quoted_name};
+use crate::model::shown::{is_quotable_name, pattern_mismatch, shown_or_masked};
 
 /// Reads the section `secrets`. An alias is left out only if its id is missing or can't be parsed.
 /// An alias with any other mistake stays, even with an invalid name, because the entries that use
@@ -36,14 +36,14 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         let is_refused = key.refuse_key_if_overlooked(name);
         if !is_refused && let Err(why) = validate_alias_name(name) {
             let legal = name.replace(['-', '.'], "_");
-            let can_help = validate_alias_name(&legal).is_ok() && quotable_name(name).is_some();
+            let can_help = validate_alias_name(&legal).is_ok() && is_quotable_name(name);
             let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
             let text = why.to_owned();
-            key.named(quoted_name(name)).refuse(Fault { text, help });
+            let shown = format!("{:?}", shown_or_masked(name));
+            key.named(shown).refuse(Fault { text, help });
         }
 
-        let subject = quotable_name(name).map(|name| format!("the alias {name:?}"));
-        let named_value = value.named(subject.unwrap_or("this alias".to_owned()));
+        let named_value = value.named(format!("the alias {:?}", shown_or_masked(name)));
         let found = alias(&named_value);
         aliases.extend(found.map(|alias| (name.to_owned(), alias)));
     }
@@ -278,7 +278,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let units_help = "use a mapping of units to their credentials: UNIT: { NAME: SECRET:KEY }";
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
-            let text = format!("{} isn't {expected}", quoted_name(unit.name));
+            let text = format!("{:?} isn't {expected}", shown_or_masked(unit.name));
             unit.key.refuse_sentence(text);
         }
         units.push(unit.name.to_owned());
@@ -287,17 +287,14 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "isn't a valid credential name: use printable ASCII characters except \"/\" and \":\"";
-                key.refuse_sentence(format!("{} {text}", quoted_name(name)));
+                key.refuse_sentence(format!("{:?} {text}", shown_or_masked(name)));
             }
             let target = Target::Credential(SystemdCredential {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
-            // Messages about a name that may be a password keep the subject "this entry".
-            let named_value = match quotable_name(name) {
-                Some(_) => value.named(target.to_string()),
-                None => value,
-            };
+            let shown = format!("{}/{}", shown_or_masked(unit.name), shown_or_masked(name));
+            let named_value = value.named(shown);
             let found = entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
             entries.extend(found);
         }

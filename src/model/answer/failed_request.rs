@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
-use crate::model::entry::{Argument, Origin, Subject, Written, shell_quoted};
+use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::mistakes::{did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
@@ -236,19 +236,17 @@ impl FailedRequest<'_> {
     /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
     /// with the stage "AWSPREVIOUS"`.
     fn absent_version(&self) -> Option<String> {
-        let label = self.locator.store.label_noun();
-        match &self.locator.version {
-            Version::Current => None,
-            Version::Stage(stage) => {
-                let stage = shown_name(stage);
-                Some(format!("no version with the {label} {stage:?}"))
-            }
-            Version::Id(id) => Some(format!("no version {}", shown_name(id))),
-            Version::Both { stage, id } => {
-                let (stage, id) = (shown_name(stage), shown_name(id));
-                Some(format!("no version {id} with the {label} {stage:?}"))
-            }
+        let Locator { store, version, .. } = self.locator;
+        if *version == Version::Current {
+            return None;
         }
+        let id = version.id().map(|id| format!(" {}", shown_name(id)));
+        let stage = version.stage().map(|stage| {
+            let label = store.label_noun();
+            format!(" with the {label} {:?}", shown_name(stage))
+        });
+        let (id, stage) = (id.unwrap_or_default(), stage.unwrap_or_default());
+        Some(format!("no version{id}{stage}"))
     }
 
     /// Returns the observation and the general help, joined, and the guess.
@@ -313,9 +311,11 @@ impl FailedRequest<'_> {
         if self.locator.id.arn().is_some() {
             return "the name, the region and the account in the ARN, whose last six characters change if the secret is created again".to_owned();
         }
-        let name = match self.locator.is_path() {
-            true => "the name (a path ends with a slash)",
-            false => "the name",
+        // `ssm:/prod/app` after `--env-from` is probably the path `ssm:/prod/app/`.
+        let is_object = self.subject.kind == SubjectKind::EnvFrom;
+        let name = match self.locator.store {
+            Store::ParameterStore if is_object => "the name (a path ends with a slash)",
+            Store::SecretsManager | Store::ParameterStore => "the name",
         };
         let known = self.failure.default_region_and_account.as_deref();
         let region_and_account = known.unwrap_or("the region and the account");
@@ -346,7 +346,8 @@ impl FailedRequest<'_> {
         // reference with a colon already has a key.
         if let Some((secret, key)) = written.rsplit_once(['/', '.'])
             && !written.contains(':')
-            && (secret.contains('/') || (!secret.is_empty() && !written.contains('/')))
+            && (secret.contains('/')
+                || (!secret.is_empty() && !written.contains('/') && !secret.contains('.')))
             && is_name(key)
             && !is_masked
         {
@@ -427,10 +428,10 @@ impl FailedRequest<'_> {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
         let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
-        if self.locator.is_masked() {
-            return third_field.to_owned();
-        }
-        let list = |operation| format!("list the versions: {}", self.aws_command(operation));
+        let list = |operation| match self.locator.shown_id() {
+            Some(_) => format!("list the versions: {}", self.aws_command(operation)),
+            None => "check the version".to_owned(),
+        };
         match (self.locator.store, &self.locator.version) {
             (Store::ParameterStore, _) => list("ssm get-parameter-history"),
             // A secret can be created without a value.

@@ -10,7 +10,7 @@ use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, foreign_word, helm_fault};
+use crate::model::mistakes::{Fault, helm_fault};
 use crate::model::reference::is_name_character;
 use crate::model::shown::reads_like_a_name;
 
@@ -90,48 +90,12 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = expressions(template).find_map(calculation_error) {
         return fault;
     }
-    // `{{ env "HOME" }}`: in Jinja, a space doesn't follow such a word.
-    let mut first_words = expressions(template).filter_map(|text| text.split_once(' '));
-    if let Some(tool) = first_words.find_map(|(word, _)| foreign_word("template", word)) {
-        let fault = Fault::new(format!(
-            "the template uses {tool}'s syntax instead of Jinja's"
-        ));
-        return fault.help(SYNTAX_HELP);
-    }
-
     let detail = match error.detail() {
         Some(detail) => detail.replace(['\n', '\r'], " "),
         None => error.kind().to_string(),
     };
-    let is_unclosed = detail.ends_with("expected end of variable block");
-    let text = wrong_expression(template, is_unclosed).unwrap_or_else(|| {
-        let position = position_text(template, error.line());
-        format!("{position} has a syntax error: {detail}")
-    });
-    Fault::new(text).help(SYNTAX_HELP)
-}
-
-/// Returns what is wrong with the first expression that begins with a dot or `$`, or whose braces
-/// aren't closed. The braces only matter if MiniJinja has found an expression that isn't closed
-/// (`is_unclosed`).
-fn wrong_expression(template: &str, is_unclosed: bool) -> Option<String> {
-    let predicate = template.split("{{").skip(1).find_map(|rest| {
-        let (expression, after) = rest.split_once('}').unwrap_or((rest, ""));
-        let is_closed = after.starts_with('}');
-        if expression
-            .trim_start_matches(['-', ' '])
-            .starts_with(['.', '$'])
-        {
-            Some("a name must not begin with a dot or \"$\"")
-        } else if !is_unclosed || is_closed {
-            None
-        } else if expression == rest {
-            Some("\"{{\" is never closed")
-        } else {
-            Some("\"{{\" is closed by a single \"}\"")
-        }
-    })?;
-    Some(format!("in the template, {predicate}"))
+    let position = position_text(template, error.line());
+    Fault::new(format!("{position} has a syntax error: {detail}")).help(SYNTAX_HELP)
 }
 
 /// Returns the expressions of a template without their filters: `db.password` of `{{ db.password |

@@ -181,10 +181,10 @@ impl SecretRef {
             return Ok(());
         }
         if id.arn().is_none() && !id.name().starts_with('/') {
-            return Err("is a path, which must begin with a slash, as in ssm:/prod/app/");
+            return Err("is a path, which must begin with a slash: ssm:/NAME/");
         }
         let is_whole = self.selector == Selector::Whole && *version == Version::Current;
-        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/prod/app/level)";
+        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/NAME)";
         if is_whole { Ok(()) } else { Err(defect) }
     }
 
@@ -198,7 +198,8 @@ impl SecretRef {
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
         let text = format!("ends with a {ending}, so it is a path, not one parameter");
-        let help = "name a single parameter, or read the path with --env-from ssm:/prod/app/";
+        let path = shown_name(&self.locator.written_id()).into_owned();
+        let help = format!("name a single parameter, or read the path with --env-from {path}");
         Err(Fault::new(text).help(help))
     }
 }
@@ -358,7 +359,7 @@ const RESERVED: &str = "\
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     let is_reserved = RESERVED.split(' ').any(|word| word == name);
     Err(match name {
-        _ if name.contains('/') => "isn't a valid alias: put the alias first, as in db: prod/db",
+        _ if name.contains('/') => "isn't a valid alias: put the alias first, as in ALIAS: SECRET",
         _ if !is_name(name) => {
             "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit"
         }
@@ -430,7 +431,7 @@ impl Version {
                 "has both a label and a version, but a parameter can have only one of them"
             }
             (ParameterStore, Some(label), _) if label.starts_with(|c: char| c.is_ascii_digit()) => {
-                "has a label that begins with a digit (write one more colon before a version: ssm:/prod/app/level:::3)"
+                "has a label that begins with a digit (write one more colon before a version: ssm:/NAME:::3)"
             }
             (ParameterStore, _, Some(id)) if !is_number(id) => {
                 "has a version that isn't a positive number"

@@ -269,7 +269,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
             };
             (store, SecretId::Empty(name.to_owned()))
         }
-        (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name)),
+        (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name, false)),
         // The help is dropped, because it may have an ARN from a variable.
         (Err(error), _) if !names.is_empty() => {
             let names = names.join(" and ");
@@ -287,11 +287,14 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })
 }
 
-fn empty_variable(name: &str) -> Fault {
+/// Returns the fault of an empty variable. If the variable is the whole id, an empty one can leave
+/// out the entry.
+fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
     let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-    fault.help(format!(
-        "set {name}. If it may be empty, write ${{{name}:-}}"
-    ))
+    fault.help(match is_only_variable {
+        true => format!("set {name}. If it may be empty, write ${{{name}:-}}"),
+        false => format!("set {name}"),
+    })
 }
 
 /// True if an empty variable has left an id without its name, or without its last part: `ssm:/`, or
@@ -520,7 +523,7 @@ fn part_of_id<'a>(
     let value = variable_value(name, default, inherited)?;
     // Only a default, even an empty one, says that the variable may be empty.
     if value.is_empty() && default.is_none() {
-        return Err(empty_variable(name));
+        return Err(empty_variable(name, is_only_variable));
     }
     // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
     let (secret, fields) = split_secret(value);

@@ -37,7 +37,7 @@ fn thousands_of_unknown_names_in_templates_are_reported_within_seconds_even_with
     run.refused(78).says([
         "the template uses \"u00000\"",
         "did you mean \"a00000\"?",
-        "the template uses a name that isn't an alias under \"secrets\"",
+        "which isn't an alias under \"secrets\"",
     ]);
 }
 

@@ -167,8 +167,8 @@ has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
     | env: {A: ^"…"} | ssm:/app//db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
 is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
-in the template, "{{" is never closed | env: {A: {template: ^"{{ t"}}
-in the template, "{{" is closed by a single "}" | env: {A: {template: ^"{{ t }:{{ u }}"}}
+the template has a syntax error: unexpected end of input, expected end of variable block | env: {A: {template: ^"{{ t"}}
+the template has a syntax error: unexpected `}`, expected end of variable block | env: {A: {template: ^"{{ t }:{{ u }}"}}
 the template has a syntax error: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}
 line 2 of the template has a syntax error: unexpected `|` | env: {A: {template: ^"é\x0a {{ |}}"}}
 the template has a syntax error: unexpected end of string | env: {A: {template: ^"{{ 'x }}"}}

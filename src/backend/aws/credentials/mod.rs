@@ -202,6 +202,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     }
     let here = settings.started_by().helps().0;
     error.problem.help = observation
+        .or(settings.chosen_profile_help())
         .or(here.map(str::to_owned))
         .or(help_of_provider)
         .or(settings.profile_help.clone())
