@@ -47,6 +47,7 @@ use super::service_errors::{ServiceError, error_response, malformed_response, no
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
+use crate::model::shown::conceal;
 use crate::model::url::HttpUrl;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::time::RetryBudget;
@@ -300,7 +301,9 @@ impl Client {
         let headers = all.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
         let (method, body) = (request.method().as_str(), request.body());
         let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
-        let (signed, _) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
+        let (signed, signature) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
+        // A server may repeat the request in its answer.
+        conceal([signature.as_str()]);
         signed.apply_to_request_http1x(&mut request);
         Ok(request)
     }

@@ -1,6 +1,7 @@
 //! Servers that answer with everything that they got. Neither a credential nor a token nor a
 //! password that secrets-exec has sent may be printed, in whichever form the server repeats it.
 
+use std::ops::Range;
 use std::sync::{Arc, Mutex};
 
 use base64::Engine;
@@ -66,18 +67,31 @@ fn response(error: &str, message: &str) -> Vec<u8> {
 /// launch from the URL of the server, which gets the credential as `sent` and repeats it in the
 /// message of this error.
 fn is_not_printed(sent: &'static str, error: &'static str, launch: impl Fn(&str) -> Sandbox) {
+    let find = move |request: &str| {
+        let start = request.find(sent)?;
+        Some(start..start + sent.len())
+    };
+    is_part_not_printed(find, error, launch);
+}
+
+/// Asserts the same about the credential that `find` finds in what the server gets.
+fn is_part_not_printed(
+    find: impl Fn(&str) -> Option<Range<usize>> + Copy + Send + Sync + 'static,
+    error: &'static str,
+    launch: impl Fn(&str) -> Sandbox,
+) {
     for (encoding, encode) in ENCODINGS {
         for options in ["-vv", "--log-format=json", "check --json"] {
             let repeated = Arc::new(Mutex::new(Vec::new()));
             let seen = Arc::clone(&repeated);
             let server = Wire::plain(vec![vec![Step::Answer(Arc::new(move |request| {
-                let Some(at) = request.find(sent) else {
+                let Some(place) = find(request) else {
                     return response(error, "nothing");
                 };
                 // With everything before the credential, the message would be cut off before the
                 // credential.
-                let end = (at + sent.len() + 2).min(request.len());
-                let part = encode(&request[at.saturating_sub(20)..end]);
+                let end = (place.end + 2).min(request.len());
+                let part = encode(&request[place.start.saturating_sub(20)..end]);
                 seen.lock().unwrap().push(part.clone());
                 response(error, &format!("I got {part}"))
             }))]]);
@@ -127,6 +141,22 @@ fn a_session_token_that_parameter_store_repeats_is_not_printed() {
 #[test]
 fn a_session_token_that_sts_repeats_is_not_printed() {
     is_not_printed(SESSION_TOKEN, STS_ERROR, |url| {
+        let launch = launch_with_session(url).resolve("A=x:k");
+        launch.args(["--role-arn", ROLE])
+    });
+}
+
+#[test]
+fn the_signature_of_a_request_that_aws_repeats_is_not_printed() {
+    let signature = |request: &str| {
+        let start = request.find("Signature=")? + "Signature=".len();
+        let length = request[start..].find(|c: char| !c.is_ascii_hexdigit())?;
+        Some(start..start + length)
+    };
+    is_part_not_printed(signature, ERROR, |url| {
+        launch_with_session(url).resolve("A=x:k")
+    });
+    is_part_not_printed(signature, STS_ERROR, |url| {
         let launch = launch_with_session(url).resolve("A=x:k");
         launch.args(["--role-arn", ROLE])
     });
