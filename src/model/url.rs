@@ -79,6 +79,18 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// Returns the password in a URL with any scheme, as it is written. It may contain a `/` that isn't
+/// encoded: some libraries read it up to the last `@`.
+pub fn password_in_url(text: &str) -> Option<&str> {
+    let (scheme, rest) = text.split_once("://")?;
+    if scheme.contains(|c: char| !c.is_ascii_alphanumeric() && !"+-.:".contains(c)) {
+        return None;
+    }
+    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
+    let (login, _) = authority.rsplit_once('@').or(rest.rsplit_once('@'))?;
+    Some(login.split_once(':')?.1)
+}
+
 /// Encodes text for any part of a URL: `a/b` → `a%2Fb`.
 pub fn percent_encode(text: &str) -> String {
     utf8_percent_encode(text, RESERVED).to_string()

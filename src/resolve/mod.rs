@@ -267,11 +267,10 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
-    /// the log of a GitHub job. Skips a number and a text of fewer than eight characters, because a
-    /// port or the name of a database would otherwise disappear from every log.
+    /// the log of a GitHub job.
     fn add_part(&mut self, part: SecretValue) {
-        let text = String::from_utf8_lossy(part.expose());
-        if text.chars().count() >= 8 && text.parse::<f64>().is_err() {
+        if part.is_hidden_as_part() {
+            let text = String::from_utf8_lossy(part.expose());
             let encoded = SecretValue::new(percent_encode(&text));
             self.parts.extend([encoded, part]);
         }
