@@ -58,7 +58,18 @@ impl EnvVariable {
     /// Returns the value as a JSON string, which is also valid YAML.
     pub fn json(&self) -> SecretValue {
         // Writing to memory doesn't fail.
-        SecretValue::new(serde_json::to_vec(&self.text()).unwrap_or_default())
+        let json = Zeroizing::new(serde_json::to_string(&self.text()).unwrap_or_default());
+        let mut escaped = Zeroizing::new(String::with_capacity(json.len()));
+        for c in json.chars() {
+            match c {
+                // JSON allows these characters as they are, but YAML doesn't (5.1, "c-printable").
+                '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
+                    escaped.push_str(&format!("\\u{:04x}", c as u32));
+                }
+                c => escaped.push(c),
+            }
+        }
+        SecretValue::new(escaped.as_bytes())
     }
 
     /// Returns the value as text. The file is UTF-8, so nothing in the value is replaced.

@@ -454,18 +454,14 @@ impl Subject {
     }
 }
 
-/// Returns an argument, quoted for a shell if it has one of the special characters that are common
-/// in references and paths.
+/// Returns an argument, quoted for a shell if it has a special character.
 pub fn shell_quoted(argument: &str) -> String {
-    // Within single quotes, a single quote can't be escaped, so double quotes are used. Within
-    // these, only `$` is escaped, because other special characters are rare.
-    if argument.contains('\'') {
-        format!("\"{}\"", argument.replace('$', "\\$"))
-    } else if argument.contains(['$', '[', '*', '"', ' ', '!']) {
-        format!("'{argument}'")
-    } else {
-        argument.to_owned()
+    // shlex quotes every `=`, which is special only in the first words of a command.
+    if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&argument.replace('=', "-")) {
+        return argument.to_owned();
     }
+    // The only error is a NUL byte, which no argument has.
+    shlex::try_quote(argument).unwrap_or_default().into_owned()
 }
 
 impl fmt::Display for Subject {
