@@ -125,7 +125,11 @@ impl<'a> ServiceError<'a> {
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
-            // InvalidIdentityToken means that STS doesn't accept the token of a web identity.
+            // STS couldn't fetch the keys with which the identity provider signs its tokens.
+            "InvalidIdentityToken" if has(&["verification key"]) => self
+                .failure(Cause::Outage(Service), self.message)
+                .again(self.again),
+            // Otherwise, STS doesn't accept the token of a web identity.
             "AuthFailure"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"

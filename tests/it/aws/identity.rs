@@ -60,11 +60,14 @@ fn a_launch_ends_at_its_timeout_if_sts_a_container_or_an_instance_never_gives_cr
 #[test]
 fn without_a_region_the_error_shows_the_address_of_instance_metadata_for_ipv4_or_that_of_ipv6_if_the_profile_chooses_it()
  {
+    if !can_be_on_machine() {
+        return;
+    }
     network::alone(|| {
         let mode = "[profile dev]\nec2_metadata_service_endpoint_mode = IPv6\n";
         for (profile, address) in [("", "169.254.169.254"), ("dev", "[fd00:ec2::254]")] {
             let sandbox = keyless(&served()).keys().config(mode).region("");
-            let run = sandbox
+            let run = on_machine(EC2, sandbox)
                 .env("AWS_EC2_METADATA_DISABLED", "")
                 .env("AWS_PROFILE", profile)
                 .run();
@@ -72,6 +75,68 @@ fn without_a_region_the_error_shows_the_address_of_instance_metadata_for_ipv4_or
             run.refused(75).says(["A (", said, address]);
         }
     });
+}
+
+const EC2: [&str; 3] = ["Amazon EC2", "1.0", "i-0123456789abcdef0"];
+
+/// True if [`on_machine`] works here. Otherwise reports the test as skipped.
+fn can_be_on_machine() -> bool {
+    let trial = "mount -t tmpfs none /sys/class";
+    skip::can(&["unshare", "--mount", "sh", "-c", trial], "another /sys")
+}
+
+/// Makes what the firmware says about this machine (`/sys/class/dmi/id`) for one launch: the
+/// vendor, the version of the BIOS, and the asset tag.
+fn on_machine([vendor, bios, tag]: [&str; 3], sandbox: Sandbox) -> Sandbox {
+    let line = format!(
+        "mount -t tmpfs none /sys/class && mkdir -p /sys/class/dmi/id && cd /sys/class/dmi/id && \
+         echo '{vendor}' >sys_vendor && echo '{bios}' >bios_version && echo '{tag}' >board_asset_tag && \
+         cd \"$OLDPWD\" && exec \"$@\""
+    );
+    sandbox.through(["unshare", "--mount", "/bin/sh", "-c", &line, "sh"])
+}
+
+#[test]
+fn instance_metadata_that_does_not_answer_is_a_temporary_failure_unless_this_machine_is_outside_ec2()
+ {
+    if !can_be_on_machine() {
+        return;
+    }
+    for (machine, is_outside) in [
+        (["Dell Inc.", "2.4.6", "Not Specified"], true),
+        (["QEMU", "1.16.3", ""], true),
+        (EC2, false),
+        (["Xen", "4.11.amazon", ""], false),
+        (["Xen", "4.17", ""], false),
+        (["HPE", "U30", "i-0123456789abcdef0"], false),
+        (["Supermicro", "4.2.Amazon", ""], false),
+        (["", "", ""], false),
+    ] {
+        let credentials_status = if is_outside { 77 } else { 75 };
+        let region_status = if is_outside { 78 } else { 75 };
+        network::alone(|| {
+            let aws = served();
+            let launch = || on_machine(machine, keyless(&aws).env("AWS_EC2_METADATA_DISABLED", ""));
+            // First there is no route to the service, and then nobody answers.
+            for route in ["true", "ip route add 169.254.169.254 via 192.0.2.9"] {
+                network::sh(route);
+                let case = format!("{machine:?}, {route}");
+                let run = launch().case(&case).run();
+                run.refused(credentials_status).says([
+                    "A (",
+                    "no AWS credentials were found",
+                    "instance metadata",
+                ]);
+                let run = launch().keys().region("").case(&case).run();
+                run.refused(region_status)
+                    .says(["A (", "no AWS region is set", "--region"]);
+            }
+            // An endpoint that the user names may come up later.
+            let endpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+            let run = launch().env(endpoint, "http://192.0.2.9").run();
+            run.refused(75).says(["A ("]);
+        });
+    }
 }
 
 #[test]

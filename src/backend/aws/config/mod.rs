@@ -23,7 +23,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
-use std::{io, process};
+use std::{fs, io, process};
 
 use aws_credential_types::Credentials;
 use nix::sys::stat::fstat;
@@ -95,15 +95,34 @@ pub enum VariableKeys {
 pub struct MetadataSettings {
     /// The endpoint that the user configures. `None` means [`METADATA_URL`].
     pub endpoint: Option<HttpUrl>,
-    /// AWS_METADATA_SERVICE_TIMEOUT, the limit for each step of opening a connection, and for each
-    /// part of a response.
+    /// AWS_METADATA_SERVICE_TIMEOUT or the profile's `metadata_service_timeout`: the limit for each
+    /// step of opening a connection, and for each part of a response.
     pub timeout: Duration,
-    /// AWS_METADATA_SERVICE_NUM_ATTEMPTS
+    /// AWS_METADATA_SERVICE_NUM_ATTEMPTS or the profile's `metadata_service_num_attempts`
     pub attempts: u32,
     /// AWS_EC2_METADATA_DISABLED
     pub is_disabled: bool,
     /// False on Fargate and in Lambda, which don't have this service.
     pub may_exist: bool,
+}
+
+impl MetadataSettings {
+    /// True if a service that doesn't answer now may answer later. False outside EC2, unless the
+    /// user configures an endpoint. In doubt, true.
+    ///
+    /// An instance has `Amazon EC2` as the vendor or, of an older type, `Xen`, which other clouds
+    /// have, too. A bare-metal instance with a vendor of its own has the id of the instance as its
+    /// asset tag, or a BIOS of Amazon's.
+    pub fn may_answer_later(&self) -> bool {
+        let read = |name| fs::read_to_string(Path::new("/sys/class/dmi/id").join(name));
+        let vendor = read("sys_vendor").unwrap_or_default();
+        let bios = read("bios_version").unwrap_or_default().to_lowercase();
+        let tag = read("board_asset_tag").unwrap_or_default();
+        let is_instance = ["", "Amazon EC2", "Xen"].contains(&vendor.trim())
+            || bios.contains("amazon")
+            || tag.starts_with("i-");
+        self.may_exist && (self.endpoint.is_some() || is_instance)
+    }
 }
 
 impl Settings {
@@ -483,8 +502,8 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
 }
 
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
-    let timeout = places.variable("AWS_METADATA_SERVICE_TIMEOUT", count);
-    let attempts = places.variable("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
+    let timeout = places.read("AWS_METADATA_SERVICE_TIMEOUT", count);
+    let attempts = places.read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
     let endpoint = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT", HttpUrl::parse_endpoint);
     let for_mode = places.read("AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE", metadata_mode_url);
     let environment = places.variables.non_empty("AWS_EXECUTION_ENV");

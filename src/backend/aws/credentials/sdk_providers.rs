@@ -224,10 +224,13 @@ pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Cr
 }
 
 /// Returns the failure of the request for the name of the instance's role. A refused connection
-/// means that this machine is not an instance. Except on Fargate and in Lambda, silence or a
-/// missing route can also mean that the network is not up yet.
+/// means that this machine is not an instance. On an instance, silence or a missing route can also
+/// mean that the network is not up yet.
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let (why, status) = (error_text(error), http_status(error));
+    if let Some(refusal) = refused_token(error) {
+        return unusable(refusal).help(TOKEN_REMEDY);
+    }
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => {
             let text = "this EC2 instance doesn't have a role";
@@ -236,15 +239,27 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
         // A response that `link_local_config` has turned into an error is a dispatch failure, too,
         // but it has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
-            let is_silent = failure_kind(error) == Some(ErrorKind::TimedOut);
             let failure = not_configured(format!("the instance metadata can't be read: {why}"));
-            if (is_silent || is_unreachable(error)) && settings.may_exist {
+            if is_silent_or_unreachable(error) && settings.may_answer_later() {
                 // The next provider is asked, but a later search may succeed.
                 return failure.temporary();
             }
             failure
         }
         _ => response_failure(&format!("{INSTANCE_UNREADABLE}: {why}"), error),
+    }
+}
+
+const TOKEN_REMEDY: &str = "turn it on (aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled), or remove the proxy. secrets-exec doesn't read metadata without a token (IMDSv1)";
+
+/// Returns the sentence about a metadata service that refuses the request for a token, or `None`
+/// for any other error.
+fn refused_token(error: &ImdsError) -> Option<String> {
+    match find_source(error)? {
+        HiddenResponse(status @ 403..=405, reason) => Some(format!(
+            "the instance metadata service refuses the request for a session token (HTTP status {status}{reason}), so it is turned off, or a proxy is in the way"
+        )),
+        HiddenResponse(..) => None,
     }
 }
 
@@ -267,9 +282,11 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
     clients.metadata.get_or_init(new).clone()
 }
 
+const TOKEN_PATH: &str = "/latest/api/token";
+
 /// True for a response to the request for a token if the SDK's error would hide its status.
 fn hides_token_status(url: &str, status: u16) -> bool {
-    url.ends_with("/latest/api/token") && matches!(status, 400 | 403..=405 | 500..)
+    url.ends_with(TOKEN_PATH) && matches!(status, 400 | 403..=405 | 500..)
 }
 
 /// Asks for the instance's region. Asks again after an outage, unless there is no route to the
@@ -291,10 +308,10 @@ pub async fn instance_region(
     let client = metadata_client(settings, clients);
     let budget = budget.for_request("the instance metadata", &"the region of the instance");
     let path = "/latest/meta-data/placement/region";
-    let found = budget.retry(async || read_region(client.get(path).await));
+    let found = budget.retry(async || read_region(client.get(path).await, settings));
     found.await.map_err(|error| {
-        // Outside EC2, a response may never arrive.
-        if error.cause == Cause::Outage(OutageKind::Timeout) {
+        // The time ended before the service's own limit.
+        if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
             return no_region_yet();
         }
         error.with_outage_headline("no AWS region is set, and the instance metadata can't be read")
@@ -310,17 +327,21 @@ fn no_region_yet() -> FetchError {
 /// Returns the region in a response from the metadata service.
 ///
 /// # Errors
-/// When the service failed, when there is no route to it, or when the response isn't a region
-/// ([`Cause::Outage`]). For any other status, such as 404, and without a response
-/// ([`Cause::NoRegion`]), because a machine outside EC2 doesn't have this service.
-fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Region> {
+/// When the service failed, when it can't be reached or doesn't answer although this machine may be
+/// an instance, or when the response isn't a region ([`Cause::Outage`]). Otherwise
+/// [`Cause::NoRegion`]: for any other status, such as 404, and for a refused connection, because a
+/// machine outside EC2 doesn't have this service.
+fn read_region(
+    response: Result<SensitiveString, ImdsError>,
+    settings: &MetadataSettings,
+) -> FetchResult<Region> {
     match response {
         Ok(text) => {
             let what = "a response that isn't a region code";
             let region = Region::parse(text.as_ref().trim());
             region.ok_or_else(|| FetchError::malformed(what))
         }
-        Err(error) if is_unreachable(&error) => {
+        Err(error) if is_silent_or_unreachable(&error) && settings.may_answer_later() => {
             // The network may come up late while the machine boots. Only `--wait` waits that long.
             let outage = FetchError::outage(OutageKind::Connection, error_text(&error));
             Err(outage.again(Again::Later))
@@ -330,20 +351,19 @@ fn read_region(response: Result<SensitiveString, ImdsError>) -> FetchResult<Regi
                 let outage = FetchError::from(Cause::Outage(OutageKind::Service));
                 Err(outage.aws_says(format!("HTTP status {status}")))
             }
-            Some(_) | None => Err(no_region_yet()),
+            Some(_) | None => {
+                let mut failure = no_region_yet();
+                failure.problem.notes.extend(refused_token(&error));
+                Err(failure)
+            }
         },
     }
 }
 
-fn is_unreachable(error: &ImdsError) -> bool {
-    use ErrorKind::{HostUnreachable, NetworkUnreachable};
-    let kind = failure_kind(error);
-    matches!(kind, Some(HostUnreachable | NetworkUnreachable))
-}
-
-/// Returns the kind of the connection's failure, if there was one ([`FetchError::io_kind`]).
-fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
-    find_source::<FetchError>(error)?.io_kind
+fn is_silent_or_unreachable(error: &ImdsError) -> bool {
+    use ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
+    let kind = find_source::<FetchError>(error).and_then(|failure| failure.io_kind);
+    matches!(kind, Some(TimedOut | HostUnreachable | NetworkUnreachable))
 }
 
 /// Returns the configuration of the SDK's credential providers that have link-local endpoints.
@@ -352,8 +372,13 @@ fn failure_kind(error: &ImdsError) -> Option<ErrorKind> {
 /// would hide the status. Such a response becomes an error whose status [`http_status`] returns.
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
     let http = clients.direct.for_sdk(move |url, received| {
-        let response = received?;
+        let mut response = received?;
         let status = response.status().as_u16();
+        // The metadata service of moto doesn't send this header, without which the SDK fails.
+        let lifetime = "x-aws-ec2-metadata-token-ttl-seconds";
+        if url.ends_with(TOKEN_PATH) && response.headers().get(lifetime).is_none() {
+            response.headers_mut().insert(lifetime, "300");
+        }
         if hides_status(url, status) {
             let reason = stated_reason(response.body().bytes().unwrap_or_default());
             return Err(ConnectorError::user(HiddenResponse(status, reason).into()));
