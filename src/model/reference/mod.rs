@@ -155,11 +155,15 @@ impl Reference {
     }
 }
 
-/// Returns what messages show of a reference that may be a password. SECRET is masked unless its
-/// form shows what it is, and so are the fields that are long or don't read like names.
+/// Returns what messages show of a reference that may be a password. SECRET is masked unless it is
+/// `${NAME}`, or its form shows what it is. So are the fields that are long or don't read like
+/// names.
 pub fn masked_reference(text: &str) -> String {
     let (secret, fields) = split_secret(text);
-    let mut shown = match is_shown_before_fields(secret) {
+    let inner = secret
+        .strip_prefix("${")
+        .and_then(|rest| rest.strip_suffix('}'));
+    let mut shown = match inner.is_some_and(is_name) || is_shown_before_fields(secret) {
         true => secret.to_owned(),
         false => masked(secret),
     };
