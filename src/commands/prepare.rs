@@ -11,7 +11,7 @@ use std::mem::take;
 use std::path::Path;
 
 use super::worker::apply_options;
-use crate::backend::aws::Settings;
+use crate::backend::aws::{Settings, has_parameter_endpoint};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
@@ -106,15 +106,21 @@ pub fn prepare(
     let retained = inherited.retained(&options.retention);
     let existing = options.keep_existing.then_some(&retained);
     let plan = value_or_add(Plan::new(layers, inherited, existing), &mut errors);
-    if let Some(plan) = &plan {
+    if let (Some(settings), Some(plan)) = (&settings, &plan) {
         errors.extend(useless_signal_problem(&options, plan));
+        conceal_names(plan.masked_names.iter().cloned());
+        let mut refused = plan.refused_parameters().peekable();
+        let is_local = matches!(options.source, SourceOption::Local(_));
+        let is_asked = || is_local || has_parameter_endpoint(settings, &deadline.progress);
+        if refused.peek().is_some() && !is_asked() {
+            errors.extend(refused);
+        }
     }
     let (Some(mut settings), Some(plan), true) = (settings, plan, errors.is_empty()) else {
         return Err(errors.into());
     };
 
     settings.asks_identity = matches!(asker, Asker::Check { .. });
-    conceal_names(plan.masked_names.iter().cloned());
     print_plan_notices(&plan, &asker);
     Ok(Prepared {
         asker,

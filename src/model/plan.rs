@@ -164,6 +164,22 @@ impl Plan {
         references.map(|found| &found.locator).collect()
     }
 
+    /// Returns an error for each parameter that AWS refuses because its name doesn't begin with a
+    /// slash ([`Locator::slash_help`]).
+    pub fn refused_parameters(&self) -> impl Iterator<Item = Problem> {
+        let text = "has slashes in the name of a parameter, but not at its beginning, which AWS doesn't allow";
+        self.entries.iter().flat_map(move |entry| {
+            let references = entry.source.references().into_iter();
+            references.filter_map(move |found| {
+                let help = found.locator.slash_help(entry.subject.reference())?;
+                Some(reference_problem(
+                    &entry.subject,
+                    Fault::new(text).help(help),
+                ))
+            })
+        })
+    }
+
     /// Returns the entries that have `optional: true` although the reference is `${NAME:-}`. If
     /// NAME is empty, such an entry would be left out anyway. So `optional` only hides that the
     /// secret doesn't exist.
@@ -223,6 +239,16 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     // No entry has a name that isn't UTF-8.
     let names = non_empty.filter_map(|(name, _)| name.to_str());
     names.map(str::to_owned).collect()
+}
+
+/// Returns the error of an entry whose reference has this fault.
+fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
+    let status = match subject.origin {
+        Origin::Argument(_) => Status::Usage,
+        Origin::File { .. } | Origin::Inherited => Status::Configuration,
+    };
+    let problem = Problem::from_fault(status, fault.about("the reference"));
+    problem.for_entry(subject.clone(), Impact::None)
 }
 
 /// Makes the entries of one layer into planned ones: resolves their aliases, and the placeholders
@@ -385,11 +411,7 @@ impl Lookup<'_, '_> {
 
     /// Adds the error of an entry whose reference has this fault.
     fn refuse(&mut self, subject: &Subject, fault: Fault) {
-        let status = match subject.origin {
-            Origin::Argument(_) => Status::Usage,
-            Origin::File { .. } | Origin::Inherited => Status::Configuration,
-        };
-        self.add_error(status, fault.about("the reference"), subject);
+        self.errors.push(reference_problem(subject, fault));
     }
 
     fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {

@@ -405,6 +405,23 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     locked(&CREDENTIALS).extend(long.map(str::to_owned));
 }
 
+/// Makes [`one_line`] hide a credential until this value is dropped. Each request has its own
+/// signature, so without an end, each text would be searched for thousands of credentials.
+pub struct Concealed(String);
+
+impl Concealed {
+    pub fn new(credential: String) -> Self {
+        conceal([credential.as_str()]);
+        Self(credential)
+    }
+}
+
+impl Drop for Concealed {
+    fn drop(&mut self) {
+        locked(&CREDENTIALS).remove(&self.0);
+    }
+}
+
 /// Makes [`shown_name`] mask these names and versions of secrets, and [`one_line`] hide them,
 /// because they may be passwords.
 pub fn conceal_names(names: impl IntoIterator<Item = String>) {

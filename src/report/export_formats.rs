@@ -317,9 +317,9 @@ fn url_passwords(value: &SecretValue) -> impl Iterator<Item = SecretValue> {
 }
 
 /// Returns an `::add-mask::` command for each line of the values that were read, of the secrets in
-/// them and of the passwords in URLs, both with and without the white space at its ends. Also returns a warning about lines
-/// that are too short. Literals and defaults aren't masked, because a word such as `info` would
-/// disappear from every log.
+/// them and of the passwords in URLs, both with and without the white space at its ends. Also
+/// returns a warning about lines that are too short. Literals and defaults aren't masked, because a
+/// word such as `info` would disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();

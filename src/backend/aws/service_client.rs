@@ -47,7 +47,7 @@ use super::service_errors::{ServiceError, error_response, malformed_response, no
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
-use crate::model::shown::conceal;
+use crate::model::shown::Concealed;
 use crate::model::url::HttpUrl;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::time::RetryBudget;
@@ -147,8 +147,8 @@ impl Client {
             .and_then(in_memory)
             .map_err(not_sent)?;
 
-        let received = self.send(request).await?.map(SdkBody::from);
-        let response = HttpResponse::try_from(received).map_err(not_sent)?;
+        let (received, _concealed) = self.send(request).await?;
+        let response = HttpResponse::try_from(received.map(SdkBody::from)).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             // This never fails, because the operation's output always has the type `O`.
             Ok(output) => return output.downcast().map_err(|_| unusable()),
@@ -187,17 +187,23 @@ impl Client {
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
         let called = budget.retry(async || {
             let request = json_request(target, input).map_err(not_sent)?;
-            parse(&object_body(self.send(request).await?)?)
+            let (response, _concealed) = self.send(request).await?;
+            parse(&object_body(response)?)
         });
         called.await.map_err(|error| self.with_remedy(error))
     }
 
-    /// Signs a request, sends it and reads the whole response, which may be AWS's error.
+    /// Signs a request, sends it and reads the whole response, which may be AWS's error. The
+    /// response may repeat the signature, which messages hide as long as the second result exists.
     ///
     /// # Errors
     /// When the request is invalid, or when no complete response arrives in time.
-    pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
-        let sending = self.http.send(self.signed(request).map_err(not_sent)?);
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> FetchResult<(Response<Vec<u8>>, Concealed)> {
+        let (request, signature) = self.signed(request).map_err(not_sent)?;
+        let sending = self.http.send(request);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
             let host = host_and_port(&self.endpoint);
             Err(FetchError::late(host, ATTEMPT_TIMEOUT))
@@ -210,7 +216,7 @@ impl Client {
 
         let status = head.status.as_u16();
         match body {
-            Ok(body) => Ok(Response::from_parts(head, body)),
+            Ok(body) => Ok((Response::from_parts(head, body), Concealed::new(signature))),
             // With an `io_kind`, the connection broke. A status of 500 or more says more than that.
             Err(failure) if failure.io_kind.is_some() && status < 500 => {
                 Err(self.with_remedy(failure))
@@ -269,18 +275,18 @@ impl Client {
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS
-    /// Signature Version 4.
+    /// Signature Version 4. Also returns the signature.
     ///
     /// # Errors
     /// When the URL or a header would be invalid.
-    fn signed(&self, mut request: Request<Bytes>) -> Result<Request<Bytes>, BoxError> {
+    fn signed(&self, mut request: Request<Bytes>) -> Result<(Request<Bytes>, String), BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map_or("", |name| name.as_str());
         let base = self.endpoint.path().trim_end_matches('/');
         let url = [scheme, "://", authority, base, &request.uri().to_string()].concat();
         *request.uri_mut() = url.parse()?;
         let Some(identity) = &self.identity else {
-            return Ok(request);
+            return Ok((request, String::new()));
         };
 
         let mut settings = SigningSettings::default();
@@ -302,10 +308,8 @@ impl Client {
         let (method, body) = (request.method().as_str(), request.body());
         let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
         let (signed, signature) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
-        // A server may repeat the request in its answer.
-        conceal([signature.as_str()]);
         signed.apply_to_request_http1x(&mut request);
-        Ok(request)
+        Ok((request, signature))
     }
 }
 

@@ -259,6 +259,7 @@ impl FailedRequest<'_> {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
+            Refused(Refusal::Request) => self.parameter_name_help(),
             Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
         let remedy = cause.facts().remedy;
@@ -270,6 +271,18 @@ impl FailedRequest<'_> {
         let may_be_absent = *cause == Denied(Denial::PolicyOrMissing);
         let guess = self.guess().filter(|_| may_be_absent);
         (help, guess.or_else(|| self.failure.alternative.clone()))
+    }
+
+    /// Returns the help for a parameter whose name AWS has refused for a reason that AWS's text
+    /// doesn't name.
+    fn parameter_name_help(&self) -> Option<String> {
+        let name = self.locator.id.name().to_lowercase();
+        let is_parameter = self.locator.store == Store::ParameterStore;
+        let name = name.trim_start_matches('/');
+        let is_reserved = is_parameter && (name.starts_with("aws") || name.starts_with("ssm"));
+        let reserved = "check the name: only AWS's own parameters have names that begin with \"aws\" or \"ssm\"";
+        let missing_slash = self.locator.slash_help(self.subject.reference());
+        missing_slash.or_else(|| is_reserved.then(|| reserved.to_owned()))
     }
 
     /// Returns the help and the guess for a secret or parameter that doesn't exist. The list of the

@@ -79,6 +79,22 @@ impl Locator {
         (!is_concealed(self.id.name())).then(|| self.written_id())
     }
 
+    /// Returns the help for a parameter whose name has a slash, but not at its beginning, which AWS
+    /// doesn't allow. `written` is the reference as the user has written it, if messages show it.
+    pub fn slash_help(&self, written: Option<&str>) -> Option<String> {
+        let name = self.id.name();
+        let is_parameter = self.store == Store::ParameterStore && self.id.arn().is_none();
+        if !is_parameter || !name.contains('/') || name.starts_with('/') {
+            return None;
+        }
+        let shown_name = self.shown_id().map_or("NAME", |_| name);
+        let without_store = written.and_then(|text| text.strip_prefix("ssm:"));
+        Some(format!(
+            "write ssm:/{}",
+            without_store.unwrap_or(shown_name)
+        ))
+    }
+
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
     /// path "/prod/"`.
     pub fn noun(&self) -> String {
@@ -169,22 +185,17 @@ impl SecretRef {
             && (self.selector == Selector::Whole || self.selector.shown().is_some())
     }
 
-    /// Checks a reference to a path: no KEY, LABEL or VERSION may follow the path, and the path
-    /// must begin with a slash. Only an ARN leaves this slash out.
+    /// Checks a reference to a path: no KEY, LABEL or VERSION may follow the path.
     ///
     /// # Errors
-    /// If the reference breaks one of these rules. The error is the predicate of a sentence about
-    /// the reference.
+    /// If one follows. The error is the predicate of a sentence about the reference.
     pub fn validate_path(&self) -> Result<(), &'static str> {
-        let Locator { id, version, .. } = &self.locator;
         if !self.locator.is_path() {
             return Ok(());
         }
-        if id.arn().is_none() && !id.name().starts_with('/') {
-            return Err("is a path, which must begin with a slash: ssm:/NAME/");
-        }
-        let is_whole = self.selector == Selector::Whole && *version == Version::Current;
-        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/NAME)";
+        let is_current = self.locator.version == Version::Current;
+        let is_whole = self.selector == Selector::Whole && is_current;
+        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/prod/app/level)";
         if is_whole { Ok(()) } else { Err(defect) }
     }
 

@@ -34,7 +34,7 @@ use crate::model::answer::Cause;
 use crate::model::environment::{Inherited, StartedBy};
 use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption, parse_region};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Arn, Locator, Region, Role};
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
@@ -360,6 +360,19 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     settings.set_from_places(&mut places);
     let first_error = places.errors.into_iter().next();
     first_error.map_or(Ok(profiles), Err)
+}
+
+/// True if the user configures an endpoint of Parameter Store, such as a simulation. Reads AWS's
+/// configuration files if the options and variables don't name one. An error in these files is
+/// reported later.
+pub fn has_parameter_endpoint(settings: &Settings, progress: &Progress) -> bool {
+    let has_endpoint = |settings: &Settings| {
+        let endpoint = settings.endpoints.url(Api::Store(Store::ParameterStore));
+        endpoint.is_some()
+    };
+    let mut with_profile = settings.clone();
+    has_endpoint(settings)
+        || (apply_settings(&mut with_profile, progress).is_ok() && has_endpoint(&with_profile))
 }
 
 /// Returns the help for missing credentials or, without a region, for a missing region: to correct
