@@ -28,6 +28,7 @@ use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, Server
 use rustls::client::{Resumption, WebPkiServerVerifier};
 use rustls::crypto::CryptoProvider;
 use rustls::crypto::aws_lc_rs::kx_group;
+use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{
     CertificateError, ClientConfig, DigitallySignedStruct, OtherError, RootCertStore,
@@ -45,10 +46,10 @@ use crate::system::os_error;
 #[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
-    /// of precedence. If it is set, `environment` is ignored.
-    pub bundle: Option<PathBuf>,
-    /// The value of SSL_CERT_FILE or, if that isn't set, of SSL_CERT_DIR. Messages name this path.
-    pub environment: Option<PathBuf>,
+    /// of precedence, after the name of the setting. If it is set, `environment` is ignored.
+    pub bundle: Option<(String, PathBuf)>,
+    /// SSL_CERT_FILE or, if that isn't set, SSL_CERT_DIR: the name of the variable and its value.
+    pub environment: Option<(String, PathBuf)>,
     pub key_exchange: KeyExchange,
 }
 
@@ -120,13 +121,21 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 /// # Errors
 /// When none of them can be read or used.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
-    let (named, found) = match (&settings.bundle, &settings.environment) {
-        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(bundle), None)),
+    let ((setting, named), mut found) = match (&settings.bundle, &settings.environment) {
+        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.1), None)),
         // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself, and no other roots if
         // one of them is set.
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };
+
+    // `rustls_native_certs` overlooks a certificate right after a byte order mark.
+    let file = fs::read(named).unwrap_or_default();
+    if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
+        found
+            .certs
+            .extend(CertificateDer::pem_slice_iter(rest).flatten());
+    }
 
     let roots = root_store(found.certs);
     if !roots.is_empty() {
@@ -145,15 +154,15 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
             }
         }
         Some(_) | None => {
-            let der = fs::read(named).map(|file| root_store(vec![CertificateDer::from(file)]));
-            let defect = match der.is_ok_and(|roots| !roots.is_empty()) {
+            let der = root_store(vec![CertificateDer::from(file)]);
+            let defect = match !der.is_empty() {
                 true => "is in DER, not PEM: use openssl x509 -inform der -in FILE -out ca.pem",
                 false => "contains no usable root certificate (PEM)",
             };
             format!("{} {defect}", named.display())
         }
     };
-    Err(unusable_tls(why))
+    Err(unusable_tls(why).help(format!("correct the file or the path in {setting}")))
 }
 
 fn unusable_tls(why: String) -> FetchError {

@@ -478,9 +478,7 @@ facts_of_causes! {
 
     Refused(Refusal::Certificate) => OF_SERVER { code: "certificate" }
     Refused(Refusal::Endpoint) => OF_SERVER { code: "endpoint", again: Again::Later }
-    Refused(Refusal::TrustStore) => GENERAL {
-        code: "certificate", remedy: "correct --ca-bundle, AWS_CA_BUNDLE, SSL_CERT_FILE or SSL_CERT_DIR"
-    }
+    Refused(Refusal::TrustStore) => GENERAL { code: "certificate" }
     Refused(Refusal::Proxy) => GENERAL { code: "proxy" }
     Refused(Refusal::Agent) => GENERAL {
         code: "agent", mention: Mention::InHeadline("", ReasonScope::AnySecret), remedy: "run without --agent"

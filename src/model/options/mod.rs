@@ -77,7 +77,8 @@ pub struct AwsOptions {
     pub profile_source: &'static str,
     pub role: Option<Role>,
     pub endpoint_url: Option<HttpUrl>,
-    pub ca_bundle: Option<PathBuf>,
+    /// The file with root certificates, after the source that names it, as for the profile.
+    pub ca_bundle: Option<(&'static str, PathBuf)>,
     pub key_exchange: KeyExchange,
 }
 
@@ -206,6 +207,7 @@ impl TypedOptions {
             false if self.in_variables.contains(&id) => RegionSource::new(variable, Status::Usage),
             false => RegionSource::new(flag, Status::Usage),
         };
+        let ca_source = source_of(OptionId::CaBundle, "--ca-bundle", "SECRETS_EXEC_CA_BUNDLE").name;
         let region_source = source_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
         AwsOptions {
             region: self.region.clone().map(|region| (region, region_source)),
@@ -217,7 +219,7 @@ impl TypedOptions {
                 ..role
             }),
             endpoint_url: self.endpoint_url.clone(),
-            ca_bundle: self.ca_bundle.clone(),
+            ca_bundle: self.ca_bundle.clone().map(|path| (ca_source, path)),
             key_exchange: self.key_exchange.unwrap_or_default(),
         }
     }

@@ -46,6 +46,30 @@ fn a_configuration_file_is_read_even_if_it_begins_with_a_byte_order_mark() {
 }
 
 #[test]
+fn a_tilde_and_variables_in_the_path_of_a_configuration_file_are_expanded_as_by_the_aws_cli() {
+    for path in [
+        "~/own",
+        "$HOME/own",
+        "${HOME}/own",
+        "$HOME/$FILE",
+        "${UNSET}own",
+    ] {
+        let aws = served();
+        let text = format!("[default]\n{}", pair("AKIAFILE"));
+        let sandbox = keyless(&aws)
+            .home_file("own", &text)
+            .file("${UNSET}own", &text);
+        let run = sandbox
+            .env("FILE", "own")
+            .env("AWS_SHARED_CREDENTIALS_FILE", path)
+            .case(path)
+            .run();
+        run.launched_with_value();
+        assert_eq!(aws.only_read().access_key(), "AKIAFILE");
+    }
+}
+
+#[test]
 fn without_home_the_configuration_files_are_looked_for_in_the_home_directory_of_etc_passwd() {
     let home = User::from_uid(getuid()).unwrap().unwrap().dir;
     // A file of this name exists in no home directory, so the test reads nothing of the user who

@@ -21,13 +21,12 @@ pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Duration;
 use std::{fs, io, process};
 
 use aws_credential_types::Credentials;
 use nix::sys::stat::fstat;
-use nix::unistd::{User, getuid};
 
 use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::answer::Cause;
@@ -40,8 +39,8 @@ use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
-    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, metadata_mode_url, retry_mode,
-    session_name, url,
+    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, expanded, home,
+    metadata_mode_url, retry_mode, session_name, url,
 };
 use role_chain::role_chain;
 
@@ -180,7 +179,7 @@ impl Settings {
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
-        self.http.trust = trust(places, &self.options);
+        self.http.trust = trust(places, &self.options, self.profile_name());
         self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
         self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.metadata = metadata(places);
@@ -197,19 +196,32 @@ impl Settings {
         StartedBy::from_variables(&self.variables, process::id(), &stderr.unwrap_or_default())
     }
 
-    /// Returns the help for a missing region.
-    pub fn region_help(&self) -> String {
-        let here = self.started_by().helps().1.map(str::to_owned);
-        let general = || Cause::NoRegion.facts().remedy.to_owned();
-        let help = self.chosen_profile_help().or(here);
-        help.or(self.profile_help.clone()).unwrap_or_else(general)
+    /// Returns the help if a variable names a configuration file that doesn't exist. This is only
+    /// an error if the credentials, the region or a profile is missing.
+    pub fn missing_file_help(&self) -> Option<String> {
+        let files = &self.config_files;
+        let named = [
+            ("AWS_CONFIG_FILE", &files.config),
+            ("AWS_SHARED_CREDENTIALS_FILE", &files.credentials),
+        ];
+        let (name, _) = named.into_iter().find(|(name, path)| {
+            let is_named = self.variables.non_empty(name).is_some();
+            let exists = path.as_ref().map(|path| path.try_exists());
+            is_named && matches!(exists, Some(Ok(false)))
+        })?;
+        Some(format!(
+            "mount the file in {name}, which doesn't exist, or correct the variable"
+        ))
     }
 
-    /// Returns the help about the profile that an option or a variable has chosen, which says more
-    /// than the place where secrets-exec runs.
-    pub fn chosen_profile_help(&self) -> Option<String> {
-        let is_chosen = self.profile().0.is_some();
-        self.profile_help.clone().filter(|_| is_chosen)
+    /// Returns the help for a missing region.
+    pub fn region_help(&self) -> String {
+        let here = || self.started_by().helps().1.map(str::to_owned);
+        let general = || Cause::NoRegion.facts().remedy.to_owned();
+        let observation = self.missing_file_help().or_else(here);
+        observation
+            .or(self.profile_help.clone())
+            .unwrap_or_else(general)
     }
 
     /// False on AWS, in a pod, in CI and in a unit of systemd, where values never come from a local
@@ -349,7 +361,10 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let (source, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
         return match source {
-            Some(setting) => Err(profiles.no_profile(name, setting)),
+            Some(setting) => {
+                let help = settings.missing_file_help();
+                Err(profiles.no_profile(name, setting).help_if_some(help))
+            }
             None => Ok(profiles),
         };
     };
@@ -500,16 +515,25 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS.
-fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
+/// Reads the settings for TLS. Each file comes after the option, variable or setting that names it.
+fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
-    let in_profile = places.setting("ca_bundle", any_text).map(PathBuf::from);
-    let variable = |name| places.variables.non_empty(name).map(PathBuf::from);
+    let in_profile = places.setting("ca_bundle", any_text);
+    let variables = places.variables;
+    let variable = |name: &str| Some((name.to_owned(), variables.non_empty(name)?.to_owned()));
+    let bundle = variable("AWS_CA_BUNDLE").or_else(|| {
+        let setting = format!("ca_bundle of the AWS profile {profile:?}");
+        Some((setting, in_profile?.into()))
+    });
+    let expanded = bundle.map(|(name, path)| (name, expanded(&path, variables)));
     let in_option = options.ca_bundle.clone();
+    let environment = variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR"));
 
     TrustSettings {
-        bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
-        environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
+        bundle: in_option
+            .map(|(name, path)| (name.to_owned(), path))
+            .or(expanded),
+        environment: environment.map(|(name, path)| (name, path.into())),
         key_exchange: options.key_exchange,
     }
 }
@@ -564,25 +588,15 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     )
 }
 
-/// Returns the paths of AWS's configuration files. `~/` at the beginning of a path stands for the
-/// home directory. If HOME isn't set, the home directory is the one in /etc/passwd, as in botocore.
+/// Returns the paths of AWS's configuration files.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
-    let in_variable = inherited.non_empty("HOME").map(PathBuf::from);
-    let home = in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir));
-
-    let file = |variable, name| {
-        let Some(path) = inherited.non_empty(variable).map(Path::new) else {
-            return Some(home.as_ref()?.join(".aws").join(name));
-        };
-        match (&home, path.strip_prefix("~")) {
-            (Some(home), Ok(rest)) => Some(home.join(rest)),
-            (_, _) => Some(path.to_owned()),
-        }
-    };
-
+    let home = home(inherited);
+    let in_home = |name| Some(home.as_ref()?.join(".aws").join(name));
+    let in_variable = |name| Some(expanded(inherited.non_empty(name)?, inherited));
     ConfigFiles {
-        config: file("AWS_CONFIG_FILE", "config"),
-        credentials: file("AWS_SHARED_CREDENTIALS_FILE", "credentials"),
-        sessions: home.map(|home| home.join(".aws/cli/cache")),
+        config: in_variable("AWS_CONFIG_FILE").or_else(|| in_home("config")),
+        credentials: in_variable("AWS_SHARED_CREDENTIALS_FILE").or_else(|| in_home("credentials")),
+        sessions: in_home("cli/cache"),
+        sso_tokens: in_home("sso/cache"),
     }
 }

@@ -12,6 +12,8 @@ use std::fmt::Display;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use nix::unistd::{User, getuid};
+
 use crate::model::environment::Inherited;
 use crate::model::mistakes::{nearest, overlooked, several_lines};
 use crate::model::problem::{Problem, Status};
@@ -112,15 +114,46 @@ impl<'a> Places<'a> {
             return;
         }
         let Some(path) = self.text(name) else { return };
-        if let Err(error) = Path::new(&path).metadata() {
+        let file_path = expanded(path.as_ref(), self.variables);
+        if let Err(error) = file_path.metadata() {
             let file = match is_quotable(&path) {
                 true => format!("the file {path:?}"),
                 false => "the file".to_owned(),
             };
-            let why = os_error::file_error_text(Path::new(&path), &error);
+            let why = os_error::file_error_text(&file_path, &error);
             let text = format!("{file} ({name}) can't be read: {why}");
             self.errors.push(Problem::configuration(text));
         }
+    }
+}
+
+/// Returns the home directory: HOME or, if it isn't set, the one in /etc/passwd, as in botocore.
+pub fn home(variables: &Inherited) -> Option<PathBuf> {
+    let in_variable = variables.non_empty("HOME").map(PathBuf::from);
+    in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
+}
+
+/// Expands a path as the AWS CLI does: `$NAME` and `${NAME}`, and then `~` at the beginning. A
+/// variable that isn't set stays as it is written.
+pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
+    // A variable with a path that isn't UTF-8 is refused before its path is used.
+    let text = path.to_string_lossy();
+    let mut parts = text.split('$');
+    let mut whole = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let is_end = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
+        let end = part.find(is_end).unwrap_or(part.len());
+        let in_braces = part.strip_prefix('{').and_then(|part| part.split_once('}'));
+        let (name, rest) = in_braces.unwrap_or_else(|| part.split_at(end));
+        match variables.get(name) {
+            Some(value) => whole.extend([&value.to_string_lossy(), rest]),
+            None => whole.extend(["$", part]),
+        }
+    }
+    let path = PathBuf::from(whole);
+    match (home(variables), path.strip_prefix("~")) {
+        (Some(home), Ok(rest)) => home.join(rest),
+        (_, _) => path,
     }
 }
 
@@ -221,6 +254,8 @@ pub struct ConfigFiles {
     /// The directory in which the AWS CLI stores the sessions of roles. `None` without a home
     /// directory, and once AWS has refused the credentials of such a session.
     pub sessions: Option<PathBuf>,
+    /// The directory in which `aws sso login` stores tokens.
+    pub sso_tokens: Option<PathBuf>,
 }
 
 impl ConfigFiles {

@@ -38,7 +38,6 @@ pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_store
 
 use std::collections::BTreeMap;
 use std::ffi::OsStr;
-use std::path::Path;
 
 use aws_credential_types::Credentials;
 use tokio::time::Instant;
@@ -167,17 +166,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         (last_status, last_reason) = (problem.status, problem.text);
     }
 
-    let mut observation = incomplete_variables_help(settings);
+    let missing_file = settings.missing_file_help();
+    let observation = missing_file.or_else(|| incomplete_variables_help(settings));
     let mut text = "no AWS credentials were found".to_owned();
-    for variable in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
-        let file = settings.variables.non_empty(variable).map(Path::new);
-        // A relative path isn't checked, because it may begin with a tilde for the home directory.
-        if file.is_some_and(|file| file.is_absolute() && !file.exists()) {
-            text += &format!(", and the file in {variable} doesn't exist");
-            observation = Some(format!("mount this file, or correct {variable}"));
-        }
-    }
-
     let last = looked_at.pop().unwrap_or_default();
     let others = looked_at.join(", ");
     let mut note = format!("secrets-exec looked for {others} and {last}");

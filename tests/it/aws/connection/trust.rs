@@ -110,6 +110,35 @@ fn the_error_names_a_ca_bundle_that_has_no_certificate() {
 }
 
 #[test]
+fn the_first_certificate_of_a_ca_bundle_is_trusted_even_after_a_byte_order_mark() {
+    let authority = or_skip!(Authority::new());
+    let other = or_skip!(Authority::new());
+    let aws = served_over_tls(authority.acceptor());
+    let text = |authority: &Authority| fs::read_to_string(authority.bundle()).unwrap();
+    for after in [String::new(), text(&other)] {
+        let bundle = format!("\u{feff}{}{after}", text(&authority));
+        for name in ["AWS_CA_BUNDLE", "SSL_CERT_FILE"] {
+            let sandbox = sandbox(&aws).file("bundle.pem", &bundle).case(name);
+            sandbox.env(name, "bundle.pem").run().launched_with_value();
+        }
+    }
+}
+
+#[test]
+fn a_tilde_in_the_path_of_a_ca_bundle_is_expanded_as_by_the_aws_cli() {
+    let authority = or_skip!(Authority::new());
+    let aws = served_over_tls(authority.acceptor());
+    let text = fs::read_to_string(authority.bundle()).unwrap();
+    let launch = || sandbox(&aws).home_file("ca.pem", &text);
+    launch()
+        .env("AWS_CA_BUNDLE", "~/ca.pem")
+        .run()
+        .launched_with_value();
+    let profile = launch().config("[default]\nca_bundle = ~/ca.pem\n");
+    profile.run().launched_with_value();
+}
+
+#[test]
 fn a_certificate_in_a_comment_of_a_ca_bundle_is_not_trusted() {
     let authority = or_skip!(Authority::new());
     let other = or_skip!(Authority::new());
@@ -208,7 +237,8 @@ fn no_file_of_root_certificates_is_opened_before_it_is_needed_to_verify_a_server
     let two = sandbox(&aws).resolve("B=y:k");
     let named = opened_roots(two.env("AWS_CA_BUNDLE", authority.bundle())).unwrap();
     let bundle = authority.bundle().display().to_string();
-    assert_eq!(named, [bundle], "only the bundle, and only once");
+    // It is read twice, for a byte order mark, but not once for each connection.
+    assert_eq!(named, [&*bundle, &*bundle], "only the bundle");
     assert!(!opened_roots(sandbox(&aws)).unwrap().is_empty());
 }
 
