@@ -218,10 +218,20 @@ impl Settings {
     pub fn region_help(&self) -> String {
         let here = || self.started_by().helps().1.map(str::to_owned);
         let general = || Cause::NoRegion.facts().remedy.to_owned();
-        let observation = self.missing_file_help().or_else(here);
+        let observation = self
+            .missing_file_help()
+            .or_else(|| self.chosen_profile_help())
+            .or_else(here);
         observation
             .or(self.profile_help.clone())
             .unwrap_or_else(general)
+    }
+
+    /// Returns the help about the profile that an option or a variable has chosen, which says more
+    /// than the place where secrets-exec runs.
+    pub fn chosen_profile_help(&self) -> Option<String> {
+        let is_chosen = self.profile().0.is_some();
+        self.profile_help.clone().filter(|_| is_chosen)
     }
 
     /// False on AWS, in a pod, in CI and in a unit of systemd, where values never come from a local
