@@ -354,6 +354,9 @@ fn position(line: usize, column_from_0: usize) -> Position {
     Position { line, column }
 }
 
+const COMMENT: &str =
+    "put a value that begins with # in quotes, because a # after a space begins a comment";
+
 const QUOTES: &str = "put the whole value in quotes";
 
 /// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
@@ -424,7 +427,13 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             return name_fault(line, &lines_above);
         }
         _ if is_key_expected && !is_in_value => return name_fault(line, &lines_above),
-        _ => return Fault::new(scan.info()),
+        _ => {
+            let has_comment = line.contains(" #").then(|| COMMENT.to_owned());
+            return Fault {
+                help: has_comment,
+                ..Fault::new(scan.info())
+            };
+        }
     };
     Fault::new(message).help(help)
 }

@@ -1,8 +1,8 @@
 //! Mistakes in text that the user wrote, and their remedies: misspelled names, characters that
 //! people don't see, and the syntax of other tools.
 
-use super::environment::assigned_name;
-use super::shown::{is_plain_ascii, is_visible};
+use super::environment::{assigned_name, is_name};
+use super::shown::{is_plain_ascii, is_visible, quotable_name};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. A fault
 /// implements `Error`, so that MiniJinja can pass it on.
@@ -204,6 +204,19 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
 pub fn is_utf16(bytes: &[u8]) -> bool {
     let is_little_endian = matches!(bytes, [0xff, 0xfe, ..] | [_, 0, _, 0, ..]);
     is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
+}
+
+/// Returns the remedy for a text that isn't the name of a variable: the variable from which .NET or
+/// Spring reads a setting with this name or, for any other text, the rules for names.
+pub fn name_remedy(text: &str) -> String {
+    let name = match text.contains('.') {
+        true => text.replace('-', "").replace('.', "_").to_uppercase(),
+        false => text.replace(':', "__").replace('-', "_"),
+    };
+    match is_name(&name) && quotable_name(text).is_some() {
+        true => format!("write {name} instead"),
+        false => "use letters, digits and \"_\", and don't start with a digit".to_owned(),
+    }
 }
 
 /// Returns a character in quotes. Outside of ASCII, many characters look like others, so the

@@ -32,13 +32,14 @@ use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
 use crate::model::mistakes::{
-    Fault, NAME_REMEDY, VALUE_REMEDY, not_a_path, overlooked, overlooked_in_argument, several_lines,
+    Fault, NAME_REMEDY, VALUE_REMEDY, name_remedy, not_a_path, overlooked, overlooked_in_argument,
+    several_lines,
 };
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::Reference;
-use crate::model::shown::{invalid_value, is_quotable_value};
+use crate::model::shown::{invalid_value, is_quotable_value, quotable_name};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
@@ -543,7 +544,7 @@ fn split_assignment<'t>(
     shown_option: &str,
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
-    let problem = |fault| Problem::usage(format!("the value of {shown_option} {fault}"));
+    let problem = |fault: &str| Problem::usage(format!("the value of {shown_option} {fault}"));
     if assignment.starts_with(['\'', '"']) {
         return Err(problem("begins with a quote: remove the quotes"));
     }
@@ -570,8 +571,13 @@ fn split_assignment<'t>(
         })
     })?;
     let name = EnvName::parse(name).ok_or_else(|| {
-        let help = "use letters, digits and \"_\", and don't start with a digit";
-        problem("doesn't begin with a valid variable name").help(help)
+        let fault = match quotable_name(name) {
+            Some(name) if !name.is_empty() => {
+                format!("begins with {name:?}, which isn't a valid variable name")
+            }
+            Some(_) | None => "doesn't begin with a valid variable name".to_owned(),
+        };
+        problem(&fault).help(name_remedy(name))
     })?;
     Ok((name, reference))
 }

@@ -14,7 +14,8 @@ use crate::input::yaml::{Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::environment::{EnvName, is_name};
 use crate::model::mistakes::{
-    Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
+    Fault, TOP_KEYS, did_you_mean, name_remedy, nearest, overlooked_in_line,
+    overlooked_unless_empty, own_key,
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
@@ -140,7 +141,8 @@ impl<'a> Item<'a> {
             return self.refuse(Fault { text, help });
         }
         if expected == TEXT {
-            return self.refuse(Fault::new("is empty").help("for an empty value, write \"\""));
+            let help = "for an empty value, write \"\". A value that begins with # needs quotes, because # begins a comment";
+            return self.refuse(Fault::new("is empty").help(help));
         }
         let fault = Fault::new("is empty (is its value commented out or not indented?)");
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
@@ -329,15 +331,16 @@ impl<'a> Item<'a> {
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
     /// valid, adds one mistake: an overlooked character, `NAME:value` or `NAME=value`, or else the
-    /// invalid name.
+    /// invalid name, such as `Logging:Level` with a value.
     pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
+        let has_value = !self.node.is_null() && !name.contains(['=', '：']);
         if variable.is_none()
             && !self.refuse_key_if_overlooked(name)
-            && !self.refuse_if_assignment(name)
+            && (has_value || !self.refuse_if_assignment(name))
         {
-            let text = " isn't a valid variable name: use only letters, digits and \"_\", and don't start with a digit";
-            self.add(format!("{:?}", shown_or_masked(name)), text.into());
+            let fault = Fault::new(" isn't a valid variable name");
+            self.add(quoted_name(name), fault.help(name_remedy(name)));
         }
         variable
     }

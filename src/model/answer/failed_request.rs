@@ -19,7 +19,7 @@ use crate::model::environment::is_name;
 use crate::model::mistakes::{did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,
+    AWS_STAGES, Locator, Region, SecretRef, Selector, Store, Version, below_path, is_bare_word,
 };
 use crate::model::shown::{is_name_of_password, shown_name};
 
@@ -269,7 +269,11 @@ impl FailedRequest<'_> {
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()));
         // AWS hasn't named an ARN, so the secret may not exist.
         let may_be_absent = *cause == Denied(Denial::PolicyOrMissing);
-        let guess = self.guess().filter(|_| may_be_absent);
+        let of_version = || {
+            self.colon_guess()
+                .filter(|_| *cause == Absent(Missing::Version))
+        };
+        let guess = self.guess().filter(|_| may_be_absent).or_else(of_version);
         (help, guess.or_else(|| self.failure.alternative.clone()))
     }
 
@@ -382,6 +386,25 @@ impl FailedRequest<'_> {
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         Some(format!("If it is plain text, {remedy}"))
+    }
+
+    /// Returns the guess about a key with a colon, as .NET has it: what follows the colon was taken
+    /// for a staging label. The keys of .NET begin with a capital letter.
+    fn colon_guess(&self) -> Option<String> {
+        let (Version::Stage(stage), Selector::Key(key)) =
+            (&self.locator.version, &self.reference.selector)
+        else {
+            return None;
+        };
+        let is_capital = |text: &str| text.starts_with(|c: char| c.is_ascii_uppercase());
+        if !is_capital(key) || !is_capital(stage) || stage.starts_with("AWS") {
+            return None;
+        }
+        let key = format!("{key}:{stage}");
+        let write = self
+            .subject
+            .rewritten_with_fields(&key, &format!("$[{key:?}]"))?;
+        Some(format!("If {key:?} is a key, write {write}"))
     }
 
     /// Returns the hint for a name whose only variable is empty, such as `${STAGE}/db`, which

@@ -103,7 +103,7 @@ has a version id that isn't 32 to 64 characters long | secrets: {db: {id: x, ver
     | env: {A: "x:k:…"} | :1234567890123456789012345678901 | S:12345678901234567890123456789012345678901234567890123456789012345
 has a version that isn't a positive number | secrets: {db: {id: "ssm:/x", version-id: ^"0"}}
     | env: {A: "ssm:/p:k::…"} | 0 | -1 | +1 | 1.5 | latest
-isn't a valid variable name: use only letters, digits and "_" | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B"
+isn't a valid variable name | env: {^…: "x:k"} | 1A | A-B | "" | Ä | "A B"
     | env-from: [{from: x, prefix: ^…}] | X- | 1X | "A B" | é
     | env-from: [{from: x, rename: {k: ^…}}] | "" | A-B
     | files: [{from: "x:k", env: ^1K}]
