@@ -81,7 +81,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     }
     install_panic_hook();
     let inherited = Inherited::new(environment);
-    terminal::use_variables(&inherited);
+    terminal::use_early_settings(&arguments, &inherited);
     finish(dispatch(arguments, &inherited))
 }
 

@@ -19,7 +19,8 @@ use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object to
 /// store as the secret instead. With `--for-local`, prints a file for `--local`. Also prints the
-/// warnings about the .env file, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1.
+/// warnings about the .env file, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1 or
+/// true.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
 /// leave the variable out, because it doesn't need a secret.
@@ -40,7 +41,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     // Of the options of `migrate`, SECRETS_EXEC_* variables can set only `--quiet` and `-f`. The
     // variable for `-f` has already been read.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
-    let is_quiet = arguments.quiet || quiet_variable.is_some_and(|value| value == "1");
+    let is_quiet =
+        arguments.quiet || quiet_variable.is_some_and(|value| value == "1" || value == "true");
     if !is_quiet {
         terminal::print_always(file.warnings.into_iter().map(Record::warning));
     }

@@ -10,8 +10,10 @@
 //! the functions with `unless_stalled` in their names, aren't written if the write would block.
 
 use std::collections::BTreeMap;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -344,16 +346,23 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. An
-/// error in the arguments is printed in the format of the variable, because `--log-format` hasn't
-/// been parsed by then.
-pub fn use_variables(inherited: &Inherited) {
+/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. Also
+/// looks for `--log-format` in the arguments, because errors may be found before they are parsed.
+pub fn use_early_settings(arguments: &[OsString], inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
-    let format = inherited.get("SECRETS_EXEC_LOG_FORMAT");
+    let own = arguments.split(|word| word == "--").next();
+    let own_words = Vec::from_iter(own.unwrap_or_default().iter().map(|word| word.as_bytes()));
+    let joined = own_words
+        .iter()
+        .find_map(|word| word.strip_prefix(b"--log-format="));
+    let mut pairs = own_words.windows(2);
+    let separate = pairs.find_map(|pair| (pair[0] == b"--log-format").then_some(pair[1]));
+    let in_variable = inherited.get("SECRETS_EXEC_LOG_FORMAT");
+    let format = joined.or(separate).or(in_variable.map(OsStr::as_bytes));
     let mut mode = locked(&MODE);
     mode.has_progress_line = !is_dumb;
     mode.has_colours = !is_dumb && inherited.non_empty("NO_COLOR").is_none();
-    if format.is_some_and(|format| format == "json") {
+    if format == Some(b"json") {
         mode.format = LogFormat::Json;
     }
 }

@@ -91,7 +91,10 @@ impl Session {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
         let mut chain = apply_profile(&mut settings, progress)?;
-        if let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions) {
+        // A stored session ends sooner than the rotation.
+        if !settings.is_unattended
+            && let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions)
+        {
             use_stored_session(chain, directory, progress);
         }
         // From here on, only the user is awaited.

@@ -191,7 +191,7 @@ options! {
             "Keep trying for this long while credentials are missing or the network is unreachable; each attempt has its own --timeout");
         agent: AgentChoice = set_value(Agent "agent", General, Takes::Optional("URL"), parse_agent,
             "Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL is given)");
-        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, choice(FLAG, "1 or 0"),
+        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, choice(FLAG, FLAG_VALUES),
             "Ask AWS directly if the agent is unavailable (with --agent)");
         local: PathBuf = set_value(Local "local", Requests, Takes::Text("FILE"), parse_path,
             "Read secrets from a YAML or JSON file instead of AWS");
@@ -201,13 +201,13 @@ options! {
             "Use a cached response without asking AWS if it is at most this old [default: 0s]");
         cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), text(parse_duration_or_zero),
             "If AWS is unavailable, use a cached response that is at most this old [default: 24h]");
-        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, choice(FLAG, "1 or 0"),
+        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, choice(FLAG, FLAG_VALUES),
             "When the command starts, tell systemd that the service is ready (Type=notify)");
     }
     "What the command gets" {
-        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, choice(FLAG, "1 or 0"),
+        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, choice(FLAG, FLAG_VALUES),
             "Don't overwrite variables that are already set and not empty");
-        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, choice(FLAG, "1 or 0"),
+        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, choice(FLAG, FLAG_VALUES),
             "Pass on only PATH, HOME, the locale and a few others");
         pass: Vec<Pattern> = add_value(Pass "pass", Variables, Takes::Texts("GLOB"), text(parse_pattern),
             "With --clean-env, also pass on variables whose names match GLOB (repeatable)");
@@ -231,7 +231,7 @@ options! {
     "Output" {
         verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, choice(LEVELS, "0, 1 or 2"),
             "Print where the values come from; -vv: also the requests");
-        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, choice(FLAG, "1 or 0"),
+        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, choice(FLAG, FLAG_VALUES),
             "Hide warnings, notes and the progress line");
         log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), choice(LOG_FORMATS, "text or json"),
             "The format of messages on standard error: text or json [default: text]");
@@ -363,10 +363,12 @@ fn choice<T: Copy>(
 
 /// The values of a flag in a variable. Flags of the command line and of declarations are converted
 /// to these values.
-const FLAG: &[(&str, bool)] = &[("1", true), ("0", false)];
+const FLAG: &[(&str, bool)] = &[("1", true), ("0", false), ("true", true), ("false", false)];
+
+const FLAG_VALUES: Expected = "1, 0, true or false";
 
 /// The values of `--verbose` in a variable.
-const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2)];
+const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2), ("false", 0), ("true", 1)];
 
 const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
     ("hybrid", KeyExchange::Hybrid),
@@ -382,8 +384,8 @@ const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 /// may cross the network in plain text, so an agent on a different host needs https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let text = match value.to_str() {
-        Some("0") => return Ok(AgentChoice::Off),
-        Some("1") => Some(DEFAULT_AGENT),
+        Some("0" | "false") => return Ok(AgentChoice::Off),
+        Some("1" | "true") => Some(DEFAULT_AGENT),
         other => other,
     };
     let url = text.and_then(|text| HttpUrl::parse_endpoint(text).ok());

@@ -2,6 +2,7 @@
 //! `awslambdaric`), which gets its invocations from a fake of Lambda's Runtime API.
 //! `tests/hosts/lambda.rs` uses AWS's emulator instead.
 
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -123,6 +124,33 @@ fn a_lambda_function_keeps_an_arn_that_its_list_of_variables_leaves_out() {
             .has("API_TOKEN", "token-4c7a1e")
             .has("SECRET_ARN", kept);
     }
+}
+
+#[test]
+fn a_list_of_variables_that_is_blank_is_the_default() {
+    let aws = documented_secrets();
+    let list = "SECRETS_EXEC_WRAPPER_VARIABLES";
+    let run = variables(&aws).env(list, " ").control();
+    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
+}
+
+#[test]
+fn a_lambda_function_is_not_started_with_two_declarations_or_one_that_is_a_link_to_nothing() {
+    let aws = documented_secrets();
+    let several = variables(&aws)
+        .file("secrets-exec.yaml", "env: { A: prod/api-token }")
+        .file("secrets-exec.json", "{}")
+        .control();
+    several
+        .refused(78)
+        .says(["several declarations", "keep only one"]);
+
+    let sandbox = variables(&aws);
+    symlink("gone.yaml", sandbox.path("secrets-exec.yaml")).unwrap();
+    let dangling = sandbox.control();
+    dangling
+        .refused(78)
+        .says(["is a link to \"gone.yaml\", which doesn't exist"]);
 }
 
 #[test]
