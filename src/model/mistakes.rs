@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::{assigned_name, is_name};
-use super::shown::{is_plain_ascii, is_visible, quotable_name};
+use super::shown::{is_plain_ascii, is_quotable_name, is_visible};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. A fault
 /// implements `Error`, so that MiniJinja can pass it on.
@@ -213,7 +213,7 @@ pub fn name_remedy(text: &str) -> String {
         true => text.replace('-', "").replace('.', "_").to_uppercase(),
         false => text.replace(':', "__").replace('-', "_"),
     };
-    match is_name(&name) && quotable_name(text).is_some() {
+    match is_name(&name) && is_quotable_name(text) {
         true => format!("write {name} instead"),
         false => "use letters, digits and \"_\", and don't start with a digit".to_owned(),
     }

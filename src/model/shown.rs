@@ -278,12 +278,18 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
     }
 }
 
-/// Returns a text that was meant as the name of a variable or an alias. The result is `None` if no
-/// message may quote the text, because the user may have written a password instead.
-pub fn quotable_name(name: &str) -> Option<&str> {
-    // Messages always show the names of variables.
-    let may_be_shown = is_name(name) || is_quotable_value(name) || reads_like_a_name(name);
-    may_be_shown.then_some(name)
+/// True if messages may show a text that was meant as the name of a variable or an alias. They
+/// always show the names of variables.
+pub fn is_quotable_name(name: &str) -> bool {
+    is_name(name) || is_quotable_value(name) || reads_like_a_name(name)
+}
+
+/// Returns a text that was meant as a name: as it is or, if it may be a password, masked.
+pub fn shown_or_masked(name: &str) -> Cow<'_, str> {
+    match is_quotable_name(name) {
+        true => name.into(),
+        false => masked(name).into(),
+    }
 }
 
 /// Returns the predicate `doesn't match the pattern "…"`. A pattern without special characters may

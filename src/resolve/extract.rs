@@ -470,11 +470,12 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                 // A hint must not show a name that isn't quotable, because it may be a value.
                 (is_quotable(name).then_some(value)?, format!(".{name}"))
             }
-            (Selected::Index(index), Value::Array(items))
-                if let Ok(at) = usize::try_from(*index)
-                    && at < items.len() =>
-            {
-                (&items[at], format!("[{index}]"))
+            (Selected::Index(index), Value::Array(items)) => {
+                let item = usize::try_from(*index).ok().and_then(|at| items.get(at));
+                let Some(item) = item else {
+                    return Some(array_hint(items));
+                };
+                (item, format!("[{index}]"))
             }
             (_, Value::Array(items)) => return Some(array_hint(items)),
             _ => return encoded_twice_hint(json),

@@ -39,7 +39,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::Reference;
-use crate::model::shown::{invalid_value, is_quotable_value, quotable_name};
+use crate::model::shown::{invalid_value, is_quotable_name, is_quotable_value};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
@@ -571,11 +571,9 @@ fn split_assignment<'t>(
         })
     })?;
     let name = EnvName::parse(name).ok_or_else(|| {
-        let fault = match quotable_name(name) {
-            Some(name) if !name.is_empty() => {
-                format!("begins with {name:?}, which isn't a valid variable name")
-            }
-            Some(_) | None => "doesn't begin with a valid variable name".to_owned(),
+        let fault = match is_quotable_name(name) && !name.is_empty() {
+            true => format!("begins with {name:?}, which isn't a valid variable name"),
+            false => "doesn't begin with a valid variable name".to_owned(),
         };
         problem(&fault).help(name_remedy(name))
     })?;

@@ -340,7 +340,8 @@ impl<'a> Item<'a> {
             && (has_value || !self.refuse_if_assignment(name))
         {
             let fault = Fault::new(" isn't a valid variable name");
-            self.add(quoted_name(name), fault.help(name_remedy(name)));
+            let shown = format!("{:?}", shown_or_masked(name));
+            self.add(shown, fault.help(name_remedy(name)));
         }
         variable
     }

@@ -254,8 +254,6 @@ pub struct ConfigFiles {
     /// The directory in which the AWS CLI stores the sessions of roles. `None` without a home
     /// directory, and once AWS has refused the credentials of such a session.
     pub sessions: Option<PathBuf>,
-    /// The directory in which `aws sso login` stores tokens.
-    pub sso_tokens: Option<PathBuf>,
 }
 
 impl ConfigFiles {
