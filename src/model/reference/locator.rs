@@ -195,7 +195,7 @@ impl SecretRef {
         }
         let is_current = self.locator.version == Version::Current;
         let is_whole = self.selector == Selector::Whole && is_current;
-        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/prod/app/level)";
+        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/NAME)";
         if is_whole { Ok(()) } else { Err(defect) }
     }
 
