@@ -481,6 +481,10 @@ impl FailedRequest<'_> {
             (Store::SecretsManager, Version::Id(_)) => {
                 list("secretsmanager list-secret-version-ids")
             }
+            // A guess follows, so the help can't end with a command.
+            (Store::SecretsManager, Version::Stage(_)) if self.colon_guess().is_some() => {
+                third_field.to_owned()
+            }
             (Store::SecretsManager, Version::Stage(_) | Version::Both { .. }) => {
                 as_sentences(third_field, &list("secretsmanager list-secret-version-ids"))
             }
