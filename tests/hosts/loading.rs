@@ -155,7 +155,7 @@ fn a_unit_whose_credential_cannot_be_read_fails_immediately_and_the_journal_name
             "denied",
             &lines_with_aws_and_keys(&aws),
             &["tok"],
-            "denied.service/tok (/etc/secrets-denied.yaml:2)",
+            "denied.service/tok (/etc/secrets-denied.yaml:2",
         ),
         ("gone", &not_installed, &["tok"], ""),
     ] {
