@@ -108,8 +108,10 @@ impl Plan {
             aliases.extend(layer.aliases.clone());
             for entry in &mut layer.entries {
                 // Now it is known which words are aliases.
-                let source = &entry.source;
-                entry.subject.reveal_if(|| source.has_shown_alias(&aliases));
+                if let Some(reference) = entry.source.reference_with_alias(&aliases) {
+                    let may_be_shown = reference.may_be_shown(&aliases);
+                    entry.subject.reveal_alias(may_be_shown);
+                }
                 // The label of an entry with a variable is the variable's name.
                 if entry.target.variable().is_some() {
                     variables.insert(Arc::clone(&entry.subject.label), entry.subject.clone());
@@ -189,7 +191,7 @@ impl Plan {
             optional_variable(alias.map_or(secret, |alias| &alias.id)).is_some()
         };
         let is_doubly = |entry: &&Planned| match &entry.subject.written {
-            Some(Written::Reference(text) | Written::Masked(text)) => {
+            Some(Written::Reference(text) | Written::Masked { text, .. }) => {
                 entry.on_missing == OnMissing::Optional && may_be_empty(split_secret(text).0)
             }
             Some(Written::Template) | None => false,
@@ -387,17 +389,19 @@ impl Lookup<'_, '_> {
     fn try_locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let located = reference.locate(self.aliases, self.inherited);
         let found = located?;
-        let alias = Some(&reference.secret).filter(|name| self.aliases.contains_key(*name));
-        let is_as_written = found.locator.written_id() == reference.secret;
-        let is_shown = match (&subject.written, alias) {
-            // What stands under "secrets" is a name, and the reference shows the other fields.
-            (Some(Written::Masked(_)), Some(_)) => false,
-            (_, Some(alias)) => !is_name_of_password(alias) || found.may_be_shown(),
-            // Messages already show or mask the same text.
-            (Some(Written::Reference(_)), None) if is_as_written => true,
-            (Some(Written::Masked(_)), None) if is_as_written => false,
-            (_, None) => found.may_be_shown(),
+        let is_alias = self.aliases.contains_key(&reference.secret);
+        // An alias whose name says that it is a password may have one instead of a secret's name.
+        let is_name = is_alias && !is_name_of_password(&reference.secret);
+        let is_as_written = is_alias || found.locator.written_id() == reference.secret;
+        let is_shown = match &subject.written {
+            // Messages already mask or show the same text.
+            Some(Written::Masked { .. }) if is_as_written => false,
+            Some(Written::Reference(_)) if is_as_written && !is_alias => true,
+            Some(_) | None => is_name || found.may_be_shown(),
         };
+        if is_name {
+            self.names.insert(found.locator.id.name().to_owned(), true);
+        }
         self.add_names(&found, is_shown);
         Ok(found)
     }

@@ -60,7 +60,7 @@ impl Row {
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
-            (Some(Written::Reference(_) | Written::Masked(_)), ..) => RowKind::Reference,
+            (Some(Written::Reference(_) | Written::Masked { .. }), ..) => RowKind::Reference,
             (Some(Written::Template), ..) => RowKind::Template,
             (None, _, Origin::Inherited) => RowKind::Inherited,
             (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,

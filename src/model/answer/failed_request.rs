@@ -39,7 +39,7 @@ pub struct FetchFailure {
     /// The sources of the default region and account, if they apply to the reference: `the region
     /// (from AWS_REGION) and the account (123456789012)`.
     pub default_region_and_account: Option<String>,
-    /// What a developer can do without a region and credentials, if there is a file for `--local`.
+    /// The remedy for a developer without a region or credentials, if there is a file for `--local`.
     /// It follows the help.
     pub alternative: Option<String>,
     /// True if a launch reads several secrets from one region and account, and none of them exists.
@@ -348,7 +348,7 @@ impl FailedRequest<'_> {
     fn guess(&self) -> Option<String> {
         let (written, is_masked) = match self.subject.written.as_ref()? {
             Written::Reference(text) => (&**text, false),
-            Written::Masked(text) => (&**text, true),
+            Written::Masked { text, .. } => (&**text, true),
             Written::Template => return None,
         };
         if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {

@@ -70,7 +70,10 @@ impl Entry {
                 let text = reference.to_string().into();
                 Some(match reference.may_be_shown(&Aliases::default()) {
                     true => Written::Reference(text),
-                    false => Written::Masked(text),
+                    false => Written::Masked {
+                        text,
+                        is_alias: false,
+                    },
                 })
             }
             Source::Template(..) => Some(Written::Template),
@@ -132,15 +135,13 @@ pub struct ObjectSource<R = Reference> {
 }
 
 impl Source {
-    /// True if this source is a reference with an alias, and messages [may
-    /// show](Reference::may_be_shown) the reference. Without an alias, [`Entry::new`] has already
-    /// decided whether they may.
-    pub fn has_shown_alias(&self, aliases: &Aliases) -> bool {
+    /// Returns the reference if this source is one, and if its SECRET is an alias.
+    pub fn reference_with_alias(&self, aliases: &Aliases) -> Option<&Reference> {
         let (Self::Reference(reference) | Self::Object(ObjectSource { reference, .. })) = self
         else {
-            return false;
+            return None;
         };
-        aliases.contains_key(&reference.secret) && reference.may_be_shown(aliases)
+        aliases.contains_key(&reference.secret).then_some(reference)
     }
 }
 

@@ -351,8 +351,12 @@ pub enum SubjectKind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(Arc<str>),
-    /// A reference that may be a misplaced password, so messages show only its beginning.
-    Masked(Arc<str>),
+    /// A reference that may be a misplaced password. `text` is what the user has written, and
+    /// messages mask it. If its SECRET is an alias, they mask only the other fields.
+    Masked {
+        text: Arc<str>,
+        is_alias: bool,
+    },
     Template,
 }
 
@@ -382,10 +386,19 @@ impl Subject {
 
     /// Lets messages show the reference if it is known not to be a password.
     pub fn reveal_if(&mut self, is_known: impl FnOnce() -> bool) {
-        if let Some(Written::Masked(reference)) = &self.written
+        if let Some(Written::Masked { text, .. }) = &self.written
             && is_known()
         {
-            self.written = Some(Written::Reference(reference.clone()));
+            self.written = Some(Written::Reference(text.clone()));
+        }
+    }
+
+    /// Lets messages show the alias in the reference and, if `may_be_shown` is true, the whole
+    /// reference.
+    pub fn reveal_alias(&mut self, may_be_shown: bool) {
+        self.reveal_if(|| may_be_shown);
+        if let Some(Written::Masked { is_alias, .. }) = &mut self.written {
+            *is_alias = true;
         }
     }
 
@@ -403,7 +416,9 @@ impl Subject {
     pub fn shown_reference(&self) -> Option<Cow<'_, str>> {
         match &self.written {
             Some(Written::Reference(reference)) => Some((&**reference).into()),
-            Some(Written::Masked(reference)) => Some(masked_reference(reference).into()),
+            Some(Written::Masked { text, is_alias }) => {
+                Some(masked_reference(text, *is_alias).into())
+            }
             Some(Written::Template) | None => None,
         }
     }

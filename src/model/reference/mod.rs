@@ -156,14 +156,15 @@ impl Reference {
 }
 
 /// Returns what messages show of a reference that may be a password. SECRET is masked unless it is
-/// `${NAME}`, or its form shows what it is. So are the fields that are long or don't read like
-/// names.
-pub fn masked_reference(text: &str) -> String {
+/// an alias or `${NAME}`, or its form shows what it is. So are the fields that are long or don't
+/// read like names.
+pub fn masked_reference(text: &str, is_alias: bool) -> String {
     let (secret, fields) = split_secret(text);
     let inner = secret
         .strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'));
-    let mut shown = match inner.is_some_and(is_name) || is_shown_before_fields(secret) {
+    let is_known = is_alias || inner.is_some_and(is_name);
+    let mut shown = match is_known || is_shown_before_fields(secret) {
         true => secret.to_owned(),
         false => masked(secret),
     };
@@ -427,8 +428,8 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 }
 
 /// Returns the fault of a text in the syntax of another tool, of the address of a page in AWS's
-/// console, and of an ARN without its beginning. The help has a reference only if another tool's
-/// prefix is all that is wrong, and if messages may show what follows it.
+/// console, and of an ARN without its beginning. The help has a reference only if nothing but
+/// another tool's prefix is wrong, and if messages may show what follows it.
 fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     let mut consoles = foreign_words("console").filter(|_| text.contains("://"));
     if let Some((_, remedy)) = consoles.find(|(host, _)| text.contains(host)) {
@@ -464,7 +465,7 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
         });
     }
 
-    // In the fields after SECRET, `${` is part of a JSONPath, or is refused by `parse`.
+    // Only SECRET is searched. After it, `${` is part of a JSONPath, or `parse` refuses it.
     let compact = secret.replace(' ', "");
     let mut expressions = foreign_words("expression");
     let (start, tool) = expressions.find(|(start, _)| compact.contains(start))?;
