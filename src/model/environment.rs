@@ -142,8 +142,8 @@ impl fmt::Debug for Inherited {
     }
 }
 
-/// The environment that has started secrets-exec, such as a pod or a unit of systemd. It decides how
-/// secrets-exec gets credentials and a region.
+/// The environment that has started secrets-exec, such as a pod or a unit of systemd. It decides
+/// how secrets-exec gets credentials and a region.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartedBy {
     Ecs,

@@ -39,7 +39,8 @@ pub struct FetchFailure {
     /// The sources of the default region and account, if they apply to the reference: `the region
     /// (from AWS_REGION) and the account (123456789012)`.
     pub default_region_and_account: Option<String>,
-    /// The remedy for a developer without a region or credentials, if there is a file for `--local`.
+    /// The remedy for a developer without a region or credentials, if there is a file for
+    /// `--local`.
     /// It follows the help.
     pub alternative: Option<String>,
     /// True if a launch reads several secrets from one region and account, and none of them exists.

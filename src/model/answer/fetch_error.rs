@@ -341,8 +341,8 @@ pub struct CauseFacts {
     /// The headline, or what follows the secret in it. Empty if the headline differs from failure
     /// to failure.
     pub headline: &'static str,
-    /// The text after several secrets in the headline, such as `don't exist`. Empty if it is the same
-    /// as after one secret.
+    /// The text after several secrets in the headline, such as `don't exist`. Empty if it is the
+    /// same as after one secret.
     pub several: &'static str,
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
