@@ -40,8 +40,7 @@ pub struct FetchFailure {
     /// (from AWS_REGION) and the account (123456789012)`.
     pub default_region_and_account: Option<String>,
     /// The remedy for a developer without a region or credentials, if there is a file for
-    /// `--local`.
-    /// It follows the help.
+    /// `--local`. The remedy follows the help.
     pub alternative: Option<String>,
     /// True if a launch reads several secrets from one region and account, and none of them exists.
     pub is_none_found: bool,
