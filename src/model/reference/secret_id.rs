@@ -442,6 +442,11 @@ impl Region {
 
     /// Returns the remedy for a code, or `None` if it has the form of AWS's codes.
     pub fn form_remedy(&self) -> Option<String> {
+        // Some SDKs accept `fips-us-east-1` and `us-east-1-fips`.
+        let region = self.0.trim_start_matches("fips-").trim_end_matches("-fips");
+        if region != self.0 {
+            return Some(format!("use {region}, and set AWS_USE_FIPS_ENDPOINT=true"));
+        }
         if self.area().is_some() {
             return None;
         }
@@ -558,6 +563,14 @@ mod tests {
             (
                 "us-gov-west-1b",
                 "use the region of this availability zone: us-gov-west-1",
+            ),
+            (
+                "fips-us-east-1",
+                "use us-east-1, and set AWS_USE_FIPS_ENDPOINT=true",
+            ),
+            (
+                "us-gov-west-1-fips",
+                "use us-gov-west-1, and set AWS_USE_FIPS_ENDPOINT=true",
             ),
             ("eucentral1", "did you mean \"eu-central-1\"?"),
         ] {
