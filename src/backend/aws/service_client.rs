@@ -13,9 +13,9 @@
 use std::cell::OnceCell;
 use std::collections::BTreeMap;
 use std::error::Error;
-use std::fmt;
 use std::io::ErrorKind;
 use std::time::{Duration, SystemTime};
+use std::{fmt, fs};
 
 use aws_config::imds;
 use aws_credential_types::Credentials;
@@ -249,6 +249,9 @@ impl Client {
             let help = did_you_mean(similar.as_str());
             return FetchError::refused(Refusal::Endpoint, why).help(help);
         }
+        if failure.cause == Cause::Outage(OutageKind::Lookup) {
+            return failure.or_outage_help(format!("check the region, and {}", dns_settings()));
+        }
         failure
     }
 
@@ -260,8 +263,9 @@ impl Client {
         let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
         };
+        let dns_remedy = format!("check {}", dns_settings());
         let remedy = match kind {
-            Lookup => "check this machine's DNS settings",
+            Lookup => &dns_remedy,
             MalformedResponse => "check which service answers",
             Timeout => "check the service, allow more time with --timeout",
             Connection if matches!(self.endpoint.host(), Some("localhost" | "127.0.0.1")) => {
@@ -310,6 +314,17 @@ impl Client {
         let (signed, signature) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
         signed.apply_to_request_http1x(&mut request);
         Ok((request, signature))
+    }
+}
+
+/// Returns what to check if a name doesn't resolve. Name servers with different views are hard to
+/// find, because glibc asks the first one, and musl takes the first answer.
+fn dns_settings() -> &'static str {
+    let file = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
+    let servers = file.lines().filter(|line| line.starts_with("nameserver"));
+    match servers.count() {
+        0 | 1 => "this machine's DNS settings",
+        _ => "the DNS settings: each name server in /etc/resolv.conf must know this name",
     }
 }
 
