@@ -51,13 +51,11 @@ use http::{HeaderMap, Request, Response, StatusCode, Uri};
 use http_body_util::{BodyExt, Full, Limited};
 pub use hyper::body::Bytes;
 use hyper::body::Incoming;
-use serde_json::{Map, Value};
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::model::answer::{FetchError, FetchResult};
-use crate::model::shown::conceal;
 use connector::{Connection, Connector, Proxy, conceal_authorization};
 
 /// The maximum number of connections to a host. It is also the maximum number of requests that a
@@ -94,23 +92,26 @@ type Exchange<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 impl Host {
     /// Takes a connection that no request is using. Idle ones come first, and those that the server
     /// has closed are dropped. If no idle one is left, waits for the oldest of the connections that
-    /// are being opened in advance.
+    /// are being opened in advance. Returns `None` if no connection is left.
     ///
-    /// Returns `None` if no connection is left, or if the awaited one could not be opened. Its
-    /// error is dropped, because the host may be reachable by now: the caller opens a new
-    /// connection.
-    async fn take_spare_connection(&self) -> Option<Connection> {
+    /// # Errors
+    /// When the awaited connection couldn't be opened. The caller doesn't open another one, because
+    /// a silent host would take the time of both, and the request's own limit would end first.
+    async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
             let idle = self.lock_spare().idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
-                return Some(connection);
+                return Ok(Some(connection));
             }
         }
 
-        let opening = self.lock_spare().preconnected.pop_front()?;
-        opening.await.ok()?.ok()
+        let Some(opening) = self.lock_spare().preconnected.pop_front() else {
+            return Ok(None);
+        };
+        // The task isn't cancelled, so it always has a result.
+        opening.await.ok().transpose()
     }
 
     fn lock_spare(&self) -> MutexGuard<'_, Spare> {
@@ -134,7 +135,7 @@ pub struct HttpClient {
 }
 
 /// The response to a request from the SDK, or the reason why there isn't one.
-pub type SdkResponse = Result<HttpResponse, ConnectorError>;
+type SdkResponse = Result<HttpResponse, ConnectorError>;
 
 type Inspect = dyn Fn(&str, SdkResponse) -> SdkResponse + Send + Sync;
 
@@ -287,7 +288,7 @@ impl HttpClient {
         let permit = acquired.map_err(|error| broken(error.into()))?;
 
         // If an open connection breaks, the server may have closed it while it was idle.
-        if let Some(mut connection) = host.take_spare_connection().await
+        if let Some(mut connection) = host.take_spare_connection().await?
             && let Ok(response) = connection.send_request(request.clone()).await
         {
             return Ok((connection, permit, response));
@@ -373,22 +374,14 @@ impl HttpConnector for SdkConnector {
 /// retries repeat a request and count the attempts.
 async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkResponse {
     let request = in_memory(request).map_err(ConnectorError::user)?;
-    conceal_tokens(&request);
+    // The tokens for a container's endpoint and for the instance metadata service.
+    for name in ["authorization", "x-aws-ec2-metadata-token"] {
+        conceal_authorization(request.headers().get(name));
+    }
     let not_retried = |failure: FetchError| ConnectorError::user(failure.into());
     let (head, body) = client.send(request).await.map_err(not_retried)?;
     let response = Response::from_parts(head, SdkBody::from(body.map_err(not_retried)?));
     HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
-}
-
-/// Keeps the tokens in an SDK request out of messages: those for a container's endpoint, for the
-/// instance metadata service and for an SSO session, and also the session's client secret.
-fn conceal_tokens(request: &Request<Bytes>) {
-    for name in ["authorization", "x-aws-ec2-metadata-token"] {
-        conceal_authorization(request.headers().get(name));
-    }
-    let body: Map<String, Value> = serde_json::from_slice(request.body()).unwrap_or_default();
-    let fields = ["clientSecret", "refreshToken"].into_iter();
-    conceal(fields.filter_map(|name| body.get(name)?.as_str()));
 }
 
 /// Converts an SDK request to one whose body is in memory.

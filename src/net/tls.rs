@@ -132,9 +132,8 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     // `rustls_native_certs` overlooks a certificate right after a byte order mark.
     let file = fs::read(named).unwrap_or_default();
     if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
-        found
-            .certs
-            .extend(CertificateDer::pem_slice_iter(rest).flatten());
+        let certificates = CertificateDer::pem_slice_iter(rest).flatten();
+        found.certs.extend(certificates);
     }
 
     let roots = root_store(found.certs);

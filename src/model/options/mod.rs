@@ -78,7 +78,7 @@ pub struct AwsOptions {
     pub role: Option<Role>,
     pub endpoint_url: Option<HttpUrl>,
     /// The file with root certificates, after the source that names it, as for the profile.
-    pub ca_bundle: Option<(&'static str, PathBuf)>,
+    pub ca_bundle: Option<(String, PathBuf)>,
     pub key_exchange: KeyExchange,
 }
 
@@ -219,7 +219,10 @@ impl TypedOptions {
                 ..role
             }),
             endpoint_url: self.endpoint_url.clone(),
-            ca_bundle: self.ca_bundle.clone().map(|path| (ca_source, path)),
+            ca_bundle: self
+                .ca_bundle
+                .clone()
+                .map(|path| (ca_source.to_owned(), path)),
             key_exchange: self.key_exchange.unwrap_or_default(),
         }
     }

@@ -21,7 +21,6 @@ pub use role_chain::{ProfileRole, RoleChain, RoleSource, Sso, WebIdentity};
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
-use std::path::Path;
 use std::time::Duration;
 use std::{fs, io, process};
 
@@ -113,13 +112,11 @@ impl MetadataSettings {
     /// have, too. A bare-metal instance with a vendor of its own has the id of the instance as its
     /// asset tag, or a BIOS of Amazon's.
     pub fn may_answer_later(&self) -> bool {
-        let read = |name| fs::read_to_string(Path::new("/sys/class/dmi/id").join(name));
-        let vendor = read("sys_vendor").unwrap_or_default();
-        let bios = read("bios_version").unwrap_or_default().to_lowercase();
-        let tag = read("board_asset_tag").unwrap_or_default();
-        let is_instance = ["", "Amazon EC2", "Xen"].contains(&vendor.trim())
-            || bios.contains("amazon")
-            || tag.starts_with("i-");
+        let read = |name| fs::read_to_string(format!("/sys/class/dmi/id/{name}"));
+        let firmware = |name| read(name).unwrap_or_default().to_lowercase();
+        let is_instance = ["", "amazon ec2", "xen"].contains(&firmware("sys_vendor").trim())
+            || firmware("bios_version").contains("amazon")
+            || firmware("board_asset_tag").starts_with("i-");
         self.may_exist && (self.endpoint.is_some() || is_instance)
     }
 }
@@ -199,32 +196,24 @@ impl Settings {
     /// Returns the help if a variable names a configuration file that doesn't exist. This is only
     /// an error if the credentials, the region or a profile is missing.
     pub fn missing_file_help(&self) -> Option<String> {
-        let files = &self.config_files;
-        let named = [
-            ("AWS_CONFIG_FILE", &files.config),
-            ("AWS_SHARED_CREDENTIALS_FILE", &files.credentials),
-        ];
-        let (name, _) = named.into_iter().find(|(name, path)| {
-            let is_named = self.variables.non_empty(name).is_some();
-            let exists = path.as_ref().map(|path| path.try_exists());
-            is_named && matches!(exists, Some(Ok(false)))
-        })?;
-        Some(format!(
-            "mount the file in {name}, which doesn't exist, or correct the variable"
-        ))
+        let is_missing = |name: &&str| {
+            let path = self.variables.non_empty(name);
+            let exists = path.map(|path| expanded(path, &self.variables).try_exists());
+            matches!(exists, Some(Ok(false)))
+        };
+        let files = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
+        let name = files.into_iter().find(is_missing)?;
+        let why = "which doesn't exist, or correct the variable";
+        Some(format!("mount the file in {name}, {why}"))
     }
 
     /// Returns the help for a missing region.
     pub fn region_help(&self) -> String {
-        let here = || self.started_by().helps().1.map(str::to_owned);
+        let here = self.started_by().helps().1.map(str::to_owned);
         let general = || Cause::NoRegion.facts().remedy.to_owned();
-        let observation = self
-            .missing_file_help()
-            .or_else(|| self.chosen_profile_help())
-            .or_else(here);
-        observation
-            .or(self.profile_help.clone())
-            .unwrap_or_else(general)
+        let observation = self.missing_file_help().or(self.chosen_profile_help());
+        let found = observation.or(here).or(self.profile_help.clone());
+        found.unwrap_or_else(general)
     }
 
     /// Returns the help about the profile that an option or a variable has chosen, which says more
@@ -353,7 +342,7 @@ pub fn apply_profile(
 ) -> Result<Option<RoleChain>, Problem> {
     let profiles = apply_settings(settings, progress)?;
     match profiles.profile(settings.profile_name()) {
-        Some(profile) if settings.uses_profile() => role_chain(profile),
+        Some(profile) if settings.uses_profile() => role_chain(profile, progress),
         Some(_) | None => Ok(None),
     }
 }
@@ -530,20 +519,19 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustS
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text);
     let variables = places.variables;
-    let variable = |name: &str| Some((name.to_owned(), variables.non_empty(name)?.to_owned()));
-    let bundle = variable("AWS_CA_BUNDLE").or_else(|| {
+    let variable = |name: &str| {
+        let path = variables.non_empty(name)?;
+        Some((name.to_owned(), expanded(path, variables)))
+    };
+    let in_profile = in_profile.map(|path| {
         let setting = format!("ca_bundle of the AWS profile {profile:?}");
-        Some((setting, in_profile?.into()))
+        (setting, expanded(path.as_ref(), variables))
     });
-    let expanded = bundle.map(|(name, path)| (name, expanded(&path, variables)));
     let in_option = options.ca_bundle.clone();
-    let environment = variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR"));
 
     TrustSettings {
-        bundle: in_option
-            .map(|(name, path)| (name.to_owned(), path))
-            .or(expanded),
-        environment: environment.map(|(name, path)| (name, path.into())),
+        bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
+        environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
         key_exchange: options.key_exchange,
     }
 }
@@ -607,5 +595,6 @@ fn config_files(inherited: &Inherited) -> ConfigFiles {
         config: in_variable("AWS_CONFIG_FILE").or_else(|| in_home("config")),
         credentials: in_variable("AWS_SHARED_CREDENTIALS_FILE").or_else(|| in_home("credentials")),
         sessions: in_home("cli/cache"),
+        sso_tokens: in_home("sso/cache").unwrap_or("/".into()),
     }
 }

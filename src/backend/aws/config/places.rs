@@ -6,7 +6,7 @@
 //! can't be read or parsed is an error, because otherwise the credentials of a different identity
 //! could be used. A message shows the number of a line, but never the line itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::Display;
 use std::io::ErrorKind;
@@ -138,19 +138,8 @@ pub fn home(variables: &Inherited) -> Option<PathBuf> {
 pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
     // A variable with a path that isn't UTF-8 is refused before its path is used.
     let text = path.to_string_lossy();
-    let mut parts = text.split('$');
-    let mut whole = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let is_end = |c: char| !(c.is_ascii_alphanumeric() || c == '_');
-        let end = part.find(is_end).unwrap_or(part.len());
-        let in_braces = part.strip_prefix('{').and_then(|part| part.split_once('}'));
-        let (name, rest) = in_braces.unwrap_or_else(|| part.split_at(end));
-        match variables.get(name) {
-            Some(value) => whole.extend([&value.to_string_lossy(), rest]),
-            None => whole.extend(["$", part]),
-        }
-    }
-    let path = PathBuf::from(whole);
+    let value = |name: &str| Some(variables.get(name)?.to_string_lossy());
+    let path = PathBuf::from(&*shellexpand::env_with_context_no_errors(&text, value));
     match (home(variables), path.strip_prefix("~")) {
         (Some(home), Ok(rest)) => home.join(rest),
         (_, _) => path,
@@ -254,6 +243,9 @@ pub struct ConfigFiles {
     /// The directory in which the AWS CLI stores the sessions of roles. `None` without a home
     /// directory, and once AWS has refused the credentials of such a session.
     pub sessions: Option<PathBuf>,
+    /// The directory in which `aws sso login` stores tokens. Without a home directory, it is `/`,
+    /// which doesn't have any.
+    pub sso_tokens: PathBuf,
 }
 
 impl ConfigFiles {
@@ -328,6 +320,8 @@ impl<'a> Profile<'a> {
 pub struct Profiles {
     /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
     sections: BTreeMap<(&'static str, String), Section>,
+    /// The profiles whose access key is in the credentials file.
+    pub with_stored_keys: BTreeSet<String>,
     /// The headers in the configuration file that aren't recognized, perhaps because the word
     /// `profile` is missing.
     bare_sections: Vec<String>,
@@ -350,7 +344,14 @@ impl Profiles {
         // In the credentials file, every section is a profile. The file is read last, so that its
         // settings win.
         if let Some(path) = &files.credentials {
-            profiles.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
+            let mut stored = Self::default();
+            stored.read_file(path, progress, |name| Some((PROFILE, name.to_owned())))?;
+            for (key, section) in stored.sections {
+                if setting(&section, "aws_access_key_id").is_some() {
+                    profiles.with_stored_keys.insert(key.1.clone());
+                }
+                profiles.sections.entry(key).or_default().extend(section);
+            }
         }
         Ok(profiles)
     }

@@ -18,6 +18,7 @@ use aws_credential_types::Credentials;
 use super::places::{self, Profile, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
+use crate::time::Progress;
 
 pub struct RoleChain {
     pub source: RoleSource,
@@ -59,7 +60,6 @@ pub struct Sso {
     pub account: String,
     pub role: String,
     pub region: Region,
-    pub start_url: String,
     /// The name of the `sso-session` section or, without one, the start URL. The name of the file
     /// with the user's token is a hash of this text.
     pub session: String,
@@ -82,7 +82,10 @@ pub struct ProfileRole {
 /// # Errors
 /// When a setting is invalid, or when the settings contradict each other, are incomplete, name a
 /// profile that doesn't exist, or lead in a loop.
-pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem> {
+pub fn role_chain(
+    mut profile: Profile<'_>,
+    progress: &Progress,
+) -> Result<Option<RoleChain>, Problem> {
     let profiles = profile.profiles;
     let (mut visited, mut roles) = (Vec::new(), Vec::new());
     let source = loop {
@@ -100,7 +103,7 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
             break Some(RoleSource::Keys(keys));
         }
         let Some(role) = assumed_role(profile)? else {
-            break own_source(profile)?;
+            break own_source(profile, progress)?;
         };
         roles.push(role);
 
@@ -112,7 +115,7 @@ pub fn role_chain(mut profile: Profile<'_>) -> Result<Option<RoleChain>, Problem
                 let found = profiles.profile(next);
                 profile = found.ok_or_else(|| profiles.no_profile(next, &setting))?;
             }
-            None => break own_source(profile)?,
+            None => break own_source(profile, progress)?,
         }
     };
 
@@ -170,12 +173,12 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     }
 }
 
-/// Returns the source of credentials that is in the profile itself. If there are several, the SDK's
-/// order decides. Returns `None` if there isn't one.
+/// Returns the source of credentials that is in the profile itself. If there are several, the order
+/// of botocore decides. Returns `None` if there isn't one.
 ///
 /// # Errors
 /// When the settings of the source are invalid or incomplete.
-fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
+fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let named_source = |text: &str| {
         let sources = [
@@ -208,10 +211,23 @@ fn own_source(profile: Profile<'_>) -> Result<Option<RoleSource>, Problem> {
         return sso_source(profile).map(Some);
     }
 
-    if is_set("login_session") {
+    // As in botocore, keys in the credentials file come before these two sources, and keys in the
+    // configuration file after them.
+    let are_keys_first = profile.profiles.with_stored_keys.contains(profile.name);
+    for source in ["login_session", "credential_process"] {
+        if is_set(source) && is_set("aws_access_key_id") {
+            let taken = if are_keys_first { "keys" } else { source };
+            let profile = profile.name;
+            let why = format!("{profile:?}, which has keys and a {source}");
+            progress.note(format!(
+                "secrets-exec uses the {taken} of the profile {why}"
+            ));
+        }
+    }
+    if is_set("login_session") && !are_keys_first {
         return Ok(Some(RoleSource::Login));
     }
-    if let Some(command) = text("credential_process") {
+    if let Some(command) = text("credential_process").filter(|_| !are_keys_first) {
         return Ok(Some(RoleSource::Process(command)));
     }
 
@@ -250,7 +266,6 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),
         region,
-        start_url: start_url.to_owned(),
         session: session.unwrap_or(start_url).to_owned(),
     }))
 }

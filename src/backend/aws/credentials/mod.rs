@@ -23,13 +23,14 @@
 //! The search must never return the credentials of an identity other than the configured one. So an
 //! incomplete configuration is an error, not a reason to ask the next provider.
 //!
-//! For SSO tokens, containers and the instance metadata, we use the SDK's providers, because AWS
+//! For containers and the instance metadata, we use the SDK's providers, because AWS
 //! changes these protocols. We first check everything that these providers would panic on or
 //! ignore.
 
 mod process;
 mod provider;
 mod sdk_providers;
+mod sso;
 mod sts;
 
 pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
@@ -51,7 +52,8 @@ use crate::model::shown::one_line;
 use crate::time::{Deadline, RetryBudget};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
-use sdk_providers::{container_credentials, instance_credentials, sso_credentials};
+use sdk_providers::{container_credentials, instance_credentials};
+use sso::sso_credentials;
 use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The variables that choose which credentials the providers return, in the order of the providers.

@@ -6,8 +6,9 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::fmt;
+use std::io::{self, ErrorKind};
 use std::path::Path;
-use std::{fmt, io};
 
 use aws_credential_types::Credentials;
 use http::HeaderValue;
@@ -67,14 +68,16 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
 }
 
 /// Returns the failure of a provider whose file can't be read. `name` says what the file contains,
-/// such as `the service account token`.
-pub fn unreadable_file(name: &str, path: &Path, error: &io::Error) -> FetchError {
-    let (file, why) = (path.display(), os_error::file_error_text(path, error));
+/// such as `the service account token`. `remedy` is for any reason except a missing permission.
+pub fn unreadable_file(name: &str, path: &Path, error: &io::Error, remedy: &str) -> FetchError {
+    let why = os_error::file_error_text(path, error);
     // A relative path isn't shown, because it may be the token itself, set by mistake.
-    if !path.is_absolute() {
-        return unusable(format!("{name} can't be read from its file: {why}"));
-    }
-    unusable(format!("{name} can't be read from {file}: {why}"))
+    let shown = path.is_absolute().then(|| path.display().to_string());
+    let file = shown.as_deref().unwrap_or("its file");
+    unusable(format!("{name} can't be read from {file}: {why}")).help(match error.kind() {
+        ErrorKind::PermissionDenied => "let this user read it (on EKS, set the pod's fsGroup)",
+        _ => remedy,
+    })
 }
 
 /// Parts of AWS's reasons for refusing credentials, each with what the user should do. The first

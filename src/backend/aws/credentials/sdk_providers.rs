@@ -1,12 +1,8 @@
-//! The SDK's providers: for SSO, for a container and for an instance.
+//! The SDK's providers: for a container and for an instance.
 //!
 //! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
 //! depend on them. So the result of each request first passes through one of our functions, which
 //! notes what the SDK would hide.
-//!
-//! SSO (IAM Identity Center): a portal returns the credentials of a role for the token that `aws
-//! sso login` has stored. If the SDK's provider can't refresh the token, it hides the failure and
-//! returns the old token, so we note the failure ourselves (`HiddenFailure`).
 //!
 //! The instance metadata service (IMDS) has the instance's region and the credentials of its role.
 //! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody
@@ -16,9 +12,8 @@
 use std::error::Error;
 use std::io::ErrorKind;
 use std::path::Path;
-use std::sync::{Arc, OnceLock};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+use aws_config::BehaviorVersion;
 use aws_config::ecs::EcsCredentialsProvider;
 use aws_config::imds;
 use aws_config::imds::client::SensitiveString;
@@ -26,31 +21,26 @@ use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
-use aws_config::sso::SsoTokenProvider;
 use aws_config::timeout::TimeoutConfig;
-use aws_config::{BehaviorVersion, SdkConfig};
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
-use aws_credential_types::provider::token::ProvideToken;
-use aws_credential_types::{Credentials, Token};
-use aws_sdk_sso::operation::get_role_credentials::*;
-use aws_sdk_sso::types::RoleCredentials;
 use aws_smithy_runtime_api::client::result::ConnectorError;
 
 use super::provider::{
-    SearchContext, known_remedy, misconfigured, not_configured, or_help, request_failure,
-    service_failure, unreadable_file, unusable,
+    SearchContext, known_remedy, misconfigured, not_configured, or_help, service_failure,
+    unreadable_file, unusable,
 };
-use crate::backend::aws::config::{METADATA_URL, MetadataSettings, Sso};
+use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::service_client::{
-    ATTEMPT_TIMEOUT, Api, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
+    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
 };
-use crate::backend::aws::service_errors::{classify_sdk_error, error_response};
-use crate::model::answer::{Again, Cause, Denial, FetchError, FetchResult, OutageKind, Refusal};
+use crate::backend::aws::service_errors::classify_sdk_error;
+use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::reference::Region;
-use crate::model::shown::{conceal, one_line};
+use crate::model::shown::one_line;
 use crate::model::url::HttpUrl;
-use crate::net::{SdkResponse, error_text, find_source};
+use crate::net::{error_text, find_source};
 use crate::time::RetryBudget;
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
@@ -62,7 +52,7 @@ use crate::time::RetryBudget;
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
-        let failed = |error| unreadable_file(token, Path::new(file), &error).help(CONTAINER_REMEDY);
+        let failed = |error| unreadable_file(token, Path::new(file), &error, CONTAINER_REMEDY);
         std::fs::read(file).map_err(failed)?;
     }
 
@@ -82,101 +72,6 @@ pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<C
 }
 
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
-
-/// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
-///
-/// # Errors
-/// When the user isn't logged in or the session has expired: the help is the command to log in.
-/// When the token can't be refreshed, or when the portal refuses the role or fails.
-pub async fn sso_credentials(
-    sso: &Sso,
-    profile: &str,
-    context: &SearchContext<'_>,
-) -> FetchResult<Credentials> {
-    let token = valid_token(sso, profile, context).await?;
-    conceal([token.token()]);
-
-    let failed = |error| {
-        let text = format!("the SSO portal returned no credentials for the profile {profile:?}");
-        request_failure(&text, error)
-    };
-    let created = context.clients.client(Api::Sso, &sso.region, None).await;
-    let client = created.map_err(failed)?;
-    let input = GetRoleCredentialsInput::builder()
-        .access_token(token.token())
-        .account_id(&sso.account)
-        .role_name(&sso.role)
-        .build();
-    let operation = GetRoleCredentials::new();
-    let calling = client.call(&operation, input, GetRoleCredentialsError::meta);
-    let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
-        if let Cause::Denied(Denial::Credentials(_)) = error.cause {
-            return expired_sso_session(profile).explaining(error);
-        }
-        let check = format!("check sso_role_name and sso_account_id in the profile {profile:?}");
-        let help = format!("{check}, or ask for access");
-        or_help(failed(error), Some(&help))
-    })?;
-
-    let found = output.role_credentials.and_then(portal_credentials);
-    found.ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
-}
-
-/// Returns the stored token. If it has nearly expired, it is first refreshed and stored.
-///
-/// # Errors
-/// When the user isn't logged in, or when the token has expired and can't be refreshed.
-async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<Token> {
-    let refresh_failure = HiddenFailure::default();
-    let config = sso_oidc_config(context.clients, &refresh_failure);
-    let tokens = SsoTokenProvider::builder()
-        .configure(&config)
-        .region(aws_config::Region::new(sso.region.as_str().to_owned()))
-        .session_name(&sso.session)
-        .start_url(&sso.start_url)
-        .build()
-        .await;
-    let token = tokens.provide_token().await.map_err(|error| {
-        // The SDK's type for this error is private.
-        if error_text(&error).contains("expired") {
-            return expired_sso_session(profile);
-        }
-        let text = format!("you aren't logged in with SSO for the profile {profile:?}");
-        unusable(text).help(format!("log in: aws sso login --profile {profile:?}"))
-    })?;
-
-    // After a failed refresh, the SDK returns the old token, which may still be valid for some
-    // minutes.
-    if token.expiration().is_none_or(|end| end > SystemTime::now()) {
-        return Ok(token);
-    }
-    let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
-    let Some(failure) = refresh_failure.get().cloned() else {
-        // AWS answered, but without a usable token.
-        return Err(service_failure(headline));
-    };
-    Err(match failure.cause {
-        Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
-        Cause::Outage(_) => failure.with_outage_headline(&headline),
-        // The response may come from something in front of AWS, such as a proxy.
-        Cause::Absent(_) | Cause::Refused(Refusal::Request) => service_failure(headline),
-        Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => failure,
-    })
-}
-
-/// Converts the credentials in a response from the portal.
-fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
-    let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
-    let expires = Some(UNIX_EPOCH.checked_add(since_epoch)?);
-    let (id, secret) = (found.access_key_id?, found.secret_access_key?);
-    let token = found.session_token;
-    Some(Credentials::new(id, secret, token, expires, "SSO"))
-}
-
-fn expired_sso_session(profile: &str) -> FetchError {
-    let text = format!("the SSO session for the profile {profile:?} has expired");
-    unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
-}
 
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
@@ -312,7 +207,7 @@ pub async fn instance_region(
     found.await.map_err(|error| {
         // The time ended before the service's own limit.
         if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
-            return no_region_yet();
+            return no_region_yet(None);
         }
         error.with_outage_headline("no AWS region is set, and the instance metadata can't be read")
     })
@@ -320,8 +215,10 @@ pub async fn instance_region(
 
 /// Returns the failure for a metadata service that doesn't return a region now. `--wait` tries
 /// again, because the service may return one later.
-fn no_region_yet() -> FetchError {
-    FetchError::from(Cause::NoRegion).again(Again::Later)
+fn no_region_yet(note: Option<String>) -> FetchError {
+    let mut failure = FetchError::from(Cause::NoRegion).again(Again::Later);
+    failure.problem.notes.extend(note);
+    failure
 }
 
 /// Returns the region in a response from the metadata service.
@@ -351,11 +248,7 @@ fn read_region(
                 let outage = FetchError::from(Cause::Outage(OutageKind::Service));
                 Err(outage.aws_says(format!("HTTP status {status}")))
             }
-            Some(_) | None => {
-                let mut failure = no_region_yet();
-                failure.problem.notes.extend(refused_token(&error));
-                Err(failure)
-            }
+            Some(_) | None => Err(no_region_yet(refused_token(&error))),
         },
     }
 }
@@ -371,6 +264,11 @@ fn is_silent_or_unreachable(error: &ImdsError) -> bool {
 /// `hides_status` gets the URL and the status of each response, and returns true if the SDK's error
 /// would hide the status. Such a response becomes an error whose status [`http_status`] returns.
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .read_timeout(READ_TIMEOUT)
+        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
+        .build();
     let http = clients.direct.for_sdk(move |url, received| {
         let mut response = received?;
         let status = response.status().as_u16();
@@ -387,52 +285,11 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
     });
     ProviderConfig::without_region()
         .with_http_client(http)
-        .with_behavior_version(Some(behavior_version()))
+        // This version is pinned, so that an update of the SDK doesn't also change its behavior.
+        .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
         // `RetryBudget` counts the attempts.
         .with_retry_config(RetryConfig::disabled())
-        .with_timeout_config(sdk_timeouts())
-}
-
-/// Returns the configuration of the SDK's provider for SSO tokens. The first failed request, which
-/// the provider would hide, is noted in `noted_failure`.
-fn sso_oidc_config(clients: &Clients, noted_failure: &HiddenFailure) -> SdkConfig {
-    let noted_failure = Arc::clone(noted_failure);
-    let http = clients.http.for_sdk(move |_, response| {
-        if let Some(failure) = failure_in(&response) {
-            let _ = noted_failure.set(failure);
-        }
-        response
-    });
-
-    let endpoints = &clients.endpoints;
-    let mut config = SdkConfig::builder()
-        .http_client(http)
-        .behavior_version(behavior_version())
-        .use_fips(endpoints.use_fips)
-        .use_dual_stack(endpoints.use_dual_stack)
-        // `RetryBudget` counts the attempts.
-        .retry_config(RetryConfig::disabled())
-        .timeout_config(sdk_timeouts());
-    // Without a time source, the provider panics.
-    config.set_time_source(Some(Default::default()));
-    config.set_endpoint_url(endpoints.url(Api::SsoOidc).map(|url| url.as_str().into()));
-    config.build()
-}
-
-/// A failure that the SDK's result hides.
-type HiddenFailure = Arc<OnceLock<FetchError>>;
-
-/// Returns the failure in an error response, or in an error of our connector.
-fn failure_in(response: &SdkResponse) -> Option<FetchError> {
-    match response {
-        Ok(response) if response.status().is_success() => None,
-        Ok(response) => {
-            let header = |name: &str| response.headers().get(name);
-            let body = response.body().bytes().unwrap_or_default();
-            Some(error_response(response.status().as_u16(), header, body))
-        }
-        Err(error) => Some(classify_sdk_error(error)),
-    }
+        .with_timeout_config(timeouts)
 }
 
 /// The error that the SDK gets instead of a response whose status it would hide: the HTTP status,
@@ -462,19 +319,6 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
         ImdsError::ErrorResponse(response) => Some(response.response().status().as_u16()),
         _ => None,
     }
-}
-
-/// This version is pinned, so that an update of the SDK doesn't also change its behavior.
-fn behavior_version() -> BehaviorVersion {
-    BehaviorVersion::v2026_01_12()
-}
-
-fn sdk_timeouts() -> TimeoutConfig {
-    TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build()
 }
 
 /// Returns the failure of one of the SDK's providers. `headline` is a sentence.

@@ -9,7 +9,7 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufRead, BufReader, ErrorKind, Read, Write};
+use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
@@ -217,11 +217,7 @@ pub async fn web_identity_credentials(
 ) -> FetchResult<Credentials> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
         let path = Path::new(&identity.file);
-        let remedy = match error.kind() {
-            ErrorKind::PermissionDenied => "let this user read it (on EKS, set the pod's fsGroup)",
-            _ => NO_TOKEN_REMEDY,
-        };
-        unreadable_file("the service account token", path, &error).help(remedy)
+        unreadable_file("the service account token", path, &error, NO_TOKEN_REMEDY)
     })?;
     if token.trim().is_empty() {
         let text = format!("the token in \"{}\" is empty", identity.file);

@@ -34,6 +34,20 @@ fn a_launch_ends_at_its_timeout_and_names_the_address_that_drops_all_packets() {
     });
 }
 
+#[test]
+fn a_launch_with_the_credentials_of_a_role_names_a_silent_host_after_the_time_of_one_connection() {
+    alone(|| {
+        let aws = served();
+        // The connection to Secrets Manager is opened while STS is asked for the role. The limit
+        // for an answer is shorter than the time of two connections.
+        let launch = at_host(SILENT, &aws).env("AWS_ENDPOINT_URL_STS", aws.endpoint());
+        let role = launch.args(["--role-arn", ROLE]).attempts(1).timeout("20s");
+        let port = aws.address().port();
+        let said = format!("{SILENT}:{port} doesn't answer (1 attempt");
+        role.run().refused(75).says(["A (", &said]);
+    });
+}
+
 /// The message for ENETUNREACH in glibc and in musl.
 const UNREACHABLE: [&str; 2] = ["Network is unreachable", "Network unreachable"];
 
@@ -349,6 +363,40 @@ fn a_launch_gets_its_value_if_the_name_server_recovers_in_time() {
         let launch = at_name("secrets.example", &aws, "127.0.0.1");
         launch.run().launched_with_value();
         assert_eq!(aws.reads().len(), 1);
+    });
+}
+
+#[test]
+fn if_a_name_does_not_resolve_the_help_says_that_there_are_several_name_servers() {
+    for (servers, is_said) in [(1, false), (2, true)] {
+        with_names(|| {
+            resolver(NOTHING, |_| Reply::Code(3));
+            let aws = served();
+            let file = "nameserver 127.0.0.1\n".repeat(servers);
+            let named = at_host("My_Host.example", &aws);
+            for launch in [named, sandbox(&aws).env_remove("AWS_ENDPOINT_URL")] {
+                let launch = with_files(launch, &[("resolv.conf", &file)]);
+                let run = launch.attempts(1).run();
+                run.refused(75).says(["its name doesn't resolve"]);
+                let said = "each name server in /etc/resolv.conf must know this name";
+                assert_eq!(run.stderr().contains(said), is_said, "{run}");
+            }
+        });
+    }
+}
+
+#[test]
+fn a_host_name_is_looked_up_as_it_is_written() {
+    // musl compares the names in /etc/hosts case by case.
+    with_names(|| {
+        let questions = resolver(NOTHING, |_| Reply::Loopback);
+        let aws = served();
+        let launch = with_files(
+            at_host("MY_HOST", &aws),
+            &[("resolv.conf", "nameserver 127.0.0.1\n")],
+        );
+        launch.run().launched_with_value();
+        assert_eq!(*questions.lock().unwrap(), ["MY_HOST", "MY_HOST"]);
     });
 }
 

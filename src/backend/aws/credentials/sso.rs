@@ -1,0 +1,176 @@
+//! The provider for SSO (IAM Identity Center): a portal returns the credentials of a role for the
+//! token that `aws sso login` has stored.
+//!
+//! We read, refresh and store the token ourselves. The SDK's provider would hide why it can't read
+//! a token or refresh it, and would throw away a new token that it can't store.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use aws_credential_types::Credentials;
+use aws_sdk_sso::operation::get_role_credentials::*;
+use aws_sdk_sso::types::RoleCredentials;
+use aws_sdk_ssooidc::operation::create_token::*;
+use aws_smithy_types::error::operation::BuildError;
+use serde_json::{Map, Value};
+use sha1::{Digest, Sha1};
+
+use super::process::parse_time;
+use super::provider::{
+    SearchContext, or_help, request_failure, service_failure, unreadable_file, unusable,
+};
+use crate::backend::aws::config::Sso;
+use crate::backend::aws::service_client::Api;
+use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
+use crate::model::shown::conceal;
+
+/// A token is refreshed when it is valid for less than this time, as in the SDKs.
+const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
+
+/// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
+///
+/// # Errors
+/// When the user isn't logged in or the session has expired: the help is the command to log in.
+/// When the token can't be refreshed, or when the portal refuses the role or fails.
+pub async fn sso_credentials(
+    sso: &Sso,
+    profile: &str,
+    context: &SearchContext<'_>,
+) -> FetchResult<Credentials> {
+    let token = valid_token(sso, profile, context).await?;
+    conceal([&*token]);
+
+    let failed = |error| {
+        let text = format!("the SSO portal returned no credentials for the profile {profile:?}");
+        request_failure(&text, error)
+    };
+    let created = context.clients.client(Api::Sso, &sso.region, None).await;
+    let client = created.map_err(failed)?;
+    let input = GetRoleCredentialsInput::builder()
+        .access_token(&token)
+        .account_id(&sso.account)
+        .role_name(&sso.role)
+        .build();
+    let operation = GetRoleCredentials::new();
+    let calling = client.call(&operation, input, GetRoleCredentialsError::meta);
+    let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
+        if let Cause::Denied(Denial::Credentials(_)) = error.cause {
+            return expired_sso_session(profile).explaining(error);
+        }
+        let check = format!("check sso_role_name and sso_account_id in the profile {profile:?}");
+        let help = format!("{check}, or ask for access");
+        or_help(failed(error), Some(&help))
+    })?;
+
+    let found = output.role_credentials.and_then(portal_credentials);
+    found.ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
+}
+
+/// Returns the stored token. If it has nearly expired, it is first refreshed and stored. If a new
+/// token can't be stored, for example on a read-only mount, it is used all the same.
+///
+/// # Errors
+/// When the user isn't logged in, when the file can't be read, or when the token has expired and
+/// can't be refreshed.
+async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
+    let command = format!("aws sso login --profile {profile:?}");
+    let directory = &context.settings.config_files.sso_tokens;
+    let path = directory.join(format!("{:x}.json", Sha1::digest(&sso.session)));
+    let shown = path.display();
+    let text = fs::read(&path).map_err(|error| match error.kind() {
+        ErrorKind::NotFound => unusable(format!(
+            "you aren't logged in with SSO for the profile {profile:?}, because {shown} doesn't exist"
+        ))
+        .help(format!("log in: {command}")),
+        _ => unreadable_file("the SSO token", &path, &error, "correct this path"),
+    })?;
+
+    let mut stored: Map<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
+    let field = |name: &str| stored.get(name)?.as_str();
+    let time = |name: &str| parse_time(field(name)?);
+    let secrets = ["accessToken", "clientSecret", "refreshToken"].map(field);
+    conceal(secrets.into_iter().flatten());
+    let (Some(old), Some(end)) = (field("accessToken").map(str::to_owned), time("expiresAt"))
+    else {
+        let text = format!("the SSO token in {shown} is damaged");
+        return Err(unusable(text).help(format!("log in again: {command}")));
+    };
+
+    let now = SystemTime::now();
+    if end > now + REFRESH_MARGIN {
+        return Ok(old);
+    }
+    let input = CreateTokenInput::builder()
+        .grant_type("refresh_token")
+        .set_client_id(field("clientId").map(str::to_owned))
+        .set_client_secret(field("clientSecret").map(str::to_owned))
+        .set_refresh_token(field("refreshToken").map(str::to_owned))
+        .build();
+    let is_registered = time("registrationExpiresAt").is_some_and(|end| end > now);
+    let needed = ["clientId", "clientSecret", "refreshToken"].map(field);
+    let refreshed = match needed.iter().all(Option::is_some) && is_registered {
+        true => refresh(input, sso, profile, context).await,
+        false => Err(expired_sso_session(profile)),
+    };
+    match refreshed {
+        Ok((token, end, refresh_token)) => {
+            let time = humantime::format_rfc3339_seconds(end).to_string();
+            stored.insert("accessToken".to_owned(), token.clone().into());
+            stored.insert("expiresAt".to_owned(), time.into());
+            stored.extend(refresh_token.map(|text| ("refreshToken".to_owned(), text.into())));
+            let _ = fs::write(&path, Value::Object(stored).to_string());
+            Ok(token)
+        }
+        // The old token may still be valid for some minutes.
+        Err(failure) => (end > now).then_some(old).ok_or(failure),
+    }
+}
+
+/// Requests a new token, and returns it, its expiration and, if there is one, the token that
+/// refreshes it next.
+///
+/// # Errors
+/// When the session is over, or when the service doesn't return a token that is valid.
+async fn refresh(
+    input: Result<CreateTokenInput, BuildError>,
+    sso: &Sso,
+    profile: &str,
+    context: &SearchContext<'_>,
+) -> FetchResult<(String, SystemTime, Option<String>)> {
+    let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
+    let clients = context.clients;
+    let client = clients.client(Api::SsoOidc, &sso.region, None).await?;
+    let operation = CreateToken::new();
+    let calling = client.call(&operation, input, CreateTokenError::meta);
+    let output: CreateTokenOutput = calling.await.map_err(|failure| match failure.cause {
+        Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
+        // The response may come from something in front of AWS, such as a proxy.
+        Cause::Absent(_) | Cause::Refused(Refusal::Request) => service_failure(&headline),
+        // `with_outage_headline` changes only an outage.
+        Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => {
+            failure.with_outage_headline(&headline)
+        }
+    })?;
+    match (output.access_token, u64::try_from(output.expires_in)) {
+        (Some(token), Ok(seconds @ 1..)) => {
+            let end = SystemTime::now() + Duration::from_secs(seconds);
+            Ok((token, end, output.refresh_token))
+        }
+        (_, _) => Err(service_failure(headline)),
+    }
+}
+
+/// Converts the credentials in a response from the portal.
+fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
+    let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
+    let expires = Some(UNIX_EPOCH.checked_add(since_epoch)?);
+    let (id, secret) = (found.access_key_id?, found.secret_access_key?);
+    let token = found.session_token;
+    Some(Credentials::new(id, secret, token, expires, "SSO"))
+}
+
+fn expired_sso_session(profile: &str) -> FetchError {
+    let text = format!("the SSO session for the profile {profile:?} has expired");
+    unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
+}
