@@ -339,31 +339,50 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
-/// Escapes control characters, combining marks, and characters that are invisible or change the
-/// direction of text. So a name, a path or a server's message can neither end a line nor hide a
-/// part of it.
+/// Escapes control characters, and characters that are invisible or change the direction of text.
+/// So a name, a path or a server's message can neither end a line nor hide a part of it. A mark
+/// that combines with the character before it is visible: the accent of a decomposed é, a Thai
+/// vowel, or the variation selector of an emoji.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
     }
     let mut text = String::with_capacity(line.len());
-    line.chars().for_each(|c| match c {
-        // These characters are harmless, but `escape_debug` would escape them.
-        '\'' | '"' | '\\' => text.push(c),
-        // These are rendered as nothing, but `escape_debug` doesn't escape them: some of
-        // Default_Ignorable_Code_Point, and the blank Braille pattern.
-        '\u{115f}' | '\u{1160}' | '\u{2800}' | '\u{3164}' | '\u{ffa0}' => {
-            text.extend(c.escape_unicode());
+    let mut before = ' ';
+    for c in line.chars() {
+        match c {
+            // These characters are harmless, but `escape_debug` would escape them.
+            '\'' | '"' | '\\' => text.push(c),
+            // These are rendered as nothing, but `escape_debug` doesn't escape them: some of
+            // Default_Ignorable_Code_Point, and the blank Braille pattern.
+            '\u{34f}'
+            | '\u{115f}'
+            | '\u{1160}'
+            | '\u{17b4}'
+            | '\u{17b5}'
+            | '\u{180b}'..='\u{180f}'
+            | '\u{2800}'
+            | '\u{3164}'
+            | '\u{ffa0}' => text.extend(c.escape_unicode()),
+            '\u{fe00}'..='\u{fe0f}' if before.is_ascii() => text.extend(c.escape_unicode()),
+            c if before.is_whitespace() => text.extend(c.escape_debug()),
+            // After another character, `escape_debug` doesn't escape a mark.
+            c => text.extend(format!("-{c}").escape_debug().skip(1)),
         }
-        c => text.extend(c.escape_debug()),
-    });
+        before = c;
+    }
     text
 }
 
-/// True for a character that [`escaped`] doesn't change: a space, or a character that is visible on
-/// its own.
-pub fn is_visible(c: char) -> bool {
-    matches!(c, ' '..='~') || escaped(&c.to_string()) == c.to_string()
+/// True for a character that [`escaped`] doesn't change after this other one: a space, or a
+/// character that is visible on its own, or together with the one before it.
+pub fn is_visible_after(before: char, c: char) -> bool {
+    matches!(c, ' '..='~') || escaped(&format!("{before}{c}")).ends_with(c)
+}
+
+/// Returns each character of a text, with the one before it.
+pub fn with_preceding(text: &str) -> impl Iterator<Item = (char, char)> {
+    std::iter::once(' ').chain(text.chars()).zip(text.chars())
 }
 
 /// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
@@ -374,7 +393,9 @@ pub fn is_plain_ascii(text: &str) -> bool {
 /// Returns what people see of a name: without white space at its ends, and without invisible
 /// characters.
 pub fn visible(name: &str) -> String {
-    name.trim().chars().filter(|c| is_visible(*c)).collect()
+    let characters = with_preceding(name.trim());
+    let seen = characters.filter(|(before, c)| is_visible_after(*before, *c));
+    seen.map(|(_, c)| c).collect()
 }
 
 /// The texts that were passed to [`conceal`].

@@ -574,7 +574,8 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
     ProxySettings {
         https: named(https_name),
         http: named(http_name),
-        no_proxy: places.text(no_proxy_name),
+        // As in curl, Go and Python.
+        no_proxy: places.trimmed_text(no_proxy_name),
     }
 }
 

@@ -74,6 +74,16 @@ impl<'a> Places<'a> {
         self.variable(name, any_text)
     }
 
+    /// Like [`Self::text`], but without the blanks around the value.
+    pub fn trimmed_text(&mut self, name: &'static str) -> Option<String> {
+        let Some(text) = self.variables.get(name)?.to_str() else {
+            return self.text(name);
+        };
+        let trimmed = text.trim_matches([' ', '\t']);
+        let parsed = (!trimmed.is_empty()).then(|| parse_named(name, trimmed.as_ref(), any_text));
+        self.value_or_add(parsed?)
+    }
+
     /// Like [`Self::text`], but for the id or the secret of an access key. As in the SDKs, a
     /// variable that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
