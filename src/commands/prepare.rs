@@ -109,10 +109,10 @@ pub fn prepare(
     if let (Some(settings), Some(plan)) = (&settings, &plan) {
         errors.extend(useless_signal_problem(&options, plan));
         conceal_names(plan.masked_names.iter().cloned());
-        let mut refused = plan.refused_parameters().peekable();
+        let refused = Vec::from_iter(plan.refused_parameters());
         let is_local = matches!(options.source, SourceOption::Local(_));
-        let is_asked = || is_local || has_parameter_endpoint(settings, &deadline.progress);
-        if refused.peek().is_some() && !is_asked() {
+        let has_endpoint = || has_parameter_endpoint(settings.clone(), &deadline.progress);
+        if !refused.is_empty() && !is_local && !has_endpoint() {
             errors.extend(refused);
         }
     }

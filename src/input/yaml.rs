@@ -427,13 +427,8 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             return name_fault(line, &lines_above);
         }
         _ if is_key_expected && !is_in_value => return name_fault(line, &lines_above),
-        _ => {
-            let has_comment = line.contains(" #").then(|| COMMENT.to_owned());
-            return Fault {
-                help: has_comment,
-                ..Fault::new(scan.info())
-            };
-        }
+        _ if line.contains(" #") => return Fault::new(scan.info()).help(COMMENT),
+        _ => return Fault::new(scan.info()),
     };
     Fault::new(message).help(help)
 }

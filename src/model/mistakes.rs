@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::{assigned_name, is_name};
-use super::shown::{is_plain_ascii, is_quotable_name, is_visible_after, with_preceding};
+use super::shown::{is_plain_ascii, is_quotable_name, is_visible};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. A fault
 /// implements `Error`, so that MiniJinja can pass it on.
@@ -127,17 +127,13 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the quotes"));
     }
-    let mut unseen = with_preceding(text).filter(|(before, c)| is_unseen_after(*before, *c));
-    let is_last_unseen = with_preceding(text)
-        .last()
-        .is_some_and(|(before, c)| is_unseen_after(before, c));
     // People see a space between other characters.
-    let hidden = unseen.find(|(_, c)| *c != ' ');
+    let hidden = text.chars().find(|c| *c != ' ' && is_unseen(*c));
     let (verb, unseen) = match hidden {
         _ if text.trim().is_empty() => ("is only", last),
         _ if is_unseen(first) => ("begins with", first),
-        _ if is_last_unseen => ("ends with", last),
-        found => ("contains", found?.1),
+        _ if is_unseen(last) => ("ends with", last),
+        found => ("contains", found?),
     };
     Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
 }
@@ -231,11 +227,7 @@ pub fn quoted_character(c: char) -> String {
 }
 
 fn is_unseen(c: char) -> bool {
-    is_unseen_after(' ', c)
-}
-
-fn is_unseen_after(before: char, c: char) -> bool {
-    c.is_whitespace() || !is_visible_after(before, c)
+    c.is_whitespace() || !is_visible(c)
 }
 
 fn character_name(c: char) -> String {
@@ -384,22 +376,7 @@ mod tests {
                 "remove it",
             ),
             ("a\rb", "contains a carriage return", "remove it"),
-            // A mark without a letter before it, and characters that are invisible after a letter.
-            (
-                "\u{301}a",
-                "begins with a hidden character (U+0301)",
-                "remove it",
-            ),
-            (
-                "a \u{301}b",
-                "contains a hidden character (U+0301)",
-                "remove it",
-            ),
-            (
-                "db\u{fe0f}",
-                "ends with a hidden character (U+FE0F)",
-                "remove it",
-            ),
+            // Characters that are invisible after a letter.
             (
                 "e\u{301}\u{200b}b",
                 "contains a hidden character (U+200B)",

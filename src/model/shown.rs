@@ -339,6 +339,10 @@ pub fn one_line(text: &str) -> String {
     line
 }
 
+/// Characters that are rendered as nothing, but that `escape_debug` doesn't escape: some of
+/// Default_Ignorable_Code_Point, and the blank Braille pattern.
+const BLANK: &str = "\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180c}\u{180d}\u{180f}\u{2800}\u{3164}\u{ffa0}";
+
 /// Escapes control characters, and characters that are invisible or change the direction of text.
 /// So a name, a path or a server's message can neither end a line nor hide a part of it. A mark
 /// that combines with the character before it is visible: the accent of a decomposed é, a Thai
@@ -353,18 +357,7 @@ pub fn escaped(line: &str) -> String {
         match c {
             // These characters are harmless, but `escape_debug` would escape them.
             '\'' | '"' | '\\' => text.push(c),
-            // These are rendered as nothing, but `escape_debug` doesn't escape them: some of
-            // Default_Ignorable_Code_Point, and the blank Braille pattern.
-            '\u{34f}'
-            | '\u{115f}'
-            | '\u{1160}'
-            | '\u{17b4}'
-            | '\u{17b5}'
-            | '\u{180b}'..='\u{180f}'
-            | '\u{2800}'
-            | '\u{3164}'
-            | '\u{ffa0}' => text.extend(c.escape_unicode()),
-            '\u{fe00}'..='\u{fe0f}' if before.is_ascii() => text.extend(c.escape_unicode()),
+            c if BLANK.contains(c) => text.extend(c.escape_unicode()),
             c if before.is_whitespace() => text.extend(c.escape_debug()),
             // After another character, `escape_debug` doesn't escape a mark.
             c => text.extend(format!("-{c}").escape_debug().skip(1)),
@@ -374,15 +367,10 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// True for a character that [`escaped`] doesn't change after this other one: a space, or a
-/// character that is visible on its own, or together with the one before it.
-pub fn is_visible_after(before: char, c: char) -> bool {
-    matches!(c, ' '..='~') || escaped(&format!("{before}{c}")).ends_with(c)
-}
-
-/// Returns each character of a text, with the one before it.
-pub fn with_preceding(text: &str) -> impl Iterator<Item = (char, char)> {
-    std::iter::once(' ').chain(text.chars()).zip(text.chars())
+/// True for a character that [`escaped`] doesn't change after a letter: a space, or a character that
+/// is visible on its own or together with the letter.
+pub fn is_visible(c: char) -> bool {
+    matches!(c, ' '..='~') || escaped(&format!("a{c}")).ends_with(c)
 }
 
 /// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
@@ -393,13 +381,14 @@ pub fn is_plain_ascii(text: &str) -> bool {
 /// Returns what people see of a name: without white space at its ends, and without invisible
 /// characters.
 pub fn visible(name: &str) -> String {
-    let characters = with_preceding(name.trim());
-    let seen = characters.filter(|(before, c)| is_visible_after(*before, *c));
-    seen.map(|(_, c)| c).collect()
+    name.trim().chars().filter(|c| is_visible(*c)).collect()
 }
 
 /// The texts that were passed to [`conceal`].
 static CREDENTIALS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The text that was passed to [`conceal_signature`] last.
+static SIGNATURE: Mutex<String> = Mutex::new(String::new());
 
 /// The texts that were passed to [`conceal_names`], apart from those that [`reveal`] has removed.
 static NAMES: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
@@ -426,21 +415,10 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     locked(&CREDENTIALS).extend(long.map(str::to_owned));
 }
 
-/// Makes [`one_line`] hide a credential until this value is dropped. Each request has its own
-/// signature, so without an end, each text would be searched for thousands of credentials.
-pub struct Concealed(String);
-
-impl Concealed {
-    pub fn new(credential: String) -> Self {
-        conceal([credential.as_str()]);
-        Self(credential)
-    }
-}
-
-impl Drop for Concealed {
-    fn drop(&mut self) {
-        locked(&CREDENTIALS).remove(&self.0);
-    }
+/// Makes [`one_line`] hide the signature of the request whose response is read now. Each request has
+/// its own, so with those of all requests, the search would take minutes.
+pub fn conceal_signature(signature: String) {
+    *locked(&SIGNATURE) = signature;
 }
 
 /// Makes [`shown_name`] mask these names and versions of secrets, and [`one_line`] hide them,
@@ -467,7 +445,7 @@ pub fn shown_name(name: &str) -> Cow<'_, str> {
     }
 }
 
-fn locked(texts: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
+fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {
     texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
@@ -482,11 +460,12 @@ fn locked(texts: &Mutex<BTreeSet<String>>) -> MutexGuard<'_, BTreeSet<String>> {
 fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
-    let (credentials, names) = (locked(&CREDENTIALS), locked(&NAMES));
+    let (credentials, names, signature) =
+        (locked(&CREDENTIALS), locked(&NAMES), locked(&SIGNATURE));
     // A text that is shorter than a credential can't contain it, and an empty name isn't searched
     // for.
     let lengths = 1..=text.len();
-    let concealed = credentials.union(&names);
+    let concealed = credentials.union(&names).chain([&*signature]);
     for credential in concealed.filter(|one| lengths.contains(&one.len())) {
         let is_short = credential.len() < MIN_LENGTH;
         for (at, found) in text.match_indices(credential) {

@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 
 use http::Uri;
-use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 
 /// An absolute URL with a host and the scheme `http` or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -79,16 +79,17 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Returns the password in a URL with any scheme, as it is written. It may contain a `/` that isn't
-/// encoded: some libraries read it up to the last `@`.
-pub fn password_in_url(text: &str) -> Option<&str> {
+/// Returns the password in a URL with any scheme, as it is written and decoded. It may contain a `/`
+/// that isn't encoded: some libraries read it up to the last `@`.
+pub fn password_in_url(text: &str) -> Option<[Vec<u8>; 2]> {
     let (scheme, rest) = text.split_once("://")?;
     if scheme.contains(|c: char| !c.is_ascii_alphanumeric() && !"+-.:".contains(c)) {
         return None;
     }
     let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
     let (login, _) = authority.rsplit_once('@').or(rest.rsplit_once('@'))?;
-    Some(login.split_once(':')?.1)
+    let (_, password) = login.split_once(':')?;
+    Some([password.into(), percent_decode_str(password).collect()])
 }
 
 /// Encodes text for any part of a URL: `a/b` → `a%2Fb`.

@@ -7,15 +7,12 @@ use std::collections::BTreeSet;
 use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
-use percent_encoding::percent_decode_str;
-
 use super::terminal::{Record, some_of};
 use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
 use crate::model::outcome::{Outcomes, Variable, variable_problem};
 use crate::model::problem::{Impact, Problem};
-use crate::model::url::password_in_url;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
@@ -301,41 +298,22 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns the password of each line that is a URL, as it is written and decoded, unless a log
-/// [needn't hide it](SecretValue::is_hidden_as_part).
-fn url_passwords(value: &SecretValue) -> impl Iterator<Item = SecretValue> {
-    let lines = str::from_utf8(value.expose()).unwrap_or_default().lines();
-    let passwords = lines.filter_map(password_in_url);
-    let both = passwords.flat_map(|password| {
-        [
-            password.into(),
-            Vec::from_iter(percent_decode_str(password)),
-        ]
-    });
-    both.map(SecretValue::new)
-        .filter(SecretValue::is_hidden_as_part)
-}
-
-/// Returns an `::add-mask::` command for each line of the values that were read, of the secrets in
-/// them and of the passwords in URLs, both with and without the white space at its ends. Also
-/// returns a warning about lines that are too short. Literals and defaults aren't masked, because a
-/// word such as `info` would disappear from every log.
+/// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
+/// in them, both with and without the white space at its ends. Also returns a warning about lines
+/// that are too short. Literals and defaults aren't masked, because a word such as `info` would
+/// disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
     let mut commands = Vec::new();
-    let read = outcomes
-        .values()
-        .filter(|(outcome, _)| !outcome.read_from().is_empty());
-    let read_texts = read.map(|(outcome, value)| {
-        let texts = Vec::from_iter(iter::once(value).chain(&outcome.parts));
-        let passwords = Vec::from_iter(texts.iter().flat_map(|text| url_passwords(text)));
-        (outcome, texts, passwords)
-    });
-    for (outcome, texts, passwords) in &Vec::from_iter(read_texts) {
+    for (outcome, value) in outcomes.values() {
+        if outcome.read_from().is_empty() {
+            continue;
+        }
+
         let mut has_short_line = false;
-        let all = texts.iter().copied().chain(passwords);
-        let lines = all.flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)));
+        let texts = iter::once(value).chain(&outcome.parts);
+        let lines = texts.flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)));
         for line in lines.flat_map(|line| [line, line.trim_ascii()]) {
             let length = String::from_utf8_lossy(line).trim().chars().count();
             has_short_line |= (1..SHORTEST_MASK).contains(&length);

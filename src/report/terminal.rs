@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
-use std::os::unix::ffi::OsStrExt;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
@@ -351,18 +350,18 @@ static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 pub fn use_early_settings(arguments: &[OsString], inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let own = arguments.split(|word| word == "--").next();
-    let own_words = Vec::from_iter(own.unwrap_or_default().iter().map(|word| word.as_bytes()));
-    let joined = own_words
-        .iter()
-        .find_map(|word| word.strip_prefix(b"--log-format="));
-    let mut pairs = own_words.windows(2);
-    let separate = pairs.find_map(|pair| (pair[0] == b"--log-format").then_some(pair[1]));
-    let in_variable = inherited.get("SECRETS_EXEC_LOG_FORMAT");
-    let format = joined.or(separate).or(in_variable.map(OsStr::as_bytes));
+    // `--log-format json` becomes `--log-format=json`.
+    let own_text = own.unwrap_or_default().join(OsStr::new("="));
+    let own_text = own_text.to_string_lossy();
+    let in_variable = inherited
+        .get("SECRETS_EXEC_LOG_FORMAT")
+        .and_then(OsStr::to_str);
+    let after_option = own_text.split_once("--log-format=").map(|(_, rest)| rest);
+    let format = after_option.or(in_variable).unwrap_or_default();
     let mut mode = locked(&MODE);
     mode.has_progress_line = !is_dumb;
     mode.has_colours = !is_dumb && inherited.non_empty("NO_COLOR").is_none();
-    if format == Some(b"json") {
+    if format.split('=').next() == Some("json") {
         mode.format = LogFormat::Json;
     }
 }

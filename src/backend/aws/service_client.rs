@@ -47,7 +47,7 @@ use super::service_errors::{ServiceError, error_response, malformed_response, no
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::mistakes::did_you_mean;
 use crate::model::reference::{Region, Store};
-use crate::model::shown::Concealed;
+use crate::model::shown::conceal_signature;
 use crate::model::url::HttpUrl;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::time::RetryBudget;
@@ -147,8 +147,8 @@ impl Client {
             .and_then(in_memory)
             .map_err(not_sent)?;
 
-        let (received, _concealed) = self.send(request).await?;
-        let response = HttpResponse::try_from(received.map(SdkBody::from)).map_err(not_sent)?;
+        let received = self.send(request).await?.map(SdkBody::from);
+        let response = HttpResponse::try_from(received).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             // This never fails, because the operation's output always has the type `O`.
             Ok(output) => return output.downcast().map_err(|_| unusable()),
@@ -187,21 +187,17 @@ impl Client {
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
         let called = budget.retry(async || {
             let request = json_request(target, input).map_err(not_sent)?;
-            let (response, _concealed) = self.send(request).await?;
-            parse(&object_body(response)?)
+            parse(&object_body(self.send(request).await?)?)
         });
         called.await.map_err(|error| self.with_remedy(error))
     }
 
-    /// Signs a request, sends it and reads the whole response, which may be AWS's error. The
-    /// response may repeat the signature, which messages hide as long as the second result exists.
+    /// Signs a request, sends it and reads the whole response, which may be AWS's error. Messages
+    /// hide the signature until the next response arrives.
     ///
     /// # Errors
     /// When the request is invalid, or when no complete response arrives in time.
-    pub async fn send(
-        &self,
-        request: Request<Bytes>,
-    ) -> FetchResult<(Response<Vec<u8>>, Concealed)> {
+    pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let (request, signature) = self.signed(request).map_err(not_sent)?;
         let sending = self.http.send(request);
         let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
@@ -214,9 +210,10 @@ impl Client {
             Err(failure) => return Err(Box::pin(self.without_response(failure)).await),
         };
 
+        conceal_signature(signature);
         let status = head.status.as_u16();
         match body {
-            Ok(body) => Ok((Response::from_parts(head, body), Concealed::new(signature))),
+            Ok(body) => Ok(Response::from_parts(head, body)),
             // With an `io_kind`, the connection broke. A status of 500 or more says more than that.
             Err(failure) if failure.io_kind.is_some() && status < 500 => {
                 Err(self.with_remedy(failure))

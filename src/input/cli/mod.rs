@@ -39,7 +39,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::Reference;
-use crate::model::shown::{invalid_value, is_quotable_name, is_quotable_value};
+use crate::model::shown::{invalid_value, is_quotable_value, shown_or_masked};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
@@ -571,10 +571,8 @@ fn split_assignment<'t>(
         })
     })?;
     let name = EnvName::parse(name).ok_or_else(|| {
-        let fault = match is_quotable_name(name) && !name.is_empty() {
-            true => format!("begins with {name:?}, which isn't a valid variable name"),
-            false => "doesn't begin with a valid variable name".to_owned(),
-        };
+        let shown = shown_or_masked(name);
+        let fault = format!("begins with {shown:?}, which isn't a valid variable name");
         problem(&fault).help(name_remedy(name))
     })?;
     Ok((name, reference))

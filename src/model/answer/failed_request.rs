@@ -19,7 +19,7 @@ use crate::model::environment::is_name;
 use crate::model::mistakes::{did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, Region, SecretRef, Selector, Store, Version, below_path, is_bare_word,
+    AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,
 };
 use crate::model::shown::{is_name_of_password, shown_name};
 
@@ -259,7 +259,10 @@ impl FailedRequest<'_> {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
-            Refused(Refusal::Request) => self.parameter_name_help(),
+            Refused(Refusal::Request) => {
+                let slash_help = self.locator.slash_help(self.subject.reference());
+                slash_help.or_else(|| self.reserved_name_help())
+            }
             Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
         let remedy = cause.facts().remedy;
@@ -277,16 +280,17 @@ impl FailedRequest<'_> {
         (help, guess.or_else(|| self.failure.alternative.clone()))
     }
 
-    /// Returns the help for a parameter whose name AWS has refused for a reason that AWS's text
-    /// doesn't name.
-    fn parameter_name_help(&self) -> Option<String> {
-        let name = self.locator.id.name().to_lowercase();
-        let is_parameter = self.locator.store == Store::ParameterStore;
-        let name = name.trim_start_matches('/');
-        let is_reserved = is_parameter && (name.starts_with("aws") || name.starts_with("ssm"));
-        let reserved = "check the name: only AWS's own parameters have names that begin with \"aws\" or \"ssm\"";
-        let missing_slash = self.locator.slash_help(self.subject.reference());
-        missing_slash.or_else(|| is_reserved.then(|| reserved.to_owned()))
+    /// Returns the help for a name that only parameters of AWS itself have.
+    fn reserved_name_help(&self) -> Option<String> {
+        let name = self
+            .locator
+            .id
+            .name()
+            .trim_start_matches('/')
+            .to_lowercase();
+        let is_reserved = name.starts_with("aws") || name.starts_with("ssm");
+        let help = "check the name: only AWS's own parameters have names that begin with \"aws\" or \"ssm\"";
+        (is_reserved && self.locator.store == Store::ParameterStore).then(|| help.to_owned())
     }
 
     /// Returns the help and the guess for a secret or parameter that doesn't exist. The list of the
@@ -389,22 +393,18 @@ impl FailedRequest<'_> {
     }
 
     /// Returns the guess about a key with a colon, as .NET has it: what follows the colon was taken
-    /// for a staging label. The keys of .NET begin with a capital letter.
+    /// for a staging label. Each part of such a key begins with a capital letter.
     fn colon_guess(&self) -> Option<String> {
-        let (Version::Stage(stage), Selector::Key(key)) =
-            (&self.locator.version, &self.reference.selector)
-        else {
-            return None;
-        };
-        let is_capital = |text: &str| text.starts_with(|c: char| c.is_ascii_uppercase());
-        if !is_capital(key) || !is_capital(stage) || stage.starts_with("AWS") {
-            return None;
-        }
-        let key = format!("{key}:{stage}");
+        let stage = self.locator.version.stage()?;
+        let key = format!("{}:{stage}", self.reference.selector);
+        let has_form = key
+            .split(':')
+            .all(|part| part.starts_with(char::is_uppercase));
         let write = self
             .subject
             .rewritten_with_fields(&key, &format!("$[{key:?}]"))?;
-        Some(format!("If {key:?} is a key, write {write}"))
+        let is_guess = has_form && !stage.starts_with("AWS");
+        is_guess.then(|| format!("If {key:?} is a key, write {write}"))
     }
 
     /// Returns the hint for a name whose only variable is empty, such as `${STAGE}/db`, which

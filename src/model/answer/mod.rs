@@ -112,14 +112,6 @@ impl SecretValue {
         self.0.len()
     }
 
-    /// True for a text that a log should hide if it is a part of a longer value. A number or a text
-    /// of fewer than eight characters isn't, because a port or the name of a database would
-    /// otherwise disappear from every log.
-    pub fn is_hidden_as_part(&self) -> bool {
-        let text = String::from_utf8_lossy(self.expose());
-        text.chars().count() >= 8 && text.parse::<f64>().is_err()
-    }
-
     pub fn base64_encoded(&self) -> Self {
         Self::new(STANDARD.encode(self.expose()))
     }

@@ -377,16 +377,12 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 }
 
 /// True if the user configures an endpoint of Parameter Store, such as a simulation. Reads AWS's
-/// configuration files if the options and variables don't name one. An error in these files is
-/// reported later.
-pub fn has_parameter_endpoint(settings: &Settings, progress: &Progress) -> bool {
-    let has_endpoint = |settings: &Settings| {
-        let endpoint = settings.endpoints.url(Api::Store(Store::ParameterStore));
-        endpoint.is_some()
-    };
-    let mut with_profile = settings.clone();
-    has_endpoint(settings)
-        || (apply_settings(&mut with_profile, progress).is_ok() && has_endpoint(&with_profile))
+/// configuration files.
+pub fn has_parameter_endpoint(mut settings: Settings, progress: &Progress) -> bool {
+    // An error in these files is reported later.
+    let _ = apply_settings(&mut settings, progress);
+    let parameter_store = Api::Store(Store::ParameterStore);
+    settings.endpoints.url(parameter_store).is_some()
 }
 
 /// Returns the help for missing credentials or, without a region, for a missing region: to correct
@@ -574,8 +570,7 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
     ProxySettings {
         https: named(https_name),
         http: named(http_name),
-        // As in curl, Go and Python.
-        no_proxy: places.trimmed_text(no_proxy_name),
+        no_proxy: places.text(no_proxy_name),
     }
 }
 

@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{User, getuid};
 
 use crate::model::environment::Inherited;
-use crate::model::mistakes::{nearest, overlooked, several_lines};
+use crate::model::mistakes::{nearest, overlooked_unless_empty, several_lines};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{invalid_value, is_in_quotes, is_quotable, noun_with_name, one_line};
 use crate::model::url::HttpUrl;
@@ -72,16 +72,6 @@ impl<'a> Places<'a> {
     /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
-    }
-
-    /// Like [`Self::text`], but without the blanks around the value.
-    pub fn trimmed_text(&mut self, name: &'static str) -> Option<String> {
-        let Some(text) = self.variables.get(name)?.to_str() else {
-            return self.text(name);
-        };
-        let trimmed = text.trim_matches([' ', '\t']);
-        let parsed = (!trimmed.is_empty()).then(|| parse_named(name, trimmed.as_ref(), any_text));
-        self.value_or_add(parsed?)
     }
 
     /// Like [`Self::text`], but for the id or the secret of an access key. As in the SDKs, a
@@ -171,7 +161,13 @@ const FILE_REMEDY: &str = "use one line or, for a file, its path";
 /// value only if it doesn't look like a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
-    if let Some(found) = several_lines(&text, FILE_REMEDY).or_else(|| overlooked(&text)) {
+    let checked = match name.eq_ignore_ascii_case("NO_PROXY") {
+        // As in curl, Go and Python, blanks around NO_PROXY and its entries don't matter.
+        true => text.trim_matches([' ', '\t']),
+        false => &text,
+    };
+    let unseen = || overlooked_unless_empty(checked);
+    if let Some(found) = several_lines(checked, FILE_REMEDY).or_else(unseen) {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't
