@@ -367,8 +367,8 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// True for a character that [`escaped`] doesn't change after a letter: a space, or a character that
-/// is visible on its own or together with the letter.
+/// True for a character that [`escaped`] doesn't change after a letter: a space, or a character
+/// that is visible on its own or together with the letter.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&format!("a{c}")).ends_with(c)
 }
@@ -415,8 +415,8 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     locked(&CREDENTIALS).extend(long.map(str::to_owned));
 }
 
-/// Makes [`one_line`] hide the signature of the request whose response is read now. Each request has
-/// its own, so with those of all requests, the search would take minutes.
+/// Makes [`one_line`] hide the signature of the request whose response is read now. Each request
+/// has its own, so with those of all requests, the search would take minutes.
 pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
 }

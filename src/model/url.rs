@@ -79,8 +79,8 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Returns the password in a URL with any scheme, as it is written and decoded. It may contain a `/`
-/// that isn't encoded: some libraries read it up to the last `@`.
+/// Returns the password in a URL with any scheme, as it is written and decoded. It may contain a
+/// `/` that isn't encoded: some libraries read it up to the last `@`.
 pub fn password_in_url(text: &str) -> Option<[Vec<u8>; 2]> {
     let (scheme, rest) = text.split_once("://")?;
     if scheme.contains(|c: char| !c.is_ascii_alphanumeric() && !"+-.:".contains(c)) {
