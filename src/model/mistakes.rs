@@ -127,8 +127,13 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the quotes"));
     }
-    // People see a space between other characters.
-    let hidden = text.chars().find(|c| *c != ' ' && is_unseen(*c));
+    // People see a space between other characters. After a letter of ASCII, a variation selector
+    // changes nothing.
+    let is_selector = |c: char| matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
+    let mut pairs = text.chars().zip(text.chars().skip(1));
+    let selector = pairs.find(|(before, c)| before.is_ascii_alphabetic() && is_selector(*c));
+    let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c));
+    let hidden = unseen.or(selector.map(|(_, c)| c));
     let (verb, unseen) = match hidden {
         _ if text.trim().is_empty() => ("is only", last),
         _ if is_unseen(first) => ("begins with", first),
@@ -380,6 +385,11 @@ mod tests {
             (
                 "e\u{301}\u{200b}b",
                 "contains a hidden character (U+200B)",
+                "remove it",
+            ),
+            (
+                "AWSCURRENT\u{fe0f}",
+                "contains a hidden character (U+FE0F)",
                 "remove it",
             ),
             (

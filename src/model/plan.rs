@@ -169,7 +169,7 @@ impl Plan {
     /// Returns an error for each parameter that AWS refuses because its name doesn't begin with a
     /// slash ([`Locator::slash_help`]).
     pub fn refused_parameters(&self) -> impl Iterator<Item = Problem> {
-        let text = "has slashes in the name of a parameter, but not at its beginning, which AWS doesn't allow";
+        let text = "has a parameter whose name contains a slash, but doesn't begin with one";
         self.entries.iter().flat_map(move |entry| {
             let references = entry.source.references().into_iter();
             references.filter_map(move |found| {

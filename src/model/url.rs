@@ -79,17 +79,25 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Returns the password in a URL with any scheme, as it is written and decoded. It may contain a
-/// `/` that isn't encoded: some libraries read it up to the last `@`.
-pub fn password_in_url(text: &str) -> Option<[Vec<u8>; 2]> {
-    let (scheme, rest) = text.split_once("://")?;
-    if scheme.contains(|c: char| !c.is_ascii_alphanumeric() && !"+-.:".contains(c)) {
-        return None;
-    }
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    let (login, _) = authority.rsplit_once('@').or(rest.rsplit_once('@'))?;
-    let (_, password) = login.split_once(':')?;
-    Some([password.into(), percent_decode_str(password).collect()])
+/// Returns what may be the password in a URL with any scheme, as it is written and decoded. It may
+/// contain an `@` or a `/` that isn't encoded, so it may end at each `@`.
+pub fn passwords_in_url(text: &str) -> impl Iterator<Item = Vec<u8>> {
+    let is_url = !text.trim().contains(char::is_whitespace);
+    let (_, rest) = text
+        .split_once("://")
+        .filter(|_| is_url)
+        .unwrap_or_default();
+    let (user, password) = rest.split_once(':').unwrap_or_default();
+    let password = if user.contains(['@', '/']) {
+        ""
+    } else {
+        password
+    };
+    let ends = password.match_indices('@').map(|(at, _)| at);
+    ends.flat_map(|end| {
+        let password = &password[..end];
+        [password.into(), percent_decode_str(password).collect()]
+    })
 }
 
 /// Encodes text for any part of a URL: `a/b` → `a%2Fb`.

@@ -95,8 +95,9 @@ impl Host {
     /// are being opened in advance. Returns `None` if no connection is left.
     ///
     /// # Errors
-    /// When the awaited connection couldn't be opened. The caller doesn't open another one, because
-    /// a silent host would take the time of both, and the request's own limit would end first.
+    /// If the awaited connection fails meanwhile. The caller doesn't open another one, because a
+    /// silent host would take the time of both, and the request's own limit would end first. A
+    /// connection that had failed before is dropped: the host may have started since.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
@@ -110,8 +111,12 @@ impl Host {
         let Some(opening) = self.lock_spare().preconnected.pop_front() else {
             return Ok(None);
         };
+        let had_ended = opening.is_finished();
         // The task isn't cancelled, so it always has a result.
-        opening.await.ok().transpose()
+        match opening.await.ok().transpose() {
+            Err(_) if had_ended => Ok(None),
+            opened => opened,
+        }
     }
 
     fn lock_spare(&self) -> MutexGuard<'_, Spare> {

@@ -13,6 +13,7 @@ use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
 use crate::model::outcome::{Outcomes, Variable, variable_problem};
 use crate::model::problem::{Impact, Problem};
+use crate::model::url::passwords_in_url;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
@@ -306,13 +307,19 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
     let mut commands = Vec::new();
-    for (outcome, value) in outcomes.values() {
+    // If the value is a URL, its password is a part of it, too.
+    let passwords = Vec::from_iter(outcomes.values().map(|(_, value)| {
+        let url = String::from_utf8_lossy(value.expose());
+        let passwords = passwords_in_url(&url).map(SecretValue::new);
+        Vec::from_iter(passwords.filter(SecretValue::is_hidden_as_part))
+    }));
+    for ((outcome, value), passwords) in outcomes.values().zip(&passwords) {
         if outcome.read_from().is_empty() {
             continue;
         }
 
         let mut has_short_line = false;
-        let texts = iter::once(value).chain(&outcome.parts);
+        let texts = iter::once(value).chain(&outcome.parts).chain(passwords);
         let lines = texts.flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)));
         for line in lines.flat_map(|line| [line, line.trim_ascii()]) {
             let length = String::from_utf8_lossy(line).trim().chars().count();

@@ -31,7 +31,7 @@ use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::{is_quotable, pattern_mismatch, reads_like_a_name};
-use crate::model::url::{password_in_url, percent_encode};
+use crate::model::url::percent_encode;
 use env_from::Members;
 use extract::{
     Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, text_of,
@@ -77,26 +77,8 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     // The id of a secret that exists isn't a misplaced password, so messages may show it.
     for outcome in &mut walk.outcomes.list {
         reveal_existing(outcome, fetched);
-        // If the value is a URL, its password is a part of it, too.
-        let text = outcome
-            .value()
-            .map(|value| String::from_utf8_lossy(value.expose()));
-        let forms = text
-            .and_then(|url| password_in_url(&url))
-            .into_iter()
-            .flatten();
-        let hidden = Vec::from_iter(forms.map(SecretValue::new).filter(is_hidden_as_part));
-        outcome.parts.extend(hidden);
     }
     walk.outcomes
-}
-
-/// True for a part of a value that a log should hide. A number or a text of fewer than eight
-/// characters isn't hidden, because a port or the name of a database would otherwise disappear from
-/// every log.
-fn is_hidden_as_part(part: &SecretValue) -> bool {
-    let text = String::from_utf8_lossy(part.expose());
-    text.chars().count() >= 8 && text.parse::<f64>().is_err()
 }
 
 /// Lets messages about an outcome show the references to its secrets that exist, unless the version
@@ -287,7 +269,7 @@ impl<'a> ParsedAnswers<'a> {
     /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
     /// the log of a GitHub job.
     fn add_part(&mut self, part: SecretValue) {
-        if is_hidden_as_part(&part) {
+        if part.is_hidden_as_part() {
             let text = String::from_utf8_lossy(part.expose());
             let encoded = SecretValue::new(percent_encode(&text));
             self.parts.extend([encoded, part]);

@@ -282,12 +282,8 @@ impl FailedRequest<'_> {
 
     /// Returns the help for a name that only parameters of AWS itself have.
     fn reserved_name_help(&self) -> Option<String> {
-        let name = self
-            .locator
-            .id
-            .name()
-            .trim_start_matches('/')
-            .to_lowercase();
+        let name = self.locator.id.name().to_lowercase();
+        let name = name.trim_start_matches('/');
         let is_reserved = name.starts_with("aws") || name.starts_with("ssm");
         let help = "check the name: only AWS's own parameters have names that begin with \"aws\" or \"ssm\"";
         (is_reserved && self.locator.store == Store::ParameterStore).then(|| help.to_owned())

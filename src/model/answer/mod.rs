@@ -112,6 +112,14 @@ impl SecretValue {
         self.0.len()
     }
 
+    /// True for a part of a value that a log should hide. A number, a text of fewer than eight
+    /// characters and the name of PostgreSQL's first user aren't hidden, because a port or the name
+    /// of a database would otherwise disappear from every log.
+    pub fn is_hidden_as_part(&self) -> bool {
+        let text = String::from_utf8_lossy(self.expose());
+        text.chars().count() >= 8 && text.parse::<f64>().is_err() && text != "postgres"
+    }
+
     pub fn base64_encoded(&self) -> Self {
         Self::new(STANDARD.encode(self.expose()))
     }

@@ -231,9 +231,14 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         return Err(incomplete_arn());
     }
 
-    let has_region = arn.region().is_some_and(|region| region.area().is_some());
-    let defect = if !has_region {
-        "is an ARN whose fourth field isn't a region code such as us-east-1"
+    let region = arn.region();
+    let defect = if region.as_ref().is_none_or(|region| region.area().is_none()) {
+        let text = "is an ARN whose fourth field isn't a region code such as us-east-1";
+        let help = region.as_ref().and_then(Region::form_remedy);
+        return Err(Fault {
+            text: text.to_owned(),
+            help,
+        });
     } else if !is_legal_name(store, name) {
         ILLEGAL_CHARACTER
     } else if store == Store::ParameterStore && arn.resource().contains("//") {

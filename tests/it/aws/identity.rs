@@ -131,6 +131,9 @@ fn instance_metadata_that_does_not_answer_is_a_temporary_failure_unless_this_mac
                 run.refused(region_status)
                     .says(["A (", "no AWS region is set", "--region"]);
             }
+            // The time ends before the service's own limit.
+            let run = launch().args(["--timeout", "700ms"]).case(machine[0]).run();
+            run.refused(credentials_status).says(["A ("]);
             // An endpoint that the user names may come up later.
             let endpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
             let run = launch().env(endpoint, "http://192.0.2.9").run();

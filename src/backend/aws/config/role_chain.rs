@@ -216,11 +216,13 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
     let are_keys_first = profile.profiles.with_stored_keys.contains(profile.name);
     for source in ["login_session", "credential_process"] {
         if is_set(source) && is_set("aws_access_key_id") {
-            let taken = if are_keys_first { "keys" } else { source };
+            let taken = match are_keys_first {
+                true => "keys, because they are in the credentials file",
+                false => "latter, because the keys are in the configuration file",
+            };
             let profile = profile.name;
-            let why = format!("{profile:?}, which has keys and a {source}");
             progress.note(format!(
-                "secrets-exec uses the {taken} of the profile {why}"
+                "the AWS profile {profile:?} has keys and a {source}: secrets-exec uses the {taken}"
             ));
         }
     }
@@ -260,8 +262,11 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
         found.ok_or_else(|| profile.inconsistent(format!("has SSO settings, but no {key}")))
     };
     let start_url = setting("sso_start_url")?;
-    let region = Region::parse(setting("sso_region")?)
-        .ok_or_else(|| profile.inconsistent("has an sso_region that isn't a region code"))?;
+    let not_a_region = || profile.inconsistent("has an sso_region that isn't a region code");
+    let region = Region::parse(setting("sso_region")?).ok_or_else(not_a_region)?;
+    if let Some(remedy) = region.form_remedy() {
+        return Err(not_a_region().help(remedy));
+    }
     Ok(RoleSource::Sso(Sso {
         account: setting("sso_account_id")?.to_owned(),
         role: setting("sso_role_name")?.to_owned(),

@@ -240,6 +240,10 @@ async fn ask_in_regions(
 ) -> FetchResult<Credentials> {
     let timed_out = || {
         let why = format!("the AWS credentials from {origin} didn't arrive in time");
+        let is_instance = matches!(origin, CredentialsOrigin::Instance);
+        if is_instance && !context.settings.metadata.may_answer_later() {
+            return not_configured(why);
+        }
         FetchError::outage(OutageKind::Timeout, why)
     };
     let mut last_outage = None;

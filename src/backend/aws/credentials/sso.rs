@@ -4,8 +4,11 @@
 //! We read, refresh and store the token ourselves. The SDK's provider would hide why it can't read
 //! a token or refresh it, and would throw away a new token that it can't store.
 
-use std::fs;
-use std::io::ErrorKind;
+use std::fs::{self, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::Path;
+use std::process;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
@@ -83,7 +86,13 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
             "you aren't logged in with SSO for the profile {profile:?}, because {shown} doesn't exist"
         ))
         .help(format!("log in: {command}")),
-        _ => unreadable_file("the SSO token", &path, &error, "correct this path"),
+        ErrorKind::PermissionDenied => {
+            unreadable_file("the SSO token", &path, &error, "").help("let this user read it")
+        }
+        _ => {
+            let help = format!("remove it, and log in: {command}");
+            unreadable_file("the SSO token", &path, &error, &help)
+        }
     })?;
 
     let mut stored: Map<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
@@ -119,12 +128,26 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
             stored.insert("accessToken".to_owned(), token.clone().into());
             stored.insert("expiresAt".to_owned(), time.into());
             stored.extend(refresh_token.map(|text| ("refreshToken".to_owned(), text.into())));
-            let _ = fs::write(&path, Value::Object(stored).to_string());
+            let _ = replace_file(&path, &Value::Object(stored).to_string());
             Ok(token)
         }
         // The old token may still be valid for some minutes.
         Err(failure) => (end > now).then_some(old).ok_or(failure),
     }
+}
+
+/// Replaces the file with the token in one step, because other launches read it at the same time.
+fn replace_file(path: &Path, text: &str) -> io::Result<()> {
+    let temporary = path.with_extension(format!("{}.tmp", process::id()));
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    let written = file.write_all(text.as_bytes());
+    let renamed = written.and_then(|()| fs::rename(&temporary, path));
+    renamed.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
 /// Requests a new token, and returns it, its expiration and, if there is one, the token that
