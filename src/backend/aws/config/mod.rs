@@ -515,9 +515,14 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustS
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text);
     let variables = places.variables;
-    let variable = |name: &str| Some((name.to_owned(), variables.non_empty(name)?.into()));
-    let setting = format!("ca_bundle of the AWS profile {profile:?}");
-    let in_profile = in_profile.map(|path| (setting, path.into()));
+    let variable = |name: &str| {
+        let path = variables.non_empty(name)?;
+        Some((name.to_owned(), expanded(path, variables)))
+    };
+    let in_profile = in_profile.map(|path| {
+        let setting = format!("ca_bundle of the AWS profile {profile:?}");
+        (setting, expanded(path.as_ref(), variables))
+    });
     let in_option = options.ca_bundle.clone();
 
     TrustSettings {

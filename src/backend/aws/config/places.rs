@@ -114,12 +114,13 @@ impl<'a> Places<'a> {
             return;
         }
         let Some(path) = self.text(name) else { return };
-        if let Err(error) = Path::new(&path).metadata() {
+        let file_path = expanded(path.as_ref(), self.variables);
+        if let Err(error) = file_path.metadata() {
             let file = match is_quotable(&path) {
                 true => format!("the file {path:?}"),
                 false => "the file".to_owned(),
             };
-            let why = os_error::file_error_text(Path::new(&path), &error);
+            let why = os_error::file_error_text(&file_path, &error);
             let text = format!("{file} ({name}) can't be read: {why}");
             self.errors.push(Problem::configuration(text));
         }

@@ -125,6 +125,20 @@ fn the_first_certificate_of_a_ca_bundle_is_trusted_even_after_a_byte_order_mark(
 }
 
 #[test]
+fn a_tilde_in_the_path_of_a_ca_bundle_is_expanded_as_by_the_aws_cli() {
+    let authority = or_skip!(Authority::new());
+    let aws = served_over_tls(authority.acceptor());
+    let text = fs::read_to_string(authority.bundle()).unwrap();
+    let launch = || sandbox(&aws).home_file("ca.pem", &text);
+    launch()
+        .env("AWS_CA_BUNDLE", "~/ca.pem")
+        .run()
+        .launched_with_value();
+    let profile = launch().config("[default]\nca_bundle = ~/ca.pem\n");
+    profile.run().launched_with_value();
+}
+
+#[test]
 fn a_certificate_in_a_comment_of_a_ca_bundle_is_not_trusted() {
     let authority = or_skip!(Authority::new());
     let other = or_skip!(Authority::new());
