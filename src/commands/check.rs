@@ -194,7 +194,7 @@ impl Checked {
             terminal::print_always(report::total_note(&self.values));
         }
         if let Some(command) = command {
-            let warnings = report::unexpanded_argument_warnings(outcomes, command.line);
+            let warnings = report::argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);
             // A script may start several programs, but only one of them can read a pipe.
             let is_script = command.program.as_ref().is_ok_and(exec::is_script);
@@ -206,13 +206,14 @@ impl Checked {
     /// Returns everything that the table and the JSON show, except for the command, the messages,
     /// `ok` and the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
-        let (values, now) = (&self.values, SystemTime::now());
+        let (values, plan, now) = (&self.values, &self.prepared.plan, SystemTime::now());
         let checked = CheckedValues {
             values,
             problems,
             now,
             depth: self.depth,
-            doubly_optional: self.prepared.plan.doubly_optional(),
+            doubly_optional: plan.doubly_optional(),
+            unexpanded: plan.unexpanded().map(|(entry, ..)| entry.id).collect(),
         };
         let secrets = values.secrets.iter();
         let reads_values = self.depth == CheckDepth::Values;

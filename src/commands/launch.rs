@@ -135,14 +135,12 @@ impl Launch<'_> {
         if !self.prepared.is_poll() {
             // The conditions only save time: most launches don't have these warnings.
             let mut arguments = self.command.arguments();
-            if arguments.any(|word| word.as_bytes().iter().any(|byte| b"$&|".contains(byte))) {
-                let warnings = report::unexpanded_argument_warnings(outcomes, self.command);
+            if arguments.any(|word| word.as_bytes().iter().any(|byte| b"$&|@".contains(byte))) {
+                let warnings = report::argument_warnings(outcomes, self.command);
                 terminal::print_unless_hidden(warnings);
             }
-            let mut resolved = outcomes.values();
-            if resolved.any(|(_, value)| value.expose().is_empty()) {
-                terminal::print_unless_hidden(report::empty_value_warning(outcomes));
-            }
+            terminal::print_unless_hidden(report::empty_value_warning(outcomes));
+            terminal::print_unless_hidden(report::line_feed_warning(outcomes));
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
 

@@ -31,6 +31,10 @@ pub struct EntryOutcome {
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes, for masks in logs.
     pub parts: Vec<SecretValue>,
+    /// True if the value matches a `pattern`, so it has the form that the user wants.
+    pub has_pattern: bool,
+    /// For a default, a key of the object that KEY was probably meant to be.
+    pub near_key: Option<String>,
     pub result: Outcome,
 }
 
@@ -101,6 +105,8 @@ impl EntryOutcome {
             reads,
             parameter_name: None,
             parts: Vec::new(),
+            has_pattern: entry.pattern.is_some(),
+            near_key: None,
             result,
         }
     }
@@ -155,14 +161,14 @@ impl EntryOutcome {
     /// Returns a remark on a value that was read and may be a mistake.
     pub fn remark(&self) -> Option<&'static str> {
         let value = self.value()?;
-        if self.read_from().is_empty() {
+        if self.read_from().is_empty() || self.has_pattern {
             return None;
         }
         match value.expose() {
             [] => Some(EMPTY),
             // `aws secretsmanager put-secret-value --secret-string file://…` stores the newline at
             // the end of the file, too.
-            text @ [.., b'\n'] if !is_pem(text) => Some("ends with a newline"),
+            text @ [.., b'\n'] if !is_pem(text) => Some(NEWLINE),
             // ssh doesn't find the end of such a key.
             text if text.ends_with(b"-----END OPENSSH PRIVATE KEY-----") => {
                 Some("an OpenSSH key without its final newline")
@@ -174,6 +180,9 @@ impl EntryOutcome {
 
 /// The remark on an empty value. Such a value is legal, but often a mistake.
 pub const EMPTY: &str = "empty";
+
+/// The remark on a value that ends with a line feed.
+pub const NEWLINE: &str = "ends with a newline";
 
 /// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A
 /// newline after it is normal.

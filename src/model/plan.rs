@@ -200,20 +200,28 @@ impl Plan {
         doubly_optional.map(|entry| entry.id).collect()
     }
 
-    /// Returns the entries with `${NAME}` in a literal or a template, and the first NAME of each.
-    /// `${NAME}` isn't expanded there.
-    pub fn unexpanded(&self) -> impl Iterator<Item = (&Subject, &str)> {
-        self.entries.iter().filter_map(|entry| {
-            let text = match &entry.source {
-                Source::Literal(text) => text,
-                Source::Template(template, _) => &template.text,
+    /// Returns the entries with `${NAME}` in a literal or a template, which isn't expanded there, or
+    /// with `$NAME` in a literal if this launch sets the variable. An entry with a `pattern` isn't
+    /// among them. Also returns the first NAME of each, and true if it has braces.
+    pub fn unexpanded(&self) -> impl Iterator<Item = (&Planned, &str, bool)> {
+        let entries = self.entries.iter().filter(|entry| entry.pattern.is_none());
+        entries.filter_map(|entry| {
+            let (text, is_literal) = match &entry.source {
+                Source::Literal(text) => (text, true),
+                Source::Template(template, _) => (&template.text, false),
                 Source::Reference(_) | Source::Composed(_) | Source::Object(_) => return None,
             };
-            let rests = text.split("${").skip(1);
-            // The name in `${NAME}` or `${NAME:-default}`.
-            let mut words = rests.filter_map(|rest| rest.split_once('}')?.0.split(":-").next());
-            let name = words.find(|word| is_name(word))?;
-            Some((&entry.subject, name))
+            let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+            text.split('$').skip(1).find_map(|rest| {
+                let Some(inner) = rest.strip_prefix('{') else {
+                    let name = rest.split(is_end).next()?;
+                    let is_set = is_literal && self.variables.contains_key(name);
+                    return is_set.then_some((entry, name, false));
+                };
+                // The name in `${NAME}` or `${NAME:-default}`.
+                let name = inner.split_once('}')?.0.split(":-").next()?;
+                is_name(name).then_some((entry, name, true))
+            })
         })
     }
 

@@ -41,6 +41,8 @@ pub struct CheckedValues<'a> {
     pub depth: CheckDepth,
     /// The entries of [`Plan::doubly_optional`](crate::model::plan::Plan::doubly_optional).
     pub doubly_optional: BTreeSet<EntryId>,
+    /// The entries of [`Plan::unexpanded`](crate::model::plan::Plan::unexpanded).
+    pub unexpanded: BTreeSet<EntryId>,
 }
 
 /// The kind of requests that `check` sends.
@@ -150,9 +152,13 @@ impl CheckedValues<'_> {
 
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty_variable = outcome.empty_variable();
+        let is_unexpanded = self.unexpanded.contains(&outcome.id);
+        let near_key = outcome.near_key.as_ref();
         let is_doubly_optional = self.doubly_optional.contains(&outcome.id.of_entry());
         row.note = whole_object_remark(outcome)
             .or(remark.map(str::to_owned))
+            .or(near_key.map(|key| format!("although there is a key {key:?}")))
+            .or(is_unexpanded.then(|| "contains a variable that isn't expanded".to_owned()))
             .or(empty_variable.map(|name| format!("{name} is empty")))
             .or(is_doubly_optional.then(|| DOUBLY_OPTIONAL.to_owned()));
 

@@ -11,11 +11,13 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
+use serde::de::IgnoredAny;
+
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Source, Subject, Target};
-use crate::model::environment::{CommandLine, is_name};
-use crate::model::outcome::{EMPTY, EntryOutcome, Outcome, Outcomes, Values};
+use crate::model::environment::{CommandLine, EnvName, is_name};
+use crate::model::outcome::{EMPTY, EntryOutcome, NEWLINE, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Reference};
@@ -91,18 +93,23 @@ pub fn local_warning(path: &Path) -> Record {
     Record::warning(text)
 }
 
-/// Returns a warning for each entry whose value contains a literal `${NAME}`. The name is shown
-/// only if the launch sets this variable. Any other name may be part of a password.
+/// Returns a warning for each text with a variable that isn't expanded ([`Plan::unexpanded`]). The
+/// name is shown only if the launch sets this variable. Any other name may be part of a password.
 pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    plan.unexpanded().map(|(subject, name)| {
+    plan.unexpanded().map(|(entry, name, has_braces)| {
+        let subject = &entry.subject;
         let (name, help) = match plan.variables.get(name) {
             // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
             Some(entry) if entry == subject => (name, inherited_help(name)),
             Some(entry) => (name, variable_help(entry)),
             None => ("NAME", inherited_help("NAME")),
         };
+        let written = match has_braces {
+            true => format!("{{{name}}}"),
+            false => name.to_owned(),
+        };
         let text = format!(
-            "the value of {subject} contains ${{{name}}}, which secrets-exec doesn't expand"
+            "the value of {subject} contains ${written}, which secrets-exec doesn't expand"
         );
         Record::warning(text).help(format!("to insert a variable, use `template`: {help}"))
     })
@@ -112,7 +119,7 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 /// template without any Jinja, unless it has `${NAME}` and so gets a warning from
 /// [`unexpanded_warnings`].
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let unexpanded: Vec<&Subject> = plan.unexpanded().map(|(subject, _)| subject).collect();
+    let unexpanded = Vec::from_iter(plan.unexpanded().map(|(entry, ..)| entry.id));
     plan.entries.iter().filter_map(move |entry| {
         let Source::Template(template, _) = &entry.source else {
             return None;
@@ -126,7 +133,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         }
 
         let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
-        if !is_plain || unexpanded.contains(&subject) {
+        if !is_plain || entry.pattern.is_some() || unexpanded.contains(&entry.id) {
             return None;
         }
         let why = "because it contains neither {{ nor {%";
@@ -150,10 +157,10 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
 
 /// Returns a warning for each literal with an expression that begins with an alias or `env`, as in
 /// `{{ db.host }}`, which only a template replaces, and for each other literal that
-/// [`is_meant_as_reference`].
+/// [`is_meant_as_reference`]. A literal with a `pattern` is as the user wants it.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.entries.iter().filter_map(move |entry| {
-        let Source::Literal(text) = &entry.source else {
+        let (Source::Literal(text), None) = (&entry.source, &entry.pattern) else {
             return None;
         };
         let mut expressions = text.split("{{").skip(1);
@@ -231,10 +238,44 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
 }
 
 pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
-    let all = outcomes.list.iter();
-    let empty = all.filter(|outcome| outcome.remark() == Some(EMPTY));
-    let subjects: Vec<String> = empty.map(|outcome| outcome.subject.to_string()).collect();
-    let message = format!("an empty value was read for {}", some_of(&subjects));
+    value_warning(outcomes, "an empty value", |outcome| {
+        outcome.remark() == Some(EMPTY)
+    })
+}
+
+/// Returns the warning about variables whose value ends with its only line feed. JSON can have one.
+pub fn line_feed_warning(outcomes: &Outcomes) -> Option<Record> {
+    let has_line_feed = |outcome: &EntryOutcome| {
+        let text = outcome
+            .variable()
+            .map_or(&[][..], |variable| variable.value);
+        let line = text.strip_suffix(b"\n").unwrap_or_default();
+        // A password that consists of digits is JSON, too.
+        let is_object =
+            matches!(line, [b'{' | b'[', ..]) && serde_json::from_slice::<IgnoredAny>(line).is_ok();
+        outcome.remark() == Some(NEWLINE)
+            && !line.is_empty()
+            && !line.contains(&b'\n')
+            && !is_object
+    };
+    let warning = value_warning(
+        outcomes,
+        "a value with a line feed at its end",
+        has_line_feed,
+    )?;
+    let help = "store it without the line feed, for example with printf instead of echo";
+    Some(warning.help(help))
+}
+
+/// Returns the warning that `what` was read for the outcomes for which `is_found` is true.
+fn value_warning(
+    outcomes: &Outcomes,
+    what: &str,
+    is_found: impl Fn(&EntryOutcome) -> bool,
+) -> Option<Record> {
+    let found = outcomes.list.iter().filter(|outcome| is_found(outcome));
+    let subjects = Vec::from_iter(found.map(|outcome| outcome.subject.to_string()));
+    let message = format!("{what} was read for {}", some_of(&subjects));
     (!subjects.is_empty()).then(|| Record::warning(message))
 }
 
@@ -285,16 +326,34 @@ pub fn cache_warnings(
 
 const LITERAL: &str = "is passed on literally, because no shell interprets it: use sh -c '…'";
 
-/// Returns a warning for each argument of the command that is only a variable, such as
-/// `$DB_PASSWORD`, if this launch sets the variable. Also returns a warning for the first argument
-/// that is a shell operator, as in `app && app`.
-pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    if runs_one_of(SHELLS, command) || runs_one_of("envsubst", command) {
-        return Vec::new();
-    }
+/// Returns the warnings about arguments of the command:
+///
+/// - each URL with an empty password ([`has_empty_password`]), if this launch sets a password
+/// - each argument that is only a variable, such as `$DB_PASSWORD`, if this launch sets the variable
+/// - the first argument that is a shell operator, as in `app && app`
+///
+/// If the command is a shell or envsubst, there are only the first ones.
+pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
     let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
+
+    let mut warnings = Vec::new();
+    if let Some(name) = set_names.clone().find(|name| is_name_of_password(name)) {
+        for (number, word) in command.arguments().enumerate() {
+            if word.to_str().is_some_and(has_empty_password) {
+                let text =
+                    format!("argument {number} of the command has a URL without its password");
+                let help = format!(
+                    "if the password is ${name}, let a shell expand it after the launch: sh -c '…'"
+                );
+                warnings.push(Record::warning(text).help(help));
+            }
+        }
+    }
+    if runs_one_of(SHELLS, command) || runs_one_of("envsubst", command) {
+        return warnings;
+    }
 
     // The first word is the program.
     let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
@@ -315,7 +374,27 @@ pub fn unexpanded_argument_warnings(outcomes: &Outcomes, command: &CommandLine) 
     // Other operators, such as `;` and `>`, can be meant for the command.
     let operator = words.find(|word| ["&&", "||", "2>&1"].contains(word));
     let warning = operator.map(|word| Record::warning(format!("the argument {word:?} {LITERAL}")));
-    variable_warnings.chain(warning).collect()
+    warnings.extend(variable_warnings.chain(warning));
+    warnings
+}
+
+fn is_name_of_password(name: &EnvName) -> bool {
+    let (endings, name) = (
+        ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"],
+        name.as_str(),
+    );
+    endings.iter().any(|end| name.to_uppercase().ends_with(end))
+}
+
+/// True for an argument with a URL such as `postgres://app:@db`. A server on this machine often
+/// doesn't need a password.
+fn has_empty_password(argument: &str) -> bool {
+    argument.split("://").skip(1).any(|rest| {
+        let (login, host) = rest.split_once(":@").unwrap_or(("/", ""));
+        let this_machine = ["/", "localhost", "127.", "[::1]"];
+        let is_local = host.is_empty() || this_machine.iter().any(|start| host.starts_with(start));
+        !login.contains(['/', '?', '#', '@', ':', ' ']) && !is_local
+    })
 }
 
 /// Returns the warning of `check` about files that can be read only once, if the command is a

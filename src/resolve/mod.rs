@@ -20,17 +20,19 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use regex_lite::Regex;
+use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
+use crate::model::environment::EnvName;
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
-use crate::model::shown::{is_quotable, pattern_mismatch, reads_like_a_name};
+use crate::model::shown::{is_quotable, pattern_mismatch, reads_like_a_name, shown_name};
 use crate::model::url::percent_encode;
 use env_from::Members;
 use extract::{
@@ -120,17 +122,29 @@ impl<'a> Walk<'a> {
             Source::Template(template, inputs) => answers.rendered_value(template, inputs, subject),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
+        let mut near_key = None;
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
-            Err(reasons) => outcome_without_value(entry, reasons),
+            Err(reasons) => {
+                near_key = find_near_key(&reasons, entry, answers.plan);
+                outcome_without_value(entry, reasons)
+            }
         };
 
-        let warning = misplaced_value_warning(entry, &result);
-        self.outcomes.warnings.extend(warning);
+        let warnings = &mut self.outcomes.warnings;
+        warnings.extend(value_warning(entry, &result));
+        warnings.extend(
+            near_key
+                .as_deref()
+                .and_then(|key| near_key_warning(entry, key)),
+        );
         if !matches!(result, Outcome::Absent) {
             self.claims.add(&entry.target, subject);
         }
         self.add(entry, result);
+        if let Some(outcome) = self.outcomes.list.last_mut() {
+            outcome.near_key = near_key;
+        }
     }
 
     /// Adds the outcome of an entry if the variable that names its secret is empty. The entry gets
@@ -184,24 +198,98 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns a warning if a variable such as `DB_PASSWORD_FILE` gets a value that was read from a
-/// secret and probably isn't a path. Programs expect such a variable to be the path of a file.
-fn misplaced_value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
-    let (Target::Env(name), Outcome::Value(value)) = (&entry.target, result) else {
+/// Returns a warning if a variable gets a value that was read from a secret and probably isn't what
+/// the program expects. A value that matches a `pattern` is expected.
+fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
+    let (Target::Env(name), Outcome::Value(value), None) = (&entry.target, result, &entry.pattern)
+    else {
         return None;
     };
-    name.as_str().strip_suffix("_FILE")?;
     // Without a reference, the value wasn't read from a secret.
-    entry.source.references().first()?;
-
+    let reference = *entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
+    let is_template = matches!(entry.source, Source::Template(..));
+    let text = if name.as_str().ends_with("_FILE") && !may_be_path(text) {
+        "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file".to_owned()
+    } else if reference.selector == Selector::Whole && !is_template {
+        whole_object_text(name, text, reference, &entry.subject)?
+    } else {
+        return None;
+    };
+    Some((entry.subject.revealed_by(reference), text))
+}
+
+/// True for a value that may be the path of a file, which programs expect in a variable such as
+/// `DB_PASSWORD_FILE`.
+fn may_be_path(text: &str) -> bool {
     // A relative path consists of letters, digits, `_`, `.`, `-` and slashes ([`is_quotable`]). It
     // has a slash or a dot, or reads like a name. Any other text is more likely a password.
     let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
-    let may_be_path = text.starts_with('/') || (is_like_a_path && is_quotable(text));
-    let warning = "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file";
     // A shorter text may be anything, such as a flag or the name of a file.
-    (text.len() >= 8 && !may_be_path).then(|| (entry.subject.clone(), warning.to_owned()))
+    text.len() < 8 || text.starts_with('/') || (is_like_a_path && is_quotable(text))
+}
+
+/// Returns the text of the warning about a JSON object in a variable such as `DB_PASSWORD` if the
+/// last word of the name is a key of the object with a text or a number.
+fn whole_object_text(
+    name: &EnvName,
+    text: &str,
+    reference: &SecretRef,
+    subject: &Subject,
+) -> Option<String> {
+    let object: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let last_word = name.as_str().rsplit('_').next()?;
+    let is_scalar = |json: &&RawValue| {
+        json.get()
+            .starts_with(|c| matches!(c, '"' | '-' | '0'..='9'))
+    };
+    let mut members = object.iter().filter(|(_, json)| is_scalar(json));
+    let (key, _) = members.find(|(key, _)| key.eq_ignore_ascii_case(last_word))?;
+
+    let id = reference.locator.written_id();
+    let found = format!("{name} gets the whole JSON object of {:?}", shown_name(&id));
+    Some(match subject.revealed_by(reference).with_key(key) {
+        Some(write) => format!("{found}: for its key {key:?}, write {write}"),
+        None => format!("{found}, which has a key {key:?}"),
+    })
+}
+
+/// Returns the key that the KEY of an entry with a `default` was probably meant to be: only one
+/// letter or the case differs, and no other entry uses the key. Names such as `user` and `users`,
+/// or `key1` and `key2`, differ on purpose.
+fn find_near_key(reasons: &[Unresolved], entry: &Planned, plan: &Plan) -> Option<String> {
+    let (Source::Reference(reference), OnMissing::Default(_), [Unresolved::Absent(problem)]) =
+        (&entry.source, &entry.on_missing, reasons)
+    else {
+        return None;
+    };
+    let similar = problem.missing_key.as_ref()?.similar.clone()?;
+    let (written, other) = (
+        reference.selector.to_string().to_lowercase(),
+        similar.to_lowercase(),
+    );
+    let is_plural = written.trim_end_matches('s') == other.trim_end_matches('s');
+    let is_near = !is_plural && one_letter_away(&written, [&*other].into_iter()).is_some();
+    // Two names of two letters, such as `ip` and `id`, are more different than that.
+    let is_long = written.len().min(other.len()) > 2;
+
+    let mut reads = plan
+        .entries
+        .iter()
+        .flat_map(|entry| entry.source.references());
+    let used = Selector::Key(similar.clone());
+    let is_used = reads.any(|read| read.locator == reference.locator && read.selector == used);
+    ((is_near && is_long || written == other) && !is_used).then_some(similar)
+}
+
+fn near_key_warning(entry: &Planned, key: &str) -> Option<(Subject, String)> {
+    let reference = *entry.source.references().first()?;
+    let subject = entry.subject.revealed_by(reference);
+    let write = subject.rewritten_with_fields(&reference.selector.to_string(), key);
+    let write = write.map_or_else(String::new, |write| format!(": write {write}"));
+    let secret = reference.locator.noun();
+    let text = format!("the default is used, although {secret} has a key {key:?}{write}");
+    Some((subject, text))
 }
 
 /// Returns the outcome of an entry without a value. The entry has failed if one of the reasons is a

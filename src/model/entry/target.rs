@@ -447,6 +447,13 @@ impl Subject {
         }
     }
 
+    /// Returns what to write for a key of the object that this entry's reference selects as a whole,
+    /// or `None` if messages mask the reference.
+    pub fn with_key(&self, key: &str) -> Option<String> {
+        let appended = || Some(self.rewritten_with(&format!("{}:{key}", self.reference()?)));
+        self.rewritten_with_fields("", key).or_else(appended)
+    }
+
     /// Returns what to write for this entry with `new` instead of the fields `old`, which follow
     /// the secret. If `new` is empty, the fields are left out, and so is the colon before them,
     /// unless other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS`
