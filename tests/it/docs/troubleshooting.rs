@@ -61,4 +61,16 @@ fn every_message_in_docs_troubleshooting_md_is_printed_with_the_exit_status_of_i
             );
         }
     }
+
+    let warnings = outputs.iter().flat_map(|output| output.lines());
+    let warnings = warnings.filter_map(|line| line.strip_prefix("secrets-exec: warning: "));
+    let warnings = Vec::from_iter(warnings);
+    let headings = page.section("Warnings").lines();
+    let headings = headings.filter_map(|line| line.strip_prefix("### `")?.split_once('`'));
+    let messages = Vec::from_iter(headings.map(|(message, _)| message));
+    assert!(messages.len() > 10, "{messages:?}");
+    for message in messages {
+        let is_printed = warnings.iter().any(|line| fits(message, line));
+        assert!(is_printed, "no launch warns: {message}");
+    }
 }

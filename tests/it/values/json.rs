@@ -20,7 +20,7 @@ fn read(secret: Secret, entry: &str) -> Outcome {
 fn every_byte_of_a_secret_reaches_the_variable_even_if_the_secret_is_64_kib_long() {
     let bytes = b"\xff\xfe\x01 plain \x80\n";
     let run = read(Secret::binary(*bytes), "x");
-    run.launched_silently().has("V", bytes);
+    run.launched().has("V", bytes);
     let all: Vec<u8> = (0..=255).collect();
     let run = read(Secret::binary(all.clone()), "{ from: x, encode: base64 }");
     run.launched().has("V", STANDARD.encode(all));
@@ -28,7 +28,7 @@ fn every_byte_of_a_secret_reaches_the_variable_even_if_the_secret_is_64_kib_long
     let run = read(Secret::text(&largest), "x");
     run.launched_silently().has("V", &largest);
     let run = read(Secret::text(r#"{"key":"dos-4c7a1e\r\n"}"#), "x:key");
-    run.launched_silently().has("V", "dos-4c7a1e\r\n");
+    run.launched().has("V", "dos-4c7a1e\r\n");
 }
 
 #[test]

@@ -23,3 +23,6 @@ mod template_faults;
 mod templates {
     rows::rows!("tests/it/values/templates.rows");
 }
+mod warnings {
+    rows::rows!("tests/it/values/warnings.rows");
+}
