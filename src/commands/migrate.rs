@@ -1,8 +1,9 @@
 //! `secrets-exec migrate`: turns a .env file into a declaration and a secret.
 //!
-//! Except for literals, values are only printed with `--values` or `--for-local`.
+//! Except for literals, values are only printed with `--values` or `--for-local`, and not with
+//! `--placeholders`.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use zeroize::Zeroizing;
@@ -12,28 +13,35 @@ use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, load_declarations};
 use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
-use crate::model::entry::{Source, Target};
+use crate::model::entry::{Source, Target, shell_quoted};
 use crate::model::environment::{EnvName, Inherited};
+use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
+use crate::model::shown::shown_pattern;
 use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object to
-/// store as the secret instead. With `--for-local`, prints a file for `--local`. Also prints the
-/// warnings about the .env file, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1 or
-/// true.
+/// store as the secret instead. With `--for-local`, prints a file for `--local`. Also prints
+/// warnings and, after the declaration, the commands that come next, unless `--quiet` is set or
+/// SECRETS_EXEC_QUIET is 1 or true.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// When values would be printed to a terminal without `--reveal`, when an existing declaration or
-/// the .env file can't be read or has mistakes, or when the output can't be written.
+/// When `--placeholders` is given without `--for-local`, when values would be printed to a terminal
+/// without `--reveal`, when an existing declaration or the .env file can't be read or has mistakes,
+/// or when the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
+    if arguments.placeholders && !arguments.for_local {
+        let problem = Problem::usage("--placeholders requires --for-local");
+        return Err(problem.help("add --for-local").into());
+    }
     let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;
     if prints_values {
         let remedy = "redirect the values to a file or a program, or add --reveal to see them";
-        refuse_terminal(arguments.reveal, remedy)?;
+        refuse_terminal(arguments.reveal || arguments.placeholders, remedy)?;
         declared = declared_literals(&arguments.declarations)?;
     }
 
@@ -50,11 +58,43 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     let printed = if arguments.values {
         secret_json(&file.variables)
     } else if arguments.for_local {
-        local_file(&arguments.secret, &file.variables)
+        local_file(arguments, &file.variables)
     } else {
         declaration(&arguments.secret, &file.variables)
     };
-    Ok(terminal::output_whole(printed.expose())?)
+    terminal::output_whole(printed.expose())?;
+    let has_secret = file.variables.iter().any(|variable| !variable.is_literal);
+    if !is_quiet && !prints_values && has_secret {
+        terminal::print_always(next_steps(arguments));
+    }
+    Ok(())
+}
+
+/// Returns the notes with the commands that come after the declaration, for the same variables.
+fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
+    // The path of `<(…)` can't be used again.
+    let path = arguments.file.to_str();
+    let reusable = path.filter(|path| !path.contains("/fd/"));
+    let file = shell_quoted(reusable.unwrap_or("FILE"));
+    let id = shell_quoted(&arguments.secret.to_string());
+    let mut migrate = format!("secrets-exec migrate {file} --secret {id}");
+    // `--literal` isn't needed, because the declaration has the literals.
+    for (option, globs) in [("only", &arguments.only), ("except", &arguments.except)] {
+        for glob in globs {
+            migrate += &format!(" --{option} {}", shell_quoted(shown_pattern(glob.as_str())));
+        }
+    }
+    // A secret with an ARN exists.
+    let store = match arguments.secret {
+        SecretId::Arn(_) => "put-secret-value --secret-id",
+        SecretId::Name(_) | SecretId::Empty(_) => "create-secret --name",
+    };
+    let aws = format!("aws secretsmanager {store} {id} --secret-string file:///dev/stdin");
+    let steps = [
+        format!("when secrets-exec.yaml is saved, store the secret: {migrate} --values | {aws}"),
+        format!("to develop without AWS, use --local: {migrate} --for-local >secrets.local.yaml"),
+    ];
+    steps.map(Record::note)
 }
 
 /// Returns the variables that existing declarations set to a literal. If `files` is empty, reads
@@ -65,55 +105,51 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, "", files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;
-    let mut literals = BTreeSet::new();
+    let mut literals = BTreeMap::new();
     let layers = declarations.layers.into_iter();
+    // A later declaration overrides an earlier one.
     for entry in layers.flat_map(|layer| layer.entries) {
-        let Target::Env(name) = entry.target else {
-            continue;
-        };
-        // A later declaration overrides an earlier one.
-        if let Source::Literal(_) = entry.source {
-            literals.insert(name);
-        } else {
-            literals.remove(&name);
+        if let Target::Env(name) = entry.target {
+            literals.insert(name, matches!(entry.source, Source::Literal(_)));
         }
     }
-    Ok(literals)
+    literals.retain(|_, is_literal| *is_literal);
+    Ok(literals.into_keys().collect())
 }
 
 /// Returns a declaration with an entry for each variable.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
-    let entry = |variable: &EnvVariable| match variable.is_literal {
+    let entries = variables.iter().map(|variable| match variable.is_literal {
         true => SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat()),
         false => SecretValue::new(scalar(&format!("{secret}:{}", variable.name))),
-    };
-    mapping("env", variables.iter(), entry)
+    });
+    mapping("env", variables.iter().zip(entries).collect())
 }
 
-/// Returns a file for `--local` with the values that move to the secret.
-fn local_file(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
+/// Returns a file for `--local` with the values that move to the secret, or with placeholders.
+fn local_file(arguments: &MigrateArguments, variables: &[EnvVariable]) -> SecretValue {
     let in_secret = variables.iter().filter(|variable| !variable.is_literal);
-    mapping(&scalar(&secret.to_string()), in_secret, EnvVariable::json)
+    let values = in_secret
+        .clone()
+        .map(|variable| match arguments.placeholders {
+            true => SecretValue::new(format!("\"{}\"", variable.placeholder())),
+            false => variable.json(),
+        });
+    let id = scalar(&arguments.secret.to_string());
+    mapping(&id, in_secret.zip(values).collect())
 }
 
 /// Returns a YAML mapping with one key. Below the key, each variable has a line with its name and
-/// the result of `value`. `key` and the results are inserted unchanged, so they must be valid YAML.
-fn mapping<'s>(
-    key: &str,
-    variables: impl Iterator<Item = &'s EnvVariable>,
-    value: impl Fn(&EnvVariable) -> SecretValue,
-) -> SecretValue {
-    let mut lines = Zeroizing::new(Vec::new());
-    for variable in variables {
-        lines.extend_from_slice(format!("  {}: ", variable.name).as_bytes());
-        lines.extend_from_slice(value(variable).expose());
-        lines.push(b'\n');
-    }
-
+/// its value. The key and the values are inserted unchanged, so they must be valid YAML.
+fn mapping(key: &str, lines: Vec<(&EnvVariable, SecretValue)>) -> SecretValue {
     let empty = if lines.is_empty() { " {}" } else { "" };
-    let mut text = format!("{key}:{empty}\n").into_bytes();
-    text.extend_from_slice(&lines);
-    SecretValue::new(text)
+    let mut text = Zeroizing::new(format!("{key}:{empty}\n").into_bytes());
+    for (variable, value) in lines {
+        text.extend_from_slice(format!("  {}: ", variable.name).as_bytes());
+        text.extend_from_slice(value.expose());
+        text.push(b'\n');
+    }
+    SecretValue::new(text.as_slice())
 }
 
 /// Returns an id or a reference, which contains neither quotes nor backslashes, as a YAML scalar.

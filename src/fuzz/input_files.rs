@@ -108,6 +108,7 @@ pub fn env_file(data: &[u8]) {
         declarations: Vec::new(),
         values: false,
         for_local: false,
+        placeholders: false,
         reveal: false,
         quiet: false,
     };
@@ -124,7 +125,11 @@ pub fn env_file(data: &[u8]) {
             );
             let object: Result<BTreeMap<String, String>, _> =
                 serde_json::from_slice(secret_json(&file.variables).expose());
-            let moved = file.variables.iter().map(|variable| {
+            let in_secret = file
+                .variables
+                .iter()
+                .filter(|variable| !variable.is_literal);
+            let moved = in_secret.map(|variable| {
                 (
                     variable.name.as_str().to_owned(),
                     String::from_utf8_lossy(variable.value.expose()).into_owned(),

@@ -20,8 +20,13 @@ use crate::input::text_file;
 use crate::model::answer::SecretValue;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
-use crate::model::shown::shown_pattern;
+use crate::model::reference::SecretId;
+use crate::model::shown::{is_name_of_password, shown_pattern};
 use crate::system::os_error::unreadable;
+
+/// The schemes that a made-up URL can have. In a URL with any other scheme, it may be a part of a
+/// password.
+const SCHEMES: &str = "http https ws wss postgres postgresql postgresql+asyncpg postgresql+psycopg postgresql+psycopg2 jdbc:postgresql mysql mysql2 mysql+pymysql jdbc:mysql mariadb jdbc:mariadb sqlserver jdbc:sqlserver mssql mongodb mongodb+srv redis rediss amqp amqps nats mqtt mqtts smtp smtps ldap ldaps ftp ftps sftp ssh s3 tcp";
 
 /// The most bytes that a secret can have.
 const MAX_BYTES: usize = 65_536;
@@ -32,7 +37,8 @@ const MAX_BYTES: usize = 65_536;
 pub struct EnvFile {
     /// In the order of the file.
     pub variables: Vec<EnvVariable>,
-    /// The only parts of values that the warnings show are names of variables.
+    /// The warnings about the file are left out unless the declaration is printed. The only parts
+    /// of values that the warnings show are names of variables.
     pub warnings: Vec<String>,
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
@@ -72,6 +78,29 @@ impl EnvVariable {
         SecretValue::new(escaped.as_bytes())
     }
 
+    /// Returns a made-up value of the same kind. All that it can have of the real value is the
+    /// scheme of a URL, if this is one of [`SCHEMES`]. A made-up URL only has a login if the real
+    /// one has one, because many libraries refuse a login in a URL of a website.
+    pub fn placeholder(&self) -> String {
+        let text = self.text();
+        match text.trim().as_bytes() {
+            [b'{', .., b'}'] => "{}".to_owned(),
+            [b'[', .., b']'] => "[]".to_owned(),
+            _ if text.contains("://") && !text.contains(is_space) => {
+                let mut schemes = SCHEMES.split(' ');
+                let scheme = schemes.find(|scheme| text.starts_with(&format!("{scheme}://")));
+                let login = text
+                    .contains('@')
+                    .then_some("not-a-real-user:not-a-real-password@");
+                let (scheme, login) = (scheme.unwrap_or("https"), login.unwrap_or_default());
+                format!("{scheme}://{login}not-a-real-host.invalid")
+            }
+            _ if text.parse().is_ok_and(f64::is_finite) => "1".to_owned(),
+            _ if ["true", "false"].contains(&&*text.to_lowercase()) => "false".to_owned(),
+            _ => "not-a-real-value".to_owned(),
+        }
+    }
+
     /// Returns the value as text. The file is UTF-8, so nothing in the value is replaced.
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
@@ -84,7 +113,8 @@ fn error(position: &str, what: impl Display) -> Problem {
 }
 
 /// Reads the variables that `arguments` select from the file. A variable in `declared_literals` is
-/// a literal, as if `--literal` named it.
+/// a literal, as if `--literal` named it. A variable with an empty value is one, too, unless it is
+/// to be filled in.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes (one error for each).
@@ -147,7 +177,6 @@ pub fn parse_env_file(
     let unmatched = patterns.map(|patterns| unmatched_patterns(file, &statements, patterns));
 
     let mut found = EnvFile::default();
-    found.warnings.extend(unmatched.concat());
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
         found.add(statement, position, arguments, declared_literals);
@@ -162,8 +191,8 @@ pub fn parse_env_file(
         return Err(vec![problem]);
     }
     if found.variables.is_empty() && found.errors.is_empty() {
-        let [unmatched_only, ..] = unmatched;
-        found.errors.push(nothing_to_move(file, &unmatched_only));
+        let [unmatched_only, ..] = &unmatched;
+        found.errors.push(nothing_to_move(file, unmatched_only));
     }
     // Escapes can make the JSON larger than the file.
     if secret_json(&found.variables).len() > MAX_BYTES {
@@ -180,8 +209,13 @@ pub fn parse_env_file(
         &Vec::from_iter(differing.map(EnvVariable::name_and_position)),
         ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
     ));
-    let expansions = expansion_warnings(&found.variables, arguments);
+    let expansions = expansion_warnings(&found.variables, &arguments.secret);
     found.warnings.extend(expansions);
+    // The warnings about the file come with the declaration, and aren't repeated.
+    if arguments.values || arguments.for_local {
+        found.warnings.clear();
+    }
+    found.warnings.extend(unmatched.concat());
     Ok(found)
 }
 
@@ -198,25 +232,22 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
 
 /// Returns the error about JSON or an encrypted file, which isn't a plain .env file.
 fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
+    if lines.trim_start().starts_with('{') {
+        let problem = error(file, "this file is JSON, not a .env file");
+        return Some(problem.help("store the JSON itself as the secret"));
+    }
     let mut texts = found.variables.iter().map(EnvVariable::text);
-    let (format, help) = if lines.trim_start().starts_with('{') {
-        ("JSON", "store the JSON itself as the secret".to_owned())
     // dotenvx writes `encrypted:` and Base64 that begins with B.
-    } else if texts.any(|text| text.starts_with("encrypted:B")) {
-        let help = format!("decrypt it: <(dotenvx decrypt --stdout -f {file})");
-        ("encrypted with dotenvx", help)
-    } else {
-        return None;
-    };
-    Some(error(file, format!("this file is {format}, not a .env file")).help(help))
+    texts.any(|text| text.starts_with("encrypted:B")).then(|| {
+        let problem = error(file, "this file is encrypted with dotenvx, not a .env file");
+        problem.help(format!("decrypt it: <(dotenvx decrypt --stdout -f {file})"))
+    })
 }
 
 /// Returns the warnings about values that contain `$`, which some readers of .env files expand. A
 /// value with `${NAME}` gets its own warning if NAME is a literal, whose text should replace it, or
-/// if a template can insert NAME. One warning lists all other values. Templates are only suggested
-/// if the declaration is printed, because no other output has them.
-fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -> Vec<String> {
-    let prints_declaration = !arguments.values && !arguments.for_local;
+/// if a template can insert NAME. One warning lists all other values.
+fn expansion_warnings(variables: &[EnvVariable], secret: &SecretId) -> Vec<String> {
     let (mut warnings, mut others) = (Vec::new(), Vec::new());
     for variable in variables {
         if !variable.value.expose().contains(&b'$') {
@@ -232,13 +263,13 @@ fn expansion_warnings(variables: &[EnvVariable], arguments: &MigrateArguments) -
             ));
         }
         match template(variable, variables) {
-            Some(template) if prints_declaration => warnings.push(format!(
-                "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {} }}",
-                variable.name, arguments.secret
+            Some(template) => warnings.push(format!(
+                "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {secret} }}",
+                variable.name
             )),
             // There is already a warning about this variable.
-            Some(_) | None if literal.is_some() => {}
-            Some(_) | None => others.push(name_and_position),
+            None if literal.is_some() => {}
+            None => others.push(name_and_position),
         }
     }
     warnings.extend(warning_about(
@@ -267,20 +298,20 @@ impl EnvFile {
         arguments: &MigrateArguments,
         declared_literals: &BTreeSet<EnvName>,
     ) {
-        let (written_name, found) = match statement.binding {
-            None => {
-                let what = "this line isn't NAME=VALUE, or its quotes don't match";
-                let help = "write NAME=VALUE, or begin a comment with #. Quote a value that contains quotes or line breaks, and put nothing after it";
-                return self.errors.push(error(&position, what).help(help));
-            }
-            Some((name, _)) if !is_selected(&name, arguments) => return,
-            Some((name, None)) => {
-                // python-dotenv also forgets an earlier value.
-                self.remove(&name);
-                let what = "this line has a name but no value, so migrate leaves it out";
-                return self.warnings.push(format!("{position}: {what}"));
-            }
-            Some((name, Some(found))) => (name, found),
+        let Some((written_name, value)) = statement.binding else {
+            let what = "this line isn't NAME=VALUE, or its quotes don't match";
+            let help = "write NAME=VALUE, or begin a comment with #. Quote a value that contains quotes or line breaks, and put nothing after it";
+            return self.errors.push(error(&position, what).help(help));
+        };
+        if !is_selected(&written_name, arguments) {
+            return;
+        }
+        // python-dotenv also forgets an earlier value if there is no new one.
+        let is_other = |variable: &EnvVariable| variable.name.as_str() != written_name;
+        self.variables.retain(is_other);
+        let Some(found) = value else {
+            let what = "this line has a name but no value, so migrate leaves it out";
+            return self.warnings.push(format!("{position}: {what}"));
         };
         let Some(name) = EnvName::parse(&written_name) else {
             let what =
@@ -297,20 +328,15 @@ impl EnvFile {
             let what = "this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't";
             self.warnings.push(format!("{position}: {what}"));
         }
-        self.remove(name.as_str());
         self.variables.push(EnvVariable {
             is_literal: matches_any(&arguments.literal, name.as_str())
-                || declared_literals.contains(&name),
+                || declared_literals.contains(&name)
+                || (found.value.len() == 0 && !is_name_of_password(name.as_str())),
             name,
             value: found.value,
             position,
             differs_in_node: found.differs_in_node,
         });
-    }
-
-    fn remove(&mut self, name: &str) {
-        self.variables
-            .retain(|variable| variable.name.as_str() != name);
     }
 }
 

@@ -131,7 +131,10 @@ fn a_launch_and_boto3_get_the_same_values_from_a_migrated_file_as_python_dotenv(
         moto.secret(&secret, &printed(&["--values"]));
         let read = moto.secretsmanager("get_secret_value", &json!({ "SecretId": secret }));
         let stored: Values = serde_json::from_str(&text_of(&read["SecretString"])).unwrap();
-        assert_eq!(stored, *expected);
+        // An empty value is a literal of the declaration.
+        let mut in_secret = expected.clone();
+        in_secret.retain(|_, value| !value.is_empty());
+        assert_eq!(stored, in_secret);
         assert_launched(moto, &printed(&[]), expected);
     }
 }
@@ -262,6 +265,8 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
             run.refused(78)
                 .says([".env: this file doesn't have any variables"]);
         } else {
+            // An empty value isn't part of the secret.
+            expected.retain(|_, value| !value.is_empty());
             let stored: Values = serde_json::from_str(&run.launched().stdout()).unwrap();
             assert_eq!(stored, expected, "{content:?}");
             compared += 1;

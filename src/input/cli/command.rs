@@ -538,6 +538,10 @@ pub struct MigrateArguments {
     /// Print a file for --local, with the values, instead of the declaration
     #[arg(long, conflicts_with = "values")]
     pub for_local: bool,
+    /// With --for-local, replace each value with a made-up one of the same kind, so that the file
+    /// can be committed
+    #[arg(long, conflicts_with = "values")]
+    pub placeholders: bool,
     /// Print the values even if the output is a terminal
     #[arg(long)]
     pub reveal: bool,

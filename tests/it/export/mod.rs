@@ -51,7 +51,13 @@ fn on_a_terminal_export_and_migrate_print_values_only_with_reveal_or_to_an_outpu
             "--values --reveal",
             &["{\"A\":\"v-4c7a1e\"}[status 0]"],
         ),
-        (migrate, "", &["A: prod/app:A\n[status 0]"]),
+        (migrate, "-q", &["A: prod/app:A\n[status 0]"]),
+        (migrate, "--for-local", &["[status 64]", "--reveal"]),
+        (
+            migrate,
+            "--for-local --placeholders",
+            &["  A: \"not-a-real-value\"\n[status 0]"],
+        ),
     ] {
         let sandbox = Sandbox::new()
             .aws(&aws)
