@@ -306,7 +306,7 @@ impl EnvFile {
         if !is_selected(&written_name, arguments) {
             return;
         }
-        // python-dotenv also forgets an earlier value if there is no new one.
+        // python-dotenv also forgets an earlier value if this line only has the name.
         let is_other = |variable: &EnvVariable| variable.name.as_str() != written_name;
         self.variables.retain(is_other);
         let Some(found) = value else {
