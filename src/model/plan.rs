@@ -200,9 +200,9 @@ impl Plan {
         doubly_optional.map(|entry| entry.id).collect()
     }
 
-    /// Returns the entries with `${NAME}` in a literal or a template, which isn't expanded there, or
-    /// with `$NAME` in a literal if this launch sets the variable. An entry with a `pattern` isn't
-    /// among them. Also returns the first NAME of each, and true if it has braces.
+    /// Returns the entries with `${NAME}` in a literal or a template, which isn't expanded there,
+    /// or with `$NAME` in a literal if this launch sets the variable. An entry with a `pattern`
+    /// isn't among them. Also returns the first NAME of each, and true if it has braces.
     pub fn unexpanded(&self) -> impl Iterator<Item = (&Planned, &str, bool)> {
         let entries = self.entries.iter().filter(|entry| entry.pattern.is_none());
         entries.filter_map(|entry| {

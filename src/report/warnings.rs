@@ -329,10 +329,10 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 /// Returns the warnings about arguments of the command:
 ///
 /// - each URL with an empty password ([`has_empty_password`]), if this launch sets a password
-/// - each argument that is only a variable, such as `$DB_PASSWORD`, if this launch sets the variable
+/// - each argument that is only a variable that this launch sets, such as `$DB_PASSWORD`
 /// - the first argument that is a shell operator, as in `app && app`
 ///
-/// If the command is a shell or envsubst, there are only the first ones.
+/// If the command is a shell or envsubst, only the warnings about URLs remain.
 pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
     let set_names = set_entries.filter_map(|outcome| outcome.target.variable());

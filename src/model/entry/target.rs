@@ -447,8 +447,8 @@ impl Subject {
         }
     }
 
-    /// Returns what to write for a key of the object that this entry's reference selects as a whole,
-    /// or `None` if messages mask the reference.
+    /// Returns what to write for a key of the object that this entry's reference selects as a
+    /// whole, or `None` if messages mask the reference.
     pub fn with_key(&self, key: &str) -> Option<String> {
         let appended = || Some(self.rewritten_with(&format!("{}:{key}", self.reference()?)));
         self.rewritten_with_fields("", key).or_else(appended)
