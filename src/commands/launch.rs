@@ -21,7 +21,6 @@
 //! remaining steps (`commands/rotation`).
 
 use std::convert::Infallible;
-use std::os::unix::ffi::OsStrExt;
 
 use super::prepare::{Asker, Prepared, prepare};
 use super::read::read_values;
@@ -133,12 +132,8 @@ impl Launch<'_> {
         }
         let files = Files::open_directories(outcomes.files());
         if !self.prepared.is_poll() {
-            // The conditions only save time: most launches don't have these warnings.
-            let mut arguments = self.command.arguments();
-            if arguments.any(|word| word.as_bytes().iter().any(|byte| b"$&|@".contains(byte))) {
-                let warnings = report::argument_warnings(outcomes, self.command);
-                terminal::print_unless_hidden(warnings);
-            }
+            let warnings = report::argument_warnings(outcomes, self.command);
+            terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::empty_value_warning(outcomes));
             terminal::print_unless_hidden(report::line_feed_warning(outcomes));
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));

@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Source, Subject, Target};
-use crate::model::environment::{CommandLine, EnvName, is_name};
+use crate::model::environment::{CommandLine, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, NEWLINE, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
 use crate::model::problem::Problem;
@@ -339,7 +339,13 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
 
     let mut warnings = Vec::new();
-    if let Some(name) = set_names.clone().find(|name| is_name_of_password(name)) {
+    let endings = ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"].into_iter();
+    let is_password = |name: &str| {
+        endings
+            .clone()
+            .any(|end| name.to_uppercase().ends_with(end))
+    };
+    if let Some(name) = set_names.clone().find(|name| is_password(name.as_str())) {
         for (number, word) in command.arguments().enumerate() {
             if word.to_str().is_some_and(has_empty_password) {
                 let text =
@@ -376,14 +382,6 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
     let warning = operator.map(|word| Record::warning(format!("the argument {word:?} {LITERAL}")));
     warnings.extend(variable_warnings.chain(warning));
     warnings
-}
-
-fn is_name_of_password(name: &EnvName) -> bool {
-    let (endings, name) = (
-        ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"],
-        name.as_str(),
-    );
-    endings.iter().any(|end| name.to_uppercase().ends_with(end))
 }
 
 /// True for an argument with a URL such as `postgres://app:@db`. A server on this machine often
