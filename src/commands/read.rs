@@ -30,7 +30,7 @@ use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Answer, Cause, Document, FetchFailure, Fetched, Missing, Unsigned};
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
-use crate::model::options::SourceOption;
+use crate::model::options::{LogFormat, SourceOption};
 use crate::model::outcome::{Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -110,7 +110,7 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
 }
 
 /// Opens the backend. Reads the file of `--local`, and prints the warning about the file, unless
-/// this is a poll or `-q` is on the command line.
+/// this is a poll or, in text, `-q` is on the command line. In JSON, an alarm can depend on it.
 ///
 /// # Errors
 /// If the file of `--local` or the directory of `--cache` can't be used.
@@ -120,7 +120,8 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         let name = format!("the file {} (--local)", path.display());
         let _awaited = deadline.progress.awaits(name);
         let secrets = read_local_secrets(path)?;
-        if !prepared.has_quiet_flag && !prepared.is_poll() {
+        let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
+        if !is_hidden && !prepared.is_poll() {
             terminal::print_always([report::local_warning(path)]);
         }
         let path = path.clone();

@@ -90,7 +90,7 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
 pub fn local_warning(path: &Path) -> Record {
     let path = path.display();
     let text = format!("secrets are read from {path}, not from AWS (--local)");
-    Record::warning(text)
+    Record::warning(text).event("local")
 }
 
 /// Returns a warning for each text with a variable that isn't expanded ([`Plan::unexpanded`]). The

@@ -63,6 +63,12 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
     assert_eq!(launch(&Aws::start(), 78), ["Failed"]);
     let outage = Aws::start().fails("GetSecretValue", fault::unavailable());
     assert_eq!(launch(&outage, 75), ["Temporary"]);
+    let local = Sandbox::new()
+        .local("prod/db: { password: p-4c7a1e }")
+        .env("SECRETS_EXEC_LOG_FORMAT", "json")
+        .arg("-q")
+        .resolve("A=prod/db:password");
+    assert_eq!(metrics_of(&local.run().launched().stderr()), ["Local"]);
     for (event, metric) in [
         (r#""warning","event":"poll_failed""#, "PollFailed"),
         (r#""error","event":"signal""#, "Temporary"),

@@ -24,7 +24,7 @@ fn with_log_format_json_a_warning_is_an_object_with_its_time_level_event_and_mes
     let before = SystemTime::now();
     let run = local().args(JSON).run();
     let event = only_event(run.launched());
-    assert_eq!([&event["level"], &event["event"]], ["warning", "warning"]);
+    assert_eq!([&event["level"], &event["event"]], ["warning", "local"]);
     assert_eq!(event["logger"], "secrets-exec");
     let message = event["message"].as_str().unwrap();
     assert!(message.contains("local.json"), "{event}");
@@ -42,7 +42,7 @@ fn with_log_format_json_verbose_lines_are_objects_and_the_output_of_the_command_
     let events = run.launched().events();
     let is_info = |event: &Value| event["level"] == "info";
     assert!(events.len() > 2 && events.iter().all(is_info), "{run}");
-    let quiet = local().args(JSON).arg("-q").target_writes_stderr();
+    let quiet = sandbox(&aws).args(JSON).arg("-q").target_writes_stderr();
     let run = quiet.script("echo plain >&2").run();
     assert_eq!(run.launched().stderr(), "plain\n");
 }
