@@ -11,6 +11,7 @@ mod systemd;
 
 mod containers;
 mod credential;
+mod docker;
 mod documented;
 mod example;
 mod hardened;
