@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Measures secrets-exec, a minimal client and other tools with the same purpose, in one run. `make bench` calls this.
+"""Measures secrets-exec, a minimal client, one on the AWS SDK and other tools with the same purpose, in one run. `make bench` calls this.
 
 Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a
 separate network namespace, AWS's host name leads to that server. The result is docs/benchmarks.md, the figures and the chart of README.md, and what
@@ -75,17 +75,21 @@ def parse():
 
 def build(options):
     WORK.mkdir(parents=True, exist_ok=True)
-    say("building the minimal client, the lab and the simulation")
-    release = ["build", "--locked", "--release", "--quiet"]
-    cargo(*release, "--manifest-path", str(ROOT / "benches/Cargo.toml"), "--target-dir", str(WORK))
+    say("building the minimal client, the clients on the SDK, the lab and the simulation")
+    clients = ["build", "--locked", "--quiet", "--manifest-path", str(ROOT / "benches/Cargo.toml"), "--target-dir", str(WORK.resolve())]
+    # Built with sdk, the other crates would have its features, too.
+    cargo(*clients, "--release", "--workspace", "--exclude", "sdk")
+    cargo(*clients, "--release", "--package", "sdk")
+    # In `/`, Cargo doesn't read .cargo/config.toml.
+    cargo(*clients, "--profile", "plain", "--package", "sdk", folder="/")
     cargo("test", "--quiet", "--no-run", *SIMULATION)
     if not options.binary:
         subprocess.run(["make", "release"], check=True, cwd=ROOT)
 
 
-def cargo(*arguments):
+def cargo(*arguments, folder=ROOT):
     command = [os.environ.get("CARGO", "cargo"), *arguments]
-    return subprocess.run(command, check=True, cwd=ROOT, stdout=subprocess.PIPE, text=True).stdout
+    return subprocess.run(command, check=True, cwd=folder, stdout=subprocess.PIPE, text=True).stdout
 
 
 def simulated():

@@ -107,6 +107,8 @@ class Lab:
         return self.server
 
     def environment(self, tool):
+        # A usual launch finds AWS's root among the compiled-in ones. The lab's CA isn't one of them, but reading one root takes no time.
+        roots = str(self.work / ("ca.pem" if tool.one_root else "bundle.pem"))
         return {
             "PATH": "/usr/bin:/bin",
             "HOME": str(self.home),
@@ -114,8 +116,9 @@ class Lab:
             "AWS_ACCESS_KEY_ID": "AKIDEXAMPLEEXAMPLE00",
             "AWS_SECRET_ACCESS_KEY": "made-up-for-the-benchmark",
             "AWS_REGION": REGION,
-            # A usual launch finds AWS's root among the compiled-in ones. The lab's CA isn't one of them, but reading one root takes no time.
-            "AWS_CA_BUNDLE": str(self.work / ("ca.pem" if tool.one_root else "bundle.pem")),
+            "AWS_CA_BUNDLE": roots,
+            # The SDK for Rust reads only this variable.
+            "SSL_CERT_FILE": roots,
             "AWS_EC2_METADATA_DISABLED": "true",
         }
 

@@ -87,6 +87,19 @@ def launcher(key, title, binary, *options):
     return Tool(key, title, arguments, key != "bundle", size(binary), version(binary, "--version"))
 
 
+def sdk(work):
+    return own_client("sdk", "AWS SDK for Rust", work / "release/sdk", work)
+
+
+def sdk_plain(work):
+    return own_client("sdk_plain", "AWS SDK for Rust, as Cargo builds it", work / "plain/sdk", work)
+
+
+def own_client(key, title, binary, work):
+    path = copied(binary, work)
+    return Tool(key, title, lambda count: [path, *references(count), "--"], size=size(path))
+
+
 def output(command):
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout.strip()
 
@@ -228,4 +241,4 @@ def say(line):
     print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
-RIVALS = (chamber, secrets_init, summon, vals, curl, boto3, awscli)
+RIVALS = (sdk, sdk_plain, chamber, secrets_init, summon, vals, curl, boto3, awscli)
