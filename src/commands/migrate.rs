@@ -29,15 +29,15 @@ use crate::report::{Record, Report, terminal};
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// When `--placeholders` is given without `--for-local`, when values would be printed to a terminal
-/// without `--reveal`, when an existing declaration or the .env file can't be read or has mistakes,
-/// or when the output can't be written.
+/// If `--placeholders` is given without `--for-local`, if values would be printed to a terminal
+/// without `--reveal`, if an existing declaration or the .env file can't be read or has mistakes, or
+/// if the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
+    let mut declared = BTreeSet::new();
     if arguments.placeholders && !arguments.for_local {
         let problem = Problem::usage("--placeholders requires --for-local");
         return Err(problem.help("add --for-local").into());
     }
-    let mut declared = BTreeSet::new();
     let prints_values = arguments.values || arguments.for_local;
     if prints_values {
         let remedy = "redirect the values to a file or a program, or add --reveal to see them";
@@ -72,9 +72,9 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 
 /// Returns the notes with the commands that come after the declaration, for the same variables.
 fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
-    // The path of `<(…)` can't be used again.
+    // A pipe, such as that of `<(…)`, can't be read again.
     let path = arguments.file.to_str();
-    let reusable = path.filter(|path| !path.contains("/fd/"));
+    let reusable = path.filter(|path| !path.starts_with("/dev/") && !path.starts_with("/proc/"));
     let file = shell_quoted(reusable.unwrap_or("FILE"));
     let id = shell_quoted(&arguments.secret.to_string());
     let mut migrate = format!("secrets-exec migrate {file} --secret {id}");
@@ -84,15 +84,23 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
             migrate += &format!(" --{option} {}", shell_quoted(shown_pattern(glob.as_str())));
         }
     }
-    // A secret with an ARN exists.
-    let store = match arguments.secret {
-        SecretId::Arn(_) => "put-secret-value --secret-id",
-        SecretId::Name(_) | SecretId::Empty(_) => "create-secret --name",
+    for path in &arguments.declarations {
+        migrate += &format!(" -f {}", shell_quoted(&path.display().to_string()));
+    }
+    // A secret with an ARN exists, and may have other keys.
+    let (purpose, store) = match arguments.secret {
+        SecretId::Arn(_) => (
+            "replace all keys of the secret",
+            "put-secret-value --secret-id",
+        ),
+        SecretId::Name(_) | SecretId::Empty(_) => ("create the secret", "create-secret --name"),
     };
     let aws = format!("aws secretsmanager {store} {id} --secret-string file:///dev/stdin");
     let steps = [
-        format!("when secrets-exec.yaml is saved, store the secret: {migrate} --values | {aws}"),
-        format!("to develop without AWS, use --local: {migrate} --for-local >secrets.local.yaml"),
+        format!("save this output as secrets-exec.yaml, and {purpose}: {migrate} --values | {aws}"),
+        format!(
+            "to develop without AWS, create a file for --local: {migrate} --for-local >secrets.local.yaml"
+        ),
     ];
     steps.map(Record::note)
 }

@@ -21,7 +21,7 @@ use crate::model::answer::SecretValue;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
-use crate::model::shown::{is_name_of_password, shown_pattern};
+use crate::model::shown::shown_pattern;
 use crate::system::os_error::unreadable;
 
 /// The schemes that a made-up URL can have. In a URL with any other scheme, it may be a part of a
@@ -105,6 +105,16 @@ impl EnvVariable {
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
     }
+}
+
+/// True for the name of a variable whose empty value is a blank for a password, as in the example
+/// files of many projects.
+fn is_to_be_filled_in(name: &EnvName) -> bool {
+    let (words, name) = (
+        ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"],
+        name.as_str(),
+    );
+    words.iter().any(|word| name.to_uppercase().contains(word))
 }
 
 /// Returns an error at a position, which is `FILE` or `FILE:LINE`.
@@ -331,7 +341,7 @@ impl EnvFile {
         self.variables.push(EnvVariable {
             is_literal: matches_any(&arguments.literal, name.as_str())
                 || declared_literals.contains(&name)
-                || (found.value.len() == 0 && !is_name_of_password(name.as_str())),
+                || (found.value.len() == 0 && !is_to_be_filled_in(&name)),
             name,
             value: found.value,
             position,

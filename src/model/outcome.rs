@@ -33,8 +33,6 @@ pub struct EntryOutcome {
     pub parts: Vec<SecretValue>,
     /// True if the value matches a `pattern`, so it has the form that the user wants.
     pub has_pattern: bool,
-    /// For a default, a key of the object that KEY was probably meant to be.
-    pub near_key: Option<String>,
     pub result: Outcome,
 }
 
@@ -106,7 +104,6 @@ impl EntryOutcome {
             parameter_name: None,
             parts: Vec::new(),
             has_pattern: entry.pattern.is_some(),
-            near_key: None,
             result,
         }
     }

@@ -119,11 +119,11 @@ fn is_generated_name(name: &str) -> bool {
             .is_ok_and(|generated| generated.is_match(name))
 }
 
-/// True for the name of a variable or an alias that may hold a password, such as `DB_PASSWORD`.
+/// True for the name of a variable or an alias that holds a password, such as `DB_PASSWORD`.
 pub fn is_name_of_password(name: &str) -> bool {
-    let words = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
+    let endings = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
     let name = name.to_uppercase();
-    words.iter().any(|word| name.contains(word))
+    endings.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Returns what messages show of a text that may be a password: its first four characters if it has

@@ -153,11 +153,13 @@ impl CheckedValues<'_> {
         let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty_variable = outcome.empty_variable();
         let is_unexpanded = self.unexpanded.contains(&outcome.id);
-        let near_key = outcome.near_key.as_ref();
+        let mut warnings = self.values.outcomes.warnings.iter();
+        let is_warned_of = warnings.any(|(warned, _)| warned.label == subject.label);
+        let is_mistyped = outcome.is_default() && is_warned_of;
         let is_doubly_optional = self.doubly_optional.contains(&outcome.id.of_entry());
         row.note = whole_object_remark(outcome)
             .or(remark.map(str::to_owned))
-            .or(near_key.map(|key| format!("although there is a key {key:?}")))
+            .or(is_mistyped.then(|| "although there is a similar key".to_owned()))
             .or(is_unexpanded.then(|| "contains a variable that isn't expanded".to_owned()))
             .or(empty_variable.map(|name| format!("{name} is empty")))
             .or(is_doubly_optional.then(|| DOUBLY_OPTIONAL.to_owned()));

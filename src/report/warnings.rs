@@ -121,7 +121,7 @@ pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     let unexpanded = Vec::from_iter(plan.unexpanded().map(|(entry, ..)| entry.id));
     plan.entries.iter().filter_map(move |entry| {
-        let Source::Template(template, _) = &entry.source else {
+        let (Source::Template(template, _), None) = (&entry.source, &entry.pattern) else {
             return None;
         };
         let subject = &entry.subject;
@@ -133,7 +133,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
         }
 
         let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
-        if !is_plain || entry.pattern.is_some() || unexpanded.contains(&entry.id) {
+        if !is_plain || unexpanded.contains(&entry.id) {
             return None;
         }
         let why = "because it contains neither {{ nor {%";
@@ -249,21 +249,18 @@ pub fn line_feed_warning(outcomes: &Outcomes) -> Option<Record> {
         let text = outcome
             .variable()
             .map_or(&[][..], |variable| variable.value);
-        let line = text.strip_suffix(b"\n").unwrap_or_default();
+        let line = text.strip_suffix(b"\n").unwrap_or(b"\n");
         // A password that consists of digits is JSON, too.
         let is_object =
             matches!(line, [b'{' | b'[', ..]) && serde_json::from_slice::<IgnoredAny>(line).is_ok();
-        outcome.remark() == Some(NEWLINE)
-            && !line.is_empty()
-            && !line.contains(&b'\n')
-            && !is_object
+        outcome.remark() == Some(NEWLINE) && !line.contains(&b'\n') && !is_object
     };
     let warning = value_warning(
         outcomes,
         "a value with a line feed at its end",
         has_line_feed,
     )?;
-    let help = "store it without the line feed, for example with printf instead of echo";
+    let help = "store it without the line feed, which echo and text files add";
     Some(warning.help(help))
 }
 
@@ -328,33 +325,30 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 
 /// Returns the warnings about arguments of the command:
 ///
-/// - each URL with an empty password ([`has_empty_password`]), if this launch sets a password
+/// - the first URL with an empty password ([`has_empty_password`]), if this launch sets a password
 /// - each argument that is only a variable that this launch sets, such as `$DB_PASSWORD`
 /// - the first argument that is a shell operator, as in `app && app`
 ///
-/// If the command is a shell or envsubst, only the warnings about URLs remain.
+/// If the command is a shell or envsubst, only the warning about a URL remains.
 pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
     let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
     let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
 
     let mut warnings = Vec::new();
-    let endings = ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"].into_iter();
-    let is_password = |name: &str| {
-        endings
-            .clone()
-            .any(|end| name.to_uppercase().ends_with(end))
-    };
-    if let Some(name) = set_names.clone().find(|name| is_password(name.as_str())) {
-        for (number, word) in command.arguments().enumerate() {
-            if word.to_str().is_some_and(has_empty_password) {
-                let text =
-                    format!("argument {number} of the command has a URL without its password");
-                let help = format!(
-                    "if the password is ${name}, let a shell expand it after the launch: sh -c '…'"
-                );
-                warnings.push(Record::warning(text).help(help));
-            }
+    let words = command
+        .arguments()
+        .map(|word| word.to_str().unwrap_or_default());
+    if let Some((number, _)) = words.enumerate().find(|(_, word)| has_empty_password(word)) {
+        let endings = ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"];
+        let is_password = |name: &str| endings.iter().any(|end| name.ends_with(end));
+        let mut names = set_names.clone().map(|name| name.as_str());
+        if let Some(name) = names.find(|name| is_password(&name.to_uppercase())) {
+            let text = format!("argument {number} of the command has a URL without its password");
+            let help = format!(
+                "if the password is ${name}, don't let your shell expand it: sh -c '…' in single quotes"
+            );
+            warnings.push(Record::warning(text).help(help));
         }
     }
     if runs_one_of(SHELLS, command) || runs_one_of("envsubst", command) {
@@ -388,9 +382,13 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
 /// doesn't need a password.
 fn has_empty_password(argument: &str) -> bool {
     argument.split("://").skip(1).any(|rest| {
-        let (login, host) = rest.split_once(":@").unwrap_or(("/", ""));
-        let this_machine = ["/", "localhost", "127.", "[::1]"];
-        let is_local = host.is_empty() || this_machine.iter().any(|start| host.starts_with(start));
+        let (login, rest) = rest.split_once(":@").unwrap_or(("/", ""));
+        let rest = rest.to_lowercase();
+        let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
+        let this_machine = ["127.", "[", "%2f", "tcp(127.", "unix("];
+        let is_local = ["", "0.0.0.0", "localhost"].contains(&host)
+            || host.ends_with(".localhost")
+            || this_machine.iter().any(|start| host.starts_with(start));
         !login.contains(['/', '?', '#', '@', ':', ' ']) && !is_local
     })
 }

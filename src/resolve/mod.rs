@@ -122,29 +122,21 @@ impl<'a> Walk<'a> {
             Source::Template(template, inputs) => answers.rendered_value(template, inputs, subject),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
-        let mut near_key = None;
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
             Err(reasons) => {
-                near_key = find_near_key(&reasons, entry, answers.plan);
+                let warning = near_key_warning(&reasons, entry, answers.plan);
+                self.outcomes.warnings.extend(warning);
                 outcome_without_value(entry, reasons)
             }
         };
 
-        let warnings = &mut self.outcomes.warnings;
-        warnings.extend(value_warning(entry, &result));
-        warnings.extend(
-            near_key
-                .as_deref()
-                .and_then(|key| near_key_warning(entry, key)),
-        );
+        let warning = value_warning(entry, &result);
+        self.outcomes.warnings.extend(warning);
         if !matches!(result, Outcome::Absent) {
             self.claims.add(&entry.target, subject);
         }
         self.add(entry, result);
-        if let Some(outcome) = self.outcomes.list.last_mut() {
-            outcome.near_key = near_key;
-        }
     }
 
     /// Adds the outcome of an entry if the variable that names its secret is empty. The entry gets
@@ -254,41 +246,41 @@ fn whole_object_text(
     })
 }
 
-/// Returns the key that the KEY of an entry with a `default` was probably meant to be: only one
-/// letter or the case differs, and no other entry uses the key. Names such as `user` and `users`,
-/// or `key1` and `key2`, differ on purpose.
-fn find_near_key(reasons: &[Unresolved], entry: &Planned, plan: &Plan) -> Option<String> {
+/// Returns a warning if the object has a key that the KEY of an entry with a `default` was probably
+/// meant to be: only one letter or the case differs, and no other entry uses the key. Names such as
+/// `user` and `users`, or `key1` and `key2`, differ on purpose.
+fn near_key_warning(
+    reasons: &[Unresolved],
+    entry: &Planned,
+    plan: &Plan,
+) -> Option<(Subject, String)> {
     let (Source::Reference(reference), OnMissing::Default(_), [Unresolved::Absent(problem)]) =
         (&entry.source, &entry.on_missing, reasons)
     else {
         return None;
     };
-    let similar = problem.missing_key.as_ref()?.similar.clone()?;
-    let (written, other) = (
-        reference.selector.to_string().to_lowercase(),
-        similar.to_lowercase(),
-    );
+    let similar = problem.missing_key.as_ref()?.similar.as_ref()?;
+    let key = reference.selector.to_string();
+    let (written, other) = (key.to_lowercase(), similar.to_lowercase());
     let is_plural = written.trim_end_matches('s') == other.trim_end_matches('s');
     let is_near = !is_plural && one_letter_away(&written, [&*other].into_iter()).is_some();
-    // Two names of two letters, such as `ip` and `id`, are more different than that.
-    let is_long = written.len().min(other.len()) > 2;
 
-    let mut reads = plan
-        .entries
-        .iter()
-        .flat_map(|entry| entry.source.references());
-    let used = Selector::Key(similar.clone());
-    let is_used = reads.any(|read| read.locator == reference.locator && read.selector == used);
-    ((is_near && is_long || written == other) && !is_used).then_some(similar)
-}
-
-fn near_key_warning(entry: &Planned, key: &str) -> Option<(Subject, String)> {
-    let reference = *entry.source.references().first()?;
+    // An entry without a plain KEY, such as a template, may use the key, too.
+    let may_use = |read: &SecretRef| match &read.selector {
+        Selector::Key(key) => key == similar,
+        Selector::Whole | Selector::Path(_) => true,
+    };
+    let all = plan.entries.iter();
+    let mut reads = all.flat_map(|entry| entry.source.references());
+    let is_used = reads.any(|read| read.locator == reference.locator && may_use(read));
+    if is_used || !(is_near || written == other) {
+        return None;
+    }
     let subject = entry.subject.revealed_by(reference);
-    let write = subject.rewritten_with_fields(&reference.selector.to_string(), key);
+    let write = subject.rewritten_with_fields(&key, similar);
     let write = write.map_or_else(String::new, |write| format!(": write {write}"));
     let secret = reference.locator.noun();
-    let text = format!("the default is used, although {secret} has a key {key:?}{write}");
+    let text = format!("the default is used, although {secret} has a key {similar:?}{write}");
     Some((subject, text))
 }
 
