@@ -30,8 +30,8 @@ use crate::report::{Record, Report, terminal};
 ///
 /// # Errors
 /// If `--placeholders` is given without `--for-local`, if values would be printed to a terminal
-/// without `--reveal`, if an existing declaration or the .env file can't be read or has mistakes, or
-/// if the output can't be written.
+/// without `--reveal`, if an existing declaration or the .env file can't be read or has mistakes,
+/// or if the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     if arguments.placeholders && !arguments.for_local {
