@@ -11,7 +11,7 @@ const READER: &str = "arn:aws:iam::222222222222:role/reader";
 
 /// A text with characters that boto3 escapes in JSON, and that other tools trim, unescape or parse
 /// a second time.
-const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{301}\u{feff} \t\r\n";
+const TEXT: &str = " \"quoted\" \\n $HOME `id` {{x}} <&> пароль 🔑 e\u{301}\u{feff} \t\r\n\n";
 
 #[test]
 fn texts_keys_and_bytes_are_read_exactly_as_boto3_has_stored_them() {
