@@ -82,10 +82,10 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
 /// Returns what may be the password in a URL with any scheme, as it is written and decoded. It may
 /// contain an `@` or a `/` that isn't encoded, so it may end at each `@`.
 pub fn passwords_in_url(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    let is_url = !text.trim().contains(char::is_whitespace);
+    let is_one_word = !text.trim().contains(char::is_whitespace);
     let (_, rest) = text
         .split_once("://")
-        .filter(|_| is_url)
+        .filter(|_| is_one_word)
         .unwrap_or_default();
     let (user, password) = rest.split_once(':').unwrap_or_default();
     let password = if user.contains(['@', '/']) {

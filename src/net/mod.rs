@@ -95,8 +95,8 @@ impl Host {
     /// are being opened in advance. Returns `None` if no connection is left.
     ///
     /// # Errors
-    /// If the awaited connection fails meanwhile. The caller doesn't open another one, because a
-    /// silent host would take the time of both, and the request's own limit would end first. A
+    /// If that connection fails during the wait. The caller doesn't open another one, because
+    /// a silent host would take the time of both, and the request's own limit would end first. A
     /// connection that had failed before is dropped: the host may have started since.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {

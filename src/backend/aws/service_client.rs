@@ -321,7 +321,7 @@ fn dns_settings() -> &'static str {
     let servers = file.lines().filter(|line| line.starts_with("nameserver"));
     match servers.count() {
         0 | 1 => "this machine's DNS settings",
-        _ => "that each name server in /etc/resolv.conf knows this name",
+        _ => "that each name server in /etc/resolv.conf can resolve this name",
     }
 }
 

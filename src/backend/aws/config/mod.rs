@@ -112,8 +112,10 @@ impl MetadataSettings {
     /// have, too. A bare-metal instance with a vendor of its own has the id of the instance as its
     /// asset tag, or a BIOS of Amazon's.
     pub fn may_answer_later(&self) -> bool {
-        let read = |name| fs::read_to_string(format!("/sys/class/dmi/id/{name}"));
-        let firmware = |name| read(name).unwrap_or_default().to_lowercase();
+        let firmware = |name| {
+            let text = fs::read_to_string(format!("/sys/class/dmi/id/{name}"));
+            text.unwrap_or_default().to_lowercase()
+        };
         let is_instance = ["", "amazon ec2", "xen"].contains(&firmware("sys_vendor").trim())
             || firmware("bios_version").contains("amazon")
             || firmware("board_asset_tag").starts_with("i-");
@@ -203,8 +205,9 @@ impl Settings {
         };
         let files = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
         let name = files.into_iter().find(is_missing)?;
-        let why = "which doesn't exist, or correct the variable";
-        Some(format!("mount the file in {name}, {why}"))
+        Some(format!(
+            "mount the file in {name}, which doesn't exist, or correct the variable"
+        ))
     }
 
     /// Returns the help for a missing region.

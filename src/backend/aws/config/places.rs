@@ -166,8 +166,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
         true => text.trim_matches([' ', '\t']),
         false => &text,
     };
-    let unseen = || overlooked_unless_empty(checked);
-    if let Some(found) = several_lines(checked, FILE_REMEDY).or_else(unseen) {
+    let several = several_lines(checked, FILE_REMEDY);
+    if let Some(found) = several.or_else(|| overlooked_unless_empty(checked)) {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't

@@ -52,8 +52,14 @@ use crate::time::RetryBudget;
 pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
-        let failed = |error| unreadable_file(token, Path::new(file), &error, CONTAINER_REMEDY);
-        std::fs::read(file).map_err(failed)?;
+        if let Err(error) = std::fs::read(file) {
+            return Err(unreadable_file(
+                token,
+                Path::new(file),
+                &error,
+                CONTAINER_REMEDY,
+            ));
+        }
     }
 
     // The SDK's error never has the status, so each failed response becomes an error of our own.

@@ -378,7 +378,7 @@ fn if_a_name_does_not_resolve_the_help_says_that_there_are_several_name_servers(
                 let launch = with_files(launch, &[("resolv.conf", &file)]);
                 let run = launch.attempts(1).run();
                 run.refused(75).says(["its name doesn't resolve"]);
-                let said = "that each name server in /etc/resolv.conf knows this name";
+                let said = "that each name server in /etc/resolv.conf can resolve this name";
                 assert_eq!(run.stderr().contains(said), is_said, "{run}");
             }
         });
