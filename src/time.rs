@@ -275,7 +275,7 @@ impl<'r> RetryBudget<'r> {
         if is_named && let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause {
             let noun = if attempts == 1 { "attempt" } else { "attempts" };
             let seconds = begun.elapsed().as_secs_f64();
-            error.problem.detail = format!(" ({attempts} {noun} in {seconds:.1}s)");
+            error.problem.suffix = format!(" ({attempts} {noun} in {seconds:.1}s)");
         }
         Err(error)
     }

@@ -55,7 +55,7 @@ fn check_lookup(reference: &Reference) {
     );
 
     let mut aliases = Aliases::default();
-    let version = Version::Stage("AWSPREVIOUS".to_owned());
+    let version = Version::new(Some("AWSPREVIOUS".to_owned()), None);
     aliases.insert(
         "db".to_owned(),
         Alias {
@@ -243,7 +243,7 @@ pub fn template(data: &[u8]) {
     {
         let alias = Alias {
             id: "secret".to_owned(),
-            version: Version::Current,
+            version: Version::CURRENT,
             region: None,
             role: None,
         };

@@ -12,7 +12,7 @@ use glob::Pattern;
 
 use crate::model::entry::{Entry, Origin, Part, Source, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
-use crate::model::mistakes::foreign_prefix;
+use crate::model::mistakes::{Fault, foreign_prefix};
 use crate::model::options::Options;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
@@ -20,9 +20,6 @@ use crate::model::reference::{
     Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };
 use crate::model::shown::{reads_like_a_name, shown_pattern};
-
-/// A sentence about a mistake in a variable, which doesn't quote the variable's value.
-type Defect = String;
 
 const OPEN: &str = "{{resolve:";
 
@@ -44,9 +41,9 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         }
         match parse_entry(&name, value, patterns) {
             Ok(found) => layer.entries.extend(found),
-            Err(defect) => {
+            Err(fault) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
-                errors.push(Problem::configuration(defect).for_entry(subject, Impact::None));
+                errors.push(Problem::configuration(fault.text).for_entry(subject, Impact::None));
             }
         }
     }
@@ -92,7 +89,7 @@ pub fn unresolved_warnings<'l>(
             is_short_reference(&text).then_some(remedy)
         } else {
             // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
-            foreign_syntax(&text)
+            foreign_syntax(&text).map(|fault| fault.text)
         };
         warnings.extend(reason.map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
@@ -123,14 +120,13 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// Returns the mistake in a value that begins like a reference of another tool, or with `ssm:/`.
-fn foreign_syntax(text: &str) -> Option<Defect> {
+fn foreign_syntax(text: &str) -> Option<Fault> {
     // In the value of a variable, a parameter needs `{{resolve:…}}`.
     let parameter = text.starts_with("ssm:/").then_some(("ssm:/", ""));
     let (prefix, _) = foreign_prefix(text).or(parameter)?;
     let forms = "an ARN, {{resolve:secretsmanager:…}} or {{resolve:ssm:…}}";
-    Some(format!(
-        "the value begins with \"{prefix}\", but --resolve-env reads only {forms}"
-    ))
+    let text = format!("the value begins with \"{prefix}\", but --resolve-env reads only {forms}");
+    Some(Fault::new(text))
 }
 
 /// True for a text with a dynamic reference that has a space after its braces, as in
@@ -154,17 +150,17 @@ fn has_spaced_reference(text: &str) -> bool {
 /// When the reference is malformed, or when the variable can't get a value from a secret. A
 /// reference of another tool ([`foreign_syntax`]) is an error only if a pattern other than `*`
 /// matches the name.
-fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Defect> {
+fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_space_or_quote);
     let is_one_reference = (is_own_arn(bare) && !bare.contains(is_space_or_quote))
         || (bare.starts_with(OPEN) && bare.find(CLOSE) == Some(bare.len() - CLOSE.len()));
     if bare != text && is_one_reference {
-        return Err("the value has quotes or spaces around the reference: remove them".to_owned());
+        return Err("the value has quotes or spaces around the reference: remove them".into());
     }
     if has_spaced_reference(&text) {
-        return Err("the value has spaces inside the braces: write {{resolve:…}}".to_owned());
+        return Err("the value has spaces inside the braces: write {{resolve:…}}".into());
     }
 
     let source = if is_own_arn(&text) {
@@ -177,7 +173,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     };
 
     if value.to_str().is_none() {
-        return Err("the value has a reference, but isn't UTF-8".to_owned());
+        return Err("the value has a reference, but isn't UTF-8".into());
     }
     if name == "PATH" {
         return Err("PATH can't come from a secret, because it decides which program runs".into());
@@ -193,22 +189,22 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
 ///
 /// # Errors
 /// If the reference is malformed, or stands for the parameters below a path.
-fn parse_reference(text: &str) -> Result<SecretRef, Defect> {
+fn parse_reference(text: &str) -> Result<SecretRef, Fault> {
     if text.contains("${") {
         let why = "contains \"${\", but variables aren't expanded there";
-        return Err(format!("a reference in the value {why}"));
+        return Err(Fault::new(why).about("a reference in the value"));
     }
     let located = Reference::parse(text)
         .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
         .and_then(SecretRef::single);
-    located.map_err(|fault| fault.about("a reference in the value").text)
+    located.map_err(|fault| fault.about("a reference in the value"))
 }
 
 /// Splits a value into its dynamic references and the text around them.
 ///
 /// # Errors
 /// If a reference is malformed, or isn't closed.
-fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
+fn split_value(text: &str) -> Result<Vec<Part>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
@@ -232,7 +228,7 @@ fn split_value(text: &str) -> Result<Vec<Part>, Defect> {
 ///
 /// # Errors
 /// When the service isn't one of the three, or the reference is malformed.
-fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
+fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
         "secretsmanager" => {
@@ -240,7 +236,7 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
             let (kind, fields) = split_colon(after_id.unwrap_or_default());
             if !matches!(kind, "" | "SecretString") {
                 let why = "in {{resolve:secretsmanager:…}}, the field after the secret must be SecretString: {{resolve:secretsmanager:SECRET:SecretString:KEY}}";
-                return Err(why.to_owned());
+                return Err(why.into());
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
@@ -255,13 +251,13 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Defect> {
         "ssm" | "ssm-secure" => {
             let name = match Arn::has_prefix(rest) {
                 true => rest.to_owned(),
-                false => format!("ssm:{rest}"),
+                false => format!("{}{rest}", Store::ParameterStore.prefix()),
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();
             // `ssm:NAME:::VERSION`, without a KEY and a STAGE.
             parse_reference(format!("{id}:::{version}").trim_end_matches(':'))
         }
-        _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".to_owned()),
+        _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".into()),
     }
 }

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
-use super::yaml::{Key, Kind, Node, Position, SyntaxError, parse_yaml};
+use super::yaml::{FaultAt, Key, Kind, Node, Position, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::mistakes::Fault;
 use crate::model::problem::{Problem, Status};
@@ -24,7 +24,7 @@ pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// If the file can't be read or isn't a mapping, or if it has mistakes in its syntax or secrets
 /// without a valid value (one error for each).
 pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
-    let error = |(Position { line, column }, fault): SyntaxError| {
+    let error = |(Position { line, column }, fault): FaultAt| {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
@@ -68,7 +68,7 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 ///
 /// # Errors
 /// If a node can't be a value, or if `$stages` isn't a mapping.
-fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, SyntaxError> {
+fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, FaultAt> {
     let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;
         return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value)]));
@@ -93,7 +93,7 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
 ///
 /// # Errors
 /// If the node can't be a value: a list, a null, or a `$binary` that isn't base64.
-fn secret_value(node: &Node) -> Result<SecretValue, SyntaxError> {
+fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     if let Some(("$binary", bytes)) = only_entry(node) {
         let encoded = bytes.scalar_text().map(SecretValue::new);
         let decoded = encoded.and_then(|text| text.base64_decoded());

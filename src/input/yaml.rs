@@ -109,7 +109,7 @@ const MAX_DEPTH: usize = 64;
 ///
 /// After a syntax error, there isn't a tree, and this error is the only one. If a mapping has a key
 /// several times, the tree has only the first value, and each of the others is an error.
-pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<SyntaxError>) {
+pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
         text,
@@ -135,7 +135,7 @@ struct YamlBuilder<'t, I> {
     /// The nodes with an anchor, by the number that the parser gives the anchor.
     anchors: BTreeMap<usize, Node>,
     copied_nodes: usize,
-    duplicates: Vec<SyntaxError>,
+    duplicates: Vec<FaultAt>,
 }
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
@@ -143,7 +143,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     ///
     /// # Errors
     /// If there is a syntax error (only the first one), such as a second document.
-    fn document(&mut self) -> Result<Node, SyntaxError> {
+    fn document(&mut self) -> Result<Node, FaultAt> {
         let mut document = None;
         loop {
             let (event, position) = self.next_event()?;
@@ -168,7 +168,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     ///
     /// # Errors
     /// If the parser finds an error.
-    fn next_event(&mut self) -> Result<(Event<'t>, Position), SyntaxError> {
+    fn next_event(&mut self) -> Result<(Event<'t>, Position), FaultAt> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
             Some(Err(scan)) => Err(parser_error(&scan, self.text)),
@@ -187,7 +187,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         event: Event<'t>,
         position: Position,
         depth: usize,
-    ) -> Result<Node, SyntaxError> {
+    ) -> Result<Node, FaultAt> {
         if depth > MAX_DEPTH {
             let text = "lists and mappings are nested more than 64 levels deep";
             return Err((position, Fault::new(text)));
@@ -236,7 +236,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     ///
     /// # Errors
     /// If there is an error within the list (only the first one).
-    fn list(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
+    fn list(&mut self, depth: usize) -> Result<Kind, FaultAt> {
         let mut items = Vec::new();
         loop {
             match self.next_event()? {
@@ -251,7 +251,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     ///
     /// # Errors
     /// If there is an error within the mapping (only the first one), except for duplicates.
-    fn mapping(&mut self, depth: usize) -> Result<Kind, SyntaxError> {
+    fn mapping(&mut self, depth: usize) -> Result<Kind, FaultAt> {
         let (mut entries, mut first_lines) = (Vec::new(), BTreeMap::new());
         loop {
             let key = match self.next_event()? {
@@ -296,7 +296,7 @@ fn tag_fault(event: &Event<'_>) -> Fault {
 ///
 /// # Errors
 /// If the node isn't text, or is a merge key.
-fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
+fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     match kind {
         Kind::Plain(text) if text == "<<" => {
             Err((position, "YAML merge keys (\"<<\") aren't supported".into()))
@@ -316,7 +316,7 @@ fn key(Node { position, kind }: Node) -> Result<Key, SyntaxError> {
 ///
 /// # Errors
 /// If the total exceeds [`MAX_COPIED_NODES`].
-fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, SyntaxError> {
+fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, FaultAt> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
         let text = "the YAML anchors and aliases expand to more than 100,000 values";
@@ -346,7 +346,8 @@ pub struct Position {
     pub column: usize,
 }
 
-pub type SyntaxError = (Position, Fault);
+/// A fault of a file, and where it is.
+pub type FaultAt = (Position, Fault);
 
 /// Converts a position of the parser, which counts lines from 1 and columns from 0.
 fn position(line: usize, column_from_0: usize) -> Position {
@@ -361,7 +362,7 @@ const QUOTES: &str = "put the whole value in quotes";
 
 /// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
 /// and a remedy.
-fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
+fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
     // The parser may report a merge conflict many lines later, so the whole file is searched.
     let known = conflict_error(text).or_else(|| overlooked_error(text, position.line));
@@ -371,7 +372,7 @@ fn parser_error(scan: &ScanError, text: &str) -> SyntaxError {
 /// Searches four lines, beginning with the line before `line`, for a character in the indentation
 /// or before a value that people take for a space. Returns the error for the first such line. For a
 /// tab, the parser may report an earlier line, and for other characters the next line.
-fn overlooked_error(text: &str, line: usize) -> Option<SyntaxError> {
+fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
     let mut near = (1..).zip(text.lines()).skip(line.saturating_sub(2)).take(4);
     near.find_map(|(number, content)| {
         let fault = overlooked_in_line(content)?.about("this line");
@@ -454,7 +455,7 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     Fault::new(message).help("indent all entries of a section by the same number of spaces")
 }
 
-fn conflict_error(text: &str) -> Option<SyntaxError> {
+fn conflict_error(text: &str) -> Option<FaultAt> {
     let marker = Regex::new("^(<{7}|={7}|>{7})( |$)").ok()?;
     let above = text.lines().position(|line| marker.is_match(line))?;
     let message = "this line is a merge conflict marker";

@@ -4,12 +4,15 @@
 use super::environment::{assigned_name, is_name};
 use super::shown::{is_plain_ascii, is_quotable_name, is_visible};
 
-/// A mistake in a text that the user wrote, such as a reference, a template or an argument. A fault
-/// implements `Error`, so that MiniJinja can pass it on.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("{text}")]
+/// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
+/// YAML file, `input::yaml` adds its position. A fault implements `Error`, so that MiniJinja can
+/// pass it on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
+#[error("{subject}{text}")]
 #[must_use]
 pub struct Fault {
+    /// In a declaration, the entry, section or key that the message begins with. Otherwise empty.
+    pub subject: String,
     /// The message: a whole sentence, or the predicate of a sentence about the user's text, such as
     /// `is an incomplete ARN`.
     ///
@@ -22,18 +25,21 @@ pub struct Fault {
 /// The remedy for a value where a reference belongs, such as JSON or a connection string.
 pub const VALUE_REMEDY: &str = "store it in a secret. If it is plain text without a password, write NAME: { value: … } in a declaration";
 
-/// The remedy for text of several lines on the command line or in a variable.
-pub const NAME_REMEDY: &str = "use the name of the secret or the path of the file instead";
-
 impl Fault {
     pub fn new(text: impl Into<String>) -> Self {
-        let text = text.into();
-        Self { text, help: None }
+        Self {
+            text: text.into(),
+            ..Self::default()
+        }
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    pub fn help_if_some(self, help: Option<String>) -> Self {
+        Self { help, ..self }
     }
 
     /// Puts the subject of the sentence before the predicate: `the reference is an incomplete ARN`.
@@ -163,10 +169,17 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
 }
 
-/// Returns the fault of a command-line argument that has several lines, is empty, or has a
-/// character that people overlook ([`overlooked`]).
+/// Returns the fault of the value of an option that has several lines, is empty, or has a character
+/// that people overlook ([`overlooked`]).
+pub fn overlooked_in_value(text: &str) -> Option<Fault> {
+    let remedy = "use the name of the secret or the path of the file instead";
+    several_lines(text, remedy).or_else(|| overlooked(text))
+}
+
+/// Returns the fault of a command-line argument, as of the [value of an
+/// option](overlooked_in_value).
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
-    let found = several_lines(text, NAME_REMEDY).or_else(|| overlooked(text))?;
+    let found = overlooked_in_value(text)?;
     // A space that follows the backslash of a continued line becomes an argument.
     Some(match text.trim_matches(' ') {
         "" if !text.is_empty() => {

@@ -41,7 +41,7 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{
     Aliases, Locator, Reference, SecretRef, expand_path, optional_variable, split_secret,
 };
-use crate::model::shown::{is_name_of_password, is_quotable_value, masked};
+use crate::model::shown::{is_name_of_password, is_quotable_value, shown_if};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
 /// has written them.
@@ -109,8 +109,10 @@ impl Plan {
             for entry in &mut layer.entries {
                 // Now it is known which words are aliases.
                 if let Some(reference) = entry.source.reference_with_alias(&aliases) {
-                    let may_be_shown = reference.may_be_shown(&aliases);
-                    entry.subject.reveal_alias(may_be_shown);
+                    match reference.may_be_shown(&aliases) {
+                        true => entry.subject.reveal(),
+                        false => entry.subject.reveal_alias(),
+                    }
                 }
                 // The label of an entry with a variable is the variable's name.
                 if entry.target.variable().is_some() {
@@ -121,26 +123,26 @@ impl Plan {
         }
 
         let kept_names = existing.map(kept_names).unwrap_or_default();
-        let mut claims = Claims::new(&kept_names);
-        let mut errors = Vec::new();
-        let mut names = BTreeMap::new();
+        let mut lookup = Lookup {
+            aliases: Aliases::default(),
+            inherited,
+            variables: &variables,
+            claims: Claims::new(&kept_names),
+            names: BTreeMap::new(),
+            errors: Vec::new(),
+        };
         let (mut entries, mut overridden) = (Vec::new(), Vec::new());
         // The latest layer comes first, because it overrides the others.
-        for (layer_number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
-            let lookup = Lookup {
-                layer_number,
-                aliases: &layer_aliases,
-                inherited,
-                variables: &variables,
-                claims: &mut claims,
-                names: &mut names,
-                errors: &mut errors,
-            };
-            let (planned, without_effect) = lookup.planned_layer(layer);
+        for (number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
+            lookup.aliases = layer_aliases;
+            let (planned, without_effect) = lookup.planned_layer(number, layer);
             entries.extend(planned);
             overridden.extend(without_effect);
         }
 
+        let Lookup {
+            mut names, errors, ..
+        } = lookup;
         if !errors.is_empty() {
             return Err(errors);
         }
@@ -261,33 +263,36 @@ fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
     problem.for_entry(subject.clone(), Impact::None)
 }
 
-/// Makes the entries of one layer into planned ones: resolves their aliases, and the placeholders
+/// Makes the entries of each layer into planned ones: resolves their aliases, and the placeholders
 /// in ids and paths.
-struct Lookup<'a, 'k> {
-    /// The latest layer has the number 0.
-    layer_number: usize,
+struct Lookup<'a> {
     /// The aliases of this layer and of all earlier ones.
-    aliases: &'a Aliases,
+    aliases: Aliases,
     inherited: &'a Inherited,
     variables: &'a BTreeMap<Arc<str>, Subject>,
     /// What the entries certainly set.
-    claims: &'a mut Claims<'k>,
+    claims: Claims<'a>,
     /// The names and versions that may be passwords. True if messages show one anyway, because a
     /// reference that has it may be shown.
-    names: &'a mut BTreeMap<String, bool>,
-    errors: &'a mut Vec<Problem>,
+    names: BTreeMap<String, bool>,
+    errors: Vec<Problem>,
 }
 
-impl Lookup<'_, '_> {
+impl Lookup<'_> {
     /// Returns the entries of a layer in the order of precedence, and those that are overridden
-    /// ([`certain_holder`]). Sets the ids of all entries. Adds to `claims` what the entries
-    /// certainly set, so that the entries of earlier layers are overridden. Adds each error to
-    /// `errors`, and leaves out an entry whose reference can't be looked up.
-    fn planned_layer(mut self, layer: Layer) -> (Vec<Planned>, Vec<Overridden>) {
+    /// ([`certain_holder`]). Sets the ids of all entries. The latest layer has the number 0. Adds to
+    /// `claims` what the entries certainly set, so that the entries of earlier layers are
+    /// overridden. Adds each error to `errors`, and leaves out an entry whose reference can't be
+    /// looked up.
+    fn planned_layer(
+        &mut self,
+        layer_number: usize,
+        layer: Layer,
+    ) -> (Vec<Planned>, Vec<Overridden>) {
         let (mut planned, mut overridden) = (Vec::new(), Vec::new());
         for mut entry in layer.entries {
             self.expand_file_path(&mut entry.target, &mut entry.subject);
-            if let Some(holder) = certain_holder(&entry, self.claims) {
+            if let Some(holder) = certain_holder(&entry, &self.claims) {
                 overridden.push((entry, holder));
                 continue;
             }
@@ -321,7 +326,7 @@ impl Lookup<'_, '_> {
         let ids = planned.iter_mut().map(|entry| &mut entry.id);
         let overridden_ids = overridden.iter_mut().map(|(entry, _)| &mut entry.id);
         for (number, id) in ids.chain(overridden_ids).enumerate() {
-            (id.layer, id.number) = (self.layer_number, number);
+            (id.layer, id.number) = (layer_number, number);
         }
 
         // The objects come last, and the latest of them has the highest precedence.
@@ -395,18 +400,14 @@ impl Lookup<'_, '_> {
     /// # Errors
     /// In the same cases as [`Reference::locate`].
     fn try_locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
-        let located = reference.locate(self.aliases, self.inherited);
+        let located = reference.locate(&self.aliases, self.inherited);
         let found = located?;
         let is_alias = self.aliases.contains_key(&reference.secret);
         // An alias whose name says that it is a password may have one instead of a secret's name.
         let is_name = is_alias && !is_name_of_password(&reference.secret);
-        let is_as_written = is_alias || found.locator.written_id() == reference.secret;
-        let is_shown = match &subject.written {
-            // Messages already mask or show the same text.
-            Some(Written::Masked { .. }) if is_as_written => false,
-            Some(Written::Reference(_)) if is_as_written && !is_alias => true,
-            Some(_) | None => is_name || found.may_be_shown(),
-        };
+        // If messages mask a reference with an alias, a field after the alias may be a password.
+        let is_masked = is_alias && matches!(subject.written, Some(Written::Masked { .. }));
+        let is_shown = !is_masked && (is_name || found.may_be_shown());
         if is_name {
             self.names.insert(found.locator.id.name().to_owned(), true);
         }
@@ -490,10 +491,7 @@ impl Lookup<'_, '_> {
             None
         };
         // A name without an observation may be a value.
-        let shown = match observation.is_some() || is_quotable_value(name) {
-            true => name.to_owned(),
-            false => masked(name),
-        };
+        let shown = shown_if(observation.is_some() || is_quotable_value(name), name);
         let text = format!("the template uses {shown:?}, which isn't an alias under \"secrets\"");
         Fault::new(text).help(observation.unwrap_or("add an alias under \"secrets\"".to_owned()))
     }

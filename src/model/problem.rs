@@ -50,12 +50,14 @@ pub struct Problem {
     pub about: Option<About>,
     /// The key that the secret doesn't have, if that is the problem.
     pub missing_key: Option<Box<MissingKey>>,
-    /// AWS's own message.
+    /// AWS's own message, in AWS's words, which gets a line of its own.
     pub aws_says: Option<String>,
-    /// The part of the message that differs from answer to answer: the id of the request, or the
-    /// number of attempts.
-    pub detail: String,
-    /// Further facts. Each is a line of the message.
+    /// What follows AWS's message or, without one, the headline: the id of the request, or the
+    /// number of attempts. It differs from answer to answer, so a group of problems prints only the
+    /// suffix of the first one.
+    pub suffix: String,
+    /// Facts of ours that aren't a part of the headline, such as the regions that were tried. Each
+    /// gets a line of its own.
     pub notes: Vec<String>,
     /// The observation and the general help.
     pub help: Option<String>,
@@ -127,7 +129,7 @@ impl Problem {
 
     /// Creates the problem for a fault whose text is a whole sentence.
     pub fn from_fault(status: Status, fault: Fault) -> Self {
-        Self::new(status, fault.text).help_if_some(fault.help)
+        Self::new(status, fault.to_string()).help_if_some(fault.help)
     }
 
     pub fn configuration(text: impl Into<String>) -> Self {
@@ -167,7 +169,7 @@ impl Problem {
     /// one, with all their entries. Returns `None` for a problem without entries, which is always
     /// printed by itself.
     ///
-    /// The key leaves out what can differ within a group: the entries, the details, the missing
+    /// The key leaves out what can differ within a group: the entries, the suffixes, the missing
     /// keys of one secret, and the guesses.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
@@ -216,16 +218,16 @@ impl Problem {
     }
 
     /// Returns a headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the
-    /// headline doesn't name the secret. If there isn't a message from AWS, the detail comes at the
-    /// end. Otherwise, the detail follows that message, so it is left out here.
+    /// headline doesn't name the secret. If there isn't a message from AWS, the suffix comes at the
+    /// end. Otherwise, the suffix follows that message, so it is left out here.
     fn headline(&self, secret: &str, predicate: &str) -> String {
-        let detail = match self.aws_says {
+        let suffix = match self.aws_says {
             Some(_) => "",
-            None => &self.detail,
+            None => &self.suffix,
         };
         match self.about.as_ref().and_then(|about| about.before) {
-            Some(before) => format!("{before}{secret} {predicate}{detail}"),
-            None => format!("{predicate}{detail}"),
+            Some(before) => format!("{before}{secret} {predicate}{suffix}"),
+            None => format!("{predicate}{suffix}"),
         }
     }
 }
@@ -255,17 +257,13 @@ impl About {
     pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
         let label = store.label_noun();
-        let shown_version = match version {
-            Version::Current => String::new(),
-            Version::Stage(stage) => format!(" ({label} {})", shown_name(stage)),
-            Version::Id(id) => format!(" (version {})", shown_name(id)),
-            Version::Both { stage, id } => {
-                format!(
-                    " ({label} {}, version {})",
-                    shown_name(stage),
-                    shown_name(id)
-                )
-            }
+        let stage = version.label();
+        let stage = stage.map(|stage| format!("{label} {}", shown_name(stage)));
+        let id = version.id();
+        let id = id.map(|id| format!("version {}", shown_name(id)));
+        let shown_version = match Vec::from_iter(stage.into_iter().chain(id)) {
+            fields if fields.is_empty() => String::new(),
+            fields => format!(" ({})", fields.join(", ")),
         };
         Self {
             locator: Box::new(locator.clone()),

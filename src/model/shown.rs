@@ -34,6 +34,10 @@ use super::environment::{CommandLine, is_name};
 /// <https://docs.aws.amazon.com/secretsmanager/latest/userguide/service-linked-secrets.html>
 const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events marketplace-deployment opsworks-cm rds redshift sqlworkbench";
 
+/// The prefix of a parameter in a reference. Other modules ask `Store`, which depends on this
+/// module.
+pub const PARAMETER_PREFIX: &str = "ssm:";
+
 /// True if a text reads like the name of a secret or like a whole reference, such as
 /// `prod/db:password`. Always true for an ARN. After any other [known secret](is_known_secret),
 /// only the fields are judged.
@@ -47,7 +51,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
     if text.starts_with("arn:") {
         return true;
     }
-    let after_store = text.strip_prefix("ssm:").unwrap_or(text);
+    let after_store = text.strip_prefix(PARAMETER_PREFIX).unwrap_or(text);
     let (name, fields) = after_store.split_once(':').unzip();
     let secret = &text[..text.len() - after_store.len() + name.unwrap_or(after_store).len()];
     if is_known_secret(secret) {
@@ -101,7 +105,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
 pub fn is_known_secret(secret: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     secret.starts_with("arn:")
-        || secret.starts_with("ssm:/")
+        || (secret.strip_prefix(PARAMETER_PREFIX)).is_some_and(|name| name.starts_with('/'))
         || secret.split_once('!').is_some_and(names_service)
         || is_generated_name(secret)
 }
@@ -136,6 +140,14 @@ pub fn masked(text: &str) -> String {
     };
     let beginning: String = text.chars().take(length).collect();
     beginning + "…"
+}
+
+/// Returns a text if messages may show it. Otherwise, returns it [`masked`].
+pub fn shown_if(may_be_shown: bool, text: &str) -> Cow<'_, str> {
+    match may_be_shown {
+        true => text.into(),
+        false => masked(text).into(),
+    }
 }
 
 /// True if messages may show a SECRET even if a field after it may be a password: a [known
@@ -272,10 +284,7 @@ pub fn shown_pattern(pattern: &str) -> &str {
 
 /// Returns a noun with a name, such as `key "password"`. A name that may be a password is masked.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
-    match is_quotable_value(name) {
-        true => format!("{noun} {name:?}"),
-        false => format!("{noun} {:?}", masked(name)),
-    }
+    format!("{noun} {:?}", shown_if(is_quotable_value(name), name))
 }
 
 /// True if messages may show a text that was meant as the name of a variable or an alias. They
@@ -286,10 +295,7 @@ pub fn is_quotable_name(name: &str) -> bool {
 
 /// Returns a text that was meant as a name: as it is or, if it may be a password, masked.
 pub fn shown_or_masked(name: &str) -> Cow<'_, str> {
-    match is_quotable_name(name) {
-        true => name.into(),
-        false => masked(name).into(),
-    }
+    shown_if(is_quotable_name(name), name)
 }
 
 /// Returns the predicate `doesn't match the pattern "…"`. A pattern without special characters may
@@ -439,10 +445,7 @@ pub fn is_concealed(name: &str) -> bool {
 
 /// Returns the name or the version of a secret as messages show it: [`masked`] if it is concealed.
 pub fn shown_name(name: &str) -> Cow<'_, str> {
-    match is_concealed(name) {
-        true => masked(name).into(),
-        false => name.into(),
-    }
+    shown_if(!is_concealed(name), name)
 }
 
 fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {

@@ -215,7 +215,7 @@ impl CheckedValues<'_> {
     fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
         let is_unchecked = outcome.reads.iter().any(|read| {
             let Locator { store, version, .. } = &read.locator;
-            *store == Store::ParameterStore && *version != Version::Current
+            *store == Store::ParameterStore && *version != Version::CURRENT
         });
         (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
     }

@@ -220,7 +220,7 @@ fn error_record(problems: &[&Problem]) -> Record {
     record.entries = lines;
     // The detail follows AWS's message. If there isn't a message, the headline already ends with
     // the detail.
-    record.aws_says = common.aws_says.map(|text| text + &common.detail);
+    record.aws_says = common.aws_says.map(|text| text + &common.suffix);
     record.notes = common.notes;
     record.help = match (common.help, common.guess) {
         (Some(help), Some(guess)) => Some(as_sentences(&help, &guess)),
@@ -272,7 +272,7 @@ mod tests {
             let cause = Cause::Denied(Denial::Credentials(CredentialsFault::Expired));
             let message = "ExpiredTokenException: expired (after 1 h)";
             let mut error = FetchError::from(cause).aws_says(message);
-            error.problem.detail = detail;
+            error.problem.suffix = detail;
             let written = Some(Written::Reference("db".into())).filter(|_| label == "A");
             let subject = Subject {
                 label: label.into(),

@@ -11,7 +11,7 @@ use serde_json::Value;
 use super::extract::{json_type, not_an_object, text_of, twin_hint};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
-    Claims, NamingError, Origin, Subject, SubjectKind, Target, expect_safe_value, shell_quoted,
+    Claims, Origin, Subject, SubjectKind, Target, shell_quoted, unsafe_effect,
 };
 use crate::model::environment::EnvName;
 use crate::model::mistakes::{did_you_mean, nearest};
@@ -126,36 +126,32 @@ pub fn key_outcomes(
         // The key isn't selected, or is null.
         let Some(value) = value else { continue };
 
-        let variable_name = object.naming.variable_name(key);
-        let named = variable_name.and_then(|name| expect_safe_value(name, value.expose()));
-        if let Ok(name) | Err(NamingError::Unsafe { name, .. }) = &named
-            && let Some(holder) = claims.holder(&Target::Env(name.clone()), &entry.subject.origin)
-        {
-            let result = Outcome::Overridden(holder);
-            overridden.push(key_outcome(entry, object, (number, key), name, result));
-            continue;
-        }
-
-        let (fault, name) = match named {
-            Ok(name) => match keys_by_name.insert(name.clone(), key) {
-                None => {
-                    outcomes.push(EntryOutcome {
-                        target: Target::Env(name.clone()),
-                        ..key_outcome(entry, object, (number, key), &name, Outcome::Value(value))
-                    });
-                    continue;
-                }
-                Some(earlier) if is_quotable(earlier) => {
-                    (KeyFault::SameName, format!("{name}, like {earlier:?}"))
-                }
-                Some(_) => (KeyFault::SameName, name.to_string()),
-            },
-            Err(NamingError::Illegal(name)) => (KeyFault::Illegal, name),
-            Err(NamingError::Unsafe { name, effect }) => {
-                (KeyFault::Unsafe(effect), name.to_string())
+        let name = match object.naming.variable_name(key) {
+            Ok(name) => name,
+            Err(name) => {
+                let illegal = faulty.entry(KeyFault::Illegal).or_default();
+                illegal.push((key, name));
+                continue;
             }
         };
-        faulty.entry(fault).or_default().push((key, name));
+        let target = Target::Env(name.clone());
+        if let Some(holder) = claims.holder(&target, &entry.subject.origin) {
+            let result = Outcome::Overridden(holder);
+            overridden.push(key_outcome(entry, object, (number, key), &name, result));
+        } else if let Some(effect) = unsafe_effect(&name, value.expose()) {
+            let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
+            harmful.push((key, name.to_string()));
+        } else if let Some(earlier) = keys_by_name.insert(name.clone(), key) {
+            let shown = match is_quotable(earlier) {
+                true => format!("{name}, like {earlier:?}"),
+                false => name.to_string(),
+            };
+            let repeated = faulty.entry(KeyFault::SameName).or_default();
+            repeated.push((key, shown));
+        } else {
+            let outcome = key_outcome(entry, object, (number, key), &name, Outcome::Value(value));
+            outcomes.push(EntryOutcome { target, ..outcome });
+        }
     }
     outcomes.append(&mut overridden);
     let problems = faulty.into_iter();
@@ -204,7 +200,7 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
         let looks_different = seen != *key && is_quotable(&seen);
         // A user who has renamed the key has seen the character.
         let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
-        is_misread.then(|| {
+        (is_misread && unsafe_effect(&name, b"").is_none()).then(|| {
             format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
         })
     });
@@ -292,7 +288,7 @@ fn faulty_keys_problem(
         (_, count) => format!("has {count} {what}s that {predicate}: {list}"),
     };
 
-    let subject = &entry.subject.revealed_by(&object.reference);
+    let subject = &entry.subject;
     let allowed = quotable.iter().find_map(|(key, name)| {
         // No entry can read PATH from a secret.
         let is_allowed = matches!(fault, KeyFault::Unsafe(_)) && name != "PATH";

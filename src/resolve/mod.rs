@@ -16,6 +16,7 @@ mod env_from;
 mod extract;
 mod template;
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -25,7 +26,9 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
-use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
+use crate::model::entry::{
+    Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs, Written,
+};
 use crate::model::environment::EnvName;
 use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
@@ -58,6 +61,8 @@ struct Walk<'a> {
 /// target keeps it, so later layers override earlier ones. If `fetched` doesn't have an answer that
 /// an entry needs, the entry is unread, unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
+    let entries = plan.entries.iter();
+    let entries = Vec::from_iter(entries.map(|entry| revealed(entry, fetched)));
     let mut walk = Walk {
         answers: ParsedAnswers {
             plan,
@@ -72,44 +77,47 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
     walk.outcomes.list.extend(overridden);
 
-    for entry in &plan.entries {
+    for entry in &entries {
         walk.add_outcomes(entry);
-    }
-
-    // The id of a secret that exists isn't a misplaced password, so messages may show it.
-    for outcome in &mut walk.outcomes.list {
-        reveal_existing(outcome, fetched);
     }
     walk.outcomes
 }
 
-/// Lets messages about an outcome show the references to its secrets that exist, unless the version
-/// or the KEY may be a password.
-fn reveal_existing(outcome: &mut EntryOutcome, fetched: &Fetched) {
-    for reference in &outcome.reads {
-        let exists = match fetched.get(&reference.locator) {
-            Some(Ok(_)) => true,
-            Some(Err(failure)) => failure.proves_existence(reference.locator.store),
-            None => false,
-        };
-        if exists {
-            outcome.subject.reveal_if(|| reference.may_be_revealed());
-        }
+/// Returns an entry whose subject has a masked reference only if the reference may be a password.
+/// The name of a secret that exists isn't one, but its version or the KEY may be.
+fn revealed<'e>(entry: &'e Planned, fetched: &Fetched) -> Cow<'e, Planned> {
+    let exists = |locator: &Locator| match fetched.get(locator) {
+        Some(Ok(_)) => true,
+        Some(Err(failure)) => failure.proves_existence(locator.store),
+        None => false,
+    };
+    let is_masked = matches!(entry.subject.written, Some(Written::Masked { .. }));
+    let is_known = |read: &&SecretRef| exists(&read.locator) && read.may_be_revealed();
+    if !is_masked || !entry.source.references().iter().any(is_known) {
+        return Cow::Borrowed(entry);
     }
+    let mut entry = entry.clone();
+    entry.subject.reveal();
+    Cow::Owned(entry)
 }
 
 impl<'a> Walk<'a> {
     /// Resolves an entry unless it is overridden, and adds its outcome and, if the value looks
-    /// misplaced, a warning. Unless the entry is overridden or absent, it holds its target from now
-    /// on.
+    /// misplaced, a warning.
     fn add_outcomes(&mut self, entry: &'a Planned) {
         let (answers, subject) = (&mut self.answers, &entry.subject);
         if let Some(holder) = self.claims.holder(&entry.target, &subject.origin) {
             return self.add(entry, Outcome::Overridden(holder));
         }
 
+        // The variable that names a secret is empty, so the entry gets its default or, without one,
+        // is left out, whatever else it reads.
         if entry.source.empty_variable().is_some() {
-            return self.add_without_secret(entry);
+            let result = match &entry.on_missing {
+                OnMissing::Default(text) => Outcome::Default(SecretValue::new(text.as_str())),
+                OnMissing::Fail | OnMissing::Optional => Outcome::Absent,
+            };
+            return self.add(entry, result);
         }
 
         let read = match &entry.source {
@@ -133,20 +141,7 @@ impl<'a> Walk<'a> {
 
         let warning = value_warning(entry, &result);
         self.outcomes.warnings.extend(warning);
-        if !matches!(result, Outcome::Absent) {
-            self.claims.add(&entry.target, subject);
-        }
         self.add(entry, result);
-    }
-
-    /// Adds the outcome of an entry if the variable that names its secret is empty. The entry gets
-    /// its default or, without one, is left out, whatever else it reads.
-    fn add_without_secret(&mut self, entry: &'a Planned) {
-        let OnMissing::Default(text) = &entry.on_missing else {
-            return self.add(entry, Outcome::Absent);
-        };
-        self.claims.add(&entry.target, &entry.subject);
-        self.add(entry, Outcome::Default(SecretValue::new(text.clone())));
     }
 
     /// Resolves an object of `env-from`. Adds an outcome for each key that sets a variable or is
@@ -158,13 +153,12 @@ impl<'a> Walk<'a> {
             Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
         };
 
-        // The secret exists, so messages can show its name.
-        let revealed = || entry.subject.revealed_by(&object.reference);
+        let subject = &entry.subject;
         for text in env_from::warnings(&members, object) {
-            self.outcomes.warnings.push((revealed(), text));
+            self.outcomes.warnings.push((subject.clone(), text));
         }
 
-        let named = |problem| with_entry(problem, Some(&object.reference), &revealed());
+        let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let absence = env_from::no_variable_problem(&members, object);
         let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
         let result = match absence {
@@ -180,10 +174,14 @@ impl<'a> Walk<'a> {
         self.add(entry, result);
     }
 
-    /// Adds the outcome of an entry. Moves `answers.parts` into it: the texts of secrets in the
-    /// value that was resolved last, which `export` masks in logs. So an entry that wasn't resolved
-    /// doesn't get the texts of an earlier one.
+    /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
+    /// from now on. Moves `answers.parts` into the outcome: the texts of secrets in the value that
+    /// was resolved last, which `export` masks in logs. So an entry that wasn't resolved doesn't
+    /// get the texts of an earlier one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
+        if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
+            self.claims.add(&entry.target, &entry.subject);
+        }
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = std::mem::take(&mut self.answers.parts);
         self.outcomes.list.push(outcome);
@@ -208,7 +206,7 @@ fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)>
     } else {
         return None;
     };
-    Some((entry.subject.revealed_by(reference), text))
+    Some((entry.subject.clone(), text))
 }
 
 /// True for a value that may be the path of a file, which programs expect in a variable such as
@@ -240,7 +238,7 @@ fn whole_object_text(
 
     let id = reference.locator.written_id();
     let found = format!("{name} gets the whole JSON object of {:?}", shown_name(&id));
-    Some(match subject.revealed_by(reference).with_key(key) {
+    Some(match subject.with_key(key) {
         Some(write) => format!("{found}: for its key {key:?}, write {write}"),
         None => format!("{found}, which has a key {key:?}"),
     })
@@ -276,12 +274,12 @@ fn near_key_warning(
     if is_used || !(is_near || written == other) {
         return None;
     }
-    let subject = entry.subject.revealed_by(reference);
+    let subject = &entry.subject;
     let write = subject.rewritten_with_fields(&key, similar);
     let write = write.map_or_else(String::new, |write| format!(": write {write}"));
     let secret = reference.locator.noun();
     let text = format!("the default is used, although {secret} has a key {similar:?}{write}");
-    Some((subject, text))
+    Some((subject.clone(), text))
 }
 
 /// Returns the outcome of an entry without a value. The entry has failed if one of the reasons is a
@@ -367,13 +365,11 @@ impl<'a> ParsedAnswers<'a> {
             return Ok(SecretValue::new(document.body.expose()));
         }
 
-        // The secret exists, so an error can show its name.
-        let revealed = || subject.revealed_by(reference);
-        let rewrite = |key: &str| revealed().rewritten_with_fields(&selector.to_string(), key);
+        let rewrite = |key: &str| subject.rewritten_with_fields(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
         let selected = find_value(document, parsed, selector, &rewrite);
         let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        read.map_err(|reason| reason.with_entry(reference, &revealed()))
+        read.map_err(|reason| reason.with_entry(reference, subject))
     }
 
     /// Returns the keys of an object, or the parameters below a path.
@@ -388,8 +384,6 @@ impl<'a> ParsedAnswers<'a> {
             return Ok(env_from::path_members(document, object));
         }
 
-        // The secret exists, so an error can show its name.
-        let subject = &subject.revealed_by(reference);
         // Returns what an error suggests instead of the reference: a reference to `key` or, if
         // `key` is empty, to the whole value.
         let rewrite = |key: &str| match &reference.selector {
@@ -556,15 +550,13 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 /// Adds the entry to a problem about the entry's value. If the value comes from a single reference,
 /// also adds its secret, which is known to exist.
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
-    let mut subject = entry.subject.clone();
     if let Source::Reference(reference) = &entry.source {
         let mut about = About::new(&reference.locator);
         // The subject of the headline is the value. `None` leaves the secret out of the headline.
         about.before = None;
         problem.about = Some(about);
-        subject = subject.revealed_by(reference);
     }
-    problem.for_entry(subject, impact)
+    problem.for_entry(entry.subject.clone(), impact)
 }
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is

@@ -413,7 +413,7 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     document.region = Some(region.clone());
     // A description is about one parameter's newest version, so it doesn't apply to a path or to a
     // version that the request names.
-    if !locator.is_path() && locator.version == Version::Current {
+    if !locator.is_path() && locator.version == Version::CURRENT {
         document.version_id = found.version.map(|version| version.to_string());
         document.created = found.last_modified_date.as_deref().and_then(timestamp);
     }

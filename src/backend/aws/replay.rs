@@ -36,7 +36,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         role: None,
         store,
         id,
-        version: Version::Current,
+        version: Version::CURRENT,
     };
     let request = Request::in_region(locator, region.clone());
     let locator = &request.locator;

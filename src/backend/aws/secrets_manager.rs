@@ -119,7 +119,7 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
 /// matter.
 pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
     for request in &mut requests {
-        request.locator.version = Version::Current;
+        request.locator.version = Version::CURRENT;
     }
     let distinct = BTreeSet::from_iter(requests);
     let describing = distinct.into_iter().map(async |request| {
@@ -254,7 +254,7 @@ fn found_in_description(
             region: Some(secret.region.clone()),
             ..Document::default()
         })),
-        None if matches!(version, Version::Id(_)) => None,
+        None if version.stage().is_none() => None,
         None => Some(Err(Cause::Absent(Missing::Version).into())),
     }
 }

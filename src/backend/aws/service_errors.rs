@@ -207,7 +207,7 @@ impl<'a> ServiceError<'a> {
         };
         let mut failure = FetchError::from(cause).aws_says(text);
         if let Some(id) = self.request_id.filter(|id| !id.is_empty()) {
-            failure.problem.detail = format!(" (request id {})", one_line(id));
+            failure.problem.suffix = format!(" (request id {})", one_line(id));
         }
         failure
     }

@@ -25,15 +25,12 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
-use crate::model::entry::{
-    Argument, Entry, FileTarget, Naming, Origin, Source, Subject, SubjectKind, Target,
-};
+use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
 use crate::model::mistakes::{
-    Fault, NAME_REMEDY, VALUE_REMEDY, name_remedy, not_a_path, overlooked, overlooked_in_argument,
-    several_lines,
+    Fault, VALUE_REMEDY, name_remedy, not_a_path, overlooked_in_argument, overlooked_in_value,
 };
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
@@ -415,7 +412,7 @@ impl Inputs {
     ) {
         for value in values {
             let text = value.to_string_lossy();
-            if let Some(found) = several_lines(&text, NAME_REMEDY).or_else(|| overlooked(&text)) {
+            if let Some(found) = overlooked_in_value(&text) {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
@@ -511,16 +508,6 @@ fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, optio
 /// from a secret.
 fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
-    let origin = Origin::Argument(option);
-    let subject = || Subject::plain(name.to_string(), origin.clone());
-    if name.as_str() == "PATH" {
-        let headline = "PATH can't come from a secret, because it decides which program runs";
-        let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
-        let problem = Problem::usage(headline).help(help);
-        return Err(problem.for_entry(subject(), Impact::None));
-    }
-    let reference = Reference::parse(reference_text)
-        .map_err(|error| malformed_reference(error).for_entry(subject(), Impact::None))?;
     let target = if option == Argument::AsFile {
         // A file in memory. The variable gets its path.
         Target::File(FileTarget {
@@ -530,8 +517,16 @@ fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry
     } else {
         Target::Env(name)
     };
+    let subject = Subject::for_target(&target, Origin::Argument(option));
+    if &*subject.label == "PATH" {
+        let headline = "PATH can't come from a secret, because it decides which program runs";
+        let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
+        let problem = Problem::usage(headline).help(help);
+        return Err(problem.for_entry(subject, Impact::None));
+    }
+    let reference = parse_reference(reference_text, subject)?;
     let source = Source::Reference(reference);
-    Ok(Entry::new(target, source, origin))
+    Ok(Entry::new(target, source, Origin::Argument(option)))
 }
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
@@ -595,14 +590,19 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
         ..Naming::default()
     };
     let origin = Origin::Argument(Argument::EnvFrom);
-    let parsed_reference = Reference::parse(reference).map_err(|error| {
-        let subject = Subject {
-            kind: SubjectKind::EnvFrom,
-            ..Subject::plain("env-from".to_owned(), origin.clone())
-        };
-        malformed_reference(error).for_entry(subject, Impact::None)
-    })?;
+    let target = Target::Variables(prefix.to_owned());
+    let subject = Subject::for_target(&target, origin.clone());
+    let parsed_reference = parse_reference(reference, subject)?;
     Ok(Entry::for_object(parsed_reference, naming, origin))
+}
+
+/// Parses the reference of the entry that `subject` names.
+///
+/// # Errors
+/// If the reference is malformed.
+fn parse_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
+    let parsed = Reference::parse(text);
+    parsed.map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
 }
 
 fn malformed_reference(error: Fault) -> Problem {

@@ -31,7 +31,7 @@ use crate::model::problem::Problem;
 use crate::model::shown::file_name;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
-use reader::{Item, MappingEntry, Mistake, SourceFile, TEXT, THIS_FILE};
+use reader::{Item, MappingEntry, SourceFile, TEXT, THIS_FILE};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sections {
@@ -229,14 +229,9 @@ pub fn parse_declaration(
         let fault = Fault::new(format!("{THIS_FILE} is {what}, not a declaration")).help(help);
         (node, errors) = (None, vec![(Position { line: 1, column: 1 }, fault)]);
     }
-    let syntax_errors = errors.into_iter().map(|(position, fault)| Mistake {
-        position,
-        subject: String::new(),
-        fault,
-    });
     let source = SourceFile {
         path: Arc::new(path.to_owned()),
-        mistakes: RefCell::new(syntax_errors.collect()),
+        mistakes: RefCell::new(errors),
         pattern_memory: Cell::new(PATTERN_MEMORY),
     };
     let declaration = node.map(|node| declaration(&source, &node, sections));

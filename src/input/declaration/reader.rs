@@ -10,7 +10,7 @@ use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::input::yaml::{Kind, Node, Position};
+use crate::input::yaml::{FaultAt, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::environment::{EnvName, is_name};
 use crate::model::mistakes::{
@@ -19,7 +19,9 @@ use crate::model::mistakes::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
-use crate::model::shown::{file_name, masked, not_this_value, reads_like_a_name, shown_or_masked};
+use crate::model::shown::{
+    file_name, not_this_value, reads_like_a_name, shown_if, shown_or_masked,
+};
 
 #[derive(Clone)]
 pub struct Item<'a> {
@@ -117,11 +119,8 @@ impl<'a> Item<'a> {
     /// Adds a mistake at the position of the item. The text of `fault` follows `subject` without a
     /// space.
     fn add(&self, subject: String, fault: Fault) {
-        self.source.mistakes.borrow_mut().push(Mistake {
-            position: self.position,
-            subject,
-            fault,
-        });
+        let mut mistakes = self.source.mistakes.borrow_mut();
+        mistakes.push((self.position, Fault { subject, ..fault }));
     }
 
     /// Adds the mistake that the text is not `expected`, or has a character that is easy to
@@ -138,7 +137,7 @@ impl<'a> Item<'a> {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
             let text = format!("must be {expected}, not {}", self.node.type_name());
-            return self.refuse(Fault { text, help });
+            return self.refuse(Fault::new(text).help_if_some(help));
         }
         if expected == TEXT {
             let help = "for an empty value, write \"\". A value that begins with # needs quotes, because # begins a comment";
@@ -244,10 +243,7 @@ impl<'a> Item<'a> {
             return item.named(key).refuse(fault);
         }
 
-        let shown_key = match reads_like_a_name(key) {
-            true => key.to_owned(),
-            false => masked(key),
-        };
+        let shown_key = shown_if(reads_like_a_name(key), key);
         let text = format!("has an unknown key {shown_key:?}");
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
@@ -389,42 +385,31 @@ impl<'a> Fields<'a> {
 pub struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
-    pub mistakes: RefCell<Vec<Mistake>>,
+    pub mistakes: RefCell<Vec<FaultAt>>,
     /// The memory that is left for compiled patterns, in bytes.
     pub pattern_memory: Cell<usize>,
 }
 
-pub struct Mistake {
-    pub position: Position,
-    /// The entry, section or key that the mistake is about. It is empty for a mistake in the
-    /// syntax.
-    pub subject: String,
-    /// The rest of the headline, and the remedy.
-    pub fault: Fault,
+/// Returns the text and the help, which are equal for mistakes of the same kind. Leaves out help
+/// that names the mistake's own entry, because such help, as an example, also helps with the other
+/// entries.
+fn text_and_general_help(fault: &Fault) -> (String, Option<String>) {
+    // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
+    let last_word = fault.subject.rsplit(' ').next().unwrap_or_default();
+    let is_entry = |word: &str| word == last_word.trim_matches('"');
+    let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_entry);
+    let general_help = fault.help.clone().filter(|help| !is_example(help));
+    (fault.text.clone(), general_help)
 }
 
-impl Mistake {
-    /// Returns the text and the help, which are equal for mistakes of the same kind. Leaves out
-    /// help that names the mistake's own entry, because such help, as an example, also helps with
-    /// the other entries.
-    fn text_and_general_help(&self) -> (String, Option<String>) {
-        // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
-        let last_word = self.subject.rsplit(' ').next().unwrap_or_default();
-        let is_entry = |word: &str| word == last_word.trim_matches('"');
-        let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_entry);
-        let general_help = self.fault.help.clone().filter(|help| !is_example(help));
-        (self.fault.text.clone(), general_help)
-    }
-
-    /// Returns how a note about an earlier mistake names this one: `DB_HOST (line 4)`.
-    fn subject_and_line(&self) -> String {
-        let line = format!("line {}", self.position.line);
-        // A subject such as "this name" replaces a name that may not be shown. Only its line tells
-        // it apart from the others.
-        match self.subject.starts_with("this ") {
-            true => line,
-            false => format!("{} ({line})", self.subject),
-        }
+/// Returns how a note about an earlier mistake names a later one: `DB_HOST (line 4)`.
+fn subject_and_line(position: Position, fault: &Fault) -> String {
+    let line = format!("line {}", position.line);
+    // A subject such as "this name" replaces a name that may not be shown. Only its line tells it
+    // apart from the others.
+    match fault.subject.starts_with("this ") {
+        true => line,
+        false => format!("{} ({line})", fault.subject),
     }
 }
 
@@ -433,23 +418,25 @@ impl SourceFile {
     /// same mistake, there is a problem for the first entry, and a note lists the others.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
-        mistakes.sort_by_key(|mistake| mistake.position);
+        mistakes.sort_by_key(|(position, _)| *position);
         // The nodes below a YAML anchor are read again for each of its aliases.
-        mistakes.dedup_by(|b, a| (b.position, &b.fault) == (a.position, &a.fault));
+        mistakes.dedup_by(|(b_position, b), (a_position, a)| {
+            b_position == a_position && (&b.text, &b.help) == (&a.text, &a.help)
+        });
 
         // The first mistake of each kind, with the subjects of the later ones.
-        let mut groups: Vec<(Mistake, Vec<String>)> = Vec::new();
+        let mut groups: Vec<(FaultAt, Vec<String>)> = Vec::new();
         let mut group_of = HashMap::<_, usize>::new();
-        for mistake in mistakes {
-            let kind = mistake.text_and_general_help();
+        for (position, fault) in mistakes {
+            let kind = text_and_general_help(&fault);
             match group_of.get(&kind) {
                 // Mistakes in the syntax don't have a subject, so each gets its own problem.
-                Some(&group) if !mistake.subject.is_empty() => {
-                    groups[group].1.push(mistake.subject_and_line());
+                Some(&group) if !fault.subject.is_empty() => {
+                    groups[group].1.push(subject_and_line(position, &fault));
                 }
                 Some(_) | None => {
                     group_of.insert(kind, groups.len());
-                    groups.push((mistake, Vec::new()));
+                    groups.push(((position, fault), Vec::new()));
                 }
             }
         }
@@ -458,10 +445,9 @@ impl SourceFile {
     }
 
     /// Returns the problem for a mistake. A note lists `others`, the other entries that have it.
-    fn problem(&self, mistake: Mistake, others: &[String]) -> Problem {
-        let position = self.position_text(mistake.position);
-        let headline = format!("{position}: {}{}", mistake.subject, mistake.fault.text);
-        let problem = Problem::configuration(headline).help_if_some(mistake.fault.help);
+    fn problem(&self, (position, fault): FaultAt, others: &[String]) -> Problem {
+        let headline = format!("{}: {fault}", self.position_text(position));
+        let problem = Problem::configuration(headline).help_if_some(fault.help);
         let listed = match others {
             [] => return problem,
             [other] => other.clone(),

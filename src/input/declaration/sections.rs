@@ -38,9 +38,8 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             let legal = name.replace(['-', '.'], "_");
             let can_help = validate_alias_name(&legal).is_ok() && is_quotable_name(name);
             let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
-            let text = why.to_owned();
             let shown = format!("{:?}", shown_or_masked(name));
-            key.named(shown).refuse(Fault { text, help });
+            key.named(shown).refuse(Fault::new(why).help_if_some(help));
         }
 
         let named_value = value.named(format!("the alias {:?}", shown_or_masked(name)));
@@ -56,7 +55,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
             id: id(item)?,
-            version: Version::Current,
+            version: Version::CURRENT,
             region: None,
             role: None,
         });
@@ -81,7 +80,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
         version_item.refuse_sentence(format!("{id:?} {why}"));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
         // that uses it.
-        version = Version::Current;
+        version = Version::CURRENT;
     }
 
     Some(Alias {

@@ -112,19 +112,13 @@ impl FetchFailure {
     }
 
     /// Returns the problem of an entry whose request for `reference` has failed: the error, its
-    /// help, and notes about the regions, the role and `--wait`. If the failure
-    /// proves that the secret exists, the problem shows the secret's name.
+    /// help, and notes about the regions, the role and `--wait`.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
-        let mut subject = subject.clone();
-        // Even if the secret exists, a field after its name may be a password.
-        if self.proves_existence(reference.locator.store) {
-            subject = subject.revealed_by(reference);
-        }
         let request = FailedRequest {
             failure: self,
             reference,
             locator: &reference.locator,
-            subject: &subject,
+            subject,
         };
         let mut problem = (*self.error.problem).clone();
         if let Absent(missing) = self.error.cause {
@@ -146,7 +140,7 @@ impl FetchFailure {
             problem = problem.note(note);
             problem.status = Status::Temporary;
         }
-        problem.for_entry(subject, Impact::Unread)
+        problem.for_entry(subject.clone(), Impact::Unread)
     }
 
     /// Returns notes that say in which region each error occurred, if several regions were tried.
@@ -237,7 +231,7 @@ impl FailedRequest<'_> {
     /// with the stage "AWSPREVIOUS"`.
     fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
-        if *version == Version::Current {
+        if *version == Version::CURRENT {
             return None;
         }
         let id = version.id().map(|id| format!(" {}", shown_name(id)));
@@ -355,7 +349,8 @@ impl FailedRequest<'_> {
             return None;
         }
         if !is_masked && written.starts_with('/') {
-            let write = self.subject.rewritten_with(&format!("ssm:{written}"));
+            let parameter = format!("{}{written}", Store::ParameterStore.prefix());
+            let write = self.subject.rewritten_with(&parameter);
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
         }
@@ -433,7 +428,7 @@ impl FailedRequest<'_> {
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.shown_id();
-        let right_key = id.filter(|id| id.starts_with("ssm:") && !nearest.starts_with("ssm:"));
+        let right_key = id.filter(|id| Store::has_prefix(id) && !Store::has_prefix(nearest));
         Some(match (&self.failure.local_file, right_key) {
             // A colon follows both names, because they are keys of the file.
             (Some(file), Some(key)) => {
@@ -464,26 +459,23 @@ impl FailedRequest<'_> {
             Some(_) => format!("list the versions: {}", self.aws_command(operation)),
             None => "check the version".to_owned(),
         };
-        match (self.locator.store, &self.locator.version) {
-            (Store::ParameterStore, _) => list("ssm get-parameter-history"),
+        if self.locator.store == Store::ParameterStore {
+            return list("ssm get-parameter-history");
+        }
+        let list_versions = list("secretsmanager list-secret-version-ids");
+        match (self.locator.version.label(), self.locator.version.id()) {
             // A secret can be created without a value.
-            (Store::SecretsManager, Version::Current) => {
+            (None, None) => {
                 let put = self.aws_command("secretsmanager put-secret-value");
                 format!("store a value: {put} --secret-string file://value.json")
             }
-            (Store::SecretsManager, Version::Stage(stage)) if stage == "AWSPREVIOUS" => {
+            (None, Some(_)) => list_versions,
+            (Some("AWSPREVIOUS"), None) => {
                 "a secret has AWSPREVIOUS only after its value has changed once".to_owned()
             }
-            (Store::SecretsManager, Version::Id(_)) => {
-                list("secretsmanager list-secret-version-ids")
-            }
             // A guess follows, so the help can't end with a command.
-            (Store::SecretsManager, Version::Stage(_)) if self.colon_guess().is_some() => {
-                third_field.to_owned()
-            }
-            (Store::SecretsManager, Version::Stage(_) | Version::Both { .. }) => {
-                as_sentences(third_field, &list("secretsmanager list-secret-version-ids"))
-            }
+            (Some(_), None) if self.colon_guess().is_some() => third_field.to_owned(),
+            (Some(_), _) => as_sentences(third_field, &list_versions),
         }
     }
 

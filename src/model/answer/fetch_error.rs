@@ -99,12 +99,12 @@ impl FetchError {
         self
     }
 
-    /// Takes over AWS's message and the detail of `other`, which this failure explains. Without a
+    /// Takes over AWS's message and the suffix of `other`, which this failure explains. Without a
     /// message from AWS, the headline of `other` takes its place.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
-        self.problem.detail = explained.detail;
+        self.problem.suffix = explained.suffix;
         self
     }
 

@@ -79,13 +79,10 @@ impl Entry {
             Source::Template(..) => Some(Written::Template),
             Source::Literal(_) | Source::Composed(_) => None,
         };
-        let (kind, label) = match &target {
-            Target::Env(_) | Target::File(_) => (SubjectKind::Entry, target.to_string()),
-            Target::Output => (SubjectKind::GetArgument, target.to_string()),
-            Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
-            Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
+        let subject = Subject {
+            written,
+            ..Subject::for_target(&target, origin)
         };
-
         Self {
             id: EntryId::default(),
             target,
@@ -93,11 +90,7 @@ impl Entry {
             transform: Transform::default(),
             pattern: None,
             on_missing: OnMissing::Fail,
-            subject: Subject {
-                kind,
-                written,
-                ..Subject::plain(label, origin)
-            },
+            subject,
         }
     }
 }
@@ -219,19 +212,6 @@ pub enum Case {
     Keep,
 }
 
-/// The reason why a key can't set a variable, and the name that the variable would have.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum NamingError {
-    /// The name begins with a digit, or is empty.
-    Illegal(String),
-    /// A variable with this name can do harm.
-    Unsafe {
-        name: EnvName,
-        /// The effect of the variable, as a predicate: `can make programs run someone else's code`.
-        effect: &'static str,
-    },
-}
-
 /// The names that `env-from` refuses, and what these variables do. In lower case, the names are
 /// refused, too, because programs also read `https_proxy`.
 ///
@@ -293,34 +273,20 @@ impl Naming {
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// Returns the name of the variable that a key sets.
+    /// Returns the name of the variable that a key sets. [`unsafe_effect`] decides whether it is
+    /// safe to set the variable.
     ///
     /// # Errors
-    /// If the name is illegal, or is unsafe whatever the value is.
-    pub fn variable_name(&self, key: &str) -> Result<EnvName, NamingError> {
+    /// If the name begins with a digit, or is empty. The error is this name.
+    pub fn variable_name(&self, key: &str) -> Result<EnvName, String> {
         let legal_key = key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
         let rest = match (self.rename.get(key), self.case) {
             (Some(new_name), _) => new_name.clone(),
             (None, Case::Upper) => legal_key.to_ascii_uppercase(),
             (None, Case::Keep) => legal_key,
         };
-        let text = format!("{}{rest}", self.prefix);
-        let name = EnvName::parse(&text).ok_or(NamingError::Illegal(text))?;
-
-        static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-            let by_effect = UNSAFE_NAMES.map(|(effect, names)| (effect, known_patterns(names)));
-            (by_effect.into(), known_patterns(SAFE_NAMES))
-        });
-        let (unsafe_patterns, safe_patterns) = &*PATTERNS;
-        let upper = name.as_str().to_ascii_uppercase();
-        let mut effects = unsafe_patterns.iter();
-        let found = effects.find(|(_, patterns)| matches_any(patterns, &upper));
-        match found {
-            Some((effect, _)) if !matches_any(safe_patterns, &upper) => {
-                Err(NamingError::Unsafe { name, effect })
-            }
-            Some(_) | None => Ok(name),
-        }
+        let name = format!("{}{rest}", self.prefix);
+        EnvName::parse(&name).ok_or(name)
     }
 
     /// Returns the names of all variables that the object can set. Returns `None` without `only`,
@@ -328,22 +294,29 @@ impl Naming {
     /// unsafe, which becomes an error when the object is resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
-        selected.map(|key| self.variable_name(key).ok()).collect()
+        let names = selected.map(|key| self.variable_name(key).ok());
+        let safe = names.map(|name| name.filter(|name| unsafe_effect(name, b"").is_none()));
+        safe.collect()
     }
 }
 
-/// Returns the name, which [`Naming::variable_name`] allows, if it is also safe with this value.
-///
-/// # Errors
-/// If the name, in upper case, is in [`SAFE_AS_WORDS`], and the value is neither empty nor a plain
+/// Returns the effect of an unsafe variable, as a predicate: `can make programs run someone else's
+/// code`. A name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither empty nor a plain
 /// word.
-pub fn expect_safe_value(name: EnvName, value: &[u8]) -> Result<EnvName, NamingError> {
-    let needs_word = SAFE_AS_WORDS.contains(&name.as_str().to_ascii_uppercase().as_str());
+pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
+    static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
+        let by_effect = UNSAFE_NAMES.map(|(effect, names)| (effect, known_patterns(names)));
+        (by_effect.into(), known_patterns(SAFE_NAMES))
+    });
+    let (unsafe_patterns, safe_patterns) = &*PATTERNS;
+    let upper = name.as_str().to_ascii_uppercase();
     let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
-    if needs_word && !value.iter().all(is_word_byte) {
+    if SAFE_AS_WORDS.contains(&&*upper) && !value.iter().all(is_word_byte) {
         let effect =
             "can make a shell run code unless the value has only letters, digits, \"_\" and \"-\"";
-        return Err(NamingError::Unsafe { name, effect });
+        return Some(effect);
     }
-    Ok(name)
+    let mut effects = unsafe_patterns.iter();
+    let (effect, _) = effects.find(|(_, patterns)| matches_any(patterns, &upper))?;
+    (!matches_any(safe_patterns, &upper)).then_some(*effect)
 }

@@ -14,7 +14,7 @@ use std::sync::Arc;
 use glob::Pattern;
 
 use crate::model::environment::EnvName;
-use crate::model::reference::{SecretRef, masked_reference};
+use crate::model::reference::masked_reference;
 use crate::model::shown::file_name;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -275,9 +275,10 @@ pub enum Holder {
 /// 5. base.yaml: env-from: [prod/app]                each key's variable   each key for itself
 /// ```
 ///
-/// The rule is applied twice. The plan applies it to the entries that certainly set something,
-/// because the secrets of overridden entries needn't be read. `resolve` applies it again, once it
-/// is known whether an optional entry is absent and which keys an object has.
+/// The rule is applied twice. The plan applies it to the entries that certainly set something, so
+/// that the references of overridden entries are neither looked up nor requested: a variable that
+/// isn't set doesn't matter there. `resolve` applies it again, because only the documents say
+/// whether an optional entry is absent and which keys an object has.
 pub struct Claims<'a> {
     kept_names: &'a BTreeSet<String>,
     holders: HashMap<Claim, Subject>,
@@ -372,6 +373,21 @@ impl Subject {
         }
     }
 
+    /// Creates the subject of an entry with this target. The subject doesn't show the source of the
+    /// value.
+    pub fn for_target(target: &Target, origin: Origin) -> Self {
+        let (kind, label) = match target {
+            Target::Env(_) | Target::File(_) => (SubjectKind::Entry, target.to_string()),
+            Target::Output => (SubjectKind::GetArgument, target.to_string()),
+            Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
+            Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
+        };
+        Self {
+            kind,
+            ..Self::plain(label, origin)
+        }
+    }
+
     /// Creates the subject of a file that isn't an entry. The argument names the file.
     pub fn for_file(path: &Path, argument: Argument) -> Self {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
@@ -384,32 +400,18 @@ impl Subject {
         text.replace(expanded, written)
     }
 
-    /// Lets messages show the reference if it is known not to be a password.
-    pub fn reveal_if(&mut self, is_known: impl FnOnce() -> bool) {
-        if let Some(Written::Masked { text, .. }) = &self.written
-            && is_known()
-        {
+    /// Lets messages show the reference, which is known not to be a password.
+    pub fn reveal(&mut self) {
+        if let Some(Written::Masked { text, .. }) = &self.written {
             self.written = Some(Written::Reference(text.clone()));
         }
     }
 
-    /// Lets messages show the alias in the reference and, if `may_be_shown` is true, the whole
-    /// reference.
-    pub fn reveal_alias(&mut self, may_be_shown: bool) {
-        self.reveal_if(|| may_be_shown);
+    /// Lets messages show the alias in the reference.
+    pub fn reveal_alias(&mut self) {
         if let Some(Written::Masked { is_alias, .. }) = &mut self.written {
             *is_alias = true;
         }
-    }
-
-    /// Returns the subject for messages about the secret of `reference`, which must be known to
-    /// exist: the name of an existing secret isn't a password, so these messages may show a masked
-    /// reference. The reference stays masked if its version or its KEY may be a password.
-    #[must_use]
-    pub fn revealed_by(&self, reference: &SecretRef) -> Self {
-        let mut subject = self.clone();
-        subject.reveal_if(|| reference.may_be_revealed());
-        subject
     }
 
     /// Returns the reference as messages show it, which is masked if it may be a password.

@@ -51,9 +51,9 @@ impl fmt::Display for Locator {
 impl Locator {
     /// Returns the id as it is written in a reference: the name of a parameter begins with `ssm:`.
     pub fn written_id(&self) -> String {
-        match (self.store, &self.id) {
-            (Store::ParameterStore, SecretId::Name(name)) => format!("ssm:{name}"),
-            (Store::SecretsManager | Store::ParameterStore, id) => id.to_string(),
+        match &self.id {
+            SecretId::Name(name) => format!("{}{name}", self.store.prefix()),
+            id @ (SecretId::Empty(_) | SecretId::Arn(_)) => id.to_string(),
         }
     }
 
@@ -88,11 +88,11 @@ impl Locator {
             return None;
         }
         let shown_name = self.shown_id().map_or("NAME", |_| name);
-        let without_store = written.and_then(|text| text.strip_prefix("ssm:"));
-        Some(format!(
-            "write ssm:/{}",
-            without_store.unwrap_or(shown_name)
-        ))
+        let name = match written.map(Store::split_prefix) {
+            Some((Store::ParameterStore, name)) => name,
+            Some((Store::SecretsManager, _)) | None => shown_name,
+        };
+        Some(format!("write ssm:/{name}"))
     }
 
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
@@ -156,10 +156,11 @@ impl SecretRef {
     /// the id is an empty variable, only the other fields are judged.
     pub fn may_be_shown(&self) -> bool {
         let id = match &self.locator.id {
-            SecretId::Empty(_) => KNOWN.to_owned(),
-            SecretId::Name(_) | SecretId::Arn(_) => self.locator.written_id(),
+            SecretId::Empty(_) => None,
+            SecretId::Name(_) | SecretId::Arn(_) => Some(self.locator.written_id()),
         };
-        may_be_shown(&id, &self.selector, Some(&self.locator.version))
+        let version = Some(&self.locator.version);
+        may_be_shown(id.as_deref(), &self.selector, version)
     }
 
     /// Returns the fields of the request that messages show only if they may show the reference: a
@@ -170,7 +171,7 @@ impl SecretRef {
         if !is_shown_before_fields(&self.locator.written_id()) {
             names.push(id.name());
         }
-        if !may_be_shown(KNOWN, &Selector::Whole, Some(version)) {
+        if !may_be_shown(None, &Selector::Whole, Some(version)) {
             let stage = version.stage().filter(|stage| !AWS_STAGES.contains(stage));
             names.extend([stage, version.id()].into_iter().flatten());
         }
@@ -181,7 +182,7 @@ impl SecretRef {
     /// name of an existing secret isn't a password, but the version or the KEY may be one.
     pub fn may_be_revealed(&self) -> bool {
         // After an existing secret, `shown` also allows a short identifier as the KEY.
-        may_be_shown(KNOWN, &Selector::Whole, Some(&self.locator.version))
+        may_be_shown(None, &Selector::Whole, Some(&self.locator.version))
             && (self.selector == Selector::Whole || self.selector.shown().is_some())
     }
 
@@ -193,7 +194,7 @@ impl SecretRef {
         if !self.locator.is_path() {
             return Ok(());
         }
-        let is_current = self.locator.version == Version::Current;
+        let is_current = self.locator.version == Version::CURRENT;
         let is_whole = self.selector == Selector::Whole && is_current;
         let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/NAME)";
         if is_whole { Ok(()) } else { Err(defect) }
@@ -215,16 +216,19 @@ impl SecretRef {
     }
 }
 
-/// A text that [`may_be_shown`] takes for a name. Callers pass it instead of the name of an alias,
-/// a variable or an existing secret, because messages may always show such a name.
-pub(super) const KNOWN: &str = "known";
-
-/// True if messages may show a reference with these fields. SECRET, KEY and a label must together
-/// read like a name, and a label of more than 4 characters must also do so by itself. A JSONPath,
-/// AWS's staging labels and version ids don't have to, because they have forms of their own. A
-/// VERSION-ID in any other form isn't shown. After an ARN or another [`is_known_secret`], KEY must
-/// satisfy [`Selector::shown`].
-pub(super) fn may_be_shown(secret: &str, selector: &Selector, version: Option<&Version>) -> bool {
+/// True if messages may show a reference with these fields. SECRET is `None` if messages may always
+/// show it, because it is an alias, a variable or an existing secret. SECRET, KEY and a label must
+/// together read like a name, and a label of more than 4 characters must also do so by itself. A
+/// JSONPath, AWS's staging labels and version ids don't have to, because they have forms of their
+/// own. A VERSION-ID in any other form isn't shown. After an ARN or another [`is_known_secret`],
+/// KEY must satisfy [`Selector::shown`].
+pub(super) fn may_be_shown(
+    secret: Option<&str>,
+    selector: &Selector,
+    version: Option<&Version>,
+) -> bool {
+    // The other fields are judged as they follow a name.
+    let secret = secret.unwrap_or("name");
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);
     // People also write a version id, which is a UUID, as the stage.
@@ -279,7 +283,7 @@ impl Selector {
                 let path = format!("$.{key}").replace("$.[", "$[");
                 JsonPath::parse(&path).map(|_| key.as_str())
             }
-            Self::Key(key) => may_be_shown(KNOWN, self, None).then_some(key),
+            Self::Key(key) => may_be_shown(None, self, None).then_some(key),
             Self::Path(path) => Some(&path.text),
         }
     }
@@ -287,8 +291,8 @@ impl Selector {
     /// Returns the KEY as messages about a secret that exists show it, which is masked if it may be
     /// a password.
     pub fn shown_key(&self) -> String {
-        let shown = self.shown().map(str::to_owned);
-        shown.unwrap_or_else(|| masked(&self.to_string()))
+        self.shown()
+            .map_or_else(|| masked(&self.to_string()), str::to_owned)
     }
 }
 
@@ -379,19 +383,14 @@ pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     })
 }
 
-/// The version of a secret or parameter to request.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub enum Version {
-    /// The version of a secret with the staging label AWSCURRENT, or the newest version of a
-    /// parameter.
-    Current,
-    Stage(String),
-    Id(String),
-    /// The version with this id. It must also have this staging label.
-    Both {
-        stage: String,
-        id: String,
-    },
+/// The version of a secret or parameter to request. The default is the version of a secret with
+/// the staging label AWSCURRENT, or the newest version of a parameter.
+#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Version {
+    id: Option<String>,
+    /// The label that the version must have. A parameter can't have both an id and a label (see
+    /// [`Self::validate`]).
+    label: Option<String>,
 }
 
 pub const AWSCURRENT: &str = "AWSCURRENT";
@@ -451,32 +450,28 @@ impl Version {
         })
     }
 
+    pub const CURRENT: Self = Self {
+        id: None,
+        label: None,
+    };
+
     /// Creates a version from STAGE and VERSION-ID.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
-        match (stage, id) {
-            (None, None) => Self::Current,
-            (Some(stage), None) if stage == AWSCURRENT => Self::Current,
-            (Some(stage), None) => Self::Stage(stage),
-            (None, Some(id)) => Self::Id(id),
-            (Some(stage), Some(id)) => Self::Both { stage, id },
-        }
+        let is_default = |stage: &String| stage == AWSCURRENT && id.is_none();
+        let label = stage.filter(|stage| !is_default(stage));
+        Self { id, label }
     }
 
     /// Returns the staging label to request.
     pub fn stage(&self) -> Option<&str> {
-        match self {
-            Self::Current => Some(AWSCURRENT),
-            Self::Stage(stage) | Self::Both { stage, .. } => Some(stage),
-            Self::Id(_) => None,
-        }
+        let default = self.id.is_none().then_some(AWSCURRENT);
+        self.label().or(default)
     }
 
     /// Returns the label to request for a parameter. Returns `None` for a version number, and for
-    /// the newest version, which AWS returns if a request has neither. A parameter can't have
-    /// [`Self::Both`] (see [`Self::validate`]).
+    /// the newest version, which AWS returns if a request has neither.
     pub fn label(&self) -> Option<&str> {
-        let Self::Stage(name) = self else { return None };
-        Some(name)
+        self.label.as_deref()
     }
 
     /// True if an answer with this version id and these staging labels is for this version. The
@@ -489,9 +484,6 @@ impl Version {
 
     /// Returns the version id to request, or the number of a parameter's version.
     pub fn id(&self) -> Option<&str> {
-        let (Self::Id(id) | Self::Both { id, .. }) = self else {
-            return None;
-        };
-        Some(id)
+        self.id.as_deref()
     }
 }

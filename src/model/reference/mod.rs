@@ -38,7 +38,7 @@ use crate::model::mistakes::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::{is_in_quotes, is_shown_before_fields, masked, reads_like_a_name};
+use crate::model::shown::{is_in_quotes, is_shown_before_fields, reads_like_a_name, shown_if};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -116,13 +116,14 @@ impl Reference {
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let version = self.version.as_ref();
         if aliases.contains_key(&self.secret) {
-            return may_be_shown(KNOWN, &self.selector, version);
+            return may_be_shown(None, &self.selector, version);
         }
         let secret = replace_placeholders(&self.secret, |_, default| {
-            Ok(default.filter(|text| !text.is_empty()).unwrap_or(KNOWN))
+            Ok(default.filter(|text| !text.is_empty()).unwrap_or("value"))
         });
         // `secret` is never an error, because `parse` has refused malformed placeholders.
-        may_be_shown(&secret.unwrap_or_default(), &self.selector, version)
+        let secret = secret.unwrap_or_default();
+        may_be_shown(Some(&secret), &self.selector, version)
     }
 
     /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
@@ -140,7 +141,7 @@ impl Reference {
             locator.role.clone_from(&alias.role);
         }
         let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
-        locator.version = written.cloned().unwrap_or(Version::Current);
+        locator.version = written.cloned().unwrap_or(Version::CURRENT);
 
         let found = SecretRef {
             locator,
@@ -164,18 +165,11 @@ pub fn masked_reference(text: &str, is_alias: bool) -> String {
         .strip_prefix("${")
         .and_then(|rest| rest.strip_suffix('}'));
     let is_known = is_alias || inner.is_some_and(is_name);
-    let mut shown = match is_known || is_shown_before_fields(secret) {
-        true => secret.to_owned(),
-        false => masked(secret),
-    };
+    let is_secret_shown = is_known || is_shown_before_fields(secret);
+    let mut shown = shown_if(is_secret_shown, secret).into_owned();
     for field in fields.iter().flat_map(|fields| fields.split(':')) {
         let is_shown = field.is_empty() || (field.len() < 16 && reads_like_a_name(field));
-        shown += ":";
-        shown += &if is_shown {
-            field.to_owned()
-        } else {
-            masked(field)
-        };
+        shown = shown + ":" + &shown_if(is_shown, field);
     }
     shown
 }
@@ -236,12 +230,11 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
 /// Returns NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
 /// parameter or a path, `ssm:` precedes it, and `/` or `/*` can follow.
 pub fn optional_variable(id: &str) -> Option<&str> {
-    let placeholder = match id.strip_prefix("ssm:") {
-        Some(name) => name
-            .strip_suffix("/*")
-            .or(name.strip_suffix('/'))
-            .unwrap_or(name),
-        None => id,
+    let (store, name) = Store::split_prefix(id);
+    let path = name.strip_suffix("/*").or(name.strip_suffix('/'));
+    let placeholder = match store {
+        Store::ParameterStore => path.unwrap_or(name),
+        Store::SecretsManager => name,
     };
     let name = placeholder.strip_prefix("${")?.strip_suffix(":-}")?;
     is_name(name).then_some(name)
@@ -268,10 +261,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
 
     let (store, id) = match (SecretId::parse(&expanded), empty) {
         (_, Some(name)) if optional_variable(text).is_some() => {
-            let store = match text.starts_with("ssm:") {
-                true => Store::ParameterStore,
-                false => Store::SecretsManager,
-            };
+            let (store, _) = Store::split_prefix(text);
             (store, SecretId::Empty(name.to_owned()))
         }
         (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name, false)),
@@ -288,7 +278,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         region: id.arn().and_then(Arn::region),
         id,
         role: None,
-        version: Version::Current,
+        version: Version::CURRENT,
     })
 }
 
@@ -307,7 +297,7 @@ fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
 /// programs.
 fn lacks_part(expanded: &str, written: &str) -> bool {
     let [name, written] = [expanded, written].map(|id| id.trim_end_matches('*'));
-    let name = name.strip_prefix("ssm:").unwrap_or(name);
+    let (_, name) = Store::split_prefix(name);
     let ends_early = name.ends_with('/') && !written.ends_with('/');
     name.trim_matches('/').is_empty() || ends_early || name.contains("//")
 }
@@ -320,7 +310,7 @@ fn lacks_part(expanded: &str, written: &str) -> bool {
 fn validate_secret(text: &str) -> Result<(), Fault> {
     let literal = replace_placeholders(text, |_, _| Ok(""))?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
-    let may_be_path = text.starts_with("ssm:") || text.contains(":parameter/");
+    let may_be_path = Store::has_prefix(text) || text.contains(":parameter/");
     let checked = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
         true => literal.trim_end_matches('*'),
         false => &literal,
@@ -362,7 +352,7 @@ fn illegal_character(character: char) -> Fault {
 /// returns the text after the colon that follows SECRET.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields_of_secret = match text {
-        _ if text.starts_with("ssm:") => 2,
+        _ if Store::has_prefix(text) => 2,
         _ if !Arn::has_prefix(text) => 1,
         _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
         _ => Store::ParameterStore.arn_fields(),
@@ -435,7 +425,7 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     if let Some((_, remedy)) = consoles.find(|(host, _)| text.contains(host)) {
         return Some(Fault::new("is the address of a page in AWS's console").help(remedy));
     }
-    if text.starts_with("ssm:arn:") {
+    if Store::has_prefix(text) && Arn::has_prefix(Store::split_prefix(text).1) {
         return Some(Fault::new("has ssm: before an ARN").help("remove \"ssm:\""));
     }
     // `rn:aws:secretsmanager:…`, which was copied without its beginning, has at least five fields.
@@ -532,7 +522,7 @@ fn part_of_id<'a>(
     }
     // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
     let (secret, fields) = split_secret(value);
-    if default == Some(value) && (fields.is_some() || value.starts_with("ssm:")) {
+    if default == Some(value) && (fields.is_some() || Store::has_prefix(value)) {
         let help = "add --keep-existing, and write only the reference";
         let defect = format!("has a colon in the default of ${{{name}:-…}}");
         return Err(Fault::new(defect).help(help));
@@ -543,7 +533,7 @@ fn part_of_id<'a>(
             "contains a colon, so it can't be part of a secret's name",
         ));
     }
-    if value.starts_with("ssm:") {
+    if Store::has_prefix(value) {
         let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
         return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
     }

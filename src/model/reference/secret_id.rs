@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::mistakes::{Fault, did_you_mean, nearest};
+use crate::model::shown::PARAMETER_PREFIX;
 
 /// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,
 /// because the locator says which store it is in.
@@ -48,10 +49,7 @@ impl SecretId {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
         }
 
-        let (store, name) = match text.strip_prefix("ssm:") {
-            Some(name) => (Store::ParameterStore, name),
-            None => (Store::SecretsManager, text),
-        };
+        let (store, name) = Store::split_prefix(text);
         if name.is_empty() {
             let help = "write SECRET:KEY, or set the shell variable that the name comes from";
             return Err(Fault::new("doesn't name a secret").help(help));
@@ -235,10 +233,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let defect = if region.as_ref().is_none_or(|region| region.area().is_none()) {
         let text = "is an ARN whose fourth field isn't a region code such as us-east-1";
         let help = region.as_ref().and_then(Region::form_remedy);
-        return Err(Fault {
-            text: text.to_owned(),
-            help,
-        });
+        return Err(Fault::new(text).help_if_some(help));
     } else if !is_legal_name(store, name) {
         ILLEGAL_CHARACTER
     } else if store == Store::ParameterStore && arn.resource().contains("//") {
@@ -282,6 +277,27 @@ impl Store {
         match self {
             Self::SecretsManager => "secretsmanager",
             Self::ParameterStore => "ssm",
+        }
+    }
+
+    /// Returns what precedes a name in a reference.
+    pub fn prefix(self) -> &'static str {
+        match self {
+            Self::SecretsManager => "",
+            Self::ParameterStore => PARAMETER_PREFIX,
+        }
+    }
+
+    /// True if a text begins with the prefix of a parameter. An ARN never does.
+    pub fn has_prefix(text: &str) -> bool {
+        text.starts_with(PARAMETER_PREFIX)
+    }
+
+    /// Splits off the prefix of a text that isn't an ARN.
+    pub fn split_prefix(text: &str) -> (Self, &str) {
+        match text.strip_prefix(PARAMETER_PREFIX) {
+            Some(name) => (Self::ParameterStore, name),
+            None => (Self::SecretsManager, text),
         }
     }
 

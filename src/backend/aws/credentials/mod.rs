@@ -129,7 +129,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             NoCredentials(_) => failure,
             // A provider that doesn't answer doesn't give us credentials, either.
             Outage(_) => {
-                let text = failure.sentence() + &failure.problem.detail;
+                let text = failure.sentence() + &failure.problem.suffix;
                 let mut error = unusable(text).temporary();
                 error.problem.help = failure.problem.help;
                 error
