@@ -20,7 +20,7 @@ use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
 use crate::model::environment::{CommandLine, Environment, Limits, assigned_name};
-use crate::model::mistakes::overlooked;
+use crate::model::fault::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::shown_program;
 use crate::system::os_error::{errno, errno_text, path_remedy};

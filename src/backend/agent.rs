@@ -27,7 +27,7 @@ use crate::model::answer::{
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
-use crate::model::shown::{conceal, one_line};
+use crate::model::shown::{conceal, redacted_line};
 use crate::model::url::HttpUrl;
 use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
@@ -315,7 +315,7 @@ fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchEr
             "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
         };
         let error = FetchError::credentials_refused("role-denied", text);
-        let reason = one_line(&format!("{code}: {message}"));
+        let reason = redacted_line(&format!("{code}: {message}"));
         return error.aws_says(reason).help(help);
     }
 

@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::model::answer::{
     Answers, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
 };
-use crate::model::mistakes::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
+use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 
 /// The remedy if `--local` names a declaration.

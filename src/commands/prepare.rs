@@ -20,7 +20,7 @@ use crate::input::declaration::{
 use crate::input::env_references::{inherited_layer, is_short_reference, unresolved_warnings};
 use crate::model::entry::{Entry, OnMissing, Source, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
-use crate::model::mistakes::{did_you_mean, nearest, one_letter_away};
+use crate::model::fault::{did_you_mean, nearest, one_letter_away};
 use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;

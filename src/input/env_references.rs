@@ -12,7 +12,7 @@ use glob::Pattern;
 
 use crate::model::entry::{Entry, Origin, Part, Source, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
-use crate::model::mistakes::{Fault, foreign_prefix};
+use crate::model::fault::{Fault, foreign_prefix};
 use crate::model::options::Options;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};

@@ -11,7 +11,7 @@ use serde_json::{Number, Value};
 use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{FaultAt, Key, Kind, Node, Position, parse_yaml};
 use crate::model::answer::SecretValue;
-use crate::model::mistakes::Fault;
+use crate::model::fault::Fault;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::AWSCURRENT;
 

@@ -8,7 +8,7 @@ use std::path::Path;
 
 use crate::model::entry::shell_quoted;
 use crate::model::environment::env_file_name;
-use crate::model::mistakes::{did_you_mean, is_utf16, nearest, not_a_path};
+use crate::model::fault::{did_you_mean, is_utf16, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes};
 use crate::system::os_error::{read_file, unreadable_from};

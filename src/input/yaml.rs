@@ -15,7 +15,7 @@ use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 use regex_lite::Regex;
 
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, foreign_word, helm_fault, overlooked_in_line};
+use crate::model::fault::{Fault, foreign_word, helm_fault, overlooked_in_line};
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]

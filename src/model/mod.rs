@@ -5,7 +5,7 @@
 pub mod answer;
 pub mod entry;
 pub mod environment;
-pub mod mistakes;
+pub mod fault;
 pub mod options;
 pub mod outcome;
 pub mod plan;

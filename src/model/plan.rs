@@ -36,7 +36,7 @@ use crate::model::entry::{
     TemplateInputs, Written,
 };
 use crate::model::environment::{Inherited, is_name};
-use crate::model::mistakes::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
+use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{
     Aliases, Locator, Reference, SecretRef, expand_path, optional_variable, split_secret,

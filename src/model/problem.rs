@@ -5,7 +5,7 @@
 //! of a secret. `report` groups problems, and makes a record of each group.
 
 use super::entry::Subject;
-use super::mistakes::Fault;
+use super::fault::Fault;
 use super::reference::{Locator, SecretId, Store, Version};
 use super::shown::shown_name;
 

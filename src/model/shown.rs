@@ -7,16 +7,16 @@
 //!   name of a variable, and for a secret that AWS has found. A passphrase of plain words, such as
 //!   `correct-horse-battery-staple`, reads like a name, too.
 //! - Other text that may be a misplaced value is quoted only if it is short and plain.
-//! - Text from a server becomes part of a message only through [`one_line`]. A server may quote the
-//!   request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
+//! - Text from a server becomes part of a message only through [`redacted_line`]. A server may quote
+//!   the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
 //!   simulation of AWS may repeat every header. So each credential, and any secret's name that may
-//!   be a password, is passed to [`conceal`] or [`conceal_names`] before it is sent, and `one_line`
-//!   removes it.
+//!   be a password, is passed to [`conceal`] or [`conceal_names`] before it is sent, and
+//!   `redacted_line` removes it.
 //!
-//! The credentials are searched for in `one_line`, and not where messages are printed, for two
-//! reasons. First, `one_line` cuts off a long text, and a credential that is cut in two would not
-//! be found later. Second, a message also has our own words, which must stay: with a simulation of
-//! AWS, both the secret key and the host may be `localstack`.
+//! The credentials are searched for in `redacted_line`, and not where messages are printed, for two
+//! reasons. First, `redacted_line` cuts off a long text, and a credential that is cut in two would
+//! not be found later. Second, a message also has our own words, which must stay: with a simulation
+//! of AWS, both the secret key and the host may be `localstack`.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;
@@ -334,7 +334,7 @@ pub fn is_in_quotes(text: &str) -> bool {
 
 /// Returns the text of a server or a library as one printable line: without concealed names and
 /// credentials, without control characters, and without secrets in URLs. A long text is cut off.
-pub fn one_line(text: &str) -> String {
+pub fn redacted_line(text: &str) -> String {
     let safe = without_url_secrets(&without_credentials(text));
     let printable = safe.chars().map(|c| if c.is_control() { ' ' } else { c });
     let cut: String = printable.take(MAX_LINE_LENGTH).collect();
@@ -412,7 +412,7 @@ const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w
 /// Never `None`, because [`SKIPPED`] is valid.
 static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
 
-/// Makes [`one_line`] hide these credentials, tokens or passwords. Short ones are skipped
+/// Makes [`redacted_line`] hide these credentials, tokens or passwords. Short ones are skipped
 /// ([`MIN_LENGTH`]).
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     let long = credentials
@@ -421,13 +421,13 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     locked(&CREDENTIALS).extend(long.map(str::to_owned));
 }
 
-/// Makes [`one_line`] hide the signature of the request whose response is read now. Each request
+/// Makes [`redacted_line`] hide the signature of the request whose response is read now. Each request
 /// has its own, so with those of all requests, the search would take minutes.
 pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
 }
 
-/// Makes [`shown_name`] mask these names and versions of secrets, and [`one_line`] hide them,
+/// Makes [`shown_name`] mask these names and versions of secrets, and [`redacted_line`] hide them,
 /// because they may be passwords.
 pub fn conceal_names(names: impl IntoIterator<Item = String>) {
     locked(&NAMES).extend(names);
@@ -698,8 +698,8 @@ velvet.tractor9!mango orbit+canyon+42+Siren"##;
 
     #[test]
     fn a_servers_message_is_printed_as_one_short_line_without_control_characters() {
-        assert_eq!(one_line("a\nb\u{1b}[31m  c"), "a b [31m c");
-        assert_eq!(one_line(&"x".repeat(5000)).chars().count(), 601);
+        assert_eq!(redacted_line("a\nb\u{1b}[31m  c"), "a b [31m c");
+        assert_eq!(redacted_line(&"x".repeat(5000)).chars().count(), 601);
     }
 
     #[test]

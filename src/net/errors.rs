@@ -19,7 +19,7 @@ use rustls::CertificateError;
 
 use super::tls::certificate_fault;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
-use crate::model::shown::one_line;
+use crate::model::shown::redacted_line;
 use crate::system::os_error;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
@@ -152,7 +152,7 @@ impl FetchError {
     /// at boot, before NTP has set it. So this failure is an outage, and `--wait` tries again.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let fault = certificate_fault(reason);
-        let why = format!("the certificate of {peer} {}", one_line(&fault.text));
+        let why = format!("the certificate of {peer} {}", redacted_line(&fault.text));
         if let CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } = reason
         {
             return Self::outage(OutageKind::EarlyCertificate, why);
@@ -195,7 +195,7 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
             parts.push(part);
         }
     }
-    one_line(&parts.join(": "))
+    redacted_line(&parts.join(": "))
 }
 
 /// Returns the text of one error without its sources, reworded where it would puzzle a user. The
@@ -216,7 +216,7 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     let io_text = error.downcast_ref().map(os_error::io_error_text);
     match io_text.unwrap_or_else(|| error.to_string()).as_str() {
         "dispatch failure" | "service error" => String::new(),
-        text => one_line(text),
+        text => redacted_line(text),
     }
 }
 

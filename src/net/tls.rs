@@ -38,7 +38,7 @@ use rustls_native_certs::{ErrorKind, load_certs_from_paths, load_native_certs};
 use webpki::EndEntityCert;
 
 use crate::model::answer::{FetchError, FetchResult, Refusal};
-use crate::model::mistakes::Fault;
+use crate::model::fault::Fault;
 use crate::model::options::KeyExchange;
 use crate::system::os_error;
 

@@ -14,7 +14,7 @@ use crate::model::entry::{
     Claims, Origin, Subject, SubjectKind, Target, shell_quoted, unsafe_effect,
 };
 use crate::model::environment::EnvName;
-use crate::model::mistakes::{did_you_mean, nearest};
+use crate::model::fault::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;

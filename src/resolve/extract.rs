@@ -15,7 +15,7 @@ use zeroize::Zeroize;
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
 use crate::model::environment::{Inherited, env_file_name};
-use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
+use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
 use crate::model::shown::{is_quotable, visible};

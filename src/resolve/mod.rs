@@ -30,7 +30,7 @@ use crate::model::entry::{
     Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs, Written,
 };
 use crate::model::environment::EnvName;
-use crate::model::mistakes::{MOST_SUGGESTIONS, nearest, one_letter_away};
+use crate::model::fault::{MOST_SUGGESTIONS, nearest, one_letter_away};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};

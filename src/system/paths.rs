@@ -35,7 +35,7 @@ use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
 
 use super::os_error::{call_problem, path_remedy};
 use crate::model::problem::Problem;
-use crate::model::shown::one_line;
+use crate::model::shown::redacted_line;
 
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;
@@ -106,8 +106,8 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
 /// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
 /// remedy for its path. Without one, the help says to create the directory.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
-    // The path may be a URL by mistake. `one_line` hides its password.
-    let shown = one_line(path.to_string_lossy().trim_end_matches('/'));
+    // The path may be a URL by mistake. `redacted_line` hides its password.
+    let shown = redacted_line(path.to_string_lossy().trim_end_matches('/'));
     match why {
         Errno::ENOENT => {
             let creation = match Path::new(path).strip_prefix("/run") {

@@ -45,7 +45,7 @@ use zeroize::Zeroizing;
 
 use super::service_errors::{ServiceError, error_response, malformed_response, not_sent};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
-use crate::model::mistakes::did_you_mean;
+use crate::model::fault::did_you_mean;
 use crate::model::reference::{Region, Store};
 use crate::model::shown::conceal_signature;
 use crate::model::url::HttpUrl;

@@ -15,7 +15,7 @@ use serde_json::{Map, Value};
 use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
-use crate::model::shown::{one_line, reveal};
+use crate::model::shown::{redacted_line, reveal};
 use crate::net::{BoxError, error_text, find_source};
 
 /// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
@@ -201,13 +201,13 @@ impl<'a> ServiceError<'a> {
             reveal(name);
         }
         let text = match (self.code, message) {
-            (Some(code), Some(message)) => one_line(&format!("{code}: {message}")),
-            (Some(code), None) => one_line(code),
+            (Some(code), Some(message)) => redacted_line(&format!("{code}: {message}")),
+            (Some(code), None) => redacted_line(code),
             (None, _) => format!("HTTP status {}", self.status),
         };
         let mut failure = FetchError::from(cause).aws_says(text);
         if let Some(id) = self.request_id.filter(|id| !id.is_empty()) {
-            failure.problem.suffix = format!(" (request id {})", one_line(id));
+            failure.problem.suffix = format!(" (request id {})", redacted_line(id));
         }
         failure
     }
@@ -245,7 +245,9 @@ fn policy_remedy(message: &str) -> Option<String> {
 /// Returns the outage for a response that doesn't look like AWS's, because it is damaged or from a
 /// proxy. `detail` is the type of the body, or says where the response redirects to.
 pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
-    let suffix = detail.map_or(String::new(), |detail| format!(", {}", one_line(detail)));
+    let suffix = detail.map_or(String::new(), |detail| {
+        format!(", {}", redacted_line(detail))
+    });
     let what = format!("a response that isn't from AWS (HTTP status {status}{suffix})");
     FetchError::malformed(&what)
 }

@@ -15,7 +15,7 @@ use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
 use crate::model::environment::parse_pattern;
-use crate::model::mistakes::foreign_word;
+use crate::model::fault::foreign_word;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};

@@ -29,8 +29,9 @@ use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, S
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
-use crate::model::mistakes::{
-    Fault, VALUE_REMEDY, name_remedy, not_a_path, overlooked_in_argument, overlooked_in_value,
+use crate::model::fault::{
+    Fault, VALUE_REMEDY, not_a_path, overlooked_in_argument, overlooked_in_value,
+    variable_name_help,
 };
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
@@ -568,7 +569,7 @@ fn split_assignment<'t>(
     let name = EnvName::parse(name).ok_or_else(|| {
         let shown = shown_or_masked(name);
         let fault = format!("begins with {shown:?}, which isn't a valid variable name");
-        problem(&fault).help(name_remedy(name))
+        problem(&fault).help(variable_name_help(name))
     })?;
     Ok((name, reference))
 }

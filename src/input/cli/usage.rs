@@ -15,7 +15,7 @@ use super::command::{
     SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand, has_option, misread_option_problem,
 };
 use crate::model::environment::{assigned_name, is_name};
-use crate::model::mistakes::{did_you_mean, foreign_word, nearest, one_letter_away};
+use crate::model::fault::{did_you_mean, foreign_word, nearest, one_letter_away};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::Reference;

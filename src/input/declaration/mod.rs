@@ -24,7 +24,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
-use crate::model::mistakes::{Fault, TOP_KEYS, foreign_file};
+use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;

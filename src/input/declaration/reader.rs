@@ -13,9 +13,9 @@ use std::sync::Arc;
 use crate::input::yaml::{FaultAt, Kind, Node, Position};
 use crate::model::entry::Origin;
 use crate::model::environment::{EnvName, is_name};
-use crate::model::mistakes::{
-    Fault, TOP_KEYS, did_you_mean, name_remedy, nearest, overlooked_in_line,
-    overlooked_unless_empty, own_key,
+use crate::model::fault::{
+    Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
+    variable_name_help,
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::Problem;
@@ -337,7 +337,7 @@ impl<'a> Item<'a> {
         {
             let fault = Fault::new(" isn't a valid variable name");
             let shown = format!("{:?}", shown_or_masked(name));
-            self.add(shown, fault.help(name_remedy(name)));
+            self.add(shown, fault.help(variable_name_help(name)));
         }
         variable
     }

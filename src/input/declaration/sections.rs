@@ -19,7 +19,7 @@ use crate::model::entry::{
     Target, TemplateInputs, Transform, is_credential_name, parse_unit,
 };
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, VALUE_REMEDY};
+use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
 };

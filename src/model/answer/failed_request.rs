@@ -16,7 +16,7 @@ use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage,
 use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
 use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
-use crate::model::mistakes::{did_you_mean_to_write, nearest};
+use crate::model::fault::{did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
     AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,

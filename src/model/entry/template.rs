@@ -10,7 +10,7 @@ use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, helm_fault};
+use crate::model::fault::{Fault, helm_fault};
 use crate::model::reference::is_name_character;
 use crate::model::shown::reads_like_a_name;
 

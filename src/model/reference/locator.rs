@@ -14,7 +14,7 @@ use jsonpath_rust::parser::parse_json_path;
 
 use super::secret_id::{ParameterPath, Region, Role, SecretId, Store};
 use crate::model::environment::is_name;
-use crate::model::mistakes::Fault;
+use crate::model::fault::Fault;
 use crate::model::shown::{
     is_concealed, is_known_secret, is_shown_before_fields, masked, reads_like_a_name, shown_name,
 };

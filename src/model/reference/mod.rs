@@ -34,7 +34,7 @@ use std::ffi::OsStr;
 use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
-use crate::model::mistakes::{
+use crate::model::fault::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::model::mistakes::{Fault, did_you_mean, nearest};
+use crate::model::fault::{Fault, did_you_mean, nearest};
 use crate::model::shown::PARAMETER_PREFIX;
 
 /// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,

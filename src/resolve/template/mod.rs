@@ -40,7 +40,7 @@ use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::template::{self, FILTERS_HELP, Template};
 use crate::model::entry::{Subject, TemplateInputs};
 use crate::model::environment::is_name;
-use crate::model::mistakes::{Fault, did_you_mean_to_write, nearest};
+use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::resolve::extract::{

@@ -16,7 +16,7 @@ use regex_lite::Regex;
 use serde_json::Value as JsonValue;
 
 use crate::model::answer::SecretValue;
-use crate::model::mistakes::Fault;
+use crate::model::fault::Fault;
 use crate::model::url::percent_encode;
 use crate::resolve::extract::Json;
 

@@ -15,9 +15,11 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{User, getuid};
 
 use crate::model::environment::Inherited;
-use crate::model::mistakes::{nearest, overlooked_unless_empty, several_lines};
+use crate::model::fault::{nearest, overlooked_unless_empty, several_lines};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{invalid_value, is_in_quotes, is_quotable, noun_with_name, one_line};
+use crate::model::shown::{
+    invalid_value, is_in_quotes, is_quotable, noun_with_name, redacted_line,
+};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::time::Progress;
@@ -261,7 +263,7 @@ impl ConfigFiles {
         let shown = Vec::from_iter(paths.map(|path| path.display().to_string()));
         match shown.is_empty() {
             true => "(HOME isn't set)".to_owned(),
-            false => one_line(&format!("in {}", shown.join(" or "))),
+            false => redacted_line(&format!("in {}", shown.join(" or "))),
         }
     }
 }
@@ -437,7 +439,8 @@ impl Profiles {
             return Ok(());
         };
         let file = path.display();
-        let refuse = |line| Problem::usage(one_line(&format!("{file}:{line}: {UNREADABLE_LINE}")));
+        let refuse =
+            |line| Problem::usage(redacted_line(&format!("{file}:{line}: {UNREADABLE_LINE}")));
         let sections = parse_ini(&text).map_err(refuse)?;
 
         // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
@@ -474,7 +477,7 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     let unreadable = |error| {
         let (file, why) = (path.display(), os_error::file_error_text(path, &error));
         let text = format!("the AWS configuration file {file} can't be read: {why}");
-        one_line(&text)
+        redacted_line(&text)
     };
 
     let error = match std::fs::read_to_string(path) {

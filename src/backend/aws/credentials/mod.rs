@@ -48,7 +48,7 @@ use super::service_client::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
-use crate::model::shown::one_line;
+use crate::model::shown::redacted_line;
 use crate::time::{Deadline, RetryBudget};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
@@ -88,7 +88,7 @@ pub fn ask_for_missing_codes(
 ) -> FetchResult<()> {
     for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
         if !codes.contains_key(serial) {
-            let name = format!("the MFA code for {}", one_line(serial));
+            let name = format!("the MFA code for {}", redacted_line(serial));
             let _awaited = deadline.progress.awaits(name);
             let code = deadline.wait_for_user(|| sts::mfa_code(serial, profile))?;
             codes.insert(serial.clone(), code);

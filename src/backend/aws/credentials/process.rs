@@ -35,7 +35,7 @@ use zeroize::Zeroizing;
 
 use super::provider::{or_help, unusable};
 use crate::model::answer::FetchResult;
-use crate::model::shown::one_line;
+use crate::model::shown::redacted_line;
 use crate::net::error_text;
 use crate::system::waiting::{self, AskedProgram};
 use crate::system::{os_error, streams};
@@ -104,7 +104,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
 
     let expiry = credentials.expiry();
     if expiry.is_some_and(|end| end <= SystemTime::now()) {
-        let end = one_line(&expiration);
+        let end = redacted_line(&expiration);
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
 

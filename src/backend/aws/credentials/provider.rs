@@ -19,7 +19,7 @@ use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
     OutageKind, Refusal, Unsigned,
 };
-use crate::model::mistakes::overlooked;
+use crate::model::fault::overlooked;
 use crate::model::reference::Region;
 use crate::model::shown::conceal;
 use crate::system::os_error;

@@ -38,7 +38,7 @@ use crate::backend::aws::service_client::{
 use crate::backend::aws::service_errors::classify_sdk_error;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::reference::Region;
-use crate::model::shown::one_line;
+use crate::model::shown::redacted_line;
 use crate::model::url::HttpUrl;
 use crate::net::{error_text, find_source};
 use crate::time::RetryBudget;
@@ -309,7 +309,7 @@ struct HiddenResponse(u16, String);
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
-    match one_line(json["message"].as_str().unwrap_or(&text)) {
+    match redacted_line(json["message"].as_str().unwrap_or(&text)) {
         reason if reason.is_empty() || reason.starts_with('<') => String::new(),
         reason => format!(": {reason}"),
     }

@@ -39,7 +39,7 @@ use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
 use crate::model::reference::Role;
-use crate::model::shown::{conceal, escaped, one_line};
+use crate::model::shown::{conceal, escaped, redacted_line};
 use crate::net::host_and_port;
 use crate::system::paths::distrust;
 use crate::time::{Progress, RetryBudget};
@@ -101,7 +101,9 @@ pub async fn assume_once(
     let called = client.call(&operation, input.build(), AssumeRoleError::meta);
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
 
-    let user = output.assumed_role_user.map(|user| one_line(&user.arn));
+    let user = output
+        .assumed_role_user
+        .map(|user| redacted_line(&user.arn));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
         // Without an ARN, the cell stays empty, so that STS can be asked for it.
@@ -151,7 +153,7 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
 }
 
 pub fn not_assumed(role: &str) -> String {
-    format!("the role \"{}\" couldn't be assumed", one_line(role))
+    format!("the role \"{}\" couldn't be assumed", redacted_line(role))
 }
 
 /// Returns the error that a role could not be assumed ([`request_failure`]).
@@ -173,7 +175,7 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
     let calling = client.call(&operation, input, GetCallerIdentityError::meta);
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
     let output: GetCallerIdentityOutput = answered.ok()?.ok()?;
-    output.arn.map(|arn| one_line(&arn))
+    output.arn.map(|arn| redacted_line(&arn))
 }
 
 /// The remedy if AWS_ROLE_ARN is missing. Somebody must have set AWS_WEB_IDENTITY_TOKEN_FILE by
@@ -258,7 +260,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         // The role's trust policy isn't the reason, so the headline doesn't blame it.
         not_assumed(role)
     } else {
-        let role = one_line(role);
+        let role = redacted_line(role);
         format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
     };
 
@@ -278,7 +280,7 @@ fn readable_claims(token: &str) -> Option<String> {
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     let (issuer, subject, audience) = (claims.get("iss")?, claims.get("sub")?, claims.get("aud")?);
     let text = format!("the issuer {issuer}, the subject {subject} and the audience {audience}");
-    Some(one_line(&text))
+    Some(redacted_line(&text))
 }
 
 /// The size limit for a file with a session, in bytes. A session is much smaller.
@@ -316,7 +318,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
     let metadata = file.metadata().ok()?;
 
-    let shown = one_line(&path.display().to_string());
+    let shown = redacted_line(&path.display().to_string());
     if let Some((why, _)) = distrust(&parent).or_else(|| distrust(&metadata)) {
         let note = format!("{shown} isn't used, because it or its directory {why}");
         progress.note(note);
@@ -372,7 +374,7 @@ fn is_session_of(session: &str, role: &str) -> bool {
 /// # Errors
 /// When there is no terminal, or when the user ends the input.
 pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
-    let serial = one_line(serial);
+    let serial = redacted_line(serial);
     // Errors are escaped later, but the question isn't.
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");

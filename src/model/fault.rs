@@ -226,7 +226,7 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 
 /// Returns the remedy for a text that isn't the name of a variable: the variable from which .NET or
 /// Spring reads a setting with this name or, for any other text, the rules for names.
-pub fn name_remedy(text: &str) -> String {
+pub fn variable_name_help(text: &str) -> String {
     let name = match text.contains('.') {
         true => text.replace('-', "").replace('.', "_").to_uppercase(),
         false => text.replace(':', "__").replace('-', "_"),
