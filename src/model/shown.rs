@@ -421,8 +421,8 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     locked(&CREDENTIALS).extend(long.map(str::to_owned));
 }
 
-/// Makes [`redacted_line`] hide the signature of the request whose response is read now. Each request
-/// has its own, so with those of all requests, the search would take minutes.
+/// Makes [`redacted_line`] hide the signature of the request whose response is read now. Each
+/// request has its own, so with those of all requests, the search would take minutes.
 pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
 }

@@ -268,8 +268,11 @@ fn find_key<'j>(
     // As printed: the secret "prod/db" has no key "pasword"
     let problem = Problem::configuration(format!("has no key {shown_key:?}"));
     let mut problem = problem.code("key-not-found");
-    // A key with such a hint gets an error of its own.
-    if let Some(hint) = whole_hint_for_missing_key(json, map, key, rewrite) {
+    // The key is a path, or someone has stored the whole output of `aws secretsmanager
+    // get-secret-value`. A key with such a hint gets an error of its own.
+    let is_output_of_aws = map.contains_key("SecretString");
+    let stored = is_output_of_aws.then(|| "store only the value of SecretString".to_owned());
+    if let Some(hint) = nested_value_hint(json, key, rewrite).or(stored) {
         return Err(Unresolved::Absent(problem.help(hint)));
     }
     // jq users write `.password`, and kubectl users write `{.password}`.
@@ -278,20 +281,6 @@ fn find_key<'j>(
     Err(Unresolved::Absent(
         problem.help(keys_hint(map, None, plain, rewrite)),
     ))
-}
-
-/// Returns the hint that settles why the object `json`, whose members are `map`, doesn't have a
-/// key: the key is a path, or someone has stored the whole output of `aws secretsmanager
-/// get-secret-value`.
-fn whole_hint_for_missing_key(
-    json: &Value,
-    map: &Object,
-    key: &str,
-    rewrite: Rewrite<'_>,
-) -> Option<String> {
-    let is_output_of_aws = map.contains_key("SecretString");
-    let stored = is_output_of_aws.then(|| "store only the value of SecretString".to_owned());
-    nested_value_hint(json, key, rewrite).or(stored)
 }
 
 /// Returns a missing key, with a similar key and the keys that exist in `map`.

@@ -155,10 +155,8 @@ impl SecretRef {
     /// True if messages may show the reference, because its fields read like a name together. If
     /// the id is an empty variable, only the other fields are judged.
     pub fn may_be_shown(&self) -> bool {
-        let id = match &self.locator.id {
-            SecretId::Empty(_) => None,
-            SecretId::Name(_) | SecretId::Arn(_) => Some(self.locator.written_id()),
-        };
+        let is_named = self.locator.empty_variable().is_none();
+        let id = is_named.then(|| self.locator.written_id());
         let version = Some(&self.locator.version);
         may_be_shown(id.as_deref(), &self.selector, version)
     }
@@ -184,20 +182,6 @@ impl SecretRef {
         // After an existing secret, `shown` also allows a short identifier as the KEY.
         may_be_shown(None, &Selector::Whole, Some(&self.locator.version))
             && (self.selector == Selector::Whole || self.selector.shown().is_some())
-    }
-
-    /// Checks a reference to a path: no KEY, LABEL or VERSION may follow the path.
-    ///
-    /// # Errors
-    /// If one follows. The error is the predicate of a sentence about the reference.
-    pub fn validate_path(&self) -> Result<(), &'static str> {
-        if !self.locator.is_path() {
-            return Ok(());
-        }
-        let is_current = self.locator.version == Version::CURRENT;
-        let is_whole = self.selector == Selector::Whole && is_current;
-        let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/NAME)";
-        if is_whole { Ok(()) } else { Err(defect) }
     }
 
     /// Returns the reference if it is for one secret or parameter.

@@ -114,24 +114,21 @@ impl Reference {
     /// name of an alias may always be shown. A placeholder is judged by its default, because the
     /// variable's value isn't shown.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
-        let version = self.version.as_ref();
-        if aliases.contains_key(&self.secret) {
-            return may_be_shown(None, &self.selector, version);
-        }
         let secret = replace_placeholders(&self.secret, |_, default| {
             Ok(default.filter(|text| !text.is_empty()).unwrap_or("value"))
         });
         // `secret` is never an error, because `parse` has refused malformed placeholders.
         let secret = secret.unwrap_or_default();
-        may_be_shown(Some(&secret), &self.selector, version)
+        let judged = Some(&*secret).filter(|_| !aliases.contains_key(&self.secret));
+        may_be_shown(judged, &self.selector, self.version.as_ref())
     }
 
     /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
     /// alias or an id.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, if the id is malformed, if
-    /// [`SecretRef::validate_path`] refuses a path, or if AWS can't have the version.
+    /// If a variable isn't set or can't be used, if the id is malformed, if a KEY, a LABEL or a
+    /// VERSION follows a path, or if AWS can't have the version.
     pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let alias = aliases.get(&self.secret);
         let id = alias.map_or(&self.secret, |alias| &alias.id);
@@ -143,16 +140,17 @@ impl Reference {
         let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
         locator.version = written.cloned().unwrap_or(Version::CURRENT);
 
-        let found = SecretRef {
+        let is_whole = self.selector == Selector::Whole && locator.version == Version::CURRENT;
+        if locator.is_path() && !is_whole {
+            let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/NAME)";
+            return Err(Fault::new(defect));
+        }
+        let defect = locator.version.validate(locator.store);
+        defect.map_err(|defect| Fault::new(defect).help(PARTS_REMEDY))?;
+        Ok(SecretRef {
             locator,
             selector: self.selector.clone(),
-        };
-        found.validate_path().map_err(Fault::new)?;
-
-        let Locator { store, version, .. } = &found.locator;
-        let defect = version.validate(*store);
-        defect.map_err(|defect| Fault::new(defect).help(PARTS_REMEDY))?;
-        Ok(found)
+        })
     }
 }
 
