@@ -32,12 +32,9 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         .map_err(|problem| {
             // A file with a similar name is a better suggestion than any file for `--local`.
             let other = path.parent().and_then(text_file::find_local_file);
-            let is_known = problem.help.is_some();
-            problem.help_if_some(
-                other
-                    .filter(|_| !is_known)
-                    .map(|file| format!("use --local {file}")),
-            )
+            let any_file = other.map(|file| format!("use --local {file}"));
+            let help = problem.help.clone().or(any_file);
+            problem.help_if_some(help)
         })
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;

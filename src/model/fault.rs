@@ -270,9 +270,7 @@ pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $sch
 pub fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = FOREIGN.lines().filter_map(|line| line.split_once(" = "));
     let of_kind = lines.filter_map(move |(beginning, ours)| {
-        let (_, words) = beginning
-            .split_once(' ')
-            .filter(|(found, _)| *found == kind)?;
+        let words = beginning.strip_prefix(kind)?.strip_prefix(' ')?;
         Some((words, ours))
     });
     of_kind.flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
@@ -288,11 +286,7 @@ pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
 /// Returns what is written instead of another tool's key in a declaration: `except: [KEY]` for
 /// `exclude`. The result is `None` if our key isn't one of those that are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
-    let is_known = |ours: &str| {
-        ours.split(':')
-            .next()
-            .is_some_and(|own| known.contains(&own))
-    };
+    let is_known = |ours: &str| known.contains(&ours.split(':').next().unwrap_or_default());
     let (_, ours) = foreign_words("key").find(|(other, ours)| *other == key && is_known(ours))?;
     Some(ours)
 }

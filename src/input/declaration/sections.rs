@@ -55,9 +55,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
             id: id(item)?,
-            version: Version::CURRENT,
-            region: None,
-            role: None,
+            ..Alias::default()
         });
     };
 

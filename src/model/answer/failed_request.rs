@@ -388,12 +388,10 @@ impl FailedRequest<'_> {
     fn colon_guess(&self) -> Option<String> {
         let stage = self.locator.version.stage()?;
         let key = format!("{}:{stage}", self.reference.selector);
-        let has_form = key
-            .split(':')
-            .all(|part| part.starts_with(char::is_uppercase));
-        let write = self
-            .subject
-            .rewritten_with_fields(&key, &format!("$[{key:?}]"))?;
+        let mut parts = key.split(':');
+        let has_form = parts.all(|part| part.starts_with(char::is_uppercase));
+        let path = format!("$[{key:?}]");
+        let write = self.subject.rewritten_with_fields(&key, &path)?;
         let is_guess = has_form && !stage.starts_with("AWS");
         is_guess.then(|| format!("If {key:?} is a key, write {write}"))
     }

@@ -328,7 +328,7 @@ impl JsonPath {
 }
 
 /// The secret that an alias stands for and, if they are given, its version, region and role.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alias {
     /// The id of a secret, a parameter or a path, written as in a reference: a name, an ARN, or
     /// `ssm:` and a name. `${NAME}` in the id hasn't been expanded. An alias can't stand for
