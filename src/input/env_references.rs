@@ -136,9 +136,8 @@ fn has_spaced_reference(text: &str) -> bool {
     let mut spaced = after_braces.filter(|rest| rest.starts_with(char::is_whitespace));
     spaced.any(|rest| {
         let reference = rest.trim_start();
-        ["resolve:secretsmanager:", "resolve:ssm"]
-            .iter()
-            .any(|own| reference.starts_with(own))
+        let mut own = ["resolve:secretsmanager:", "resolve:ssm"].into_iter();
+        own.any(|own| reference.starts_with(own))
     })
 }
 

@@ -238,10 +238,8 @@ fn without_resource(aws_says: &str) -> (&str, &str) {
     let (before, after) = aws_says
         .split_once(" on resource: ")
         .unwrap_or((aws_says, ""));
-    (
-        before,
-        after.split_once(' ').map_or("", |(_, reason)| reason),
-    )
+    let (_, reason) = after.split_once(' ').unwrap_or_default();
+    (before, reason)
 }
 
 impl About {

@@ -415,9 +415,8 @@ static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIP
 /// Makes [`redacted_line`] hide these credentials, tokens or passwords. Short ones are skipped
 /// ([`MIN_LENGTH`]).
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
-    let long = credentials
-        .into_iter()
-        .filter(|credential| credential.len() >= MIN_LENGTH);
+    let credentials = credentials.into_iter();
+    let long = credentials.filter(|credential| credential.len() >= MIN_LENGTH);
     locked(&CREDENTIALS).extend(long.map(str::to_owned));
 }
 

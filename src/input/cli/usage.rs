@@ -131,9 +131,8 @@ impl Line<'_> {
 
     /// Returns the help with the usage of the subcommand or of a launch.
     fn usage_help(&self) -> String {
-        let usage = self
-            .subcommand
-            .map_or("[OPTIONS] -- COMMAND", |row| row.usage);
+        let row = self.subcommand;
+        let usage = row.map_or("[OPTIONS] -- COMMAND", |row| row.usage);
         format!("use {} {usage}", self.first_words())
     }
 

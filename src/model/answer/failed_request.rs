@@ -264,13 +264,12 @@ impl FailedRequest<'_> {
             .or_else(|| problem.help.clone())
             .or_else(|| self.permission_help())
             .or_else(|| (!remedy.is_empty()).then(|| remedy.to_owned()));
-        // AWS hasn't named an ARN, so the secret may not exist.
-        let may_be_absent = *cause == Denied(Denial::PolicyOrMissing);
-        let of_version = || {
-            self.colon_guess()
-                .filter(|_| *cause == Absent(Missing::Version))
+        let guess = match *cause {
+            Absent(Missing::Version) => self.colon_guess(),
+            // AWS hasn't named an ARN, so the secret may not exist.
+            Denied(Denial::PolicyOrMissing) => self.guess(),
+            Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
-        let guess = self.guess().filter(|_| may_be_absent).or_else(of_version);
         (help, guess.or_else(|| self.failure.alternative.clone()))
     }
 

@@ -208,6 +208,7 @@ impl TypedOptions {
             false => RegionSource::new(flag, Status::Usage),
         };
         let ca_source = source_of(OptionId::CaBundle, "--ca-bundle", "SECRETS_EXEC_CA_BUNDLE").name;
+        let ca_bundle = self.ca_bundle.clone();
         let region_source = source_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
         AwsOptions {
             region: self.region.clone().map(|region| (region, region_source)),
@@ -219,10 +220,7 @@ impl TypedOptions {
                 ..role
             }),
             endpoint_url: self.endpoint_url.clone(),
-            ca_bundle: self
-                .ca_bundle
-                .clone()
-                .map(|path| (ca_source.to_owned(), path)),
+            ca_bundle: ca_bundle.map(|path| (ca_source.to_owned(), path)),
             key_exchange: self.key_exchange.unwrap_or_default(),
         }
     }

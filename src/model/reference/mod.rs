@@ -159,10 +159,8 @@ impl Reference {
 /// read like names.
 pub fn masked_reference(text: &str, is_alias: bool) -> String {
     let (secret, fields) = split_secret(text);
-    let inner = secret
-        .strip_prefix("${")
-        .and_then(|rest| rest.strip_suffix('}'));
-    let is_known = is_alias || inner.is_some_and(is_name);
+    let rest = secret.strip_prefix("${").unwrap_or_default();
+    let is_known = is_alias || rest.strip_suffix('}').is_some_and(is_name);
     let is_secret_shown = is_known || is_shown_before_fields(secret);
     let mut shown = shown_if(is_secret_shown, secret).into_owned();
     for field in fields.iter().flat_map(|fields| fields.split(':')) {
@@ -440,10 +438,8 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
         let rest = text[prefix.len()..].trim_start_matches("//");
         // In our references, only parameters have a prefix.
         let corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
-        let parsed = Reference::parse(&corrected)
-            .ok()
-            .filter(|_| !ours.is_empty());
-        let is_shown = parsed.is_some_and(|parsed| parsed.may_be_shown(&Aliases::default()));
+        let may_be_shown = |parsed: Reference| parsed.may_be_shown(&Aliases::default());
+        let is_shown = !ours.is_empty() && Reference::parse(&corrected).is_ok_and(may_be_shown);
         let fault = Fault::new(format!(
             "begins with \"{prefix}\", which is another tool's syntax"
         ));
