@@ -140,12 +140,10 @@ impl Plan {
             overridden.extend(without_effect);
         }
 
-        let Lookup {
-            mut names, errors, ..
-        } = lookup;
-        if !errors.is_empty() {
-            return Err(errors);
+        if !lookup.errors.is_empty() {
+            return Err(lookup.errors);
         }
+        let mut names = lookup.names;
         names.retain(|_, is_shown| !*is_shown);
         Ok(Self {
             entries,
@@ -280,8 +278,8 @@ struct Lookup<'a> {
 
 impl Lookup<'_> {
     /// Returns the entries of a layer in the order of precedence, and those that are overridden
-    /// ([`certain_holder`]). Sets the ids of all entries. The latest layer has the number 0. Adds to
-    /// `claims` what the entries certainly set, so that the entries of earlier layers are
+    /// ([`certain_holder`]). Sets the ids of all entries. The latest layer has the number 0. Adds
+    /// to `claims` what the entries certainly set, so that the entries of earlier layers are
     /// overridden. Adds each error to `errors`, and leaves out an entry whose reference can't be
     /// looked up.
     fn planned_layer(

@@ -7,11 +7,11 @@
 //!   name of a variable, and for a secret that AWS has found. A passphrase of plain words, such as
 //!   `correct-horse-battery-staple`, reads like a name, too.
 //! - Other text that may be a misplaced value is quoted only if it is short and plain.
-//! - Text from a server becomes part of a message only through [`redacted_line`]. A server may quote
-//!   the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
-//!   simulation of AWS may repeat every header. So each credential, and any secret's name that may
-//!   be a password, is passed to [`conceal`] or [`conceal_names`] before it is sent, and
-//!   `redacted_line` removes it.
+//! - Text from a server becomes part of a message only through [`redacted_line`]. A server may
+//!   quote the request that it refuses: AWS repeats an access key id that it can't parse, and a
+//!   proxy or a simulation of AWS may repeat every header. So each credential, and any secret's
+//!   name that may be a password, is passed to [`conceal`] or [`conceal_names`] before it is sent,
+//!   and `redacted_line` removes it.
 //!
 //! The credentials are searched for in `redacted_line`, and not where messages are printed, for two
 //! reasons. First, `redacted_line` cuts off a long text, and a credential that is cut in two would

@@ -87,12 +87,9 @@ pub fn passwords_in_url(text: &str) -> impl Iterator<Item = Vec<u8>> {
         .split_once("://")
         .filter(|_| is_one_word)
         .unwrap_or_default();
-    let (user, password) = rest.split_once(':').unwrap_or_default();
-    let password = if user.contains(['@', '/']) {
-        ""
-    } else {
-        password
-    };
+    let is_login = |(user, _): &(&str, &str)| !user.contains(['@', '/']);
+    let login = rest.split_once(':').filter(is_login);
+    let (_, password) = login.unwrap_or_default();
     let ends = password.match_indices('@').map(|(at, _)| at);
     ends.flat_map(|end| {
         let password = &password[..end];
