@@ -17,8 +17,10 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
-// The modules are grouped by tier: the data, the parts that several steps use, the steps, the
+// The modules are grouped by tier: the allocator, the data, the parts that several steps use, the steps, the
 // report, and the commands.
+#[cfg(target_env = "musl")]
+mod memory;
 mod model;
 
 mod net;
@@ -66,6 +68,8 @@ use system::waiting::hold_signals;
 /// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with an
 /// exit code from docs/reference.md, usually one of sysexits(3).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
+    #[cfg(target_env = "musl")]
+    memory::share_with_aws_lc();
     // This check has to be first: if systemd asks for a credential, anything printed earlier would
     // become that credential. The subcommand `credential` accepts any connection, and then reports
     // what is wrong with the connection's address.

@@ -9,7 +9,7 @@
 //! Files::open_directories     opens the directory of each file, without following links of other
 //!      │                      users (`disk`, `system/paths`)
 //! Delivery::write_temporary   writes each file, with its owner and mode, under a temporary name or
-//!      │                      into a file in memory (`disk`, `memory`). If one file fails, the
+//!      │                      into a file in memory (`disk`, `in_memory`). If one file fails, the
 //!      │                      temporary files of all are removed.
 //! Delivery::rename_all        renames each file to its own name. If one rename fails, the files
 //!      │                      whose names were free are removed again. Files that were replaced
@@ -20,7 +20,7 @@
 
 mod disk;
 #[cfg(target_os = "linux")]
-mod memory;
+mod in_memory;
 #[cfg(test)]
 pub mod testing;
 
@@ -155,8 +155,8 @@ impl Delivery {
                 use std::os::fd::AsRawFd;
 
                 let descriptor = match file.target.once {
-                    true => memory::pipe(&access, file.value)?,
-                    false => memory::sealed_file(&access, file.value)?,
+                    true => in_memory::pipe(&access, file.value)?,
+                    false => in_memory::sealed_file(&access, file.value)?,
                 };
                 let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into();
                 self.memory_files.push(descriptor);

@@ -1,0 +1,88 @@
+//! The allocator of the static binary: dlmalloc instead of musl's own, which maps and unmaps pages
+//! all the time, so that a launch with many secrets would take a quarter longer.
+//!
+//! Rust uses it as the global allocator. aws-lc is C, so it uses it through functions that behave as
+//! malloc(3), realloc(3) and free(3) do. ARCHITECTURE.md ("Speed") says what that saves.
+
+#![allow(unsafe_code, reason = "an allocator for C")]
+
+use std::alloc::{Layout, alloc, dealloc};
+use std::ffi::{c_char, c_int, c_void};
+use std::ptr;
+
+#[global_allocator]
+static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
+
+/// The length of the header of each allocation, which is also the alignment of malloc(3). The
+/// header holds the length of the whole allocation.
+const HEADER: usize = 16;
+
+/// Makes aws-lc use the same allocator. Must be called before aws-lc allocates memory, which aws-lc
+/// doesn't check.
+pub fn share_with_aws_lc() {
+    // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
+    // thread yet.
+    let is_set = unsafe {
+        aws_lc_sys::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free))
+    };
+    assert!(is_set == 1, "aws-lc already has memory functions");
+}
+
+/// Returns the layout of an allocation. `length` includes the header.
+fn layout(length: usize) -> Option<Layout> {
+    Layout::from_size_align(length, HEADER).ok()
+}
+
+/// Allocates memory as malloc(3) does. The other parameters are for a file and a line, which aws-lc
+/// leaves empty.
+extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
+    let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
+        return ptr::null_mut();
+    };
+    // SAFETY: the layout isn't empty, because it includes the header.
+    unsafe {
+        let start = alloc(layout);
+        if start.is_null() {
+            return ptr::null_mut();
+        }
+        start.cast::<usize>().write(layout.size());
+        start.add(HEADER).cast()
+    }
+}
+
+/// Moves an allocation to new memory of a different length, as realloc(3) does, and overwrites the
+/// old memory.
+unsafe extern "C" fn reallocate(
+    old: *mut c_void,
+    size: usize,
+    file: *const c_char,
+    line: c_int,
+) -> *mut c_void {
+    let new = allocate(size, file, line);
+    if !old.is_null() && !new.is_null() {
+        // SAFETY: `allocate` returned both, and they do not overlap.
+        unsafe {
+            let old_size = old.cast::<u8>().sub(HEADER).cast::<usize>().read() - HEADER;
+            ptr::copy_nonoverlapping(old.cast::<u8>(), new.cast::<u8>(), old_size.min(size));
+            free(old, file, line);
+        }
+    }
+    new
+}
+
+/// Frees memory as free(3) does, but overwrites the memory first, as aws-lc does by default.
+unsafe extern "C" fn free(memory: *mut c_void, _: *const c_char, _: c_int) {
+    if memory.is_null() {
+        return;
+    }
+    // SAFETY: `allocate` has written the length of the allocation before the memory, and has made
+    // the same layout.
+    unsafe {
+        let start = memory.cast::<u8>().sub(HEADER);
+        let length = start.cast::<usize>().read();
+        aws_lc_sys::OPENSSL_cleanse(start.cast(), length);
+        if let Some(layout) = layout(length) {
+            dealloc(start, layout);
+        }
+    }
+}
