@@ -12,7 +12,7 @@ mod state;
 pub use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
 pub use processes::{
-    Gate, Job, Signals, StateChange, TrialProcess, adopt_orphans, fork, next_state_change,
+    Gate, Job, Signals, Stage, StateChange, TrialProcess, adopt_orphans, fork, next_state_change,
 };
 pub use state::{
     Action, Delay, Event, ExitReason, ExitStatus, Notice, PollResult, SupervisorState, begin, step,

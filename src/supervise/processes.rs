@@ -51,11 +51,26 @@ use crate::system::waiting::{End, end, has_action, pending_signals};
 /// The parent's side of a trial. Dropping the value closes the gate.
 pub struct TrialProcess {
     pub pid: Pid,
+    pub stage: Stage,
     gate: PipeWriter,
     /// `None` after the end of the pipe, or an error.
     messages: Option<PipeReader>,
     /// The beginning of a message that hasn't arrived completely.
     received: Vec<u8>,
+}
+
+/// How far a trial has come. When it has ended or executed the command, its stage says what has
+/// become of it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Stage {
+    /// The trial reads the values, or waits at its gate. If it ends, the poll has failed.
+    BeforeGate,
+    /// The poll has found the values that the command has, and ends by itself.
+    Unchanged,
+    /// The gate was opened. If the trial ends, it has failed.
+    Opened,
+    /// The trial has renamed its files. If its pipe ends, it has done what it was for.
+    Placed,
 }
 
 /// The trial's own side.
@@ -83,6 +98,7 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
     match unsafe { fork_process() }? {
         ForkResult::Parent { child: pid } => Ok(TrialProcess {
             pid,
+            stage: Stage::BeforeGate,
             gate,
             messages: Some(messages),
             received: Vec::new(),
@@ -106,6 +122,7 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
 impl TrialProcess {
     /// Does nothing if the trial has ended.
     pub fn open_gate(&mut self) {
+        self.stage = Stage::Opened;
         let _ = self.gate.write_all(&[1]);
     }
 

@@ -70,14 +70,6 @@ pub struct Baseline {
     pub latest_values: Option<Fingerprint>,
 }
 
-impl Baseline {
-    /// Notes that the command has the latest values, which may differ from its previous ones only
-    /// in their version ids.
-    pub fn adopt_latest_values(&mut self) {
-        self.command_values = self.latest_values.take().or(self.command_values.take());
-    }
-}
-
 /// The forked process's side of a trial.
 pub struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,

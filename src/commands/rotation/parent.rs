@@ -19,8 +19,9 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::Report;
 use crate::supervise::{
-    Action, Delay, Event, ExitReason, ExitStatus, Job, Pid, PollResult, Signals, StateChange,
-    SupervisorState, TrialProcess, adopt_orphans, begin, fork, next_state_change, step,
+    Action, Delay, Event, ExitReason, ExitStatus, Job, Pid, PollResult, Signals, Stage,
+    StateChange, SupervisorState, TrialProcess, adopt_orphans, begin, fork, next_state_change,
+    step,
 };
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
@@ -75,8 +76,6 @@ pub fn supervise(
         notices,
         baseline: Baseline::default(),
         process: None,
-        task: None,
-        is_placed_last: false,
         placed: Vec::new(),
     };
     // An exit status means that the first trial has failed, and has reported why.
@@ -157,14 +156,16 @@ impl Parent<'_> {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
-            Action::Deliver if self.trials.process.is_some() => self.trials.open_gate(),
-            // The trial was killed while it was waiting at the gate.
-            Action::Deliver => self.events.push_back(Event::NotDelivered),
+            Action::Deliver => match &mut self.trials.process {
+                Some(process) => process.open_gate(),
+                // The trial was killed while it was waiting at the gate.
+                None => self.events.push_back(Event::NotDelivered),
+            },
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
                 self.events.extend(self.trials.start_poll());
             }
-            Action::CancelPoll => self.trials.end_trial(),
+            Action::CancelPoll => self.trials.cancel(),
             Action::Signal(signal) => self.job.signal(signal),
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
@@ -185,14 +186,14 @@ impl Parent<'_> {
     /// Turns the trial at the gate into the command. If the trial was killed while it was waiting,
     /// this process exits as after a change, so that a service manager starts it again.
     fn start(&mut self) {
-        let Some(process) = &self.trials.process else {
+        let Some(process) = &mut self.trials.process else {
             self.exit_reason = Some(ExitReason::Rotated);
             return;
         };
         self.trials.notices.pid = process.pid;
         self.job.start_group(process.pid);
         self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
-        self.trials.open_gate();
+        process.open_gate();
     }
 
     /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or the group has
@@ -278,23 +279,8 @@ struct Trials<'a> {
     baseline: Baseline,
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
-    /// `None` until the trial's gate is opened.
-    task: Option<Task>,
-    /// True if the last message of the trial is [`Message::Placed`].
-    is_placed_last: bool,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
-}
-
-/// What a trial does once its gate is open.
-#[derive(Clone, Copy)]
-enum Task {
-    /// The first trial becomes the command.
-    Start,
-    /// The trial becomes the command, which was stopped because of a change.
-    Restart,
-    /// With `signal=NAME`, the trial replaces the files, and the command gets this signal.
-    Deliver(SignalNumber),
 }
 
 impl Trials<'_> {
@@ -388,42 +374,41 @@ impl Trials<'_> {
         };
         let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        (self.process, self.task) = (Some(process), None);
+        self.process = Some(process);
         Ok(())
     }
 
     /// Receives the messages of the trial that have arrived, and acts on them. After the last
-    /// message of a trial whose gate was opened, forgets the trial. Returns the event that follows,
-    /// if there is one. Doesn't wait.
+    /// message of a trial that is past its gate, ends the trial. Returns the event that follows, if
+    /// there is one. Doesn't wait.
     fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         for message in self.process.as_mut()?.receive() {
-            self.is_placed_last = matches!(message, Message::Placed(_));
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
                 Message::Ready(ready) => event = self.note_ready(ready),
                 Message::Placed(files) => {
+                    self.process.as_mut()?.stage = Stage::Placed;
                     // A new file at the same path isn't removed, because its inode number differs.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                // What matters is that `Placed` is no longer the last message.
-                Message::Failed => {}
+                Message::Failed => self.process.as_mut()?.stage = Stage::Opened,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
 
-        match self.task {
-            Some(task) if self.descriptor().is_none() => self.note_end(task),
-            // If the gate hasn't been opened, `note_reaped` or, for the first trial, `await_first`
-            // notices the end of the trial.
-            Some(_) | None => event,
+        let process = self.process.as_ref()?;
+        // The status of a trial that ends before its gate says why. `note_reaped` or, for the first
+        // trial, `await_first` gets it.
+        if process.stage == Stage::BeforeGate || process.descriptor().is_some() {
+            return event;
         }
+        self.end_trial()
     }
 
-    /// Notes that the trial has reached its gate, and stores its fingerprint. If the values haven't
-    /// changed, ends the trial, and the new fingerprint becomes the command's. Returns the result
-    /// of the poll, or `None` for the first trial.
+    /// Notes that the trial has reached its gate, and stores its fingerprint. Returns the result of
+    /// the poll if values have changed.
     fn note_ready(&mut self, ready: Ready) -> Option<Event> {
         self.baseline.latest_values = Some(ready.fingerprint);
         // A poll that reaches its gate hasn't failed.
@@ -433,52 +418,11 @@ impl Trials<'_> {
         self.baseline.command_values.as_ref()?;
 
         if ready.changed.secrets.is_empty() {
-            // Dropping the process closes the gate.
-            self.process = None;
-            self.baseline.adopt_latest_values();
-            return Some(Event::Polled(PollResult::Unchanged));
+            self.process.as_mut()?.stage = Stage::Unchanged;
+            return None;
         }
         self.notices.changed = ready.changed;
         Some(Event::Polled(PollResult::Changed))
-    }
-
-    /// Opens the gate, and gives the trial its task.
-    fn open_gate(&mut self) {
-        self.task = Some(match self.notices.rotation.on_rotation {
-            _ if self.baseline.command_values.is_none() => Task::Start,
-            OnRotation::Signal(signal) => Task::Deliver(signal),
-            // With `exit`, only the gate of the first trial is opened, and its task is `Start`.
-            OnRotation::Restart | OnRotation::Exit => Task::Restart,
-        });
-        if let Some(process) = &mut self.process {
-            process.open_gate();
-        }
-    }
-
-    /// Acts on the end of a trial whose gate was opened. Unless a delivery has failed, notes that
-    /// the command has the latest values. Returns the event that follows from a delivery.
-    fn note_end(&mut self, task: Task) -> Option<Event> {
-        self.process = None;
-        // If execve had failed, a different message would have followed `Placed`.
-        let has_succeeded = self.is_placed_last;
-        // For the state machine, a trial that starts or restarts the command is already the
-        // command.
-        if has_succeeded || !matches!(task, Task::Deliver(_)) {
-            self.baseline.adopt_latest_values();
-        }
-        match (task, has_succeeded) {
-            (Task::Start, true) => self.notices.report_start(),
-            // The first trial has printed the error itself.
-            (Task::Start, false) => {}
-            (Task::Restart, true) => self.notices.report_restart(),
-            (Task::Restart, false) => self.notices.report_failed_restart(),
-            (Task::Deliver(signal), true) => {
-                self.notices.report_signal(signal);
-                return Some(Event::Delivered);
-            }
-            (Task::Deliver(_), false) => return Some(Event::NotDelivered),
-        }
-        None
     }
 
     /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
@@ -491,16 +435,11 @@ impl Trials<'_> {
             return None;
         }
         let event = self.receive();
-        // The values are unchanged, or the gate was open: `receive` has already dropped the trial.
+        // `receive` has already ended a trial that was past its gate.
         if self.process.is_none() {
             return event;
         }
 
-        // The poll has failed, whatever `event` is.
-        self.process = None;
-        // The command doesn't get the values of this trial. If the next poll reads them again, that
-        // poll has to print the lines about the change again.
-        self.baseline.latest_values = None;
         match status {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
             ExitStatus::Killed(SignalNumber::ALRM) => {
@@ -511,13 +450,53 @@ impl Trials<'_> {
                 self.notices.report_failed_poll(&why);
             }
         }
-        Some(Event::Polled(PollResult::Failed))
+        // The poll has failed, whatever `event` is.
+        self.end_trial()
     }
 
-    /// Ends the trial, if there is one. If its gate is open, first waits for the trial, for at most
-    /// [`TIME_TO_END`], so that no temporary file is left behind.
-    fn end_trial(&mut self) {
-        if self.task.is_some() {
+    /// Forgets the trial, which has ended or has executed the command. Decides by its stage which
+    /// values the command has now, prints what has become of the command, and returns the event
+    /// that follows, if there is one.
+    ///
+    /// No event follows a first start or a restart. For the state machine, such a trial has been
+    /// the command since its gate was opened, even if it fails.
+    fn end_trial(&mut self) -> Option<Event> {
+        let stage = self.process.take()?.stage;
+        let is_first = self.baseline.command_values.is_none();
+        if matches!(stage, Stage::Unchanged | Stage::Placed) {
+            // Even unchanged values can have new version ids.
+            self.baseline.command_values = self.baseline.latest_values.take();
+        }
+        match (stage, self.notices.rotation.on_rotation) {
+            (Stage::BeforeGate, _) => {
+                // If the next poll reads these values again, it has to print the lines about the
+                // change again.
+                self.baseline.latest_values = None;
+                return Some(Event::Polled(PollResult::Failed));
+            }
+            (Stage::Unchanged, _) => return Some(Event::Polled(PollResult::Unchanged)),
+            (Stage::Placed, _) if is_first => self.notices.report_start(),
+            // The first trial has printed the error itself.
+            (Stage::Opened, _) if is_first => {}
+            (Stage::Placed, OnRotation::Signal(signal)) => {
+                self.notices.report_signal(signal);
+                return Some(Event::Delivered);
+            }
+            (Stage::Opened, OnRotation::Signal(_)) => return Some(Event::NotDelivered),
+            (Stage::Placed, _) => self.notices.report_restart(),
+            (Stage::Opened, _) => self.notices.report_failed_restart(),
+        }
+        None
+    }
+
+    /// Ends the trial, if there is one. If it is past its gate, first waits for its end, for at
+    /// most [`TIME_TO_END`], so that no temporary file is left behind.
+    fn cancel(&mut self) {
+        if self
+            .process
+            .as_ref()
+            .is_some_and(|process| process.stage != Stage::BeforeGate)
+        {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a trial that waits or resolves.
