@@ -61,9 +61,9 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 /// `secrets-exec get DB_PASSWORD`. Returns `None` if no entry has this name, or if the entry has
 /// neither a reference nor a variable.
 ///
-/// Reads the declarations again (`files` and, with `finds_file`, the one in the working directory),
-/// because only their options and aliases have been read so far. `failed` is the failure to read
-/// the argument as a secret.
+/// Reads the declarations again (`files` and, with `finds_file`, the one in the working directory).
+/// The first time, only their options and aliases were read, because a mistake in an entry must not
+/// keep `get` from reading a secret. `failed` is the failure to read the argument as a secret.
 fn entry_name_problem(
     mut argument: Subject,
     mut files: Vec<PathBuf>,

@@ -161,8 +161,8 @@ fn merge_inputs(
     }
     layers.push(take(&mut inputs.layer));
 
-    let (mut options, unmet_requirements) = inputs.options.to_options(inherited);
-    inputs.errors.extend(unmet_requirements);
+    inputs.errors.extend(inputs.options.unmet_requirements());
+    let mut options = inputs.options.to_options(inherited);
     // Only a launch has a command that can be restarted, and `check` checks a launch.
     if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
         options.rotation = None;

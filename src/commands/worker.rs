@@ -89,9 +89,9 @@ pub fn run<T: Send>(
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    // The ignored errors are about options that need other options. A declaration may set the other
-    // options, so `prepare` reports the errors later.
-    let (options, _) = inputs.options.to_options(inherited);
+    // The worker reads the declarations under this deadline, and these options say how errors in
+    // them are printed. `prepare` makes the options again, with those of the declarations.
+    let options = inputs.options.to_options(inherited);
     let work = |deadline: &Deadline| work(inputs, deadline);
     run_with(&options, &Notifier::new(inherited), work)
 }
@@ -293,7 +293,7 @@ mod tests {
             panic!("{CANARY}");
         }
         let inherited = Inherited::new(std::iter::empty());
-        let options = TypedOptions::default().to_options(&inherited).0;
+        let options = TypedOptions::default().to_options(&inherited);
         let work = |_: &Deadline| match thread {
             "task" => block_on(async { tokio::spawn(async { panic!("{CANARY}") }).await.unwrap() }),
             _ => panic!("{CANARY}"),

@@ -156,9 +156,9 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// Returns the options with their defaults, and [`Self::unmet_requirements`]. The options are
-    /// usable even if there are errors, so that the errors can be printed in the chosen format.
-    pub fn to_options(&self, inherited: &Inherited) -> (Options, Vec<Problem>) {
+    /// Returns the options with their defaults. They are usable even if [`Self::unmet_requirements`]
+    /// has errors, so that the errors can be printed in the chosen format.
+    pub fn to_options(&self, inherited: &Inherited) -> Options {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
             Some(_) => TIMEOUT_IN_LAMBDA,
@@ -166,7 +166,7 @@ impl TypedOptions {
         };
         // `--quiet` hides all notes, and the lines of `--verbose` are notes.
         let quiet = self.quiet == Some(true);
-        let options = Options {
+        Options {
             source: self.source(),
             aws: self.aws(),
             cache: self.cache(),
@@ -184,8 +184,7 @@ impl TypedOptions {
             quiet,
             notify_ready: self.notify_ready == Some(true),
             log_format: self.log_format.unwrap_or_default(),
-        };
-        (options, self.unmet_requirements())
+        }
     }
 
     /// Returns the source of all values. The result doesn't matter if one place sets both a local
@@ -325,7 +324,7 @@ impl TypedOptions {
     /// On a system other than Linux, also returns an error for each flag that needs Linux. In a
     /// variable or a declaration, [`Self::turn_off_below`] has already turned off such an option,
     /// so that the same declaration can be used on a Mac.
-    fn unmet_requirements(&self) -> Vec<Problem> {
+    pub fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
         for (option, needed, value) in NEEDS {
             if !self.is_on(option) || self.is_on(needed) {
@@ -363,7 +362,7 @@ mod tests {
             on_rotation: Some(OnRotation::Restart),
             ..TypedOptions::default()
         };
-        let (options, _) = rotating.to_options(&Inherited::default());
+        let options = rotating.to_options(&Inherited::default());
         let rotation = options.rotation.unwrap();
         let seconds =
             [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());
