@@ -212,60 +212,27 @@ pub enum Case {
     Keep,
 }
 
-/// The names that `env-from` refuses, and what these variables do. In lower case, the names are
-/// refused, too, because programs also read `https_proxy`.
+/// The names that `env-from` refuses, under the effect of these variables, after the exceptions
+/// under [`SAFE`]. In lower case, the names are refused, too, because programs also read
+/// `https_proxy`.
 ///
 /// Anyone who can write a secret chooses its keys. So a key must not set a variable that makes
 /// programs run code, talk to other hosts, or misread their surroundings. The operator can set such
 /// a variable under `env`. No list of names can be complete, so the safe way is to select keys with
 /// `only`.
-const UNSAFE_NAMES: [(&str, &str); 4] = [
-    (
-        "can make programs run someone else's code",
-        "PATH SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND ZDOTDIR BASH_LOADABLES_PATH BASH_FUNC_* LD_* DYLD_* \
-         GCONV_PATH GLIBC_TUNABLES MALLOC_* NODE_OPTIONS NODE_PATH NODE_REDIRECT_WARNINGS NODE_V8_COVERAGE NPM_CONFIG_* BUN_* DENO_* PYTHON* PERL5* \
-         PERLLIB RUBYLIB RUBYOPT BUNDLE_* GEM_* LUA_* ERL_* CLASSPATH JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS DOTNET_* CORECLR_* COR_* \
-         GODEBUG PHPRC PHP_INI_SCAN_DIR R_PROFILE R_PROFILE_USER R_ENVIRON R_ENVIRON_USER OPENSSL_CONF OPENSSL_MODULES OPENSSL_ENGINES GIT_* EDITOR \
-         VISUAL PAGER LESSOPEN LESSCLOSE SSH_ASKPASS SUDO_ASKPASS TAR_OPTIONS MAKEFLAGS GNUMAKEFLAGS MAKEFILES CDPATH FPATH NULLCMD READNULLCMD \
-         _HANDLER LAMBDA_TASK_ROOT LAMBDA_RUNTIME_DIR RUSTC_WRAPPER GOFLAGS PSQLRC RSYNC_RSH CVS_RSH SVN_SSH MANPAGER PSQL_PAGER BROWSER",
-    ),
-    (
-        "can make programs talk to other hosts",
-        "*_PROXY SSL_CERT_* SSLKEYLOGFILE NODE_EXTRA_CA_CERTS NODE_TLS_REJECT_UNAUTHORIZED CURL_CA_BUNDLE REQUESTS_CA_BUNDLE HOSTALIASES LOCALDOMAIN \
-         RES_OPTIONS RESOLV_HOST_CONF NIS_PATH KUBECONFIG DOCKER_HOST DOCKER_CONFIG DOCKER_CONTEXT ODBCINI ODBCSYSINI PGSERVICEFILE PGSYSCONFDIR \
-         KRB5_CONFIG KRB5_KTNAME CURL_HOME WGETRC",
-    ),
-    (
-        "can make programs misread their surroundings",
-        "HOME TMPDIR TZDIR GETCONF_DIR LOCPATH NLSPATH PATH_LOCALE TERMINFO* TERMCAP TERMPATH GLOBIGNORE PERLIO_DEBUG XDG_CONFIG_HOME XDG_CONFIG_DIRS XDG_DATA_DIRS LISTEN_* NOTIFY_SOCKET WATCHDOG_* \
-         CREDENTIALS_DIRECTORY SYSTEMD_* SECRETS_EXEC_*",
-    ),
-    // From botocore's configprovider.py and credentials.py, and the settings of the other SDKs:
-    // <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>
-    (
-        "configures the AWS SDKs and CLI",
-        "AWS_ACCESS_KEY AWS_ACCESS_KEY_ID AWS_SECRET_KEY AWS_SECRET_ACCESS_KEY AWS_SESSION_TOKEN AWS_SECURITY_TOKEN AWS_CREDENTIAL_* AWS_PROFILE \
-         AWS_DEFAULT_PROFILE AWS_DEFAULT_OUTPUT AWS_DEFAULTS_MODE AWS_ROLE_ARN AWS_ROLE_SESSION_NAME AWS_ACCOUNT_ID AWS_ACCOUNT_ID_ENDPOINT_MODE \
-         AWS_BEARER_TOKEN_* AWS_CONTAINER_* AWS_LOGIN_* AWS_SSO_* AWS_*_FILE AWS_*_PATH AWS_CA_BUNDLE AWS_PAGER AWS_CLI_* AWS_EC2_* AWS_IMDS_* \
-         AWS_METADATA_SERVICE_* AWS_ENDPOINT_URL* AWS_IGNORE_CONFIGURED_ENDPOINT_URLS AWS_ENDPOINT_DISCOVERY_ENABLED AWS_ENABLE_ENDPOINT_DISCOVERY \
-         AWS_USE_DUALSTACK_ENDPOINT AWS_USE_FIPS_ENDPOINT AWS_STS_REGIONAL_ENDPOINTS AWS_S3_USE_ARN_REGION AWS_S3_US_EAST_1_REGIONAL_ENDPOINT \
-         AWS_S3_DISABLE_* AWS_SIGV4A_* AWS_AUTH_SCHEME_PREFERENCE AWS_DISABLE_* AWS_REQUEST_* AWS_RESPONSE_* AWS_MAX_ATTEMPTS AWS_RETRY_MODE \
-         AWS_NEW_RETRIES_* AWS_SDK_* AWS_EXECUTION_ENV AWS_LAMBDA_* AWS_XRAY_* AWS_CSM_* AWS_NODEJS_* BOTO_CONFIG",
-    ),
-];
+///
+/// The names of the AWS SDKs are from botocore's configprovider.py and credentials.py, and from
+/// <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
+const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 
-/// The exceptions: `env-from` accepts these names, although [`UNSAFE_NAMES`] matches them.
-const SAFE_NAMES: &str = "\
-    PYTHONUNBUFFERED PYTHONDONTWRITEBYTECODE PYTHONIOENCODING PYTHONUTF8 DOTNET_ENVIRONMENT DOTNET_RUNNING_IN_CONTAINER GIT_TOKEN GIT_USERNAME \
-    GIT_PASSWORD GIT_AUTHOR_* GIT_COMMITTER_* AWS_REGION AWS_DEFAULT_REGION";
+/// The heading of the names that `env-from` accepts, although a pattern in [`UNSAFE_NAMES`] matches
+/// them.
+const SAFE: &str = "is safe";
 
 /// The names that `env-from` accepts only with a plain word as the value, such as `production`, or
 /// with an empty value. An interactive shell runs the file that ENV names, and expands ENV first.
 /// .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
-
-/// The patterns of [`UNSAFE_NAMES`] with their effects, and those of [`SAFE_NAMES`].
-type Patterns = (Vec<(&'static str, Vec<Pattern>)>, Vec<Pattern>);
 
 impl Naming {
     pub fn selects(&self, key: &str) -> bool {
@@ -304,11 +271,12 @@ impl Naming {
 /// code`. A name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither empty nor a plain
 /// word.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
-    static PATTERNS: LazyLock<Patterns> = LazyLock::new(|| {
-        let by_effect = UNSAFE_NAMES.map(|(effect, names)| (effect, known_patterns(names)));
-        (by_effect.into(), known_patterns(SAFE_NAMES))
+    static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
+        let groups = UNSAFE_NAMES.split("\n\n");
+        let by_effect = groups.filter_map(|group| group.split_once(":\n"));
+        let patterns = by_effect.map(|(effect, names)| (effect, known_patterns(names)));
+        patterns.collect()
     });
-    let (unsafe_patterns, safe_patterns) = &*PATTERNS;
     let upper = name.as_str().to_ascii_uppercase();
     let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
     if SAFE_AS_WORDS.contains(&&*upper) && !value.iter().all(is_word_byte) {
@@ -316,7 +284,7 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
             "can make a shell run code unless the value has only letters, digits, \"_\" and \"-\"";
         return Some(effect);
     }
-    let mut effects = unsafe_patterns.iter();
-    let (effect, _) = effects.find(|(_, patterns)| matches_any(patterns, &upper))?;
-    (!matches_any(safe_patterns, &upper)).then_some(*effect)
+    let mut groups = PATTERNS.iter();
+    let (effect, _) = groups.find(|(_, patterns)| matches_any(patterns, &upper))?;
+    (*effect != SAFE).then_some(*effect)
 }
