@@ -420,15 +420,21 @@ macro_rules! facts_of_causes {
 facts_of_causes! {
     // As printed: the secret "prod/db" doesn't exist in us-east-1
     // As printed: 3 parameters don't exist in us-east-1
-    Absent(Missing::Secret) => OF_SECRET { code: "not-found", headline: "doesn't exist", several: "don't exist" }
+    Absent(Missing::Secret) => OF_SECRET {
+        code: "not-found", headline: "doesn't exist", several: "don't exist"
+    }
     // The headline for the current version. `FailedRequest::absence` has the others.
     Absent(Missing::Version) => OF_SECRET {
         code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT"
     }
     // As printed: the secret "prod/db" is marked for deletion
-    Refused(Refusal::MarkedForDeletion) => OF_SECRET { code: "marked-for-deletion", headline: "is marked for deletion" }
+    Refused(Refusal::MarkedForDeletion) => OF_SECRET {
+        code: "marked-for-deletion", headline: "is marked for deletion"
+    }
     // As printed: the secret "prod/db" has no value
-    Refused(Refusal::NoValue) => OF_SECRET { code: "no-value", headline: "has no value", remedy: "store a value in it" }
+    Refused(Refusal::NoValue) => OF_SECRET {
+        code: "no-value", headline: "has no value", remedy: "store a value in it"
+    }
 
     // As printed: access to the secret "prod/db" was denied
     // As printed: access to the parameter "/prod/level" was denied
@@ -437,33 +443,43 @@ facts_of_causes! {
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
     // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
     Denied(Denial::Credentials(_)) => DENIED {
-        code: CREDENTIALS_REFUSED, remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
+        code: CREDENTIALS_REFUSED,
+        remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
     }
 
     // As printed: the request for the secret "prod/db" was throttled by AWS
     Outage(OutageKind::Throttled) => ANSWERED {
-        code: "throttled", headline: "was throttled by AWS", sentence: "AWS throttled the request ({})", remedy: RETRY
+        code: "throttled", headline: "was throttled by AWS",
+        sentence: "AWS throttled the request ({})", remedy: RETRY
     }
     // As printed: the request for the secret "prod/db" failed because of an AWS error
     Outage(OutageKind::Service) => ANSWERED {
-        code: "service-failure", headline: "failed because of an AWS error", sentence: "AWS returned {}", remedy: RETRY
+        code: "service-failure", headline: "failed because of an AWS error",
+        sentence: "AWS returned {}", remedy: RETRY
     }
-    Outage(OutageKind::MalformedResponse) => ANSWERED { code: "malformed-response", sentence: "the request {}", remedy: PORTAL }
+    Outage(OutageKind::MalformedResponse) => ANSWERED {
+        code: "malformed-response", sentence: "the request {}", remedy: PORTAL
+    }
     Outage(OutageKind::Timeout) => UNREACHABLE {
         code: "timeout",
-        remedy: "check the network between this machine and AWS (DNS, routes, firewalls), or allow more time with --timeout"
+        remedy: "check the network between this machine and AWS (DNS, routes, firewalls), or allow \
+                 more time with --timeout"
     }
-    Outage(OutageKind::Lookup) => UNREACHABLE { remedy: "check the region, and this machine's DNS settings" }
+    Outage(OutageKind::Lookup) => UNREACHABLE {
+        remedy: "check the region, and this machine's DNS settings"
+    }
     Outage(OutageKind::Silent) => UNREACHABLE {
         code: "timeout",
-        remedy: "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 in the endpoint's security group; \
-                 elsewhere, check the firewall, or set HTTPS_PROXY if the network needs a proxy"
+        remedy: "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 \
+                 in the endpoint's security group; elsewhere, check the firewall, or set \
+                 HTTPS_PROXY if the network needs a proxy"
     }
     Outage(OutageKind::Connection) => UNREACHABLE {
         remedy: "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy"
     }
     Outage(OutageKind::Handshake) => UNREACHABLE {
-        remedy: "if a firewall or proxy in between doesn't accept large first messages, pass --key-exchange classical (docs/troubleshooting.md)"
+        remedy: "if a firewall or proxy in between doesn't accept large first messages, pass \
+                 --key-exchange classical (docs/troubleshooting.md)"
     }
     Outage(OutageKind::AgentConnection) => UNREACHABLE {
         remedy: "start the agent at this address, or run without --agent"
@@ -482,7 +498,8 @@ facts_of_causes! {
     Refused(Refusal::TrustStore) => GENERAL { code: "certificate" }
     Refused(Refusal::Proxy) => GENERAL { code: "proxy" }
     Refused(Refusal::Agent) => GENERAL {
-        code: "agent", mention: Mention::InHeadline("", ReasonScope::AnySecret), remedy: "run without --agent"
+        code: "agent", mention: Mention::InHeadline("", ReasonScope::AnySecret),
+        remedy: "run without --agent"
     }
     Refused(Refusal::NotSent) => GENERAL {}
     // As printed: the request for the secret "prod/db" was refused by AWS
@@ -492,6 +509,7 @@ facts_of_causes! {
 
     NoCredentials(_) => GENERAL { code: "no-credentials", status: Status::Denied }
     NoRegion => GENERAL {
-        code: "no-region", headline: "no AWS region is set", remedy: "add --region or set AWS_REGION"
+        code: "no-region", headline: "no AWS region is set",
+        remedy: "add --region or set AWS_REGION"
     }
 }

@@ -156,8 +156,9 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// Returns the options with their defaults. They are usable even if [`Self::unmet_requirements`]
-    /// has errors, so that the errors can be printed in the chosen format.
+    /// Returns the options with their defaults. They are usable even if
+    /// [`Self::unmet_requirements`] has errors, so that the errors can be printed in the chosen
+    /// format.
     pub fn to_options(&self, inherited: &Inherited) -> Options {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {

@@ -1,13 +1,13 @@
 //! The table of options, with one row for each, in the order of `--help`. For example, the row
 //!
 //! ```text
-//! region: Region = set_value(Region "region", General, Takes::Text("REGION"), text(parse_region),
-//!     "The AWS region, unless an ARN or alias names another");
+//! /// The AWS region, unless an ARN or alias names another
+//! region: Region = set(Region "region", General, Text("REGION"), text(parse_region));
 //! ```
 //!
 //! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region` of
 //! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
-//! the field's value from the text in any of these places, and `set_value` stores it.
+//! the field's value from the text in any of these places, and `set` stores it.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -88,20 +88,26 @@ pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-fn set_value<T>(field: &mut Option<T>, value: T) {
+fn set<T>(field: &mut Option<T>, value: T) {
     *field = Some(value);
 }
 
-fn add_value<T>(field: &mut Option<Vec<T>>, value: T) {
+fn add<T>(field: &mut Option<Vec<T>>, value: T) {
     field.get_or_insert_default().push(value);
 }
 
 /// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form,
 /// grouped by their headings:
 ///
-/// `field: type = set_value(Variant "name" 'short', topic, takes, parser, help);`
+/// `field: type = set(Variant "name" 'short', topic, takes, parser);`
+///
+/// The comment above a row is the option's line in `--help`.
 macro_rules! options {
-    ($($heading:literal { $($field:ident: $type:ty = $put:ident($id:ident $name:literal $($short:literal)?, $topic:ident, $takes:expr, $parse:expr, $help:literal);)* })*) => {
+    ($($heading:literal {
+        $($(#[doc = $help:literal])+ $field:ident: $type:ty = $put:ident(
+            $id:ident $name:literal $($short:literal)?, $topic:ident,
+            $takes:ident $(($value:literal))?, $parse:expr);)*
+    })*) => {
         #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
         pub enum OptionId { $($($id,)*)* }
 
@@ -115,7 +121,7 @@ macro_rules! options {
         /// the variables `SECRETS_EXEC_*`, or one declaration. Options that aren't set are `None`.
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
-            $($(#[doc = $help] pub $field: Option<$type>,)*)*
+            $($($(#[doc = $help])+ pub $field: Option<$type>,)*)*
             /// The position of each option that a declaration sets, such as `app.yaml:3:5`.
             pub positions: BTreeMap<OptionId, String>,
             /// The options that variables set.
@@ -159,9 +165,10 @@ macro_rules! options {
             // The first element is `None` only if the row doesn't have a short name.
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
-            takes: $takes,
+            takes: Takes::$takes $(($value))?,
             set: |options, value| { $put(&mut options.$field, ($parse)(value)?); Ok(()) },
-            help: $help,
+            // Each line of a comment begins with a space.
+            help: concat!($($help),+).trim_ascii_start(),
             heading: $heading,
         },)*)*];
     };
@@ -169,72 +176,94 @@ macro_rules! options {
 
 options! {
     "How to resolve" {
-        region: Region = set_value(Region "region", General, Takes::Text("REGION"), text(parse_region),
-            "The AWS region, unless an ARN or alias names another");
-        fallback_regions: Vec<Region> = add_value(FallbackRegion "fallback-region", General, Takes::Texts("REGION"), text(parse_region),
-            "A region to read from if a secret's own region is unavailable (repeatable)");
-        profile: String = set_value(Profile "profile", General, Takes::Text("NAME"), text(|name| Ok(name.to_owned())),
-            "The profile to use from the AWS configuration files");
-        role_arn: Role = set_value(RoleArn "role-arn", General, Takes::Text("ARN"), text(|arn| Role::parse(arn, None).ok_or(Role::EXPECTED)),
-            "The IAM role to assume before reading secrets");
-        external_id: String = set_value(ExternalId "external-id", General, Takes::Text("ID"), text(Role::check_external_id),
-            "The external id that the role's trust policy requires");
-        endpoint_url: HttpUrl = set_value(EndpointUrl "endpoint-url", Requests, Takes::Text("URL"), text(HttpUrl::parse_endpoint),
-            "The URL of Secrets Manager, to use instead of AWS's own endpoint (for Parameter Store, set AWS_ENDPOINT_URL_SSM)");
-        ca_bundle: PathBuf = set_value(CaBundle "ca-bundle", Requests, Takes::Text("FILE"), parse_path,
-            "A PEM file of root certificates to trust instead of the default ones");
-        key_exchange: KeyExchange = set_value(KeyExchange "key-exchange", Requests, Takes::Text("MODE"), choice(KEY_EXCHANGES, "hybrid or classical"),
-            "The TLS key exchange: hybrid (post-quantum), or classical for firewalls that drop a large ClientHello [default: hybrid]");
-        timeout: Duration = set_value(Timeout "timeout", Requests, Takes::Text("DURATION"), parse_duration,
-            "Give up reading after this time [default: 30s; on Lambda: 8s]");
-        wait: Duration = set_value(Wait "wait", Requests, Takes::Text("DURATION"), parse_duration,
-            "Keep trying for this long while credentials are missing or the network is unreachable; each attempt has its own --timeout");
-        agent: AgentChoice = set_value(Agent "agent", General, Takes::Optional("URL"), parse_agent,
-            "Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL is given)");
-        agent_fallback: bool = set_value(AgentFallback "agent-fallback", General, Takes::Nothing, choice(FLAG, FLAG_VALUES),
-            "Ask AWS directly if the agent is unavailable (with --agent)");
-        local: PathBuf = set_value(Local "local", Requests, Takes::Text("FILE"), parse_path,
-            "Read secrets from a YAML or JSON file instead of AWS");
-        cache: PathBuf = set_value(Cache "cache", Requests, Takes::Text("DIR"), parse_path,
-            "Cache AWS's responses for later launches in this directory, which must be in memory (tmpfs)");
-        cache_ttl: Duration = set_value(CacheTtl "cache-ttl", Requests, Takes::Text("DURATION"), text(parse_duration_or_zero),
-            "Use a cached response without asking AWS if it is at most this old [default: 0s]");
-        cache_stale: Duration = set_value(CacheStale "cache-stale", Requests, Takes::Text("DURATION"), text(parse_duration_or_zero),
-            "If AWS is unavailable, use a cached response that is at most this old [default: 24h]");
-        notify_ready: bool = set_value(NotifyReady "notify-ready", Running, Takes::Nothing, choice(FLAG, FLAG_VALUES),
-            "When the command starts, tell systemd that the service is ready (Type=notify)");
+        /// The AWS region, unless an ARN or alias names another
+        region: Region = set(Region "region", General, Text("REGION"), text(parse_region));
+        /// A region to read from if a secret's own region is unavailable (repeatable)
+        fallback_regions: Vec<Region> = add(FallbackRegion "fallback-region", General,
+            Texts("REGION"), text(parse_region));
+        /// The profile to use from the AWS configuration files
+        profile: String = set(Profile "profile", General, Text("NAME"),
+            text(|name| Ok(name.to_owned())));
+        /// The IAM role to assume before reading secrets
+        role_arn: Role = set(RoleArn "role-arn", General, Text("ARN"),
+            text(|arn| Role::parse(arn, None).ok_or(Role::EXPECTED)));
+        /// The external id that the role's trust policy requires
+        external_id: String = set(ExternalId "external-id", General, Text("ID"),
+            text(Role::check_external_id));
+        /// The URL of Secrets Manager, to use instead of AWS's own endpoint (for Parameter Store,
+        /// set AWS_ENDPOINT_URL_SSM)
+        endpoint_url: HttpUrl = set(EndpointUrl "endpoint-url", Requests, Text("URL"),
+            text(HttpUrl::parse_endpoint));
+        /// A PEM file of root certificates to trust instead of the default ones
+        ca_bundle: PathBuf = set(CaBundle "ca-bundle", Requests, Text("FILE"), parse_path);
+        /// The TLS key exchange: hybrid (post-quantum), or classical for firewalls that drop a
+        /// large ClientHello [default: hybrid]
+        key_exchange: KeyExchange = set(KeyExchange "key-exchange", Requests, Text("MODE"),
+            choice(KEY_EXCHANGES, "hybrid or classical"));
+        /// Give up reading after this time [default: 30s; on Lambda: 8s]
+        timeout: Duration = set(Timeout "timeout", Requests, Text("DURATION"), parse_duration);
+        /// Keep trying for this long while credentials are missing or the network is unreachable;
+        /// each attempt has its own --timeout
+        wait: Duration = set(Wait "wait", Requests, Text("DURATION"), parse_duration);
+        /// Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL
+        /// is given)
+        agent: AgentChoice = set(Agent "agent", General, Optional("URL"), parse_agent);
+        /// Ask AWS directly if the agent is unavailable (with --agent)
+        agent_fallback: bool = set(AgentFallback "agent-fallback", General, Nothing, parse_flag);
+        /// Read secrets from a YAML or JSON file instead of AWS
+        local: PathBuf = set(Local "local", Requests, Text("FILE"), parse_path);
+        /// Cache AWS's responses for later launches in this directory, which must be in memory
+        /// (tmpfs)
+        cache: PathBuf = set(Cache "cache", Requests, Text("DIR"), parse_path);
+        /// Use a cached response without asking AWS if it is at most this old [default: 0s]
+        cache_ttl: Duration = set(CacheTtl "cache-ttl", Requests, Text("DURATION"),
+            text(parse_duration_or_zero));
+        /// If AWS is unavailable, use a cached response that is at most this old [default: 24h]
+        cache_stale: Duration = set(CacheStale "cache-stale", Requests, Text("DURATION"),
+            text(parse_duration_or_zero));
+        /// When the command starts, tell systemd that the service is ready (Type=notify)
+        notify_ready: bool = set(NotifyReady "notify-ready", Running, Nothing, parse_flag);
     }
     "What the command gets" {
-        keep_existing: bool = set_value(KeepExisting "keep-existing", Variables, Takes::Nothing, choice(FLAG, FLAG_VALUES),
-            "Don't overwrite variables that are already set and not empty");
-        clean_env: bool = set_value(CleanEnv "clean-env", Variables, Takes::Nothing, choice(FLAG, FLAG_VALUES),
-            "Pass on only PATH, HOME, the locale and a few others");
-        pass: Vec<Pattern> = add_value(Pass "pass", Variables, Takes::Texts("GLOB"), text(parse_pattern),
-            "With --clean-env, also pass on variables whose names match GLOB (repeatable)");
-        unset: Vec<Pattern> = add_value(Unset "unset", Variables, Takes::Texts("GLOB"), text(parse_pattern),
-            "Don't pass on variables whose names match GLOB, for example AWS_SECRET_ACCESS_KEY (repeatable)");
+        /// Don't overwrite variables that are already set and not empty
+        keep_existing: bool = set(KeepExisting "keep-existing", Variables, Nothing, parse_flag);
+        /// Pass on only PATH, HOME, the locale and a few others
+        clean_env: bool = set(CleanEnv "clean-env", Variables, Nothing, parse_flag);
+        /// With --clean-env, also pass on variables whose names match GLOB (repeatable)
+        pass: Vec<Pattern> = add(Pass "pass", Variables, Texts("GLOB"), text(parse_pattern));
+        /// Don't pass on variables whose names match GLOB, for example AWS_SECRET_ACCESS_KEY
+        /// (repeatable)
+        unset: Vec<Pattern> = add(Unset "unset", Variables, Texts("GLOB"), text(parse_pattern));
     }
     "Rotation" {
-        on_rotation: OnRotation = set_value(OnRotation "on-rotation", Running, Takes::Text("MODE"), text(parse_on_rotation),
-            "When a secret changes: restart, signal=NAME or exit");
-        poll_interval: Duration = set_value(PollInterval "poll-interval", Running, Takes::Text("DURATION"), parse_poll_interval,
-            "How long to wait before reading the secrets again, at least 10s [default: 5m]");
-        splay: Duration = set_value(Splay "splay", Running, Takes::Text("DURATION"), text(parse_duration_or_zero),
-            "The maximum random delay before acting on a change, so that hosts don't all act at the same time [default: 0s]");
-        stop_signal: SignalNumber = set_value(StopSignal "stop-signal", Running, Takes::Text("SIGNAL"), text(SignalNumber::parse),
-            "The signal that stops the command [default: TERM]");
-        grace: Duration = set_value(Grace "grace", Running, Takes::Text("DURATION"), text(parse_duration_or_zero),
-            "How long the command may take to stop before it is killed [default: 30s]");
-        poll_signal: SignalNumber = set_value(PollSignal "poll-signal", Running, Takes::Text("SIGNAL"), text(parse_poll_signal),
-            "The signal that makes secrets-exec read the secrets immediately");
+        /// When a secret changes: restart, signal=NAME or exit
+        on_rotation: OnRotation = set(OnRotation "on-rotation", Running, Text("MODE"),
+            text(parse_on_rotation));
+        /// How long to wait before reading the secrets again, at least 10s [default: 5m]
+        poll_interval: Duration = set(PollInterval "poll-interval", Running, Text("DURATION"),
+            parse_poll_interval);
+        /// The maximum random delay before acting on a change, so that hosts don't all act at the
+        /// same time [default: 0s]
+        splay: Duration = set(Splay "splay", Running, Text("DURATION"),
+            text(parse_duration_or_zero));
+        /// The signal that stops the command [default: TERM]
+        stop_signal: SignalNumber = set(StopSignal "stop-signal", Running, Text("SIGNAL"),
+            text(SignalNumber::parse));
+        /// How long the command may take to stop before it is killed [default: 30s]
+        grace: Duration = set(Grace "grace", Running, Text("DURATION"),
+            text(parse_duration_or_zero));
+        /// The signal that makes secrets-exec read the secrets immediately
+        poll_signal: SignalNumber = set(PollSignal "poll-signal", Running, Text("SIGNAL"),
+            text(parse_poll_signal));
     }
     "Output" {
-        verbose: u8 = set_value(Verbose "verbose" 'v', General, Takes::Level, choice(LEVELS, "0, 1 or 2"),
-            "Print where the values come from; -vv: also the requests");
-        quiet: bool = set_value(Quiet "quiet" 'q', General, Takes::Nothing, choice(FLAG, FLAG_VALUES),
-            "Hide warnings, notes and the progress line");
-        log_format: LogFormat = set_value(LogFormat "log-format", General, Takes::Text("FORMAT"), choice(LOG_FORMATS, "text or json"),
-            "The format of messages on standard error: text or json [default: text]");
+        /// Print where the values come from; -vv: also the requests
+        verbose: u8 = set(Verbose "verbose" 'v', General, Level, choice(LEVELS, "0, 1 or 2"));
+        /// Hide warnings, notes and the progress line
+        quiet: bool = set(Quiet "quiet" 'q', General, Nothing, parse_flag);
+        /// The format of messages on standard error: text or json [default: text]
+        log_format: LogFormat = set(LogFormat "log-format", General, Text("FORMAT"),
+            choice(LOG_FORMATS, "text or json"));
     }
 }
 
@@ -366,7 +395,9 @@ fn choice<T: Copy>(
 /// to these values.
 const FLAG: &[(&str, bool)] = &[("1", true), ("0", false), ("true", true), ("false", false)];
 
-const FLAG_VALUES: Expected = "1, 0, true or false";
+fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
+    choice(FLAG, "1, 0, true or false")(value)
+}
 
 /// The values of `--verbose` in a variable.
 const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2), ("false", 0), ("true", 1)];
@@ -392,7 +423,8 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let url = text.and_then(|text| HttpUrl::parse_endpoint(text).ok());
     let safe_url = url.filter(|url| url.is_loopback() || url.is_https());
     safe_url.map(AgentChoice::At).ok_or(
-        "a URL such as http://127.0.0.1:2773, without a user name, password or query (use https if the agent is on another host)",
+        "a URL such as http://127.0.0.1:2773, without a user name, password or query (use https \
+         if the agent is on another host)",
     )
 }
 
