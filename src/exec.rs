@@ -23,8 +23,8 @@ use crate::model::environment::{CommandLine, Environment, Limits, assigned_name}
 use crate::model::fault::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::shown_program;
+use crate::system::lifecycle::{hold_signals, restore_signals};
 use crate::system::os_error::{errno, errno_text, path_remedy};
-use crate::system::waiting::{hold_signals, restore_signals};
 
 /// The path of a file that this process is allowed to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -59,8 +59,8 @@ use input::cli::{self, CREDENTIAL, Invocation};
 use model::environment::Inherited;
 use model::problem::Status;
 use report::{Report, terminal};
+use system::lifecycle::hold_signals;
 use system::systemd::{CONNECTION, has_connection, take_connection};
-use system::waiting::hold_signals;
 
 /// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
 ///

@@ -57,11 +57,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
 
     // Without a value, the entry is left out, because the variable that names its secret is empty.
     let Some((credential, value)) = values.outcomes.values().next() else {
-        let name = values
-            .outcomes
-            .list
-            .iter()
-            .find_map(EntryOutcome::empty_variable);
+        let mut outcomes = values.outcomes.list.iter();
+        let name = outcomes.find_map(EntryOutcome::empty_variable);
         let why = name.map_or(String::new(), |name| format!(", because {name} is empty"));
         return Err(Problem::configuration(consequence + &why).into());
     };

@@ -127,34 +127,40 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
 
 /// Returns a declaration with an entry for each variable.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
-    let entries = variables.iter().map(|variable| match variable.is_literal {
+    mapping("env", variables, |variable| match variable.is_literal {
         true => SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat()),
         false => SecretValue::new(scalar(&format!("{secret}:{}", variable.name))),
-    });
-    mapping("env", variables.iter().zip(entries).collect())
+    })
 }
 
 /// Returns a file for `--local` with the values that move to the secret, or with placeholders.
 fn local_file(arguments: &MigrateArguments, variables: &[EnvVariable]) -> SecretValue {
-    let in_secret = variables.iter().filter(|variable| !variable.is_literal);
-    let values = in_secret
-        .clone()
-        .map(|variable| match arguments.placeholders {
-            true => SecretValue::new(format!("\"{}\"", variable.placeholder())),
-            false => variable.json(),
-        });
     let id = scalar(&arguments.secret.to_string());
-    mapping(&id, in_secret.zip(values).collect())
+    let in_secret = variables.iter().filter(|variable| !variable.is_literal);
+    mapping(&id, in_secret, |variable| match arguments.placeholders {
+        true => SecretValue::new(format!("\"{}\"", variable.placeholder())),
+        false => variable.json(),
+    })
 }
 
 /// Returns a YAML mapping with one key. Below the key, each variable has a line with its name and
-/// its value. The key and the values are inserted unchanged, so they must be valid YAML.
-fn mapping(key: &str, lines: Vec<(&EnvVariable, SecretValue)>) -> SecretValue {
-    let empty = if lines.is_empty() { " {}" } else { "" };
+/// the result of `value`. The key and the values are inserted unchanged, so they must be valid
+/// YAML.
+fn mapping<'v>(
+    key: &str,
+    variables: impl IntoIterator<Item = &'v EnvVariable>,
+    value: impl Fn(&EnvVariable) -> SecretValue,
+) -> SecretValue {
+    let mut variables = variables.into_iter().peekable();
+    let empty = if variables.peek().is_none() {
+        " {}"
+    } else {
+        ""
+    };
     let mut text = Zeroizing::new(format!("{key}:{empty}\n").into_bytes());
-    for (variable, value) in lines {
+    for variable in variables {
         text.extend_from_slice(format!("  {}: ", variable.name).as_bytes());
-        text.extend_from_slice(value.expose());
+        text.extend_from_slice(value(variable).expose());
         text.push(b'\n');
     }
     SecretValue::new(text.as_slice())

@@ -94,12 +94,8 @@ pub fn prepare(
     let may_be_empty = !inputs.resolve_env.is_empty() && !must_have_entries;
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && !may_be_empty {
-        errors.push(no_entry_problem(
-            &read_files,
-            &inputs,
-            &options.source,
-            inherited,
-        ));
+        let problem = no_entry_problem(&read_files, &inputs, &options.source, inherited);
+        errors.push(problem);
     }
 
     let settings = value_or_add(Settings::new(&options, inherited), &mut errors);
@@ -181,13 +177,9 @@ fn variable_warnings(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
-    // This quick search only saves time: few launches inherit a variable with a reference.
-    let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
-    let may_keep_reference = is_launch
-        && (options.keep_existing || inherited_values.any(|value| Reference::is_meant_by(&value)));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`.
-    if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
+    if (is_launch || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
         let entry_of = |name: &OsStr| certain_entry(name, layers);
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, entry_of);
     }
@@ -306,18 +298,11 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 /// Prints the warnings about texts, templates and modes that are probably not what their author
 /// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    // The conditions only save time: few plans have entries that need a warning.
-    let any = |condition: fn(&Entry<_>) -> bool| plan.entries.iter().any(condition);
-    if any(|entry| !matches!(entry.source, Source::Reference(_) | Source::Object(_))) {
-        terminal::print_unless_hidden(report::unexpanded_warnings(plan));
-        terminal::print_unless_hidden(report::template_warnings(plan));
-        terminal::print_unless_hidden(report::literal_expression_warnings(plan));
-    }
-    if any(|entry| matches!(entry.target, Target::File(_))) {
-        terminal::print_unless_hidden(report::open_mode_warnings(plan));
-    }
-    let has_left_out = any(|entry| entry.left_out_by().is_some());
-    if has_left_out && !matches!(asker, Asker::Check { .. }) {
+    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+    terminal::print_unless_hidden(report::template_warnings(plan));
+    terminal::print_unless_hidden(report::literal_expression_warnings(plan));
+    terminal::print_unless_hidden(report::open_mode_warnings(plan));
+    if !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::left_out_notes(plan));
     }
 }

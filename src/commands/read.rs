@@ -369,12 +369,17 @@ impl Fetching<'_> {
     /// about each failure says how long secrets-exec has tried.
     fn give_up(mut self) -> Values {
         let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
-        let answers = self.fetched.values_mut();
-        for failure in answers.filter_map(|answer| answer.as_mut().err()) {
+        for failure in failures_mut(&mut self.fetched) {
             failure.waited = Some(waited);
         }
         self.values()
     }
+}
+
+fn failures_mut(fetched: &mut Fetched) -> impl Iterator<Item = &mut FetchFailure> {
+    fetched
+        .values_mut()
+        .filter_map(|answer| answer.as_mut().err())
 }
 
 /// Lets messages show the names of secrets that exist, because these names aren't passwords.
@@ -402,10 +407,7 @@ pub fn note_that_none_is_found(fetched: &mut Fetched) {
     };
     let places = fetched.iter().map(place).collect::<Option<BTreeSet<_>>>();
     if fetched.len() > 2 && places.is_some_and(|places| places.len() == 1) {
-        for failure in fetched
-            .values_mut()
-            .filter_map(|answer| answer.as_mut().err())
-        {
+        for failure in failures_mut(fetched) {
             failure.is_none_found = true;
         }
     }
@@ -415,13 +417,11 @@ pub fn note_that_none_is_found(fetched: &mut Fetched) {
 /// next to the latest declaration that has an entry, or in the working directory if there isn't
 /// such a declaration. If there is a file, each such failure suggests it.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
-    let answers = fetched.values_mut();
-    let failures = answers.filter_map(|answer| answer.as_mut().err());
     let is_unconfigured = |failure: &&mut FetchFailure| {
         let cause = failure.error.cause;
         cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured)
     };
-    let unconfigured = Vec::from_iter(failures.filter(is_unconfigured));
+    let unconfigured = Vec::from_iter(failures_mut(fetched).filter(is_unconfigured));
     if unconfigured.is_empty() {
         return;
     }

@@ -10,7 +10,7 @@
 //!                         └─ deadline + 0.5 s          → end with 75: the worker should have reported what is missing
 //! ```
 //!
-//! The connection is [`Reporter::watched_connection`].
+//! The connection is [`Messenger::watched_connection`].
 
 use std::os::fd::{AsFd, BorrowedFd};
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -26,8 +26,10 @@ use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::escaped;
 use crate::report::{self, Record, Report, terminal};
+use crate::system::lifecycle::{
+    End, WaitEvent, asks_on_terminal, end, hold_signals, while_working,
+};
 use crate::system::systemd::Notifier;
-use crate::system::waiting::{End, WaitEvent, asks_on_terminal, end, hold_signals, while_working};
 use crate::system::{os_error, systemd};
 use crate::time::Deadline;
 
@@ -40,9 +42,9 @@ const QUIET_TIME: Duration = Duration::from_secs(2);
 /// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Reports on the work. A trial of a rotation reports mostly to its parent process, and any other
-/// process to the service manager and on standard error.
-pub trait Reporter {
+/// Sends the messages about the work. A trial of a rotation sends most of them to its parent
+/// process, and any other process to the service manager and to standard error.
+pub trait Messenger {
     /// True if this process prints what it is waiting for, the warnings and notes about the work,
     /// and the error about a termination signal.
     fn shows_progress(&self) -> bool {
@@ -64,7 +66,7 @@ pub trait Reporter {
 
 /// A process that isn't a trial watches the connection on which systemd asks for a credential, if
 /// there is one.
-impl Reporter for Notifier {
+impl Messenger for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
     }
@@ -85,10 +87,8 @@ pub fn run<T: Send>(
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     // Removing a variable changes the environment of the process, so it has to happen before there
-    // is a second thread. The condition only saves time.
-    if inherited.iter().any(|(_, value)| value.is_empty()) {
-        remove_empty_variables(inherited);
-    }
+    // is a second thread.
+    remove_empty_variables(inherited);
     // The worker reads the declarations under this deadline, and these options say how errors in
     // them are printed. `prepare` makes the options again, with those of the declarations.
     let options = inputs.options.to_options(inherited);
@@ -101,14 +101,14 @@ pub fn run<T: Send>(
 /// and notes that `work` has added to the deadline's progress.
 ///
 /// Termination signals are held from here on, and end this process. This process also ends, with
-/// status 75, when the other end of [`Reporter::watched_connection`] closes, or if the worker
+/// status 75, when the other end of [`Messenger::watched_connection`] closes, or if the worker
 /// doesn't react to the deadline.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
 pub fn run_with<T: Send>(
     options: &Options,
-    reporter: &impl Reporter,
+    messenger: &impl Messenger,
     work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     let deadline = Deadline::new(options.timeout);
@@ -122,26 +122,26 @@ pub fn run_with<T: Send>(
     hold_signals();
 
     let react = |event| match event {
-        WaitEvent::Sleep => Some(watch.tick(reporter)),
+        WaitEvent::Sleep => Some(watch.tick(messenger)),
         WaitEvent::Signal(signal) => {
             let waiting = deadline.progress.waiting();
             let error = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
             end(End::Signal(signal), || {
-                if reporter.shows_progress() {
+                if messenger.shows_progress() {
                     terminal::print_unless_stalled(error);
                 }
             })
         }
         WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
     };
-    let result = while_working(|| work(&deadline), reporter.watched_connection(), react);
+    let result = while_working(|| work(&deadline), messenger.watched_connection(), react);
 
     if watch.messages_sent > 0 {
         terminal::erase_progress();
         // An empty status removes the status line of the service manager.
-        reporter.notify("STATUS=");
+        messenger.notify("STATUS=");
     }
-    if reporter.shows_progress() {
+    if messenger.shows_progress() {
         let (warnings, notes) = deadline.progress.notices();
         terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
         terminal::print_unless_hidden(notes.iter().map(|text| report::trace_note(text).detail()));
@@ -189,7 +189,7 @@ struct Watch {
 impl Watch {
     /// Ends this process if [`OVERTIME`] is over, and sends the message about a long wait if one is
     /// due. Returns the time until this function must be called again.
-    fn tick(&mut self, reporter: &impl Reporter) -> Duration {
+    fn tick(&mut self, messenger: &impl Messenger) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
             // There isn't a deadline while the user is asked for something, such as an MFA code.
@@ -203,11 +203,12 @@ impl Watch {
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         if end_of_overtime.is_some_and(|end| end <= now) {
             let report = Report::from(report::overdue_problem(&self.deadline.progress.waiting()));
-            end(End::Status(report.exit_status()), || reporter.fail(&report));
+            let how = End::Status(report.exit_status());
+            end(how, || messenger.fail(&report));
         }
 
         if self.next_message <= now {
-            self.send_messages(reporter);
+            self.send_messages(messenger);
             self.messages_sent += 1;
             self.next_message = now + TICK;
         }
@@ -221,7 +222,7 @@ impl Watch {
     /// time that is left (EXTEND_TIMEOUT_USEC in sd_notify(3)). A terminal gets the progress line.
     /// A log gets only one note about the whole wait, together with the second message, which is
     /// sent after three seconds.
-    fn send_messages(&self, reporter: &impl Reporter) {
+    fn send_messages(&self, messenger: &impl Messenger) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
             return;
@@ -229,15 +230,12 @@ impl Watch {
         let waiting = self.deadline.progress.waiting();
         let text = escaped(&report::waiting_text(&waiting, left));
         let is_second = self.messages_sent == 1;
-        if reporter.shows_progress() && !asks_on_terminal() {
-            if terminal::has_progress_line() {
-                terminal::show_progress(&text);
-            } else if is_second {
-                terminal::print_unless_stalled(Record::note(&text).event("waiting"));
-            }
+        let may_show = messenger.shows_progress() && !asks_on_terminal();
+        if may_show && !terminal::show_progress(&text) && is_second {
+            terminal::print_unless_stalled(Record::note(&text).event("waiting"));
         }
         let micros = left.as_micros();
-        reporter.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={micros}"));
+        messenger.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={micros}"));
     }
 }
 

@@ -28,9 +28,9 @@ use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown, 
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, Argument, FileTarget, Subject};
 use crate::model::problem::{Impact, Problem};
+use crate::system::lifecycle::hold_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
-use crate::system::waiting::hold_signals;
 
 pub const WRITE: &str = "the file can't be written";
 

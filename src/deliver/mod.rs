@@ -35,8 +35,8 @@ use crate::model::entry::{EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::problem::{Impact, Problem};
+use crate::system::lifecycle::{End, end, held_signal};
 use crate::system::paths::is_in_memory;
-use crate::system::waiting::{End, end, held_signal};
 use disk::{Access, DirectoryEntry, DiskFile};
 
 /// Files to deliver, each with its open directory and numeric owner, or with the errors.

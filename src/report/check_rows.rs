@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 
 use super::check_findings::{Row, RowKind, TableRow};
 use super::terminal::{Record, age, counted};
+use super::warnings::shown_source;
 use crate::model::answer::{
     Cause, Denial, DescribedSecret, Description, Document, FetchError, Replica,
 };
@@ -233,13 +234,10 @@ impl CheckedValues<'_> {
         let error = failure.map(|failure| failure.error.problem.code);
 
         // If the secret's name is masked, so is the KEY.
-        let shown_id = locator
-            .shown_id()
-            .map(|_| locator.written_id_of(parameter_name));
+        let shown_id = shown_source(locator, parameter_name);
         let key = selector.shown().filter(|_| shown_id.is_some());
-        let id = shown_id
-            .clone()
-            .unwrap_or_else(|| masked(locator.id.name()));
+        let masked_id = || masked(locator.id.name());
+        let id = shown_id.clone().unwrap_or_else(masked_id);
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let answered_region = document.and_then(|document| document.region.as_ref());
         let failed_region = failure.and_then(|failure| failure.region.as_ref());
@@ -381,11 +379,8 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
 
     let locator = &secret.locator;
     let role = locator.role.as_ref().map(|role| role.arn.to_string());
-    let written_id = locator.id.to_string();
-    let (id, region) = (
-        shown_name(&written_id).into_owned(),
-        secret.region.to_string(),
-    );
+    let id = shown_name(&locator.id.to_string()).into_owned();
+    let region = secret.region.to_string();
     let shown_id = locator.shown_id();
     let mut fields =
         json!({ "id": shown_id, "region": region, "role": role, "status": status, "error": error });

@@ -36,7 +36,7 @@ use std::collections::BTreeSet;
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
-use crate::system::waiting::interruptibly;
+use crate::system::lifecycle::interruptibly;
 use terminal::{counted, grouped};
 
 /// The problems that end a launch or a subcommand. An empty report ends neither.
@@ -181,7 +181,6 @@ fn error_record(problems: &[&Problem]) -> Record {
 
     let is_in_headline = |about: &About| secrets.len() == 1 && about.before.is_some();
     let mut lines = Vec::new();
-    let mut last_entry = None;
     for problem in problems {
         for entry in &problem.entries {
             let mut line = entry.to_string();
@@ -189,21 +188,16 @@ fn error_record(problems: &[&Problem]) -> Record {
             // or messages mask its id.
             if let Some(about) = &problem.about
                 && !is_in_headline(about)
-                && about
-                    .locator
-                    .shown_id()
-                    .is_some_and(|id| !line.contains(&id))
+                && let Some(id) = about.locator.shown_id()
+                && !line.contains(&id)
             {
                 line += &format!(": {}", about.name);
             }
-
-            // Problems of an entry that are about the same secret share a line.
-            if last_entry != Some(entry) || lines.last() != Some(&line) {
-                lines.push(line);
-            }
-            last_entry = Some(entry);
+            lines.push((entry, line));
         }
     }
+    // Problems of an entry that are about the same secret share a line.
+    lines.dedup();
 
     let (headline, secret) = match &common.about {
         Some(about) if secrets.len() > 1 => {
@@ -217,7 +211,7 @@ fn error_record(problems: &[&Problem]) -> Record {
     let variables = (!variables.is_empty()).then_some(variables);
     let record = Record::error(headline).with_some("variables", variables);
     let mut record = record.with_some("secret", secret);
-    record.entries = lines;
+    record.entries = lines.into_iter().map(|(_, line)| line).collect();
     // The detail follows AWS's message. If there isn't a message, the headline already ends with
     // the detail.
     record.aws_says = common.aws_says.map(|text| text + &common.suffix);
@@ -233,10 +227,8 @@ fn error_record(problems: &[&Problem]) -> Record {
 /// Returns the first problem. If several keys are missing, its headline names all of them, and its
 /// help has the key that is similar to each of them and, unless all have one, the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let missing = problems
-        .iter()
-        .filter_map(|problem| problem.missing_key.as_deref());
-    let missing = BTreeSet::from_iter(missing);
+    let all_missing = problems.iter().flat_map(|problem| &problem.missing_key);
+    let missing = BTreeSet::from_iter(all_missing);
     let mut problem = first.clone();
     if missing.len() > 1
         && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()

@@ -22,9 +22,9 @@ use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::shown::escaped;
+use crate::system::lifecycle::interruptibly;
 use crate::system::os_error;
 use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
-use crate::system::waiting::interruptibly;
 
 /// The label of a record, or of a line below its headline.
 ///
@@ -353,9 +353,8 @@ pub fn use_early_settings(arguments: &[OsString], inherited: &Inherited) {
     // `--log-format json` becomes `--log-format=json`.
     let own_text = own.unwrap_or_default().join(OsStr::new("="));
     let own_text = own_text.to_string_lossy();
-    let in_variable = inherited
-        .get("SECRETS_EXEC_LOG_FORMAT")
-        .and_then(OsStr::to_str);
+    let variable = inherited.get("SECRETS_EXEC_LOG_FORMAT");
+    let in_variable = variable.and_then(OsStr::to_str);
     let after_option = own_text.split_once("--log-format=").map(|(_, rest)| rest);
     let format = after_option.or(in_variable).unwrap_or_default();
     let mut mode = locked(&MODE);
@@ -454,18 +453,15 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     }))
 }
 
-/// True if the format is text, and standard error is a terminal that can erase a line.
-pub fn has_progress_line() -> bool {
-    let mode = *locked(&MODE);
-    mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal()
-}
-
 /// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one
 /// line is cut off before the last column, so that the line never wraps. Shows nothing with
-/// `--quiet`, or if the write would block. Callers check [`has_progress_line`] first.
-pub fn show_progress(text: &str) {
+/// `--quiet`, or if the write would block. Returns false if the format isn't text, or if standard
+/// error isn't a terminal that can erase a line.
+pub fn show_progress(text: &str) -> bool {
     let mode = *locked(&MODE);
-    if mode.has_notices && may_write(io::stderr()) {
+    let is_possible =
+        mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal();
+    if is_possible && mode.has_notices && may_write(io::stderr()) {
         let has_colours = mode.has_colours;
         let room = columns(io::stderr()).saturating_sub(PREFIX.len() + "note: ".len() + 1);
         let shown = format!("{text:.room$}");
@@ -474,6 +470,7 @@ pub fn show_progress(text: &str) {
         write_over(&mut has_progress, line.as_bytes());
         *has_progress = true;
     }
+    is_possible
 }
 
 pub fn erase_progress() {

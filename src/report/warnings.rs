@@ -16,7 +16,7 @@ use serde::de::IgnoredAny;
 use super::terminal::{Record, age, counted, grouped, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Source, Subject, Target};
-use crate::model::environment::{CommandLine, is_name};
+use crate::model::environment::{CommandLine, EnvName, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, NEWLINE, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
 use crate::model::problem::Problem;
@@ -213,13 +213,10 @@ pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     let left_out = entries.filter_map(|entry| Some((entry.left_out_by()?, entry)));
     grouped(left_out).into_iter().map(|(name, entries)| {
         let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
-        let consequence = match entries.iter().all(is_variable) {
-            true => counted(
-                entries.len(),
-                "variable is left out",
-                "variables are left out",
-            ),
-            false => counted(entries.len(), "entry is left out", "entries are left out"),
+        let (count, are_variables) = (entries.len(), entries.iter().all(is_variable));
+        let consequence = match are_variables {
+            true => counted(count, "variable is left out", "variables are left out"),
+            false => counted(count, "entry is left out", "entries are left out"),
         };
         Record::note(format!("{name} is empty: {consequence}"))
     })
@@ -332,8 +329,8 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 /// If the command is a shell or envsubst, only the warning about a URL remains.
 pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
     let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
-    let set_names = set_entries.filter_map(|outcome| outcome.target.variable());
-    let is_set_name = |name: &&str| set_names.clone().any(|set| set.as_str() == *name);
+    let variables = set_entries.filter_map(|outcome| outcome.target.variable());
+    let set_names = Vec::from_iter(variables.map(EnvName::as_str));
 
     let mut warnings = Vec::new();
     let words = command
@@ -342,7 +339,7 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
     if let Some((number, _)) = words.enumerate().find(|(_, word)| has_empty_password(word)) {
         let endings = ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"];
         let is_password = |name: &str| endings.iter().any(|end| name.ends_with(end));
-        let mut names = set_names.clone().map(|name| name.as_str());
+        let mut names = set_names.iter();
         if let Some(name) = names.find(|name| is_password(&name.to_uppercase())) {
             let text = format!("argument {number} of the command has a URL without its password");
             let help = format!(
@@ -367,7 +364,7 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
             false => String::new(),
         };
         let text = format!("the argument \"{argument}\" {LITERAL}{end_of_remedy}");
-        is_set_name(&name).then(|| Record::warning(text))
+        set_names.contains(&name).then(|| Record::warning(text))
     });
 
     let mut words = command.arguments().filter_map(OsStr::to_str);
@@ -479,13 +476,17 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         let noun = locator.noun_of(parameter_name);
         let text = format!("{noun} ({facts}) gives {}", labels.join(", "));
         let note = resolved_note(text).with("variables", labels);
-        let secret = locator
-            .shown_id()
-            .map(|_| locator.written_id_of(parameter_name));
+        let secret = shown_source(locator, parameter_name);
         let note = note.with_some("secret", secret);
         records.push(note.with_some("version", versioned.version_id.clone()));
     }
     records
+}
+
+/// Returns the id of a secret or parameter as references spell it, unless messages mask its name.
+pub fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> Option<String> {
+    let is_shown = locator.shown_id().is_some();
+    is_shown.then(|| locator.written_id_of(parameter_name))
 }
 
 /// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,

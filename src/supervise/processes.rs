@@ -45,8 +45,8 @@ use serde::de::DeserializeOwned;
 
 use super::state::{Event, ExitStatus};
 use crate::model::options::{Forwarding, SignalNumber};
+use crate::system::lifecycle::{End, end, has_action, pending_signals};
 use crate::system::streams::is_foreground;
-use crate::system::waiting::{End, end, has_action, pending_signals};
 
 /// The parent's side of a trial. Dropping the value closes the gate.
 pub struct TrialProcess {

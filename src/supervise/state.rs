@@ -450,8 +450,8 @@ impl Step<'_> {
         match state.next {
             Next::Start | Next::ExitRotated => {
                 state.next = Next::ExitCancelled;
-                self.actions
-                    .extend([Action::CancelPoll, Action::Report(Notice::Cancelled)]);
+                self.actions.push(Action::CancelPoll);
+                self.actions.push(Action::Report(Notice::Cancelled));
             }
             Next::ExitCancelled if state.phase == Phase::Killed => {}
             Next::ExitCancelled => self.kill(state, Notice::SecondTerm),

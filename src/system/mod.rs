@@ -1,8 +1,8 @@
 //! Kernel interfaces that several stages use: error texts, paths, the terminal or pipe that is
 //! written to, systemd's sockets, waiting in poll(2), signals, and the end of the process.
 
+pub mod lifecycle;
 pub mod os_error;
 pub mod paths;
 pub mod streams;
 pub mod systemd;
-pub mod waiting;

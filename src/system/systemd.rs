@@ -4,7 +4,7 @@
 //! An empty credential must never be sent instead of a missing value. systemd treats a connection
 //! that is closed without data as an empty credential and starts the unit. systemd refuses more
 //! than 1 MiB. So a connection always ends in one of two ways, even if a held signal ends this
-//! process (see `waiting`):
+//! process (see `lifecycle`):
 //!
 //! ```text
 //! answer   the whole value, then the end of the stream

@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::commands::launch::Launch;
 use crate::commands::prepare::Asker;
-use crate::commands::worker::{self, Reporter};
+use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
 use crate::model::entry::Target;
@@ -199,7 +199,7 @@ impl Trial<'_, '_> {
     }
 }
 
-impl Reporter for Trial<'_, '_> {
+impl Messenger for Trial<'_, '_> {
     /// False for a poll. It doesn't even print the error about a termination signal, because such a
     /// signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {

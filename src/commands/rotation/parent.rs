@@ -23,9 +23,9 @@ use crate::supervise::{
     StateChange, SupervisorState, TrialProcess, adopt_orphans, begin, fork, next_state_change,
     step,
 };
+use crate::system::lifecycle::{End, end, held_signal, signal_descriptor, wait_for};
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
-use crate::system::waiting::{End, end, held_signal, signal_descriptor, wait_for};
 
 /// The interval at which secrets-exec checks, once the command has ended, whether processes of its
 /// group are left. The kernel reports the end of a process only to its parent, which may be outside
@@ -492,11 +492,8 @@ impl Trials<'_> {
     /// Ends the trial, if there is one. If it is past its gate, first waits for its end, for at
     /// most [`TIME_TO_END`], so that no temporary file is left behind.
     fn cancel(&mut self) {
-        if self
-            .process
-            .as_ref()
-            .is_some_and(|process| process.stage != Stage::BeforeGate)
-        {
+        let is_past_gate = |process: &TrialProcess| process.stage != Stage::BeforeGate;
+        if self.process.as_ref().is_some_and(is_past_gate) {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a trial that waits or resolves.

@@ -1,6 +1,6 @@
 //! The provider that runs a program, which prints credentials as JSON. The program is the
 //! `credential_process` of a profile or, for a profile of `aws login`, the AWS CLI. It is killed if
-//! the launch ends first (`system::waiting`).
+//! the launch ends first (`system::lifecycle`).
 //!
 //! If this process is in the terminal's foreground job, the program belongs to the job, too. So it
 //! can ask a question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise the program gets
@@ -37,7 +37,7 @@ use super::provider::{or_help, unusable};
 use crate::model::answer::FetchResult;
 use crate::model::shown::redacted_line;
 use crate::net::error_text;
-use crate::system::waiting::{self, AskedProgram};
+use crate::system::lifecycle::{self, AskedProgram};
 use crate::system::{os_error, streams};
 
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
@@ -110,7 +110,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
 
     // The program may have left a process behind on purpose, such as an agent. So from here on,
     // dropping `program` must not kill anything.
-    waiting::locked_program().take();
+    lifecycle::locked_program().take();
     Ok(credentials)
 }
 
@@ -156,11 +156,11 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
 }
 
 /// A program that has been started, and its standard output until [`Self::output`] is called.
-/// Dropping this value calls [`waiting::kill_program`], and reaps the program.
+/// Dropping this value calls [`lifecycle::kill_program`], and reaps the program.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program and stores it where [`waiting::kill_program`] finds it. Its standard input
+    /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. Its standard input
     /// is /dev/null, because this process's standard input belongs to the command that is launched.
     ///
     /// # Errors
@@ -177,13 +177,13 @@ impl CredentialProcess {
 
         // Stored before `spawn`, because a different thread may end this process during `spawn`. In
         // that case, `kill_program` kills this process's only child.
-        *waiting::locked_program() = Some(AskedProgram {
+        *lifecycle::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
         });
         let started = command.spawn();
 
-        let mut asked = waiting::locked_program();
+        let mut asked = lifecycle::locked_program();
         let mut child = started.inspect_err(|_| *asked = None)?;
         let stdout = child.stdout.take().map(OwnedFd::from);
         // If `asked` is `None`, another thread has already killed the program and is ending this
@@ -207,7 +207,7 @@ impl CredentialProcess {
         // If the program is gone, another thread has killed it and is ending this process. The loop
         // below then never ends.
         let try_wait = || {
-            let mut program = waiting::locked_program();
+            let mut program = lifecycle::locked_program();
             let child = program.as_mut().and_then(|program| program.child.as_mut());
             child.map_or(Ok(None), Child::try_wait)
         };
@@ -242,7 +242,7 @@ impl CredentialProcess {
 
 impl Drop for CredentialProcess {
     fn drop(&mut self) {
-        if let Some(mut program) = waiting::kill_program() {
+        if let Some(mut program) = lifecycle::kill_program() {
             let _ = program.wait();
         }
     }
@@ -277,6 +277,6 @@ fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     if has_own_session {
         setsid()?;
     }
-    waiting::restore_signals();
+    lifecycle::restore_signals();
     Ok(())
 }
