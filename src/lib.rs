@@ -17,8 +17,8 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
-// The modules are grouped by tier: the allocator, the data, the parts that several steps use, the steps, the
-// report, and the commands.
+// The modules are grouped by tier: the allocator and the data, the parts that several steps use,
+// the steps, the report, and the commands.
 #[cfg(target_env = "musl")]
 mod memory;
 mod model;

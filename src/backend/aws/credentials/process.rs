@@ -160,8 +160,9 @@ pub fn parse_time(text: &str) -> Option<SystemTime> {
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. Its standard input
-    /// is /dev/null, because this process's standard input belongs to the command that is launched.
+    /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. Its standard
+    /// input is /dev/null, because this process's standard input belongs to the command that is
+    /// launched.
     ///
     /// # Errors
     /// When the program can't be started.
