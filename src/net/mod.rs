@@ -27,21 +27,15 @@ mod connector;
 mod errors;
 mod tls;
 
-pub use connector::{HttpSettings, ProxySettings, host_and_port};
+pub use connector::{HttpSettings, ProxySettings, conceal_authorization, host_and_port};
 pub use errors::{BoxError, error_text, find_source};
 pub use tls::TrustSettings;
 
 use std::collections::{HashMap, VecDeque};
-use std::fmt;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use aws_smithy_runtime_api::client::http::{
-    HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn,
-};
-use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
-use aws_smithy_runtime_api::client::result::ConnectorError;
-use aws_smithy_types::body::SdkBody;
+use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
 use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
@@ -56,7 +50,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::model::answer::{FetchError, FetchResult};
-use connector::{Connection, Connector, Proxy, conceal_authorization};
+use connector::{Connection, Connector, Proxy};
 
 /// The maximum number of connections to a host. It is also the maximum number of requests that a
 /// backend has in flight, because each request has its own connection.
@@ -134,15 +128,10 @@ pub struct HttpClient {
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
     /// The time limit for the head of a response, including the waits for a permit and a
     /// connection. The same limit applies to each part of the body.
-    read_limit: Duration,
+    pub read_limit: Duration,
     /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
 }
-
-/// The response to a request from the SDK, or the reason why there isn't one.
-type SdkResponse = Result<HttpResponse, ConnectorError>;
-
-type Inspect = dyn Fn(&str, SdkResponse) -> SdkResponse + Send + Sync;
 
 /// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
 /// escapes can make six times as long.
@@ -177,24 +166,6 @@ impl HttpClient {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
         self
-    }
-
-    /// Returns a client for the SDK, with the SDK's timeouts and the connections of this client.
-    /// `inspect` gets the URL of each request and its response, and returns the response that the
-    /// SDK sees.
-    pub fn for_sdk(
-        &self,
-        inspect: impl Fn(&str, SdkResponse) -> SdkResponse + Send + Sync + 'static,
-    ) -> SharedHttpClient {
-        let own_client = self.clone();
-        let shared_inspect: Arc<Inspect> = Arc::new(inspect);
-        http_client_fn(move |settings, _| {
-            let mut client = own_client.clone();
-            client.connector.limit = settings.connect_timeout().unwrap_or(Duration::MAX);
-            client.read_limit = settings.read_timeout().unwrap_or(Duration::MAX);
-            let inspect = Arc::clone(&shared_inspect);
-            SharedHttpConnector::new(SdkConnector { client, inspect })
-        })
     }
 
     /// Returns the connections to the host of a URL.
@@ -349,44 +320,6 @@ impl HttpClient {
     fn late(&self, uri: &Uri) -> FetchError {
         FetchError::late(host_and_port(uri), self.read_limit)
     }
-}
-
-/// A client in the form that the SDK expects.
-struct SdkConnector {
-    client: HttpClient,
-    inspect: Arc<Inspect>,
-}
-
-impl fmt::Debug for SdkConnector {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("SdkConnector")
-    }
-}
-
-impl HttpConnector for SdkConnector {
-    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
-        let (client, inspect) = (self.client.clone(), Arc::clone(&self.inspect));
-        HttpConnectorFuture::new(async move {
-            let url = request.uri().to_owned();
-            inspect(&url, send_for_sdk(&client, request).await)
-        })
-    }
-}
-
-/// Sends a request for the SDK, and keeps its tokens out of messages.
-///
-/// A failed exchange becomes a user error, because the SDK doesn't retry user errors. Only our own
-/// retries repeat a request and count the attempts.
-async fn send_for_sdk(client: &HttpClient, request: HttpRequest) -> SdkResponse {
-    let request = in_memory(request).map_err(ConnectorError::user)?;
-    // The tokens for a container's endpoint and for the instance metadata service.
-    for name in ["authorization", "x-aws-ec2-metadata-token"] {
-        conceal_authorization(request.headers().get(name));
-    }
-    let not_retried = |failure: FetchError| ConnectorError::user(failure.into());
-    let (head, body) = client.send(request).await.map_err(not_retried)?;
-    let response = Response::from_parts(head, SdkBody::from(body.map_err(not_retried)?));
-    HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
 }
 
 /// Converts an SDK request to one whose body is in memory.

@@ -63,13 +63,13 @@ pub struct Clients {
 }
 
 /// The time limit for each step of opening a connection, as in the SDK.
-pub const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
+const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 /// The time limit for an attempt, from the request to the end of the response.
-pub const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// The time limit for each part of a response, and so for a server that never answers.
-pub const READ_TIMEOUT: Duration = Duration::from_secs(5);
+const READ_TIMEOUT: Duration = Duration::from_secs(5);
 
 impl Clients {
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {

@@ -5,7 +5,6 @@
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
 //! outage is retried. An error page of a proxy must not look like an absence or a denial.
 
-use std::error::Error;
 use std::time::Duration;
 
 use aws_runtime::retries::classifiers::THROTTLING_ERRORS;
@@ -16,7 +15,7 @@ use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
 use crate::model::shown::{redacted_line, reveal};
-use crate::net::{BoxError, error_text, find_source};
+use crate::net::{BoxError, error_text};
 
 /// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
 /// over a code in the body.
@@ -255,17 +254,6 @@ pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
 /// Returns the failure for a request that can't be sent, or whose response can't be used.
 pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(&*error.into()))
-}
-
-/// Returns the meaning of an error from one of the SDK's credential providers.
-///
-/// The SDK does not say what kind of error this is, so this function looks for the [`FetchError`]
-/// that our connector gave to the SDK.
-pub fn classify_sdk_error(error: &(dyn Error + 'static)) -> FetchError {
-    match find_source::<FetchError>(error) {
-        Some(failure) => failure.clone(),
-        None => FetchError::from(Cause::Refused(Refusal::Request)).aws_says(error_text(error)),
-    }
 }
 
 #[cfg(test)]

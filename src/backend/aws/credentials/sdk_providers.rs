@@ -10,8 +10,10 @@
 //! silence means "not configured" for now, but with `--wait` the service is asked again.
 
 use std::error::Error;
+use std::fmt;
 use std::io::ErrorKind;
 use std::path::Path;
+use std::time::Duration;
 
 use aws_config::BehaviorVersion;
 use aws_config::ecs::EcsCredentialsProvider;
@@ -20,27 +22,28 @@ use aws_config::imds::client::SensitiveString;
 use aws_config::imds::client::error::ImdsError;
 use aws_config::imds::credentials::ImdsCredentialsProvider;
 use aws_config::provider_config::ProviderConfig;
-use aws_config::retry::RetryConfig;
-use aws_config::timeout::TimeoutConfig;
 use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_credential_types::provider::error::CredentialsError;
+use aws_smithy_runtime_api::client::http::{
+    HttpConnector, HttpConnectorFuture, SharedHttpConnector, http_client_fn,
+};
+use aws_smithy_runtime_api::client::orchestrator::{HttpRequest, HttpResponse};
 use aws_smithy_runtime_api::client::result::ConnectorError;
+use aws_smithy_types::body::SdkBody;
+use http::{HeaderValue, Response};
 
 use super::provider::{
     SearchContext, known_remedy, misconfigured, not_configured, or_help, service_failure,
     unreadable_file, unusable,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
-use crate::backend::aws::service_client::{
-    ATTEMPT_TIMEOUT, CONNECT_TIMEOUT, Clients, READ_TIMEOUT,
-};
-use crate::backend::aws::service_errors::classify_sdk_error;
-use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Refusal};
+use crate::backend::aws::service_client::Clients;
+use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
 use crate::model::reference::Region;
 use crate::model::shown::redacted_line;
 use crate::model::url::HttpUrl;
-use crate::net::{error_text, find_source};
+use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
 use crate::time::RetryBudget;
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
@@ -137,8 +140,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
             let text = "this EC2 instance doesn't have a role";
             not_configured(text).help("attach an IAM role to this instance")
         }
-        // A response that `link_local_config` has turned into an error is a dispatch failure, too,
-        // but it has a status.
+        // A response that `SdkConnector` has turned into an error is a dispatch failure, too, but
+        // it has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if is_silent_or_unreachable(error) && settings.may_answer_later() {
@@ -270,32 +273,68 @@ fn is_silent_or_unreachable(error: &ImdsError) -> bool {
 /// `hides_status` gets the URL and the status of each response, and returns true if the SDK's error
 /// would hide the status. Such a response becomes an error whose status [`http_status`] returns.
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
-    let timeouts = TimeoutConfig::builder()
-        .connect_timeout(CONNECT_TIMEOUT)
-        .read_timeout(READ_TIMEOUT)
-        .operation_attempt_timeout(ATTEMPT_TIMEOUT)
-        .build();
-    let http = clients.direct.for_sdk(move |url, received| {
-        let mut response = received?;
-        let status = response.status().as_u16();
-        // The metadata service of moto doesn't send this header, without which the SDK fails.
-        let lifetime = "x-aws-ec2-metadata-token-ttl-seconds";
-        if url.ends_with(TOKEN_PATH) && response.headers().get(lifetime).is_none() {
-            response.headers_mut().insert(lifetime, "300");
-        }
-        if hides_status(url, status) {
-            let reason = stated_reason(response.body().bytes().unwrap_or_default());
-            return Err(ConnectorError::user(HiddenResponse(status, reason).into()));
-        }
-        Ok(response)
+    let direct = clients.direct.clone();
+    let http_client = http_client_fn(move |settings, _| {
+        let mut http = direct.clone();
+        http.connector.limit = settings.connect_timeout().unwrap_or(Duration::MAX);
+        http.read_limit = settings.read_timeout().unwrap_or(Duration::MAX);
+        SharedHttpConnector::new(SdkConnector { http, hides_status })
     });
     ProviderConfig::without_region()
-        .with_http_client(http)
+        .with_http_client(http_client)
         // This version is pinned, so that an update of the SDK doesn't also change its behavior.
         .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
-        // `RetryBudget` counts the attempts.
-        .with_retry_config(RetryConfig::disabled())
-        .with_timeout_config(timeouts)
+}
+
+/// Our HTTP client in the form that the SDK expects.
+#[derive(Clone)]
+struct SdkConnector {
+    http: HttpClient,
+    /// The parameter of [`link_local_config`].
+    hides_status: fn(&str, u16) -> bool,
+}
+
+impl fmt::Debug for SdkConnector {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("SdkConnector")
+    }
+}
+
+impl HttpConnector for SdkConnector {
+    fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
+        let connector = self.clone();
+        // The SDK doesn't retry a user error. Only our own retries repeat a request and count the
+        // attempts.
+        let sending = async move { connector.send(request).await.map_err(ConnectorError::user) };
+        HttpConnectorFuture::new(sending)
+    }
+}
+
+impl SdkConnector {
+    /// Sends a request for the SDK, and keeps its tokens out of messages.
+    ///
+    /// # Errors
+    /// If no response arrives, or if the SDK's error would hide its status.
+    async fn send(&self, request: HttpRequest) -> Result<HttpResponse, BoxError> {
+        let url = request.uri().to_owned();
+        let request = in_memory(request)?;
+        // The tokens for a container's endpoint and for the instance metadata service.
+        for name in ["authorization", "x-aws-ec2-metadata-token"] {
+            conceal_authorization(request.headers().get(name));
+        }
+        let (mut head, body) = self.http.send(request).await?;
+        let (status, body) = (head.status.as_u16(), body?);
+        if (self.hides_status)(&url, status) {
+            return Err(HiddenResponse(status, stated_reason(&body)).into());
+        }
+
+        // The metadata service of moto doesn't send this header, without which the SDK fails.
+        if url.ends_with(TOKEN_PATH) {
+            let lifetime = head.headers.entry("x-aws-ec2-metadata-token-ttl-seconds");
+            lifetime.or_insert(HeaderValue::from_static("300"));
+        }
+        Ok(Response::from_parts(head, SdkBody::from(body)).try_into()?)
+    }
 }
 
 /// The error that the SDK gets instead of a response whose status it would hide: the HTTP status,
@@ -354,12 +393,11 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
         None => {}
     }
 
-    let mut failure = classify_sdk_error(error);
-    // This cause means that our connector hasn't failed, so the SDK couldn't use the response. It
-    // may come from something in front of the service, such as a proxy.
-    if failure.cause == Cause::Refused(Refusal::Request) {
+    // If our connector hasn't failed, the SDK couldn't use the response. It may come from something
+    // in front of the service, such as a proxy.
+    let Some(mut failure) = find_source::<FetchError>(error).cloned() else {
         return service_failure(why);
-    }
+    };
     // `why` includes the text of an outage.
     if let Cause::Outage(_) = failure.cause {
         why.clone_into(&mut failure.problem.text);
