@@ -15,7 +15,7 @@ use aws_credential_types::Credentials;
 use aws_sdk_sso::operation::get_role_credentials::*;
 use aws_sdk_sso::types::RoleCredentials;
 use aws_sdk_ssooidc::operation::create_token::*;
-use aws_smithy_types::error::operation::BuildError;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
@@ -70,102 +70,114 @@ pub async fn sso_credentials(
     found.ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
 }
 
+/// A file in which `aws sso login` stores a token, and what is needed to refresh the token.
+#[derive(Clone, Deserialize, Serialize)]
+#[serde(rename_all = "camelCase")]
+struct StoredToken {
+    access_token: String,
+    expires_at: String,
+    client_id: Option<String>,
+    client_secret: Option<String>,
+    refresh_token: Option<String>,
+    registration_expires_at: Option<String>,
+    #[serde(flatten)]
+    others: Map<String, Value>,
+}
+
 /// Returns the stored token. If it has nearly expired, it is first refreshed and stored. If a new
 /// token can't be stored, for example on a read-only mount, it is used all the same.
 ///
 /// # Errors
-/// When the user isn't logged in, when the file can't be read, or when the token has expired and
-/// can't be refreshed.
+/// When [`read_token`] fails, or when the token has expired and can't be refreshed.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
-    let command = format!("aws sso login --profile {profile:?}");
     let directory = &context.settings.config_files.sso_tokens;
     let path = directory.join(format!("{:x}.json", Sha1::digest(&sso.session)));
+    let (stored, end) = read_token(&path, profile)?;
+    let now = SystemTime::now();
+    if end > now + REFRESH_MARGIN {
+        return Ok(stored.access_token);
+    }
+
+    let renewed = match refreshed(&stored, sso, profile, context).await {
+        Ok(renewed) => renewed,
+        // The old token may still be valid for some minutes.
+        Err(_) if end > now => return Ok(stored.access_token),
+        Err(failure) => return Err(failure),
+    };
+    let _ = replace_file(&path, &renewed);
+    Ok(renewed.access_token)
+}
+
+/// Reads a file with a token, and returns it and the time at which the token expires. Messages
+/// conceal every secret in the file.
+///
+/// # Errors
+/// When the user isn't logged in, or when the file can't be read or is damaged.
+fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
+    let command = format!("aws sso login --profile {profile:?}");
     let shown = path.display();
-    let text = fs::read(&path).map_err(|error| match error.kind() {
+    let text = fs::read(path).map_err(|error| match error.kind() {
         ErrorKind::NotFound => unusable(format!(
             "you aren't logged in with SSO for the profile {profile:?}, because {shown} doesn't exist"
         ))
         .help(format!("log in: {command}")),
         ErrorKind::PermissionDenied => {
-            unreadable_file("the SSO token", &path, &error, "").help("let this user read it")
+            unreadable_file("the SSO token", path, &error, "").help("let this user read it")
         }
         _ => {
             let help = format!("remove it, and log in: {command}");
-            unreadable_file("the SSO token", &path, &error, &help)
+            unreadable_file("the SSO token", path, &error, &help)
         }
     })?;
 
-    let mut stored: Map<String, Value> = serde_json::from_slice(&text).unwrap_or_default();
-    let field = |name: &str| stored.get(name)?.as_str();
-    let time = |name: &str| parse_time(field(name)?);
-    let secrets = ["accessToken", "clientSecret", "refreshToken"].map(field);
-    conceal(secrets.into_iter().flatten());
-    let (Some(old), Some(end)) = (field("accessToken").map(str::to_owned), time("expiresAt"))
-    else {
+    let parsed: Option<StoredToken> = serde_json::from_slice(&text).ok();
+    let end = parsed
+        .as_ref()
+        .and_then(|stored| parse_time(&stored.expires_at));
+    let Some((stored, end)) = parsed.zip(end) else {
         let text = format!("the SSO token in {shown} is damaged");
         return Err(unusable(text).help(format!("log in again: {command}")));
     };
-
-    let now = SystemTime::now();
-    if end > now + REFRESH_MARGIN {
-        return Ok(old);
-    }
-    let input = CreateTokenInput::builder()
-        .grant_type("refresh_token")
-        .set_client_id(field("clientId").map(str::to_owned))
-        .set_client_secret(field("clientSecret").map(str::to_owned))
-        .set_refresh_token(field("refreshToken").map(str::to_owned))
-        .build();
-    let is_registered = time("registrationExpiresAt").is_some_and(|end| end > now);
-    let needed = ["clientId", "clientSecret", "refreshToken"].map(field);
-    let refreshed = match needed.iter().all(Option::is_some) && is_registered {
-        true => refresh(input, sso, profile, context).await,
-        false => Err(expired_sso_session(profile)),
-    };
-    match refreshed {
-        Ok((token, end, refresh_token)) => {
-            let time = humantime::format_rfc3339_seconds(end).to_string();
-            stored.insert("accessToken".to_owned(), token.clone().into());
-            stored.insert("expiresAt".to_owned(), time.into());
-            stored.extend(refresh_token.map(|text| ("refreshToken".to_owned(), text.into())));
-            let _ = replace_file(&path, &Value::Object(stored).to_string());
-            Ok(token)
-        }
-        // The old token may still be valid for some minutes.
-        Err(failure) => (end > now).then_some(old).ok_or(failure),
-    }
+    let others = [&stored.client_secret, &stored.refresh_token];
+    conceal([&*stored.access_token]);
+    conceal(others.into_iter().flatten().map(String::as_str));
+    Ok((stored, end))
 }
 
-/// Replaces the file with the token in one step, because other launches read it at the same time.
-fn replace_file(path: &Path, text: &str) -> io::Result<()> {
-    let temporary = path.with_extension(format!("{}.tmp", process::id()));
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = file.write_all(text.as_bytes());
-    let renamed = written.and_then(|()| fs::rename(&temporary, path));
-    renamed.inspect_err(|_| drop(fs::remove_file(&temporary)))
-}
-
-/// Requests a new token, and returns it, its expiration and, if there is one, the token that
-/// refreshes it next.
+/// Requests a new token, and returns the content of the file with this token.
 ///
 /// # Errors
 /// When the session is over, or when the service doesn't return a token that is valid.
-async fn refresh(
-    input: Result<CreateTokenInput, BuildError>,
+async fn refreshed(
+    stored: &StoredToken,
     sso: &Sso,
     profile: &str,
     context: &SearchContext<'_>,
-) -> FetchResult<(String, SystemTime, Option<String>)> {
+) -> FetchResult<StoredToken> {
+    let registration_end = stored
+        .registration_expires_at
+        .as_deref()
+        .and_then(parse_time);
+    let is_registered = registration_end > Some(SystemTime::now());
+    let (true, Some(id), Some(secret), Some(refresh_token)) = (
+        is_registered,
+        &stored.client_id,
+        &stored.client_secret,
+        &stored.refresh_token,
+    ) else {
+        return Err(expired_sso_session(profile));
+    };
+    let input = CreateTokenInput::builder()
+        .grant_type("refresh_token")
+        .client_id(id)
+        .client_secret(secret)
+        .refresh_token(refresh_token);
+
     let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
     let clients = context.clients;
     let client = clients.client(Api::SsoOidc, &sso.region, None).await?;
     let operation = CreateToken::new();
-    let calling = client.call(&operation, input, CreateTokenError::meta);
+    let calling = client.call(&operation, input.build(), CreateTokenError::meta);
     let output: CreateTokenOutput = calling.await.map_err(|failure| match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         // The response may come from something in front of AWS, such as a proxy.
@@ -175,13 +187,33 @@ async fn refresh(
             failure.with_outage_headline(&headline)
         }
     })?;
-    match (output.access_token, u64::try_from(output.expires_in)) {
-        (Some(token), Ok(seconds @ 1..)) => {
-            let end = SystemTime::now() + Duration::from_secs(seconds);
-            Ok((token, end, output.refresh_token))
-        }
-        (_, _) => Err(service_failure(headline)),
-    }
+
+    let seconds = u64::try_from(output.expires_in);
+    let (Some(access_token), Ok(seconds @ 1..)) = (output.access_token, seconds) else {
+        return Err(service_failure(headline));
+    };
+    let end = SystemTime::now() + Duration::from_secs(seconds);
+    Ok(StoredToken {
+        access_token,
+        expires_at: humantime::format_rfc3339_seconds(end).to_string(),
+        refresh_token: output.refresh_token.or(stored.refresh_token.clone()),
+        ..stored.clone()
+    })
+}
+
+/// Replaces the file with the token in one step, because other launches read it at the same time.
+fn replace_file(path: &Path, token: &StoredToken) -> io::Result<()> {
+    let text = serde_json::to_vec(token)?;
+    let temporary = path.with_extension(format!("{}.tmp", process::id()));
+    let mut options = OpenOptions::new();
+    let mut file = options
+        .write(true)
+        .create_new(true)
+        .mode(0o600)
+        .open(&temporary)?;
+    let written = file.write_all(&text);
+    let renamed = written.and_then(|()| fs::rename(&temporary, path));
+    renamed.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
 /// Converts the credentials in a response from the portal.
