@@ -19,7 +19,6 @@
 //! name the issuer, which a user needs to find the missing root certificate.
 
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fs, iter};
@@ -39,17 +38,17 @@ use webpki::EndEntityCert;
 
 use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::fault::Fault;
-use crate::model::options::KeyExchange;
+use crate::model::options::{KeyExchange, NamedFile};
 use crate::system::os_error;
 
 /// The root certificates that the user names, and the key exchange.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
-    /// of precedence, after the name of the setting. If it is set, `environment` is ignored.
-    pub bundle: Option<(String, PathBuf)>,
-    /// SSL_CERT_FILE or, if that isn't set, SSL_CERT_DIR: the name of the variable and its value.
-    pub environment: Option<(String, PathBuf)>,
+    /// of precedence. If it is set, `environment` is ignored.
+    pub bundle: Option<NamedFile>,
+    /// The file in SSL_CERT_FILE or, if that isn't set, the directory in SSL_CERT_DIR.
+    pub environment: Option<NamedFile>,
     pub key_exchange: KeyExchange,
 }
 
@@ -121,8 +120,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 /// # Errors
 /// When none of them can be read or used.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
-    let ((setting, named), mut found) = match (&settings.bundle, &settings.environment) {
-        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.1), None)),
+    let (named, mut found) = match (&settings.bundle, &settings.environment) {
+        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.path), None)),
         // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself, and no other roots if
         // one of them is set.
         (None, Some(environment)) => (environment, load_native_certs()),
@@ -130,7 +129,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     };
 
     // `rustls_native_certs` overlooks a certificate right after a byte order mark.
-    let file = fs::read(named).unwrap_or_default();
+    let file = fs::read(&named.path).unwrap_or_default();
     if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
         let certificates = CertificateDer::pem_slice_iter(rest).flatten();
         found.certs.extend(certificates);
@@ -158,10 +157,10 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
                 true => "is in DER, not PEM: use openssl x509 -inform der -in FILE -out ca.pem",
                 false => "contains no usable root certificate (PEM)",
             };
-            format!("{} {defect}", named.display())
+            format!("{} {defect}", named.path.display())
         }
     };
-    Err(unusable_tls(why).help(format!("correct the file or the path in {setting}")))
+    Err(unusable_tls(why).help(format!("correct the file or the path in {}", named.setting)))
 }
 
 fn unusable_tls(why: String) -> FetchError {

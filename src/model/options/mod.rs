@@ -77,9 +77,16 @@ pub struct AwsOptions {
     pub profile_source: &'static str,
     pub role: Option<Role>,
     pub endpoint_url: Option<HttpUrl>,
-    /// The file with root certificates, after the source that names it, as for the profile.
-    pub ca_bundle: Option<(String, PathBuf)>,
+    /// The file with root certificates.
+    pub ca_bundle: Option<NamedFile>,
     pub key_exchange: KeyExchange,
+}
+
+/// A file or a directory, and the option, variable or setting that names it.
+#[derive(Clone, Debug)]
+pub struct NamedFile {
+    pub setting: String,
+    pub path: PathBuf,
 }
 
 /// The setting that names a region.
@@ -220,7 +227,10 @@ impl TypedOptions {
                 ..role
             }),
             endpoint_url: self.endpoint_url.clone(),
-            ca_bundle: ca_bundle.map(|path| (ca_source.to_owned(), path)),
+            ca_bundle: ca_bundle.map(|path| NamedFile {
+                setting: ca_source.to_owned(),
+                path,
+            }),
             key_exchange: self.key_exchange.unwrap_or_default(),
         }
     }

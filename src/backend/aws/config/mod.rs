@@ -1,6 +1,9 @@
 //! The settings for requests to AWS. They come from the options, from AWS's variables and from the
-//! profile, in this order of precedence, and they are checked before any request. The variables are
-//! read twice, the first time without the configuration files:
+//! profile, in this order of precedence, and they are checked before any request.
+//!
+//! The variables are read twice, the first time without the configuration files, because a launch
+//! whose values are all in the cache doesn't read these files. So the names of cache entries can't
+//! depend on them, and a mistake in a variable is found without them:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -30,7 +33,9 @@ use nix::sys::stat::fstat;
 use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::answer::Cause;
 use crate::model::environment::{Inherited, StartedBy};
-use crate::model::options::{AwsOptions, Options, RegionSource, SourceOption, parse_region};
+use crate::model::options::{
+    AwsOptions, NamedFile, Options, RegionSource, SourceOption, parse_region,
+};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 use crate::model::shown::noun_with_name;
@@ -380,7 +385,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 }
 
 /// True if the user configures an endpoint of Parameter Store, such as a simulation. Reads AWS's
-/// configuration files.
+/// configuration files, which the session reads again, because [`Settings`] must not have the
+/// profile's settings until then. Only asked about a name that AWS itself refuses.
 pub fn has_parameter_endpoint(mut settings: Settings, progress: &Progress) -> bool {
     // An error in these files is reported later.
     let _ = apply_settings(&mut settings, progress);
@@ -513,18 +519,20 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS. Each file comes after the option, variable or setting that names it.
+/// Reads the settings for TLS.
 fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text);
     let variables = places.variables;
     let variable = |name: &str| {
-        let path = variables.non_empty(name)?;
-        Some((name.to_owned(), expanded(path, variables)))
+        Some(NamedFile {
+            setting: name.to_owned(),
+            path: expanded(variables.non_empty(name)?, variables),
+        })
     };
-    let in_profile = in_profile.map(|path| {
-        let setting = format!("ca_bundle of the AWS profile {profile:?}");
-        (setting, expanded(path.as_ref(), variables))
+    let in_profile = in_profile.map(|path| NamedFile {
+        setting: format!("ca_bundle of the AWS profile {profile:?}"),
+        path: expanded(path.as_ref(), variables),
     });
     let in_option = options.ca_bundle.clone();
 
