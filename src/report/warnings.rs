@@ -500,7 +500,7 @@ fn source_facts(locator: &Locator, document: &Document, versioned: &Document) ->
         facts.push(format!("{label} {}", versioned.stages.join(", ")));
     }
 
-    facts.push(match &versioned.region {
+    facts.push(match &document.region {
         Some(region) => region.to_string(),
         None => "from the --local file".to_owned(),
     });

@@ -446,6 +446,7 @@ async fn read_with_failover(
         for ((request, mut errors), result) in sent.zip(results) {
             match result {
                 Ok(mut document) => {
+                    document.region = Some(region.clone());
                     document.passed_over = errors;
                     answers.push((request, Ok(document)));
                 }

@@ -152,9 +152,7 @@ async fn read_path(
     }
 
     let missing = Cause::Absent(Missing::Secret);
-    let mut document = Document::from_parameters(Vec::from_iter(found)).ok_or(missing)?;
-    document.region = Some(client.region.clone());
-    Ok(document)
+    Ok(Document::from_parameters(Vec::from_iter(found)).ok_or(missing)?)
 }
 
 /// Parses the body of a GetParametersByPath response, which is one page.
@@ -171,7 +169,7 @@ pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResul
             let what = "a response with a parameter from another path, region or account";
             return Err(FetchError::malformed(what));
         };
-        parameters.push((name, parameter.into_document(&locator.version, region)?));
+        parameters.push((name, parameter.into_document(&locator.version)?));
     }
     Ok((parameters, page.next_token))
 }
@@ -229,7 +227,7 @@ impl GetParametersResponse {
         };
         if let Some(at) = parameters.iter().position(is_requested) {
             let parameter = parameters.swap_remove(at);
-            return Some(parameter.into_document(&locator.version, region));
+            return Some(parameter.into_document(&locator.version));
         }
 
         let requested = requested_name(locator, region);
@@ -294,13 +292,12 @@ impl Parameter {
     ///
     /// # Errors
     /// When the response leaves out the value ([`Refusal::NoValue`]).
-    fn into_document(self, version: &Version, region: &Region) -> FetchResult<Document> {
+    fn into_document(self, version: &Version) -> FetchResult<Document> {
         let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
             version_id: self.version.map(|version| version.to_string()),
             stages: version.label().map(str::to_owned).into_iter().collect(),
             created: self.last_modified_date.as_deref().and_then(timestamp),
-            region: Some(region.clone()),
             ..Document::new(SecretValue::new(value))
         })
     }

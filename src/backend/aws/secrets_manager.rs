@@ -47,10 +47,7 @@ pub async fn get_secret(
     let written_id = id.to_string();
     let shown_id = shown_name(&written_id);
     let calling = client.call_json(GET_SECRET_VALUE, shown_id, &input, budget, read);
-    let mut document = calling.await?;
-    // `read_secret` finds the region only if the response has an ARN.
-    document.region = Some(client.region.clone());
-    Ok(document)
+    calling.await
 }
 
 #[derive(Serialize)]
