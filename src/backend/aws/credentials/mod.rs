@@ -329,10 +329,12 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
+        let serial = role.mfa_serial.as_ref();
+        let code = serial.and_then(|serial| context.mfa_codes.get(serial).cloned());
         let assuming = async {
             let (clients, region) = (context.clients, context.region);
             let client = clients.client(Api::Sts, region, Some(&credentials)).await?;
-            sts::assume_once(&client, role, context.mfa_codes).await
+            sts::assume_once(&client, role, code).await
         };
         let failed = |error| request_failure(&sts::not_assumed(&role.arn), error);
         credentials = assuming.await.map_err(failed)?.credentials;

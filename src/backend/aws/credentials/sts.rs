@@ -7,7 +7,6 @@
 //! valid is used, and never changed. Otherwise the user types a code on the terminal.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::os::unix::fs::OpenOptionsExt;
@@ -66,8 +65,8 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 /// long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of the client, in one attempt. `mfa_codes` has the user's
-/// codes by the serial number of the device.
+/// Assumes a role with the credentials of the client, in one attempt. `mfa_code` is the code that
+/// the user has typed, if the role requires one.
 ///
 /// # Errors
 /// When AWS refuses the role or the credentials of the client. When AWS doesn't respond, or when
@@ -75,17 +74,15 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 pub async fn assume_once(
     client: &Client,
     role: &ProfileRole,
-    mfa_codes: &BTreeMap<String, String>,
+    mfa_code: Option<String>,
 ) -> FetchResult<CallerIdentity> {
-    let serial = role.mfa_serial.as_ref();
-    let code = serial.and_then(|serial| mfa_codes.get(serial));
     let input = AssumeRoleInput::builder()
         .role_arn(&role.arn)
         .role_session_name(role.session_name.as_deref().unwrap_or(SESSION_NAME))
         .set_external_id(role.external_id.clone())
         .set_duration_seconds(role.duration)
         .set_serial_number(role.mfa_serial.clone())
-        .set_token_code(code.cloned());
+        .set_token_code(mfa_code);
 
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
@@ -132,8 +129,7 @@ pub async fn assume_with_retries(
         ..ProfileRole::default()
     };
 
-    let no_mfa_codes = BTreeMap::new();
-    let assumed = budget.retry(async || assume_once(client, &request, &no_mfa_codes).await);
+    let assumed = budget.retry(async || assume_once(client, &request, None).await);
     assumed.await.map_err(|error| role_error(error, role))
 }
 
