@@ -199,7 +199,8 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 }
 
 /// Returns the text of one error without its sources, reworded where it would puzzle a user. The
-/// text is empty for an SDK error that only says that it has a source.
+/// text is empty for an SDK error that only says that it has a source. An `SdkError` (of
+/// aws-smithy-runtime-api 1.19) is generic, so it is recognized by its text.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
         let status = response.response().status().as_u16();

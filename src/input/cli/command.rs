@@ -72,7 +72,8 @@ pub fn completion_script(shell: Shell) -> String {
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
     // In the bash script for a program with a hyphen in its name, clap_complete 4.6 sets the state
     // after a subcommand under one name, and looks it up under a different one. Without this
-    // correction, bash would not complete the options of subcommands.
+    // correction, bash would not complete the options of subcommands:
+    // <https://github.com/clap-rs/clap/issues/6421>
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 

@@ -81,8 +81,8 @@ pub fn unreadable_file(name: &str, path: &Path, error: &io::Error, remedy: &str)
 }
 
 /// Parts of AWS's reasons for refusing credentials, each with what the user should do. The first
-/// four reasons are from STS, the next two from EKS Pod Identity, one
-/// is from ECS, and the last two are the SDK's.
+/// four reasons are from STS, the next two from EKS Pod Identity, and one is from ECS. The last two
+/// are texts of aws-config 1.13 (`EcsConfigurationError`, which is private), and a test shows both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
 pub fn known_remedy(reason: &str) -> Option<String> {
