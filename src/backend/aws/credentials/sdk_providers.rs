@@ -373,7 +373,6 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     let text = format!("{headline}: {why}");
     let failure = match error {
         CredentialsError::CredentialsNotLoaded(_) => not_configured(text),
-        CredentialsError::ProviderTimedOut(_) => service_failure(text),
         // Only the container's provider returns this error, for a URL or a token that it refuses.
         CredentialsError::InvalidConfiguration(_) => misconfigured(text),
         error => response_failure(&text, error),
