@@ -164,10 +164,6 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
 }
 
 /// Returns the path of a file that exists, isn't a directory and can be executed.
-///
-/// # Errors
-/// If the file is a directory (EISDIR), if this process isn't allowed to execute it (EACCES), or if
-/// stat(2) fails.
 fn executable_at(file: &Path) -> Result<Program, Errno> {
     if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
@@ -275,9 +271,6 @@ pub fn is_script(program: &Program) -> bool {
 }
 
 /// Returns the first line of a file, with its line feed, or the first MiB of a longer line.
-///
-/// # Errors
-/// If the file can't be read, for example because the user is only allowed to execute it.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     /// A limit, so that a large program isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;

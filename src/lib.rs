@@ -91,10 +91,6 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 
 /// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this
 /// process becomes the command.
-///
-/// # Errors
-/// If the arguments are invalid, if they leave a connection from systemd unanswered, or if the
-/// launch or the subcommand fails.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
     // Anything other than `credential` would leave systemd without an answer.

@@ -41,9 +41,6 @@ const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or t
 /// Reads the token from AWS_TOKEN (`variable`) or, if that isn't set, from [`AGENT_TOKEN_FILE`],
 /// and returns it as the value of a header. As with the agent's other clients, AWS_TOKEN is a
 /// token, or `file://` and the path of a file with a token.
-///
-/// # Errors
-/// When there isn't a valid token.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
     let (source, found) = match (file, variable) {
@@ -65,9 +62,6 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
 }
 
 /// Reads the file with the token.
-///
-/// # Errors
-/// If the file can't be read. The error is the predicate of a message.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let why = os_error::file_error_text(path.as_ref(), &error);
@@ -77,9 +71,6 @@ fn read_token(path: &str) -> Result<String, String> {
 
 /// Returns the token as the value of a header, without trailing white space. The value is marked as
 /// sensitive, and messages conceal it, so it's never printed.
-///
-/// # Errors
-/// If the text is empty or isn't allowed in a header. The error is the predicate of a message.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
     let value = HeaderValue::try_from(token.trim_end()).ok();
@@ -133,10 +124,7 @@ impl Agent {
     }
 
     /// Reads AWS's configuration files, and adds the profile's settings.
-    ///
-    /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
-    pub fn read_profile(&mut self) -> Result<(), Problem> {
+    pub(super) fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
         apply_settings(&mut self.settings, progress).map(|_| ())
@@ -206,9 +194,6 @@ impl Agent {
 
     /// Reads one secret, and asks again after each outage. With a fallback, the agent gets one
     /// attempt and half of the time, so that the other half is left for AWS.
-    ///
-    /// # Errors
-    /// If no attempt succeeds ([`RetryBudget::retry`]).
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
@@ -219,10 +204,6 @@ impl Agent {
     }
 
     /// Reads one secret in one attempt.
-    ///
-    /// # Errors
-    /// When the request is invalid, when there is no complete response, or when [`read_response`]
-    /// fails.
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
         let request = head.body(Bytes::new()).map_err(not_sent)?;
@@ -276,10 +257,6 @@ fn unsupported_error(why: &str) -> FetchError {
 }
 
 /// Parses a response. The document gets the requested region if the response doesn't have one.
-///
-/// # Errors
-/// If AWS or the agent answers with an error, if the secret doesn't have a value, or if the
-/// document is malformed or about a different secret, version or region.
 fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
     if status != 200 {
         return Err(failure_in_response(status, body, located.role.as_ref()));

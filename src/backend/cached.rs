@@ -64,7 +64,7 @@ pub struct CacheEntry {
     /// The time from boot to the fetch that got the answer.
     pub fetched: Duration,
     /// True for an answer from a fallback region.
-    pub is_replica: bool,
+    pub(super) is_replica: bool,
     pub document: Document,
 }
 
@@ -169,10 +169,6 @@ impl Cached {
 
     /// Reads the entry of a locator. Returns `None` if there isn't an entry, or if it is from a
     /// fallback region that `--fallback-region` no longer names.
-    ///
-    /// # Errors
-    /// If the entry can't be used. The error is the predicate of a message, and never quotes the
-    /// entry.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
@@ -284,7 +280,7 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<V
 /// Parses the bytes of the entry with this name.
 ///
 /// # Errors
-/// When the bytes are not an entry, or are an entry with a different name. The error is the
+/// If the bytes are not an entry, or are an entry with a different name. The error is the
 /// predicate of a message and does not quote the bytes.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
@@ -369,10 +365,6 @@ impl CacheDirectory {
     }
 
     /// Reads a file.
-    ///
-    /// # Errors
-    /// If the file can't be read, is too large, or isn't a private regular file of this user. The
-    /// error is the predicate of a message.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a pipe would wait for its writer.
@@ -403,9 +395,6 @@ impl CacheDirectory {
     }
 
     /// Creates or replaces a file atomically. The new file has mode 0600.
-    ///
-    /// # Errors
-    /// When a step fails. The old file is then unchanged, and the new file is removed.
     fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
         let directory = &self.0;
         let (mut file, temporary) = create_temporary(directory, name.as_ref())?;
@@ -436,9 +425,6 @@ fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
 
 /// Returns every reason why values must not be stored in a directory. If the directory is on a
 /// disk, this is the only reason returned, because correcting the owner or mode wouldn't help.
-///
-/// # Errors
-/// When the directory cannot be examined.
 fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let shown = path.display();
     let problem = |what: String, help: String| {

@@ -41,9 +41,6 @@ impl LocalFile {
     }
 
     /// Returns the document for a locator.
-    ///
-    /// # Errors
-    /// If the file doesn't have the secret or the version.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if let Some(path) = locator.path() {
             let found = self.parameters_below(path);

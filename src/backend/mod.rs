@@ -46,7 +46,7 @@ impl Backend {
     /// Doesn't send a request.
     ///
     /// # Errors
-    /// When AWS's configuration files or the profile are invalid.
+    /// If AWS's configuration files or the profile are invalid.
     pub fn prepared_agent(&mut self, plan: &Plan) -> Result<Option<&Agent>, Problem> {
         let Self::Agent(agent, _) = self else {
             return Ok(None);

@@ -82,9 +82,6 @@ pub fn check(
 
 /// Prints the findings as a table or, if `as_json` is true, as JSON together with the messages and
 /// the exit status of `report`.
-///
-/// # Errors
-/// If there are problems in `report`, or if the output can't be written.
 fn print_findings(mut findings: Findings, mut report: Report, as_json: bool) -> Result<(), Report> {
     let printed = if as_json {
         findings.ok = report.is_empty();
@@ -242,9 +239,6 @@ impl Checked {
 /// Asks AWS whether everything that the plan names exists. Resolves the entries that don't read a
 /// secret, and those whose request failed. All other entries stay unread. `--agent` doesn't apply,
 /// because the agent can't describe secrets.
-///
-/// # Errors
-/// If `--local` is given, or if AWS can't be asked at all.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
     if let SourceOption::Local(_) = prepared.options.source {

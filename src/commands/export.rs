@@ -18,10 +18,7 @@ use crate::report::export_formats::{export as export_variables, masks, variables
 use crate::report::{Record, Report, terminal};
 
 /// Checks that values may be printed on standard output.
-///
-/// # Errors
-/// If standard output is a terminal and `--reveal` isn't given.
-pub fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
+pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     if reveal || !terminal::is_output_terminal() {
         return Ok(());
     }
@@ -93,10 +90,6 @@ pub fn export(
 
 /// Returns the destination of the variables: the file that `--output` names or, without `--output`,
 /// standard output. For GitHub, the file that GITHUB_ENV names is used instead of standard output.
-///
-/// # Errors
-/// For GitHub, if this process isn't a step of a GitHub job, or if neither `--output` nor
-/// GITHUB_ENV names the file.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
     // `-` is standard output.
@@ -144,9 +137,6 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
 
 /// Writes a file that only its owner can read, completely or not at all. Doesn't warn that the file
 /// is on a disk, because a `.env` file belongs in the directory of a project.
-///
-/// # Errors
-/// If the file can't be written.
 fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {

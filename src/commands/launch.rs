@@ -71,18 +71,14 @@ pub fn read<'a>(
 }
 
 pub struct Launch<'a> {
-    pub prepared: Prepared,
+    pub(super) prepared: Prepared,
     pub command: &'a CommandLine,
     pub program: Program,
 }
 
 impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
-    ///
-    /// # Errors
-    /// If values can't be read, or if their variables can't hold them. The report then also has the
-    /// files that can't be delivered.
-    pub fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
+    pub(super) fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
         if problems.is_empty() {
@@ -122,10 +118,7 @@ impl Launch<'_> {
     /// `--verbose`, first prints where the values come from. Except in a poll, which doesn't repeat
     /// warnings, also prints the warnings about shell syntax in arguments (`$DB_PASSWORD`), about
     /// empty values, and about files on a disk.
-    ///
-    /// # Errors
-    /// If files can't be written, or if the environment is too large for the kernel.
-    pub fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
+    pub(super) fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {
             terminal::print_always(report::provenance_notes(&values));

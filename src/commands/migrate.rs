@@ -107,9 +107,6 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
 
 /// Returns the variables that existing declarations set to a literal. If `files` is empty, reads
 /// the declaration in the working directory, if there is one.
-///
-/// # Errors
-/// If a declaration can't be read, or has mistakes.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, "", files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;

@@ -35,10 +35,6 @@ pub fn policy(
 
 /// Returns the policy that allows the requests of a launch or, with `--metadata`, the requests of
 /// `check --metadata`. Reads AWS's configuration files.
-///
-/// # Errors
-/// If `--local` is given, if a setting or the profile is invalid, if the agent can't read a
-/// required value, or if a launch doesn't assume the role of `--for-role`.
 fn needed_policy(
     prepared: Prepared,
     mut arguments: PolicyArguments,

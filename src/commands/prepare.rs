@@ -30,8 +30,8 @@ use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
 /// The merged inputs of a launch or subcommand.
-pub struct Prepared {
-    pub asker: Asker,
+pub(super) struct Prepared {
+    pub(super) asker: Asker,
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
@@ -42,7 +42,7 @@ pub struct Prepared {
 }
 
 /// The launch or subcommand that asks for values. It decides which entries and options matter.
-pub enum Asker {
+pub(super) enum Asker {
     /// A launch passes variables and files to its command.
     Launch,
     /// A poll is a trial for a command that already runs with `--on-rotation`. It doesn't repeat
@@ -64,11 +64,7 @@ pub enum Asker {
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
 /// about the inputs and the plan, and applies the merged options to `deadline` and to everything
 /// that is printed from then on.
-///
-/// # Errors
-/// If there are errors in the inputs. Each step goes on after an error, so that one report has all
-/// of them, except for those that another error may have caused.
-pub fn prepare(
+pub(super) fn prepare(
     mut inputs: Inputs,
     asker: Asker,
     inherited: &Inherited,
@@ -351,7 +347,7 @@ fn certain_entry<'l>(name: &OsStr, layers: &'l [Layer]) -> Option<&'l Entry> {
 }
 
 impl Prepared {
-    pub fn is_poll(&self) -> bool {
+    pub(super) fn is_poll(&self) -> bool {
         matches!(self.asker, Asker::Poll)
     }
 
@@ -370,9 +366,6 @@ impl Prepared {
 impl Asker {
     /// Removes from `layers` the entries that the asker doesn't need. For a systemd credential,
     /// also replaces the unit in the remaining entries ([`keep_credential`]).
-    ///
-    /// # Errors
-    /// If [`keep_credential`] fails.
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch | Self::Poll | Self::Export => {
@@ -392,10 +385,6 @@ impl Asker {
 /// unit with the one that asks. A declaration lists a unit by its name or by a pattern. If any
 /// declaration lists this unit by its name, the entries under patterns are removed, too, even those
 /// in other files.
-///
-/// # Errors
-/// If no declaration lists the credential for this unit, or if the unit isn't listed by its name
-/// and several patterns match it.
 fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
     let (unit, name) = (declared_unit(layers, request)?, request.name.clone());
     let listed = SystemdCredential { unit, name };
@@ -416,9 +405,6 @@ fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<
 }
 
 /// Returns the name or pattern under `credentials:` that applies to the unit of `request`.
-///
-/// # Errors
-/// If no declaration lists the unit, or if several patterns match it.
 fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String, Problem> {
     let listed = layers.iter().flat_map(|layer| &layer.units);
     let units: BTreeSet<&str> = listed.map(String::as_str).collect();

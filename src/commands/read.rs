@@ -45,10 +45,7 @@ use crate::time::Deadline;
 ///
 /// The report that is returned with the values has a problem for each value that can't be used. Its
 /// last line begins with `consequence`, as in `nothing was printed`.
-///
-/// # Errors
-/// If there are errors in the inputs, or if nothing can be read at all.
-pub fn subcommand_values(
+pub(super) fn subcommand_values(
     inputs: Inputs,
     asker: Asker,
     inherited: &Inherited,
@@ -70,10 +67,7 @@ pub fn subcommand_values(
 /// prints the warnings about the cache and the outcomes and, in [`open_backend`], about `--local`.
 /// For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, if the backend
 /// has them.
-///
-/// # Errors
-/// If nothing can be read at all, or if `--describe` can't open a session with AWS.
-pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
+pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Dropping the backend would only take time, because the end of the process, or execve, closes
     // its connections anyway.
@@ -111,9 +105,6 @@ pub fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, R
 
 /// Opens the backend. Reads the file of `--local`, and prints the warning about the file, unless
 /// this is a poll or, in text, `-q` is on the command line. In JSON, an alarm can depend on it.
-///
-/// # Errors
-/// If the file of `--local` or the directory of `--cache` can't be used.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let (options, settings) = (&prepared.options, &prepared.settings);
     if let SourceOption::Local(path) = &options.source {
@@ -136,7 +127,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     Ok(with_cache(aws, prepared)?)
 }
 
-pub fn configured_agent(
+pub(super) fn configured_agent(
     source: &SourceOption,
     settings: &Settings,
     deadline: &Deadline,
@@ -149,9 +140,6 @@ pub fn configured_agent(
 
 /// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. A poll
 /// uses AWS itself if the directory can't be opened.
-///
-/// # Errors
-/// If the directory can't be opened, or isn't safe for values.
 fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let Some(mut options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
@@ -181,10 +169,6 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan, in one or more rounds.
-///
-/// # Errors
-/// If AWS's configuration files, the profile or a region are invalid, or if an unattended launch
-/// would need an MFA code.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
@@ -228,7 +212,7 @@ async fn fetch_and_resolve(
 }
 
 /// What is known about a plan before the first request.
-pub enum Preflight<'a> {
+pub(super) enum Preflight<'a> {
     /// No request is needed, or requests would be useless. These are the values.
     Decided(Values),
     /// Requests are needed. The only answers so far are the failures of the locators that the agent
@@ -244,7 +228,7 @@ pub enum Preflight<'a> {
 /// function that doesn't exist. If the agent can never read a required value that isn't overridden,
 /// requests for the other values would be useless. The plan is resolved to find out which values
 /// are required.
-pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
+pub(super) fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
         return Preflight::Decided(Values::new(outcomes, Fetched::default()));
     }
@@ -275,7 +259,7 @@ pub fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
 }
 
 /// The answers for a plan, from one round to the next.
-pub struct Fetching<'a> {
+pub(super) struct Fetching<'a> {
     plan: &'a Plan,
     begun: Instant,
     /// The locators that the backend can read.
@@ -291,9 +275,6 @@ pub struct Fetching<'a> {
 impl Fetching<'_> {
     /// Sends the requests of a round, waits for the answers, adds suggestions to the failures, and
     /// resolves the plan with all answers so far.
-    ///
-    /// # Errors
-    /// If [`Backend::fetch`] fails.
     async fn next_round(
         &mut self,
         backend: &mut Backend,
@@ -383,7 +364,7 @@ fn failures_mut(fetched: &mut Fetched) -> impl Iterator<Item = &mut FetchFailure
 }
 
 /// Lets messages show the names of secrets that exist, because these names aren't passwords.
-pub fn reveal_existing_names(fetched: &Fetched) {
+pub(super) fn reveal_existing_names(fetched: &Fetched) {
     for (locator, answer) in fetched {
         let exists = match answer {
             Ok(_) => true,
@@ -397,7 +378,7 @@ pub fn reveal_existing_names(fetched: &Fetched) {
 
 /// If there are more than two secrets in one region and account, and none exists, marks their
 /// failures, because the region or the account is probably wrong.
-pub fn note_that_none_is_found(fetched: &mut Fetched) {
+pub(super) fn note_that_none_is_found(fetched: &mut Fetched) {
     let place = |(locator, answer): (&Locator, &Answer)| match answer {
         Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
             let is_elsewhere = locator.id.arn().is_some() || failure.local_file.is_some();

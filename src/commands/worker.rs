@@ -44,7 +44,7 @@ const TICK: Duration = Duration::from_secs(1);
 
 /// Sends the messages about the work. A trial of a rotation sends most of them to its parent
 /// process, and any other process to the service manager and to standard error.
-pub trait Messenger {
+pub(super) trait Messenger {
     /// True if this process prints what it is waiting for, the warnings and notes about the work,
     /// and the error about a termination signal.
     fn shows_progress(&self) -> bool {
@@ -103,10 +103,7 @@ pub fn run<T: Send>(
 /// Termination signals are held from here on, and end this process. This process also ends, with
 /// status 75, when the other end of [`Messenger::watched_connection`] closes, or if the worker
 /// doesn't react to the deadline.
-///
-/// # Errors
-/// If `work` fails, or if a thread can't be created.
-pub fn run_with<T: Send>(
+pub(super) fn run_with<T: Send>(
     options: &Options,
     messenger: &impl Messenger,
     work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
@@ -152,7 +149,7 @@ pub fn run_with<T: Send>(
 
 /// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
 /// counts from the creation of the deadline. With `-vv`, events are printed from now on.
-pub fn apply_options(options: &Options, deadline: &Deadline) {
+pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
         terminal::print_always([report::trace_note(event)]);

@@ -32,13 +32,13 @@ use crate::system::lifecycle::hold_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
 
-pub const WRITE: &str = "the file can't be written";
+pub(super) const WRITE: &str = "the file can't be written";
 
 const SET_MODE: &str = "the mode of the file can't be set";
 
 /// A file at a path. Dropping the value removes a temporary file. It also removes a file that did
 /// not exist before, unless [`Self::keep`] was called.
-pub struct DiskFile {
+pub(super) struct DiskFile {
     pub entry: DirectoryEntry,
     /// First the temporary name and then the file's own name, if that was free. `None` if the file
     /// stays.
@@ -71,11 +71,7 @@ impl DiskFile {
 
     /// Renames the temporary file to the file's own name. If that name wasn't free, dropping the
     /// value no longer removes anything.
-    ///
-    /// # Errors
-    /// If something other than a regular file has the file's name by now, or if the kernel refuses
-    /// to rename the file.
-    pub fn rename_into_place(&mut self) -> Result<(), Problem> {
+    pub(super) fn rename_into_place(&mut self) -> Result<(), Problem> {
         // Until the file is renamed, `name_to_remove` is the temporary name.
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
@@ -100,7 +96,7 @@ impl Drop for DiskFile {
 
 /// A numeric owner and a mode. `None` keeps the user or the group of this process.
 #[derive(Debug, PartialEq, Eq)]
-pub struct Access {
+pub(super) struct Access {
     pub user: Option<Uid>,
     group: Option<Gid>,
     mode: Mode,
@@ -109,10 +105,7 @@ pub struct Access {
 impl Access {
     /// Returns the owner and mode that a declaration asks for. Looks names up in /etc/passwd and
     /// /etc/group and, if nscd is running, asks nscd for a name that isn't there.
-    ///
-    /// # Errors
-    /// If the user or the group isn't found.
-    pub fn from_target(target: &FileTarget) -> Result<Self, Problem> {
+    pub(super) fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
         let declared_group = owner.and_then(|owner| owner.group.as_ref());
@@ -130,7 +123,7 @@ impl Access {
         })
     }
 
-    pub fn is_executable(&self) -> bool {
+    pub(super) fn is_executable(&self) -> bool {
         let executable = Mode::S_IXUSR | Mode::S_IXGRP | Mode::S_IXOTH;
         self.mode.intersects(executable)
     }
@@ -163,9 +156,6 @@ impl Access {
 }
 
 /// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
-///
-/// # Errors
-/// If `find` doesn't return an id, because `file` doesn't have the name.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -190,7 +180,7 @@ fn account_id(
 /// An open directory and a name in it. All operations use the descriptor of the directory, so it
 /// doesn't matter if its path changes later.
 #[derive(Debug)]
-pub struct DirectoryEntry {
+pub(super) struct DirectoryEntry {
     /// The path as declared.
     pub path: PathBuf,
     pub directory: OwnedFd,
@@ -217,10 +207,7 @@ impl DirectoryEntry {
     /// Checks that the directory belongs to root, to the effective user or to `owner`, the future
     /// owner of the file. The owner of a directory decides who can read the files that are created
     /// in it (acl(5)), and can replace them.
-    ///
-    /// # Errors
-    /// If the directory belongs to anyone else, or can't be examined.
-    pub fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
+    pub(super) fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
         let failed = |errno| call_problem("the directory can't be examined", errno);
         let found = fstat(&self.directory).map_err(failed)?.st_uid;
         if !is_foreign(found) || owner.map(Uid::as_raw) == Some(found) {
@@ -248,10 +235,7 @@ impl DirectoryEntry {
     }
 
     /// Checks that the name is free or belongs to a regular file. Returns true if there is a file.
-    ///
-    /// # Errors
-    /// If the name belongs to anything else, or can't be examined.
-    pub fn expect_regular_or_free(&self) -> Result<bool, Problem> {
+    pub(super) fn expect_regular_or_free(&self) -> Result<bool, Problem> {
         let Some(stat) = self.stat()? else {
             return Ok(false);
         };
@@ -270,11 +254,7 @@ impl DirectoryEntry {
 
     /// Checks that the name is free or belongs to a regular file, and that this process is allowed
     /// to create a file in the directory, without creating one.
-    ///
-    /// # Errors
-    /// If the name belongs to anything else, or if this process isn't allowed to write to the
-    /// directory or to enter it.
-    pub fn expect_deliverable(&self) -> Result<(), Problem> {
+    pub(super) fn expect_deliverable(&self) -> Result<(), Problem> {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
@@ -318,9 +298,6 @@ impl DirectoryEntry {
 
 /// Splits a path into its directory and the name of a file. Rust's `Path` would treat `a/` and
 /// `a/.` as `a`, which could be a file.
-///
-/// # Errors
-/// If the path doesn't end with a name, or contains a NUL byte.
 fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {

@@ -28,10 +28,7 @@ const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
 /// Creates a memfd with this owner, mode and content, and seals the content. Its descriptor is at
 /// least [`LOWEST`], and has FD_CLOEXEC, which `exec` clears right before execve(2), so that only
 /// the command inherits it.
-///
-/// # Errors
-/// If the kernel or a seccomp filter refuses a system call.
-pub fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
+pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> {
     let is_executable = access.is_executable();
     let exec_flag = if is_executable { EXEC } else { NOEXEC_SEAL };
     let mut file = File::from(create_memfd(exec_flag)?);
@@ -72,10 +69,6 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
 
 /// Makes sure that a pipe has room for `length` bytes. A new pipe has 64 KiB, or 8 KiB if the user
 /// has too many pipes (pipe(7), "Pipe capacity").
-///
-/// # Errors
-/// If the kernel doesn't allow a larger pipe. The problem is temporary if only the user's other
-/// pipes are the reason.
 fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     let wanted = i32::try_from(length).unwrap_or(i32::MAX);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {
@@ -101,10 +94,6 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
 /// Creates an empty memfd. `exec_flag` is MFD_EXEC, or MFD_NOEXEC_SEAL, which the sysctl
 /// `vm.memfd_noexec` may require. Kernels before 6.3 refuse both flags (EINVAL), so a second
 /// attempt is made without a flag.
-///
-/// # Errors
-/// If the kernel or a seccomp filter doesn't allow memfds, or if the process has too many open
-/// files.
 fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
     let create = |flags| memfd_create(c"secrets-exec", usual | flags);
@@ -126,9 +115,6 @@ fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
 
 /// Moves a descriptor to the lowest free number that is at least [`LOWEST`], and closes the old
 /// one.
-///
-/// # Errors
-/// If the limit for open files doesn't leave such a number.
 fn move_up(file: impl AsFd) -> Result<OwnedFd, Problem> {
     let number = fcntl(file, FcntlArg::F_DUPFD_CLOEXEC(LOWEST))
         .map_err(|errno| call_problem("no file descriptor above 99 is free", errno))?;

@@ -136,10 +136,6 @@ impl Delivery {
     }
 
     /// Writes a file on a disk under a temporary name, or a file in memory.
-    ///
-    /// # Errors
-    /// When the owner doesn't exist, when the directory couldn't be opened or isn't trusted, or
-    /// when the file can't be written. In each case, no file is left behind.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let (file, access) = (pending.file, pending.access?);
         let path = match pending.destination? {
@@ -203,7 +199,7 @@ impl Delivery {
     /// temporary files and ends the process instead.
     ///
     /// # Errors
-    /// When a file can't be renamed. The files that were renamed before it stay if they replaced
+    /// If a file can't be renamed. The files that were renamed before it stay if they replaced
     /// older files, and are removed if they are new.
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::model::entry::{FileTarget, Mode};
 
-pub const NOBODY: u32 = 65_534;
+pub(super) const NOBODY: u32 = 65_534;
 
 pub struct Directory(PathBuf);
 
@@ -45,7 +45,7 @@ pub fn names(directory: &Path) -> Vec<String> {
     names
 }
 
-pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
+pub(super) fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     FileTarget {
         path: Some(path.into()),
         once: false,
@@ -57,7 +57,7 @@ pub fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
 
 /// True if a test can change owners of files. Otherwise reports on standard error, past the capture
 /// of the test harness, that `test` is skipped.
-pub fn is_root(test: &str) -> bool {
+pub(super) fn is_root(test: &str) -> bool {
     let is_root = nix::unistd::geteuid().is_root();
     if !is_root {
         let note = format!("SKIPPED: {test}: can't be root here\n");

@@ -57,7 +57,7 @@ pub struct EnvVariable {
 }
 
 impl EnvVariable {
-    pub fn name_and_position(&self) -> String {
+    pub(super) fn name_and_position(&self) -> String {
         format!("{} ({})", self.name, self.position)
     }
 
@@ -147,9 +147,6 @@ pub fn read_env_file(
 }
 
 /// Reads the file, which messages call `name`.
-///
-/// # Errors
-/// If the file can't be read, is larger than a secret can be, is encrypted, or is UTF-16.
 fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let file = text_file::open(path, "the argument to migrate", "")?;
     let mut bytes = Zeroizing::new(Vec::new());

@@ -144,11 +144,6 @@ fn has_spaced_reference(text: &str) -> bool {
 /// Returns the entry for a variable whose value contains a reference. If the value is nothing but
 /// one reference in quotes or spaces, as `docker run --env-file` passes it on, the reference is
 /// malformed: otherwise, the command would get the text of the reference as its password.
-///
-/// # Errors
-/// When the reference is malformed, or when the variable can't get a value from a secret. A
-/// reference of another tool ([`foreign_syntax`]) is an error only if a pattern other than `*`
-/// matches the name.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
@@ -185,9 +180,6 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
 }
 
 /// Parses a reference to a single secret or parameter. It can't use an alias or `${NAME}`.
-///
-/// # Errors
-/// If the reference is malformed, or stands for the parameters below a path.
 fn parse_reference(text: &str) -> Result<SecretRef, Fault> {
     if text.contains("${") {
         let why = "contains \"${\", but variables aren't expanded there";
@@ -200,9 +192,6 @@ fn parse_reference(text: &str) -> Result<SecretRef, Fault> {
 }
 
 /// Splits a value into its dynamic references and the text around them.
-///
-/// # Errors
-/// If a reference is malformed, or isn't closed.
 fn split_value(text: &str) -> Result<Vec<Part>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text;
@@ -224,9 +213,6 @@ fn split_value(text: &str) -> Result<Vec<Part>, Fault> {
 /// Parses the text between `{{resolve:` and `}}`: `ssm:NAME:VERSION`, `ssm-secure:NAME:VERSION` or
 /// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME can be empty, or
 /// left out at the end.
-///
-/// # Errors
-/// When the service isn't one of the three, or the reference is malformed.
 fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {

@@ -16,7 +16,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::reference::AWSCURRENT;
 
 /// The secrets by id. Each has a value for each of its staging labels.
-pub type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
+pub(super) type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 
 /// Reads the file of `--local`.
 ///
@@ -62,9 +62,6 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
 
 /// Returns the values of a secret by staging label: those under `$stages`, if that is the only key,
 /// or otherwise the node itself as the value for AWSCURRENT.
-///
-/// # Errors
-/// If a node can't be a value, or if `$stages` isn't a mapping.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, FaultAt> {
     let Some(("$stages", stages)) = only_entry(node) else {
         let value = secret_value(node)?;
@@ -87,9 +84,6 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
 
 /// Converts a node to the value of a secret: text, the bytes that `$binary` has as base64, or a
 /// mapping as a JSON object.
-///
-/// # Errors
-/// If the node can't be a value: a list, a null, or a `$binary` that isn't base64.
 fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     if let Some(("$binary", bytes)) = only_entry(node) {
         let encoded = bytes.scalar_text().map(SecretValue::new);

@@ -36,7 +36,7 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
 }
 
 /// Returns the path with the most similar name in the directory of `path`, if one is similar.
-pub fn similar_file(path: &Path) -> Option<String> {
+pub(super) fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
@@ -66,18 +66,14 @@ fn names_in(directory: &Path) -> BTreeSet<String> {
     BTreeSet::from_iter(found)
 }
 
-pub enum FileKind {
+pub(super) enum FileKind {
     Declaration,
     LocalSecrets,
 }
 
 /// Reads the text of a YAML or JSON file from `source`. `path`, which is `-` for standard input, is
 /// only for messages.
-///
-/// # Errors
-/// When `source` can't be read, is too large for its kind, is encrypted, isn't UTF-8, or has the
-/// format of a .env file.
-pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<String, Problem> {
+pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<String, Problem> {
     let (mebibytes, option, migrate_option) = match kind {
         FileKind::Declaration => (1, "-f", ""),
         FileKind::LocalSecrets => (64, "--local", " --for-local >secrets.local.yaml"),
@@ -103,10 +99,7 @@ pub fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<Strin
 /// Checks the bytes of a file, which messages call `file`. `option` is the option that names the
 /// file, with a space after it, or empty for the argument of `migrate`. `path` is `None` for
 /// standard input.
-///
-/// # Errors
-/// When the file, or a value in it, is encrypted, or the file is in UTF-16.
-pub fn refuse_encoded(
+pub(super) fn refuse_encoded(
     bytes: &[u8],
     file: &str,
     option: &str,

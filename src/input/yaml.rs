@@ -25,7 +25,7 @@ pub struct Node {
 }
 
 #[derive(Clone, Debug)]
-pub enum Kind {
+pub(super) enum Kind {
     /// A scalar in quotes, or a block scalar.
     Text(String),
     /// A scalar without quotes, as it was written. Its meaning depends on what its reader expects.
@@ -43,7 +43,7 @@ pub struct Key {
 
 impl Node {
     /// Returns the characters of a scalar. A null isn't a scalar here.
-    pub fn scalar_text(&self) -> Option<&str> {
+    pub(super) fn scalar_text(&self) -> Option<&str> {
         let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
             return None;
         };
@@ -87,7 +87,7 @@ impl Node {
 
     /// Returns the name of the node's type for messages. Every scalar is `a string`, even a number,
     /// because its meaning depends on the reader.
-    pub fn type_name(&self) -> &'static str {
+    pub(super) fn type_name(&self) -> &'static str {
         match &self.kind {
             Kind::Text(_) | Kind::Plain(_) => "a string",
             Kind::List(_) => "a list",
@@ -109,7 +109,7 @@ const MAX_DEPTH: usize = 64;
 ///
 /// After a syntax error, there isn't a tree, and this error is the only one. If a mapping has a key
 /// several times, the tree has only the first value, and each of the others is an error.
-pub fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
+pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut builder = YamlBuilder {
         text,
@@ -140,9 +140,6 @@ struct YamlBuilder<'t, I> {
 
 impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'t, I> {
     /// Reads all events, and returns the tree of the only document.
-    ///
-    /// # Errors
-    /// If there is a syntax error (only the first one), such as a second document.
     fn document(&mut self) -> Result<Node, FaultAt> {
         let mut document = None;
         loop {
@@ -165,9 +162,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 
     /// Reads the next event and its position.
-    ///
-    /// # Errors
-    /// If the parser finds an error.
     fn next_event(&mut self) -> Result<(Event<'t>, Position), FaultAt> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),
@@ -178,10 +172,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
     /// Reads the node that starts with `event`, with everything below it. If the node has an
     /// anchor, a copy is kept for the aliases of the anchor. An alias becomes a copy of this copy.
-    ///
-    /// # Errors
-    /// If there is an error within the node (only the first one), if the node is nested too deeply,
-    /// or if anchors and aliases copy too many nodes.
     fn node(
         &mut self,
         event: Event<'t>,
@@ -233,9 +223,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 
     /// Reads the items of a sequence until its end.
-    ///
-    /// # Errors
-    /// If there is an error within the list (only the first one).
     fn list(&mut self, depth: usize) -> Result<Kind, FaultAt> {
         let mut items = Vec::new();
         loop {
@@ -248,9 +235,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
     /// Reads the entries of a mapping until its end. If a key occurs twice, the first value is
     /// used, and an error is added to the duplicates.
-    ///
-    /// # Errors
-    /// If there is an error within the mapping (only the first one), except for duplicates.
     fn mapping(&mut self, depth: usize) -> Result<Kind, FaultAt> {
         let (mut entries, mut first_lines) = (Vec::new(), BTreeMap::new());
         loop {
@@ -293,9 +277,6 @@ fn tag_fault(event: &Event<'_>) -> Fault {
 }
 
 /// Returns a node of the file as the key of a mapping.
-///
-/// # Errors
-/// If the node isn't text, or is a merge key.
 fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     match kind {
         Kind::Plain(text) if text == "<<" => {
@@ -313,9 +294,6 @@ fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
 }
 
 /// Copies a node, and adds its [`size`] to `copied_nodes`, the total size of all copies so far.
-///
-/// # Errors
-/// If the total exceeds [`MAX_COPIED_NODES`].
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, FaultAt> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
@@ -341,13 +319,13 @@ fn size(node: &Node) -> usize {
 
 /// A position in a file. Lines, and columns in characters, are counted from 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub(super) struct Position {
     pub line: usize,
     pub column: usize,
 }
 
 /// A fault of a file, and where it is.
-pub type FaultAt = (Position, Fault);
+pub(super) type FaultAt = (Position, Fault);
 
 /// Converts a position of the parser, which counts lines from 1 and columns from 0.
 fn position(line: usize, column_from_0: usize) -> Position {

@@ -60,7 +60,7 @@ pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
 /// Compiles a list of our own patterns, separated by spaces. All of them are valid, so none is left
 /// out.
-pub fn known_patterns(list: &str) -> Vec<Pattern> {
+pub(super) fn known_patterns(list: &str) -> Vec<Pattern> {
     let patterns = list.split_whitespace().map(Pattern::new);
     patterns.filter_map(Result::ok).collect()
 }

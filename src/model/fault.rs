@@ -191,7 +191,7 @@ pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
 
 /// Returns the fault of the first field of a reference with a character that people overlook
 /// ([`overlooked`]).
-pub fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
+pub(super) fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
         Some(overlooked_unless_empty(text)?.about(&format!("has a {name} that")))
@@ -239,7 +239,7 @@ pub fn variable_name_help(text: &str) -> String {
 
 /// Returns a character in quotes. Outside of ASCII, many characters look like others, so the
 /// character's code follows: `"р" (U+0440)`.
-pub fn quoted_character(c: char) -> String {
+pub(super) fn quoted_character(c: char) -> String {
     let code = (!c.is_ascii()).then(|| format!(" (U+{:04X})", c as u32));
     format!("\"{c}\"{}", code.unwrap_or_default())
 }
@@ -267,7 +267,7 @@ const FOREIGN: &str = include_str!("foreign.txt");
 pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
 /// Returns each word of a kind in [`FOREIGN`], with the text after ` = ` in its line.
-pub fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
+pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     let lines = FOREIGN.lines().filter_map(|line| line.split_once(" = "));
     let of_kind = lines.filter_map(move |(beginning, ours)| {
         let words = beginning.strip_prefix(kind)?.strip_prefix(' ')?;

@@ -394,9 +394,6 @@ impl Lookup<'_> {
 
     /// Looks up a reference, and decides whether messages may show the id. The subject already says
     /// whether they may show the reference as written, with its alias or variables.
-    ///
-    /// # Errors
-    /// In the same cases as [`Reference::locate`].
     fn try_locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let located = reference.locate(&self.aliases, self.inherited);
         let found = located?;

@@ -36,7 +36,7 @@ const SERVICES: &str = "appflow databrew datasync directconnect ecs-sc events ma
 
 /// The prefix of a parameter in a reference. Other modules ask `Store`, which depends on this
 /// module.
-pub const PARAMETER_PREFIX: &str = "ssm:";
+pub(super) const PARAMETER_PREFIX: &str = "ssm:";
 
 /// True if a text reads like the name of a secret or like a whole reference, such as
 /// `prod/db:password`. Always true for an ARN. After any other [known secret](is_known_secret),
@@ -102,7 +102,7 @@ pub fn reads_like_a_name(text: &str) -> bool {
 /// True for a SECRET whose form shows that it isn't a password: an ARN, a parameter whose name
 /// begins with a slash, a name with a service and `!`, such as `rds!db-…`, or a name that
 /// CloudFormation generates.
-pub fn is_known_secret(secret: &str) -> bool {
+pub(super) fn is_known_secret(secret: &str) -> bool {
     let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
     secret.starts_with("arn:")
         || (secret.strip_prefix(PARAMETER_PREFIX)).is_some_and(|name| name.starts_with('/'))
@@ -124,7 +124,7 @@ fn is_generated_name(name: &str) -> bool {
 }
 
 /// True for the name of a variable or an alias that holds a password, such as `DB_PASSWORD`.
-pub fn is_name_of_password(name: &str) -> bool {
+pub(super) fn is_name_of_password(name: &str) -> bool {
     let endings = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
     let name = name.to_uppercase();
     endings.iter().any(|ending| name.ends_with(ending))
@@ -152,7 +152,7 @@ pub fn shown_if(may_be_shown: bool, text: &str) -> Cow<'_, str> {
 
 /// True if messages may show a SECRET even if a field after it may be a password: a [known
 /// secret](is_known_secret), or a name with a slash.
-pub fn is_shown_before_fields(secret: &str) -> bool {
+pub(super) fn is_shown_before_fields(secret: &str) -> bool {
     is_known_secret(secret) || (secret.contains('/') && reads_like_a_name(secret))
 }
 
@@ -375,12 +375,12 @@ pub fn escaped(line: &str) -> String {
 
 /// True for a character that [`escaped`] doesn't change after a letter: a space, or a character
 /// that is visible on its own or together with the letter.
-pub fn is_visible(c: char) -> bool {
+pub(super) fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&format!("a{c}")).ends_with(c)
 }
 
 /// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
-pub fn is_plain_ascii(text: &str) -> bool {
+pub(super) fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
@@ -438,7 +438,7 @@ pub fn reveal(name: &str) {
 }
 
 /// True if messages must mask this name or version of a secret.
-pub fn is_concealed(name: &str) -> bool {
+pub(super) fn is_concealed(name: &str) -> bool {
     locked(&NAMES).contains(name)
 }
 

@@ -50,7 +50,7 @@ impl HttpUrl {
     }
 
     /// True if the host is `localhost` or a loopback address.
-    pub fn is_loopback(&self) -> bool {
+    pub(super) fn is_loopback(&self) -> bool {
         // An IPv6 address is in brackets.
         let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
         let is_loopback = |address: IpAddr| address.is_loopback();

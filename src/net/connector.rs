@@ -55,10 +55,10 @@ pub type Connection = SendRequest<Full<Bytes>>;
 /// logging in to the proxy.
 #[derive(Clone)]
 pub struct Connector {
-    pub dns: DnsResolver,
+    pub(super) dns: DnsResolver,
     tcp: HttpConnector<DnsResolver>,
     tls: Arc<TlsConfig>,
-    pub proxies: Arc<ProxySettings>,
+    pub(super) proxies: Arc<ProxySettings>,
     pub login: ProxyLogin,
     /// The time limit for each step of opening a connection.
     pub limit: Duration,
@@ -100,9 +100,6 @@ impl Connector {
     }
 
     /// Opens a stream of bytes to a host, with TLS for an `https` URL.
-    ///
-    /// # Errors
-    /// If a step fails.
     async fn open(&mut self, to: &Uri) -> FetchResult<Stream> {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
@@ -120,9 +117,6 @@ impl Connector {
 
     /// Opens a stream to a host. If there is a proxy, the stream ends at the proxy for an `http`
     /// URL and goes through a tunnel for an `https` URL.
-    ///
-    /// # Errors
-    /// If the lookup, TCP, TLS to the proxy, or the tunnel fails.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, host_and_port(to)).await;
@@ -147,9 +141,6 @@ impl Connector {
 
     /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of
     /// the request, for the remedy.
-    ///
-    /// # Errors
-    /// When the proxy can't be reached, or when the TLS handshake with it fails.
     async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
         let (uri, name) = (proxy.intercept.uri(), proxy.to_string());
         let opened = self.open_tcp(uri, &name).await;
@@ -162,9 +153,6 @@ impl Connector {
     }
 
     /// Looks up a URL's host and opens a TCP connection to it. Messages call the host `peer`.
-    ///
-    /// # Errors
-    /// When the name doesn't resolve, or when the host can't be reached within the limit.
     async fn open_tcp(&mut self, to: &Uri, peer: &str) -> FetchResult<Stream> {
         // hyper-util divides this timeout among the addresses of a name, so that an address that
         // never answers leaves time for the next one.
@@ -182,10 +170,6 @@ impl Connector {
 
     /// Performs the TLS handshake with a URL's host on an open stream. Messages call the host
     /// `peer`.
-    ///
-    /// # Errors
-    /// When the root certificates can't be read, when TLS doesn't allow the host's name, or when
-    /// the handshake fails or isn't over within the limit.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
         let failed = |error| FetchError::from_handshake(&error, peer);
         // An IPv6 address is in brackets in a URL.
@@ -226,7 +210,7 @@ pub struct ProxySettings {
 pub struct Proxy {
     /// The proxy's URL and, if the URL has a user name, the Proxy-Authorization header with the
     /// user name and the password.
-    pub intercept: Intercept,
+    pub(super) intercept: Intercept,
     pub variable: &'static str,
 }
 
@@ -249,7 +233,7 @@ impl Proxy {
     /// If the failure may mean that the proxy doesn't speak TLS, sets the remedy to write `http://`
     /// instead of `https://`, because hardly any proxy does. If the proxy certainly doesn't, the
     /// failure becomes a refusal.
-    pub fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
+    pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
             return failure;
@@ -267,7 +251,7 @@ impl Proxy {
     }
 
     /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
-    pub fn authentication_required(&self) -> FetchError {
+    pub(super) fn authentication_required(&self) -> FetchError {
         let login = self.intercept.basic_auth();
         let what = match login {
             Some(_) => "rejects the user name and password in its URL",
@@ -291,7 +275,7 @@ pub fn host_and_port(url: &Uri) -> &str {
 }
 
 /// The domains of AWS's public endpoints.
-pub const AWS_DOMAINS: [&str; 5] = [
+pub(super) const AWS_DOMAINS: [&str; 5] = [
     ".amazonaws.com",
     ".amazonaws.com.cn",
     ".amazonaws.eu",
@@ -415,10 +399,6 @@ impl ProxyLogin {
 /// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`, and returns
 /// `stream`. Only the status of the response is parsed, so that even a malformed header doesn't
 /// hide status 407.
-///
-/// # Errors
-/// If the status is 407 ([`Refusal::Proxy`]). Any other status except 200, a response that isn't
-/// HTTP or is too long, and a broken connection are outages.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
     let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
     let host = format!("{name}:{port}");
@@ -476,7 +456,7 @@ fn status_digits(head: &[u8]) -> Option<&[u8]> {
 ///
 /// The thread of a lookup that never returns ends when the process ends or calls execve.
 #[derive(Clone, Default)]
-pub struct DnsResolver {
+pub(super) struct DnsResolver {
     /// The latest lookup of each host, running or finished, and when it started.
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
@@ -495,7 +475,7 @@ impl DnsResolver {
 
     /// Returns the lookup of a host. Starts a new one unless a recent one is running or has
     /// succeeded.
-    pub fn look_up(&self, host: &str) -> SharedLookup {
+    pub(super) fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
             let has_failed = lookup.peek().is_some_and(Result::is_err);
@@ -551,9 +531,6 @@ impl Service<Name> for DnsResolver {
 ///
 /// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
 /// the tokens for the agent and for a container's endpoint are sent there.
-///
-/// # Errors
-/// If the resolver fails, or doesn't find the host.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     if host.eq_ignore_ascii_case("localhost") {
         let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
@@ -574,9 +551,6 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 /// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
 /// musl drops the IPv4 addresses, too. So if the query for both fails, there is one for IPv4
 /// addresses only and, if it also fails, one for IPv6 addresses only.
-///
-/// # Errors
-/// If all three queries fail. The error is that of the first query.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {

@@ -28,7 +28,7 @@ pub type BoxError = Box<dyn Error + Send + Sync>;
 /// an address (EAI_NONAME).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
-pub struct LookupError(pub Option<String>);
+pub(super) struct LookupError(pub Option<String>);
 
 impl From<dns_lookup::LookupError> for LookupError {
     fn from(error: dns_lookup::LookupError) -> Self {
@@ -50,7 +50,7 @@ impl FetchError {
 
     /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message
     /// calls the host.
-    pub fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
+    pub(super) fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
         if let Some(LookupError(why)) = find_source(error) {
             return Self::unresolved(peer, why.as_deref());
         }
@@ -65,7 +65,7 @@ impl FetchError {
 
     /// Returns the failure for an open connection that broke, or for a response that isn't valid
     /// HTTP or is too long.
-    pub fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
+    pub(super) fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
         let (mut kind, text) = kind_and_text(&*error);
         let is_cut_off = |error: &hyper::Error| {
@@ -86,7 +86,7 @@ impl FetchError {
 
     /// Returns the failure of a TLS handshake. If the error doesn't come from rustls, the server
     /// probably didn't answer the first message before the connection ended or the time was up.
-    pub fn from_handshake(error: &io::Error, peer: &str) -> Self {
+    pub(super) fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
         let failure = match find_source(error) {
             Some(rustls::Error::InvalidCertificate(reason)) => {
@@ -121,7 +121,7 @@ impl FetchError {
 
     /// Returns the failure for a host whose name does not resolve. `why` is `None` if the name
     /// doesn't exist or doesn't have an address.
-    pub fn unresolved(peer: &str, why: Option<&str>) -> Self {
+    pub(super) fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
             Some(why) => Self::outage(OutageKind::Lookup, format!("{text} ({why})")),
@@ -130,7 +130,7 @@ impl FetchError {
     }
 
     /// Returns the failure for a host or proxy that does not answer a request for a connection.
-    pub fn silent(to: &Uri, peer: &str) -> Self {
+    pub(super) fn silent(to: &Uri, peer: &str) -> Self {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let why = match host.parse::<IpAddr>() {
             Ok(_) => format!("{peer} doesn't answer"),

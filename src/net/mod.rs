@@ -88,10 +88,9 @@ impl Host {
     /// has closed are dropped. If no idle one is left, waits for the oldest of the connections that
     /// are being opened in advance. Returns `None` if no connection is left.
     ///
-    /// # Errors
-    /// If that connection fails during the wait. The caller doesn't open another one, because
-    /// a silent host would take the time of both, and the request's own limit would end first. A
-    /// connection that had failed before is dropped: the host may have started since.
+    /// If that connection fails during the wait, so does the request. It doesn't open another one,
+    /// because a silent host would take the time of both, and the request's own limit would end
+    /// first. A connection that had failed before is dropped: the host may have started since.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
@@ -206,7 +205,7 @@ impl HttpClient {
     /// with that error, because the status may say enough.
     ///
     /// # Errors
-    /// When no response arrives, when a proxy requires a password or rejects it, or when part of
+    /// If no response arrives, when a proxy requires a password or rejects it, or when part of
     /// the body is late.
     pub async fn send(
         &self,
@@ -248,10 +247,6 @@ impl HttpClient {
 
     /// Sends a request to `to` and returns its response with the connection. First waits until
     /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight.
-    ///
-    /// # Errors
-    /// When a connection cannot be opened, or when a new one doesn't deliver a valid head of a
-    /// response.
     async fn exchange<'h>(
         &self,
         host: &'h Host,
@@ -298,9 +293,6 @@ impl HttpClient {
 
     /// Reads the body of the response from `uri`. If the body is incomplete or longer than
     /// [`MAX_BODY`], the inner result is an error, because the head may still say enough.
-    ///
-    /// # Errors
-    /// When a part of the body is late. The head isn't used then, either.
     async fn read_body(&self, body: &mut Incoming, uri: &Uri) -> FetchResult<FetchResult<Vec<u8>>> {
         let mut limited = Limited::new(body, MAX_BODY);
         let mut whole = Vec::new();
@@ -325,7 +317,7 @@ impl HttpClient {
 /// Converts an SDK request to one whose body is in memory.
 ///
 /// # Errors
-/// When the request is invalid, or when its body is a stream. None of the SDK requests that we use
+/// If the request is invalid, or when its body is a stream. None of the SDK requests that we use
 /// has a stream as its body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();

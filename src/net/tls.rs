@@ -54,7 +54,7 @@ pub struct TrustSettings {
 
 /// The configuration is created when a connection first needs it, which blocks the thread while the
 /// root certificates that the user names are read.
-pub type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
+pub(super) type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
 /// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
@@ -62,11 +62,7 @@ type ConfigResult = FetchResult<Arc<ClientConfig>>;
 ///
 /// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection and
 /// wait for each other's packets.
-///
-/// # Errors
-/// When the root certificates that the user names can't be read or used, or when rustls supports
-/// neither version of TLS.
-pub fn client_config(settings: &TrustSettings) -> ConfigResult {
+pub(super) fn client_config(settings: &TrustSettings) -> ConfigResult {
     let system: LazyLock<_> =
         LazyLock::new(|| webpki_verifier(root_store(load_native_certs().certs)).ok());
     let (first, fallback) = match named_roots(settings)? {
@@ -105,9 +101,6 @@ fn crypto_provider() -> Arc<CryptoProvider> {
 }
 
 /// Returns a rustls verifier that trusts these roots.
-///
-/// # Errors
-/// When there aren't any roots.
 fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
     let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
     let unusable = |error| unusable_tls(format!("the root certificates can't be used: {error}"));
@@ -116,9 +109,6 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 
 /// Reads the roots that the user names. As in OpenSSL, it isn't an error if one of several
 /// directories is missing.
-///
-/// # Errors
-/// When none of them can be read or used.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, mut found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.path), None)),
@@ -269,7 +259,7 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
 
 /// Returns the reason why a certificate isn't trusted, as the predicate of a sentence (`expired at
 /// …`).
-pub fn certificate_fault(why: &CertificateError) -> Fault {
+pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
     let shown_time = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
         // The times in a certificate end with the year 9999, so the default is never used.

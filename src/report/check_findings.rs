@@ -50,10 +50,10 @@ pub struct TableRow {
     #[serde(flatten)]
     pub fields: Value,
     #[serde(skip)]
-    pub cells: Vec<String>,
+    pub(super) cells: Vec<String>,
     /// True if the last cell is the status of a failure.
     #[serde(skip)]
-    pub is_failed: bool,
+    pub(super) is_failed: bool,
 }
 
 impl Findings {

@@ -78,9 +78,6 @@ pub fn export(
 
 /// Writes a variable as a member of a JSON object, after the start of the object if the member is
 /// the first one. [`export`] writes the end.
-///
-/// # Errors
-/// When the value isn't UTF-8.
 fn write_json(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     // JSON text must be UTF-8 (RFC 8259, 8.1).
     let value = utf8_value(variable, "JSON")?;
@@ -101,9 +98,6 @@ const DOCKER_HELP: &str =
 /// Both programs read the file with Go's `bufio.Scanner` (docker/cli `pkg/kvfile`, podman
 /// `pkg/env`), which drops a carriage return at the end of a line. They trim only the start of a
 /// line, where the name is. Docker refuses a file that isn't UTF-8.
-///
-/// # Errors
-/// When the value isn't UTF-8 or has a line break, or when the line would be too long.
 fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "Docker's --env-file")?;
     if value.contains('\n') || value.ends_with('\r') {
@@ -131,9 +125,6 @@ fn write_docker(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// The kubelet (`pkg/kubelet/util/env`) reads the file with Go's `bufio.Scanner`, which drops a
 /// carriage return at the end of a line. The kubelet rejects the whole file if one line is too
 /// long, and treats an empty value as a missing key.
-///
-/// # Errors
-/// When the value isn't UTF-8, or when the kubelet wouldn't read the same value from the file.
 fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
@@ -159,9 +150,6 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
 /// Writes a variable for the file that GITHUB_ENV names: `NAME<<DELIMITER`, the value, and the
 /// delimiter on a line of its own. The runner reads this file with `SetEnvFileCommand` in
 /// `FileCommandManager`.
-///
-/// # Errors
-/// When the runner refuses the name, or the value isn't UTF-8.
 fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let name = variable.name.as_str();
     // The runner ignores case when it compares names.
@@ -183,9 +171,6 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 }
 
 /// Returns a value as text, for a format whose files must be UTF-8.
-///
-/// # Errors
-/// When the value isn't UTF-8.
 fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
         let text = format!("the value isn't UTF-8 text, and {format} can't hold anything else");
@@ -224,9 +209,6 @@ fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
 ///
 /// Both read a carriage return in the file as a line feed, so a carriage return in a value has to
 /// be the escape `\r`.
-///
-/// # Errors
-/// When the value isn't UTF-8, or when none of the forms fits.
 fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     let value = utf8_value(variable, "a .env file")?;
     let quote_or_reason = if value.contains("${") {
@@ -285,9 +267,6 @@ fn is_bare(value: &str) -> bool {
 ///
 /// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
 /// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.
-///
-/// # Errors
-/// Never, because this format can hold every value.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     push(text, &["export ", variable.name.as_str(), "='"]);
     push_escaped(text, variable.value, b'\'', br"'\''");

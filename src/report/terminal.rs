@@ -86,7 +86,7 @@ impl Record {
         Self::new(Label::Note, message)
     }
 
-    pub fn summary(message: impl Into<String>) -> Self {
+    pub(super) fn summary(message: impl Into<String>) -> Self {
         Self::new(Label::Summary, message).event("summary")
     }
 
@@ -248,7 +248,7 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-pub fn red(text: &str) -> String {
+pub(super) fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
 
@@ -306,7 +306,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
 
 /// Escapes the texts in a JSON value, except the names of members, which are our own. A version id
 /// or a path may contain characters that change what a terminal shows.
-pub fn escaped_value(value: Value) -> Value {
+pub(super) fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
@@ -497,7 +497,7 @@ fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
 #[derive(Clone, Copy)]
 pub struct TableScreen {
     pub columns: usize,
-    pub has_colours: bool,
+    pub(super) has_colours: bool,
 }
 
 pub fn table_screen() -> Option<TableScreen> {
@@ -534,9 +534,6 @@ pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
 
 /// Writes text to standard output. Waits while the reader doesn't read, but a termination signal
 /// ends this process.
-///
-/// # Errors
-/// If the kernel can't write the text.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))
 }

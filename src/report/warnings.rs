@@ -484,7 +484,7 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
 }
 
 /// Returns the id of a secret or parameter as references spell it, unless messages mask its name.
-pub fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> Option<String> {
+pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> Option<String> {
     let is_shown = locator.shown_id().is_some();
     is_shown.then(|| locator.written_id_of(parameter_name))
 }

@@ -23,7 +23,7 @@ use crate::model::shown::{is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the value is null.
-pub type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
+pub(super) type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Returns the option, or the line of a declaration, that sets one variable, for a help text:
 /// `--env LEVEL=prod/app:level`.
@@ -37,16 +37,12 @@ fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String
 
 /// Returns the text that sets a variable to the whole value of the secret, or `None` if the
 /// reference must not be shown.
-pub fn whole_value_as_variable(subject: &Subject) -> Option<String> {
+pub(super) fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
 /// Returns all keys of a JSON object ([`Members`]).
-///
-/// # Errors
-/// If the JSON isn't an object. The text of the error is the predicate of a sentence about the
-/// secret.
-pub fn object_members<'j>(
+pub(super) fn object_members<'j>(
     json: &'j Value,
     object: &PlannedObject,
     subject: &Subject,
@@ -67,7 +63,7 @@ pub fn object_members<'j>(
     Ok(members.collect())
 }
 
-pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
+pub(super) fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let parameters = document.parameters.iter();
     let members = parameters.map(|(name, parameter)| {
         let value = || SecretValue::new(parameter.body.expose());
@@ -79,7 +75,10 @@ pub fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Membe
 /// Returns the problem of an object that doesn't set any variable, which is an absence: the object
 /// is empty, or every key is null or isn't selected. Whether something else sets the variable of a
 /// key doesn't matter here.
-pub fn no_variable_problem(members: &Members<'_>, object: &PlannedObject) -> Option<Problem> {
+pub(super) fn no_variable_problem(
+    members: &Members<'_>,
+    object: &PlannedObject,
+) -> Option<Problem> {
     if members.iter().any(|(_, value)| value.is_some()) {
         return None;
     }
@@ -112,7 +111,7 @@ type FaultyKeys<'a> = Vec<(&'a str, String)>;
 ///
 /// A key is overridden if `claims` already has its variable. Such a key sets nothing, so even an
 /// unsafe name isn't an error.
-pub fn key_outcomes(
+pub(super) fn key_outcomes(
     members: Members<'_>,
     entry: &Planned,
     object: &PlannedObject,

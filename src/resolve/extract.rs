@@ -35,7 +35,7 @@ impl Json {
     }
 
     /// Creates a JSON string with this text.
-    pub fn from_text(text: &str) -> Self {
+    pub(super) fn from_text(text: &str) -> Self {
         Self(Value::from(text))
     }
 
@@ -106,7 +106,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
 
 /// Returns the keys of an object that a message may quote. Leaves out a key whose value is null,
 /// because in a malformed secret, such a key can be a value.
-pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
+pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     let members = map.iter();
     let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
     quotable.map(|(key, _)| key.as_str())
@@ -114,7 +114,7 @@ pub fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
 
 /// A reason why an entry doesn't have a value.
 #[derive(Debug)]
-pub enum Unresolved {
+pub(super) enum Unresolved {
     /// The secret hasn't been requested.
     Unread,
     /// A secret, version, key or variable doesn't exist, a value is null, or an object of
@@ -123,10 +123,10 @@ pub enum Unresolved {
     Failed(Problem),
 }
 
-pub type Resolved<T> = Result<T, Unresolved>;
+pub(super) type Resolved<T> = Result<T, Unresolved>;
 
 /// The value of an entry, or every reason why there isn't one.
-pub type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
+pub(super) type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
 
 type Object = Map<String, Value>;
 
@@ -140,7 +140,7 @@ impl Unresolved {
     /// Adds the entry and the secret of `reference` to the problem of an absence or a failure. If
     /// the KEY is probably a version, also replaces the help.
     #[must_use]
-    pub fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
+    pub(super) fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
         let named = |problem: Problem| {
             let hint = version_hint(reference, subject);
             with_entry(problem, Some(reference), subject).help_if_some(hint)
@@ -156,22 +156,18 @@ impl Unresolved {
 /// The maximum number of paths or keys that an error lists.
 const LISTED: usize = 8;
 
-pub const NULL_HELP: &str = "store a value, or give the entry a \"default\" in a declaration";
+pub(super) const NULL_HELP: &str =
+    "store a value, or give the entry a \"default\" in a declaration";
 
-pub type ParsedDocument = serde_json::Result<Arc<Json>>;
+pub(super) type ParsedDocument = serde_json::Result<Arc<Json>>;
 
 /// A function that returns what the user should write to get a different KEY of the same secret, or
 /// the whole value if KEY is empty. The function returns `None` if it can't suggest anything, for
 /// example because the reference must not be shown.
-pub type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
+pub(super) type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
-///
-/// # Errors
-/// If the document isn't JSON, if KEY is a name but the document isn't an object, or if KEY is a
-/// JSONPath that can't be evaluated or matches several nodes. If the key or node doesn't exist, the
-/// error is an absence. The text of an error is the predicate of a sentence about the secret.
-pub fn find_value<'j>(
+pub(super) fn find_value<'j>(
     document: &Document,
     parsed: &'j ParsedDocument,
     selector: &Selector,
@@ -228,23 +224,20 @@ fn whole_value_hint(write: Option<String>) -> Option<String> {
 
 /// Creates the problem for JSON that isn't an object. `write` is what to write for the whole value,
 /// or `None` if it can't be suggested.
-pub fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
+pub(super) fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
     let help = encoded_twice_hint(json).or_else(|| whole_value_hint(write));
     let problem = Problem::configuration(text).code("not-an-object");
     problem.help_if_some(help)
 }
 
 /// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`.
-pub fn encoded_twice_hint(json: &Value) -> Option<String> {
+pub(super) fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
     let help = "the string contains JSON, so it was encoded twice: store the object itself";
     parsed.value().is_object().then(|| help.to_owned())
 }
 
 /// Returns the value of the top-level key `key`. Messages need the whole `selector`.
-///
-/// # Errors
-/// If the JSON isn't an object. If the key doesn't exist, the error is an absence.
 fn find_key<'j>(
     json: &'j Value,
     key: &str,
@@ -294,7 +287,11 @@ pub fn missing_key(key: &str, shown_key: String, map: &Object) -> Box<MissingKey
 
 /// Adds the entry and, if there is a `reference`, its secret to a problem. The secret must exist,
 /// because its name is shown. The text must be the predicate of a sentence about the secret.
-pub fn with_entry(problem: Problem, reference: Option<&SecretRef>, subject: &Subject) -> Problem {
+pub(super) fn with_entry(
+    problem: Problem,
+    reference: Option<&SecretRef>,
+    subject: &Subject,
+) -> Problem {
     let about = reference.map(|reference| About::new(&reference.locator));
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
@@ -344,7 +341,12 @@ fn key_as_path(key: &str) -> Option<JsonPath> {
 /// Returns the hint for a key that doesn't exist. It names a key that looks the same, the most
 /// similar key or, if no key is similar, the first keys of the object. `path` is the path of the
 /// object, or `None` for the whole secret.
-pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'_>) -> String {
+pub(super) fn keys_hint(
+    map: &Object,
+    path: Option<&str>,
+    key: &str,
+    rewrite: Rewrite<'_>,
+) -> String {
     let similar = nearest(key, quotable_keys(map));
     twin_hint(map.keys().map(String::as_str), key)
         .or_else(|| similar.map(|similar| did_you_mean_to_write(similar, rewrite(similar))))
@@ -353,7 +355,7 @@ pub fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'
 
 /// Returns the hint about a key that looks the same as `key`, but has a character that people don't
 /// see.
-pub fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
+pub(super) fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     // A quotable key has only visible characters, so it isn't a twin. Messages don't show a key
     // that isn't quotable, except this twin: it looks like `key`, which the user has written.
@@ -382,12 +384,6 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 }
 
 /// Returns the only node that a path matches.
-///
-/// # Errors
-/// If the path can't be evaluated, or if it matches several nodes. A path that matches no node is
-/// an absence, unless the path begins with a name and the JSON isn't an object. For several nodes,
-/// the help lists their paths. It leaves out a path with a name that may be a value, and the path
-/// of a null, because its key can be a value (see [`quotable_keys`]).
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // jsonpath_rust's error isn't shown, because it quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -476,7 +472,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
 }
 
 /// Returns the hint for a key or an index that an array doesn't have.
-pub fn array_hint(items: &[Value]) -> String {
+pub(super) fn array_hint(items: &[Value]) -> String {
     match items.len().checked_sub(1) {
         Some(last) => format!("the last index of the array is {last}"),
         None => "the array is empty".to_owned(),
@@ -485,7 +481,7 @@ pub fn array_hint(items: &[Value]) -> String {
 
 /// Returns a JSON value as the command gets it: the characters of a string, a number as it was
 /// written, `true` or `false`, and compact JSON for an object or array.
-pub fn text_of(value: &Value) -> Option<SecretValue> {
+pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,
         Value::String(text) => Some(SecretValue::new(text.as_str())),
@@ -493,7 +489,7 @@ pub fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
-pub fn json_type(value: &Value) -> &'static str {
+pub(super) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",
         Value::Bool(_) => "a JSON boolean",

@@ -320,9 +320,6 @@ struct ParsedAnswers<'a> {
 impl<'a> ParsedAnswers<'a> {
     /// Decodes the value that was read, checks it against the pattern and encodes it, each only if
     /// the entry says so. Passes the plain text of an encoded value to [`Self::add_part`].
-    ///
-    /// # Errors
-    /// If the value isn't base64 or doesn't match the pattern.
     fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
@@ -355,9 +352,6 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Returns the value that a reference selects.
-    ///
-    /// # Errors
-    /// If [`Self::document`] or [`find_value`] fails, or if the value is null, which is an absence.
     fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
         let selector = &reference.selector;
@@ -373,10 +367,6 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Returns the keys of an object, or the parameters below a path.
-    ///
-    /// # Errors
-    /// If [`Self::document`] fails, if the document isn't JSON, or if the reference doesn't select
-    /// an object in it.
     fn members(&mut self, object: &'a PlannedObject, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
         let document = self.document(reference, subject)?;
@@ -407,10 +397,6 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Returns the document of a reference.
-    ///
-    /// # Errors
-    /// If the request has failed, or hasn't been sent (`Unread`). The error is an absence only if
-    /// the secret or the version doesn't exist.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         match self.fetched.get(&reference.locator) {
             None => Err(Unresolved::Unread),
@@ -428,9 +414,6 @@ impl<'a> ParsedAnswers<'a> {
 
     /// Returns a value that consists of text and of the values of references. Passes each of these
     /// values to [`Self::add_part`].
-    ///
-    /// # Errors
-    /// If a reference doesn't give a value. The list has every reason.
     fn composed_value(&mut self, items: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
         let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for item in items {
@@ -453,10 +436,6 @@ impl<'a> ParsedAnswers<'a> {
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
     /// `env`. Passes the texts of secrets that the template looks up to [`Self::add_part`].
-    ///
-    /// # Errors
-    /// If secrets can't be read or are binary, with a reason for each of them. Otherwise, if
-    /// [`Rendering::render`] fails, with its reasons.
     fn rendered_value(
         &mut self,
         template: &Template,
@@ -517,9 +496,6 @@ fn null_value(selector: &Selector) -> Unresolved {
 }
 
 /// Decodes a value from base64, for `decode`.
-///
-/// # Errors
-/// If the value isn't base64.
 fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
         Problem::configuration("the value isn't base64, which \"decode\" expects")
@@ -529,10 +505,6 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 }
 
 /// Checks a value against the `pattern` of its entry.
-///
-/// # Errors
-/// If the value doesn't match, or isn't text. The error has neither the value nor the entry, nor a
-/// pattern that may be the value.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
     let help = match str::from_utf8(value.expose()) {
         Ok(text) if pattern.is_match(text) => return Ok(()),

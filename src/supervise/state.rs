@@ -71,12 +71,12 @@ pub struct RunningState {
     pub failures: u32,
     /// True if a poll was requested since the last poll began. The last poll isn't enough for this
     /// request, because it may have read the secret before the change.
-    pub is_poll_requested: bool,
+    pub(super) is_poll_requested: bool,
     /// True while job control has stopped the command.
-    pub is_suspended: bool,
+    pub(super) is_suspended: bool,
     /// True if a SIGTERM was forwarded, after which the command may be about to end. Set to false
     /// when a change is ignored for this reason.
-    pub has_term: bool,
+    pub(super) has_term: bool,
 }
 
 /// The trial that reads the values again. As long as there isn't one, the timer is set for the next
@@ -101,15 +101,15 @@ pub enum Poll {
 pub struct Stopping {
     /// The status of the command, once it has ended while other processes of its group are left.
     pub ended: Option<ExitStatus>,
-    pub phase: Phase,
+    pub(super) phase: Phase,
     pub next: Next,
     /// True if a poll was requested since the last poll began. The requested poll begins after the
     /// next command has started.
-    pub is_poll_requested: bool,
+    pub(super) is_poll_requested: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+pub(super) enum Phase {
     /// The group got a signal that asks it to end, and has the time of `--grace` to do so.
     Grace,
     Killed,

@@ -138,9 +138,6 @@ fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
 }
 
 /// Opens a directory relative to the one that has been reached so far.
-///
-/// # Errors
-/// If openat(2) fails.
 fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
     // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
     let flags = COMPONENT_FLAGS | OFlag::O_DIRECTORY | flags;
@@ -149,9 +146,6 @@ fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<
 
 /// Opens the directory at which a path begins: the root directory for an absolute path, and the
 /// working directory for a relative one. Also returns its path for messages, `/` or an empty path.
-///
-/// # Errors
-/// If open(2) fails.
 fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     let is_absolute = Path::new(path).is_absolute();
     let (base, shown) = if is_absolute { ("/", "/") } else { (".", "") };
@@ -261,9 +255,6 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
 }
 
 /// Reads a symbolic link.
-///
-/// # Errors
-/// If the name doesn't exist, isn't that of a link (ENOTDIR), or can't be read.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::sys::stat::fstat;
@@ -293,9 +284,6 @@ fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Er
 /// be replaced between them. In a sticky directory such as /tmp, only the owner of the link, the
 /// owner of the directory and root can do that. In any other directory, a user who can replace the
 /// link can also replace the directory's other entries.
-///
-/// # Errors
-/// If the name doesn't exist, isn't that of a link (ENOTDIR), or can't be read.
 #[cfg(target_os = "macos")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::fcntl::AtFlags;

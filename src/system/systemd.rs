@@ -194,9 +194,6 @@ pub fn no_connection_problem() -> Problem {
 
 /// Replaces standard input, which is systemd's socket, with /dev/null, and returns a copy of the
 /// socket. If standard output or error is the same socket, replaces it, too: error with journald.
-///
-/// # Errors
-/// If a descriptor can't be copied or replaced.
 fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = fstat(input).map(id)?;

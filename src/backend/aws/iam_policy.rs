@@ -27,7 +27,7 @@ pub struct Policy {
 /// the profile's settings.
 ///
 /// # Errors
-/// When the launch does not assume the role that `options` names.
+/// If the launch does not assume the role that `options` names.
 pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
@@ -68,9 +68,6 @@ impl<'a> PolicyOwner<'a> {
     ///
     /// `chain` has the roles that are assumed, one after the other, to get the credentials of the
     /// launch. The last one is the role of the caller.
-    ///
-    /// # Errors
-    /// When the launch does not assume the role that `options` names.
     fn for_options(
         chain: Vec<Arn>,
         located: &BTreeSet<Locator>,

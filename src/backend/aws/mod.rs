@@ -84,7 +84,7 @@ impl Aws {
     /// the time that the user takes to type a code.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
+    /// If AWS's configuration files, the profile or a region are invalid, or when an unattended
     /// launch would need an MFA code.
     pub async fn answers(
         &mut self,
@@ -149,7 +149,7 @@ impl Aws {
     /// description, or the error of its request, for each of the other secrets.
     ///
     /// # Errors
-    /// When there is no session yet and opening one fails.
+    /// If there is no session yet and opening one fails.
     pub async fn describe_secrets(
         &mut self,
         fetched: &Fetched,
@@ -186,7 +186,7 @@ impl Aws {
     /// MFA code.
     ///
     /// # Errors
-    /// When AWS's configuration files, the profile or a region are invalid, or when an unattended
+    /// If AWS's configuration files, the profile or a region are invalid, or when an unattended
     /// launch would need an MFA code.
     pub async fn metadata(
         &mut self,
@@ -208,9 +208,6 @@ impl Aws {
 
     /// Returns the session. Opens it if necessary, which reads AWS's configuration files, and may
     /// ask the user for an MFA code.
-    ///
-    /// # Errors
-    /// When the session can't be opened ([`Session::open`]).
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,

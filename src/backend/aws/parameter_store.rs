@@ -28,14 +28,14 @@ const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 
 /// The maximum number of parameters in a GetParameters request.
-pub const MAX_BATCH: usize = 10;
+pub(super) const MAX_BATCH: usize = 10;
 
 /// Divides requests with the same region and role into batches. A batch has up to ten parameters or
 /// one path.
 ///
 /// A batch doesn't contain a parameter twice, such as two versions of it, because both would have
 /// the same name in the response. Each further request for it becomes a batch of its own.
-pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
+pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let (mut shared, mut single) = (Vec::new(), Vec::new());
     for request in requests {
@@ -57,7 +57,7 @@ pub fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// AWS may also refuse the batch because one parameter does not exist. After such an error, the
 /// parameters are requested one after the other, so that each gets its own result, and so that the
 /// limit of requests in flight isn't exceeded.
-pub async fn read_batch(
+pub(super) async fn read_batch(
     client: &Client,
     batch: &[Request],
     budget: &RetryBudget<'_>,
@@ -90,9 +90,6 @@ pub async fn read_batch(
 }
 
 /// Reads parameters in one request.
-///
-/// # Errors
-/// When the whole request fails.
 async fn read_together(
     client: &Client,
     requests: &[Request],
@@ -125,9 +122,6 @@ struct Page {
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
 /// Reads all parameters below `path`, which is the path of `locator`, in the client's region.
-///
-/// # Errors
-/// When a page can't be read, or when there are no parameters below the path, or too many.
 async fn read_path(
     client: &Client,
     locator: &Locator,
@@ -156,12 +150,11 @@ async fn read_path(
 }
 
 /// Parses the body of a GetParametersByPath response, which is one page.
-///
-/// # Errors
-/// When the body isn't such a response, or has a parameter from a different path, region or account
-/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)). When a parameter doesn't
-/// have a value ([`Refusal::NoValue`]).
-pub fn parse_page(body: &[u8], locator: &Locator, region: &Region) -> FetchResult<PageContents> {
+pub(super) fn parse_page(
+    body: &[u8],
+    locator: &Locator,
+    region: &Region,
+) -> FetchResult<PageContents> {
     let page: Page = read_object(body, "a response that isn't a list of parameters")?;
     let mut parameters = Vec::new();
     for parameter in page.parameters {
@@ -198,11 +191,7 @@ struct Parameter {
 
 /// Parses the body of a GetParameters response. Returns one result for each of `requests`, in the
 /// same order.
-///
-/// # Errors
-/// When the body isn't such a response, or leaves out a requested parameter
-/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)).
-pub fn read_parameters(
+pub(super) fn read_parameters(
     body: &[u8],
     requests: &[Request],
     region: &Region,
@@ -289,9 +278,6 @@ impl Parameter {
 
     /// Converts the parameter into a document. A response doesn't have the labels of a parameter,
     /// so the document gets the requested label.
-    ///
-    /// # Errors
-    /// When the response leaves out the value ([`Refusal::NoValue`]).
     fn into_document(self, version: &Version) -> FetchResult<Document> {
         let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
@@ -336,7 +322,7 @@ pub fn bare_name(name: &str) -> &str {
 /// `/aws/reference/secretsmanager/`.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
-pub fn referenced_secret(name: &str) -> Option<&str> {
+pub(super) fn referenced_secret(name: &str) -> Option<&str> {
     let secret = bare_name(name).strip_prefix("aws/reference/secretsmanager/");
     secret.filter(|secret| !secret.is_empty())
 }
@@ -359,7 +345,7 @@ fn version_selector(locator: &Locator) -> Option<&str> {
 /// True if DescribeParameters can find the parameter, assuming it exists. DescribeParameters finds
 /// neither AWS's own parameters nor those of other accounts. Any ARN may be from a different
 /// account.
-pub fn can_be_described(locator: &Locator) -> bool {
+pub(super) fn can_be_described(locator: &Locator) -> bool {
     locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
 }
 
@@ -369,7 +355,10 @@ const MAX_DESCRIBED: usize = 50;
 /// Asks which parameters and paths exist. Returns a document without a value for each request, or
 /// the failure. Leaves out the requests that DescribeParameters can't answer
 /// ([`can_be_described`]).
-pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) -> RequestAnswers {
+pub(super) async fn describe_parameters(
+    session: &Session,
+    mut requests: Vec<Request>,
+) -> RequestAnswers {
     requests.retain(|request| can_be_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
@@ -394,9 +383,6 @@ pub async fn describe_parameters(session: &Session, mut requests: Vec<Request>) 
 
 /// Returns a document without a value for a parameter or a path. For a path, all parameters in
 /// `described` are below it.
-///
-/// # Errors
-/// When `described` doesn't have the parameter or, for a path, is empty ([`Missing::Secret`]).
 fn document_without_value(request: &Request, described: &[Parameter]) -> FetchResult<Document> {
     let Request { locator, region } = request;
     let is_requested = |parameter: &&Parameter| {
@@ -419,10 +405,6 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
 
 /// Returns the descriptions of the existing parameters in a batch. If the batch is a path, stops
 /// after the first page with a description. All requests in a batch have the same region and role.
-///
-/// # Errors
-/// When a request fails, when there are no credentials or no endpoint, or when the role can't be
-/// assumed.
 async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());
@@ -470,9 +452,6 @@ fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value
 /// Returns the items of a list that AWS sends page by page. `input` is the input of the first
 /// request. A page can be empty although more pages follow. Once there are `enough` items, no
 /// further page is requested.
-///
-/// # Errors
-/// When `request_page` fails.
 async fn read_pages<T>(
     mut input: Value,
     enough: usize,

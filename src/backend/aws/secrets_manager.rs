@@ -29,10 +29,7 @@ use crate::time::RetryBudget;
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
 /// Reads one version of a secret in the client's region.
-///
-/// # Errors
-/// When the request fails ([`Client::call_json`]), or when the secret doesn't have a value.
-pub async fn get_secret(
+pub(super) async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
     budget: &RetryBudget<'_>,
@@ -79,7 +76,7 @@ struct GetSecretValueResponse<'b> {
 /// Parses the body of the GetSecretValue response for this `id` and `version`.
 ///
 /// # Errors
-/// When the body isn't such a response, or is about a different secret or version
+/// If the body isn't such a response, or is about a different secret or version
 /// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)). When the secret doesn't
 /// have a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
@@ -114,7 +111,10 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
 /// Describes each secret once, many at the same time, and returns the descriptions, sorted by their
 /// requests. A description isn't about a single version, so the versions in `requests` don't
 /// matter.
-pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<DescribedSecret> {
+pub(super) async fn describe_all(
+    session: &Session,
+    mut requests: Vec<Request>,
+) -> Vec<DescribedSecret> {
     for request in &mut requests {
         request.locator.version = Version::CURRENT;
     }
@@ -136,10 +136,6 @@ pub async fn describe_all(session: &Session, mut requests: Vec<Request>) -> Vec<
 }
 
 /// Describes a secret in a region. May assume a role first.
-///
-/// # Errors
-/// When the request fails, when the response is about a different secret, when there are no
-/// credentials or no endpoint, or when the role can't be assumed.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
@@ -211,7 +207,7 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
 /// Returns the answers that follow from the descriptions of secrets: documents without values, and
 /// the failures that a launch would have. Leaves out a request whose secret isn't in `described`,
 /// and a request for a version id that DescribeSecret doesn't list.
-pub fn answers_from_descriptions(
+pub(super) fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
 ) -> RequestAnswers {

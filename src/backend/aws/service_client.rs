@@ -54,11 +54,11 @@ use crate::time::RetryBudget;
 
 /// Creates the service clients of one launch ([`Self::client`]), which share the connections of
 /// `http`.
-pub struct Clients {
+pub(super) struct Clients {
     pub endpoints: Endpoints,
     pub http: HttpClient,
     /// A client that never uses a proxy, for link-local endpoints.
-    pub direct: HttpClient,
+    pub(super) direct: HttpClient,
     pub metadata: OnceCell<imds::Client>,
 }
 
@@ -85,7 +85,7 @@ impl Clients {
     /// Returns a client of a service.
     ///
     /// # Errors
-    /// When no endpoint is found ([`Endpoints::endpoint`]).
+    /// If no endpoint is found ([`Endpoints::endpoint`]).
     pub async fn client(
         &self,
         api: Api,
@@ -105,14 +105,14 @@ impl Clients {
     }
 }
 
-pub struct Client {
+pub(super) struct Client {
     pub api: Api,
     pub endpoint: Uri,
     /// The option, variable or setting that names the endpoint, or `None` for AWS's own.
-    pub endpoint_setting: Option<&'static str>,
+    pub(super) endpoint_setting: Option<&'static str>,
     pub region: Region,
     /// The credentials that sign requests, if any.
-    pub identity: Option<Identity>,
+    pub(super) identity: Option<Identity>,
     pub http: HttpClient,
 }
 
@@ -120,7 +120,7 @@ impl Client {
     /// Calls one of the SDK's operations once.
     ///
     /// # Errors
-    /// When AWS answers with an error, when no valid response arrives, or when the request is
+    /// If AWS answers with an error, when no valid response arrives, or when the request is
     /// invalid ([`Refusal::NotSent`]).
     pub async fn call<I, O, E>(
         &self,
@@ -170,11 +170,7 @@ impl Client {
     ///
     /// `target` is the name of the service and the operation, as in
     /// `secretsmanager.GetSecretValue`. `about` says what is read, for `-vv`.
-    ///
-    /// # Errors
-    /// When the request can't be sent, when AWS answers with an error, when `parse` fails, or when
-    /// outages last until the budget ends.
-    pub async fn call_json<T>(
+    pub(super) async fn call_json<T>(
         &self,
         target: &str,
         about: impl fmt::Display,
@@ -196,7 +192,7 @@ impl Client {
     /// hide the signature until the next response arrives.
     ///
     /// # Errors
-    /// When the request is invalid, or when no complete response arrives in time.
+    /// If the request is invalid, or when no complete response arrives in time.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let (request, signature) = self.signed(request).map_err(not_sent)?;
         let sending = self.http.send(request);
@@ -277,9 +273,6 @@ impl Client {
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS
     /// Signature Version 4. Also returns the signature.
-    ///
-    /// # Errors
-    /// When the URL or a header would be invalid.
     fn signed(&self, mut request: Request<Bytes>) -> Result<(Request<Bytes>, String), BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map_or("", |name| name.as_str());
@@ -327,9 +320,6 @@ fn dns_settings() -> &'static str {
 
 /// Returns the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
 /// signature.
-///
-/// # Errors
-/// When the input can't be written as JSON.
 fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post(Uri::default())
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
@@ -338,10 +328,7 @@ fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, 
 }
 
 /// Returns the body of a successful response, which is a JSON object.
-///
-/// # Errors
-/// When the response is AWS's error, or isn't from AWS, which is an outage.
-pub fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
+pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
     if !status.is_success() {
@@ -354,12 +341,10 @@ pub fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>
 }
 
 /// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
-///
-/// # Errors
-/// When the body isn't an object with the fields of `T`, which is an outage. `unexpected` describes
-/// such a body: `a response that can't be read`. serde's error is dropped, because it quotes the
-/// body.
-pub fn read_object<'b, T: Deserialize<'b>>(body: &'b [u8], unexpected: &str) -> FetchResult<T> {
+pub(super) fn read_object<'b, T: Deserialize<'b>>(
+    body: &'b [u8],
+    unexpected: &str,
+) -> FetchResult<T> {
     match serde_json::from_slice(body) {
         Ok(parsed) if is_object(body) => Ok(parsed),
         Ok(_) | Err(_) => Err(FetchError::malformed(unexpected)),
@@ -374,13 +359,13 @@ const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
 /// Returns `None` for anything else. That isn't an error, because no value depends on a time.
-pub fn timestamp(field: &RawValue) -> Option<SystemTime> {
+pub(super) fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
 
 /// Returns the time that is this many seconds after the beginning of 1970. Returns `None` before
 /// 1970, and after 9999, because a year has four digits in RFC 3339.
-pub fn system_time(seconds: f64) -> Option<SystemTime> {
+pub(super) fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;
     }
@@ -399,7 +384,7 @@ pub enum Api {
 }
 
 impl Api {
-    pub const SECRETS_MANAGER: Self = Self::Store(Store::SecretsManager);
+    pub(super) const SECRETS_MANAGER: Self = Self::Store(Store::SecretsManager);
 
     /// Returns the name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {
@@ -412,7 +397,7 @@ impl Api {
     }
 }
 
-pub const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
+pub(super) const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
     (Api::SECRETS_MANAGER, "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
     (Api::Store(Store::ParameterStore), "AWS_ENDPOINT_URL_SSM"),
     (Api::Sts, "AWS_ENDPOINT_URL_STS"),
@@ -450,7 +435,7 @@ impl Endpoints {
     /// partitions. Whether the region exists isn't checked.
     ///
     /// # Errors
-    /// When the rules don't have such an endpoint, or when the user configures both an endpoint and
+    /// If the rules don't have such an endpoint, or when the user configures both an endpoint and
     /// FIPS or dual stack.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
@@ -468,9 +453,6 @@ impl Endpoints {
 
     /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. For any other
     /// service, the rules of STS are used, and the service's name replaces `sts`.
-    ///
-    /// # Errors
-    /// When the rules don't have such an endpoint, or refuse a configured one.
     async fn endpoint_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         macro_rules! by_rules {
             ($sdk:ident) => {{
@@ -495,7 +477,7 @@ impl Endpoints {
 }
 
 /// Returns AWS's own host for a service in a region, if there is one.
-pub fn aws_host(api: Api, region: &Region) -> Option<String> {
+pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();
     endpoint?.ok()?.host().map(str::to_owned)
@@ -518,7 +500,7 @@ const OTHER_PARTITIONS: [(&str, &str); 7] = [
 
 /// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's
 /// codes, such as a simulation's, is treated as commercial.
-pub fn partition_of(region: &Region) -> &'static str {
+pub(super) fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
     let mut others = OTHER_PARTITIONS.iter();
     let partition = others.find(|(other, _)| Some(*other) == area);

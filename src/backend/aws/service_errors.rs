@@ -55,12 +55,12 @@ const ABOUT_KMS: [&str; 4] = [
     "customer master key",
 ];
 
-pub struct ServiceError<'a> {
+pub(super) struct ServiceError<'a> {
     pub status: u16,
     pub code: Option<&'a str>,
     pub message: Option<&'a str>,
-    pub request_id: Option<&'a str>,
-    pub content_type: Option<&'a str>,
+    pub(super) request_id: Option<&'a str>,
+    pub(super) content_type: Option<&'a str>,
     pub location: Option<&'a str>,
     pub again: Again,
 }
@@ -85,7 +85,7 @@ impl<'a> ServiceError<'a> {
     /// Returns the meaning of the error. The first row that matches applies, so a row for a message
     /// is above the general row for its code. The rows for a status are below all codes whose
     /// meaning doesn't depend on the status.
-    pub fn classify(&self) -> FetchError {
+    pub(super) fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
         use OutageKind::{ClockSkew, Service, Throttled};

@@ -49,13 +49,13 @@ impl Request {
 }
 
 /// The answers to requests, in any order.
-pub type RequestAnswers = Vec<(Request, Answer)>;
+pub(super) type RequestAnswers = Vec<(Request, Answer)>;
 
 /// A session with AWS. The region, the credentials and each role are looked up when they are first
 /// needed, and then reused.
-pub struct Session {
+pub(super) struct Session {
     pub settings: Settings,
-    pub clients: Clients,
+    pub(super) clients: Clients,
     pub budget: RetryBudget<'static>,
     /// How the profile gets its credentials. `None` if the profile doesn't have credentials, or
     /// isn't used.
@@ -81,7 +81,7 @@ impl Session {
     /// `codes`, and adds it there. Waits for the user without a time limit.
     ///
     /// # Errors
-    /// When the configuration files or the profile are invalid, or when an unattended launch would
+    /// If the configuration files or the profile are invalid, or when an unattended launch would
     /// need an MFA code.
     pub fn open(
         mut settings: Settings,
@@ -132,7 +132,7 @@ impl Session {
 
     /// True if the credentials come from a session that the AWS CLI has stored for a role, and AWS
     /// has refused credentials in one of the answers.
-    pub fn is_stored_and_refused(&self, answers: &Answers) -> bool {
+    pub(super) fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
         let is_stored = matches!(source, Some(RoleSource::StoredSession(..)));
@@ -143,7 +143,7 @@ impl Session {
     }
 
     /// True if the base credentials were found and have not expired.
-    pub fn has_credentials(&self) -> bool {
+    pub(super) fn has_credentials(&self) -> bool {
         is_usable(&self.base)
     }
 
@@ -160,10 +160,7 @@ impl Session {
     /// Returns the request for a locator: the locator with the default region and role, unless the
     /// locator has its own. If the locator doesn't have a region and none is configured, the first
     /// call asks the instance metadata for it.
-    ///
-    /// # Errors
-    /// When no region is found.
-    pub async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
+    pub(super) async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
             return Ok(Request { locator, region });
@@ -184,10 +181,7 @@ impl Session {
     ///
     /// STS is asked in the configured region or, if there isn't one, in the region of the first
     /// request, and then in the fallback regions.
-    ///
-    /// # Errors
-    /// When the base credentials aren't found, or weren't found by the earlier call.
-    pub async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
+    pub(super) async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
         let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
             return Ok(());
@@ -224,10 +218,6 @@ impl Session {
     }
 
     /// Assumes a role with the base credentials. After an outage, asks STS in the next region.
-    ///
-    /// # Errors
-    /// When there are no base credentials, when STS refuses the role, or when the last region has
-    /// an outage.
     async fn assume(&self, role: &Role) -> FetchResult<CallerIdentity> {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
@@ -243,11 +233,7 @@ impl Session {
     /// Assumes a role, unless an earlier call did, and returns its credentials.
     /// [`Self::prepare_credentials`] must have been called with a request for this role. Without a
     /// role, returns the base credentials.
-    ///
-    /// # Errors
-    /// When the base credentials weren't found, or when the role can't be assumed or wasn't
-    /// requested.
-    pub async fn caller_with(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
+    pub(super) async fn caller_with(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         if let Some(role) = role
             && let Some(caller) = self.roles.get(role)
         {
@@ -261,10 +247,7 @@ impl Session {
 
     /// Returns the credentials that were found for a role or, without a role, the base credentials,
     /// with their ARN if it is known. Doesn't send a request.
-    ///
-    /// # Errors
-    /// When these credentials weren't found, or when nothing has looked for them yet.
-    pub fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
+    pub(super) fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
             Some(found) => found.as_ref().map_err(Clone::clone),
@@ -274,7 +257,7 @@ impl Session {
 
     /// Returns `error`. If it means that AWS refused the credentials for a role or, without a role,
     /// the base credentials, the result says where these credentials come from.
-    pub fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
+    pub(super) fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
     }
@@ -282,7 +265,7 @@ impl Session {
     /// Asks STS who the caller is, with the base credentials and with each role, and prints the
     /// answers with `-vv`. Only asks once, and only with `-vv` or for `check`. May assume the
     /// roles.
-    pub async fn trace_identities(&self, region: &Region) {
+    pub(super) async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
         let is_needed = progress.is_traced() || self.settings.asks_identity;
         let base = self.known_caller(None);
@@ -362,7 +345,7 @@ impl Session {
     /// return the same client.
     ///
     /// # Errors
-    /// When [`Clients::client`] doesn't find an endpoint for the service.
+    /// If [`Clients::client`] doesn't find an endpoint for the service.
     pub async fn client(
         &self,
         caller: &CallerIdentity,
@@ -383,7 +366,7 @@ impl Session {
     /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
     /// assume the role. Returns `None` without credentials, or if STS refused or didn't answer in
     /// time.
-    pub async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
+    pub(super) async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
             let client = self.client(caller, Api::Sts, region).await.ok()?;

@@ -50,7 +50,7 @@ pub enum Message {
 
 #[derive(Serialize, Deserialize)]
 pub struct Ready {
-    pub fingerprint: Fingerprint,
+    pub(super) fingerprint: Fingerprint,
     /// The values that differ from the command's. Empty for the first trial.
     pub changed: ChangedValues,
     /// The lines about what has changed since the latest trial, for the parent to print.
@@ -59,25 +59,25 @@ pub struct Ready {
 
 /// The findings of earlier trials. Each trial compares its own values with a copy of them.
 #[derive(Default)]
-pub struct Baseline {
+pub(super) struct Baseline {
     /// The random key for the hashes. The parent chooses it once, so that the hashes of all
     /// trials can be compared.
-    pub hash_key: RandomState,
+    pub(super) hash_key: RandomState,
     /// The values that the command has. `None` before the first start.
-    pub command_values: Option<Fingerprint>,
+    pub(super) command_values: Option<Fingerprint>,
     /// The values of the latest trial that has reached its gate. `None` once the command has these
     /// values, and after a trial that failed or was killed before its gate was opened.
-    pub latest_values: Option<Fingerprint>,
+    pub(super) latest_values: Option<Fingerprint>,
 }
 
 /// The forked process's side of a trial.
-pub struct Trial<'a, 'command> {
+pub(super) struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,
     pub gate: Gate,
-    pub baseline: &'a Baseline,
+    pub(super) baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
     /// When the polls began to fail. `None` if the last poll succeeded, and for the first trial.
-    pub failing_since: Option<SystemTime>,
+    pub(super) failing_since: Option<SystemTime>,
 }
 
 impl Trial<'_, '_> {
@@ -103,9 +103,6 @@ impl Trial<'_, '_> {
     /// trial, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
     /// replaces the command's files instead. Returns the exit status, which is 0 unless this
     /// process can't become the command.
-    ///
-    /// # Errors
-    /// If values can't be read, or if [`Self::start`] or [`Self::replace_files`] fails.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let is_poll = self.launch.prepared.is_poll();
         let read = |deadline: &Deadline| self.launch.all_values(deadline);
@@ -132,10 +129,6 @@ impl Trial<'_, '_> {
     /// execve fails, tells the parent, prints the error and returns its exit status. Even a poll
     /// prints this error itself, because the parent treats the trial as the command once the gate
     /// is open.
-    ///
-    /// # Errors
-    /// If, before the gate, files can't be written, the environment is too large, or the program is
-    /// no longer found.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
@@ -159,9 +152,6 @@ impl Trial<'_, '_> {
     /// memory, because the running command can't get new ones. When the parent opens the gate,
     /// renames the files and sends their paths. When the parent closes the gate, removes the
     /// temporary files. Either way, returns the exit status 0.
-    ///
-    /// # Errors
-    /// If files can't be written, or if one can't be renamed.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
         let files = outcomes.files().filter(|file| file.target.path.is_some());
         let delivery = Delivery::write_temporary(Files::open_directories(files))?;
@@ -231,7 +221,11 @@ impl Messenger for Trial<'_, '_> {
 /// Returns the warning about a poll that failed: the first of `errors` with its notes and help, and
 /// the number of the other errors. `command` is in quotes. `since` is when the polls began to fail,
 /// or `None` for the first such poll.
-pub fn failed_poll_warning(command: &str, since: Option<SystemTime>, errors: &[Record]) -> Record {
+pub(super) fn failed_poll_warning(
+    command: &str,
+    since: Option<SystemTime>,
+    errors: &[Record],
+) -> Record {
     let since_text = since.map(|since| humantime::format_rfc3339_seconds(since).to_string());
     let what = match &since_text {
         Some(since) => format!("polls have failed since {since}"),
@@ -286,7 +280,7 @@ fn change_note(change: &Change<'_>) -> Record {
 
 /// The hashes of the values of one trial, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Fingerprint {
+pub(super) struct Fingerprint {
     /// The key is a hash of what the entry sets: a variable, a path or both.
     values: BTreeMap<u64, HashedValue>,
     /// The secrets and parameters that were read. The key is a hash of the locator and, below a
@@ -330,7 +324,7 @@ struct Change<'a> {
 
 /// The labels of the values that differ from the command's, and their secrets.
 #[derive(Default, Serialize, Deserialize)]
-pub struct ChangedValues {
+pub(super) struct ChangedValues {
     pub labels: BTreeSet<String>,
     /// The changed secrets and parameters, as messages name them.
     pub secrets: BTreeSet<String>,

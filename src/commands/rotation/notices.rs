@@ -17,28 +17,28 @@ use crate::system::systemd::Notifier;
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
 /// Prints the messages of the parent process, and stores what these messages mention.
-pub struct Notices<'a> {
+pub(super) struct Notices<'a> {
     pub rotation: &'a RotationOptions,
-    pub notifies_ready: bool,
+    pub(super) notifies_ready: bool,
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
     pub pid: Pid,
     pub changed: ChangedValues,
     /// A restart isn't reported to the service manager with `RELOADING=1`, because that would keep
     /// the unit in the state "reloading" until `READY=1` is sent.
-    pub service_manager: Notifier,
+    pub(super) service_manager: Notifier,
     /// When the polls began to fail. `None` if the last poll succeeded.
-    pub failing_since: Option<SystemTime>,
+    pub(super) failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
-    pub warned_at: Option<Instant>,
+    pub(super) warned_at: Option<Instant>,
     /// The number of lines that were dropped since the last line was written.
-    pub dropped_lines: usize,
+    pub(super) dropped_lines: usize,
     /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
     pub rest_of_line: String,
 }
 
 impl Notices<'_> {
-    pub fn report_start(&mut self) {
+    pub(super) fn report_start(&mut self) {
         if self.notifies_ready {
             self.service_manager.send("READY=1");
         }
@@ -47,26 +47,26 @@ impl Notices<'_> {
         self.write([note.with("pid", self.pid.as_raw())]);
     }
 
-    pub fn report_restart(&mut self) {
+    pub(super) fn report_restart(&mut self) {
         let record = self.consequence_note("restarted", "was restarted", "");
         self.write([record.with("pid", self.pid.as_raw())]);
     }
 
     /// Prints that the command was stopped and can't be started again. The trial has printed the
     /// errors.
-    pub fn report_failed_restart(&mut self) {
+    pub(super) fn report_failed_restart(&mut self) {
         let ending = ", but can't be started again";
         let note = self.consequence_note("not_restarted", "was stopped", ending);
         let label = Label::Warning;
         self.write([Record { label, ..note }]);
     }
 
-    pub fn report_signal(&mut self, signal: SignalNumber) {
+    pub(super) fn report_signal(&mut self, signal: SignalNumber) {
         let record = self.consequence_note("signalled", &format!("got {signal}"), "");
         self.write([record.with("signal", signal.to_string())]);
     }
 
-    pub fn report_exit(&mut self) {
+    pub(super) fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
         let ending = format!("; secrets-exec exits with status {status}");
         let record = self.consequence_note("exiting", "was stopped", &ending);
@@ -74,7 +74,7 @@ impl Notices<'_> {
     }
 
     /// Prints why the process of a poll could not be started, or why it ended too early.
-    pub fn report_failed_poll(&mut self, why: &str) {
+    pub(super) fn report_failed_poll(&mut self, why: &str) {
         let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
         self.print_failed_poll(&terminal::visible_lines([warning]));
     }
@@ -82,7 +82,7 @@ impl Notices<'_> {
     /// Prints the lines about a poll that failed, and stores when polls began to fail. If several
     /// polls in a row fail, prints the lines of the first one, and later at most one set of lines
     /// in an hour.
-    pub fn print_failed_poll(&mut self, lines: &str) {
+    pub(super) fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If the lines are dropped, the next poll that fails prints its own.
@@ -116,7 +116,7 @@ impl Notices<'_> {
         self.write([record]);
     }
 
-    pub fn report_delay(&mut self, length: Duration) {
+    pub(super) fn report_delay(&mut self, length: Duration) {
         let consequence = match self.rotation.on_rotation {
             OnRotation::Restart => "will be restarted".to_owned(),
             OnRotation::Exit => "will be stopped".to_owned(),
@@ -171,7 +171,7 @@ impl Notices<'_> {
         Record::note(text).event(event).with("variables", labels)
     }
 
-    pub fn report_errors(&mut self, errors: Vec<Problem>) {
+    pub(super) fn report_errors(&mut self, errors: Vec<Problem>) {
         self.write(Report::from(errors).errors());
     }
 
@@ -183,7 +183,7 @@ impl Notices<'_> {
     /// Writes the rest of a line that an earlier call cut off, and then `lines`. Doesn't wait for
     /// the reader. Returns false if lines were dropped because the reader is behind. In that case,
     /// the next call that writes anything first warns how many lines were dropped.
-    pub fn write_lines(&mut self, lines: &str) -> bool {
+    pub(super) fn write_lines(&mut self, lines: &str) -> bool {
         if lines.is_empty() {
             return true;
         }

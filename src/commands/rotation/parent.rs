@@ -295,9 +295,6 @@ impl Trials<'_> {
     ///
     /// A termination signal ends the trial, which reports what it was waiting for. Once the trial
     /// has ended, or after [`TIME_TO_END`], the signal ends this process, too.
-    ///
-    /// # Errors
-    /// If the trial can't be started or is killed.
     fn await_first(&mut self) -> Result<Option<u8>, Report> {
         self.fork_trial()
             .map_err(|why| Problem::nothing_resolved(&why))?;
@@ -350,9 +347,6 @@ impl Trials<'_> {
 
     /// Forks a trial. SIGALRM ends it if it needs more than [`TIME_TO_END`] beyond its deadline to
     /// reach its gate.
-    ///
-    /// # Errors
-    /// If the kernel doesn't create the process.
     fn fork_trial(&mut self) -> Result<(), String> {
         let (baseline, launch) = (&self.baseline, &mut self.launch);
         let (rotation, failing_since) = (self.notices.rotation, self.notices.failing_since);

@@ -32,7 +32,7 @@ secrets-exec [OPTIONS] -- COMMAND [ARG]...
 
 /// Returns clap's definition of the command line for parsing, with an argument for the program
 /// after `--`. This argument is hidden, because [`USAGE`] already shows it.
-pub fn with_program() -> Command {
+pub(super) fn with_program() -> Command {
     without_program().arg(command_argument("The command to start").hide(true))
 }
 
@@ -67,7 +67,7 @@ fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-pub fn completion_script(shell: Shell) -> String {
+pub(super) fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
     // In the bash script for a program with a hyphen in its name, clap_complete 4.6 sets the state
@@ -77,7 +77,7 @@ pub fn completion_script(shell: Shell) -> String {
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
-pub fn man_page() -> String {
+pub(super) fn man_page() -> String {
     let mut page = Vec::new();
     let _ = write_generated_sections(&mut page);
     // `\%` keeps man from hyphenating the name of a variable.
@@ -85,9 +85,6 @@ pub fn man_page() -> String {
 }
 
 /// Writes the sections of the man page that come from clap's `Command`.
-///
-/// # Errors
-/// Never, because `page` is in memory.
 fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
     // clap_mangen would skip the options that `-h` hides.
     let mut command = with_variables(without_program()).mut_args(|arg| arg.hide_short_help(false));
@@ -115,9 +112,6 @@ fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
 }
 
 /// Writes the part of the man page about a subcommand.
-///
-/// # Errors
-/// Never, because `page` is in memory.
 fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> {
     let usage = subcommand.get_overridden_usage();
     let about = subcommand.get_long_about().or(subcommand.get_about());
@@ -143,12 +137,12 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     Ok(())
 }
 
-pub const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
+pub(super) const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
 pub const CREDENTIAL: &str = "credential";
 
 /// A row of [`SUBCOMMANDS`].
-pub struct Subcommand {
+pub(super) struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
     /// The text of `--help` and of the man page: a line that is also in `-h`, sometimes a
@@ -173,12 +167,12 @@ impl Subcommand {
     }
 }
 
-pub fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
+pub(super) fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
 /// True if a command has an option whose long or short form is `option`, such as `--env` or `-e`.
-pub fn has_option(command: &Command, option: &str) -> bool {
+pub(super) fn has_option(command: &Command, option: &str) -> bool {
     command.get_arguments().any(|arg| {
         let is_long = |long| option.strip_prefix("--") == Some(long);
         let is_short = |short| option == format!("-{short}");
@@ -190,7 +184,11 @@ pub fn has_option(command: &Command, option: &str) -> bool {
 /// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
 /// the value. Or it can be a long option, ours or another tool's, with only one
 /// hyphen: `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
-pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> Option<Problem> {
+pub(super) fn misread_option_problem(
+    number: usize,
+    word: &str,
+    command: &Command,
+) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
         return Some(Problem::usage(text).help("pass each argument separately"));
@@ -219,7 +217,7 @@ pub fn misread_option_problem(number: usize, word: &str, command: &Command) -> O
 }
 
 /// Adds the arguments of a subcommand, and its texts in `--help`.
-pub fn with_arguments(command: Command) -> Command {
+pub(super) fn with_arguments(command: Command) -> Command {
     // `SUBCOMMANDS` has a row for each subcommand, so the search always succeeds.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
@@ -242,10 +240,10 @@ pub fn with_arguments(command: Command) -> Command {
 macro_rules! subcommands {
     ($($id:ident, $name:literal, $usage:literal, $arguments:expr;)*) => {
         #[derive(Clone, Copy, PartialEq, Eq)]
-        pub enum SubcommandId { $($id),* }
+        pub(super) enum SubcommandId { $($id),* }
 
         /// The subcommands in the order of `--help`.
-        pub static SUBCOMMANDS: &[Subcommand] = &[$(Subcommand {
+        pub(super) static SUBCOMMANDS: &[Subcommand] = &[$(Subcommand {
             id: SubcommandId::$id,
             name: $name,
             help: include_str!(concat!("help/", $name, ".txt")),
@@ -346,7 +344,7 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
 
 /// Adds the variable of each option to the long help. Making these texts takes 7 % of the
 /// instructions of a launch, so a launch doesn't make them.
-pub fn with_variables(command: Command) -> Command {
+pub(super) fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
         Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),
         None => arg,
@@ -552,23 +550,20 @@ pub struct MigrateArguments {
 }
 
 #[derive(Args, Debug)]
-pub struct CompletionsArguments {
+pub(super) struct CompletionsArguments {
     /// The shell
     #[arg(value_parser = PossibleValuesParser::new(["bash", "zsh", "fish"]).try_map(|name| name.parse::<Shell>()))]
     pub shell: Shell,
 }
 
 #[derive(Args, Debug)]
-pub struct InstallArguments {
+pub(super) struct InstallArguments {
     /// An existing directory; the file secrets-exec in it is created or replaced
     #[arg(value_name = "DIR", value_hint = ValueHint::DirPath)]
     pub directory: PathBuf,
 }
 
 /// Parses the id of an AWS account.
-///
-/// # Errors
-/// If the text isn't such an id. The error follows "must be" in the message.
 fn parse_account(text: &str) -> Result<String, &'static str> {
     let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
     let account = is_account.then(|| text.to_owned());
@@ -577,9 +572,6 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
 
 /// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a
 /// key by its alias.
-///
-/// # Errors
-/// If the text isn't such an ARN. The error follows "must be" in the message.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
     Arn::parse(text).filter(is_key).ok_or(
@@ -588,18 +580,12 @@ fn parse_key(text: &str) -> Result<Arn, &'static str> {
 }
 
 /// Parses one pattern from a list with commas.
-///
-/// # Errors
-/// If the text isn't a pattern. The error follows "must be" in the message.
 fn parse_listed_pattern(text: &str) -> Result<Pattern, &'static str> {
     parse_pattern(text.trim())
 }
 
 /// Parses the name or ARN of a secret. A reference to one of its keys must be possible, so the name
 /// `ssm` isn't accepted: `ssm:KEY` is a parameter.
-///
-/// # Errors
-/// If the text isn't such a name or ARN. The error follows "must be" in the message.
 fn parse_secret(text: &str) -> Result<SecretId, &'static str> {
     let is_referable =
         Reference::parse(&format!("{text}:KEY")).is_ok_and(|reference| reference.secret == text);

@@ -150,9 +150,6 @@ fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
 }
 
 /// Returns the invocation of the subcommand `name`, whose arguments are in `matches`.
-///
-/// # Errors
-/// If `matches` doesn't have an argument that the subcommand requires.
 fn subcommand_invocation(
     name: &str,
     matches: &mut ArgMatches,
@@ -198,9 +195,6 @@ fn subcommand_invocation(
 }
 
 /// Returns the launch of the command after `--`.
-///
-/// # Errors
-/// If there isn't a command: every error of the inputs, and an error about the missing command.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -503,10 +497,6 @@ fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, optio
 
 /// Parses the `NAME=REF` of `option`, which is `--env` or `--as-file`. `shown_option` is what a
 /// message calls the option if NAME isn't known: `--env`, or `--env number 2` if there are several.
-///
-/// # Errors
-/// If the text doesn't have this form, if REF is malformed, or if NAME is PATH, which can't come
-/// from a secret.
 fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
     let target = if option == Argument::AsFile {
@@ -532,9 +522,6 @@ fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry
 
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because a secret's name can contain `=`, too.
-///
-/// # Errors
-/// If the assignment doesn't have this form, or if its name isn't valid.
 fn split_assignment<'t>(
     option: Argument,
     shown_option: &str,
@@ -578,9 +565,6 @@ fn split_assignment<'t>(
 ///
 /// The text before the first `=` is a prefix only if it is empty or a valid name, because the name
 /// of a secret can contain `=`, too.
-///
-/// # Errors
-/// When the reference is malformed.
 fn parse_env_from(text: &str) -> Result<Entry, Problem> {
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
@@ -598,9 +582,6 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
 }
 
 /// Parses the reference of the entry that `subject` names.
-///
-/// # Errors
-/// If the reference is malformed.
 fn parse_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
     let parsed = Reference::parse(text);
     parsed.map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))

@@ -91,9 +91,6 @@ impl Declarations {
 }
 
 /// Returns the text of a declaration that the user names.
-///
-/// # Errors
-/// If the file can't be read, is too large, is encrypted, isn't UTF-8, or is a TOML or .env file.
 fn read_named_declaration(path: &Path, from: &str) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
@@ -112,10 +109,6 @@ const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secre
 
 /// Opens the declaration in the working directory. Returns `None` if there isn't one, or if this
 /// process isn't allowed to enter the working directory.
-///
-/// # Errors
-/// If there are several declarations, or if the only one can't be opened or trusted
-/// ([`open_trusted`]).
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -169,10 +162,6 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
 }
 
 /// Opens a file in the working directory without following a symbolic link.
-///
-/// # Errors
-/// If the file can't be opened or isn't a regular file, or if another user could have written it or
-/// its directory.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let untrusted = |what, (why, command): Distrust| {
         let text = format!("secrets-exec doesn't read {name}, because {what} {why}");

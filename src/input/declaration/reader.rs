@@ -31,12 +31,12 @@ pub struct Item<'a> {
     /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub subject: String,
     /// True for the whole declaration and its keys.
-    pub is_whole_file: bool,
+    pub(super) is_whole_file: bool,
     /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
     pub key: &'static str,
 }
 
-pub struct MappingEntry<'a> {
+pub(super) struct MappingEntry<'a> {
     pub name: &'a str,
     /// The item for messages about the key: the node of the value, but with the position of the key
     /// and the subject of the mapping.
@@ -46,7 +46,7 @@ pub struct MappingEntry<'a> {
 }
 
 /// The entries of a mapping whose possible keys are known.
-pub struct Fields<'a> {
+pub(super) struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
     /// The keys that the mapping can have, separated by spaces.
@@ -56,19 +56,19 @@ pub struct Fields<'a> {
 }
 
 /// What messages call a whole declaration.
-pub const THIS_FILE: &str = "this file";
+pub(super) const THIS_FILE: &str = "this file";
 
 /// The name of the type in messages: `must be text, not a list`.
-pub const TEXT: &str = "text";
+pub(super) const TEXT: &str = "text";
 
-pub const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
+pub(super) const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
 
-pub const FILE_KEYS: &str =
+pub(super) const FILE_KEYS: &str =
     "from value template encode decode default optional pattern path env mode owner once";
 
-pub const OBJECT_KEYS: &str = "from prefix only except rename case optional";
+pub(super) const OBJECT_KEYS: &str = "from prefix only except rename case optional";
 
-pub const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
+pub(super) const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
 
 /// Levels of a declaration: their keys, and where they are. If several levels have a key, the help
 /// about a misplaced key names the first of them.
@@ -112,7 +112,7 @@ impl<'a> Item<'a> {
 
     /// Adds a mistake whose text is a whole sentence. In the message, it follows the subject and a
     /// colon.
-    pub fn refuse_sentence(&self, mistake: impl Into<Fault>) {
+    pub(super) fn refuse_sentence(&self, mistake: impl Into<Fault>) {
         self.add(self.subject.clone(), mistake.into().about(":"));
     }
 
@@ -125,7 +125,7 @@ impl<'a> Item<'a> {
 
     /// Adds the mistake that the text is not `expected`, or has a character that is easy to
     /// overlook. The message shows the text only if it may be quoted.
-    pub fn refuse_value(&self, text: &str, expected: &str) {
+    pub(super) fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
         }
@@ -133,7 +133,7 @@ impl<'a> Item<'a> {
 
     /// Adds the mistake that the node doesn't have the type `expected`. An empty node gets a remedy
     /// even if `help` is `None`.
-    pub fn refuse_type(&self, expected: &str, help: Option<&str>) {
+    pub(super) fn refuse_type(&self, expected: &str, help: Option<&str>) {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
             let text = format!("must be {expected}, not {}", self.node.type_name());
@@ -149,7 +149,7 @@ impl<'a> Item<'a> {
 
     /// Returns the value of `parsed`. If `parsed` is an error, adds a mistake with its text, which
     /// is a whole sentence, and returns `None`.
-    pub fn parsed_or_refused<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
+    pub(super) fn parsed_or_refused<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
         parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
     }
 
@@ -162,7 +162,7 @@ impl<'a> Item<'a> {
 
     /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
     /// adds a mistake, usually with `help`.
-    pub fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
+    pub(super) fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             // The help about an assignment shows a reference, so it isn't for `rename`.
             let text = self.node.scalar_text().filter(|_| self.key.is_empty());
@@ -200,7 +200,7 @@ impl<'a> Item<'a> {
 
     /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
     /// a mistake for every other key.
-    pub fn expect_fields(&self, known: &'static str) -> Fields<'a> {
+    pub(super) fn expect_fields(&self, known: &'static str) -> Fields<'a> {
         let keys = Vec::from_iter(known.split(' '));
         let members = self.expect_entries(None).into_iter();
         let (entries, unknown): (Vec<_>, Vec<_>) =
@@ -220,7 +220,13 @@ impl<'a> Item<'a> {
     /// recognized, the mistake names the cause instead. The key may be a value, as in `DB_PASSWORD:
     /// { hunter2 }`, so the message about an unknown key shows the key only if it reads like a
     /// name.
-    pub fn refuse_unknown(&self, key: &str, position: Position, value: &Node, known: &[&str]) {
+    pub(super) fn refuse_unknown(
+        &self,
+        key: &str,
+        position: Position,
+        value: &Node,
+        known: &[&str],
+    ) {
         let item = self.at(self.node, position);
         if item.refuse_key_if_overlooked(key) {
             return;
@@ -256,7 +262,7 @@ impl<'a> Item<'a> {
     }
 
     /// If a text has a character that is easy to overlook, adds this mistake and returns true.
-    pub fn refuse_if_overlooked(&self, text: &str) -> bool {
+    pub(super) fn refuse_if_overlooked(&self, text: &str) -> bool {
         let Some(found) = overlooked_unless_empty(text) else {
             return false;
         };
@@ -267,7 +273,7 @@ impl<'a> Item<'a> {
     /// If a key at the position of this item has a character that is easy to overlook, adds this
     /// mistake and returns true. In the first column, such a character is probably meant as
     /// indentation, so the mistake is about the line.
-    pub fn refuse_key_if_overlooked(&self, key: &str) -> bool {
+    pub(super) fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {
                 self.named("this line").refuse(found);
@@ -278,13 +284,13 @@ impl<'a> Item<'a> {
     }
 
     /// Returns the characters of a scalar.
-    pub fn expect_text(&self, expected: &str) -> Option<&'a str> {
+    pub(super) fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
     /// Returns the value that `parse` makes of a scalar. If the node is not a scalar, or if `parse`
     /// returns `None`, adds the mistake that the node is not `expected`.
-    pub fn expect_parsed<T>(
+    pub(super) fn expect_parsed<T>(
         &self,
         expected: &str,
         parse: impl FnOnce(&'a str) -> Option<T>,
@@ -297,7 +303,7 @@ impl<'a> Item<'a> {
         parsed
     }
 
-    pub fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
+    pub(super) fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, None);
             return None;
@@ -308,13 +314,13 @@ impl<'a> Item<'a> {
 
     /// Returns the items of a list of strings. If the node isn't a list, or if an item isn't text,
     /// adds a mistake, and returns `None`.
-    pub fn expect_texts(&self) -> Option<Vec<String>> {
+    pub(super) fn expect_texts(&self) -> Option<Vec<String>> {
         let items = self.expect_list("a list of strings")?;
         let texts = items.iter().map(|item| item.expect_text(TEXT));
         texts.map(|text| text.map(str::to_owned)).collect()
     }
 
-    pub fn expect_boolean(&self) -> Option<bool> {
+    pub(super) fn expect_boolean(&self) -> Option<bool> {
         self.found_or_refused(self.node.boolean(), "true or false")
     }
 
@@ -328,7 +334,7 @@ impl<'a> Item<'a> {
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
     /// valid, adds one mistake: an overlooked character, `NAME:value` or `NAME=value`, or else the
     /// invalid name, such as `Logging:Level` with a value.
-    pub fn expect_variable(&self, name: &str) -> Option<EnvName> {
+    pub(super) fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         let has_value = !self.node.is_null() && !name.contains(['=', '：']);
         if variable.is_none()
@@ -362,7 +368,7 @@ impl<'a> Fields<'a> {
 
     /// Takes out the value of a key that the mapping must have. If the key is missing, returns
     /// `None`, and adds a mistake unless there is an unknown key.
-    pub fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
+    pub(super) fn take_required(&mut self, name: &'static str, expected: &str) -> Option<Item<'a>> {
         let value = self.take(name);
         // An unknown key may be a misspelling of this key, and has already been reported.
         if value.is_none() && !self.has_unknown {
@@ -371,7 +377,7 @@ impl<'a> Fields<'a> {
         value
     }
 
-    pub fn take_parsed<T>(
+    pub(super) fn take_parsed<T>(
         &mut self,
         name: &'static str,
         expected: &str,
@@ -382,12 +388,12 @@ impl<'a> Fields<'a> {
 }
 
 /// A declaration file, and the mistakes that have been found in it so far.
-pub struct SourceFile {
+pub(super) struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
-    pub mistakes: RefCell<Vec<FaultAt>>,
+    pub(super) mistakes: RefCell<Vec<FaultAt>>,
     /// The memory that is left for compiled patterns, in bytes.
-    pub pattern_memory: Cell<usize>,
+    pub(super) pattern_memory: Cell<usize>,
 }
 
 /// Returns the text and the help, which are equal for mistakes of the same kind. Leaves out help

@@ -190,7 +190,7 @@ const FILES: &str = "a list whose items begin with a hyphen (- { from: SECRET:KE
 
 /// Reads the section `files`, and returns its entries after `entries`, which are the entries of
 /// `env`. Adds a mistake for each variable and path that two entries set.
-pub fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
+pub(super) fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
     let claims = entries.iter().flat_map(|entry| entry.target.claims());
     let mut claimed: HashSet<_> = claims.collect();
     for item in section.expect_list(FILES).unwrap_or_default() {

@@ -93,7 +93,7 @@ impl FetchFailure {
     }
 
     /// True if AWS has answered the request in any region, and so has received the secret's name.
-    pub fn was_answered(&self) -> bool {
+    pub(super) fn was_answered(&self) -> bool {
         let has_answer = |error: &FetchError| match error.cause {
             // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
             // is about a request for credentials, which doesn't have the secret's name.

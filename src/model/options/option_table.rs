@@ -269,7 +269,7 @@ options! {
 
 /// A description of the values that a parser accepts. It completes the message "… must be …". It
 /// isn't a `Fault`, because it is also the help for an option without a value.
-pub type Expected = &'static str;
+pub(super) type Expected = &'static str;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {

@@ -391,7 +391,7 @@ const MAX_STAGE_LENGTH: usize = 256;
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
 /// True for a UUID, which is the form of the version ids that AWS makes.
-pub fn is_uuid(text: &str) -> bool {
+pub(super) fn is_uuid(text: &str) -> bool {
     let is_legal = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
     text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(is_legal)
 }

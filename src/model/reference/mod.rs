@@ -239,11 +239,6 @@ pub fn optional_variable(id: &str) -> Option<&str> {
 /// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
 /// without a role. The value of a variable isn't split into fields. If the id is an
 /// [`optional_variable`] that is empty, the request has [`SecretId::Empty`].
-///
-/// # Errors
-/// If a variable can't be used, if the result isn't an id, or if an empty variable leaves out a
-/// whole part of the name, as in `prod/${APP:-}`. The error names the variables, but doesn't show
-/// their values.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     // If a placeholder is the whole id, the only closing brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
@@ -300,9 +295,6 @@ fn lacks_part(expanded: &str, written: &str) -> bool {
 
 /// Checks a SECRET before variables are known. If it has placeholders, only the characters around
 /// them are checked.
-///
-/// # Errors
-/// If a placeholder or the id is malformed.
 fn validate_secret(text: &str) -> Result<(), Fault> {
     let literal = replace_placeholders(text, |_, _| Ok(""))?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
@@ -383,9 +375,6 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 }
 
 /// Parses STAGE and VERSION-ID.
-///
-/// # Errors
-/// If one of them contains a space, because then the text is probably a value.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     if stage.contains(' ') || id.contains(' ') {
         return Err(Fault::new("has a space in its stage or version id").help(VALUE_REMEDY));
@@ -398,9 +387,6 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
 }
 
 /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
-///
-/// # Errors
-/// If the text begins with `$`, but isn't a JSONPath.
 fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if key.is_empty() {
         return Ok(Selector::Whole);
@@ -459,10 +445,6 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
 
 /// Replaces each `${NAME}` and `${NAME:-default}` in a SECRET or in the path of a file with what
 /// `value_of` returns for the name and the default.
-///
-/// # Errors
-/// If a `${` doesn't begin one of these two forms, if a default contains `${`, or if `value_of`
-/// fails.
 fn replace_placeholders<'t>(
     text: &'t str,
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
@@ -500,9 +482,6 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
 /// the whole id (`is_only_variable`), the value may be an ARN. Any other value must not contain a
 /// colon, so that it can't select a different account, region or service. A value must never begin
 /// with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
-///
-/// # Errors
-/// If the value can't be a part of an id, and in the same cases as [`variable_value`].
 fn part_of_id<'a>(
     name: &str,
     default: Option<&'a str>,
@@ -542,10 +521,6 @@ fn part_of_id<'a>(
 
 /// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
 /// replaces an empty value. Without a default, an empty value is returned.
-///
-/// # Errors
-/// If the variable isn't set and there isn't a default, if the value isn't UTF-8, or if it is in
-/// quotes or has a character that people overlook, such as a space at its end.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,

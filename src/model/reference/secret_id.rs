@@ -184,9 +184,6 @@ pub(super) fn incomplete_arn() -> Fault {
 const ARN_REMEDY: &str = "copy the whole ARN of the secret or parameter";
 
 /// Returns the store whose service is in an ARN.
-///
-/// # Errors
-/// If the service is missing, or isn't one of the two stores.
 fn store_of_arn(text: &str) -> Result<Store, Fault> {
     let service = text.split(':').nth(2).unwrap_or_default();
     let defect = match service {
@@ -208,9 +205,6 @@ fn missing_prefix(text: &str, arn: &Arn, prefix: &str) -> Fault {
 }
 
 /// Parses the ARN of a secret or parameter.
-///
-/// # Errors
-/// If the ARN is incomplete or malformed, or is the ARN of something else.
 fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let store = store_of_arn(text)?;
     let prefix = match store {
@@ -294,7 +288,7 @@ impl Store {
     }
 
     /// Splits off the prefix of a text that isn't an ARN.
-    pub fn split_prefix(text: &str) -> (Self, &str) {
+    pub(super) fn split_prefix(text: &str) -> (Self, &str) {
         match text.strip_prefix(PARAMETER_PREFIX) {
             Some(name) => (Self::ParameterStore, name),
             None => (Self::SecretsManager, text),
@@ -310,7 +304,7 @@ impl Store {
 
     /// Returns the number of fields, separated by colons, that an ARN of the store has. A secret's
     /// resource has two of them.
-    pub fn arn_fields(self) -> usize {
+    pub(super) fn arn_fields(self) -> usize {
         match self {
             Self::SecretsManager => 7,
             Self::ParameterStore => 6,
@@ -379,7 +373,7 @@ impl Arn {
     }
 
     /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`.
-    pub fn has_partition(&self) -> bool {
+    pub(super) fn has_partition(&self) -> bool {
         let is_legal = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         let partition = self.partition();
         partition.starts_with("aws") && partition.bytes().all(is_legal)

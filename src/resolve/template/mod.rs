@@ -153,9 +153,6 @@ impl Rendering<'_> {
     }
 
     /// Renders the text of a template with its secrets. Failed lookups are noted in `misses`.
-    ///
-    /// # Errors
-    /// If MiniJinja can't render the template. The error may quote a value.
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
         let values = self.inputs.iter().map(|(alias, input)| {
             // If a secret is plain text, MiniJinja gets a copy of it, which nothing overwrites.
@@ -356,9 +353,6 @@ pub fn unknown_name_problem(
 }
 
 /// Renders the text of a template with a value for each name. Failed lookups are noted in `misses`.
-///
-/// # Errors
-/// If MiniJinja can't render the template. The error may quote a value.
 fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<String, Error> {
     let mut environment = template::environment();
     // In this mode, an error names the expression that an undefined value comes from.

@@ -46,7 +46,7 @@ impl Object for Names {
 
 /// The lookups of keys that don't exist or are null, in one rendering.
 #[derive(Default)]
-pub struct Misses {
+pub(super) struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
     /// The undefined value that [`super::MARK`] creates.
     pub mark: OnceLock<Value>,
@@ -86,20 +86,20 @@ impl Misses {
 
 /// A lookup of a key that doesn't exist or is null.
 #[derive(Clone, PartialEq)]
-pub struct FailedLookup {
+pub(super) struct FailedLookup {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
     pub alias: Option<Arc<str>>,
     /// The keys and indexes from the root of the secret to the key.
     pub path: Vec<String>,
     /// True for an index past the end of a list, which is a mistake in the template, not an absent
     /// key.
-    pub is_past_end: bool,
+    pub(super) is_past_end: bool,
 }
 
 /// An object or array in a secret or in a result of `fromjson`. With an empty path, it is the whole
 /// value.
 #[derive(Clone)]
-pub struct SecretObject {
+pub(super) struct SecretObject {
     /// The same as [`FailedLookup::alias`].
     alias: Option<Arc<str>>,
     secret: Arc<Json>,
@@ -200,7 +200,7 @@ impl fmt::Debug for SecretObject {
 /// A placeholder for an unread secret and each of its keys: a list of one empty string, so that
 /// loops run.
 #[derive(Debug)]
-pub struct UnreadSecret;
+pub(super) struct UnreadSecret;
 
 impl Object for UnreadSecret {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
@@ -216,7 +216,7 @@ impl Object for UnreadSecret {
     }
 }
 
-pub fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
+pub(super) fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Option<&'j JsonValue> {
     path.iter().try_fold(json, |json, key| match json {
         JsonValue::Array(items) => items.get(key.as_ref().parse::<usize>().ok()?),
         _ => json.get(key.as_ref()),
@@ -239,11 +239,7 @@ fn number_as_written(literal: &str) -> Value {
 
 /// Returns the text of a value: the characters of a string, a number as it was written, `true` or
 /// `false`, and compact JSON for anything else.
-///
-/// # Errors
-/// An `UndefinedError` if the value or a key in it is undefined or `none`, or if an item in it is
-/// undefined. An [`own_error`] if the value is a function, or is nested too deeply.
-pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
+pub(super) fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
         (None, ValueKind::Undefined | ValueKind::None) => Err(undefined_error(value)),
@@ -253,20 +249,13 @@ pub fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
 
 /// Returns a value as compact JSON. In the objects and arrays of a secret, the keys keep their
 /// order, and numbers are as they were written.
-///
-/// # Errors
-/// An `UndefinedError` if the value or anything in it is undefined, or if a key is `none`. An
-/// [`own_error`] if the value is a function, or is nested too deeply.
-pub fn compact_json(value: &Value) -> Result<String, Error> {
+pub(super) fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
     write_json(&mut text, value, DEEPEST)?;
     Ok(text)
 }
 
 /// Appends a value as compact JSON to `out`.
-///
-/// # Errors
-/// The errors of [`compact_json`], with `depth` as the maximum nesting.
 fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
     let Some(depth_of_items) = depth.checked_sub(1) else {
         return Err(own_error("a value is nested too deeply"));
@@ -310,7 +299,7 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
 /// Returns MiniJinja's error about the use of an undefined value or of `none`. Only an error that
 /// MiniJinja itself makes names the expression that an undefined value comes from, so this function
 /// causes one: it looks up an attribute of the value.
-pub fn undefined_error(value: &Value) -> Error {
+pub(super) fn undefined_error(value: &Value) -> Error {
     let error = value.get_attr("").err();
     error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
 }
@@ -322,7 +311,7 @@ fn own_error(fault: impl Into<Fault>) -> Error {
 }
 
 /// Adds our filters and our test to an environment. `fromjson` notes failed lookups in `misses`.
-pub fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
+pub(super) fn add_filters(environment: &mut Environment<'_>, misses: &Arc<Misses>) {
     add_strict_filters(environment);
     environment.add_test("divisibleby", is_divisible_by);
 
@@ -377,11 +366,6 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
 }
 
 /// Checks a filter's input, which is the first value in `given`, and its arguments.
-///
-/// # Errors
-/// If the input, an argument or, for `join`, an item is undefined, if `join` can't iterate over its
-/// input, or if the filter would panic or use up all memory. The undefined result of `x if y`
-/// without `else` isn't an error.
 fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Result<(), Error> {
     let Some(input) = given.first() else {
         // The filter itself fails without an input.
@@ -424,9 +408,6 @@ fn has_non_ascii_name(format: &str) -> bool {
 }
 
 /// Runs MiniJinja's test `divisibleby`, which would panic if the divisor were zero.
-///
-/// # Errors
-/// If the divisor is zero.
 fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     match i128::try_from(divisor.clone()) {
         Ok(0) => Err(own_error("\"divisibleby\" divides by zero")),
@@ -435,17 +416,11 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
 }
 
 /// Returns the text that a template prints for a value, as bytes.
-///
-/// # Errors
-/// If a template can't print the value.
 fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }
 
 /// Returns encoded or decoded bytes as text.
-///
-/// # Errors
-/// If the bytes aren't UTF-8. Base64 always is, so the error is about `b64decode`.
 fn text_value(coded: &SecretValue) -> Result<Value, Error> {
     let text = std::str::from_utf8(coded.expose())
         .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8"))?;

@@ -132,7 +132,7 @@ impl Settings {
     /// Merges the options with the variables. Doesn't read the configuration files.
     ///
     /// # Errors
-    /// When a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
+    /// If a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
     pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         if let SourceOption::Local(_) = options.source {
             return Ok(Self::default());
@@ -271,7 +271,7 @@ impl Settings {
     /// looking up that host until the deadline.
     ///
     /// # Errors
-    /// When the code of one of these regions doesn't have the form of AWS's region codes.
+    /// If the code of one of these regions doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
         let is_from_aws =
             |locator: &&&Locator| self.endpoints.url(Api::Store(locator.store)).is_none();
@@ -344,7 +344,7 @@ impl Settings {
 /// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
-/// When a file, a setting or the role chain is invalid, or when a named profile doesn't exist.
+/// If a file, a setting or the role chain is invalid, or when a named profile doesn't exist.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -360,7 +360,7 @@ pub fn apply_profile(
 /// credentials. Options and variables have precedence. Also adds the help that names profiles.
 ///
 /// # Errors
-/// When a file or one of the added settings is invalid, or when the profile doesn't exist although
+/// If a file or one of the added settings is invalid, or when the profile doesn't exist although
 /// an option or a variable names it.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;

@@ -27,7 +27,7 @@ use crate::time::Progress;
 /// The variables, and the profile once the configuration files have been read. A variable has
 /// precedence over the profile. As in the AWS CLI, an empty variable or setting is treated as
 /// unset.
-pub struct Places<'a> {
+pub(super) struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
     pub errors: Vec<Problem>,
@@ -92,7 +92,7 @@ impl<'a> Places<'a> {
 
     /// Returns the endpoint of a service from the `services` section that the profile names. For
     /// the variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`.
-    pub fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
+    pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
@@ -110,7 +110,7 @@ impl<'a> Places<'a> {
     }
 
     /// Adds an error if a variable has the path of a file that can't be reached.
-    pub fn check_file(&mut self, name: &'static str) {
+    pub(super) fn check_file(&mut self, name: &'static str) {
         let Some(path) = self.text(name) else { return };
         let file_path = expanded(path.as_ref(), self.variables);
         if let Err(error) = file_path.metadata() {
@@ -126,7 +126,7 @@ impl<'a> Places<'a> {
 }
 
 /// Returns the home directory: HOME or, if it isn't set, the one in /etc/passwd, as in botocore.
-pub fn home(variables: &Inherited) -> Option<PathBuf> {
+pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
     let in_variable = variables.non_empty("HOME").map(PathBuf::from);
     in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
 }
@@ -147,16 +147,11 @@ pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
 /// A parsed value, or a description of the expected one for the message "… must be …".
-pub type Parsed<T> = Result<T, &'static str>;
+pub(super) type Parsed<T> = Result<T, &'static str>;
 
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
 /// Parses the value of a variable or a setting, which messages call `name`.
-///
-/// # Errors
-/// When the value is invalid, isn't UTF-8, has several lines, has characters that are easy to
-/// overlook, or, in most AWS_ variables, begins with an unexpanded variable. The message quotes the
-/// value only if it doesn't look like a secret.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     let checked = match name.eq_ignore_ascii_case("NO_PROXY") {
@@ -179,7 +174,7 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     parsed.map_err(|expected| Problem::usage(invalid_value(name, &text, expected)))
 }
 
-pub fn any_text(text: &str) -> Parsed<String> {
+pub(super) fn any_text(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
@@ -209,7 +204,7 @@ pub fn session_name(text: &str) -> Parsed<String> {
 
 /// Checks AWS_RETRY_MODE or `retry_mode`. The value has no effect, because secrets-exec always
 /// retries by its own rules.
-pub fn retry_mode(text: &str) -> Parsed<()> {
+pub(super) fn retry_mode(text: &str) -> Parsed<()> {
     let modes = [("legacy", ()), ("standard", ()), ("adaptive", ())];
     choice(text, "legacy, standard or adaptive", &modes)
 }
@@ -220,10 +215,7 @@ const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
 /// Returns the default URL of the instance metadata service for the value of
 /// AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: `IPv4` or `IPv6`, in any case.
-///
-/// # Errors
-/// If the mode is neither of them.
-pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
+pub(super) fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
 }
@@ -231,7 +223,7 @@ pub fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
 /// Looks up a word in a table. Case doesn't matter.
 ///
 /// # Errors
-/// When the table doesn't have the word. The error is `expected`.
+/// If the table doesn't have the word. The error is `expected`.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     let mut choices = choices.iter();
     let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
@@ -266,7 +258,7 @@ impl ConfigFiles {
 
 /// The settings of a section. Their names are in lower case. A setting such as `s3 =` doesn't have
 /// a value, but settings below it. Here, its text is the lines below it, each after a line feed.
-pub type Section = BTreeMap<String, String>;
+pub(super) type Section = BTreeMap<String, String>;
 
 /// Returns the text of a setting. An empty setting is treated as unset, and so is a setting that
 /// only has settings below it.
@@ -280,7 +272,7 @@ pub struct Profile<'a> {
     pub name: &'a str,
     section: &'a Section,
     /// All sections, because a profile can name other sections.
-    pub profiles: &'a Profiles,
+    pub(super) profiles: &'a Profiles,
 }
 
 impl<'a> Profile<'a> {
@@ -289,19 +281,17 @@ impl<'a> Profile<'a> {
     }
 
     /// Returns the parsed value of a setting, or `None` if it is unset.
-    ///
-    /// # Errors
-    /// When the value is invalid.
-    pub fn parse_setting<T>(&self, key: &str, parse: Parser<T>) -> Result<Option<T>, Problem> {
+    pub(super) fn parse_setting<T>(
+        &self,
+        key: &str,
+        parse: Parser<T>,
+    ) -> Result<Option<T>, Problem> {
         let text = self.setting(key);
         let parsed = text.map(|text| self.parse_value(text, key, parse));
         parsed.transpose()
     }
 
     /// Parses `text`: the value of `key`, or a value in the section that `key` names.
-    ///
-    /// # Errors
-    /// When the value is invalid.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} in the AWS profile {:?}", self.name);
         // As in botocore, only a whole line can be a comment.
@@ -312,7 +302,7 @@ impl<'a> Profile<'a> {
 
     /// Returns the error for a profile whose settings contradict each other or are incomplete.
     /// `why` is the predicate of the sentence about the profile.
-    pub fn inconsistent(&self, why: impl Display) -> Problem {
+    pub(super) fn inconsistent(&self, why: impl Display) -> Problem {
         let text = format!("the AWS profile {:?} {why}", self.name);
         // Any launch without credentials has this exit status.
         Problem::new(Status::Denied, text)
@@ -325,7 +315,7 @@ pub struct Profiles {
     /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
     sections: BTreeMap<(&'static str, String), Section>,
     /// The profiles whose access key is in the credentials file.
-    pub with_stored_keys: BTreeSet<String>,
+    pub(super) with_stored_keys: BTreeSet<String>,
     /// The headers in the configuration file that aren't recognized, perhaps because the word
     /// `profile` is missing.
     bare_sections: Vec<String>,
@@ -339,7 +329,7 @@ impl Profiles {
     /// Reads the files, and skips those that don't exist.
     ///
     /// # Errors
-    /// When a file cannot be read or parsed.
+    /// If a file cannot be read or parsed.
     pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
         let mut profiles = Self::default();
         if let Some(path) = &files.config {
@@ -374,14 +364,14 @@ impl Profiles {
         profiles.map(|(_, name)| name.as_str())
     }
 
-    pub fn sso_session(&self, name: &str) -> Option<&Section> {
+    pub(super) fn sso_session(&self, name: &str) -> Option<&Section> {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
     /// Returns the help to remove the word `profile` from a header in the credentials file, because
     /// `[profile app]` isn't the profile "app" there. `None` if "app" isn't `name`, unless all
     /// profiles have such a header.
-    pub fn header_help(&self, name: &str) -> Option<String> {
+    pub(super) fn header_help(&self, name: &str) -> Option<String> {
         // Returns `app` for the header `profile app`, and `None` for a header without the word. For
         // `default`, `split_header` returns the header itself, which is right as it is.
         let intended_name = |header: &str| {
@@ -398,7 +388,7 @@ impl Profiles {
 
     /// Returns the error for a profile that does not exist, with the most likely remedy. `setting`
     /// is the option, the variable or the setting that names the profile.
-    pub fn no_profile(&self, name: &str, setting: &str) -> Problem {
+    pub(super) fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from the declaration)
         let text = format!("there is no {noun} (from {setting})");
@@ -422,9 +412,6 @@ impl Profiles {
     /// Adds the sections of a file. `parse_header` returns the kind and the name of a section. If
     /// it returns `None`, only the section's header is kept. Warns if the path leads to a
     /// directory, and if `[profile default]` replaces `[default]`.
-    ///
-    /// # Errors
-    /// When the file cannot be read or parsed.
     fn read_file(
         &mut self,
         path: &Path,
@@ -466,9 +453,6 @@ impl Profiles {
 /// Reads a file, or returns `None` if it doesn't exist. Warns about a directory at `path` and
 /// treats it as a missing file. A file that can't be reached, for example in the HOME of a
 /// different user, is also treated as missing.
-///
-/// # Errors
-/// When there is a file, but it can't be read.
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let (file, why) = (path.display(), os_error::file_error_text(path, &error));
@@ -521,7 +505,7 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// Parses a file in botocore's format.
 ///
 /// # Errors
-/// When a line is neither a section nor a setting in a section, and doesn't continue a value. The
+/// If a line is neither a section nor a setting in a section, and doesn't continue a value. The
 /// error is the number of the first such line.
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();

@@ -80,7 +80,7 @@ pub struct ProfileRole {
 /// profile doesn't say how to get credentials.
 ///
 /// # Errors
-/// When a setting is invalid, or when the settings contradict each other, are incomplete, name a
+/// If a setting is invalid, or when the settings contradict each other, are incomplete, name a
 /// profile that doesn't exist, or lead in a loop.
 pub fn role_chain(
     mut profile: Profile<'_>,
@@ -133,9 +133,6 @@ pub fn role_chain(
 
 /// Returns the role that a profile assumes with other credentials, if there is one. The role of a
 /// web identity isn't returned, because it is part of the source.
-///
-/// # Errors
-/// When `external_id`, `duration_seconds` or `role_session_name` is invalid.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let (Some(arn), None) = (text("role_arn"), profile.setting("web_identity_token_file")) else {
@@ -159,9 +156,6 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
 
 /// Returns the name of the profile that provides the credentials for assuming this profile's role.
 /// Returns `None` if `credential_source` says where to get these credentials.
-///
-/// # Errors
-/// When the profile has both settings, or neither.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let source_profile = profile.setting("source_profile");
     let both = "has both source_profile and credential_source";
@@ -175,9 +169,6 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 
 /// Returns the source of credentials that is in the profile itself. If there are several, the order
 /// of botocore decides. Returns `None` if there isn't one.
-///
-/// # Errors
-/// When the settings of the source are invalid or incomplete.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     let text = |key| profile.setting(key).map(str::to_owned);
     let named_source = |text: &str| {
@@ -244,9 +235,6 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
 
 /// Returns the SSO settings. Each one is in the profile or in the `sso-session` section that the
 /// profile names.
-///
-/// # Errors
-/// When a setting or the section is missing, or when `sso_region` isn't a region's code.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
     let section = session.and_then(|name| profile.profiles.sso_session(name));

@@ -79,7 +79,7 @@ pub const CALLER_VARIABLES: [&str; 10] = [
 /// the code to STS, so the code may still be valid. Waits for the user without a time limit.
 ///
 /// # Errors
-/// When there is no terminal, or when the user ends the input.
+/// If there is no terminal, or when the user ends the input.
 pub fn ask_for_missing_codes(
     codes: &mut BTreeMap<String, String>,
     roles: &[ProfileRole],
@@ -100,7 +100,7 @@ pub fn ask_for_missing_codes(
 /// Returns the credentials of the first provider that has any.
 ///
 /// # Errors
-/// When no provider has credentials, or when a configured provider fails
+/// If no provider has credentials, or when a configured provider fails
 /// ([`Cause::NoCredentials`]). A [`Cause::Refused`], such as an untrusted certificate, is returned
 /// unchanged, because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
@@ -229,10 +229,6 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
 
 /// Asks a provider, and asks again after each outage. Requests to STS go to one region after the
 /// other. If the time ends, returns the last outage, because it says more than a timeout.
-///
-/// # Errors
-/// When the provider fails with an error after which it isn't asked again, when its credentials
-/// can't be valid ([`checked_credentials`]), or when the time ends.
 async fn ask_in_regions(
     origin: &CredentialsOrigin,
     context: &SearchContext<'_>,
@@ -264,9 +260,6 @@ async fn ask_in_regions(
 ///
 /// The futures are boxed, because the future for the instance metadata contains a whole client of
 /// the SDK.
-///
-/// # Errors
-/// When the provider isn't configured, after which the next one is asked, or when it fails.
 async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match origin {
         CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),
@@ -283,10 +276,6 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
 ///
 /// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it
 /// accepts SECRET_ACCESS_KEY, which AWS does not document.
-///
-/// # Errors
-/// When AWS_ACCESS_KEY_ID is not set, after which the next provider is asked, or when only
-/// AWS_SECRET_ACCESS_KEY is missing, which ends the search.
 fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
@@ -301,10 +290,6 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 
 /// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of
 /// the last role. May run a program, read files and send requests.
-///
-/// # Errors
-/// When the profile doesn't have credentials, after which the next provider is asked, or when its
-/// source or one of its roles fails, after which no other provider is asked.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {

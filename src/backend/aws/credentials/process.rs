@@ -53,10 +53,7 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
 /// prints. No message quotes the command, because its arguments can be secret.
-///
-/// # Errors
-/// When the command can't be started, fails, or doesn't print credentials that are still valid.
-pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
+pub(super) async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
     let name = format!("the credential_process of the profile {profile:?}");
@@ -65,10 +62,7 @@ pub async fn process_credentials(command: &str, profile: &str) -> FetchResult<Cr
 
 /// Asks the AWS CLI for the credentials of a profile of `aws login`. The AWS CLI renews the session
 /// itself.
-///
-/// # Errors
-/// When [`printed_credentials`] fails.
-pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
+pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
     cli.args(["--format", "process"]);
@@ -82,9 +76,6 @@ pub async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
 ///
 /// A program that fails sets [`HAS_FAILED`]. A program that can't be started doesn't, because it
 /// hasn't printed a message.
-///
-/// # Errors
-/// When the program can't be started, fails, or doesn't print credentials that are still valid.
 async fn printed_credentials(command: Command, name: &str) -> FetchResult<Credentials> {
     let mut program = CredentialProcess::start(command).map_err(|error| {
         let why = os_error::io_error_text(&error);
@@ -145,7 +136,7 @@ fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
 
 /// Parses a time in the form of RFC 3339. As in botocore, the colon in its offset from UTC is
 /// optional, and the offset can be `UTC`.
-pub fn parse_time(text: &str) -> Option<SystemTime> {
+pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
     let text = &text.replace("UTC", "Z");
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
     let moment = parse(text).or_else(|| {
@@ -163,9 +154,6 @@ impl CredentialProcess {
     /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. Its standard
     /// input is /dev/null, because this process's standard input belongs to the command that is
     /// launched.
-    ///
-    /// # Errors
-    /// When the program can't be started.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let (has_own_session, parent) = (terminal.is_none(), getpid());
@@ -199,10 +187,6 @@ impl CredentialProcess {
     /// of the output isn't required, because a child that the program has left behind can keep the
     /// output open. Waits without a time limit: at the deadline, the caller drops the program,
     /// which kills it.
-    ///
-    /// # Errors
-    /// When the program fails, prints too much, or can't be waited for. The error is the predicate
-    /// of a message.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
         let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         // If the program is gone, another thread has killed it and is ending this process. The loop
@@ -261,9 +245,6 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 /// Prepares the child process for the program, between fork and execve. The child gets the signal
 /// mask and actions that this process inherited. On Linux, it is killed when `parent`, the process
 /// that has forked it, ends.
-///
-/// # Errors
-/// When a system call fails, or when `parent` has already ended (ESRCH).
 #[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]

@@ -43,7 +43,7 @@ pub struct SearchContext<'a> {
 
 /// Returns the failure of a provider that is not configured. The next provider is asked. `why` is a
 /// sentence, as in the functions below.
-pub fn not_configured(why: impl Into<String>) -> FetchError {
+pub(super) fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
 
@@ -60,7 +60,7 @@ pub fn misconfigured(why: impl Into<String>) -> FetchError {
 
 /// Returns the failure of a service or of this machine, after which the same provider is asked
 /// again.
-pub fn service_failure(why: impl Into<String>) -> FetchError {
+pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
     let failure = FetchError::outage(OutageKind::Service, why);
     // `why` is a whole sentence, so the headline doesn't name the secret.
     let mention = Mention::InEntries;
@@ -69,7 +69,12 @@ pub fn service_failure(why: impl Into<String>) -> FetchError {
 
 /// Returns the failure of a provider whose file can't be read. `name` says what the file contains,
 /// such as `the service account token`. `remedy` is for any reason except a missing permission.
-pub fn unreadable_file(name: &str, path: &Path, error: &io::Error, remedy: &str) -> FetchError {
+pub(super) fn unreadable_file(
+    name: &str,
+    path: &Path,
+    error: &io::Error,
+    remedy: &str,
+) -> FetchError {
     let why = os_error::file_error_text(path, error);
     // A relative path isn't shown, because it may be the token itself, set by mistake.
     let shown = path.is_absolute().then(|| path.display().to_string());
@@ -85,7 +90,7 @@ pub fn unreadable_file(name: &str, path: &Path, error: &io::Error, remedy: &str)
 /// are texts of aws-config 1.13 (`EcsConfigurationError`, which is private), and a test shows both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
-pub fn known_remedy(reason: &str) -> Option<String> {
+pub(super) fn known_remedy(reason: &str) -> Option<String> {
     REMEDIES.lines().find_map(|row| {
         let (part, remedy) = row.split_once(" => ")?;
         reason.contains(part).then(|| remedy.to_owned())
@@ -100,7 +105,7 @@ pub fn known_remedy(reason: &str) -> Option<String> {
 /// region makes the provider [`unusable`]. Any other error, such as one about the caller's own
 /// credentials or a certificate, is returned unchanged, because other requests would fail in the
 /// same way.
-pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
+pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause;
     match cause {
@@ -122,7 +127,7 @@ pub fn request_failure(headline: &str, error: FetchError) -> FetchError {
 }
 
 /// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one.
-pub fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
+pub(super) fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
         error.problem.help.get_or_insert_with(|| help.to_owned());
     }
@@ -196,13 +201,7 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages, except for
 /// numbers. `endpoints` is `None` for a response from STS, in which the keys can't be swapped.
-///
-/// # Errors
-/// When a part is empty, was copied with quotes or in base64, or has a character that people
-/// overlook. When a part isn't valid in a header: signing would panic on a line break, for example.
-/// When the access key id may contain both keys. When the two keys look swapped, unless an endpoint
-/// is configured, because a simulation of AWS accepts any keys.
-pub fn checked_credentials(
+pub(super) fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
     endpoints: Option<&Endpoints>,

@@ -48,11 +48,7 @@ use crate::time::RetryBudget;
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
 /// that the file with the token can be read, because the SDK's error would not name it.
-///
-/// # Errors
-/// When the file or the credentials can't be read. When the variables of a container aren't set,
-/// after which the next provider is asked.
-pub async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
         if let Err(error) = std::fs::read(file) {
@@ -87,12 +83,7 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 /// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
 /// SDK's provider do the rest. The provider itself would panic on a name that can't be part of a
 /// path.
-///
-/// # Errors
-/// When the credentials can't be read, or when the role doesn't trust EC2. The next provider is
-/// asked ([`Again::NextProvider`]) when the metadata service can't be reached, when the instance
-/// doesn't have a role, or when AWS_EC2_METADATA_DISABLED is true.
-pub async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
     if settings.is_disabled {
@@ -197,7 +188,7 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 /// service.
 ///
 /// # Errors
-/// When AWS_EC2_METADATA_DISABLED is true, or when the service doesn't answer or doesn't have the
+/// If AWS_EC2_METADATA_DISABLED is true, or when the service doesn't answer or doesn't have the
 /// region, for example outside EC2 ([`Cause::NoRegion`]). When the service fails, when there is no
 /// route to it, or when its response isn't a region ([`Cause::Outage`]).
 pub async fn instance_region(
@@ -231,12 +222,6 @@ fn no_region_yet(note: Option<String>) -> FetchError {
 }
 
 /// Returns the region in a response from the metadata service.
-///
-/// # Errors
-/// When the service failed, when it can't be reached or doesn't answer although this machine may be
-/// an instance, or when the response isn't a region ([`Cause::Outage`]). Otherwise
-/// [`Cause::NoRegion`]: for any other status, such as 404, and for a refused connection, because a
-/// machine outside EC2 doesn't have this service.
 fn read_region(
     response: Result<SensitiveString, ImdsError>,
     settings: &MetadataSettings,
@@ -312,9 +297,6 @@ impl HttpConnector for SdkConnector {
 
 impl SdkConnector {
     /// Sends a request for the SDK, and keeps its tokens out of messages.
-    ///
-    /// # Errors
-    /// If no response arrives, or if the SDK's error would hide its status.
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, BoxError> {
         let url = request.uri().to_owned();
         let request = in_memory(request)?;

@@ -32,11 +32,7 @@ use crate::model::shown::conceal;
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
-///
-/// # Errors
-/// When the user isn't logged in or the session has expired: the help is the command to log in.
-/// When the token can't be refreshed, or when the portal refuses the role or fails.
-pub async fn sso_credentials(
+pub(super) async fn sso_credentials(
     sso: &Sso,
     profile: &str,
     context: &SearchContext<'_>,
@@ -86,9 +82,6 @@ struct StoredToken {
 
 /// Returns the stored token. If it has nearly expired, it is first refreshed and stored. If a new
 /// token can't be stored, for example on a read-only mount, it is used all the same.
-///
-/// # Errors
-/// When [`read_token`] fails, or when the token has expired and can't be refreshed.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let directory = &context.settings.config_files.sso_tokens;
     let path = directory.join(format!("{:x}.json", Sha1::digest(&sso.session)));
@@ -110,9 +103,6 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
 
 /// Reads a file with a token, and returns it and the time at which the token expires. Messages
 /// conceal every secret in the file.
-///
-/// # Errors
-/// When the user isn't logged in, or when the file can't be read or is damaged.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
     let command = format!("aws sso login --profile {profile:?}");
     let shown = path.display();
@@ -145,9 +135,6 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
 }
 
 /// Requests a new token, and returns the content of the file with this token.
-///
-/// # Errors
-/// When the session is over, or when the service doesn't return a token that is valid.
 async fn refreshed(
     stored: &StoredToken,
     sso: &Sso,

@@ -67,11 +67,7 @@ const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// Assumes a role with the credentials of the client, in one attempt. `mfa_code` is the code that
 /// the user has typed, if the role requires one.
-///
-/// # Errors
-/// When AWS refuses the role or the credentials of the client. When AWS doesn't respond, or when
-/// its response doesn't have valid credentials, which is an outage.
-pub async fn assume_once(
+pub(super) async fn assume_once(
     client: &Client,
     role: &ProfileRole,
     mfa_code: Option<String>,
@@ -113,7 +109,7 @@ pub async fn assume_once(
 /// outage.
 ///
 /// # Errors
-/// When STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or when
+/// If STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or when
 /// outages last until the budget ends ([`Cause::Outage`]). Any other error, such as one about a
 /// certificate, is returned unchanged, because it isn't about the role.
 pub async fn assume_with_retries(
@@ -134,9 +130,6 @@ pub async fn assume_with_retries(
 }
 
 /// Converts the credentials in a response from STS. Ignores an invalid expiration.
-///
-/// # Errors
-/// When the response doesn't have valid credentials.
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
@@ -148,7 +141,7 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
 
-pub fn not_assumed(role: &str) -> String {
+pub(super) fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", redacted_line(role))
 }
 
@@ -184,11 +177,9 @@ const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't s
 
 /// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role
 /// AWS_ROLE_ARN.
-///
-/// # Errors
-/// When AWS_WEB_IDENTITY_TOKEN_FILE is not set, after which the next provider is asked. When
-/// AWS_ROLE_ARN is missing, or the exchange fails.
-pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+pub(super) async fn web_identity_in_variables(
+    context: &SearchContext<'_>,
+) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(file) = settings.web_identity_file.clone() else {
         return Err(not_configured("AWS_WEB_IDENTITY_TOKEN_FILE isn't set"));
@@ -206,10 +197,7 @@ pub async fn web_identity_in_variables(context: &SearchContext<'_>) -> FetchResu
 }
 
 /// Exchanges the token of a web identity for the credentials of its role.
-///
-/// # Errors
-/// When the file can't be read or is empty, or when STS doesn't return valid credentials.
-pub async fn web_identity_credentials(
+pub(super) async fn web_identity_credentials(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
 ) -> FetchResult<Credentials> {
@@ -366,10 +354,7 @@ fn is_session_of(session: &str, role: &str) -> bool {
 }
 
 /// Asks for the code of a device until six digits are typed. Messages name the `profile`.
-///
-/// # Errors
-/// When there is no terminal, or when the user ends the input.
-pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
+pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = redacted_line(serial);
     // Errors are escaped later, but the question isn't.
     let shown = escaped(&serial);
@@ -396,9 +381,6 @@ pub fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
 
 /// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end
 /// of the input (Ctrl-D). The answer is echoed, because an MFA code can be used only once.
-///
-/// # Errors
-/// When there is no terminal, or when it can't be read or written.
 fn ask(question: &str) -> io::Result<Option<String>> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
     // Even an empty read stops a background job (SIGTTIN). It returns when the job is in the
