@@ -165,7 +165,6 @@ impl Settings {
             ..Self::default()
         };
         settings.http.proxy = proxy;
-        places.check_file("AWS_CA_BUNDLE");
         settings.set_from_places(&mut places);
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
@@ -522,6 +521,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
 
 /// Reads the settings for TLS.
 fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustSettings {
+    places.check_file("AWS_CA_BUNDLE");
     let in_profile = places.setting("ca_bundle", any_text);
     let variables = places.variables;
     let variable = |name: &str| {

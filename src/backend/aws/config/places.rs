@@ -109,8 +109,12 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)
     }
 
-    /// Adds an error if a variable has the path of a file that can't be reached.
+    /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
+    /// does nothing, because the variables have already been checked.
     pub(super) fn check_file(&mut self, name: &'static str) {
+        if self.profile.is_some() {
+            return;
+        }
         let Some(path) = self.text(name) else { return };
         let file_path = expanded(path.as_ref(), self.variables);
         if let Err(error) = file_path.metadata() {
