@@ -100,8 +100,8 @@ impl Backend {
     }
 
     /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with
-    /// `--local` and with the agent, which has its own credentials, even if the agent's fallback
-    /// was asked.
+    /// `--local`. With the agent, which has its own credentials, it also returns `None`, because a
+    /// message can't say which of the two identities a request had after `--agent-fallback`.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;

@@ -43,7 +43,7 @@ pub(super) struct Prepared {
 
 /// The launch or subcommand that asks for values. It decides which entries and options matter.
 pub(super) enum Asker {
-    /// A launch passes variables and files to its command.
+    /// A launch needs every variable and file, and no systemd credential.
     Launch,
     /// A poll is a trial for a command that already runs with `--on-rotation`. It doesn't repeat
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.

@@ -221,7 +221,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// Returns the result of fstatat(2) for the file with this name. Doesn't follow a link.
+    /// Returns the type, owner and mode of the file with this name (fstatat(2)), or `None` if there
+    /// isn't one. Of a symbolic link, it returns those of the link.
     ///
     /// # Errors
     /// If the kernel can't examine the file.

@@ -83,12 +83,12 @@ pub fn unresolved_warnings<'l>(
             is_reference
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}"))
         } else if matches_closely(patterns, &name) {
-            // Only a reference such as `prod/db:password` gets a warning here. All other mistakes
-            // are errors of `inherited_layer`.
+            // `inherited_layer` has already refused the references of other tools. A text such as
+            // `prod/db:password` may be the command's own, so it only gets a warning.
             let remedy = format!("it isn't an ARN: write --env {name}={text}");
             is_short_reference(&text).then_some(remedy)
         } else {
-            // If only the pattern `*` matches, the mistake isn't an error of `inherited_layer`.
+            // If only the pattern `*` matches, `inherited_layer` keeps the text as it is.
             foreign_syntax(&text).map(|fault| fault.text)
         };
         warnings.extend(reason.map(|reason| {

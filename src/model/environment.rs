@@ -185,27 +185,39 @@ impl StartedBy {
         }
     }
 
-    /// Returns the help for missing credentials and the help for a missing region, unless the
-    /// general help says it all.
-    pub fn helps(self) -> (Option<&'static str>, Option<&'static str>) {
+    /// Returns how to give a program credentials in this environment, or `None` if the general help
+    /// says it all.
+    pub fn credentials_help(self) -> Option<&'static str> {
         let ecs = "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)";
         let lambda = "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
         let pod = "give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn";
         let unit = "set AWS_CONFIG_FILE and AWS_PROFILE with Environment= in the unit, or give the instance a role";
-        let unit_region = "add --region, or set AWS_REGION with Environment= in the unit";
-        let sudo = "sudo removes AWS_* variables: keep those that you need with sudo --preserve-env=NAME,NAME";
-        let step = "add a step with aws-actions/configure-aws-credentials before this one";
         match self {
-            Self::Ecs => (Some(ecs), None),
-            Self::Lambda => (Some(lambda), None),
-            Self::Kubernetes => (Some(pod), None),
-            Self::Systemd => (Some(unit), Some(unit_region)),
-            Self::Sudo => (Some(sudo), Some(sudo)),
-            Self::GitHubActions => (Some(step), Some(step)),
-            Self::Other => (None, None),
+            Self::Ecs => Some(ecs),
+            Self::Lambda => Some(lambda),
+            Self::Kubernetes => Some(pod),
+            Self::Systemd => Some(unit),
+            Self::Sudo => Some(SUDO_REMEDY),
+            Self::GitHubActions => Some(STEP_REMEDY),
+            Self::Other => None,
+        }
+    }
+
+    /// Returns how to set a region in this environment, or `None` if the general help says it all.
+    pub fn region_help(self) -> Option<&'static str> {
+        match self {
+            Self::Systemd => Some("add --region, or set AWS_REGION with Environment= in the unit"),
+            Self::Sudo => Some(SUDO_REMEDY),
+            Self::GitHubActions => Some(STEP_REMEDY),
+            Self::Ecs | Self::Lambda | Self::Kubernetes | Self::Other => None,
         }
     }
 }
+
+const SUDO_REMEDY: &str =
+    "sudo removes AWS_* variables: keep those that you need with sudo --preserve-env=NAME,NAME";
+
+const STEP_REMEDY: &str = "add a step with aws-actions/configure-aws-credentials before this one";
 
 /// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and
 /// `pass` overrides `clean`.

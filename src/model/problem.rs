@@ -208,12 +208,12 @@ impl Problem {
         self.headline(secret, &self.text)
     }
 
-    /// Returns the headline of problems with the same reason that are about several secrets: `3
-    /// secrets don't exist in us-east-1`. `secrets` is `3 secrets`.
+    /// Returns one headline for several secrets whose problems have the same reason, such as
+    /// `3 secrets don't exist in us-east-1`. `secrets` is `3 secrets`.
     pub fn headline_of_several(&self, secrets: &str) -> String {
         match self.several.as_str() {
             "" => self.headline(secrets, &self.text),
-            several => several.replace("{}", secrets),
+            template => template.replace("{}", secrets),
         }
     }
 

@@ -103,10 +103,10 @@ pub fn reads_like_a_name(text: &str) -> bool {
 /// begins with a slash, a name with a service and `!`, such as `rds!db-…`, or a name that
 /// CloudFormation generates.
 pub(super) fn is_known_secret(secret: &str) -> bool {
-    let names_service = |(start, _): (&str, &str)| SERVICES.split(' ').any(|name| name == start);
+    let owner = secret.split_once('!').map(|(owner, _)| owner);
     secret.starts_with("arn:")
         || (secret.strip_prefix(PARAMETER_PREFIX)).is_some_and(|name| name.starts_with('/'))
-        || secret.split_once('!').is_some_and(names_service)
+        || owner.is_some_and(|owner| SERVICES.split(' ').any(|service| service == owner))
         || is_generated_name(secret)
 }
 

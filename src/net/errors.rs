@@ -1,4 +1,5 @@
-//! Failures of requests without a complete response, and the texts of errors from libraries.
+//! The failures of a request that didn't get a complete response, and the texts of errors from
+//! libraries.
 //!
 //! Errors of TCP, TLS and HTTP become a [`FetchError`] where they occur, as a sentence that names
 //! the host or the proxy. Such a sentence doesn't contain the body of a response, or the user name

@@ -155,9 +155,9 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     (plan.aliases.contains_key(alias) && expression.split('.').all(is_name)).then_some(expression)
 }
 
-/// Returns a warning for each literal with an expression that begins with an alias or `env`, as in
-/// `{{ db.host }}`, which only a template replaces, and for each other literal that
-/// [`is_meant_as_reference`]. A literal with a `pattern` is as the user wants it.
+/// Returns a warning for each literal that looks as if secrets-exec should replace something in it:
+/// an expression such as `{{ db.host }}`, with an alias or `env`, or a whole reference
+/// ([`is_meant_as_reference`]). A literal with a `pattern` is as the user wants it.
 pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.entries.iter().filter_map(move |entry| {
         let (Source::Literal(text), None) = (&entry.source, &entry.pattern) else {

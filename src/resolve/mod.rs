@@ -548,9 +548,10 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     invalid
 }
 
-/// Adds suggestions to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist. Each
-/// suggestion is the most similar alias, or an existing secret of the plan whose name differs by
-/// one letter. Keeps the backend's suggestions.
+/// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
+/// unless the backend has made one. The suggestion is the alias that is most similar, because an
+/// alias may have been written where a secret's name belongs. Without one, it is an existing secret
+/// of the plan, but only if a single letter differs: secrets often have similar names.
 pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
     let existing_ids = Vec::from_iter(existing.map(|(locator, _)| locator.written_id()));

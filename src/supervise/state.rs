@@ -327,9 +327,12 @@ impl Step<'_> {
     }
 
     /// Returns the state after a poll, and adds the actions that follow. A change takes effect now,
-    /// with two exceptions: with `--splay`, it takes effect at a later poll, and after a SIGTERM,
-    /// the command isn't stopped for this change. `is_delayed` is true for the poll after a splay.
-    /// Its change isn't delayed again.
+    /// with two exceptions:
+    ///
+    /// - With `--splay`, it takes effect at a second poll, after the delay. `is_delayed` is true for
+    ///   that poll, whose change isn't delayed again.
+    /// - If the command has been sent a SIGTERM since the last poll, it may be about to end, so it
+    ///   isn't stopped.
     fn on_poll(
         &mut self,
         mut state: RunningState,
@@ -354,9 +357,8 @@ impl Step<'_> {
             self.actions.push(Action::Deliver);
         } else if state.has_term {
             state.has_term = false;
-            // The command may be about to end. `--grace` would cut its end short, and a restart
-            // would undo the SIGTERM. If the command ignores SIGTERM, the next poll finds the
-            // change again.
+            // `--grace` would cut the command's end short, and a restart would undo the SIGTERM. If
+            // the command ignores SIGTERM, the next poll finds the change again.
             self.actions.push(Action::CancelPoll);
             self.schedule_poll(&mut state);
         } else {

@@ -307,8 +307,9 @@ impl Client {
     }
 }
 
-/// Returns what to check if a name doesn't resolve. Name servers with different views are hard to
-/// find, because glibc asks the first one, and musl takes the first answer.
+/// Returns what to check if a name doesn't resolve. If there are several name servers, the name may
+/// resolve in other programs on the same machine: glibc asks the first server, but musl asks all of
+/// them and takes the first answer, even if it says that the name doesn't exist.
 fn dns_settings() -> &'static str {
     let file = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let servers = file.lines().filter(|line| line.starts_with("nameserver"));

@@ -343,14 +343,15 @@ impl Line<'_> {
 
 const OWN_WORDS: &str = "put only options and their values before `--`";
 
-/// Returns what an option accepts, such as `a duration with a unit`: the error of its parser for an
-/// empty text, which no option accepts.
+/// Returns what an option accepts, such as `a duration with a unit`. Each option's parser has this
+/// text as its error, so the parser is given an empty text, which no option accepts.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
         return None;
     }
-    (row.set)(&mut TypedOptions::default(), "".as_ref()).err()
+    let parse = row.set;
+    parse(&mut TypedOptions::default(), "".as_ref()).err()
 }
 
 /// True for a word with a slash that is probably a reference, and can be shown: `prod/db:password`.

@@ -217,7 +217,7 @@ impl Settings {
 
     /// Returns the help for a missing region.
     pub fn region_help(&self) -> String {
-        let here = self.started_by().helps().1.map(str::to_owned);
+        let here = self.started_by().region_help().map(str::to_owned);
         let general = || Cause::NoRegion.facts().remedy.to_owned();
         let observation = self.missing_file_help().or(self.chosen_profile_help());
         let found = observation.or(here).or(self.profile_help.clone());

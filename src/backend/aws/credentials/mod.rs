@@ -193,7 +193,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     if observation.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
     }
-    let here = settings.started_by().helps().0;
+    let here = settings.started_by().credentials_help();
     error.problem.help = observation
         .or(settings.chosen_profile_help())
         .or(here.map(str::to_owned))

@@ -71,8 +71,9 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             return not_configured(why);
         }
+        // An outage gets the first help, and credentials that were refused the second one.
         let failure = failure.or_outage_help(CONTAINER_REMEDY);
-        or_help(failure, context.settings.started_by().helps().0)
+        or_help(failure, context.settings.started_by().credentials_help())
     })
 }
 

@@ -136,7 +136,7 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
     let (id, secret) = (found.access_key_id, found.secret_access_key);
     let token = Some(found.session_token);
     let credentials = Credentials::new(id, secret, token, expires, "AssumeRole");
-    // The error's own remedy is for credentials that somebody has copied.
+    // The check's own help says how to copy credentials correctly, but STS has made these.
     checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
