@@ -270,7 +270,7 @@ impl<'r> RetryBudget<'r> {
         }
 
         let mut error = last.clone().unwrap_or_else(unanswered);
-        // Any outage except a missing answer already says what went wrong, and its detail can have
+        // Any outage except a missing answer already says what went wrong, and its suffix can be
         // the request id.
         if is_named && let Cause::Outage(OutageKind::Timeout | OutageKind::Silent) = error.cause {
             let noun = if attempts == 1 { "attempt" } else { "attempts" };

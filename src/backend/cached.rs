@@ -261,8 +261,8 @@ impl CacheEntry {
     }
 }
 
-/// Returns the content of a file in the cache: a checksum, and the document as JSON. `fetched` is
-/// the time since 1970 at which AWS sent the document.
+/// Returns the content of a file in the cache: the line [`MAGIC`], a checksum, and the document as
+/// JSON. `fetched` is the time from the machine's start to AWS's answer, as in [`CacheEntry`].
 ///
 /// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
 /// different name.

@@ -205,7 +205,7 @@ impl HttpClient {
     /// with that error, because the status may say enough.
     ///
     /// # Errors
-    /// If no response arrives, when a proxy requires a password or rejects it, or when part of
+    /// If no response arrives, if a proxy requires a password or rejects it, or if part of
     /// the body is late.
     pub async fn send(
         &self,
@@ -317,7 +317,7 @@ impl HttpClient {
 /// Converts an SDK request to one whose body is in memory.
 ///
 /// # Errors
-/// If the request is invalid, or when its body is a stream. None of the SDK requests that we use
+/// If the request is invalid, or if its body is a stream. None of the SDK requests that we use
 /// has a stream as its body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();

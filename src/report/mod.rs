@@ -212,8 +212,8 @@ fn error_record(problems: &[&Problem]) -> Record {
     let record = Record::error(headline).with_some("variables", variables);
     let mut record = record.with_some("secret", secret);
     record.entries = lines.into_iter().map(|(_, line)| line).collect();
-    // The detail follows AWS's message. If there isn't a message, the headline already ends with
-    // the detail.
+    // The suffix follows AWS's message. If there isn't a message, the headline already ends with
+    // the suffix.
     record.aws_says = common.aws_says.map(|text| text + &common.suffix);
     record.notes = common.notes;
     record.help = match (common.help, common.guess) {

@@ -67,7 +67,7 @@ pub enum Stage {
     BeforeGate,
     /// The poll has found the values that the command has, and ends by itself.
     Unchanged,
-    /// The gate was opened. If the trial ends, it has failed.
+    /// The gate was opened, or the trial has failed since. If the trial ends now, it has failed.
     Opened,
     /// The trial has renamed its files. If its pipe ends, it has done what it was for.
     Placed,
@@ -120,7 +120,7 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
 }
 
 impl TrialProcess {
-    /// Does nothing if the trial has ended.
+    /// Opens the gate, and notes this in `stage`. If the trial has ended, nobody reads the byte.
     pub fn open_gate(&mut self) {
         self.stage = Stage::Opened;
         let _ = self.gate.write_all(&[1]);

@@ -84,7 +84,7 @@ impl Aws {
     /// the time that the user takes to type a code.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid, or when an unattended
+    /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
     /// launch would need an MFA code.
     pub async fn answers(
         &mut self,
@@ -186,7 +186,7 @@ impl Aws {
     /// MFA code.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid, or when an unattended
+    /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
     /// launch would need an MFA code.
     pub async fn metadata(
         &mut self,

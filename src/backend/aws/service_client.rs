@@ -120,7 +120,7 @@ impl Client {
     /// Calls one of the SDK's operations once.
     ///
     /// # Errors
-    /// If AWS answers with an error, when no valid response arrives, or when the request is
+    /// If AWS answers with an error, if no valid response arrives, or if the request is
     /// invalid ([`Refusal::NotSent`]).
     pub async fn call<I, O, E>(
         &self,
@@ -192,7 +192,7 @@ impl Client {
     /// hide the signature until the next response arrives.
     ///
     /// # Errors
-    /// If the request is invalid, or when no complete response arrives in time.
+    /// If the request is invalid, or if no complete response arrives in time.
     pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
         let (request, signature) = self.signed(request).map_err(not_sent)?;
         let sending = self.http.send(request);
@@ -436,7 +436,7 @@ impl Endpoints {
     /// partitions. Whether the region exists isn't checked.
     ///
     /// # Errors
-    /// If the rules don't have such an endpoint, or when the user configures both an endpoint and
+    /// If the rules don't have such an endpoint, or if the user configures both an endpoint and
     /// FIPS or dual stack.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;

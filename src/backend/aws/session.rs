@@ -81,7 +81,7 @@ impl Session {
     /// `codes`, and adds it there. Waits for the user without a time limit.
     ///
     /// # Errors
-    /// If the configuration files or the profile are invalid, or when an unattended launch would
+    /// If the configuration files or the profile are invalid, or if an unattended launch would
     /// need an MFA code.
     pub fn open(
         mut settings: Settings,

@@ -330,9 +330,8 @@ impl Trials<'_> {
         Ok(None)
     }
 
-    /// Forks the trial of a poll, unless the last trial is still on its way to becoming the
-    /// command. Returns the result of the poll, or `None` if the result arrives later, because a
-    /// trial was forked.
+    /// Forks the trial of a poll, unless a trial that is past its gate hasn't ended. Returns the
+    /// result of the poll, or `None` if the result arrives later, because a trial was forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // This trial has only just read the values, so a poll wouldn't find anything newer.
@@ -387,6 +386,8 @@ impl Trials<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
+                // Renaming the files or execve has failed. After `Placed`, this takes the success
+                // back.
                 Message::Failed => self.process.as_mut()?.stage = Stage::Opened,
                 Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }

@@ -127,7 +127,7 @@ impl FetchError {
     }
 
     /// Returns the failure as a sentence that can be read without the name of the secret. The
-    /// detail, such as the id of the request, isn't part of the sentence.
+    /// suffix, such as the id of the request, isn't part of the sentence.
     pub fn sentence(&self) -> String {
         // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
         // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the

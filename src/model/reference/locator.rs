@@ -211,7 +211,8 @@ pub(super) fn may_be_shown(
     selector: &Selector,
     version: Option<&Version>,
 ) -> bool {
-    // The other fields are judged as they follow a name.
+    // Without a SECRET to judge, any word that reads like a name will do: only the fields after it
+    // are judged.
     let secret = secret.unwrap_or("name");
     let stage = version.and_then(Version::stage);
     let id = version.and_then(Version::id);

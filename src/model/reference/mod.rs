@@ -111,11 +111,11 @@ impl Reference {
     }
 
     /// True if messages may show the reference as it was written, because it reads like a name. The
-    /// name of an alias may always be shown. A placeholder is judged by its default, because the
-    /// variable's value isn't shown.
+    /// name of an alias may always be shown. A placeholder is judged by its default or, because the
+    /// variable's value isn't shown, by a word that reads like a name.
     pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
         let secret = replace_placeholders(&self.secret, |_, default| {
-            Ok(default.filter(|text| !text.is_empty()).unwrap_or("value"))
+            Ok(default.filter(|text| !text.is_empty()).unwrap_or("name"))
         });
         // `secret` is never an error, because `parse` has refused malformed placeholders.
         let secret = secret.unwrap_or_default();

@@ -343,7 +343,7 @@ impl Settings {
 /// doesn't have credentials, or if credentials in variables have precedence over the profile.
 ///
 /// # Errors
-/// If a file, a setting or the role chain is invalid, or when a named profile doesn't exist.
+/// If a file, a setting or the role chain is invalid, or if a named profile doesn't exist.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -359,7 +359,7 @@ pub fn apply_profile(
 /// credentials. Options and variables have precedence. Also adds the help that names profiles.
 ///
 /// # Errors
-/// If a file or one of the added settings is invalid, or when the profile doesn't exist although
+/// If a file or one of the added settings is invalid, or if the profile doesn't exist although
 /// an option or a variable names it.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;

@@ -80,7 +80,7 @@ pub struct ProfileRole {
 /// profile doesn't say how to get credentials.
 ///
 /// # Errors
-/// If a setting is invalid, or when the settings contradict each other, are incomplete, name a
+/// If a setting is invalid, or if the settings contradict each other, are incomplete, name a
 /// profile that doesn't exist, or lead in a loop.
 pub fn role_chain(
     mut profile: Profile<'_>,

@@ -79,7 +79,7 @@ pub const CALLER_VARIABLES: [&str; 10] = [
 /// the code to STS, so the code may still be valid. Waits for the user without a time limit.
 ///
 /// # Errors
-/// If there is no terminal, or when the user ends the input.
+/// If there is no terminal, or if the user ends the input.
 pub fn ask_for_missing_codes(
     codes: &mut BTreeMap<String, String>,
     roles: &[ProfileRole],
@@ -100,7 +100,7 @@ pub fn ask_for_missing_codes(
 /// Returns the credentials of the first provider that has any.
 ///
 /// # Errors
-/// If no provider has credentials, or when a configured provider fails
+/// If no provider has credentials, or if a configured provider fails
 /// ([`Cause::NoCredentials`]). A [`Cause::Refused`], such as an untrusted certificate, is returned
 /// unchanged, because the requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {

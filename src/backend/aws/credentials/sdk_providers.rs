@@ -189,9 +189,9 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 /// service.
 ///
 /// # Errors
-/// If AWS_EC2_METADATA_DISABLED is true, or when the service doesn't answer or doesn't have the
-/// region, for example outside EC2 ([`Cause::NoRegion`]). When the service fails, when there is no
-/// route to it, or when its response isn't a region ([`Cause::Outage`]).
+/// If AWS_EC2_METADATA_DISABLED is true, or if the service doesn't answer or doesn't have the
+/// region, for example outside EC2 ([`Cause::NoRegion`]). If the service fails, if there is no
+/// route to it, or if its response isn't a region ([`Cause::Outage`]).
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,

@@ -109,7 +109,7 @@ pub(super) async fn assume_once(
 /// outage.
 ///
 /// # Errors
-/// If STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or when
+/// If STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or if
 /// outages last until the budget ends ([`Cause::Outage`]). Any other error, such as one about a
 /// certificate, is returned unchanged, because it isn't about the role.
 pub async fn assume_with_retries(
