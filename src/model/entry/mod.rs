@@ -226,7 +226,7 @@ pub enum Case {
 const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 
 /// The heading of the names that `env-from` accepts, although a pattern in [`UNSAFE_NAMES`] matches
-/// them.
+/// them. It must be the first group, because the first match decides.
 const SAFE: &str = "is safe";
 
 /// The names that `env-from` accepts only with a plain word as the value, such as `production`, or
