@@ -4,6 +4,8 @@
 //! on an error uses a different type first, such as `FetchError`. A problem never quotes the value
 //! of a secret. `report` groups problems, and makes a record of each group.
 
+use std::collections::BTreeMap;
+
 use super::entry::Subject;
 use super::fault::Fault;
 use super::reference::{Locator, SecretId, Store, Version};
@@ -242,13 +244,26 @@ fn without_resource(aws_says: &str) -> (&str, &str) {
     (before, reason)
 }
 
+/// Groups items by key. Groups are in the order of their first items, and the items of a group keep
+/// their order.
+pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
+    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
+    let mut positions = BTreeMap::new();
+    for (key, item) in items {
+        let position = *positions.entry(key.clone()).or_insert(groups.len());
+        if position == groups.len() {
+            groups.push((key, Vec::new()));
+        }
+        groups[position].1.push(item);
+    }
+    groups
+}
+
 impl About {
     /// Returns what distinguishes the secret from others, whatever its region and role are.
     pub fn key(&self) -> (Store, &SecretId, &Version) {
-        let Locator {
-            store, id, version, ..
-        } = &*self.locator;
-        (*store, id, version)
+        let locator = &self.locator;
+        (locator.store, &locator.id, &locator.version)
     }
 
     /// Creates the description of a secret, for a problem that lies in the secret itself.

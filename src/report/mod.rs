@@ -35,9 +35,9 @@ use std::collections::BTreeSet;
 
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
-use crate::model::problem::{About, Impact, MissingKey, Problem};
+use crate::model::problem::{About, Impact, MissingKey, Problem, grouped};
 use crate::system::lifecycle::interruptibly;
-use terminal::{counted, grouped};
+use terminal::counted;
 
 /// The problems that end a launch or a subcommand. An empty report ends neither.
 #[derive(Debug, Default)]
@@ -160,7 +160,8 @@ impl Report {
             (count, true) => counted(count, "value is missing", "values are missing"),
             (count, false) => counted(count, "value can't be used", "values can't be used"),
         };
-        Some(Record::summary(format!("{consequence}, because {values}")))
+        let text = format!("{consequence}, because {values}");
+        Some(Record::new(Label::Summary, text).event("summary"))
     }
 }
 

@@ -9,7 +9,6 @@
 //! thread waits for it and for signals (see [`interruptibly`]). The progress line, and the lines of
 //! the functions with `unless_stalled` in their names, aren't written if the write would block.
 
-use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
@@ -86,11 +85,7 @@ impl Record {
         Self::new(Label::Note, message)
     }
 
-    pub(super) fn summary(message: impl Into<String>) -> Self {
-        Self::new(Label::Summary, message).event("summary")
-    }
-
-    fn new(label: Label, message: impl Into<String>) -> Self {
+    pub(super) fn new(label: Label, message: impl Into<String>) -> Self {
         Self {
             label,
             message: message.into(),
@@ -145,21 +140,6 @@ pub fn some_of(names: &[String]) -> String {
         ([first @ .., last], []) => format!("{} and {last}", first.join(", ")),
         (_, others) => format!("{} and {} more", shown.join(", "), others.len()),
     }
-}
-
-/// Groups items by key. Groups are in the order of their first items, and the items of a group keep
-/// their order.
-pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
-    let mut groups: Vec<(K, Vec<T>)> = Vec::new();
-    let mut positions = BTreeMap::new();
-    for (key, item) in items {
-        let position = *positions.entry(key.clone()).or_insert(groups.len());
-        if position == groups.len() {
-            groups.push((key, Vec::new()));
-        }
-        groups[position].1.push(item);
-    }
-    groups
 }
 
 /// Returns a duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.

@@ -13,13 +13,13 @@ use std::time::Duration;
 
 use serde::de::IgnoredAny;
 
-use super::terminal::{Record, age, counted, grouped, some_of};
+use super::terminal::{Record, age, counted, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Source, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, is_name};
 use crate::model::outcome::{EMPTY, EntryOutcome, NEWLINE, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, grouped};
 use crate::model::reference::{Arn, Locator, Reference};
 use crate::model::shown::quoted_program;
 use crate::time::Waiting;

@@ -6,7 +6,6 @@
 //! all mistakes into problems, so the user sees them in one report.
 
 use std::cell::{Cell, RefCell};
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -18,7 +17,7 @@ use crate::model::fault::{
     variable_name_help,
 };
 use crate::model::options::{OptionSpec, find_option};
-use crate::model::problem::Problem;
+use crate::model::problem::{Problem, grouped};
 use crate::model::shown::{
     file_name, not_this_value, reads_like_a_name, shown_if, shown_or_masked,
 };
@@ -409,7 +408,7 @@ fn text_and_general_help(fault: &Fault) -> (String, Option<String>) {
 }
 
 /// Returns how a note about an earlier mistake names a later one: `DB_HOST (line 4)`.
-fn subject_and_line(position: Position, fault: &Fault) -> String {
+fn subject_and_line((position, fault): &FaultAt) -> String {
     let line = format!("line {}", position.line);
     // A subject such as "this name" replaces a name that may not be shown. Only its line tells it
     // apart from the others.
@@ -430,31 +429,25 @@ impl SourceFile {
             b_position == a_position && (&b.text, &b.help) == (&a.text, &a.help)
         });
 
-        // The first mistake of each kind, with the subjects of the later ones.
-        let mut groups: Vec<(FaultAt, Vec<String>)> = Vec::new();
-        let mut group_of = HashMap::<_, usize>::new();
-        for (position, fault) in mistakes {
-            let kind = text_and_general_help(&fault);
-            match group_of.get(&kind) {
-                // Mistakes in the syntax don't have a subject, so each gets its own problem.
-                Some(&group) if !fault.subject.is_empty() => {
-                    groups[group].1.push(subject_and_line(position, &fault));
-                }
-                Some(_) | None => {
-                    group_of.insert(kind, groups.len());
-                    groups.push(((position, fault), Vec::new()));
-                }
-            }
-        }
-        let problem = |(first, others): (_, Vec<_>)| self.problem(first, &others);
-        groups.into_iter().map(problem).collect()
+        let numbered = mistakes.into_iter().enumerate();
+        let keyed = numbered.map(|(at, (position, fault))| {
+            // Mistakes in the syntax don't have a subject, so each gets its own problem.
+            let has_subject = !fault.subject.is_empty();
+            let kind = has_subject.then(|| text_and_general_help(&fault));
+            (kind.ok_or(at), (position, fault))
+        });
+        let groups = grouped(keyed).into_iter();
+        groups.map(|(_, group)| self.problem(&group)).collect()
     }
 
-    /// Returns the problem for a mistake. A note lists `others`, the other entries that have it.
-    fn problem(&self, (position, fault): FaultAt, others: &[String]) -> Problem {
-        let headline = format!("{}: {fault}", self.position_text(position));
-        let problem = Problem::configuration(headline).help_if_some(fault.help);
-        let listed = match others {
+    /// Returns the problem for mistakes of the same kind. A note lists the entries that have it,
+    /// except the first one. `group` isn't empty.
+    fn problem(&self, group: &[FaultAt]) -> Problem {
+        let (position, fault) = &group[0];
+        let headline = format!("{}: {fault}", self.position_text(*position));
+        let problem = Problem::configuration(headline).help_if_some(fault.help.clone());
+        let others = Vec::from_iter(group[1..].iter().map(subject_and_line));
+        let listed = match others.as_slice() {
             [] => return problem,
             [other] => other.clone(),
             [first @ .., last] => format!("{} and {last}", first.join(", ")),
