@@ -339,14 +339,11 @@ pub struct Subject {
 /// The kind of an entry, which decides what messages and tables say about the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
-    /// A variable or a file.
+    /// A variable, a file, a systemd credential, or the value that `get` prints.
     Entry,
     EnvFrom,
     /// A key of an `env-from` object, or a parameter below a path.
     EnvFromKey,
-    Credential,
-    /// The argument of `get`.
-    GetArgument,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -377,10 +374,10 @@ impl Subject {
     /// value.
     pub fn for_target(target: &Target, origin: Origin) -> Self {
         let (kind, label) = match target {
-            Target::Env(_) | Target::File(_) => (SubjectKind::Entry, target.to_string()),
-            Target::Output => (SubjectKind::GetArgument, target.to_string()),
-            Target::Credential(_) => (SubjectKind::Credential, target.to_string()),
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
+            Target::Env(_) | Target::File(_) | Target::Credential(_) | Target::Output => {
+                (SubjectKind::Entry, target.to_string())
+            }
         };
         Self {
             kind,
@@ -438,14 +435,16 @@ impl Subject {
     /// `get`, it is the whole command. For any other entry, it is only the reference, because a
     /// subject has neither the prefix of an `--env-from` nor the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
-        use SubjectKind::{Credential, Entry, EnvFrom, EnvFromKey, GetArgument};
+        use SubjectKind::{Entry, EnvFrom, EnvFromKey};
         match (self.kind, &self.origin) {
-            (GetArgument, _) => format!("secrets-exec get {}", shell_quoted(reference)),
+            (_, Origin::Argument(Argument::Get)) => {
+                format!("secrets-exec get {}", shell_quoted(reference))
+            }
             (Entry, Origin::Argument(option)) => {
                 let assignment = format!("{}={reference}", self.label);
                 format!("{option} {}", shell_quoted(&assignment))
             }
-            (Entry | EnvFrom | EnvFromKey | Credential, _) => reference.to_owned(),
+            (Entry | EnvFrom | EnvFromKey, _) => reference.to_owned(),
         }
     }
 
