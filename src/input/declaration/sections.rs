@@ -15,8 +15,8 @@ use super::reader::{
 use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
-    Case, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SystemdCredential,
-    Target, TemplateInputs, Transform, is_credential_name, parse_unit,
+    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SystemdCredential, Target,
+    TemplateInputs, Transform, is_credential_name, parse_unit,
 };
 use crate::model::environment::is_name;
 use crate::model::fault::{Fault, VALUE_REMEDY};
@@ -332,9 +332,9 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     });
     let except = fields.take("except").and_then(|item| item.expect_texts());
     let rename = fields.take("rename").map(|item| renames(&item, &prefix));
-    let case = fields.take_parsed("case", "upper or keep", |text| match text {
-        "upper" => Some(Case::Upper),
-        "keep" => Some(Case::Keep),
+    let keeps_case = fields.take_parsed("case", "upper or keep", |text| match text {
+        "upper" => Some(false),
+        "keep" => Some(true),
         _ => None,
     });
     let naming = Naming {
@@ -342,7 +342,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         only,
         except: except.unwrap_or_default(),
         rename: rename.unwrap_or_default(),
-        case: case.unwrap_or_default(),
+        keeps_case: keeps_case.unwrap_or_default(),
     };
     Some(Entry {
         on_missing: read_optional(fields.take("optional")),

@@ -200,16 +200,9 @@ pub struct Naming {
     pub except: Vec<String>,
     /// For each renamed key, the part of the variable's name after the prefix.
     pub rename: BTreeMap<String, String>,
-    pub case: Case,
-}
-
-/// The case of a key's letters in the variable's name. Either way, characters outside
-/// `[A-Za-z0-9_]` become `_`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Case {
-    #[default]
-    Upper,
-    Keep,
+    /// `case: keep`: the letters of a key keep their case in the variable's name. Otherwise, they
+    /// become capitals. Either way, characters outside `[A-Za-z0-9_]` become `_`.
+    pub keeps_case: bool,
 }
 
 /// The names that `env-from` refuses, under the effect of these variables, after the exceptions
@@ -247,10 +240,10 @@ impl Naming {
     /// If the name begins with a digit, or is empty. The error is this name.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, String> {
         let legal_key = key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
-        let rest = match (self.rename.get(key), self.case) {
-            (Some(new_name), _) => new_name.clone(),
-            (None, Case::Upper) => legal_key.to_ascii_uppercase(),
-            (None, Case::Keep) => legal_key,
+        let rest = match self.rename.get(key) {
+            Some(new_name) => new_name.clone(),
+            None if self.keeps_case => legal_key,
+            None => legal_key.to_ascii_uppercase(),
         };
         let name = format!("{}{rest}", self.prefix);
         EnvName::parse(&name).ok_or(name)
