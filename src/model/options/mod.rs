@@ -139,17 +139,23 @@ const NEEDS: [(OptionId, OptionId, &str); 9] = [
     (OptionId::PollSignal, OptionId::OnRotation, " restart"),
 ];
 
-/// Pairs of options that exclude each other, each with the reason.
+/// Pairs of options that exclude each other, each with the reason, which follows "because" in a
+/// message.
 const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
-    (OptionId::EndpointUrl, OptionId::FallbackRegion, ONE_REGION),
-    (OptionId::Local, OptionId::Agent, TWO_SOURCES),
+    (
+        OptionId::EndpointUrl,
+        OptionId::FallbackRegion,
+        "an endpoint serves only one region",
+    ),
+    (
+        OptionId::Local,
+        OptionId::Agent,
+        "both say where all values come from",
+    ),
     (OptionId::Cache, OptionId::Local, CACHED),
     (OptionId::Cache, OptionId::Agent, CACHED),
 ];
 
-/// The reasons in [`EXCLUSIONS`]. In messages, they follow "because".
-const ONE_REGION: &str = "an endpoint serves only one region";
-const TWO_SOURCES: &str = "both say where all values come from";
 const CACHED: &str = "the cache only keeps answers from AWS itself";
 
 /// Pairs of options. The first option only applies if the second one isn't set in a place with

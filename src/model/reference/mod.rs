@@ -342,8 +342,9 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let fields_of_secret = match text {
         _ if Store::has_prefix(text) => 2,
         _ if !Arn::has_prefix(text) => 1,
-        _ if text.contains(":secretsmanager:") => Store::SecretsManager.arn_fields(),
-        _ => Store::ParameterStore.arn_fields(),
+        // The resource, the last of an ARN's six fields, has a colon in a secret's ARN.
+        _ if text.contains(":secretsmanager:") => 7,
+        _ => 6,
     };
     // A colon within `${…}` isn't a separator.
     let mut is_in_placeholder = false;

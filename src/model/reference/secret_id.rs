@@ -301,15 +301,6 @@ impl Store {
             Self::ParameterStore => "label",
         }
     }
-
-    /// Returns the number of fields, separated by colons, that an ARN of the store has. A secret's
-    /// resource has two of them.
-    pub(super) fn arn_fields(self) -> usize {
-        match self {
-            Self::SecretsManager => 7,
-            Self::ParameterStore => 6,
-        }
-    }
 }
 
 impl fmt::Display for Store {
