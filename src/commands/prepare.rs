@@ -20,7 +20,7 @@ use crate::input::declaration::{
 use crate::input::env_references::{inherited_layer, is_short_reference, unresolved_warnings};
 use crate::model::entry::{Entry, OnMissing, Source, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
-use crate::model::fault::{did_you_mean, nearest, one_letter_away};
+use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
 use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
@@ -330,7 +330,9 @@ fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     let mut longer = names.iter().filter(|name| name.starts_with(stem));
     match longer.next() {
         Some(name) if stem.ends_with('_') => Some(name),
-        Some(_) | None => one_letter_away(stem, names.into_iter()),
+        Some(_) | None => names
+            .into_iter()
+            .find(|name| is_one_letter_away(stem, name)),
     }
 }
 

@@ -85,17 +85,12 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     similar.into_iter().min().map(|(_, candidate)| candidate)
 }
 
-/// Returns the first candidate that becomes the name if one letter is changed, added or removed, or
-/// if two neighboring letters are swapped. Names such as `prod/web1` and `prod/web2` differ on
-/// purpose, so the digits must be the same.
-pub fn one_letter_away<'a>(
-    name: &str,
-    mut candidates: impl Iterator<Item = &'a str>,
-) -> Option<&'a str> {
+/// True if a name becomes the other one if one letter is changed, added or removed, or if two
+/// neighboring letters are swapped. Names such as `prod/web1` and `prod/web2` differ on purpose, so
+/// the digits must be the same.
+pub fn is_one_letter_away(name: &str, other: &str) -> bool {
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
-    candidates.find(|candidate| {
-        strsim::osa_distance(name, candidate) == 1 && digits(name) == digits(candidate)
-    })
+    strsim::osa_distance(name, other) == 1 && digits(name) == digits(other)
 }
 
 pub fn did_you_mean(nearest: &str) -> String {

@@ -30,7 +30,7 @@ use crate::model::entry::{
     Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs, Written,
 };
 use crate::model::environment::EnvName;
-use crate::model::fault::{MOST_SUGGESTIONS, nearest, one_letter_away};
+use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
@@ -261,7 +261,7 @@ fn near_key_warning(
     let key = reference.selector.to_string();
     let (written, other) = (key.to_lowercase(), similar.to_lowercase());
     let is_plural = written.trim_end_matches('s') == other.trim_end_matches('s');
-    let is_near = !is_plural && one_letter_away(&written, [&*other].into_iter()).is_some();
+    let is_near = !is_plural && is_one_letter_away(&written, &other);
 
     // An entry without a plain KEY, such as a template, may use the key, too.
     let may_use = |read: &SecretRef| match &read.selector {
@@ -564,8 +564,9 @@ pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
     for (id, failure) in absences.take(MOST_SUGGESTIONS) {
         // Suggesting what the user has written would change nothing.
         let aliases = plan.aliases.keys().filter(|alias| **alias != id);
+        let mut existing = existing_ids.iter().map(String::as_str);
         let similar = nearest(&id, aliases.map(String::as_str))
-            .or_else(|| one_letter_away(&id, existing_ids.iter().map(String::as_str)));
+            .or_else(|| existing.find(|other| is_one_letter_away(&id, other)));
 
         failure.nearest = similar.map(Into::into);
     }

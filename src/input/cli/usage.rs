@@ -15,7 +15,7 @@ use super::command::{
     SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand, has_option, misread_option_problem,
 };
 use crate::model::environment::{assigned_name, is_name};
-use crate::model::fault::{did_you_mean, foreign_word, nearest, one_letter_away};
+use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away, nearest};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::Reference;
@@ -229,7 +229,7 @@ impl Line<'_> {
     fn similar_option(&self, option: &str) -> Option<&str> {
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
         let mut options = self.command.get_arguments().filter_map(Arg::get_long);
-        options.find(|long| *long == name || one_letter_away(name, [*long].into_iter()).is_some())
+        options.find(|long| *long == name || is_one_letter_away(name, long))
     }
 
     /// Returns the problem for an argument that is neither an option nor the value of one.
