@@ -185,7 +185,7 @@ impl Agent {
     /// help. Otherwise, or if the budget ends first, returns `error`, which is about the missing
     /// token.
     async fn without_token(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connector.connect(self.url.uri());
+        let connecting = self.http.connector.connect(&self.url.uri);
         match self.budget.within(connecting).await {
             Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
             Some(Ok(_)) | None => error,
@@ -198,7 +198,7 @@ impl Agent {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
         let name = format!("{located} through the agent");
-        let budget = share.for_request(host_and_port(self.url.uri()), &name);
+        let budget = share.for_request(host_and_port(&self.url.uri), &name);
         let reading = budget.retry(async || self.read_once(located, token).await);
         reading.await.map_err(with_agent_headline)
     }
@@ -219,7 +219,7 @@ impl Agent {
     /// agent always reads from its own.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let base = self.url.as_str().trim_end_matches('/');
+        let base = self.url.text.trim_end_matches('/');
         let id = escaped(&located.id.to_string());
         let role = located.role.as_ref().map(|role| role.arn.to_string());
 

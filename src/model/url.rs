@@ -9,8 +9,9 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 /// An absolute URL with a host and the scheme `http` or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl {
-    text: String,
-    uri: Uri,
+    /// The URL as the user has written it.
+    pub text: String,
+    pub uri: Uri,
 }
 
 impl HttpUrl {
@@ -59,15 +60,6 @@ impl HttpUrl {
 
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
-    }
-
-    /// Returns the URL as the user has written it.
-    pub fn as_str(&self) -> &str {
-        &self.text
-    }
-
-    pub fn uri(&self) -> &Uri {
-        &self.uri
     }
 }
 

@@ -309,7 +309,9 @@ impl ProxySettings {
             return None;
         }
 
-        let matcher = Matcher::builder().all(proxy.as_str()).no(hosts.join(","));
+        let matcher = Matcher::builder()
+            .all(proxy.text.as_str())
+            .no(hosts.join(","));
         let intercept = matcher.build().intercept(to)?;
         conceal_authorization(intercept.basic_auth());
         Some(Proxy {

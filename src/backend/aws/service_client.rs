@@ -425,7 +425,7 @@ impl Endpoints {
     /// this store and of STS, which provides the credentials of a role.
     /// [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
-        let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(HttpUrl::as_str));
+        let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| &url.text));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
     }
 
@@ -441,7 +441,7 @@ impl Endpoints {
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let is_variant = self.use_fips || self.use_dual_stack;
         if !is_variant && let Some(url) = self.url(api) {
-            return Ok(url.uri().clone());
+            return Ok(url.uri.clone());
         }
         let area = region.area();
         let is_commercial = area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
@@ -460,7 +460,7 @@ impl Endpoints {
                 use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
                 let parameters = Params::builder()
                     .region(region.as_str())
-                    .set_endpoint(self.url(api).map(|url| url.as_str().into()))
+                    .set_endpoint(self.url(api).map(|url| url.text.as_str().into()))
                     .use_fips(self.use_fips)
                     .use_dual_stack(self.use_dual_stack);
                 let parameters = parameters.build()?;

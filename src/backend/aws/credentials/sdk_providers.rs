@@ -42,7 +42,6 @@ use crate::backend::aws::service_client::Clients;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
 use crate::model::reference::Region;
 use crate::model::shown::redacted_line;
-use crate::model::url::HttpUrl;
 use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
 use crate::time::RetryBudget;
 
@@ -166,7 +165,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
         // The endpoint is always set. Otherwise the SDK would read the configuration files by its
         // own rules. The URL has been checked, so the default of `unwrap_or_default` isn't used.
         let endpoint = settings.endpoint.as_ref();
-        let url = endpoint.map_or(METADATA_URL, HttpUrl::as_str);
+        let url = endpoint.map_or(METADATA_URL, |url| &url.text);
         let builder = imds::Client::builder().endpoint(url).unwrap_or_default();
         builder
             .configure(&link_local_config(clients, hides_token_status))
