@@ -33,6 +33,7 @@ use std::time::Duration;
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, fcntl, open};
 use nix::libc;
+use nix::sys::prctl::{set_child_subreaper, set_pdeathsig};
 use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
@@ -190,9 +191,8 @@ impl Gate {
         if (&self.opening).read_exact(&mut [0]).is_err() {
             return false;
         }
-        let signal = libc::c_ulong::from(death_signal.0.cast_unsigned());
-        // SAFETY: the call doesn't access memory.
-        unsafe { libc::prctl(libc::PR_SET_PDEATHSIG, signal) };
+        // No option accepts a signal without a name, so `try_from` succeeds.
+        let _ = set_pdeathsig(Signal::try_from(death_signal.0).ok());
         // The parent may have ended before the call of prctl.
         getppid() == self.parent
     }
@@ -226,7 +226,7 @@ pub enum StateChange {
 pub fn adopt_orphans() {
     if getpid().as_raw() != 1 {
         // According to prctl(2), this call can't fail.
-        let _ = nix::sys::prctl::set_child_subreaper(true);
+        let _ = set_child_subreaper(true);
     }
 }
 
