@@ -21,7 +21,7 @@ use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
 use crate::model::shown::{is_quotable, visible};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
-pub struct Json(Value);
+pub struct Json(pub(super) Value);
 
 impl Json {
     /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning.
@@ -32,11 +32,6 @@ impl Json {
     /// serde_json's limit.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         serde_json::from_slice(without_byte_order_mark(bytes)).map(Self)
-    }
-
-    /// Creates a JSON string with this text.
-    pub(super) fn from_text(text: &str) -> Self {
-        Self(Value::from(text))
     }
 
     /// Creates a JSON object from the inherited variables. A variable that isn't UTF-8 is left out.
