@@ -141,7 +141,7 @@ fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {
         path: Some(path),
-        mode: Mode::PRIVATE_WRITABLE,
+        mode: Mode(0o600),
         ..FileTarget::default()
     };
     let files = Files::open_directories([FileValue {

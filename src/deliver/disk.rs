@@ -119,7 +119,7 @@ impl Access {
         Ok(Self {
             user: user.map(Uid::from_raw),
             group: group.map(Gid::from_raw),
-            mode: Mode::from_bits_truncate(target.mode.bits() as mode_t),
+            mode: Mode::from_bits_truncate(target.mode.0 as mode_t),
         })
     }
 

@@ -195,9 +195,10 @@ fn is_meant_as_reference(text: &str) -> bool {
 /// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
 /// number that was read as octal: 256, which means 0400 in Kubernetes' `defaultMode`.
 pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let open = plan.entries.iter().filter(
-        |entry| matches!(&entry.target, Target::File(file) if file.mode.bits() & 0o002 != 0),
-    );
+    let open = plan
+        .entries
+        .iter()
+        .filter(|entry| matches!(&entry.target, Target::File(file) if file.mode.0 & 0o002 != 0));
     open.map(|entry| {
         let text = format!("the mode of {} lets any user write to it", entry.subject);
         Record::warning(text).help("use mode: \"0400\", which is octal")

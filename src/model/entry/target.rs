@@ -43,7 +43,7 @@ pub struct FileTarget {
 
 /// The permission bits of a file, at most 0777.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Mode(u32);
+pub struct Mode(pub u32);
 
 /// The default: only the owner can read the file, and nobody can write to it.
 impl Default for Mode {
@@ -53,8 +53,6 @@ impl Default for Mode {
 }
 
 impl Mode {
-    pub const PRIVATE_WRITABLE: Self = Self(0o600);
-
     /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777.
     pub fn parse(text: &str) -> Option<Self> {
         // `from_str_radix` also accepts a plus sign.
@@ -62,10 +60,6 @@ impl Mode {
         let has_length = (3..=4).contains(&text.len());
         let bits = u32::from_str_radix(text, 8).ok()?;
         (is_octal && has_length && bits <= 0o777).then_some(Self(bits))
-    }
-
-    pub fn bits(self) -> u32 {
-        self.0
     }
 }
 
