@@ -110,11 +110,9 @@ impl EnvVariable {
 /// True for the name of a variable whose empty value is a blank for a password, as in the example
 /// files of many projects.
 fn is_to_be_filled_in(name: &EnvName) -> bool {
-    let (words, name) = (
-        ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"],
-        name.as_str(),
-    );
-    words.iter().any(|word| name.to_uppercase().contains(word))
+    let words = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
+    let name = name.as_str().to_uppercase();
+    words.iter().any(|word| name.contains(word))
 }
 
 /// Returns an error at a position, which is `FILE` or `FILE:LINE`.
@@ -202,7 +200,7 @@ pub fn parse_env_file(
         found.errors.push(nothing_to_move(file, unmatched_only));
     }
     // Escapes can make the JSON larger than the file.
-    if secret_json(&found.variables).len() > MAX_BYTES {
+    if secret_json(&found.variables).expose().len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
     if !found.errors.is_empty() {
@@ -338,7 +336,7 @@ impl EnvFile {
         self.variables.push(EnvVariable {
             is_literal: matches_any(&arguments.literal, name.as_str())
                 || declared_literals.contains(&name)
-                || (found.value.len() == 0 && !is_to_be_filled_in(&name)),
+                || (found.value.expose().is_empty() && !is_to_be_filled_in(&name)),
             name,
             value: found.value,
             position,

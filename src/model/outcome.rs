@@ -295,7 +295,7 @@ impl Values {
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         for (outcome, value) in self.outcomes.values() {
-            let length = value.len();
+            let length = value.expose().len();
             let is_credential = matches!(outcome.target, Target::Credential(_));
             if let Some(variable) = outcome.variable() {
                 let problem = variable_problem(variable, limits);

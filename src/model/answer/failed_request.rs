@@ -514,11 +514,8 @@ impl FailedRequest<'_> {
             (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters",
             (Policy | PolicyOrMissing, SecretsManager) => "secretsmanager:GetSecretValue",
         };
-        let option = if denial == Metadata {
-            " --metadata"
-        } else {
-            ""
-        };
+        let is_metadata = denial == Metadata;
+        let option = if is_metadata { " --metadata" } else { "" };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
         // AWS's message would name the ARN of a secret that exists, so this one may not exist. The
@@ -535,11 +532,8 @@ impl FailedRequest<'_> {
 /// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,
 /// and the second part begins with a capital letter.
 pub fn as_sentences(first: &str, second: &str) -> String {
-    let end = if first.ends_with(['.', '?', '!']) {
-        ""
-    } else {
-        "."
-    };
+    let is_sentence = first.ends_with(['.', '?', '!']);
+    let end = if is_sentence { "" } else { "." };
     let (initial, rest) = second.split_at(second.chars().next().map_or(0, char::len_utf8));
     format!("{first}{end} {}{rest}", initial.to_uppercase())
 }

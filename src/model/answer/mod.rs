@@ -108,10 +108,6 @@ impl SecretValue {
         &self.0
     }
 
-    pub fn len(&self) -> usize {
-        self.0.len()
-    }
-
     /// True for a part of a value that a log should hide. A number, a text of fewer than eight
     /// characters and the name of PostgreSQL's first user aren't hidden, because a port or the name
     /// of a database would otherwise disappear from every log.
