@@ -247,8 +247,6 @@ pub struct PlacedFile {
 /// opened, because the file is usually gone together with the directory.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
-    use crate::model::entry::Argument;
-
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
         let Ok(entry) = DirectoryEntry::open(&path) else {
@@ -259,7 +257,7 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
             Some(_) | None => Ok(()),
         });
         if let Err(problem) = removed {
-            let subject = Subject::for_file(&path, Argument::OnRotation);
+            let subject = Subject::for_file(&path, "--on-rotation");
             problems.push(problem.for_entry(subject, Impact::None));
         }
     }
