@@ -24,7 +24,6 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{Outcomes, Values};
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::shown::quoted_program;
-use crate::report::terminal::some_of;
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::Gate;
 use crate::time::Deadline;
@@ -37,7 +36,7 @@ pub enum Message {
     Notify(String),
     /// The trial has resolved every value and waits at the gate. A poll without a change also sends
     /// this message before it ends.
-    Ready(Ready),
+    Ready(Fingerprint),
     /// The trial has renamed its files.
     Placed(Vec<PlacedFile>),
     /// The trial could not become the command: renaming the files or execve has failed. The trial
@@ -46,15 +45,6 @@ pub enum Message {
     /// The finished lines about a poll that failed. The parent prints them, because a stalled
     /// reader must not block the trial, and because the parent limits how often such lines appear.
     PollFailed(String),
-}
-
-#[derive(Serialize, Deserialize)]
-pub struct Ready {
-    pub(super) fingerprint: Fingerprint,
-    /// The values that differ from the command's. Empty for the first trial.
-    pub changed: ChangedValues,
-    /// The lines about what has changed since the latest trial, for the parent to print.
-    pub lines: String,
 }
 
 /// The findings of earlier trials. Each trial compares its own values with a copy of them.
@@ -109,10 +99,15 @@ impl Trial<'_, '_> {
         let values = worker::run_with(&self.launch.prepared.options, self, read)?;
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
-        let ready = self.ready(Fingerprint::new(hash_key, on_rotation, &values));
-        let is_unchanged = is_poll && ready.changed.secrets.is_empty();
-        let message = Message::Ready(ready);
-        if is_unchanged {
+        let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
+        let is_unchanged = |values: &Fingerprint| values.changes(&fingerprint).is_empty();
+        let is_done = self
+            .baseline
+            .command_values
+            .as_ref()
+            .is_some_and(is_unchanged);
+        let message = Message::Ready(fingerprint);
+        if is_done {
             self.gate.send(&message);
             return Ok(0);
         }
@@ -163,29 +158,6 @@ impl Trial<'_, '_> {
             placed.keep();
         }
         Ok(0)
-    }
-
-    /// Returns the message for the parent about the values: how they differ from the command's
-    /// values, and from those that the latest trial has found.
-    fn ready(&self, fingerprint: Fingerprint) -> Ready {
-        let (mut changed, mut lines) = (ChangedValues::default(), String::new());
-        // For the first trial, there isn't a command yet.
-        if let Some(command_values) = &self.baseline.command_values {
-            let latest_values = self.baseline.latest_values.as_ref();
-            // Without latest values, every difference from the command's values is new.
-            let reported_values = latest_values.unwrap_or(command_values);
-            let not_reported_yet = reported_values.changes(&fingerprint);
-            lines = terminal::visible_lines(not_reported_yet.iter().map(change_note));
-            for change in command_values.changes(&fingerprint) {
-                changed.labels.extend(change.labels);
-                changed.secrets.insert(change.secret.name.clone());
-            }
-        }
-        Ready {
-            fingerprint,
-            changed,
-            lines,
-        }
     }
 }
 
@@ -255,29 +227,6 @@ pub(super) fn failed_poll_warning(
     .with_some("since", since_text)
 }
 
-/// Returns the note about a secret that has changed: `the secret "prod/db" changed from version 1
-/// to version 2, which changes DB_PASSWORD`.
-fn change_note(change: &Change<'_>) -> Record {
-    let versions = match (change.old_version, change.new_version) {
-        (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
-        (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
-        (None, Some(new)) => format!("exists now, with version {new}"),
-        (Some(old), None) => format!("no longer exists; its version was {old}"),
-        // A local file doesn't have versions.
-        (None, None) => "changed".to_owned(),
-    };
-
-    let Secret { name, id, .. } = change.secret;
-    let labels = some_of(&change.labels);
-    Record::note(format!("{name} {versions}, which changes {labels}"))
-        .event("changed")
-        .with("secret", id.as_str())
-        .with_some("old_version", change.old_version)
-        .with_some("new_version", change.new_version)
-        .with("variables", change.labels.clone())
-        .detail()
-}
-
 /// The hashes of the values of one trial, and the versions that they were read from.
 #[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
@@ -297,11 +246,11 @@ struct HashedValue {
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-struct Secret {
+pub(super) struct Secret {
     /// The name of the secret or parameter in messages.
-    name: String,
+    pub(super) name: String,
     /// The id, as references spell it.
-    id: String,
+    pub(super) id: String,
     version_id: Option<String>,
     /// The hash of the whole document. The version id isn't enough: a local file doesn't have one,
     /// and a parameter that was deleted and created again has version 1 again.
@@ -309,25 +258,17 @@ struct Secret {
 }
 
 /// A secret that has changed, and the variables and files whose values differ because of it.
-struct Change<'a> {
+pub(super) struct Change<'a> {
     /// The secret as this poll read it or, if this poll no longer reads it, as it was read before.
-    secret: &'a Secret,
+    pub(super) secret: &'a Secret,
     /// The version that was read before. `None` if the secret comes from a local file, or if it was
     /// not read.
-    old_version: Option<&'a str>,
+    pub(super) old_version: Option<&'a str>,
     /// The version that this poll read. `None` if the secret comes from a local file, or is no
     /// longer read.
-    new_version: Option<&'a str>,
+    pub(super) new_version: Option<&'a str>,
     /// The names of the variables and files. There is at least one.
-    labels: Vec<String>,
-}
-
-/// The labels of the values that differ from the command's, and their secrets.
-#[derive(Default, Serialize, Deserialize)]
-pub(super) struct ChangedValues {
-    pub labels: BTreeSet<String>,
-    /// The changed secrets and parameters, as messages name them.
-    pub secrets: BTreeSet<String>,
+    pub(super) labels: Vec<String>,
 }
 
 impl Fingerprint {
@@ -376,7 +317,7 @@ impl Fingerprint {
     ///
     /// A secret has changed only if both its content and a value that was read from it differ. A
     /// new version may have the same values.
-    fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
+    pub(super) fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
         for target in targets {

@@ -16,7 +16,7 @@
 //!    │                   │ the timer elapses: fork
 //!    │                   ├───────────────────────────────────────────▶│ reads the values,
 //!    │                   │                                            │ writes the files under temporary names
-//!    │                   │◀── Ready (hashes, versions, changes) ──────┤ waits at its gate for one byte
+//!    │                   │◀── Ready (hashes, versions) ───────────────┤ waits at its gate for one byte
 //!    │                   │
 //!    │                   │ unchanged, or changed before the splay:
 //!    │                   ├── closes the gate ────────────────────────▶┴ removes its files and ends

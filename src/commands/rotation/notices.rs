@@ -3,9 +3,10 @@
 //! As text, there are warnings, and notes about restarts, signals, exits, and polls that succeed
 //! after a failure. The other notes need `--verbose` ([`Record::detail`]). JSON has all notes.
 
+use std::collections::BTreeSet;
 use std::time::{Duration, Instant, SystemTime};
 
-use super::child::{ChangedValues, failed_poll_warning};
+use super::child::{Change, Secret, failed_poll_warning};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::terminal::{counted, some_of};
@@ -23,7 +24,10 @@ pub(super) struct Notices<'a> {
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
     pub pid: Pid,
-    pub changed: ChangedValues,
+    /// The variables and files whose new values differ from the command's.
+    pub(super) changed_labels: BTreeSet<String>,
+    /// The secrets and parameters with these values, as messages name them.
+    pub(super) changed_secrets: BTreeSet<String>,
     /// A restart isn't reported to the service manager with `RELOADING=1`, because that would keep
     /// the unit in the state "reloading" until `READY=1` is sent.
     pub(super) service_manager: Notifier,
@@ -45,6 +49,10 @@ impl Notices<'_> {
         let text = format!("{} was started, with process id {}", self.command, self.pid);
         let note = Record::note(text).event("started").detail();
         self.write([note.with("pid", self.pid.as_raw())]);
+    }
+
+    pub(super) fn report_changes(&mut self, changes: &[Change<'_>]) {
+        self.write(changes.iter().map(change_note));
     }
 
     pub(super) fn report_restart(&mut self) {
@@ -163,7 +171,7 @@ impl Notices<'_> {
     /// with status 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the
     /// semicolon.
     fn consequence_note(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
-        let [labels, secrets] = [&self.changed.labels, &self.changed.secrets]
+        let [labels, secrets] = [&self.changed_labels, &self.changed_secrets]
             .map(|names| Vec::from_iter(names.clone()));
         let (some_labels, some_secrets) = (some_of(&labels), some_of(&secrets));
         let reason = format!("because {some_labels} changed ({some_secrets})");
@@ -207,6 +215,29 @@ impl Notices<'_> {
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }
+}
+
+/// Returns the note about a secret that has changed: `the secret "prod/db" changed from version 1
+/// to version 2, which changes DB_PASSWORD`.
+fn change_note(change: &Change<'_>) -> Record {
+    let versions = match (change.old_version, change.new_version) {
+        (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
+        (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
+        (None, Some(new)) => format!("exists now, with version {new}"),
+        (Some(old), None) => format!("no longer exists; its version was {old}"),
+        // A local file doesn't have versions.
+        (None, None) => "changed".to_owned(),
+    };
+
+    let Secret { name, id, .. } = change.secret;
+    let labels = some_of(&change.labels);
+    Record::note(format!("{name} {versions}, which changes {labels}"))
+        .event("changed")
+        .with("secret", id.as_str())
+        .with_some("old_version", change.old_version)
+        .with_some("new_version", change.new_version)
+        .with("variables", change.labels.clone())
+        .detail()
 }
 
 fn dropped_lines_warning(count: usize) -> Record {

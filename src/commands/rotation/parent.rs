@@ -4,12 +4,12 @@
 //!
 //! There is at most one trial, the first start or a poll, at any time.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use super::child::{Baseline, ChangedValues, Message, Ready, Trial};
+use super::child::{Baseline, Fingerprint, Message, Trial};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
@@ -64,7 +64,8 @@ pub fn supervise(
         command: quoted_program(launch.command),
         // `start` sets the process id.
         pid: Pid::from_raw(0),
-        changed: ChangedValues::default(),
+        changed_labels: BTreeSet::new(),
+        changed_secrets: BTreeSet::new(),
         service_manager: Notifier::new(inherited),
         failing_since: None,
         warned_at: None,
@@ -379,7 +380,7 @@ impl Trials<'_> {
         for message in self.process.as_mut()?.receive() {
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
-                Message::Ready(ready) => event = self.note_ready(ready),
+                Message::Ready(values) => event = self.note_ready(values),
                 Message::Placed(files) => {
                     self.process.as_mut()?.stage = Stage::Placed;
                     // A new file at the same path isn't removed, because its inode number differs.
@@ -402,21 +403,30 @@ impl Trials<'_> {
         self.end_trial()
     }
 
-    /// Notes that the trial has reached its gate, and stores its fingerprint. Returns the result of
-    /// the poll if values have changed.
-    fn note_ready(&mut self, ready: Ready) -> Option<Event> {
-        self.baseline.latest_values = Some(ready.fingerprint);
+    /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
+    /// poll, prints how they differ from those of the latest trial, and returns the result of the
+    /// poll if they differ from the command's.
+    fn note_ready(&mut self, fingerprint: Fingerprint) -> Option<Event> {
+        let earlier_values = self.baseline.latest_values.take();
+        let values = self.baseline.latest_values.insert(fingerprint);
         // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned_at) = (None, None);
-        self.notices.write_lines(&ready.lines);
-        // The first trial isn't a poll.
-        self.baseline.command_values.as_ref()?;
+        // For the first trial, there isn't a command yet.
+        let command_values = self.baseline.command_values.as_ref()?;
+        // Without earlier values, every difference from the command's values is new.
+        let reported_values = earlier_values.as_ref().unwrap_or(command_values);
+        self.notices
+            .report_changes(&reported_values.changes(values));
 
-        if ready.changed.secrets.is_empty() {
+        let changes = command_values.changes(values);
+        if changes.is_empty() {
             self.process.as_mut()?.stage = Stage::Unchanged;
             return None;
         }
-        self.notices.changed = ready.changed;
+        let labels = changes.iter().flat_map(|change| change.labels.clone());
+        self.notices.changed_labels = labels.collect();
+        let secrets = changes.iter().map(|change| change.secret.name.clone());
+        self.notices.changed_secrets = secrets.collect();
         Some(Event::Polled(PollResult::Changed))
     }
 
