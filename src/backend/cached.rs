@@ -25,14 +25,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
 use std::time::Duration;
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, openat, renameat};
-use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
+use nix::fcntl::{OFlag, openat};
+use nix::sys::stat::{Mode, SFlag, fstat};
 use nix::time::{ClockId, clock_gettime};
 use nix::unistd::geteuid;
 use serde::Deserialize;
@@ -45,7 +45,7 @@ use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
-use crate::system::paths::{create_temporary, is_in_memory, open_directory, remove_file};
+use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};
 
 const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
@@ -204,7 +204,7 @@ impl Cached {
         let (result, what) = match answer {
             Ok(document) => {
                 let bytes = encode(&name, document, begun);
-                let replaced = self.directory.replace(&name, &bytes);
+                let replaced = replace_file(directory, name.as_ref(), &bytes);
                 if replaced.is_err() {
                     let _ = remove_file(directory, name.as_ref());
                 }
@@ -333,8 +333,6 @@ fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool
 /// check.
 pub struct CacheDirectory(OwnedFd);
 
-const PRIVATE: Mode = Mode::S_IRUSR.union(Mode::S_IWUSR);
-
 /// The permissions of everyone except the owner.
 const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 
@@ -393,20 +391,6 @@ impl CacheDirectory {
         file.read_to_end(&mut bytes)
             .map_err(|error| unreadable(errno(&error)))?;
         Ok(Some(bytes))
-    }
-
-    /// Creates or replaces a file atomically. The new file has mode 0600.
-    fn replace(&self, name: &str, content: &[u8]) -> Result<(), Errno> {
-        let directory = &self.0;
-        let (mut file, temporary) = create_temporary(directory, name.as_ref())?;
-        // The umask may have removed bits from the mode of the new file.
-        let written = fchmod(&file, PRIVATE)
-            .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
-            .and_then(|()| renameat(directory, temporary.as_os_str(), directory, name));
-        if written.is_err() {
-            let _ = remove_file(directory, &temporary);
-        }
-        written
     }
 }
 

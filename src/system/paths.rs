@@ -20,20 +20,21 @@
 
 use std::ffi::{OsStr, OsString};
 use std::fs::{File, Metadata};
+use std::io::Write;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat};
-use nix::sys::stat::{Mode, SFlag};
+use nix::fcntl::{OFlag, open, openat, readlinkat, renameat};
+use nix::sys::stat::{Mode, SFlag, fchmod};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
 use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
 
-use super::os_error::{call_problem, path_remedy};
+use super::os_error::{call_problem, errno, path_remedy};
 use crate::model::problem::Problem;
 use crate::model::shown::redacted_line;
 
@@ -183,6 +184,23 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
             Err(errno) => return Err(errno),
         }
     }
+}
+
+/// Creates or replaces a file in an open directory, in one step, because other processes may read
+/// it at the same time. The new file has mode 0600.
+///
+/// # Errors
+/// If the new file can't be created, written or renamed. Then there is only the old file, if any.
+pub fn replace_file(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
+    let (mut file, temporary) = create_temporary(directory, name)?;
+    // The umask may have removed bits from the mode of the new file.
+    let written = fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
+        .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
+        .and_then(|()| renameat(directory, temporary.as_os_str(), directory, name));
+    if written.is_err() {
+        let _ = remove_file(directory, &temporary);
+    }
+    written
 }
 
 /// Removes a file from an open directory, if it exists.

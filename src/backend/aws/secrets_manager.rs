@@ -149,8 +149,11 @@ async fn describe_secret(
     let budget = session.budget.for_request(host, &name);
     let described = budget.retry(async || {
         let input = DescribeSecretInput::builder().secret_id(id.to_string());
-        let operation = DescribeSecret::new();
-        let calling = client.call(&operation, input.build(), DescribeSecretError::meta);
+        let calling = client.call(
+            DescribeSecret::new(),
+            input.build(),
+            DescribeSecretError::meta,
+        );
         let output: DescribeSecretOutput = calling.await?;
         let arn = output.arn().and_then(Arn::parse);
         if !id.is_answered_by(output.name(), arn.as_ref()) {

@@ -4,11 +4,9 @@
 //! We read, refresh and store the token ourselves. The SDK's provider would hide why it can't read
 //! a token or refresh it, and would throw away a new token that it can't store.
 
-use std::fs::{self, OpenOptions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::Path;
-use std::process;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use aws_credential_types::Credentials;
@@ -27,6 +25,7 @@ use crate::backend::aws::config::Sso;
 use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::model::shown::conceal;
+use crate::system::paths::replace_file;
 
 /// A token is refreshed when it is valid for less than this time, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -51,8 +50,11 @@ pub(super) async fn sso_credentials(
         .account_id(&sso.account)
         .role_name(&sso.role)
         .build();
-    let operation = GetRoleCredentials::new();
-    let calling = client.call(&operation, input, GetRoleCredentialsError::meta);
+    let calling = client.call(
+        GetRoleCredentials::new(),
+        input,
+        GetRoleCredentialsError::meta,
+    );
     let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
             return expired_sso_session(profile).explaining(error);
@@ -84,8 +86,8 @@ struct StoredToken {
 /// token can't be stored, for example on a read-only mount, it is used all the same.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let directory = &context.settings.config_files.sso_tokens;
-    let path = directory.join(format!("{:x}.json", Sha1::digest(&sso.session)));
-    let (stored, end) = read_token(&path, profile)?;
+    let name = format!("{:x}.json", Sha1::digest(&sso.session));
+    let (stored, end) = read_token(&directory.join(&name), profile)?;
     let now = SystemTime::now();
     if end > now + REFRESH_MARGIN {
         return Ok(stored.access_token);
@@ -97,7 +99,9 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
         Err(_) if end > now => return Ok(stored.access_token),
         Err(failure) => return Err(failure),
     };
-    let _ = replace_file(&path, &renewed);
+    if let (Ok(directory), Ok(json)) = (File::open(directory), serde_json::to_vec(&renewed)) {
+        let _ = replace_file(&directory.into(), name.as_ref(), &json);
+    }
     Ok(renewed.access_token)
 }
 
@@ -163,8 +167,7 @@ async fn refreshed(
     let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
     let clients = context.clients;
     let client = clients.client(Api::SsoOidc, &sso.region, None).await?;
-    let operation = CreateToken::new();
-    let calling = client.call(&operation, input.build(), CreateTokenError::meta);
+    let calling = client.call(CreateToken::new(), input.build(), CreateTokenError::meta);
     let output: CreateTokenOutput = calling.await.map_err(|failure| match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         // The response may come from something in front of AWS, such as a proxy.
@@ -186,21 +189,6 @@ async fn refreshed(
         refresh_token: output.refresh_token.or(stored.refresh_token.clone()),
         ..stored.clone()
     })
-}
-
-/// Replaces the file with the token in one step, because other launches read it at the same time.
-fn replace_file(path: &Path, token: &StoredToken) -> io::Result<()> {
-    let text = serde_json::to_vec(token)?;
-    let temporary = path.with_extension(format!("{}.tmp", process::id()));
-    let mut options = OpenOptions::new();
-    let mut file = options
-        .write(true)
-        .create_new(true)
-        .mode(0o600)
-        .open(&temporary)?;
-    let written = file.write_all(&text);
-    let renamed = written.and_then(|()| fs::rename(&temporary, path));
-    renamed.inspect_err(|_| drop(fs::remove_file(&temporary)))
 }
 
 /// Converts the credentials in a response from the portal.

@@ -90,8 +90,7 @@ pub(super) async fn assume_once(
         }
         error
     };
-    let operation = AssumeRole::new();
-    let called = client.call(&operation, input.build(), AssumeRoleError::meta);
+    let called = client.call(AssumeRole::new(), input.build(), AssumeRoleError::meta);
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
 
     let user = output
@@ -160,8 +159,11 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
 /// the request, or doesn't answer in time. GetCallerIdentity doesn't need any permission.
 pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build();
-    let operation = GetCallerIdentity::new();
-    let calling = client.call(&operation, input, GetCallerIdentityError::meta);
+    let calling = client.call(
+        GetCallerIdentity::new(),
+        input,
+        GetCallerIdentityError::meta,
+    );
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
     let output: GetCallerIdentityOutput = answered.ok()?.ok()?;
     output.arn.map(|arn| redacted_line(&arn))
@@ -221,7 +223,7 @@ pub(super) async fn web_identity_credentials(
             .web_identity_token(&token)
             .build();
         let operation = AssumeRoleWithWebIdentity::new();
-        let called = client.call(&operation, input, AssumeRoleWithWebIdentityError::meta);
+        let called = client.call(operation, input, AssumeRoleWithWebIdentityError::meta);
         let output: AssumeRoleWithWebIdentityOutput = called.await?;
         read_credentials(output.credentials)
     };
