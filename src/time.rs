@@ -414,8 +414,6 @@ pub const LISTED: usize = 3;
 
 #[derive(Debug, Default)]
 struct ProgressState {
-    /// The number of the latest request or file.
-    last_number: u64,
     /// The requests and files that are awaited now.
     awaited: BTreeMap<u64, String>,
     /// The reason for the latest failure.
@@ -450,9 +448,12 @@ impl Progress {
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
         let number = self.with_state(|state| {
-            state.last_number += 1;
-            state.awaited.insert(state.last_number, what);
-            state.last_number
+            let number = state
+                .awaited
+                .last_key_value()
+                .map_or(0, |(last, _)| last + 1);
+            state.awaited.insert(number, what);
+            number
         });
         Awaited {
             number,

@@ -78,7 +78,7 @@ pub struct Cached {
     pub options: CacheOptions,
     /// The entries that could not be used, stored or removed, without duplicates: the locator, and
     /// the predicate of a sentence about the entry, such as `couldn't be stored`.
-    pub notices: Vec<(Locator, String)>,
+    pub notices: BTreeSet<(Locator, String)>,
 }
 
 impl Cached {
@@ -161,7 +161,9 @@ impl Cached {
         for locator in wanted {
             match self.read_entry(locator) {
                 Ok(found) => entries.extend(found.map(|entry| (locator, entry))),
-                Err(what) => self.note(locator, what),
+                Err(what) => {
+                    self.notices.insert((locator.clone(), what));
+                }
             }
         }
         entries
@@ -217,14 +219,8 @@ impl Cached {
             Err(_) => return,
         };
         if let Err(why) = result {
-            self.note(locator, format!("{what} ({})", errno_text(why)));
-        }
-    }
-
-    fn note(&mut self, locator: &Locator, what: String) {
-        let notice = (locator.clone(), what);
-        if !self.notices.contains(&notice) {
-            self.notices.push(notice);
+            let what = format!("{what} ({})", errno_text(why));
+            self.notices.insert((locator.clone(), what));
         }
     }
 }

@@ -157,7 +157,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
         aws,
         directory,
         options,
-        notices: Vec::new(),
+        notices: BTreeSet::new(),
     })))
 }
 

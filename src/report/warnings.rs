@@ -6,6 +6,7 @@
 //!   which files could stay on a disk
 //! - the notes of `--verbose`: where the values come from, and how long everything took
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
 use std::path::Path;
@@ -287,7 +288,7 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
 /// predicate of its message). A message may show the name of any secret that exists.
 pub fn cache_warnings(
     directory: &Path,
-    notices: &[(Locator, String)],
+    notices: &BTreeSet<(Locator, String)>,
     fetched: &Fetched,
 ) -> Vec<Record> {
     let mut replaced = Vec::new();
