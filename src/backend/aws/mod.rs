@@ -61,9 +61,8 @@ pub struct Aws {
     deadline: Deadline,
     /// The region, credentials and roles. If it is `None`, the next fetch opens a session.
     session: Option<Session>,
-    /// The MFA codes that the user has typed, by the serial number of the device. They outlive the
-    /// session.
-    mfa_codes: BTreeMap<String, String>,
+    /// The MFA code that the user has typed. It outlives the session.
+    mfa_code: Option<String>,
 }
 
 impl Aws {
@@ -72,7 +71,7 @@ impl Aws {
             settings,
             deadline,
             session: None,
-            mfa_codes: BTreeMap::new(),
+            mfa_code: None,
         }
     }
 
@@ -213,7 +212,7 @@ impl Aws {
             Some(session) => session,
             none => {
                 let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
-                none.insert(Session::open(settings, deadline, &mut self.mfa_codes)?)
+                none.insert(Session::open(settings, deadline, &mut self.mfa_code)?)
             }
         })
     }

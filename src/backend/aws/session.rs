@@ -16,7 +16,7 @@ use tokio::time::Instant;
 
 use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_codes, assume_with_retries,
+    CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_code, assume_with_retries,
     explain_refused_credentials, find_credentials, instance_region, misconfigured,
     request_caller_arn, use_stored_session,
 };
@@ -62,8 +62,8 @@ pub(super) struct Session {
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error.
     region: OnceCell<FetchResult<Region>>,
-    /// The codes that the user has typed, each under the serial number of its MFA device.
-    mfa_codes: BTreeMap<String, String>,
+    /// The code that the user has typed.
+    mfa_code: Option<String>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
     /// The base credentials.
@@ -77,8 +77,8 @@ type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
     /// Reads AWS's configuration files and, if a role needs an MFA code, the credentials that the
-    /// AWS CLI may have stored. Asks the user for each code that is still needed and isn't in
-    /// `codes`, and adds it there. Waits for the user without a time limit.
+    /// AWS CLI may have stored. If the code is still needed and isn't in `mfa_code`, asks the user
+    /// for it. Waits for the user without a time limit.
     ///
     /// # Errors
     /// If the configuration files or the profile are invalid, or if an unattended launch would
@@ -86,7 +86,7 @@ impl Session {
     pub fn open(
         mut settings: Settings,
         deadline: Deadline,
-        codes: &mut BTreeMap<String, String>,
+        mfa_code: &mut Option<String>,
     ) -> Result<Self, Problem> {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
@@ -102,7 +102,8 @@ impl Session {
 
         let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
         let mut base = OnceCell::new();
-        if roles.iter().any(|role| role.mfa_serial.is_some()) {
+        let mut serials = roles.iter().filter_map(|role| role.mfa_serial.as_ref());
+        if let Some(serial) = serials.next() {
             let profile = settings.profile_name();
             if settings.is_unattended {
                 let text = format!(
@@ -113,7 +114,7 @@ impl Session {
             }
             // Without a code, the error is stored instead of the base credentials, so every request
             // fails with it.
-            let asked = ask_for_missing_codes(codes, roles, profile, &deadline);
+            let asked = ask_for_missing_code(mfa_code, serial, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));
         }
 
@@ -123,7 +124,7 @@ impl Session {
             settings,
             chain,
             region: OnceCell::new(),
-            mfa_codes: codes.clone(),
+            mfa_code: mfa_code.clone(),
             sts_regions: Vec::new(),
             base,
             roles: BTreeMap::new(),
@@ -203,7 +204,7 @@ impl Session {
                 sts_regions: &regions,
                 budget: &self.budget,
                 chain: self.chain.as_ref(),
-                mfa_codes: &self.mfa_codes,
+                mfa_code: self.mfa_code.as_ref(),
             };
             let found = find_credentials(&context).await;
             let caller = found.map(|credentials| CallerIdentity {

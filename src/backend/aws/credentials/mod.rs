@@ -1,5 +1,5 @@
 //! The search for credentials: the providers, the order in which they are asked, and what a failure
-//! means. Before the search, the user is asked for the MFA codes that the profile's roles need.
+//! means. Before the search, the user is asked for the MFA code that a role of the profile needs.
 //!
 //! The providers are asked in the same order as in the AWS SDK for Rust:
 //!
@@ -37,13 +37,12 @@ pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials
 pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
 
-use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
 use aws_credential_types::Credentials;
 use tokio::time::Instant;
 
-use super::config::{ProfileRole, RoleSource, Settings, VariableKeys};
+use super::config::{RoleSource, Settings, VariableKeys};
 use super::service_client::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::problem::{Problem, Status};
@@ -73,26 +72,24 @@ pub const CALLER_VARIABLES: [&str; 10] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Asks the user for the code of each MFA device that `roles` require, and adds the codes to
-/// `codes` under the serial number of the device. Doesn't ask again for a code that was typed for
-/// an earlier role or in an earlier try of `--wait`. The earlier try may have failed before it sent
-/// the code to STS, so the code may still be valid. Waits for the user without a time limit.
+/// Asks the user for the code of an MFA device. One code is enough for a chain, because only the
+/// user has a device: the role that is assumed first may need a code, but its session can't have
+/// one for the next role. Doesn't ask again after an earlier try of `--wait`, which may have failed
+/// before it sent the code to STS, so the code may still be valid. Waits for the user without a
+/// time limit.
 ///
 /// # Errors
 /// If there is no terminal, or if the user ends the input.
-pub fn ask_for_missing_codes(
-    codes: &mut BTreeMap<String, String>,
-    roles: &[ProfileRole],
+pub fn ask_for_missing_code(
+    code: &mut Option<String>,
+    serial: &str,
     profile: &str,
     deadline: &Deadline,
 ) -> FetchResult<()> {
-    for serial in roles.iter().filter_map(|role| role.mfa_serial.as_ref()) {
-        if !codes.contains_key(serial) {
-            let name = format!("the MFA code for {}", redacted_line(serial));
-            let _awaited = deadline.progress.awaits(name);
-            let code = deadline.wait_for_user(|| sts::mfa_code(serial, profile))?;
-            codes.insert(serial.clone(), code);
-        }
+    if code.is_none() {
+        let name = format!("the MFA code for {}", redacted_line(serial));
+        let _awaited = deadline.progress.awaits(name);
+        *code = Some(deadline.wait_for_user(|| sts::mfa_code(serial, profile))?);
     }
     Ok(())
 }
@@ -314,12 +311,11 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
-        let serial = role.mfa_serial.as_ref();
-        let code = serial.and_then(|serial| context.mfa_codes.get(serial).cloned());
+        let code = context.mfa_code.filter(|_| role.mfa_serial.is_some());
         let assuming = async {
             let (clients, region) = (context.clients, context.region);
             let client = clients.client(Api::Sts, region, Some(&credentials)).await?;
-            sts::assume_once(&client, role, code).await
+            sts::assume_once(&client, role, code.cloned()).await
         };
         let failed = |error| request_failure(&sts::not_assumed(&role.arn), error);
         credentials = assuming.await.map_err(failed)?.credentials;

@@ -5,7 +5,6 @@
 //! on, and one function for each of them, from [`not_configured`] to [`service_failure`].
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -37,8 +36,8 @@ pub struct SearchContext<'a> {
     pub budget: &'a RetryBudget<'a>,
     /// How the profile gets its credentials. `None` if the profile doesn't have any or isn't used.
     pub chain: Option<&'a RoleChain>,
-    /// The codes that the user has typed. The key is the serial number of the MFA device.
-    pub mfa_codes: &'a BTreeMap<String, String>,
+    /// The code that the user has typed.
+    pub mfa_code: Option<&'a String>,
 }
 
 /// Returns the failure of a provider that is not configured. The next provider is asked. `why` is a
