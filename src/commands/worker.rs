@@ -114,7 +114,6 @@ pub(super) fn run_with<T: Send>(
         deadline: deadline.clone(),
         next_message: Instant::now() + QUIET_TIME,
         messages_sent: 0,
-        overdue_since: None,
     };
     hold_signals();
 
@@ -177,10 +176,6 @@ struct Watch {
     deadline: Deadline,
     next_message: Instant,
     messages_sent: usize,
-    /// The time at which the main thread first noticed that the deadline had passed. `None` before
-    /// that, and after [`Deadline::restart_after`]. [`OVERTIME`] starts here, because the process
-    /// may have been stopped (SIGSTOP) at the deadline itself.
-    overdue_since: Option<Instant>,
 }
 
 impl Watch {
@@ -195,10 +190,8 @@ impl Watch {
             return TICK;
         };
 
-        let first_noticed = self.overdue_since.unwrap_or(now);
-        self.overdue_since = (now >= deadline).then_some(first_noticed);
-        let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
-        if end_of_overtime.is_some_and(|end| end <= now) {
+        let end_of_overtime = deadline + OVERTIME;
+        if end_of_overtime <= now {
             let report = Report::from(report::overdue_problem(&self.deadline.progress.waiting()));
             let how = End::Status(report.exit_status());
             end(how, || messenger.fail(&report));
@@ -209,8 +202,8 @@ impl Watch {
             self.messages_sent += 1;
             self.next_message = now + TICK;
         }
-        let limit = end_of_overtime.unwrap_or(deadline);
-        limit.min(self.next_message).saturating_duration_since(now)
+        let next = end_of_overtime.min(self.next_message);
+        next.saturating_duration_since(now)
     }
 
     /// Shows what is awaited, and for how long at most, including the time that `--wait` adds.
