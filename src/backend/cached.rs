@@ -335,10 +335,6 @@ const OTHERS: Mode = Mode::S_IRWXG.union(Mode::S_IRWXO);
 const NOT_OURS: &str =
     "couldn't be used, because its file belongs to another user or doesn't have mode 0600";
 
-/// The size limit for reading a file, in bytes. Even the document of a path with the maximum number
-/// of parameters is smaller.
-const MAX_SIZE: i64 = 256 * 1024 * 1024;
-
 impl CacheDirectory {
     /// Opens the directory, and checks that values can safely be stored in it.
     ///
@@ -379,10 +375,6 @@ impl CacheDirectory {
         if kind != SFlag::S_IFREG || stat.st_uid != geteuid().as_raw() || !is_private {
             return Err(NOT_OURS.to_owned());
         }
-        if stat.st_size > MAX_SIZE {
-            return Err("couldn't be used, because it is too large".to_owned());
-        }
-
         let mut bytes = Zeroizing::new(Vec::new());
         file.read_to_end(&mut bytes)
             .map_err(|error| unreadable(errno(&error)))?;
