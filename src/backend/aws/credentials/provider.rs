@@ -70,10 +70,11 @@ pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
 /// such as `the service account token`. `remedy` is for any reason except a missing permission.
 pub(super) fn unreadable_file(
     name: &str,
-    path: &Path,
+    path: impl AsRef<Path>,
     error: &io::Error,
     remedy: &str,
 ) -> FetchError {
+    let path = path.as_ref();
     let why = os_error::file_error_text(path, error);
     // A relative path isn't shown, because it may be the token itself, set by mistake.
     let shown = path.is_absolute().then(|| path.display().to_string());

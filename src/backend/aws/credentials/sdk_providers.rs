@@ -12,7 +12,6 @@
 use std::error::Error;
 use std::fmt;
 use std::io::ErrorKind;
-use std::path::Path;
 use std::time::Duration;
 
 use aws_config::BehaviorVersion;
@@ -51,12 +50,7 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
         if let Err(error) = std::fs::read(file) {
-            return Err(unreadable_file(
-                token,
-                Path::new(file),
-                &error,
-                CONTAINER_REMEDY,
-            ));
+            return Err(unreadable_file(token, file, &error, CONTAINER_REMEDY));
         }
     }
 

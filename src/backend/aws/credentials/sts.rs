@@ -204,8 +204,8 @@ pub(super) async fn web_identity_credentials(
     context: &SearchContext<'_>,
 ) -> FetchResult<Credentials> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
-        let path = Path::new(&identity.file);
-        unreadable_file("the service account token", path, &error, NO_TOKEN_REMEDY)
+        let name = "the service account token";
+        unreadable_file(name, &identity.file, &error, NO_TOKEN_REMEDY)
     })?;
     if token.trim().is_empty() {
         let text = format!("the token in \"{}\" is empty", identity.file);
