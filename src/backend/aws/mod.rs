@@ -362,7 +362,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
     }
     let mut counts: BTreeMap<(Store, &Region), usize> = BTreeMap::new();
     for Request { locator, region } in requests {
-        if locator.role.is_some() || !session.settings.has_static_keys() {
+        if locator.role.is_some() || session.settings.uses_profile() {
             *counts.entry((locator.store, region)).or_default() += 1;
         }
     }
@@ -389,22 +389,19 @@ fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
 /// Groups requests by their role. Within a role, each secret is a batch of its own, and the
 /// parameters of a region are divided into batches. No batch is empty.
 fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
-    let mut batches: BTreeMap<_, Vec<Vec<Request>>> = BTreeMap::new();
-    let mut parameters: BTreeMap<_, Vec<Request>> = BTreeMap::new();
+    let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
-        let role = request.locator.role.clone();
-        match request.locator.store {
-            Store::SecretsManager => batches.entry(role).or_default().push(vec![request]),
-            Store::ParameterStore => {
-                let key = (request.region.clone(), role);
-                parameters.entry(key).or_default().push(request);
-            }
-        }
+        let Request { locator, region } = &request;
+        let key = (locator.role.clone(), locator.store, region.clone());
+        groups.entry(key).or_default().push(request);
     }
 
-    for ((_, role), requests) in parameters {
-        let role_batches = batches.entry(role).or_default();
-        role_batches.extend(parameter_store::batches(requests));
+    let mut batches: BTreeMap<_, Vec<Vec<Request>>> = BTreeMap::new();
+    for ((role, store, _), requests) in groups {
+        batches.entry(role).or_default().extend(match store {
+            Store::SecretsManager => requests.into_iter().map(|request| vec![request]).collect(),
+            Store::ParameterStore => parameter_store::batches(requests),
+        });
     }
     batches
 }

@@ -41,8 +41,7 @@ pub(super) async fn get_secret(
         version_id: locator.version.id(),
     };
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
-    let written_id = id.to_string();
-    let shown_id = shown_name(&written_id);
+    let shown_id = shown_name(&input.secret_id);
     let calling = client.call_json(GET_SECRET_VALUE, shown_id, &input, budget, read);
     calling.await
 }

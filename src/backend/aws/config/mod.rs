@@ -189,12 +189,6 @@ impl Settings {
         self.metadata = metadata(places);
     }
 
-    /// True if the credentials are in variables, so that they are known without a request. False
-    /// with `--profile`, which replaces the variables.
-    pub fn has_static_keys(&self) -> bool {
-        matches!(self.variable_keys, VariableKeys::Complete(_)) && self.options.profile.is_none()
-    }
-
     pub fn started_by(&self) -> StartedBy {
         let stderr = fstat(io::stderr()).map(|file| format!("{}:{}", file.st_dev, file.st_ino));
         StartedBy::from_variables(&self.variables, process::id(), &stderr.unwrap_or_default())
@@ -299,8 +293,9 @@ impl Settings {
         Ok(())
     }
 
-    /// True unless credentials in variables have precedence over the profile.
-    fn uses_profile(&self) -> bool {
+    /// True unless credentials in variables have precedence over the profile. Then they are known
+    /// without a request. `--profile` replaces the variables.
+    pub fn uses_profile(&self) -> bool {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
