@@ -10,7 +10,7 @@ use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::answer::SecretValue;
-use crate::model::entry::{EntryId, FileTarget, Mode, Subject};
+use crate::model::entry::{Argument, EntryId, FileTarget, Mode, Subject};
 use crate::model::environment::Inherited;
 use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
@@ -138,7 +138,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
 /// Writes a file that only its owner can read, completely or not at all. Doesn't warn that the file
 /// is on a disk, because a `.env` file belongs in the directory of a project.
 fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
-    let subject = Subject::for_file(&path, "--output");
+    let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {
         path: Some(path),
         mode: Mode(0o600),

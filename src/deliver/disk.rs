@@ -26,7 +26,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
 use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown, geteuid};
 
 use crate::model::answer::SecretValue;
-use crate::model::entry::{Account, FileTarget, Subject};
+use crate::model::entry::{Account, Argument, FileTarget, Subject};
 use crate::model::problem::{Impact, Problem};
 use crate::system::lifecycle::hold_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};
@@ -344,7 +344,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
         installed.keep();
         Ok(())
     };
-    let subject = Subject::for_file(&path, "install");
+    let subject = Subject::for_file(&path, Argument::Install);
     copy().map_err(|problem: Problem| problem.for_entry(subject, Impact::None))
 }
 

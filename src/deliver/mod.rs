@@ -247,6 +247,8 @@ pub struct PlacedFile {
 /// opened, because the file is usually gone together with the directory.
 #[cfg(target_os = "linux")]
 pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
+    use crate::model::entry::Argument;
+
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
         let Ok(entry) = DirectoryEntry::open(&path) else {
@@ -257,7 +259,7 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
             Some(_) | None => Ok(()),
         });
         if let Err(problem) = removed {
-            let subject = Subject::for_file(&path, "--on-rotation");
+            let subject = Subject::for_file(&path, Argument::OnRotation);
             problems.push(problem.for_entry(subject, Impact::None));
         }
     }

@@ -1,7 +1,7 @@
 //! Inputs and assertions that the fuzz targets share.
 
 use crate::model::answer::{Document, SecretValue};
-use crate::model::entry::{Entry, Origin, Source, Target};
+use crate::model::entry::{Argument, Entry, Origin, Source, Target};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::Outcomes;
 use crate::model::plan::{Layer, Plan};
@@ -51,7 +51,7 @@ pub fn layer(source: Source) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),
         source,
-        Origin::Argument("--env"),
+        Origin::Argument(Argument::Env),
     );
     Some(Layer {
         entries: vec![entry],

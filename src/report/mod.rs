@@ -255,7 +255,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
 mod tests {
     use super::*;
     use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
-    use crate::model::entry::{Origin, Subject, Written};
+    use crate::model::entry::{Argument, Origin, Subject, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
@@ -269,7 +269,7 @@ mod tests {
             let written = Some(Written::Reference("db".into())).filter(|_| label == "A");
             let subject = Subject {
                 label: label.into(),
-                origin: Origin::Argument("--env"),
+                origin: Origin::Argument(Argument::Env),
                 kind: SubjectKind::Entry,
                 written,
                 expanded: Default::default(),

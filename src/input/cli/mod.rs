@@ -25,7 +25,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
-use crate::model::entry::{Entry, FileTarget, Naming, Origin, Source, Subject, Target};
+use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
 use crate::model::environment::{
     CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
 };
@@ -315,7 +315,7 @@ impl Inputs {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
             let source = Source::Reference(reference);
-            Entry::new(Target::Output, source, Origin::Argument("get"))
+            Entry::new(Target::Output, source, Origin::Argument(Argument::Get))
         });
         inputs.add(entry.map_err(malformed_reference));
         inputs
@@ -426,11 +426,11 @@ impl Inputs {
     /// can't be parsed. If two of them name the same variable, the second one is an error.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
         let mut names = BTreeSet::new();
-        for option in ["--env", "--as-file"] {
-            let texts = take_values::<String>(matches, option.trim_start_matches('-'));
+        for (option, name) in [(Argument::Env, "env"), (Argument::AsFile, "as-file")] {
+            let texts = take_values::<String>(matches, name);
             for (number, text) in (1..).zip(&texts) {
                 let shown_option = match texts.len() {
-                    1 => option.to_owned(),
+                    1 => option.to_string(),
                     _ => format!("{option} number {number}"),
                 };
                 self.add(parse_entry(option, &shown_option, text).and_then(|entry| {
@@ -497,9 +497,9 @@ fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, optio
 
 /// Parses the `NAME=REF` of `option`, which is `--env` or `--as-file`. `shown_option` is what a
 /// message calls the option if NAME isn't known: `--env`, or `--env number 2` if there are several.
-fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<Entry, Problem> {
+fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry, Problem> {
     let (name, reference_text) = split_assignment(option, shown_option, text)?;
-    let target = if option == "--as-file" {
+    let target = if option == Argument::AsFile {
         // A file in memory. The variable gets its path.
         Target::File(FileTarget {
             env: Some(name),
@@ -523,7 +523,7 @@ fn parse_entry(option: &'static str, shown_option: &str, text: &str) -> Result<E
 /// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
 /// two, because a secret's name can contain `=`, too.
 fn split_assignment<'t>(
-    option: &str,
+    option: Argument,
     shown_option: &str,
     assignment: &'t str,
 ) -> Result<(EnvName, &'t str), Problem> {
@@ -549,7 +549,7 @@ fn split_assignment<'t>(
         // `docker run -e NAME` passes an inherited variable on.
         let inherited = "Inherited variables are passed on, except with --clean-env";
         problem("has no \"=\" after the variable name").help(match option {
-            "--env" => format!("write --env NAME=SECRET:KEY. {inherited}"),
+            Argument::Env => format!("write --env NAME=SECRET:KEY. {inherited}"),
             _ => format!("write {option} NAME=SECRET:KEY"),
         })
     })?;
@@ -574,7 +574,7 @@ fn parse_env_from(text: &str) -> Result<Entry, Problem> {
         prefix: prefix.to_owned(),
         ..Naming::default()
     };
-    let origin = Origin::Argument("--env-from");
+    let origin = Origin::Argument(Argument::EnvFrom);
     let target = Target::Variables(prefix.to_owned());
     let subject = Subject::for_target(&target, origin.clone());
     let parsed_reference = parse_reference(reference, subject)?;

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
-use crate::model::entry::{Origin, Subject, SubjectKind, Written, shell_quoted};
+use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::fault::{did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
@@ -376,7 +376,7 @@ impl FailedRequest<'_> {
         let remedy = match self.subject.origin {
             _ if is_masked || is_name_of_password(label) => "store it in a secret".to_owned(),
             Origin::File { .. } => format!("write {label}: {{ value: {written} }}"),
-            Origin::Argument("--env") => format!("set {label}={written} without --env"),
+            Origin::Argument(Argument::Env) => format!("set {label}={written} without --env"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         Some(format!("If it is plain text, {remedy}"))

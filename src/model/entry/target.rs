@@ -380,7 +380,7 @@ impl Subject {
     }
 
     /// Creates the subject of a file that isn't an entry. The argument names the file.
-    pub fn for_file(path: &Path, argument: &'static str) -> Self {
+    pub fn for_file(path: &Path, argument: Argument) -> Self {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
@@ -431,7 +431,7 @@ impl Subject {
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey};
         match (self.kind, &self.origin) {
-            (_, Origin::Argument("get")) => {
+            (_, Origin::Argument(Argument::Get)) => {
                 format!("secrets-exec get {}", shell_quoted(reference))
             }
             (Entry, Origin::Argument(option)) => {
@@ -500,8 +500,7 @@ impl fmt::Display for Subject {
 /// The place where the user has written an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
-    /// An option, or a subcommand with its argument, as messages name it: `--env` or `get`.
-    Argument(&'static str),
+    Argument(Argument),
     /// The inherited variable with the entry's name, which `--resolve-env` resolves.
     Inherited,
     File {
@@ -511,10 +510,37 @@ pub enum Origin {
     },
 }
 
+/// A part of the command line that names an entry or a file: an option, or a subcommand with its
+/// argument.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Argument {
+    AsFile,
+    Env,
+    EnvFrom,
+    OnRotation,
+    Output,
+    Get,
+    Install,
+}
+
+impl fmt::Display for Argument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::AsFile => "--as-file",
+            Self::Env => "--env",
+            Self::EnvFrom => "--env-from",
+            Self::OnRotation => "--on-rotation",
+            Self::Output => "--output",
+            Self::Get => "get",
+            Self::Install => "install",
+        })
+    }
+}
+
 impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Argument(argument) => f.write_str(argument),
+            Self::Argument(argument) => argument.fmt(f),
             Self::Inherited => f.write_str("--resolve-env"),
             Self::File { path, line } => write!(f, "{}:{line}", file_name(path)),
         }
