@@ -114,6 +114,7 @@ pub(super) fn run_with<T: Send>(
         deadline: deadline.clone(),
         next_message: Instant::now() + QUIET_TIME,
         messages_sent: 0,
+        overdue_since: None,
     };
     hold_signals();
 
@@ -176,6 +177,10 @@ struct Watch {
     deadline: Deadline,
     next_message: Instant,
     messages_sent: usize,
+    /// The time at which the main thread first noticed that the deadline had passed. `None` before
+    /// that, and after [`Deadline::restart_after`]. [`OVERTIME`] starts here, because the process
+    /// may have been stopped (SIGSTOP) at the deadline itself.
+    overdue_since: Option<Instant>,
 }
 
 impl Watch {
@@ -190,8 +195,10 @@ impl Watch {
             return TICK;
         };
 
-        let end_of_overtime = deadline + OVERTIME;
-        if end_of_overtime <= now {
+        let first_noticed = self.overdue_since.unwrap_or(now);
+        self.overdue_since = (now >= deadline).then_some(first_noticed);
+        let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
+        if end_of_overtime.is_some_and(|end| end <= now) {
             let report = Report::from(report::overdue_problem(&self.deadline.progress.waiting()));
             let how = End::Status(report.exit_status());
             end(how, || messenger.fail(&report));
@@ -202,8 +209,8 @@ impl Watch {
             self.messages_sent += 1;
             self.next_message = now + TICK;
         }
-        let next = end_of_overtime.min(self.next_message);
-        next.saturating_duration_since(now)
+        let limit = end_of_overtime.unwrap_or(deadline);
+        limit.min(self.next_message).saturating_duration_since(now)
     }
 
     /// Shows what is awaited, and for how long at most, including the time that `--wait` adds.
