@@ -29,13 +29,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
+use crate::model::locked;
 use crate::model::options::Options;
 use crate::model::reference::Region;
 
@@ -77,7 +78,7 @@ impl Deadline {
     /// was created. With `-vv`, `trace` prints the events from now on. This function is called
     /// again with the options of the declarations.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
-        let mut times = self.lock();
+        let mut times = locked(&self.times);
         times.timeout = options.timeout;
         times.wait = options.wait;
         times.end = Some(times.begun + options.timeout);
@@ -86,19 +87,19 @@ impl Deadline {
     }
 
     pub fn elapsed(&self) -> Duration {
-        self.lock().begun.elapsed()
+        locked(&self.times).begun.elapsed()
     }
 
     /// Returns the moment of the deadline, which [`Self::with_limit`] doesn't change, or `None`
     /// while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
-        self.lock().end
+        locked(&self.times).end
     }
 
     /// Returns the time until the deadline or until the limit of [`Self::with_limit`], whichever is
     /// earlier. While the user is being asked for something, the result is the whole timeout.
     pub fn left(&self) -> Duration {
-        let times = *self.lock();
+        let times = *locked(&self.times);
         let Some(deadline) = times.end else {
             return times.timeout;
         };
@@ -109,7 +110,7 @@ impl Deadline {
     /// Returns the longest time that the launch can still take. As long as the time of `--wait`
     /// isn't up, another try can begin, and that try has the whole `--timeout`.
     pub fn longest_left(&self) -> Duration {
-        let times = *self.lock();
+        let times = *locked(&self.times);
         let elapsed = times.begun.elapsed();
         match times.wait.and_then(|wait| wait.checked_sub(elapsed)) {
             Some(wait_left) => wait_left.saturating_add(times.timeout),
@@ -120,7 +121,7 @@ impl Deadline {
     /// Starts the timeout again, for another try that begins after `pause`, and removes the limit
     /// of [`Self::with_limit`].
     pub fn restart_after(&self, pause: Duration) {
-        let mut times = self.lock();
+        let mut times = locked(&self.times);
         times.end = Some(Instant::now() + pause + times.timeout);
         times.limit = None;
     }
@@ -134,8 +135,8 @@ impl Deadline {
         limit: Option<Duration>,
         future: impl Future<Output = T>,
     ) -> impl Future<Output = T> {
-        self.lock().limit = limit.map(|limit| Instant::now() + limit);
-        future.inspect(|_| self.lock().limit = None)
+        locked(&self.times).limit = limit.map(|limit| Instant::now() + limit);
+        future.inspect(|_| locked(&self.times).limit = None)
     }
 
     /// Calls `question`, which asks the user something and waits for the answer. The deadline is
@@ -143,15 +144,10 @@ impl Deadline {
     /// whose limit would not be extended.
     pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
-        self.lock().end = None;
+        locked(&self.times).end = None;
         let answer = question();
-        self.lock().end = Some(Instant::now() + left);
+        locked(&self.times).end = Some(Instant::now() + left);
         answer
-    }
-
-    /// Locks the times. The lock is never poisoned, because a panic on any thread ends the process.
-    fn lock(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -508,7 +504,7 @@ impl Progress {
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut locked(&self.0))
     }
 }
 
