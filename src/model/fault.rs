@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::{assigned_name, is_name};
-use super::shown::{is_quotable_name, is_visible};
+use super::shown::{is_plain_ascii, is_quotable_name, is_visible};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds its position. A fault implements `Error`, so that MiniJinja can
@@ -112,6 +112,10 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
+    // Plain ASCII doesn't need the checks below.
+    if is_plain_ascii(text) {
+        return None;
+    }
     if last == '\r' {
         let verb = match text.trim().is_empty() {
             true => "is only",
@@ -294,6 +298,11 @@ pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'s
 /// in AWS, the second text is empty. In this case, `text` must have a slash, because `vault:token`
 /// may be the key `token` of a secret "vault".
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
+    // No prefix has a slash before its first colon (or `}`), but most references do, so the table
+    // is rarely searched.
+    if text.split([':', '}']).next()?.contains('/') {
+        return None;
+    }
     let in_aws = foreign_words("prefix").find(|(prefix, _)| text.starts_with(prefix));
     in_aws.or_else(|| {
         let mut elsewhere = foreign_words("elsewhere").filter(|_| text.contains('/'));

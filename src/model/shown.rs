@@ -380,6 +380,11 @@ pub(super) fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&format!("a{c}")).ends_with(c)
 }
 
+/// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
+pub(super) fn is_plain_ascii(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
+}
+
 /// Returns what people see of a name: without white space at its ends, and without invisible
 /// characters.
 pub fn visible(name: &str) -> String {
