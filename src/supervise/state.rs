@@ -329,8 +329,8 @@ impl Step<'_> {
     /// Returns the state after a poll, and adds the actions that follow. A change takes effect now,
     /// with two exceptions:
     ///
-    /// - With `--splay`, it takes effect at a second poll, after the delay. `is_delayed` is true for
-    ///   that poll, whose change isn't delayed again.
+    /// - With `--splay`, it takes effect at a second poll, after the delay. `is_delayed` is true
+    ///   for that poll, whose change isn't delayed again.
     /// - If the command has been sent a SIGTERM since the last poll, it may be about to end, so it
     ///   isn't stopped.
     fn on_poll(

@@ -53,8 +53,8 @@ pub(super) struct Misses {
     pub mark: OnceLock<Value>,
     /// The index in `lookups` of the failed lookup that returns `mark`.
     marked: Option<usize>,
-    /// The lookups for which an empty text is rendered, because they were known to be missing before
-    /// this rendering. [`Self::note`] doesn't list them again.
+    /// The lookups for which an empty text is rendered, because they were known to be missing
+    /// before this rendering. [`Self::note`] doesn't list them again.
     pub empty: Vec<FailedLookup>,
 }
 
