@@ -173,9 +173,13 @@ fn variable_warnings(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
+    // This quick search only saves time: few launches inherit a variable with a reference.
+    let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
+    let may_keep_reference = is_launch
+        && (options.keep_existing || inherited_values.any(|value| Reference::is_meant_by(&value)));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`.
-    if (is_launch || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
+    if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
         let entry_of = |name: &OsStr| certain_entry(name, layers);
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, entry_of);
     }

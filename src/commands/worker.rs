@@ -87,8 +87,10 @@ pub fn run<T: Send>(
     work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     // Removing a variable changes the environment of the process, so it has to happen before there
-    // is a second thread.
-    remove_empty_variables(inherited);
+    // is a second thread. The condition only saves time.
+    if inherited.iter().any(|(_, value)| value.is_empty()) {
+        remove_empty_variables(inherited);
+    }
     // The worker reads the declarations under this deadline, and these options say how errors in
     // them are printed. `prepare` makes the options again, with those of the declarations.
     let options = inputs.options.to_options(inherited);

@@ -402,7 +402,10 @@ impl Lookup<'_> {
         let is_name = is_alias && !is_name_of_password(&reference.secret);
         // If messages mask a reference with an alias, a field after the alias may be a password.
         let is_masked = is_alias && matches!(subject.written, Some(Written::Masked { .. }));
-        let is_shown = !is_masked && (is_name || found.may_be_shown());
+        // Without an alias or variables, `Entry::new` has judged the same text.
+        let is_as_written = !is_alias && found.locator.written_id() == reference.secret;
+        let was_shown = is_as_written && matches!(subject.written, Some(Written::Reference(_)));
+        let is_shown = !is_masked && (is_name || was_shown || found.may_be_shown());
         if is_name {
             self.names.insert(found.locator.id.name().to_owned(), true);
         }
