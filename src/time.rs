@@ -29,14 +29,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
-use crate::model::locked;
 use crate::model::options::Options;
 use crate::model::reference::Region;
 
@@ -78,7 +77,7 @@ impl Deadline {
     /// was created. With `-vv`, `trace` prints the events from now on. This function is called
     /// again with the options of the declarations.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
-        let mut times = locked(&self.times);
+        let mut times = self.lock();
         times.timeout = options.timeout;
         times.wait = options.wait;
         times.end = Some(times.begun + options.timeout);
@@ -87,19 +86,19 @@ impl Deadline {
     }
 
     pub fn elapsed(&self) -> Duration {
-        locked(&self.times).begun.elapsed()
+        self.lock().begun.elapsed()
     }
 
     /// Returns the moment of the deadline, which [`Self::with_limit`] doesn't change, or `None`
     /// while the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
-        locked(&self.times).end
+        self.lock().end
     }
 
     /// Returns the time until the deadline or until the limit of [`Self::with_limit`], whichever is
     /// earlier. While the user is being asked for something, the result is the whole timeout.
     pub fn left(&self) -> Duration {
-        let times = *locked(&self.times);
+        let times = *self.lock();
         let Some(deadline) = times.end else {
             return times.timeout;
         };
@@ -110,7 +109,7 @@ impl Deadline {
     /// Returns the longest time that the launch can still take. As long as the time of `--wait`
     /// isn't up, another try can begin, and that try has the whole `--timeout`.
     pub fn longest_left(&self) -> Duration {
-        let times = *locked(&self.times);
+        let times = *self.lock();
         let elapsed = times.begun.elapsed();
         match times.wait.and_then(|wait| wait.checked_sub(elapsed)) {
             Some(wait_left) => wait_left.saturating_add(times.timeout),
@@ -121,7 +120,7 @@ impl Deadline {
     /// Starts the timeout again, for another try that begins after `pause`, and removes the limit
     /// of [`Self::with_limit`].
     pub fn restart_after(&self, pause: Duration) {
-        let mut times = locked(&self.times);
+        let mut times = self.lock();
         times.end = Some(Instant::now() + pause + times.timeout);
         times.limit = None;
     }
@@ -135,8 +134,8 @@ impl Deadline {
         limit: Option<Duration>,
         future: impl Future<Output = T>,
     ) -> impl Future<Output = T> {
-        locked(&self.times).limit = limit.map(|limit| Instant::now() + limit);
-        future.inspect(|_| locked(&self.times).limit = None)
+        self.lock().limit = limit.map(|limit| Instant::now() + limit);
+        future.inspect(|_| self.lock().limit = None)
     }
 
     /// Calls `question`, which asks the user something and waits for the answer. The deadline is
@@ -144,10 +143,15 @@ impl Deadline {
     /// whose limit would not be extended.
     pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
         let left = self.left();
-        locked(&self.times).end = None;
+        self.lock().end = None;
         let answer = question();
-        locked(&self.times).end = Some(Instant::now() + left);
+        self.lock().end = Some(Instant::now() + left);
         answer
+    }
+
+    /// Locks the times. The lock is never poisoned, because a panic on any thread ends the process.
+    fn lock(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -504,7 +508,7 @@ impl Progress {
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
-        change(&mut locked(&self.0))
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }
 }
 

@@ -13,10 +13,3 @@ pub mod problem;
 pub mod reference;
 pub mod shown;
 pub mod url;
-
-use std::sync::{Mutex, MutexGuard, PoisonError};
-
-/// Locks a mutex. The lock is never poisoned, because a panic on any thread ends the process.
-pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}

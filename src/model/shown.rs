@@ -21,14 +21,13 @@
 use std::borrow::Cow;
 use std::collections::BTreeSet;
 use std::path::Path;
-use std::sync::{LazyLock, Mutex};
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 
 use super::environment::{CommandLine, is_name};
-use super::locked;
 
 /// The AWS services that create secrets of their own, as in `rds!cluster-1a96bebc`.
 ///
@@ -446,6 +445,10 @@ pub(super) fn is_concealed(name: &str) -> bool {
 /// Returns the name or the version of a secret as messages show it: [`masked`] if it is concealed.
 pub fn shown_name(name: &str) -> Cow<'_, str> {
     shown_if(!is_concealed(name), name)
+}
+
+fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {
+    texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Returns the text of a server with `…` instead of each concealed credential and name. Each is

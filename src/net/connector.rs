@@ -7,7 +7,7 @@
 use std::collections::HashMap;
 use std::io::{self, ErrorKind};
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::time::{Duration, Instant};
 use std::{fmt, thread};
@@ -37,7 +37,6 @@ use tower_service::Service;
 use super::errors::LookupError;
 use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
-use crate::model::locked;
 use crate::model::shown::conceal;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
@@ -471,7 +470,7 @@ const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
     fn is_looking_up(&self, host: &str) -> bool {
-        let lookups = locked(&self.lookups);
+        let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let lookup = lookups.get(host);
         lookup.is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
@@ -479,7 +478,7 @@ impl DnsResolver {
     /// Returns the lookup of a host. Starts a new one unless a recent one is running or has
     /// succeeded.
     pub(super) fn look_up(&self, host: &str) -> SharedLookup {
-        let mut lookups = locked(&self.lookups);
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let fresh = lookups.get(host).filter(|(started, lookup)| {
             let has_failed = lookup.peek().is_some_and(Result::is_err);
             !has_failed && started.elapsed() < MAX_LOOKUP_AGE

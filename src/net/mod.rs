@@ -32,7 +32,7 @@ pub use errors::{BoxError, error_text, find_source};
 pub use tls::TrustSettings;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -50,7 +50,6 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::model::answer::{FetchError, FetchResult};
-use crate::model::locked;
 use connector::{Connection, Connector, Proxy};
 
 /// The maximum number of connections to a host. It is also the maximum number of requests that a
@@ -95,14 +94,14 @@ impl Host {
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
-            let idle = locked(&self.spare).idle.pop();
+            let idle = self.lock_spare().idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
                 return Ok(Some(connection));
             }
         }
 
-        let Some(opening) = locked(&self.spare).preconnected.pop_front() else {
+        let Some(opening) = self.lock_spare().preconnected.pop_front() else {
             return Ok(None);
         };
         let had_ended = opening.is_finished();
@@ -111,6 +110,10 @@ impl Host {
             Err(_) if had_ended => Ok(None),
             opened => opened,
         }
+    }
+
+    fn lock_spare(&self) -> MutexGuard<'_, Spare> {
+        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -167,7 +170,7 @@ impl HttpClient {
     /// Returns the connections to the host of a URL.
     fn host(&self, to: &Uri) -> Arc<Host> {
         let key = (to.scheme().cloned(), to.authority().cloned());
-        let mut hosts = locked(&self.hosts);
+        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
         let new = || Host {
             permits: Semaphore::new(MAX_CONNECTIONS),
             spare: Mutex::default(),
@@ -179,7 +182,7 @@ impl HttpClient {
     /// allows, and returns immediately.
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
-        let mut spare = locked(&host.spare);
+        let mut spare = host.lock_spare();
         let in_use = MAX_CONNECTIONS - host.permits.available_permits();
         let existing = in_use + spare.idle.len() + spare.preconnected.len();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(existing)) {
@@ -237,7 +240,7 @@ impl HttpClient {
         let whole = self.read_body(&mut body, &uri).await?;
         // After an incomplete body, the next request on this connection would read the rest.
         if whole.is_ok() {
-            locked(&host.spare).idle.push(connection);
+            host.lock_spare().idle.push(connection);
         }
         Ok((head, whole))
     }

@@ -19,7 +19,7 @@
 //! name the issuer, which a user needs to find the missing root certificate.
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 use std::time::{Duration, UNIX_EPOCH};
 use std::{fs, iter};
 
@@ -38,7 +38,6 @@ use webpki::EndEntityCert;
 
 use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::fault::Fault;
-use crate::model::locked;
 use crate::model::options::{KeyExchange, NamedFile};
 use crate::system::os_error;
 
@@ -199,7 +198,7 @@ impl ServerCertVerifier for Verifier {
         // Connections that are opened at the same time wait here, so that only the first one to a
         // host verifies the chain. If the clock was set back since the last verification, the chain
         // is verified again.
-        let mut chains = locked(&self.chains);
+        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())
             && let Some(age) = now.as_secs().checked_sub(time.as_secs())

@@ -12,13 +12,12 @@
 use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
-use std::sync::Mutex;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
 
 use crate::model::environment::Inherited;
-use crate::model::locked;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::shown::escaped;
@@ -468,6 +467,11 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = false;
     let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
+}
+
+/// Locks a mutex, even if a thread has panicked while it held the lock.
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone, Copy)]

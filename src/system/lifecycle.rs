@@ -41,7 +41,7 @@ use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Child;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, OnceLock};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 use std::{io, mem, ptr, thread};
 
@@ -54,7 +54,6 @@ use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
 use super::{streams, systemd};
-use crate::model::locked;
 use crate::model::problem::Status;
 
 /// The signals that a terminal, a service manager or a user sends to end a process.
@@ -389,7 +388,7 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
 /// you start such a program, put an [`AskedProgram`] there, so that [`kill_program`] finds it even
 /// if this process ends at that moment.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
-    locked(&PROGRAM)
+    PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// True while a program may be asking the user on the terminal.

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::fmt::{self, Write};
 use std::mem;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
@@ -17,7 +17,6 @@ use serde_json::Value as JsonValue;
 
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
-use crate::model::locked;
 use crate::model::url::percent_encode;
 use crate::resolve::extract::Json;
 
@@ -68,7 +67,7 @@ impl Misses {
     }
 
     pub fn take(&self) -> Vec<FailedLookup> {
-        let mut lookups = locked(&self.lookups);
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         mem::take(&mut *lookups)
     }
 
@@ -79,7 +78,7 @@ impl Misses {
         if self.empty.contains(&lookup) {
             return Some(Value::from(""));
         }
-        let mut lookups = locked(&self.lookups);
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let is_marked = self.marked == Some(lookups.len());
         lookups.push(lookup);
         self.mark.get().filter(|_| is_marked).cloned()
