@@ -443,7 +443,9 @@ impl Endpoints {
         if !is_variant && let Some(url) = self.url(api) {
             return Ok(url.uri.clone());
         }
-        if is_variant || partition_of(region) != "aws" {
+        let area = region.area();
+        let is_commercial = area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
+        if is_variant || !is_commercial {
             return self.endpoint_by_rules(api, region).await;
         }
         let url = format!("https://{}.{region}.amazonaws.com/", api.name());
@@ -481,6 +483,9 @@ pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();
     endpoint?.ok()?.host().map(str::to_owned)
 }
+
+/// The first parts of the region codes in the commercial partition.
+const COMMERCIAL_AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
 /// The partitions other than the commercial one: the part of a region's code before its direction
 /// and number, and the name of the partition in ARNs.
