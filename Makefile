@@ -46,7 +46,7 @@ demo: ## build secrets-exec, and start examples/app.sh with the secrets in examp
 test: $(VENV)/stamp $(NODE)/stamp ## run all tests, also those with moto, boto3 and other software (makes .venv and .node if they are outdated)
 	@echo 'This takes three minutes after the build. Tests that need npm, nginx, tinyproxy, PostgreSQL or other shells are skipped if these are not installed.'
 	rm -f "$(CARGO_TARGET_DIR)/skipped.txt"
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-8} tests/rerun $(CARGO) test --locked $(TESTS)
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-12} tests/rerun $(CARGO) test --locked $(TESTS)
 	@[ ! -e "$(CARGO_TARGET_DIR)/skipped.txt" ] || { echo 'skipped:'; sort -u "$(CARGO_TARGET_DIR)/skipped.txt"; }
 
 test-hosts: $(VENV)/stamp ## run tests/it with a static binary, and the tests in containers and under systemd (as root, with podman and dockerd)

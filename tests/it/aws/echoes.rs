@@ -63,9 +63,9 @@ fn response(error: &str, message: &str) -> Vec<u8> {
     answer(&head, body.replace("MESSAGE", &message))
 }
 
-/// Asserts that a launch doesn't print a credential that a server repeats. `launch` makes the
-/// launch from the URL of the server, which gets the credential as `sent` and repeats it in the
-/// message of this error.
+/// Asserts that a launch doesn't print a credential that a server repeats in any encoding. Each
+/// form of output occurs with some of the encodings. `launch` makes the launch from the URL of the
+/// server, which gets the credential as `sent` and repeats it in the message of this error.
 fn is_not_printed(sent: &'static str, error: &'static str, launch: impl Fn(&str) -> Sandbox) {
     let find = move |request: &str| {
         let start = request.find(sent)?;
@@ -80,40 +80,41 @@ fn is_part_not_printed(
     error: &'static str,
     launch: impl Fn(&str) -> Sandbox,
 ) {
-    for (encoding, encode) in ENCODINGS {
-        for options in ["-vv", "--log-format=json", "check --json"] {
-            let repeated = Arc::new(Mutex::new(Vec::new()));
-            let seen = Arc::clone(&repeated);
-            let server = Wire::plain(vec![vec![Step::Answer(Arc::new(move |request| {
-                let Some(place) = find(request) else {
-                    return response(error, "nothing");
-                };
-                // With everything before the credential, the message would be cut off before the
-                // credential.
-                let end = (place.end + 2).min(request.len());
-                let part = encode(&request[place.start.saturating_sub(20)..end]);
-                seen.lock().unwrap().push(part.clone());
-                response(error, &format!("I got {part}"))
-            }))]]);
-
-            let launch = launch(&format!("http://{}", server.address()));
-            let words = options.split(' ').map(str::to_owned).collect();
-            let launch = launch.options_first(words).case(encoding);
-            let run = if options.starts_with("check") {
-                launch.bare().run()
-            } else {
-                launch.run()
+    let forms = ["-vv", "--log-format=json", "check --json"]
+        .into_iter()
+        .cycle();
+    for ((encoding, encode), options) in ENCODINGS.into_iter().zip(forms) {
+        let repeated = Arc::new(Mutex::new(Vec::new()));
+        let seen = Arc::clone(&repeated);
+        let server = Wire::plain(vec![vec![Step::Answer(Arc::new(move |request| {
+            let Some(place) = find(request) else {
+                return response(error, "nothing");
             };
+            // With everything before the credential, the message would be cut off before the
+            // credential.
+            let end = (place.end + 2).min(request.len());
+            let part = encode(&request[place.start.saturating_sub(20)..end]);
+            seen.lock().unwrap().push(part.clone());
+            response(error, &format!("I got {part}"))
+        }))]]);
 
-            let shown = run.stderr() + &run.stdout();
-            assert!(shown.contains("I got "), "{encoding}: {run}");
-            let letters = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "");
-            for part in repeated.lock().unwrap().iter() {
-                let part = letters(part);
-                let middle = &part[part.len() * 11 / 20..][..12];
-                let is_shown = letters(&shown).contains(middle);
-                assert!(!is_shown, "{encoding}: {middle} is shown: {run}");
-            }
+        let launch = launch(&format!("http://{}", server.address()));
+        let words = options.split(' ').map(str::to_owned).collect();
+        let launch = launch.options_first(words).case(encoding);
+        let run = if options.starts_with("check") {
+            launch.bare().run()
+        } else {
+            launch.run()
+        };
+
+        let shown = run.stderr() + &run.stdout();
+        assert!(shown.contains("I got "), "{encoding}: {run}");
+        let letters = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "");
+        for part in repeated.lock().unwrap().iter() {
+            let part = letters(part);
+            let middle = &part[part.len() * 11 / 20..][..12];
+            let is_shown = letters(&shown).contains(middle);
+            assert!(!is_shown, "{encoding}: {middle} is shown: {run}");
         }
     }
 }

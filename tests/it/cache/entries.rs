@@ -17,7 +17,7 @@ fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_or_another_owner_is_not_
     launch.run().launched_silently();
     let whole = fs::read(cache.entry()).unwrap();
     let _aws = aws.fails("GetSecretValue", fault::unavailable());
-    for at in (0..whole.len()).step_by(7) {
+    for at in (0..whole.len()).step_by(23) {
         fs::write(cache.entry(), &whole[..at]).unwrap();
         launch
             .run()
