@@ -1,13 +1,14 @@
 //! Pages of a console: each command comes after `$ `, and what it prints comes below it.
 //!
 //! A page `*.console` is a topic. Its first line says what a user loses if its tests fail. Each
-//! paragraph is a situation, and a test whose name is the first sentence of its comment:
+//! paragraph is a situation and a test. The first sentence of its comment is the name of the test,
+//! so it says what happens:
 //!
 //! ```text
 //! # A wrong reference is reported with the right way to write it.
 //! # The exit status after an error is 78 if none is shown.
 //!
-//! # A mistyped key.
+//! # A mistyped key is reported with the key that resembles it.
 //! | env: { DB_HOST: "prod/db:hots" }
 //! secrets-exec: error: the secret "prod/db" has no key "hots"
 //! $ secrets-exec get prod/db:hots
