@@ -10,7 +10,7 @@ use nix::unistd::Pid;
 use super::podman::{self, Container, Engine, await_that, done};
 use crate::support::outcome::Expectations;
 use crate::support::skip::{can, skipped};
-use crate::support::terminal::session;
+use crate::support::terminal::terminal;
 use crate::support::tls::Authority;
 use crate::support::*;
 
@@ -148,7 +148,7 @@ fn assert_promises_kept(engine: &Engine) {
             container = container.prints_values();
         }
         let started = match then {
-            CtrlC(shown) => container.start_by(&session(shown, "\\x03")),
+            CtrlC(shown) => container.start_by(&terminal("session", shown, "\\x03")),
             _ => container.start(),
         };
         if let Gets(command) = then {

@@ -194,8 +194,7 @@ fn if_a_pod_has_command_but_no_args_the_error_says_that_there_is_no_command() {
         .replaced(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
     pod.local()
         .run()
-        .refused(64)
-        .says(["there is no command after `--`"]);
+        .refused(64, ["there is no command after `--`"]);
 }
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/app";

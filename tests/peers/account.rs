@@ -127,8 +127,7 @@ fn make_test_aws_succeeds_with_moto_and_leaves_nothing_in_the_account() {
     let fault = Fault::Exactly(response_of(&fs::read_to_string(recorded).unwrap()));
     let aws = Aws::start().secret("x", Secret::failing(fault));
     let run = Sandbox::new().aws(&aws).resolve("A=x").run();
-    run.refused(78)
-        .says(["the secret \"x\"", "is marked for deletion"]);
+    run.refused(78, ["the secret \"x\"", "is marked for deletion"]);
 }
 
 #[test]

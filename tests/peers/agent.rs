@@ -83,10 +83,9 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
     let run = launch().args(["--role-arn", role]).run();
     run.launched().has("A", "new-4c7a1e");
     let run = launch().resolve("G=agent/nothing").run();
-    run.refused(78)
-        .says(["G (", "secret agent/nothing", "doesn't exist"]);
+    run.refused(78, ["G (", "secret agent/nothing", "doesn't exist"]);
     let run = launch().env("AWS_TOKEN", "cAnArY-7f3a9c51-other").run();
-    run.refused(77).says(["A (", "token"]);
+    run.refused(77, ["A (", "token"]);
     let url = format!("--agent=http://127.0.0.1:{}", agent.ports[0]);
     drop(agent);
     let gone = moto
@@ -95,7 +94,7 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
         .env("AWS_TOKEN", TOKEN)
         .timeout("2s")
         .resolve("A=agent/long");
-    gone.run().refused(75);
+    gone.run().refused(75, []);
     let run = gone.arg("--agent-fallback").timeout("50s").run();
     run.launched_silently().has("A", long);
 }

@@ -88,7 +88,7 @@ fn one_launch_reads_secrets_with_the_same_name_from_two_accounts() {
         .has("THERE", "there-4c7a1e");
     let elsewhere = moto.sandbox().resolve("VALUE=accounts/elsewhere");
     let run = elsewhere.run();
-    run.refused(78).says(["VALUE", "accounts/elsewhere"]);
+    run.refused(78, ["VALUE", "accounts/elsewhere"]);
     let run = there.give(elsewhere).run();
     run.launched_silently().has("VALUE", CANARY);
 }

@@ -135,7 +135,7 @@ fn export_what_fits(mut variables: Variables, format: &str) -> (Outcome, Variabl
     let name = |line: &str| Some(line.split_once("  for ")?.1.split_once(" (")?.0.to_owned());
     let refused: BTreeSet<String> = run.stderr().lines().filter_map(name).collect();
     if !refused.is_empty() {
-        run.refused(78);
+        run.refused(78, []);
         variables.retain(|name, _| !refused.contains(name));
     }
     let run = exporting(&variables, format).run();

@@ -253,7 +253,7 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
         let options = ["--secret", "x", "--values", "-q", "--only", "K[0-5]"];
         let run = migrating(content, &options).run();
         if !illegal.is_empty() {
-            let stderr = run.refused(78).stderr();
+            let stderr = run.refused(78, []).stderr();
             let unread = stderr.lines().filter_map(|line| {
                 line.strip_suffix(": this line isn't NAME=VALUE, or its quotes don't match")
             });
@@ -262,8 +262,7 @@ fn migrate_reads_generated_dotenv_files_in_the_same_way_as_python_dotenv() {
                 .collect();
             assert_eq!(lines, *illegal, "{content:?}");
         } else if expected.is_empty() {
-            run.refused(78)
-                .says([".env: this file doesn't have any variables"]);
+            run.refused(78, [".env: this file doesn't have any variables"]);
         } else {
             // An empty value isn't part of the secret.
             expected.retain(|_, value| !value.is_empty());

@@ -99,9 +99,7 @@ fn a_secret_of_another_region_is_restored_with_the_command_in_the_help() {
         .args(["--profile", "prod", "--region", ELSEWHERE])
         .resolve("A=prod/deleted");
     let refused = launch.run();
-    refused
-        .refused(78)
-        .says(["--region eu-west-1 --profile prod"]);
+    refused.refused(78, ["--region eu-west-1 --profile prod"]);
     let stderr = refused.stderr();
     let command = stderr.lines().find_map(command_of).unwrap();
     let output = run(&moto, directory.path(), command);

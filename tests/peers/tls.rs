@@ -56,10 +56,10 @@ fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificat
     run.launched_silently().has("A", CANARY);
     let empty = site.file("empty");
     let run = sandbox().env("SSL_CERT_DIR", &empty).run();
-    run.refused(78).says([empty.to_str().unwrap()]);
+    run.refused(78, [empty.to_str().unwrap()]);
     let run = sandbox().run();
-    run.refused(78)
-        .says(["localhost", "certificate", "--ca-bundle", "AWS_CA_BUNDLE"]);
+    let said = ["localhost", "certificate", "--ca-bundle", "AWS_CA_BUNDLE"];
+    run.refused(78, said);
 }
 
 #[test]
@@ -84,16 +84,14 @@ fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_an
             let (_relay, url) = relay_before(&site.url(certificate, "TLSv1.3"));
             let waiting = trusting(site, Site::sandbox(&url), WAYS[0]).args(["--wait", "1s"]);
             let run = waiting.run();
-            run.refused(75)
-                .says([reason, "secrets-exec kept trying for 1s"]);
+            run.refused(75, [reason, "secrets-exec kept trying for 1s"]);
         }
         for way in WAYS {
             let (relay, url) = relay_before(&site.url(certificate, "TLSv1.3"));
             let sandbox = trusting(site, Site::sandbox(&url), way).attempts(5);
             let run = sandbox.case(certificate).run();
             let address = relay.address().to_string();
-            run.refused(status)
-                .says(["A", &address, "certificate", reason, "help: "]);
+            run.refused(status, ["A", &address, "certificate", reason, "help: "]);
             assert_eq!(relay.connections(), 1, "{run}");
         }
     }

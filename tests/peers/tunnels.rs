@@ -50,8 +50,7 @@ fn a_server_behind_a_proxy_is_refused_if_its_certificate_is_for_another_host() {
     };
     let sandbox = tunnelled(site, &proxy.url());
     let run = sandbox.endpoint(&site.url("elsewhere", "TLSv1.3")).run();
-    run.refused(78)
-        .says(["is valid for elsewhere.example, not for localhost"]);
+    run.refused(78, ["is valid for elsewhere.example, not for localhost"]);
     assert_eq!(proxy.request_lines().len(), 1, "{run}");
 }
 
@@ -94,6 +93,6 @@ fn a_role_is_assumed_through_the_proxy_and_the_error_names_the_proxy_if_sts_cann
     assert!(!asked.is_empty() && others.next().is_none(), "{asked:?}");
     let elsewhere = sandbox().env("AWS_ENDPOINT_URL_STS", "https://sts.invalid");
     let run = elsewhere.run();
-    run.refused(75)
-        .says(["sts.invalid", &format!("the proxy {}", proxy.address())]);
+    let named = format!("the proxy {}", proxy.address());
+    run.refused(75, ["sts.invalid", &named]);
 }

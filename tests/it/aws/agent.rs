@@ -8,7 +8,6 @@ use crate::support::*;
 
 ::rows::rows!("tests/it/aws/agent.rows");
 
-/// A launch that reads from the agent.
 fn launch_with_agent(agent: &Aws) -> Sandbox {
     Sandbox::new()
         .region("us-east-1")
@@ -42,7 +41,7 @@ fn with_agent_fallback_a_launch_ends_at_its_timeout_if_the_agent_and_aws_hang() 
     let two = Duration::from_secs(2);
     let agent = served().fails(AGENT_READ, Fault::Hang);
     let launch = launch_with_agent(&agent).timeout("2s");
-    keeps_to(two, &launch).refused(75).says(["A ("]);
+    keeps_to(two, &launch).refused(75, ["A ("]);
     let launch = launch.arg("--agent-fallback").aws(&hanging());
-    keeps_to(two, &launch).refused(75);
+    keeps_to(two, &launch).refused(75, []);
 }

@@ -119,31 +119,29 @@ fn is_part_not_printed(
     }
 }
 
-/// A launch in us-east-1 with keys and a session token, which sends its requests to `url`.
-fn launch_with_session(url: &str) -> Sandbox {
+/// A launch with keys and a session token, which sends the request for this entry to `url`.
+fn launch_with_session(url: &str, entry: &str) -> Sandbox {
     let sandbox = Sandbox::new().region("us-east-1").endpoint(url).keys();
-    sandbox.env("AWS_SESSION_TOKEN", SESSION_TOKEN)
+    let sandbox = sandbox.env("AWS_SESSION_TOKEN", SESSION_TOKEN);
+    sandbox.resolve(entry)
+}
+
+/// A launch that reads `x`.
+fn launch_with_secret(url: &str) -> Sandbox {
+    launch_with_session(url, "A=x:k")
+}
+
+/// A launch that first assumes a role.
+fn launch_with_role(url: &str) -> Sandbox {
+    launch_with_secret(url).args(["--role-arn", ROLE])
 }
 
 #[test]
-fn a_session_token_that_secrets_manager_repeats_is_not_printed() {
+fn a_session_token_that_aws_repeats_is_not_printed() {
+    is_not_printed(SESSION_TOKEN, ERROR, launch_with_secret);
+    is_not_printed(SESSION_TOKEN, STS_ERROR, launch_with_role);
     is_not_printed(SESSION_TOKEN, ERROR, |url| {
-        launch_with_session(url).resolve("A=x:k")
-    });
-}
-
-#[test]
-fn a_session_token_that_parameter_store_repeats_is_not_printed() {
-    is_not_printed(SESSION_TOKEN, ERROR, |url| {
-        launch_with_session(url).resolve("A=ssm:/x")
-    });
-}
-
-#[test]
-fn a_session_token_that_sts_repeats_is_not_printed() {
-    is_not_printed(SESSION_TOKEN, STS_ERROR, |url| {
-        let launch = launch_with_session(url).resolve("A=x:k");
-        launch.args(["--role-arn", ROLE])
+        launch_with_session(url, "A=ssm:/x")
     });
 }
 
@@ -154,21 +152,15 @@ fn the_signature_of_a_request_that_aws_repeats_is_not_printed() {
         let length = request[start..].find(|c: char| !c.is_ascii_hexdigit())?;
         Some(start..start + length)
     };
-    is_part_not_printed(signature, ERROR, |url| {
-        launch_with_session(url).resolve("A=x:k")
-    });
-    is_part_not_printed(signature, STS_ERROR, |url| {
-        let launch = launch_with_session(url).resolve("A=x:k");
-        launch.args(["--role-arn", ROLE])
-    });
+    is_part_not_printed(signature, ERROR, launch_with_secret);
+    is_part_not_printed(signature, STS_ERROR, launch_with_role);
 }
 
 #[test]
 fn a_secret_access_key_that_is_sent_instead_of_the_access_key_id_is_not_printed() {
     const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY4c7a1eSKEY";
     is_not_printed(SECRET_KEY, ERROR, |url| {
-        let launch = launch_with_session(url).resolve("A=x:k");
-        launch.env("AWS_ACCESS_KEY_ID", SECRET_KEY)
+        launch_with_secret(url).env("AWS_ACCESS_KEY_ID", SECRET_KEY)
     });
 }
 
@@ -210,8 +202,7 @@ fn the_password_of_a_proxy_that_repeats_its_header_is_not_printed() {
     const LOGIN: &str = "dXNlcjo0YzdhMWU6cEBzcy8iPHdvcmQ+IiZtb3Jl";
     is_not_printed(LOGIN, ERROR, |proxy| {
         let proxy = proxy.replace("//", "//user:4c7a1e:p%40ss%2F%22%3Cword%3E%22&more@");
-        let sandbox = launch_with_session("http://aws.test").env("HTTP_PROXY", proxy);
-        sandbox.resolve("A=x:k")
+        launch_with_secret("http://aws.test").env("HTTP_PROXY", proxy)
     });
 }
 
@@ -249,9 +240,9 @@ fn a_stage_and_a_version_id_that_our_words_hide_are_hidden_in_what_aws_says() {
     const STAGE: &str = "q7Xw9LmN2pR4c7a1e";
     const VERSION: &str = "Ab1!4c7a1e-0000-4000-8000-000000000001";
     is_not_printed(STAGE, ERROR, |url| {
-        launch_with_session(url).resolve("A=prod/db:user:q7Xw9LmN2pR4c7a1e")
+        launch_with_session(url, &format!("A=prod/db:user:{STAGE}"))
     });
     is_not_printed(VERSION, ERROR, |url| {
-        launch_with_session(url).resolve("A=prod/db:user::Ab1!4c7a1e-0000-4000-8000-000000000001")
+        launch_with_session(url, &format!("A=prod/db:user::{VERSION}"))
     });
 }

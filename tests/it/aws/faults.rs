@@ -27,7 +27,6 @@ enum Meaning {
 use Meaning::*;
 
 impl Meaning {
-    /// The exit status of a launch that gets such an answer.
     fn status(self) -> i32 {
         match self {
             MayPass | OncePerRegion | WrongClock => 75,
@@ -142,7 +141,7 @@ fn a_launch_tries_again_after_each_error_that_may_be_temporary_and_after_no_othe
         }
         let aws = served().fails(READ, fault);
         let run = sandbox(&aws).attempts(2).timeout("50s").case(said).run();
-        run.refused(meaning.status()).says(["A (", said]);
+        run.refused(meaning.status(), ["A (", said]);
         let attempts = if meaning == MayPass { 2 } else { 1 };
         assert_eq!(aws.reads().len(), attempts, "{run}");
     });
@@ -161,11 +160,11 @@ fn a_secret_is_read_in_the_fallback_region_after_an_outage_but_not_if_it_is_deni
             run.launched_with_value();
             let aws = served().fails(READ, fault);
             let parts = ["the region us-east-1", "the fallback region us-west-2"];
-            launch(&aws).refused(75).says(parts);
+            launch(&aws).refused(75, parts);
             assert_eq!(aws.reads().len(), 2, "{said}");
             &["us-east-1", "us-west-2"][..]
         } else {
-            run.refused(meaning.status()).says([said]);
+            run.refused(meaning.status(), [said]);
             &["us-east-1"]
         };
         let asked: Vec<_> = aws.reads().iter().map(Call::region).collect();
@@ -189,7 +188,7 @@ fn a_cached_answer_is_used_after_each_kind_of_outage_and_removed_if_the_secret_i
             run.says(["warning: ", used, value, " old (version c0c0c0c0-"]);
             assert_eq!(run.stderr().matches("warning: ").count(), 1, "{run}");
         } else {
-            run.refused(meaning.status()).says([said]);
+            run.refused(meaning.status(), [said]);
         }
         let is_kept = !matches!(meaning, Forgotten(_));
         assert_eq!(cache.names().len(), usize::from(is_kept), "{run}");
@@ -237,12 +236,12 @@ fn a_secret_is_read_from_aws_only_with_agent_fallback_and_only_during_an_outage_
         let aws = served();
         let part = if meaning == MayPass { "A (" } else { said };
         let run = through(&agent, &aws, said).attempts(1).run();
-        run.refused(meaning.status()).says(["A (", part]);
+        run.refused(meaning.status(), ["A (", part]);
         assert!(aws.calls().is_empty(), "{said}");
         let run = through(&agent, &aws, said).arg("--agent-fallback").run();
         match meaning {
             MayPass => run.launched_with_value(),
-            _ => run.refused(meaning.status()),
+            _ => run.refused(meaning.status(), []),
         };
         let reads = usize::from(meaning == MayPass);
         assert_eq!(

@@ -10,7 +10,6 @@ use crate::support::*;
 
 const WEB_IDENTITY: &str = "AssumeRoleWithWebIdentity";
 
-/// STS's answer when it throttles.
 fn throttled() -> Fault {
     fault::sts(400, "Throttling", "Rate exceeded")
 }
@@ -28,7 +27,7 @@ fn a_launch_waits_as_long_as_sts_asks_and_tries_less_often_if_sts_throttles() {
         let aws = served().fails(WEB_IDENTITY, fault);
         side_by_side(0..4, |_| {
             let launch = keyless(&aws).web_identity().attempts(20);
-            launch.timeout("2s").run().refused(75);
+            launch.timeout("2s").run().refused(75, []);
         });
         aws.calls().len()
     };
@@ -53,7 +52,7 @@ fn a_launch_ends_at_its_timeout_if_sts_a_container_or_an_instance_never_gives_cr
             _ => keyless(&aws).on_instance(&aws),
         };
         let run = ends_within(Duration::from_secs(1), launch.case(operation));
-        run.refused(75).says(["A ("]);
+        run.refused(75, ["A ("]);
     }
 }
 
@@ -72,7 +71,7 @@ fn without_a_region_the_error_shows_the_address_of_instance_metadata_for_ipv4_or
                 .env("AWS_PROFILE", profile)
                 .run();
             let said = "no AWS region is set, and the instance metadata can't be read";
-            run.refused(75).says(["A (", said, address]);
+            run.refused(75, ["A (", said, address]);
         }
     });
 }
@@ -122,22 +121,18 @@ fn instance_metadata_that_does_not_answer_is_a_temporary_failure_unless_this_mac
                 network::sh(route);
                 let case = format!("{machine:?}, {route}");
                 let run = launch().case(&case).run();
-                run.refused(credentials_status).says([
-                    "A (",
-                    "no AWS credentials were found",
-                    "instance metadata",
-                ]);
+                let said = ["A (", "no AWS credentials were found", "instance metadata"];
+                run.refused(credentials_status, said);
                 let run = launch().keys().region("").case(&case).run();
-                run.refused(region_status)
-                    .says(["A (", "no AWS region is set", "--region"]);
+                run.refused(region_status, ["A (", "no AWS region is set", "--region"]);
             }
             // The time ends before the service's own limit.
             let run = launch().args(["--timeout", "700ms"]).case(machine[0]).run();
-            run.refused(credentials_status).says(["A ("]);
+            run.refused(credentials_status, ["A ("]);
             // An endpoint that the user names may come up later.
             let endpoint = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
             let run = launch().env(endpoint, "http://192.0.2.9").run();
-            run.refused(75).says(["A ("]);
+            run.refused(75, ["A ("]);
         });
     }
 }

@@ -21,21 +21,20 @@ fn error_labels_are_coloured_on_a_terminal_unless_the_terminal_is_dumb_or_no_col
         let misspelt = Sandbox::new().aws(&aws).resolve("PASSWORD=prod/db:pasword");
         misspelt.env("TERM", "xterm")
     };
-    let on = |columns, name, value| {
-        let on_terminal = launch().env(name, value).through(terminal(columns));
+    let on = |size, name, value| {
+        let on_terminal = launch().env(name, value).through(terminal(size, "", ""));
         on_terminal.target_writes_stderr().run()
     };
     let coloured = [
         "secrets-exec: \x1b[1;31merror:\x1b[0m the secret \"\x1b[1mprod/db\x1b[0m\" has no key",
         "\x1b[1;36mhelp:\x1b[0m did you mean",
     ];
-    on(80, "LANG", "C").refused(78).says(coloured);
-    let dumb = on(80, "TERM", "dumb");
-    dumb.refused(78)
-        .says(["error: the secret \"prod/db\" has no key"])
+    on("2x80", "LANG", "C").refused(78, coloured);
+    let dumb = on("2x80", "TERM", "dumb");
+    dumb.refused(78, ["error: the secret \"prod/db\" has no key"])
         .says_nothing_of("\x1b");
-    let narrow = on(40, "NO_COLOR", "1");
-    narrow.refused(78).says_nothing_of("\x1b");
+    let narrow = on("2x40", "NO_COLOR", "1");
+    narrow.refused(78, []).says_nothing_of("\x1b");
     assert_eq!(narrow.stderr().lines().count(), 3, "{narrow}");
-    launch().run().refused(78).says_nothing_of("\x1b");
+    launch().run().refused(78, []).says_nothing_of("\x1b");
 }

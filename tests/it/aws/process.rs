@@ -40,7 +40,7 @@ fn a_credential_process_and_a_child_that_it_leaves_behind_end_at_the_deadline_of
     for script in [HANGING, LEAVING] {
         let sandbox = with_credential_process(&served(), script).timeout("1s");
         let said = "the AWS credentials from the profile \"default\" didn't arrive in time";
-        sandbox.run().refused(75).says(["A (", said]);
+        sandbox.run().refused(75, ["A (", said]);
         await_all_ended(&processes(&sandbox));
     }
 }
@@ -62,7 +62,7 @@ fn a_child_that_a_credential_process_leaves_behind_is_ended_if_the_process_gives
     for end in ["exit 3", "echo {}"] {
         let script = format!("{LEAVING}; {end}").replace("2>/dev/null", ">/dev/null 2>&1");
         let sandbox = with_credential_process(&served(), &script).case(end);
-        sandbox.run().refused(77).says(["the credential_process"]);
+        sandbox.run().refused(77, ["the credential_process"]);
         await_all_ended(&processes(&sandbox));
     }
 }
@@ -70,8 +70,7 @@ fn a_child_that_a_credential_process_leaves_behind_is_ended_if_the_process_gives
 #[test]
 fn a_launch_ends_at_its_deadline_or_by_a_signal_even_if_the_start_of_a_credential_process_hangs() {
     let delay = "-f -P /usr/bin/sh -e trace=execve -e inject=execve:delay_enter=6s";
-    let hangs = "a file system that hangs in execve";
-    let delayed = or_skip!(skip::traced(&Vec::from_iter(delay.split(' ')), hangs));
+    let delayed = or_skip!(skip::traced(delay));
     let aws = served();
     for (timeout, end) in [
         ("1s", "+++ exited with 75 +++"),
@@ -112,9 +111,8 @@ fn a_signal_to_secrets_exec_also_ends_a_credential_process_and_its_children() {
 fn a_signal_to_secrets_exec_ends_the_children_even_of_a_credential_process_that_has_only_just_started()
  {
     // The launch learns only after two seconds that the process has executed its program.
-    let delay = "-f -e trace=recvfrom -e inject=recvfrom:delay_exit=2s".split(' ');
-    let late = "a process whose start is noticed late";
-    let delayed = or_skip!(skip::traced(&Vec::from_iter(delay), late));
+    let delay = "-f -e trace=recvfrom -e inject=recvfrom:delay_exit=2s";
+    let delayed = or_skip!(skip::traced(delay));
     let aws = served();
     let script = "sh -c 'echo $$ >child; exec sleep 1000' & wait";
     let sandbox = with_credential_process(&aws, script)

@@ -7,22 +7,6 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/regions.rows");
 
 #[test]
-fn a_launch_ends_at_its_timeout_and_names_both_reasons_if_two_regions_are_unavailable() {
-    let aws = served().region_fails("us-east-1", fault::unavailable());
-    let aws = aws.region_fails("us-west-2", fault::internal_error());
-    let launch = sandbox(&aws)
-        .args(["--fallback-region", "us-west-2"])
-        .timeout("4s");
-    let run = keeps_to(Duration::from_secs(4), &launch);
-    run.refused(75).says([
-        "A (",
-        "this error occurred in the region us-east-1",
-        "AWS says: ServiceUnavailable",
-        "in the fallback region us-west-2, AWS returned Internal",
-    ]);
-}
-
-#[test]
 fn each_fallback_region_gets_its_share_of_the_timeout_that_is_left() {
     let second = Duration::from_secs(1);
     let recovers = served().fails_for("GetSecretValue", second, fault::unavailable());

@@ -49,11 +49,9 @@ fn a_cache_directory_or_a_link_to_it_that_belongs_to_another_user_is_refused_wit
 /// A launch with its own file system of this kind as `/mnt`, which is its cache directory. Before
 /// the launch, the script `between` runs. Returns `None` if this machine doesn't allow that.
 fn mounted(sandbox: Sandbox, kind: &str, between: &str) -> Option<Sandbox> {
-    let script =
-        format!("mount -t {kind} none /mnt && chmod 700 /mnt && {{ {between}; }} && exec \"$@\"");
-    let trial = ["unshare", "--mount", "sh", "-c", &script, "sh"];
-    let wrapper = skip::wrapper(trial, "a file system for one test")?;
-    Some(sandbox.args(["--cache", "/mnt"]).through(wrapper))
+    let script = format!("mount -t {kind} none /mnt && chmod 700 /mnt && {{ {between}; }}");
+    let sandbox = sandbox.args(["--cache", "/mnt"]);
+    Some(sandbox.through(skip::mounts(&script)?))
 }
 
 #[test]
@@ -103,7 +101,7 @@ fn a_read_only_cache_directory_is_used_and_not_changed() {
     uses_value(&["ServiceUnavailable", "the secret \"x\""]);
     let aws = aws.fails("GetSecretValue", fault::denied("x"));
     let said = "that AWS no longer has couldn't be removed (read-only";
-    launch.run().refused(77).says([said]);
+    launch.run().refused(77, [said]);
     let calls = aws.calls().len();
     launch
         .args(["--cache-ttl", "1h"])

@@ -21,18 +21,17 @@ fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_or_another_owner_is_not_
         fs::write(cache.entry(), &whole[..at]).unwrap();
         launch
             .run()
-            .refused(75)
-            .says(["couldn't be used, because it is damaged"]);
+            .refused(75, ["couldn't be used, because it is damaged"]);
         let mut flipped = whole.clone();
         flipped[at] ^= 1 << (at % 8);
         fs::write(cache.entry(), &flipped).unwrap();
-        launch.run().refused(75).says(["couldn't be used"]);
+        launch.run().refused(75, ["couldn't be used"]);
     }
     fs::write(cache.entry(), &whole).unwrap();
     launch.run().launched();
     if is_root() {
         chown(cache.entry(), Some(65534), None).unwrap();
         let run = launch.run();
-        run.refused(75).says(["belongs to another user"]);
+        run.refused(75, ["belongs to another user"]);
     }
 }

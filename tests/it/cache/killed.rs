@@ -16,10 +16,9 @@ fn long_secret(letter: &str) -> Secret {
 
 /// Runs, and returns the trace of the system calls on the directory. Only the worker thread makes
 /// such calls, so they are the same in every run.
-fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &[&str]) -> Option<(Outcome, String)> {
-    let calls = ["-f", "-P", cache.path().to_str().unwrap()];
-    let killed = "a launch that is killed at a system call";
-    let sandbox = sandbox.through(skip::traced(&[&calls, inject].concat(), killed)?);
+fn traced(sandbox: Sandbox, cache: &CacheDirectory, inject: &str) -> Option<(Outcome, String)> {
+    let options = format!("-f -P {} {inject}", cache.path().display());
+    let sandbox = sandbox.through(skip::traced(&options)?);
     let run = sandbox.run();
     Some((run, fs::read_to_string(sandbox.path("trace")).unwrap()))
 }
@@ -38,7 +37,7 @@ fn a_launch_that_is_killed_while_it_replaces_a_cached_answer_leaves_the_old_answ
     // Because of the TTL, such a launch can use the old entry without a request.
     let reading = |aws: &Aws| cache.with(sandbox(aws), &["--cache-ttl", "1h"]).run();
     launch(&aws).run().launched_silently();
-    let (run, trace) = or_skip!(traced(launch(&aws), &cache, &[]));
+    let (run, trace) = or_skip!(traced(launch(&aws), &cache, ""));
     run.launched_silently();
     let calls = names(&trace);
     let renames = calls.iter().filter(|name| **name == "renameat");
@@ -47,8 +46,8 @@ fn a_launch_that_is_killed_while_it_replaces_a_cached_answer_leaves_the_old_answ
     for (index, name) in calls.iter().enumerate() {
         let same = calls[..=index].iter().filter(|earlier| *earlier == name);
         let number = same.count();
-        let inject = format!("inject={name}:signal=SIGKILL:when={number}");
-        let (run, trace) = traced(launch(&aws), &cache, &["-e", &inject]).unwrap();
+        let inject = format!("-e inject={name}:signal=SIGKILL:when={number}");
+        let (run, trace) = traced(launch(&aws), &cache, &inject).unwrap();
         run.ended(Status::Signal(9));
         assert_eq!(names(&trace).len(), index + 1, "{trace}");
         let asked = aws.calls().len();
@@ -68,8 +67,8 @@ fn a_cached_answer_that_cannot_be_replaced_is_removed_with_a_warning() {
     let aws = Aws::start().secret("x", long_secret("o"));
     cache.with(sandbox(&aws), &[]).run().launched_silently();
     for call in ["renameat", "fchmod"] {
-        let inject = format!("inject={call}:error=EIO:when=1+");
-        let failing = or_skip!(skip::traced(&["-f", "-e", &inject], "a write that fails"));
+        let inject = format!("-f -e inject={call}:error=EIO:when=1+");
+        let failing = or_skip!(skip::traced(&inject));
         let run = cache.with(sandbox(&aws), &[]).through(failing).run();
         run.launched().says(["couldn't be stored (i/o error)"]);
         assert!(cache.names().is_empty(), "{call}: {:?}", cache.names());

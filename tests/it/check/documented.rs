@@ -5,7 +5,6 @@ use serde_json::{Value, json};
 use super::{DAY, KEY, check, seconds_ago};
 use crate::docs::page::Page;
 use crate::support::console::{outputs, pages_in};
-use crate::support::terminal::output_terminal;
 use crate::support::*;
 
 #[test]
@@ -36,7 +35,7 @@ fn docs_check_md_names_every_field_of_the_json_that_check_prints() {
 fn check_json_does_not_print_colours_even_on_a_terminal() {
     let run = check(&served())
         .args(["--json", "-e", "A=x:k"])
-        .through(output_terminal())
+        .through(terminal("1x80", "", ""))
         .env("TERM", "xterm")
         .run();
     assert!(

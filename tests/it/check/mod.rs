@@ -6,7 +6,6 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use crate::support::console::Situation;
-use crate::support::terminal::output_terminal;
 use crate::support::*;
 
 mod documented;
@@ -100,7 +99,7 @@ fn catalogue() -> Aws {
             "denied",
             Secret::failing(fault::denied("arn:aws:secretsmanager:x:secret:denied")),
         )
-        .secret("gone", Secret::failing(fault::marked_for_deletion()))
+        .secret("gone", Secret::failing(fault::deleted()))
         .describes("gone", json!({ "DeletedDate": ago(3) }))
         .secret("kms", Secret::failing(fault::denied_by_kms()))
         .describes("kms", json!({ "KmsKeyId": KEY }))
@@ -130,7 +129,7 @@ fn on_a_terminal_of_80_columns_check_shows_whole_statuses_and_those_of_failures_
             .args(["check", "-e", "PAYMENTS_HOST=prod/payments/postgres:host"])
             .args(["-e", "PAYMENTS_PASSWORD=prod/payments/postgres:password"])
             .bare()
-            .through(output_terminal())
+            .through(terminal("1x80", "", ""))
     };
     let red = check().run().stdout();
     assert!(red.contains("\x1b[31mkey-not-found\x1b[0m"), "{red}");

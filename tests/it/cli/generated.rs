@@ -42,7 +42,6 @@ fn statuses<'t>(lines: impl Iterator<Item = &'t str>) -> BTreeSet<u8> {
         .collect()
 }
 
-/// The text between `begin` and `end`.
 fn section<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
     let rest = text.split_once(begin).map(|(_, rest)| rest);
     let rest = rest.unwrap_or_else(|| panic!("{begin}: {text}"));
@@ -169,7 +168,7 @@ fn the_example_of_a_whole_declaration_in_docs_reference_md_is_valid() {
     let sandbox = Sandbox::new().local(&local);
     let run = sandbox.declaration(page.blocks("yaml")[0]).run();
     // The secrets of the declaration don't exist, so every error must be about one of them.
-    run.refused(78)
+    run.refused(78, [])
         .says_nothing_of("unknown")
         .says_nothing_of("expected");
 }

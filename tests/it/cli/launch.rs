@@ -59,16 +59,6 @@ fn the_user_agent_names_secrets_exec_and_the_application_id_of_aws_sdk_ua_app_id
 }
 
 #[test]
-fn connections_to_secrets_manager_are_opened_while_credentials_are_fetched() {
-    // The first connection is for the credentials, which never come.
-    let (aws, sandbox) = many(Aws::start(), 3);
-    let hang = format!("http://{}/hang", aws.address());
-    let sandbox = sandbox.env("AWS_CONTAINER_CREDENTIALS_FULL_URI", hang);
-    sandbox.timeout("4s").run().refused(75);
-    assert_eq!((aws.connections(), aws.reads().len()), (4, 0));
-}
-
-#[test]
 fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replaced_if_it_broke() {
     let slow = |aws: Aws| {
         aws.fails_for(
@@ -88,17 +78,6 @@ fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replac
         .in_container(&aws);
     sandbox.run().launched_with_value();
     assert_eq!(wire.connections(), 2);
-}
-
-#[test]
-fn connections_to_secrets_manager_are_opened_while_a_role_is_assumed() {
-    let role = "arn:aws:iam::210987654321:role/Reader";
-    let (aws, sandbox) = many(Aws::start().fails("AssumeRole", Fault::Hang), 3);
-    let sandbox = sandbox.keys().args(["--role-arn", role]);
-    sandbox.timeout("5s").run().refused(75);
-    // Here, STS has the same address as Secrets Manager, so it uses one of the connections that
-    // were opened for the secrets.
-    assert_eq!((aws.connections(), aws.reads().len()), (3, 0));
 }
 
 #[test]

@@ -13,7 +13,7 @@ fn report(declaration: &str) -> Outcome {
         .secret("prod/db", Secret::text(object))
         .secret("prod/denied", Secret::failing(fault::denied("prod/denied")))
         .secret("prod/busy", Secret::failing(fault::unavailable()))
-        .secret("prod/dying", Secret::failing(fault::marked_for_deletion()));
+        .secret("prod/dying", Secret::failing(fault::deleted()));
     let sandbox = Sandbox::new().aws(&aws).attempts(1);
     let run = sandbox.declaration(declaration).run();
     let whoami = aws.calls_of("GetCallerIdentity").len();
@@ -24,7 +24,7 @@ fn report(declaration: &str) -> Outcome {
 
 /// The line numbers that the report mentions, in the order of the report.
 fn lines(run: &Outcome) -> Vec<usize> {
-    let stderr = run.refused(78).stderr();
+    let stderr = run.refused(78, []).stderr();
     let places = stderr.split("secrets-exec.yaml:").skip(1);
     let number = |place: &str| {
         place
@@ -57,7 +57,7 @@ fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
         let launch = || Sandbox::new().env("SECRETS_EXEC_FILE", format!("a{c}b.yaml"));
         let escaped = format!("a\\u{{{:x}}}b.yaml", u32::from(c));
         let run = launch().run();
-        run.refused(78).says([&*escaped]);
+        run.refused(78, [&*escaped]);
         run.says_nothing_of(&c.to_string());
         let run = launch().args(["--log-format", "json"]).run();
         let message = run.events()[0]["message"].to_string();
@@ -65,7 +65,7 @@ fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
     }
     let name = r#"café "x" 'y' \z 日本.yaml"#;
     let run = Sandbox::new().args(["-f", name]).run();
-    run.refused(78).says([name]);
+    run.refused(78, [name]);
 }
 
 #[test]
@@ -80,7 +80,7 @@ fn a_right_to_left_override_in_a_version_id_or_a_path_is_escaped_in_json_lines()
 
     let files = "files: [{ value: one, path: \"gone\u{202e}/file\" }]";
     let run = sandbox().declaration(files).run();
-    let path = run.refused(78).events()[0]["variables"][0].take();
+    let path = run.refused(78, []).events()[0]["variables"][0].take();
     assert_eq!(path, r"gone\u{202e}/file", "{run}");
     run.says_nothing_of("\u{202e}");
 }

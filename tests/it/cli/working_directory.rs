@@ -39,7 +39,7 @@ fn a_declaration_in_the_working_directory_that_others_can_change_is_refused_unle
             sandbox
         };
         let sandbox = given(declaring());
-        sandbox.run().refused(78).says([NAME, place, reason, "-f"]);
+        sandbox.run().refused(78, [NAME, place, reason, "-f"]);
         let run = sandbox.args(["-f", NAME]).run();
         run.launched_silently().has("A", "v");
         // The remedy isn't printed if another declaration is read with -f anyway.
@@ -48,23 +48,23 @@ fn a_declaration_in_the_working_directory_that_others_can_change_is_refused_unle
         run.launched_silently().has("A", "v");
     }
     // Without a declaration, the permissions of the directory don't matter.
-    Sandbox::new().mode("", 0o777).run().refused(64);
+    Sandbox::new().mode("", 0o777).run().refused(64, []);
 }
 
 #[test]
 fn a_symbolic_link_or_a_pipe_with_the_name_secrets_exec_yaml_is_refused() {
     let dangling = Sandbox::new().resolve("A=x");
     symlink("nowhere", dangling.path(NAME)).unwrap();
-    dangling.run().refused(78).says([NAME]);
+    dangling.run().refused(78, [NAME]);
     let linked = Sandbox::new().file("real.yaml", DECLARATION);
     symlink("real.yaml", linked.path(NAME)).unwrap();
     let run = linked.run();
-    run.refused(78).says([NAME, "is a symbolic link", "-f"]);
+    run.refused(78, [NAME, "is a symbolic link", "-f"]);
     let run = linked.args(["-f", NAME]).run();
     run.launched_silently().has("A", "v");
     let pipe = Sandbox::new();
     named_pipe(&pipe.path(NAME));
-    pipe.run().refused(78).says([NAME, "-f"]);
+    pipe.run().refused(78, [NAME, "-f"]);
 }
 
 /// Runs as `user` with the group `group`, in a directory that was made with a umask of 002.
@@ -86,7 +86,7 @@ fn a_declaration_that_the_group_with_the_user_s_id_can_write_is_read() {
         run.launched_silently().has("A", "v");
     }
     let run = or_skip!(run_as(STRANGER, STRANGER + 1));
-    run.refused(78).says([NAME, "its group"]);
+    run.refused(78, [NAME, "its group"]);
 }
 
 #[test]
@@ -134,6 +134,5 @@ fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_g
     let run = resolved.args(["--resolve-env", "A"]).spawn_copy().wait();
     run.launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
-    run.refused(64)
-        .says(["no secrets-exec.yaml, .yml or .json in", "-f FILE"]);
+    run.refused(64, ["no secrets-exec.yaml, .yml or .json in", "-f FILE"]);
 }

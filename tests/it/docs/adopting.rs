@@ -58,7 +58,7 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
             .env("AWS_MAX_ATTEMPTS", "1")
             .env("SECRETS_EXEC_LOG_FORMAT", "json")
             .resolve("A=prod/db:password");
-        metrics_of(&sandbox.run().refused(status).stderr())
+        metrics_of(&sandbox.run().refused(status, []).stderr())
     };
     assert_eq!(launch(&Aws::start(), 78), ["Failed"]);
     let outage = Aws::start().fails("GetSecretValue", fault::unavailable());

@@ -1,4 +1,4 @@
-//! `docs/ci.md`.
+//! docs/ci.md, and the policy that Terraform reads (docs/terraform.md), which its jobs compare.
 
 use super::page::Page;
 use crate::support::*;
@@ -16,10 +16,10 @@ fn repository() -> Sandbox {
 
 /// Makes the repository writable for everyone, as GitLab's runner does. From there, a declaration
 /// is only read if `-f` names it.
-pub const SHARED_CHECKOUT: &str = "set -e\nchmod a+w . secrets-exec.yaml\n";
+const SHARED_CHECKOUT: &str = "set -e\nchmod a+w . secrets-exec.yaml\n";
 
 /// The commands of those workflows, of GitHub and of GitLab, that contain this text.
-pub fn workflows(text: &str) -> Vec<String> {
+fn workflows(text: &str) -> Vec<String> {
     let page = Page::read("docs/ci.md");
     let is_workflow =
         |name: &str| name.starts_with(".github/workflows/") || name == ".gitlab-ci.yml";
@@ -91,5 +91,19 @@ fn the_deployments_of_docs_ci_md_get_a_secret_with_the_job_s_role_but_not_the_cr
         for read in aws.reads() {
             assert_eq!(read.access_key() == ROLE_KEY, has_token, "{run}");
         }
+    }
+}
+
+#[test]
+fn the_review_jobs_of_docs_ci_md_pass_for_the_policy_that_docs_terraform_md_commits() {
+    let page = Page::read("docs/terraform.md");
+    let [console] = page.consoles().try_into().ok().unwrap();
+    let [(policy, _)] = console.commands.as_slice() else {
+        panic!("{:#?}", console.commands)
+    };
+    assert!(policy.ends_with(" >policy.json"), "{policy}");
+    for review in workflows("--offline") {
+        let script = script(&format!("{}{policy}\n{review}", SHARED_CHECKOUT));
+        page.sandbox().prepared_by(&script).run().launched();
     }
 }

@@ -108,7 +108,7 @@ fn a_script_with_a_documented_line_of_get_or_export_stops_there_if_the_value_is_
             .executable("bin/psql", "#!/bin/sh\necho psql was started\n")
             .prepared_by(&script(&format!("{example}\necho the script went on")))
             .run();
-        run.refused(78);
+        run.refused(78, []);
         assert_eq!(run.stdout(), "", "{example}");
     }
 }

@@ -28,7 +28,6 @@ impl Pages {
         fs::read_to_string(self.root.join(page)).unwrap()
     }
 
-    /// The links and pictures of a page.
     fn links(&self, page: &str) -> Vec<Link> {
         let text = self.text(page);
         let openings = [
@@ -155,27 +154,6 @@ fn every_link_on_the_site_leads_to_a_page_of_the_site_or_to_a_file_on_github() {
             } else if let Some(path) = link.0.strip_prefix(&github) {
                 repository.assert_has(path, &link, &page);
             }
-        }
-    }
-}
-
-#[test]
-fn every_link_in_the_packaged_documentation_leads_to_a_packaged_file_or_is_removed() {
-    let script = repository_file("packaging/dist");
-    let (_, names) = script.split_once(r"(\.\.\/)?(").unwrap();
-    let left_out = names.split_once(')').unwrap().0.replace('\\', "");
-    let packaged = [
-        "docs/",
-        "README.md",
-        "CHANGELOG.md",
-        "SECURITY.md",
-        "LICENSE",
-    ];
-    let is_in_package = |path: &str| packaged.iter().any(|name| path.starts_with(name));
-    for page in pages().iter().filter(|page| is_in_package(page)) {
-        for path in links(page).iter().filter(|path| !is_in_package(path)) {
-            let is_removed = left_out.split('|').any(|name| path.starts_with(name));
-            assert!(is_removed, "{page}: {path}");
         }
     }
 }

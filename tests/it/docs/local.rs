@@ -26,5 +26,5 @@ fn the_envrc_of_docs_local_md_loads_the_values_for_direnv() {
 #[test]
 fn the_envrc_of_docs_local_md_fails_with_78_if_a_value_is_missing() {
     let run = with_envrc(Some("{}"), "; echo loaded");
-    run.refused(78).says(["prod/db"]);
+    run.refused(78, ["prod/db"]);
 }

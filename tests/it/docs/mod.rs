@@ -18,11 +18,9 @@ pub mod links;
 mod local;
 mod logs;
 mod migrating;
-mod outages;
 mod pictures;
 mod recipes;
 mod systemd;
-mod terraform;
 mod troubleshooting;
 
 /// The names of the pages that have commands, including README.

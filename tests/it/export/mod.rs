@@ -111,7 +111,7 @@ fn export_format_github_writes_to_another_user_s_file_only_if_github_env_names_i
         if is_written {
             run.launched();
         } else {
-            run.refused(78).says(["belongs to user 1234"]);
+            run.refused(78, ["belongs to user 1234"]);
         }
         let written = fs::read(sandbox.path("out/variables")).unwrap();
         assert_eq!(written != b"B=1\n", is_written, "{of_another}: {run}");

@@ -3,5 +3,7 @@
 mod failed {
     rows::rows!("tests/it/files/failed.rows");
 }
-mod memory;
+mod memory {
+    rows::rows!("tests/it/files/memory.rows");
+}
 mod path;

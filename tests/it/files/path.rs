@@ -12,9 +12,8 @@ fn a_new_file_gets_its_owner_and_its_mode_before_its_content_and_its_name() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("the order of system calls: only root may give files away");
     }
-    let calls = "trace=openat,fchown,fchmod,write,rename,renameat,renameat2";
-    let options = ["-f", "-s", "999", "-e", calls];
-    let tracing = or_skip!(skip::traced(&options, "system calls"));
+    let options = "-f -s 999 -e trace=openat,fchown,fchmod,write,rename,renameat,renameat2";
+    let tracing = or_skip!(skip::traced(options));
     let aws = served();
     let file = "{ from: \"x:k\", path: file, mode: \"0440\", owner: \"0:0\" }";
     let sandbox = Sandbox::new()

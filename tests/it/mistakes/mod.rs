@@ -67,16 +67,16 @@ fn catalogue() -> Aws {
         .secret("denied/kms", Secret::failing(fault::denied_by_kms()))
         .secret("denied/decryption", Secret::failing(fault::not_decrypted()))
         .secret("denied/account", Secret::failing(fault::default_key_of_another_account()))
-        .secret("denied/expired", Secret::failing(fault::expired_token()))
+        .secret("denied/expired", Secret::failing(fault::expired()))
         .secret("denied/client", Secret::failing(fault::unrecognized_client()))
-        .secret("gone/deleted", Secret::failing(fault::marked_for_deletion()))
+        .secret("gone/deleted", Secret::failing(fault::deleted()))
         .secret("gone/novalue", Secret::failing(fault::no_such_version("staging label: AWSCURRENT")))
         .secret("throttled", Secret::failing(fault::throttled()))
         .secret("broken", Secret::failing(fault::internal_error()))
         .secret("silent", Secret::failing(Fault::Hang))
         .secret("closed", Secret::failing(Fault::Close))
         .secret("portal", Secret::failing(fault::page()))
-        .secret("short", Secret::text(r#"{"key": "v-4c7a1e"}"#).cut_short())
+        .secret("short", Secret::failing(plain(200, r#"{"Name":"short","SecretString":"v-4c7a"#)))
         .secret("clock", Secret::failing(fault::clock_skew()))
         .denies_roles()
         .secret("denied/signature", Secret::failing(fault::wrong_signature()))
@@ -139,7 +139,7 @@ fn a_right_name_in_the_wrong_region_is_told_the_region_and_the_account_first_whe
                 .run();
             let help =
                 "help: check the name, the region (us-east-1, from AWS_REGION) and the account (";
-            run.refused(status).says([help]);
+            run.refused(status, [help]);
         }
     }
 }

@@ -2,10 +2,8 @@
 
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
-use std::process::Command;
 
 use crate::rotation::restarting;
-use crate::support::skip::skipped;
 use crate::support::*;
 
 ::rows::rows!("tests/it/process/exec.rows");
@@ -46,41 +44,4 @@ fn arguments_reach_the_command_byte_for_byte() {
     run.run()
         .launched_silently()
         .printed(terminated.collect::<Vec<u8>>());
-}
-
-#[test]
-fn a_dynamic_binary_built_on_debian_12_runs_with_the_older_glibc_of_amazon_linux_2023() {
-    let options = ["--wide", "--dynamic", "--version-info"];
-    let Ok(table) = Command::new("readelf")
-        .args(options)
-        .arg(program())
-        .output()
-    else {
-        return skipped("libraries: readelf isn't installed");
-    };
-    let table = String::from_utf8(table.stdout).unwrap();
-    assert!(table.contains("ynamic section"), "{table}");
-    let libraries = ["[libc.so.", "[libgcc_s.so.", "[libm.so.", "[ld-linux"];
-    for library in table.lines().filter(|line| line.contains("(NEEDED)")) {
-        let is_known = libraries.iter().any(|name| library.contains(name));
-        assert!(is_known, "{library}");
-    }
-    // The README names Debian 12 (glibc 2.36) and Amazon Linux 2023 (2.34).
-    let minor = |rest: &str| {
-        rest.split(|c: char| !c.is_ascii_digit())
-            .next()?
-            .parse()
-            .ok()
-    };
-    let newest: Option<u32> = table.split("GLIBC_2.").skip(1).filter_map(minor).max();
-    let host = Command::new("getconf").arg("GNU_LIBC_VERSION").output();
-    let host = host.map(|host| String::from_utf8_lossy(&host.stdout).into_owned());
-    let own = host
-        .unwrap_or_default()
-        .split_once("glibc 2.")
-        .and_then(|(_, rest)| minor(rest));
-    match own {
-        Some(own) if own <= 36 => assert!(newest <= Some(34), "2.{newest:?} is needed\n{table}"),
-        _ => skipped("the oldest glibc: this machine's is newer than Debian 12's, or not glibc"),
-    }
 }

@@ -1,6 +1,6 @@
 //! A signal that arrives while the program reads secrets. The program immediately dies of the
 //! signal, doesn't start anything, and prints one line with the signal, the time, what it was
-//! waiting for, and the last error.
+//! waiting for, and the last error. The last test has signals that don't end a launch.
 
 use std::fs::File;
 use std::time::Duration;
@@ -23,46 +23,39 @@ fn assert_one_line(run: &Outcome, signal: &str, awaited: &str) {
     assert_eq!(said, expected, "{run}");
 }
 
-/// Launches that wait: the service, the launch, the number of requests before it waits, and what it
-/// then waits for.
-fn waiting_launches() -> Vec<(Aws, Sandbox, usize, &'static str)> {
-    let plain = |aws: &Aws| Sandbox::new().aws(aws);
-    let secrets = || Secret::failing(Fault::Hang);
-    let nine = (0..9).fold(Aws::start(), |aws, n| {
-        aws.secret(&format!("x{n}"), secrets())
-    });
-    let all_nine = (0..9).fold(plain(&nine), |all, n| all.resolve(&format!("A{n}=x{n}")));
-    let of_nine = "secret … in us-east-1, secret … in us-east-1, secret … in us-east-1 and 6 more";
-    let of_a = "secret … in us-east-1";
-    let below = served().fails("GetParametersByPath", Fault::Hang);
-    let from_path = plain(&below).args(["--env-from", "ssm:/app/"]);
-    let container = served().fails("/credentials", Fault::Hang);
-    let with_container = keyless(&container).in_container(&container);
-
-    let mut launches = vec![
-        (nine, all_nine, 9, of_nine),
-        (container, with_container, 1, "AWS credentials"),
-        (below, from_path, 1, "parameters below /app/ in us-east-1"),
-    ];
-    let mut add = |aws: Aws, launch: &dyn Fn(&Aws) -> Sandbox, calls, awaited| {
-        let launch = launch(&aws);
-        launches.push((aws, launch, calls, awaited));
-    };
-    add(hanging(), &|aws| sandbox(aws).arg("-q"), 1, of_a);
-    let rotation = ["--on-rotation", "restart"];
-    add(hanging(), &|aws| sandbox(aws).args(rotation), 1, of_a);
-    let file = "files: [{ from: 'x:k', path: ./written }]\n";
-    let of_file = "secret … in us-east-1";
-    add(hanging(), &|aws| plain(aws).declaration(file), 1, of_file);
+/// Launches that wait: the operation that hangs, the options, the number of requests before it
+/// waits, and what it then waits for. The last two are blocked in a pipe without a writer.
+const WAITING: [(&str, &str, usize, &str); 9] = [
+    ("GetSecretValue", "-e A=x:k -q", 1, ONE),
+    ("GetSecretValue", "-e A=x:k --on-rotation restart", 1, ONE),
+    ("GetSecretValue", "-f files", 1, ONE),
     // AssumeRole has already been answered.
-    let role = ["--role-arn", ROLE];
-    add(hanging(), &|aws| sandbox(aws).args(role), 2, of_a);
-    // These launches are blocked in a pipe without a writer.
-    let config = |aws: &Aws| keyless(aws).env("AWS_CONFIG_FILE", "pipe");
-    add(served(), &config, 0, "the AWS configuration files");
-    let declaration = |_: &Aws| Sandbox::new().args(["-f", "pipe"]);
-    add(served(), &declaration, 0, "the declarations");
-    launches
+    ("GetSecretValue", "-e A=x:k --role-arn ROLE", 2, ONE),
+    ("GetSecretValue", "-f nine", 9, NINE),
+    ("GetParametersByPath", "--env-from ssm:/app/", 1, PATH),
+    ("/credentials", "-e A=x:k", 1, "AWS credentials"),
+    ("config", "-e A=x:k", 0, "the AWS configuration files"),
+    ("declaration", "-f pipe", 0, "the declarations"),
+];
+const ONE: &str = "secret … in us-east-1";
+const NINE: &str = "secret … in us-east-1, secret … in us-east-1, secret … in us-east-1 and 6 more";
+const PATH: &str = "parameters below /app/ in us-east-1";
+
+/// The service and the launch of a row of [`WAITING`].
+fn waiting_launch(operation: &str, options: &str) -> (Aws, Sandbox) {
+    let aws = served().fails(operation, Fault::Hang);
+    let nine: String = (0..9).map(|n| format!("  A{n}: x{n}\n")).collect();
+    let sandbox = Sandbox::new()
+        .aws(&aws)
+        .args(options.replace("ROLE", ROLE).split(' '))
+        .file("files", "files: [{ from: 'x:k', path: ./written }]\n")
+        .file("nine", format!("env:\n{nine}"));
+    let sandbox = match operation {
+        "/credentials" => sandbox.without_keys().in_container(&aws),
+        "config" => sandbox.without_keys().env("AWS_CONFIG_FILE", "pipe"),
+        _ => sandbox,
+    };
+    (aws, sandbox)
 }
 
 #[test]
@@ -77,7 +70,8 @@ fn a_signal_ends_a_waiting_launch_which_says_what_it_was_waiting_for_and_leaves_
             if is_pid_1 && signal == Signal::SIGKILL {
                 continue;
             }
-            for (aws, sandbox, calls, awaited) in waiting_launches() {
+            for (operation, options, calls, awaited) in WAITING {
+                let (aws, sandbox) = waiting_launch(operation, options);
                 let pipe = sandbox.path("pipe");
                 named_pipe(&pipe);
                 let sandbox = sandbox
@@ -146,5 +140,41 @@ fn a_signal_ends_a_launch_even_if_nobody_reads_its_standard_error() {
             kill(process, Signal::SIGTERM).unwrap();
             running.wait().ended(status);
         }
+    }
+}
+
+#[test]
+fn a_waiting_launch_survives_signals_that_are_ignored_blocked_or_harmless_by_default() {
+    let blocking = ["env", "--block-signal=TERM"];
+    let blocking = or_skip!(skip::wrapper(blocking, "ignored and blocked signals"));
+    let ignoring = ["env", "--ignore-signal=TERM,INT,HUP,QUIT"];
+    let namespace = skip::pid_1().map(Vec::from).unwrap_or_default();
+    let as_pid_1 = [&namespace[..], &ignoring].concat();
+    let ending = "SIGTERM SIGINT SIGHUP SIGQUIT";
+    let harmless = "SIGCHLD SIGWINCH SIGURG SIGSTOP SIGCONT";
+    for (case, wrapper, signals, pending) in [
+        ("ignored", &ignoring[..], ending, "0"),
+        ("ignored by PID 1", &as_pid_1, ending, "0"),
+        ("blocked, and pending", &blocking, "SIGTERM", "4000"),
+        ("harmless, and a stop", &["env"], harmless, "0"),
+    ] {
+        let aws = held();
+        let launch = sandbox(&aws).through(wrapper).case(case);
+        let status = ["grep", "ShdPnd", "/proc/self/status"];
+        let running = launch.command(status).spawn();
+        aws.await_calls(1);
+        let is_pid_1 = wrapper.len() > ignoring.len();
+        let process = if is_pid_1 {
+            running.child()
+        } else {
+            running.pid()
+        };
+        for signal in signals.split(' ') {
+            kill(process, signal.parse::<Signal>().unwrap()).unwrap();
+        }
+        aws.release();
+        let run = running.wait();
+        run.launched_silently()
+            .printed(format!("ShdPnd:\t{pending:0>16}\n"));
     }
 }

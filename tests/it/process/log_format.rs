@@ -36,18 +36,6 @@ fn with_log_format_json_a_warning_is_an_object_with_its_time_level_event_and_mes
 }
 
 #[test]
-fn with_log_format_json_verbose_lines_are_objects_and_the_output_of_the_command_stays_text() {
-    let aws = served();
-    let run = sandbox(&aws).args(JSON).arg("-vv").run();
-    let events = run.launched().events();
-    let is_info = |event: &Value| event["level"] == "info";
-    assert!(events.len() > 2 && events.iter().all(is_info), "{run}");
-    let quiet = sandbox(&aws).args(JSON).arg("-q").target_writes_stderr();
-    let run = quiet.script("echo plain >&2").run();
-    assert_eq!(run.launched().stderr(), "plain\n");
-}
-
-#[test]
 fn with_log_format_json_the_line_about_a_signal_is_an_object_with_its_name() {
     let aws = hanging();
     let running = sandbox(&aws).args(JSON).spawn();

@@ -5,8 +5,6 @@ use std::fs;
 use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
-use nix::sys::signal::Signal;
-
 use crate::rotation::restarting;
 use crate::support::terminal::{erased, left, on_a_terminal};
 use crate::support::*;
@@ -68,7 +66,7 @@ fn the_progress_line_on_a_terminal_is_erased_before_an_error_is_printed() {
 
     let run = launch.run();
 
-    run.refused(75);
+    run.refused(75, []);
     let is_progress = |line: &String| line.contains("waiting up to");
     assert!(!erased(&run).is_empty(), "{run}");
     assert!(!left(&run).iter().any(is_progress), "{run}");
@@ -79,10 +77,10 @@ fn the_progress_line_on_a_terminal_is_erased_before_a_signal_is_reported() {
     let aws = held();
     // A shell on the terminal sends TERM. It may also report that secrets-exec was terminated.
     let shell = "\"$@\" & program=$!; until [ -e notified ]; do sleep 0.05; done; kill -TERM $program; wait $program; exit 3";
-    let shell = ["sh", "-c", shell, "sh"].map(str::to_owned);
+    let shell = ["sh", "-c", shell, "sh"];
     let launch = sandbox(&aws)
         .env("NO_COLOR", "1")
-        .through(terminal(80).into_iter().chain(shell));
+        .through([&terminal("2x80", "", "")[..], &shell].concat());
     let (manager, launch) = Manager::for_launch(launch.target_writes_stderr());
 
     let running = launch.spawn();
@@ -132,15 +130,6 @@ fn a_terminal_shows_no_progress_line_with_q_or_json_or_if_the_terminal_is_dumb()
 }
 
 #[test]
-fn without_a_terminal_only_systemd_gets_the_progress_and_the_command_still_gets_the_notify_socket()
-{
-    let aws = held();
-    let (run, _) = runs_with_a_late_answer(&aws, sandbox(&aws), 1);
-    run.launched_silently();
-    assert!(run.names().contains(&"NOTIFY_SOCKET".to_owned()), "{run}");
-}
-
-#[test]
 fn systemd_shows_which_secret_is_awaited_and_extends_its_timeout_until_the_deadline() {
     let aws = held().secret("y", Secret::text("y-4c7a1e"));
     let launch = sandbox(&aws).resolve("B=y").timeout("25s");
@@ -162,21 +151,12 @@ fn systemd_extends_its_start_timeout_by_wait_and_timeout_together() {
     let launch = launch.timeout("4s").args(["--wait", "3s"]);
     let (manager, launch) = Manager::for_launch(launch);
 
-    launch.run().refused(75);
+    launch.run().refused(75, []);
 
     // The launch reports its wait after two of the seven seconds.
     let messages = manager.received();
     let seconds = seconds_of_extension(&messages[0]);
     assert!((4.0..=5.1).contains(&seconds), "{messages:?}");
-}
-
-#[test]
-fn a_signal_ends_a_launch_that_has_reported_its_wait_to_systemd() {
-    let aws = held();
-    let (manager, launch) = Manager::for_launch(sandbox(&aws));
-    let running = launch.spawn();
-    manager.next();
-    running.ends_by(Signal::SIGTERM);
 }
 
 #[test]

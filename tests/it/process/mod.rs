@@ -11,7 +11,6 @@ mod limits {
 mod log_format;
 mod long_wait;
 mod old_kernel;
-mod signals;
 mod signals_before_exec;
 mod stalled_files;
 mod streams;

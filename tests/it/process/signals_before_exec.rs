@@ -35,7 +35,7 @@ fn calls_from_the_result(sandbox: Sandbox) -> Option<Vec<Call>> {
 /// All calls of the main thread before the execve of the command, except those that join a worker
 /// thread, because that has often ended already.
 fn calls(sandbox: Sandbox) -> Option<Vec<Call>> {
-    let sandbox = sandbox.through(skip::traced(&[], "signals right before execve")?);
+    let sandbox = sandbox.through(skip::traced("")?);
     sandbox.run().launched_silently();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     Some(calls_in(&trace))
@@ -117,7 +117,7 @@ fn sigterm_right_before_the_command_starts_leaves_no_temporary_file() {
 #[test]
 fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
     let namespace = or_skip!(skip::pid_1());
-    if skip::traced(&[], "signals right before execve").is_none() {
+    if skip::traced("").is_none() {
         return;
     }
     let launch = |options: &[&str]| {
@@ -153,7 +153,7 @@ fn a_file_is_not_replaced_if_the_kernel_reports_a_full_disk_only_when_the_new_fi
     let inject = format!("inject=close:error=ENOSPC:when={}", closed.number);
     let sandbox = local_launch(declaration).through(["strace", "-o", "trace", "-e", &inject]);
     let run = sandbox.run();
-    run.refused(78).says(["can't be written", "space"]);
+    run.refused(78, ["can't be written", "space"]);
     assert_eq!(sandbox.names_in("out"), ["file"]);
     assert_eq!(fs::read_to_string(sandbox.path("out/file")).unwrap(), "old");
 }

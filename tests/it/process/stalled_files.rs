@@ -17,7 +17,7 @@ fn with_pipe(sandbox: Sandbox) -> Sandbox {
 fn assert_times_out(sandbox: Sandbox, awaited: &str) {
     let run = ends_within(TIMEOUT, with_pipe(sandbox.case(awaited)));
     let said = format!("timed out while waiting for {awaited}");
-    run.refused(75).says([&*said]);
+    run.refused(75, [&*said]);
 }
 
 #[test]
@@ -59,5 +59,5 @@ fn a_launch_in_lambda_ends_within_8_seconds_by_default() {
         .env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:9001")
         .env("AWS_CONFIG_FILE", "pipe");
     let run = keeps_to(Duration::from_secs(8), &with_pipe(sandbox));
-    run.refused(75).says(["timed out"]);
+    run.refused(75, ["timed out"]);
 }

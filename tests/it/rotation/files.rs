@@ -8,6 +8,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::*;
+use crate::support::identity::await_all_ended;
 
 /// Records the file and a variable at its start, and the file again at each SIGHUP.
 const READER: &str = "exec 2>/dev/null; trap 'echo hup $(cat file) >> record' HUP; \
@@ -174,7 +175,7 @@ fn with_slow_call(aws: &Aws, mode: &str, call: &str) -> Option<Sandbox> {
 /// Waits for the end of secrets-exec, lets its launch process return from the system call, and
 /// asserts that this process has then ended, too.
 fn assert_launch_ends(launch: &str, run: Rotating, status: Status) {
-    record::await_end(&run.running.pid().to_string());
+    await_all_ended(&[run.running.proc("")]);
     let process = fs::read_to_string(format!("/proc/{launch}/status")).unwrap();
     let mut lines = process.lines();
     let tracer = lines.find_map(|line| line.strip_prefix("TracerPid:\t"));

@@ -119,7 +119,6 @@ fn a_command_that_got_sigterm_before_its_secret_changed_is_not_restarted() {
     }
 }
 
-/// True if a process is stopped.
 fn is_stopped(process: &str) -> bool {
     let stat = fs::read_to_string(format!("/proc/{process}/stat"));
     stat.is_ok_and(|stat| stat.contains(") T "))

@@ -40,7 +40,6 @@ files: [{ from: 'x:k', path: file }]
     outcome
 }
 
-/// The events with this name.
 fn events_named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
     let events = events.iter();
     events.filter(|event| event["event"] == name).collect()
@@ -246,7 +245,6 @@ fn events_after_drain(run: Rotating, signal: i32) -> Vec<Value> {
     events.collect()
 }
 
-/// The names of events.
 fn event_names(events: &[Value]) -> Vec<&Value> {
     events.iter().map(|event| &event["event"]).collect()
 }
@@ -262,16 +260,6 @@ fn the_command_is_restarted_and_ended_even_if_nobody_reads_the_log() {
         assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"], "{kind}");
         run.end().ended(Status::Exit(143));
     }
-}
-
-#[test]
-fn signals_reach_the_command_without_delay_even_if_nobody_reads_the_log() {
-    let aws = first_version();
-    let sandbox = rotating(&aws, "restart").command(record::SIGNALS);
-    let run = Rotating::start(with_unread_log(sandbox, "pipe"));
-    run.running.signal(Signal::SIGUSR1);
-    run.await_lines(2);
-    run.end_and_assert_record(&["ready", "10", "64"]);
 }
 
 #[test]

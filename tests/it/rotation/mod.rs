@@ -7,7 +7,6 @@ mod files;
 mod grace;
 mod log;
 mod memory;
-mod pattern;
 mod polls;
 mod process;
 mod restart;
@@ -25,13 +24,11 @@ use crate::support::*;
 /// Records `start`, the value of `A` and its process id, and sleeps.
 pub const SLEEPER: &str = "echo start $A $$ >> record; exec sleep 1000";
 
-/// A run that has started.
 pub struct Rotating {
     pub sandbox: Sandbox,
     pub running: Running,
 }
 
-/// A version of the secret `x`.
 pub fn secret(version: &'static str, value: &str) -> Secret {
     Secret::text(&format!(r#"{{"k":"{value}"}}"#)).with_id(version)
 }
@@ -84,7 +81,6 @@ impl Rotating {
         self.poll(aws);
     }
 
-    /// Requests a poll.
     pub fn request(&self) {
         self.running.signal(Signal::SIGUSR2);
     }
@@ -126,15 +122,10 @@ impl Rotating {
             .collect()
     }
 
-    /// The word at this place in each line of the record.
-    pub fn words(&self, count: usize, place: usize) -> Vec<String> {
-        let lines = self.await_lines(count).into_iter();
-        lines.map(|words| words[place].clone()).collect()
-    }
-
     /// The second word of each line of the record.
     pub fn values(&self, count: usize) -> Vec<String> {
-        self.words(count, 1)
+        let lines = self.await_lines(count).into_iter();
+        lines.map(|words| words[1].clone()).collect()
     }
 
     /// The process id of the command that wrote a line of the record.
@@ -142,7 +133,6 @@ impl Rotating {
         self.await_lines(line + 1)[line][2].clone()
     }
 
-    /// The text of a file in the working directory.
     pub fn text(&self, name: &str) -> String {
         fs::read_to_string(self.sandbox.path(name)).unwrap()
     }

@@ -6,6 +6,7 @@ use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::*;
+use crate::support::identity::await_all_ended;
 
 fn process_id(text: &str) -> Pid {
     Pid::from_raw(text.trim_start_matches("ready ").trim().parse().unwrap())
@@ -122,7 +123,8 @@ fn processes_that_the_command_leaves_behind_are_killed_after_the_grace_period_if
     let aws = served();
     let sandbox = leaving(&aws, "0s", record::SIGNALS[2], "");
     sandbox.run().ended(Status::Exit(5));
-    record::await_end(&process_id(&record::lines(&sandbox)[0]).to_string());
+    let left = process_id(&record::lines(&sandbox)[0]);
+    await_all_ended(&[format!("/proc/{left}").into()]);
 
     let sandbox = leaving(&aws, "1h", record::SIGNALS[2], "");
     let running = sandbox.spawn();

@@ -5,7 +5,8 @@ use std::fs;
 use super::*;
 
 #[test]
-fn the_old_command_keeps_running_if_a_new_value_has_a_nul_or_is_too_long() {
+fn the_old_command_keeps_running_if_a_new_value_has_a_nul_is_too_long_or_does_not_match_its_pattern()
+ {
     let aws = first_version();
     // Ten times 120,000 bytes are more than a quarter of 4 MiB, while each value is below the limit
     // for a single string.
@@ -13,8 +14,10 @@ fn the_old_command_keeps_running_if_a_new_value_has_a_nul_or_is_too_long() {
     let sandbox = ('B'..='J').fold(sandbox, |sandbox, name| {
         sandbox.resolve(&format!("{name}=x:k"))
     });
+    let declaration = "env: { P: { from: \"x:k\", pattern: \"^[a-z]\" } }\n";
+    let sandbox = sandbox.declaration(declaration);
     let run = Rotating::start(sandbox.prepared_by("ulimit -s 4096; exec \"$@\""));
-    for value in ["a\\u0000b-4c7a1e", &"x".repeat(131_072)] {
+    for value in ["a\\u0000b-4c7a1e", &"x".repeat(131_072), "2-4c7a1e"] {
         run.rotate(&aws, "v2", value);
     }
     run.rotate(&aws, "v1", "one-4c7a1e");

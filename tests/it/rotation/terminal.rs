@@ -1,7 +1,6 @@
 //! Job control: the command as the terminal's foreground job, Ctrl-C and Ctrl-Z.
 
 use super::*;
-use crate::support::terminal::{at_a_terminal, leading_a_session};
 
 /// A run like [`restarting`] that prints nothing of its own.
 fn quiet(aws: &Aws) -> Sandbox {
@@ -65,9 +64,13 @@ fn with_on_rotation_terminal_settings_that_the_command_changes_remain_changed_af
 #[test]
 fn with_on_rotation_a_command_in_a_container_reads_from_the_terminal_and_ctrl_z_does_not_stop_it() {
     let aws = served();
-    let sandbox = quiet(&aws).script(READS);
-    let sandbox = or_skip!(leading_a_session(sandbox, &[], "ready", "\\x1ahello\\n"));
-    sandbox.run().launched().printed("ready\ngot hello\n");
+    let session = terminal("session", "ready", "\\x1ahello\\n");
+    let sandbox = quiet(&aws).env("NO_COLOR", "1").script(READS);
+    sandbox
+        .through(session)
+        .run()
+        .launched()
+        .printed("ready\ngot hello\n");
 }
 
 #[test]

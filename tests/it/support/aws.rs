@@ -62,7 +62,6 @@ struct Shared {
 }
 
 impl Aws {
-    /// Starts a server that speaks plain HTTP.
     pub fn start() -> Self {
         Self::listen("http", |stream, journal| {
             journal.connected(Vec::new());
@@ -70,7 +69,6 @@ impl Aws {
         })
     }
 
-    /// Starts a server that speaks TLS.
     pub fn start_tls(acceptor: Acceptor) -> Self {
         Self::listen("https", move |stream, journal| {
             acceptor.accept(stream, |protocols| journal.connected(protocols))
@@ -169,7 +167,6 @@ impl Aws {
         self.calls_of("GetSecretValue")
     }
 
-    /// The calls of one operation.
     pub fn calls_of(&self, operation: &str) -> Vec<Call> {
         let mut calls = self.calls();
         calls.retain(|call| call.operation() == operation);
@@ -183,7 +180,6 @@ impl Aws {
         reads.remove(0)
     }
 
-    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.shared.journal.record().protocols.len()
     }

@@ -16,15 +16,12 @@
 //! = secrets-exec get prod/db:hots::
 //! ```
 //!
+//! CONTRIBUTING.md explains lines that begin with `|` and `=`, and exit statuses. Moreover:
+//!
 //! - Every paragraph is a separate shell in `/home/dev/app`, an empty directory. `app` is a program
 //!   that does nothing.
-//! - Lines that begin with `|` are the content of `secrets-exec.yaml`, which is written at this
-//!   place. If no command follows them, `secrets-exec -- app` is run.
-//! - A command after `= ` instead of `$ ` prints the same as the last one that printed anything,
-//!   and has the same exit status.
 //! - Standard output and standard error appear in the order in which they come, without blank
-//!   lines. Below them comes the exit status in brackets, unless it is 0 or, if an error is among
-//!   the output, the one that the page begins with. A JSON document has several members in a line.
+//!   lines. A JSON document has several members in a line.
 //! - `fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the file
 //!   `doc`, and prints only these members of it, those of each entry on a line. It doesn't print
 //!   messages.

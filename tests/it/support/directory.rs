@@ -70,17 +70,10 @@ impl CacheDirectory {
         Self(Directory::below(Path::new("/dev/shm"), 0o700))
     }
 
-    /// A directory for launches that run at another time, by [`later`]. If that isn't possible
-    /// here, reports the calling test as skipped and returns `None`.
-    pub fn for_later() -> Option<Self> {
-        can_be_later().then(Self::new)
-    }
-
     pub fn path(&self) -> &Path {
         self.0.path()
     }
 
-    /// Changes the permissions of the directory.
     pub fn mode(&self, mode: u32) {
         fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
     }
@@ -100,7 +93,6 @@ impl CacheDirectory {
         names_in(self.path())
     }
 
-    /// The only entry.
     pub fn entry(&self) -> PathBuf {
         let names = self.names();
         assert_eq!(names.len(), 1, "{names:?}");

@@ -112,7 +112,6 @@ impl Sandbox {
         sandbox.env("AWS_WEB_IDENTITY_TOKEN_FILE", token)
     }
 
-    /// Limits the attempts at each request.
     pub fn attempts(self, count: u32) -> Self {
         self.env("AWS_MAX_ATTEMPTS", count.to_string())
     }

@@ -36,9 +36,7 @@ impl From<ExitStatus> for Status {
 pub struct Expectations {
     /// The sentence of a table's row, which every failed assertion shows.
     pub case: String,
-    /// True if the command prints values on its standard output.
     pub prints_values: bool,
-    /// True if the command writes to standard error.
     pub target_writes_stderr: bool,
     /// The name of the test, whose values no output may show.
     pub test: String,
@@ -129,16 +127,15 @@ impl Outcome {
         self.launched_silently().has("A", "v-4c7a1e")
     }
 
-    /// Asserts this exit status, that standard error names a reason, and that the command was not
-    /// started.
+    /// Asserts this exit status, that standard error names a reason with each of these strings, and
+    /// that the command was not started.
     #[track_caller]
-    pub fn refused(&self, status: i32) -> &Self {
+    pub fn refused<'a>(&self, status: i32, facts: impl IntoIterator<Item = &'a str>) -> &Self {
         assert!(self.stdout.is_empty(), "the command has started: {self}");
         assert!(!self.stderr.is_empty(), "no reason was given: {self}");
-        self.ended(Status::Exit(status))
+        self.ended(Status::Exit(status)).says(facts)
     }
 
-    /// Asserts how the run ended.
     #[track_caller]
     pub fn ended(&self, status: Status) -> &Self {
         assert_eq!(
@@ -216,7 +213,6 @@ impl Outcome {
         assert!(expected == seen, "{shown}\n{self}");
     }
 
-    /// The JSON document on standard output.
     #[track_caller]
     pub fn document(&self) -> serde_json::Value {
         serde_json::from_slice(&self.stdout).unwrap_or_else(|error| panic!("{error}: {self}"))

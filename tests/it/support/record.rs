@@ -4,7 +4,6 @@
 
 use std::fs;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -40,14 +39,12 @@ pub fn until_term() -> [String; 3] {
     SIGNALS.map(|word| word.replace("number == 64", "number == 15"))
 }
 
-/// The lines of the record so far.
 pub fn lines(sandbox: &Sandbox) -> Vec<String> {
     let text = fs::read_to_string(sandbox.path("record")).unwrap_or_default();
     let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
     complete.lines().map(str::to_owned).collect()
 }
 
-/// Waits until the record has this many lines.
 pub fn await_lines(sandbox: &Sandbox, count: usize) -> Vec<String> {
     let mut found = Vec::new();
     let what = format!("{count} lines of the record");
@@ -56,14 +53,6 @@ pub fn await_lines(sandbox: &Sandbox, count: usize) -> Vec<String> {
         found.len() >= count
     });
     found
-}
-
-/// Waits until a process no longer exists, not even as a zombie.
-pub fn await_end(process: &str) {
-    let directory = PathBuf::from("/proc").join(process);
-    await_fact(&format!("the end of process {process}"), || {
-        !directory.exists()
-    });
 }
 
 /// Waits for a fact that must become true.
@@ -75,7 +64,6 @@ pub fn await_fact(what: &str, mut is_true: impl FnMut() -> bool) {
     }
 }
 
-/// A service manager.
 pub struct Manager(pub UnixDatagram);
 
 impl Manager {
@@ -89,12 +77,10 @@ impl Manager {
         (Self(socket), launch.env("NOTIFY_SOCKET", path))
     }
 
-    /// Waits for the next message.
     pub fn next(&self) -> String {
         self.receive().expect("a message")
     }
 
-    /// The messages that have arrived.
     pub fn received(&self) -> Vec<String> {
         self.0.set_nonblocking(true).unwrap();
         std::iter::from_fn(|| self.receive()).collect()

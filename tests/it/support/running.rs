@@ -64,7 +64,6 @@ impl Running {
         self.pid
     }
 
-    /// A file of the process in `/proc`.
     pub fn proc(&self, name: &str) -> PathBuf {
         PathBuf::from(format!("/proc/{}/{name}", self.pid))
     }

@@ -10,7 +10,6 @@ use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::Duration;
 
 use crate::support::aws::Aws;
 use crate::support::aws::fault::Fault;
@@ -37,7 +36,6 @@ pub fn program() -> PathBuf {
 /// A command that prints its environment as the kernel keeps it.
 const SHOW_ENVIRONMENT: [&str; 2] = ["/bin/cat", "/proc/self/environ"];
 
-/// Reads a file of this repository.
 pub fn repository_file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
@@ -73,7 +71,6 @@ pub struct Sandbox {
     environment: BTreeMap<OsString, OsString>,
     stdin: Option<Vec<u8>>,
     connection: Cell<Option<Connection>>,
-    limit: Duration,
     expectations: Expectations,
     /// The names and the contents of the files that the test has written.
     written: Vec<u8>,
@@ -93,7 +90,6 @@ impl Sandbox {
             environment: BTreeMap::new(),
             stdin: None,
             connection: Cell::default(),
-            limit: Duration::from_secs(600),
             expectations: Expectations {
                 files: Some(Arc::clone(&directory)),
                 ..Expectations::default()
@@ -182,7 +178,6 @@ impl Sandbox {
         self
     }
 
-    /// Replaces the command.
     pub fn command<A: AsRef<OsStr>>(mut self, command: impl IntoIterator<Item = A>) -> Self {
         self.command = owned(command);
         self

@@ -53,7 +53,6 @@ impl Display for Scene {
     }
 }
 
-/// Writes the files below a directory.
 fn write_files(f: &mut Formatter<'_>, top: &Path, directory: &Path) -> fmt::Result {
     for entry in fs::read_dir(directory).into_iter().flatten().flatten() {
         let path = entry.path();

@@ -79,9 +79,18 @@ pub fn wrapper<'w, const N: usize>(wrapper: [&'w str; N], skips: &str) -> Option
     can(&[&wrapper[..], &["true"]].concat(), skips).then_some(wrapper)
 }
 
+/// The wrapper that gives a run other mounts, which this shell script makes. If that doesn't work
+/// here, reports the calling test as skipped and returns `None`.
+pub fn mounts(script: &str) -> Option<[String; 6]> {
+    let script = format!("{script} && exec \"$@\"");
+    let words = ["unshare", "--mount", "sh", "-c", &script, "sh"];
+    Some(wrapper(words, "other mounts")?.map(str::to_owned))
+}
+
 /// The wrapper that traces a run with these options of strace into the file `trace`. If strace
 /// doesn't work here, reports the calling test as skipped and returns `None`.
-pub fn traced<'o>(options: &[&'o str], skips: &str) -> Option<Vec<&'o str>> {
-    wrapper(["strace", "-o", "/dev/null"], skips)?;
-    Some([&["strace", "-o", "trace"], options].concat())
+pub fn traced(options: &str) -> Option<Vec<&str>> {
+    wrapper(["strace", "-o", "/dev/null"], "what strace shows")?;
+    let words = ["strace", "-o", "trace"].into_iter();
+    Some(words.chain(options.split_whitespace()).collect())
 }

@@ -79,19 +79,11 @@ os.write(int(leads[0]) if 'x' in leads else 1, said.replace(b'\r\n', b'\n'))
 sys.exit(os.waitstatus_to_exitcode(os.waitpid(leader, 0)[1]))
 ";
 
-/// A run that leads the session of a terminal. The other arguments are those of [`at_a_terminal`].
-pub fn leading_a_session(
-    sandbox: Sandbox,
-    wrapper: &[&str],
-    shown: &str,
-    typed: &str,
-) -> Option<Sandbox> {
-    through("session", sandbox, wrapper, shown, typed)
-}
-
-/// The wrapper of [`leading_a_session`].
-pub fn session<'a>(shown: &'a str, typed: &'a str) -> [&'a str; 6] {
-    ["python3", "-c", SCRIPT, "session", shown, typed]
+/// The wrapper that gives a run a terminal, with the arguments of [`SCRIPT`]: who has the terminal,
+/// what it shows, and what is then typed. What the terminal shows becomes the standard output of
+/// the run or, with a leader such as `2x80`, its standard error.
+pub fn terminal<'a>(leader: &'a str, shown: &'a str, typed: &'a str) -> [&'a str; 6] {
+    ["python3", "-c", SCRIPT, leader, shown, typed]
 }
 
 /// A run as the only job of an interactive shell on a terminal. `typed` is typed as soon as the
@@ -104,38 +96,17 @@ pub fn at_a_terminal(
     shown: &str,
     typed: &str,
 ) -> Option<Sandbox> {
-    through("shell", sandbox, wrapper, shown, typed)
-}
-
-fn through(
-    leader: &str,
-    sandbox: Sandbox,
-    wrapper: &[&str],
-    shown: &str,
-    typed: &str,
-) -> Option<Sandbox> {
-    if !skip::can(&["python3", "-c", "import pty, termios"], "a terminal") {
-        return None;
-    }
-    let terminal = ["python3", "-c", SCRIPT, leader, shown, typed];
-    let words = [&terminal[..], wrapper].concat();
-    Some(sandbox.env("NO_COLOR", "1").through(words))
-}
-
-/// The wrapper that gives a run a terminal with this number of columns as its standard error. What
-/// the terminal shows becomes the standard error of the run.
-pub fn terminal(columns: u16) -> [String; 6] {
-    ["python3", "-c", SCRIPT, &format!("2x{columns}"), "", ""].map(str::to_owned)
-}
-
-/// The wrapper that gives a run a terminal as its standard output.
-pub fn output_terminal() -> [&'static str; 6] {
-    ["python3", "-c", SCRIPT, "1x80", "", ""]
+    skip::can(&["python3", "-c", "import pty, termios"], "a terminal").then(|| {
+        let words = [&terminal("shell", shown, typed)[..], wrapper].concat();
+        sandbox.env("NO_COLOR", "1").through(words)
+    })
 }
 
 /// Runs with a terminal as standard error, without colours.
 pub fn on_a_terminal(sandbox: Sandbox) -> Sandbox {
-    sandbox.env("NO_COLOR", "1").through(terminal(80))
+    sandbox
+        .env("NO_COLOR", "1")
+        .through(terminal("2x80", "", ""))
 }
 
 /// The control sequence that erases a line.
@@ -150,7 +121,6 @@ pub fn erased(run: &Outcome) -> Vec<String> {
     erased.map(str::to_owned).collect()
 }
 
-/// The lines that are left at the end.
 pub fn left(run: &Outcome) -> Vec<String> {
     let shown = run.stderr();
     let lines = shown

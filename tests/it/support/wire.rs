@@ -99,12 +99,10 @@ impl Wire {
         self.address.port()
     }
 
-    /// The number of connections so far.
     pub fn connections(&self) -> usize {
         self.connections.load(Ordering::SeqCst)
     }
 
-    /// The heads of the requests so far.
     pub fn heads(&self) -> Vec<String> {
         self.greetings()
             .iter()

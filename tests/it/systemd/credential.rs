@@ -81,8 +81,8 @@ fn a_unit_gets_no_credential_if_a_signal_comes_before_the_secret_is_requested() 
     let aws = two_served();
     // The call is dup3(2) on arm64.
     for call in ["fcntl", "/^dup[23]$"] {
-        let inject = format!("inject={call}:signal=SIGTERM:when=1");
-        let interrupted = or_skip!(skip::traced(&["-e", &inject], "a signal at a system call"));
+        let inject = format!("-e inject={call}:signal=SIGTERM:when=1");
+        let interrupted = or_skip!(skip::traced(&inject));
         let (mut client, connection) = load("app.service", "tok");
         let sandbox = run_with_aws(&aws).through(interrupted).case(call);
         let running = sandbox.connected(connection.everywhere()).spawn();
@@ -191,5 +191,5 @@ fn a_client_gets_no_credential_if_its_socket_address_does_not_have_the_form_that
 fn if_secrets_exec_credential_gets_a_listening_socket_the_error_advises_accept_yes() {
     let sandbox = run_with_aws(&served());
     let run = sandbox.connected(Connection::listening()).run();
-    run.refused(64).says(["a listening socket", "Accept=yes"]);
+    run.refused(64, ["a listening socket", "Accept=yes"]);
 }

@@ -30,7 +30,7 @@ fn thousands_of_keys_that_cannot_name_a_variable_are_one_error_with_five_of_them
     let sandbox = Sandbox::new().aws(&aws);
     let run = sandbox.args(["--env-from", "prod/app"]).run();
     let listed = r#"has 4000 keys that can't name a variable: "0x" (0X), "1x" (1X), "2x" (2X), "3x" (3X), "4x" (4X), …"#;
-    run.refused(78).says([listed]);
+    run.refused(78, [listed]);
     assert_eq!(run.stderr().lines().count(), 3, "{}", run.stderr());
 }
 
@@ -44,12 +44,13 @@ fn env_from_refuses_every_variable_that_makes_programs_run_code() {
         let aws = Aws::start().secret("prod/app", Secret::text(&object));
         let sandbox = Sandbox::new().aws(&aws);
         let run = sandbox.declaration("env-from: [prod/app]\n").run();
-        run.refused(78).says([
+        let said = [
             "secrets-exec.yaml:1",
             "prod/app",
             "env-from doesn't set",
             "help: to set it anyway, write ",
-        ]);
+        ];
+        run.refused(78, said);
         run.says(keys.iter().map(String::as_str));
     }
 }

@@ -17,8 +17,7 @@ fn a_similar_name_is_suggested_for_at_most_twenty_missing_secrets() {
         sandbox.resolve(&format!("A{number}=prod/servicee-{number}"))
     });
     let run = absent.run();
-    run.refused(78)
-        .says(["prod/servicee-29", "30 values are missing"]);
+    run.refused(78, ["prod/servicee-29", "30 values are missing"]);
     assert_eq!(run.stderr().matches("did you mean").count(), 20, "{run}");
 }
 
@@ -36,8 +35,7 @@ fn a_launch_ends_at_its_timeout_if_a_jsonpath_or_a_template_takes_too_long() {
         let sandbox = Sandbox::new().arg("-q").local(&secrets.to_string());
         let sandbox = sandbox.declaration(&declaration);
         ends_within(Duration::from_millis(1200), sandbox)
-            .refused(75)
-            .says(["timed out", "takes too long"]);
+            .refused(75, ["timed out", "takes too long"]);
     }
     // For example, a declaration in a pull request. It is checked before any secret is read.
     let template = template.replace("x.t * 100", "'canary' * 500000");

@@ -13,37 +13,25 @@ const PASSWORDS: [&str; 4] = [
     "ssm:hunter2CANARY",
 ];
 
-/// A reason for a failure, the answer to every request, and a change of the run.
-type Situation = (&'static str, Fault, fn(Sandbox) -> Sandbox);
-
-/// The situations in which a launch fails.
-fn situations() -> Vec<Situation> {
-    let unchanged: fn(Sandbox) -> Sandbox = |sandbox| sandbox;
+/// The situations in which a launch fails: the reason, the answer to every request, and a variable
+/// or options of the launch.
+fn situations() -> [(&'static str, Fault, &'static str); 12] {
     let quoted = PASSWORDS.map(|password| password.trim_start_matches("ssm:"));
     let quoted = fault::denied_by(&quoted.join(" and "), "because no policy allows it");
-    vec![
-        ("there is no region", fault::not_found(), |sandbox| {
-            sandbox.env_remove("AWS_REGION")
-        }),
-        ("there are no credentials", fault::not_found(), |sandbox| {
-            sandbox.env_remove("AWS_ACCESS_KEY_ID")
-        }),
-        ("the host is unreachable", fault::not_found(), |sandbox| {
-            sandbox.endpoint("http://127.0.0.1:9")
-        }),
-        ("the keys have expired", fault::expired_token(), unchanged),
-        ("the secret doesn't exist", fault::not_found(), unchanged),
-        ("AWS denies access and quotes the name", quoted, unchanged),
-        ("AWS throttles the requests", fault::throttled(), unchanged),
-        ("AWS fails", fault::internal_error(), unchanged),
-        ("a portal answers", fault::page(), unchanged),
-        ("AWS doesn't answer", Fault::Hang, unchanged),
-        ("--wait is over", fault::unavailable(), |sandbox| {
-            sandbox.args(["--wait", "1s"])
-        }),
-        ("the values are local", fault::not_found(), |sandbox| {
-            sandbox.local("{}")
-        }),
+    let unreachable = "AWS_ENDPOINT_URL=http://127.0.0.1:9";
+    [
+        ("there is no region", fault::absent(), "AWS_REGION="),
+        ("there are no keys", fault::absent(), "AWS_ACCESS_KEY_ID="),
+        ("the host is unreachable", fault::absent(), unreachable),
+        ("the keys have expired", fault::expired(), ""),
+        ("the secret doesn't exist", fault::absent(), ""),
+        ("AWS denies access and quotes the name", quoted, ""),
+        ("AWS throttles the requests", fault::throttled(), ""),
+        ("AWS fails", fault::internal_error(), ""),
+        ("a portal answers", fault::page(), ""),
+        ("AWS doesn't answer", Fault::Hang, ""),
+        ("--wait is over", fault::unavailable(), "--wait 1s"),
+        ("it is local", fault::absent(), "SECRETS_EXEC_LOCAL=empty"),
     ]
 }
 
@@ -51,13 +39,12 @@ fn situations() -> Vec<Situation> {
 /// are offline. Calls `test` with each outcome.
 fn in_every_situation(subcommands: &[&str], options: &[String], test: impl Fn(Outcome) + Sync) {
     let rows = subcommands.iter().flat_map(|subcommand| {
-        let mut situations = situations();
-        if subcommand.contains("--offline") {
-            situations.truncate(1);
-        }
-        situations.into_iter().map(move |row| (row, *subcommand))
+        let is_offline = subcommand.contains("--offline");
+        let situations = situations().into_iter();
+        let situations = situations.take(if is_offline { 1 } else { 12 });
+        situations.map(move |row| (row, *subcommand))
     });
-    side_by_side(rows, |((situation, fault, prepared), subcommand)| {
+    side_by_side(rows, |((situation, fault, setting), subcommand)| {
         let aws = Aws::start()
             .fails("GetSecretValue", fault.clone())
             .fails("GetParameters", fault);
@@ -67,9 +54,13 @@ fn in_every_situation(subcommands: &[&str], options: &[String], test: impl Fn(Ou
             .args(["--timeout", "1s", "--resolve-env", "RESOLVED"])
             .args(options)
             .declaration("{ secrets: { db_token: CANARYpw7 }, env: { A: CANARYpw7, B: db_token }, files: [{ from: CANARYpw7, env: C }] }")
+            .file("empty", "{}")
             .env("RESOLVED", "{{resolve:secretsmanager:CANARYpw7}}")
             .case(format!("{situation}: {subcommand}"));
-        let sandbox = prepared(sandbox);
+        let sandbox = match setting.split_once('=') {
+            Some((name, value)) => sandbox.env(name, value),
+            None => sandbox.args(setting.split_whitespace()),
+        };
         test(match subcommand.starts_with("check") {
             true => sandbox.bare().run(),
             false => sandbox.run(),

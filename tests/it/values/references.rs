@@ -12,12 +12,10 @@ fn a_parameter_with_the_longest_name_that_aws_allows_is_read_and_a_longer_name_i
     let launch = |name: &str| Sandbox::new().aws(&aws).resolve(&format!("A=ssm:{name}"));
     launch(&longest).run().launched_silently().has("A", CANARY);
     let run = launch(&format!("{longest}x")).run();
-    run.refused(64)
-        .says(["characters, which no parameter can have"]);
+    run.refused(64, ["characters, which no parameter can have"]);
     let secret = format!("A={}", "x".repeat(513));
     let run = Sandbox::new().aws(&aws).resolve(&secret).run();
-    run.refused(64)
-        .says(["characters, which no secret can have"]);
+    run.refused(64, ["characters, which no secret can have"]);
     assert_eq!(aws.calls().len(), 1);
 }
 

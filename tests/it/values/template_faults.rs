@@ -35,7 +35,7 @@ fn a_missing_key_is_reported_whichever_filter_a_template_applies_to_the_key() {
     let templates = Vec::from_iter(templates);
 
     let run = launch(&templates, "");
-    run.refused(78).says(["has no key \"nope\""]);
+    run.refused(78, ["has no key \"nope\""]);
     for number in 0..templates.len() {
         run.says([&*format!("for V{number} (")]);
     }
@@ -75,17 +75,18 @@ fn an_unset_variable_with_thousands_of_keys_after_it_in_a_template_is_reported_w
     let keys = ".a".repeat((LONGEST - "{{ env }}".len()) / 2);
     let template = [format!("{{{{ env{keys} }}}}")];
     let run = launch(&template, "");
-    run.refused(78).says(["the variable a isn't set"]);
+    run.refused(78, ["the variable a isn't set"]);
     launch(&template, ", default: d").launched_silently();
 }
 
 #[test]
 fn a_template_that_is_longer_than_16_kib_is_refused_with_its_line_and_its_length() {
     let run = launch(&[minus_signs(LONGEST + 1)], "");
-    run.refused(78).says([
+    let said = [
         "secrets-exec.yaml:3:",
         "the template has 16385 bytes, but at most 16384 are allowed",
-    ]);
+    ];
+    run.refused(78, said);
 }
 
 /// A template that puts the number 1 into this many nested lists, and prints them.
@@ -105,6 +106,6 @@ fn a_template_can_print_a_value_with_128_nested_levels_but_not_with_more_even_wi
     for levels in [128, 9_000] {
         let run = launch(&[nested_lists(levels)], ", default: d");
         let message = "the template has an error: a value is nested too deeply";
-        run.refused(78).says([message]);
+        run.refused(78, [message]);
     }
 }

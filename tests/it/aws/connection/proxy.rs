@@ -41,7 +41,7 @@ fn a_launch_through_a_broken_proxy_fails_with_75_and_names_the_proxy_and_the_ser
         let case = &script[..script.len().min(100)];
         let run = launch_through(&proxy).attempts(2).case(case).run();
         let named = format!("the proxy 127.0.0.1:{} (HTTPS_PROXY)", proxy.port());
-        run.refused(75).says(["A (", &named]);
+        run.refused(75, ["A (", &named]);
         if let Some(status) = status {
             let host = "secretsmanager.us-east-1.amazonaws.com:443";
             let said = format!("doesn't connect to {host} (HTTP status {status})");
@@ -60,8 +60,7 @@ fn a_launch_ends_at_its_timeout_if_a_proxy_or_its_tunnel_does_not_answer() {
     ] {
         let proxy = scripted(&[script]);
         ends_within(Duration::from_millis(400), launch_through(&proxy))
-            .refused(75)
-            .says(["A (", "didn't answer in time"]);
+            .refused(75, ["A (", "didn't answer in time"]);
     }
 }
 
@@ -85,7 +84,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
     ];
     for (before, (launch, entries)) in launches.into_iter().enumerate() {
         let run = launch.run();
-        run.refused(78).says([&named, said, entries]);
+        run.refused(78, [&named, said, entries]);
         run.says_nothing_of("sts:AssumeRole");
         assert_eq!(proxy.connections(), before + 1, "{run}");
     }
@@ -105,7 +104,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_requires_a_password() {
             "rejects the user name and password",
             "correct them in HTTPS_PROXY",
         ];
-        launch_through(&proxy).run().refused(78).says(said);
+        launch_through(&proxy).run().refused(78, said);
         assert_eq!(proxy.connections(), 1);
     }
     let proxy = scripted(&[&REJECTING.replace("HTTP/1.1", "HTTP/1.0")]);
@@ -114,7 +113,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_requires_a_password() {
         let launch = launch_through(&proxy).endpoint(endpoint).env(name, &url);
         let remedy = format!("write {name}=http://USER:PASSWORD@127.0.0.1:");
         let said = ["A (", "requires a user name and a password", &remedy];
-        launch.run().refused(78).says(said);
+        launch.run().refused(78, said);
     }
     assert_eq!(proxy.connections(), 2);
 }

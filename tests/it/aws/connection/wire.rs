@@ -10,7 +10,6 @@ use std::time::Duration;
 use crate::support::network::Proxy;
 use crate::support::*;
 
-/// A server that works.
 const GOOD: &str = "read; send {right}";
 
 /// A server that answers the greeting of TLS in plain HTTP.
@@ -22,7 +21,6 @@ fn launch_with(server: &Wire) -> Sandbox {
     launch_at(&format!("http://localhost:{}", server.port()))
 }
 
-/// A launch whose Secrets Manager is this server, over TLS.
 fn launch_with_tls(authority: &Authority, server: &Wire) -> Sandbox {
     launch_at(&format!("https://localhost:{}", server.port()))
         .env("AWS_CA_BUNDLE", authority.bundle())
@@ -103,7 +101,7 @@ fn a_malformed_http_answer_is_never_used_as_a_value_and_the_request_is_sent_agai
         let malformed = format!("read; send {}", answer.replace("FILLER", &filler));
         without_and_with_tls(&[&malformed], |server, launch| {
             let run = launch.attempts(2).run();
-            run.refused(75).says(["A ("]);
+            run.refused(75, ["A ("]);
             assert_eq!(server.connections(), 2, "{run}");
         });
         assert_read(|launch| launch, &format!("2 | {malformed}"));
@@ -139,8 +137,7 @@ fn a_value_is_read_even_if_the_first_answers_stop_half_way_or_their_connections_
 #[test]
 fn a_launch_fails_with_75_if_each_connection_is_reset_within_the_answer() {
     let run = launch_with(&scripted(&[RESETS])).attempts(2).run();
-    run.refused(75)
-        .says(["A (", "the connection to localhost:", " broke: "]);
+    run.refused(75, ["A (", "the connection to localhost:", " broke: "]);
 }
 
 #[test]
@@ -154,7 +151,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_an_http_answer_does_not_end() {
     ] {
         without_and_with_tls(&[script], |_, launch| {
             let run = ends_within(Duration::from_millis(400), launch);
-            run.refused(75).says(["A (", "didn't answer in time"]);
+            run.refused(75, ["A (", "didn't answer in time"]);
         });
     }
 }
@@ -185,7 +182,7 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
         let is_http = hint == plain_http;
         let (status, attempts) = if is_http { (78, 1) } else { (75, 2) };
         let address = format!("localhost:{}", server.port());
-        run.refused(status).says(["A (", &address]);
+        run.refused(status, ["A (", &address]);
         for text in [firewall, plain_http] {
             let is_expected = hint == text;
             assert_eq!(run.stderr().contains(text), is_expected, "{text}: {run}");
@@ -208,15 +205,14 @@ fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_a
     let remedy = |server: &Wire| format!("write HTTPS_PROXY=http://localhost:{}", server.port());
     let server = scripted(&[NOT_TLS]);
     let run = launch(&server).run();
-    run.refused(78)
-        .says(["(HTTPS_PROXY) doesn't speak TLS", &remedy(&server)]);
+    run.refused(78, ["(HTTPS_PROXY) doesn't speak TLS", &remedy(&server)]);
     assert_eq!(server.connections(), 1);
-    launch(&server).args(["--wait", "1s"]).run().refused(75);
+    launch(&server).args(["--wait", "1s"]).run().refused(75, []);
     assert!(server.connections() > 2);
     // Many proxies close the connection without an answer.
     let server = scripted(&["greet"]);
     let run = launch(&server).attempts(1).run();
-    run.refused(75).says([&*remedy(&server)]);
+    run.refused(75, [&*remedy(&server)]);
 }
 
 #[test]
@@ -228,8 +224,7 @@ fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once_unless_aws_is_the_fa
             .env("AWS_TOKEN", "token-4c7a1e")
     };
     let run = launch().run();
-    run.refused(78)
-        .says(["use http:// instead of https:// in --agent"]);
+    run.refused(78, ["use http:// instead of https:// in --agent"]);
     assert_eq!(server.connections(), 1, "{run}");
     let run = launch().arg("--agent-fallback").run();
     run.launched().has("A", "v-4c7a1e");
@@ -244,11 +239,12 @@ fn a_captive_portal_in_front_of_aws_is_asked_three_times_and_the_launch_may_be_r
         .env_remove("AWS_ENDPOINT_URL")
         .env("HTTPS_PROXY", proxy.url())
         .run();
-    run.refused(75).says([
+    let said = [
         "secretsmanager.us-east-1.amazonaws.com through the proxy",
         "doesn't speak TLS",
         "captive portal",
-    ]);
+    ];
+    run.refused(75, said);
     assert_eq!(server.connections(), 3, "{run}");
 }
 
@@ -260,7 +256,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
         let server = scripted(&[script]);
         let launch = launch_with_tls(&authority, &server).case(script);
         let run = ends_within(Duration::from_millis(400), launch);
-        run.refused(75).says(["A (", "didn't answer in time"]);
+        run.refused(75, ["A (", "didn't answer in time"]);
     }
 }
 
@@ -288,10 +284,11 @@ fn the_error_about_a_missing_tls_close_notify_has_no_link_to_the_documentation_o
     for script in ["read; send HTTP/1.1 200; cut", "read; cut"] {
         let (_server, launch) = within_tls(&authority, &[script]);
         let run = launch.attempts(1).run();
-        run.refused(75).says([
+        let said = [
             "A (",
             "closed the connection before its answer was complete",
-        ]);
+        ];
+        run.refused(75, said);
         run.says_nothing_of("docs.rs").says_nothing_of("https://");
     }
 }

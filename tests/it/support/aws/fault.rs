@@ -43,7 +43,7 @@ errors! {
         is not authorized to perform: secretsmanager:GetSecretValue on resource: x because no \
         permissions boundary allows the secretsmanager:GetSecretValue action"
         "GetSecretValue.denied_by_boundary";
-    not_found 400 "ResourceNotFoundException" "Secrets Manager can't find the specified secret."
+    absent 400 "ResourceNotFoundException" "Secrets Manager can't find the specified secret."
         "GetSecretValue.not_found";
     denied_by_kms 400 "AccessDeniedException" "Access to KMS is not allowed"
         "GetSecretValue.denied_by_kms";
@@ -52,7 +52,7 @@ errors! {
         "Secrets Manager can't decrypt the protected secret text using the provided KMS key.";
     default_key_of_another_account 400 "InvalidRequestException"
         "You can't access a secret from a different AWS account if you encrypt the secret with the default KMS service key.";
-    marked_for_deletion 400 "InvalidRequestException"
+    deleted 400 "InvalidRequestException"
         "You can't perform this operation on the secret because it was marked for deletion."
         "GetSecretValue.marked_for_deletion";
     throttled 400 "ThrottlingException" "Rate exceeded" "GetParameters.throttled";
@@ -60,7 +60,7 @@ errors! {
     unavailable 503 "ServiceUnavailableException" "Service Unavailable";
     unrecognized_client 400 "UnrecognizedClientException"
         "The security token included in the request is invalid." "GetSecretValue.unrecognized_client";
-    expired_token 400 "ExpiredTokenException" "The security token included in the request is expired"
+    expired 400 "ExpiredTokenException" "The security token included in the request is expired"
         "GetSecretValue.expired_token";
     wrong_signature 400 "InvalidSignatureException" "The request signature we calculated does not \
         match the signature you provided. Check your AWS Secret Access Key and signing method.";
@@ -68,7 +68,7 @@ errors! {
     clock_skew 400 "InvalidSignatureException"
         "Signature expired: 20261120T100000Z is now earlier than 20261120T103000Z (20261120T103500Z - 5 min.)"
         "GetSecretValue.clock_skew";
-    stage_of_another_version 400 "InvalidRequestException"
+    another_stage 400 "InvalidRequestException"
         "You provided a VersionStage that is not associated to the provided VersionId."
         "GetSecretValue.stage_of_another_version";
 }
@@ -96,10 +96,6 @@ pub fn named(name: &str, id: &str) -> Fault {
     let (first, rest) = name.split_once(' ').unwrap_or((name, ""));
     match name {
         "denied" => denied(id),
-        "deleted" => marked_for_deletion(),
-        "absent" => not_found(),
-        "expired" => expired_token(),
-        "another stage" => stage_of_another_version(),
         "hangs" => Fault::Hang,
         "closes" => Fault::Close,
         "endless" => Fault::Endless,

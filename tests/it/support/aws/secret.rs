@@ -33,7 +33,6 @@ pub struct Secret {
     /// The fault of all later requests.
     pub failing: Option<Fault>,
     pub held: bool,
-    pub cut_short: bool,
 }
 
 #[derive(Clone)]
@@ -89,7 +88,6 @@ impl Secret {
             faults: VecDeque::new(),
             failing: None,
             held: false,
-            cut_short: false,
         }
     }
 
@@ -119,12 +117,6 @@ impl Secret {
     /// Holds the response until [`Aws::release`](super::Aws::release).
     pub fn held(mut self) -> Self {
         self.held = true;
-        self
-    }
-
-    /// Answers with JSON that ends too early.
-    pub fn cut_short(mut self) -> Self {
-        self.cut_short = true;
         self
     }
 }
@@ -175,7 +167,7 @@ impl Version {
 pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
     let id = call.secret_id();
     let Some(secret) = secrets.get_mut(&id) else {
-        return refusal(&fault::not_found());
+        return refusal(&fault::absent());
     };
     if let Some(fault) = secret.faults.pop_front().or_else(|| secret.failing.clone()) {
         return match refusal(&fault) {
@@ -190,10 +182,7 @@ pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
         };
         return refusal(&fault::no_such_version(&wanted));
     };
-    let mut response = version.response(&id, &call.region(), &call.account());
-    if secret.cut_short {
-        response.body.truncate(response.body.len() - 3);
-    }
+    let response = version.response(&id, &call.region(), &call.account());
     match secret.held {
         true => Answer::Hold(response),
         false => Answer::Send(response),
@@ -208,7 +197,7 @@ pub fn of_agent(service: &Service, call: &Call) -> Answer {
     let mut query = call.query();
     let id = query.remove("secretId").unwrap();
     let Some(secret) = service.secrets.get(&id) else {
-        return refusal(&fault::not_found());
+        return refusal(&fault::absent());
     };
     let (version_id, stage) = (query.remove("versionId"), query.remove("versionStage"));
     let Some(version) = secret.version_of(version_id, stage) else {
@@ -245,7 +234,7 @@ impl Aws {
 pub fn describe(service: &Service, call: &Call) -> Answer {
     let id = call.secret_id();
     let Some(secret) = service.secrets.get(&id) else {
-        return refusal(&fault::not_found());
+        return refusal(&fault::absent());
     };
     let mut body = match service.descriptions.get(&id) {
         Some(Err(fault)) => return refusal(fault),

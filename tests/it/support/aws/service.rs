@@ -88,7 +88,6 @@ impl Service {
             "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
             "/federation/credentials" => Answer::Send(portal(call)),
             "/token" => Answer::Send(refreshed()),
-            "/hang" => Answer::Never,
             "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),

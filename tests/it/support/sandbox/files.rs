@@ -41,7 +41,6 @@ impl Sandbox {
         self
     }
 
-    /// Writes a file below the home directory.
     pub fn home_file(mut self, name: &str, content: &str) -> Self {
         self.written
             .extend([" ", name, " ", content].concat().into_bytes());

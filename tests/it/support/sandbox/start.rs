@@ -6,6 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 use std::thread;
+use std::time::Duration;
 
 use super::{SHOW_ENVIRONMENT, Sandbox, program};
 use crate::support::aws::Aws;
@@ -13,11 +14,13 @@ use crate::support::outcome::Outcome;
 use crate::support::running::Running;
 use crate::support::watch;
 
+/// A run that takes longer is killed.
+const LIMIT: Duration = Duration::from_secs(600);
+
 /// The file that [`Sandbox::spawn_copy`] makes.
 const COPY: &str = "secrets-exec-copy";
 
 impl Sandbox {
-    /// Runs, and waits for the end.
     #[track_caller]
     pub fn run(&self) -> Outcome {
         self.spawn().wait()
@@ -28,12 +31,11 @@ impl Sandbox {
     #[track_caller]
     pub fn refused(&self, aws: &Aws, status: i32, words: &[&str]) -> Outcome {
         let run = self.run();
-        run.refused(status).says(words.iter().copied());
+        run.refused(status, words.iter().copied());
         assert!(aws.calls().is_empty(), "{:?} before {run}", aws.calls());
         run
     }
 
-    /// Starts the run without waiting for its end.
     #[track_caller]
     pub fn spawn(&self) -> Running {
         self.start(&self.line(Some(program().as_os_str())))
@@ -97,7 +99,7 @@ impl Sandbox {
         }
         let mut expectations = self.expectations.clone();
         expectations.prints_values |= self.command == SHOW_ENVIRONMENT;
-        Running::start(command, self.stdin.clone(), self.limit, expectations)
+        Running::start(command, self.stdin.clone(), LIMIT, expectations)
     }
 }
 
