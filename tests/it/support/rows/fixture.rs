@@ -1,37 +1,43 @@
 //! The columns of a row: the fake and the sandbox that they make, and what they expect. A test
 //! compares this list with [`COLUMNS`].
 //!
-//! What happens:
+//! A first row needs only these:
 //!
 //! - `launch`: what is typed after `secrets-exec`. `seen`: what is seen of the launch. Most rows
 //!   have both in their first line.
 //! - `given`: the names of fixtures, with `and` between them.
-//!
-//! What AWS has, and how it fails:
-//!
 //! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`.
-//!   `previous ID`: its value for AWSPREVIOUS.
-//! - `parameter NAME`: the versions of a parameter (`old and new`), or `fails denied`.
+//! - `file`: the declaration.
 //! - `fails OPERATION`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms FAULT`. The
-//!   OPERATION can also be a path, such as `/token`.
+//!   OPERATION can also be a path, such as `/token`. A FAULT is `denied`, `denied REASON`, `hangs`,
+//!   `closes`, `endless`, `page`, the name of an error in `aws/fault.rs`, such as `clock skew`, or a
+//!   response that is written out, such as `403 blocked` or `403 xml`.
+//! - `says`: parts of standard error. A message that contains none of them, and none of the parts
+//!   of `exits with`, fails the row. `never`: texts that are neither on standard error nor in the
+//!   table of `check`.
+//! - `requests`: all requests in any order, with `and` between them; `nothing`; or `any number`. A
+//!   request is a reference without its key, an operation, or the path of a GET. After it come `@`
+//!   and the region unless that is us-east-1, `by` and the access key unless that is the
+//!   environment's, and `with` and the session token. Without this column, no request may be made
+//!   twice, and none may be made if the exit status is 64.
+//!
+//! More about AWS:
+//!
+//! - `previous ID`: the value of a secret for AWSPREVIOUS.
+//! - `parameter NAME`: the versions of a parameter (`old and new`), or `fails denied`.
 //! - `down REGION`: `FAULT` for all requests in a region.
-//! - A FAULT is `denied`, `denied REASON`, `unavailable`, `throttled`, `deleted`, `absent`,
-//!   `expired`, `another stage`, `hangs`, `closes`, `endless`, `page`, the name of an error in
-//!   `aws/fault.rs`, such as `clock skew`, or a response that is written out, such as `403 blocked`
-//!   or `403 xml`.
-//!
-//! Where the launch runs:
-//!
 //! - `credentials`: `none`, `container`, `instance` or `web identity`. Without this column, the
 //!   variables of the environment hold keys.
+//!
+//! More about where the launch runs:
+//!
 //! - `without`: the variables that are not set, with spaces between them, such as AWS_REGION.
-//! - `file`: the declaration. `file NAME`: a file in the working directory. `home NAME`: a file in
-//!   the home directory. `executable NAME`: a program in the working directory.
+//! - `file NAME`: a file in the working directory. `home NAME`: a file in the home directory.
+//!   `executable NAME`: a program in the working directory.
 //! - `template`: the declaration of a variable `A` with this template. `templates`: the same, and
 //!   the variables `B` and `C` with this template: `B` has the default `d`, and `C` is optional.
 //!   `aliases`: the aliases of the declaration.
-//! - `stdin`: what standard input has. `unit`: the `UNIT/NAME` of a credential that systemd
-//!   requests.
+//! - `unit`: the `UNIT/NAME` of a credential that systemd requests.
 //! - `through`: a command that starts the launch. With setpriv's `--reuid`, it starts a copy that
 //!   every user can execute. `needs`: commands with ` … ` between them. If one of them fails, the
 //!   test is skipped.
@@ -39,17 +45,9 @@
 //!   row's own columns. `later`: the seconds between the two launches.
 //! - `$memory_directory` is a directory in memory, for `--cache`.
 //!
-//! What else is expected:
+//! More about what is expected:
 //!
-//! - `says`: parts of standard error. A message that contains none of them, and none of the parts
-//!   of `exits with`, fails the row. `never`: texts that are neither on standard error nor in the
-//!   table of `check`. `lines`: the number of lines on standard error. `warnings`: the number of
-//!   warnings among them.
-//! - `requests`: all requests in any order, with `and` between them; `nothing`; or `any number`. A
-//!   request is a reference without its key, an operation, or the path of a GET. After it come `@`
-//!   and the region unless that is us-east-1, `by` and the access key unless that is the
-//!   environment's, and `with` and the session token. Without this column, no request may be made
-//!   twice, and none may be made if the exit status is 64.
+//! - `lines`: the number of lines on standard error. `warnings`: the number of warnings among them.
 //! - `entries`: the number of files in `$memory_directory`. `left PATH`: what the launch has left
 //!   at a path: the mode and the content of a file, such as `400 text`; the names in a folder, with
 //!   `and` between them; or `nothing`.
@@ -66,9 +64,9 @@ use crate::support::directory::later;
 use crate::support::sandbox::Sandbox;
 
 /// All columns. Some have, after the name, what they are about.
-pub const COLUMNS: &str = "launch, seen, given, secret ID, previous ID, parameter NAME, fails OPERATION, down REGION, \
-    credentials, without, file, file NAME, home NAME, executable NAME, template, templates, aliases, stdin, through, needs, unit, \
-    earlier, later, says, never, lines, warnings, requests, entries, left PATH";
+pub const COLUMNS: &str = "launch, seen, given, secret ID, file, fails OPERATION, says, never, requests, previous ID, \
+    parameter NAME, down REGION, credentials, without, file NAME, home NAME, executable NAME, template, templates, aliases, \
+    through, needs, unit, earlier, later, lines, warnings, entries, left PATH";
 
 /// True for the name of a column, as in `says` and `secret prod/db`.
 fn is_column(name: &str) -> bool {
@@ -147,7 +145,6 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
             ("file", name) => sandbox.file(name, value),
             ("executable", name) => sandbox.executable(name, value),
             ("home", name) => sandbox.home_file(name, value),
-            ("stdin", "") => sandbox.stdin(value.as_str()),
             ("through", "") => sandbox.through(split(value)),
             ("template", "") => sandbox.declaration(&templated(launch, value, &[""])),
             ("templates", "") => {
