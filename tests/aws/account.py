@@ -4,7 +4,6 @@ import base64
 import json
 import secrets
 import time
-from urllib.parse import quote
 
 import boto3
 from botocore.config import Config
@@ -23,6 +22,7 @@ class Account:
 
     def __init__(self, session, regions, endpoint, kms_key):
         self.session, self.regions, self.region, self.endpoint = session, regions, regions[0], endpoint
+        self.clients = {}
         self.caller = self.client("sts").get_caller_identity()["Arn"]
         _, self.partition, _, _, self.id, _ = self.caller.split(":")
         # Messages show a name only if it consists of words, so it has letters instead of a number.
@@ -43,7 +43,6 @@ class Account:
             "region": self.region,
             "elsewhere": "us-west-2" if "us-west-2" not in regions else "eu-north-1",
             "value": self.value,
-            "value_in_url": quote(self.value),
             "fields": fields,
             "binary": binary.decode(errors="surrogateescape"),
             "binary_in_base64": base64.b64encode(binary).decode(),
@@ -59,8 +58,12 @@ class Account:
             self.secrets["encrypted"] = text | {"KmsKeyId": kms_key}
 
     def client(self, service, region=None):
-        retries = Config(retries={"mode": "adaptive", "max_attempts": 12})
-        return self.session.client(service, region or self.region, endpoint_url=self.endpoint, config=retries)
+        """A client, which is kept, because boto3 takes a while to make one."""
+        key = service, region or self.region
+        if key not in self.clients:
+            retries = Config(retries={"mode": "adaptive", "max_attempts": 12})
+            self.clients[key] = self.session.client(*key, endpoint_url=self.endpoint, config=retries)
+        return self.clients[key]
 
     def create(self, policy):
         """Creates everything, and yields after each request. `policy` returns the policy of `limited`, or with `--metadata` of `described`."""
