@@ -9,10 +9,10 @@ use crate::support::directory::Directory;
 
 #[test]
 fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
-    let moto = or_skip!(Moto::start());
+    let moto = or_skip!(Moto::shared());
     let page = Page::read("docs/adopting.md");
     let directory = Directory::new();
-    let shell = or_skip!(shell(&moto, directory.path(), "docs/adopting.md"));
+    let shell = or_skip!(shell(moto, directory.path(), "docs/adopting.md"));
     shell("aws logs create-log-group --log-group-name /ecs/app");
     shell(page.blocks("sh")[0]);
     let consoles = page.consoles();

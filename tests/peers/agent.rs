@@ -1,7 +1,5 @@
 //! The real AWS Secrets Manager Agent, in front of moto.
 
-use std::env;
-use std::path::{Path, PathBuf};
 use std::thread;
 use std::time::Duration;
 
@@ -16,12 +14,10 @@ use crate::support::sandbox::{CANARY, Sandbox};
 const TOKEN: &str = "cAnArY-7f3a9c51-token";
 
 /// The path of the agent's program.
-fn program() -> PathBuf {
-    let named = env::var_os("SECRETS_EXEC_PEER_AGENT").map(PathBuf::from);
-    named.unwrap_or_else(|| {
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(".agent/bin/aws_secretsmanager_agent")
-    })
-}
+const PROGRAM: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/.agent/bin/aws_secretsmanager_agent"
+);
 
 /// Starts an agent whose cache has this TTL, in seconds.
 fn agent(moto: &Moto, ttl: u32) -> Daemon {
@@ -34,10 +30,9 @@ fn agent(moto: &Moto, ttl: u32) -> Daemon {
         std::fs::write(folder.join("token"), TOKEN).unwrap();
         let line = format!(
             "env AWS_ENDPOINT_URL={} AWS_TOKEN=file://{}/token AWS_ACCESS_KEY_ID=AKIADUMMY \
-             AWS_SECRET_ACCESS_KEY=dummy AWS_REGION={REGION} {} --config agent.toml",
+             AWS_SECRET_ACCESS_KEY=dummy AWS_REGION={REGION} {PROGRAM} --config agent.toml",
             moto.url,
-            folder.display(),
-            program().display()
+            folder.display()
         );
         line.split(' ').map(str::to_owned).collect()
     })
@@ -63,21 +58,19 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
     moto.secret("agent/long", &long);
     let binary = json!({ "Name": "agent/bytes", "SecretBinary": { "$bytes": b"\0\xff-4c7a1e\n" } });
     moto.secretsmanager("create_secret", &binary);
-    let declaration = "env:\n  E: agent/long\n  F: { from: agent/bytes, encode: base64 }\n";
+    let declaration = format!(
+        "env: {{ B: '{arn}:n', C: 'agent/db+1:k:AWSPREVIOUS', D: 'agent/db+1:k::{id}', E: agent/long, \
+         F: {{ from: agent/bytes, encode: base64 }} }}"
+    );
     let launch = || by_agent(&agent).resolve("A=agent/db+1:k").timeout("50s");
-    let all = launch()
-        .declaration(declaration)
-        .resolve(&format!("B={arn}:n"));
-    let run = all
-        .resolve("C=agent/db+1:k:AWSPREVIOUS")
-        .resolve(&format!("D=agent/db+1:k::{id}"))
-        .run();
+    let run = launch().declaration(&declaration).run();
     run.launched_silently()
         .has("A", "new-4c7a1e")
         .has("B", "1.10")
         .has("C", "old-4c7a1e")
-        .has("D", "new-4c7a1e");
-    run.has("E", &long).has("F", "AP8tNGM3YTFlCg==");
+        .has("D", "new-4c7a1e")
+        .has("E", &long)
+        .has("F", "AP8tNGM3YTFlCg==");
     // A role in the account that has moto's secrets.
     let role = "arn:aws:iam::123456789012:role/Reader";
     let run = launch().args(["--role-arn", role]).run();
@@ -86,17 +79,6 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
     run.refused(78, ["G (", "secret agent/nothing", "doesn't exist"]);
     let run = launch().env("AWS_TOKEN", "cAnArY-7f3a9c51-other").run();
     run.refused(77, ["A (", "token"]);
-    let url = format!("--agent=http://127.0.0.1:{}", agent.ports[0]);
-    drop(agent);
-    let gone = moto
-        .sandbox()
-        .arg(url)
-        .env("AWS_TOKEN", TOKEN)
-        .timeout("2s")
-        .resolve("A=agent/long");
-    gone.run().refused(75, []);
-    let run = gone.arg("--agent-fallback").timeout("50s").run();
-    run.launched_silently().has("A", long);
 }
 
 #[test]

@@ -35,17 +35,9 @@ pub(super) struct Daemon {
 
 /// Returns whether a server is installed. If not, reports the calling test as skipped.
 pub(super) fn is_installed(server: &str) -> bool {
-    skip::can(
-        &[
-            "env",
-            &format!("PATH={PATH}"),
-            "sh",
-            "-c",
-            "command -v \"$0\"",
-            server,
-        ],
-        &format!("tests with {server}"),
-    )
+    let path = format!("PATH={PATH}");
+    let found = ["env", &path, "sh", "-c", "command -v \"$0\"", server];
+    skip::can(&found, &format!("tests with {server}"))
 }
 
 /// A port of 127.0.0.1 that no other test gets until this is dropped, not even in another run of

@@ -29,7 +29,7 @@ env-from: [ssm:/m/path/, { from: ssm:/m/none/, prefix: NONE_ }, { from: m/db, pr
 
 #[test]
 fn check_metadata_shows_which_secrets_exist_without_reading_a_value() {
-    let moto = or_skip!(Moto::start());
+    let moto = or_skip!(Moto::shared());
     moto.secret("m/db", &json!({ "k": CANARY }).to_string());
     moto.put("m/db", &json!({ "k": CANARY, "new": 1 }).to_string());
     moto.secret("m/deleted", CANARY);

@@ -1,11 +1,9 @@
 //! Tests against third-party software: boto3 creates and reads secrets, and moto serves them over
 //! HTTP.
 //!
-//! `make test` installs both into `.venv`, in the versions of `requirements.txt`.
-//! `SECRETS_EXEC_VENV` names another venv. Without a venv these tests are skipped. Those with nginx
-//! or tinyproxy are also skipped if these servers aren't installed. npm packages judge the
-//! policies; `package.json` lists them, and they are in `.node` or in the folder that
-//! `SECRETS_EXEC_NODE` names.
+//! `make test` installs both into `.venv`, in the versions of `requirements.txt`. Without it these
+//! tests are skipped. Those with nginx or tinyproxy are also skipped if these servers aren't
+//! installed. npm packages judge the policies; `package.json` lists them, and they are in `.node`.
 //!
 //! Some answers of moto differ from those of AWS (denials, throttling). The tests that need them
 //! use the fake AWS of `tests/it/support` instead.
@@ -42,3 +40,4 @@ mod tutorial;
 
 pub use node::{node, node_folder};
 pub use python::interpreter;
+pub use shared::Shared;

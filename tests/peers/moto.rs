@@ -10,7 +10,7 @@ use serde::Deserialize;
 use serde_json::{Value, json};
 
 use super::python::{Python, interpreter};
-use crate::peers::shared::Shared;
+use crate::peers::Shared;
 use crate::support::sandbox::{Sandbox, program};
 use crate::support::skip::can;
 use crate::support::watch;
@@ -27,8 +27,7 @@ pub(super) struct Moto {
 }
 
 /// Credentials, with the names that boto3 and the environment use.
-#[derive(Clone)]
-pub(super) struct Credentials(BTreeMap<String, String>);
+pub(super) struct Credentials(BTreeMap<&'static str, String>);
 
 impl Moto {
     /// The server that all tests share. Each test uses other names of secrets. If moto isn't
@@ -54,7 +53,8 @@ impl Moto {
     /// A launch against this server, in [`REGION`], with the keys of the default account.
     pub(super) fn sandbox(&self) -> Sandbox {
         let sandbox = Sandbox::new().endpoint(&self.url).region(REGION);
-        Credentials::new("AKIADUMMY", "dummy").give(sandbox)
+        let sandbox = sandbox.env("AWS_ACCESS_KEY_ID", "AKIADUMMY");
+        sandbox.env("AWS_SECRET_ACCESS_KEY", "dummy")
     }
 
     /// Creates a secret with this text, and returns its ARN.
@@ -106,10 +106,9 @@ impl Moto {
     pub(super) fn try_call(&self, call: &Value) -> Result<Value, Value> {
         let parameters = &call["parameters"];
         for member in ["SecretString", "Value"] {
-            parameters[member]
-                .as_str()
-                .into_iter()
-                .for_each(watch::secret_text);
+            if let Some(text) = parameters[member].as_str() {
+                watch::secret_text(text);
+            }
         }
         if let Some(bytes) = parameters["SecretBinary"].get("$bytes") {
             watch::binary(&Vec::<u8>::deserialize(bytes).unwrap());
@@ -136,20 +135,18 @@ impl Credentials {
     /// Keys without a session token.
     pub(super) fn new(id: &str, secret: &str) -> Self {
         let named = [("aws_access_key_id", id), ("aws_secret_access_key", secret)];
-        Self(
-            named
-                .map(|(name, value)| (name.to_owned(), value.to_owned()))
-                .into(),
-        )
+        Self(BTreeMap::from(
+            named.map(|(name, value)| (name, value.to_owned())),
+        ))
     }
 
     /// The keys in an answer of AWS.
     pub(super) fn from_answer(answer: &Value) -> Self {
         let given = |key: &str| text_of(&answer[key]);
         let mut credentials = Self::new(&given("AccessKeyId"), &given("SecretAccessKey"));
-        if let Some(token) = answer["SessionToken"].as_str() {
-            let name = "aws_session_token".to_owned();
-            credentials.0.insert(name, token.to_owned());
+        if answer["SessionToken"].is_string() {
+            let token = given("SessionToken");
+            credentials.0.insert("aws_session_token", token);
         }
         credentials
     }
@@ -161,15 +158,8 @@ impl Credentials {
 
     /// The environment variables of the credentials.
     pub(super) fn variables(&self) -> impl Iterator<Item = (String, &String)> {
-        self.0
-            .iter()
-            .map(|(name, value)| (name.to_uppercase(), value))
-    }
-
-    /// Makes a launch sign with these keys.
-    pub(super) fn give(&self, sandbox: Sandbox) -> Sandbox {
-        self.variables()
-            .fold(sandbox, |sandbox, (name, value)| sandbox.env(name, value))
+        let credentials = self.0.iter();
+        credentials.map(|(name, value)| (name.to_uppercase(), value))
     }
 }
 
@@ -189,15 +179,15 @@ pub(super) fn shell<'m>(
         let mut shell = Command::new("sh");
         shell
             .args(["-ec", &format!("{cli}\n{script}")])
-            .current_dir(directory)
-            .envs([
-                ("PATH", &*path),
-                ("AWS_ACCESS_KEY_ID", "AKIADUMMY"),
-                ("AWS_SECRET_ACCESS_KEY", "dummy"),
-                ("AWS_REGION", REGION),
-                ("AWS_DEFAULT_REGION", REGION),
-                ("AWS_ENDPOINT_URL", &moto.url),
-            ]);
+            .current_dir(directory);
+        shell.envs([
+            ("PATH", &*path),
+            ("AWS_ACCESS_KEY_ID", "AKIADUMMY"),
+            ("AWS_SECRET_ACCESS_KEY", "dummy"),
+            ("AWS_REGION", REGION),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ENDPOINT_URL", &moto.url),
+        ]);
         let output = shell.output().unwrap();
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{script}: {said}");

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::daemon::{Daemon, is_installed};
 use super::moto::Moto;
-use crate::peers::shared::Shared;
+use crate::peers::Shared;
 use crate::support::sandbox::{CANARY, Sandbox};
 use crate::support::skip;
 

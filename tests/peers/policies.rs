@@ -8,6 +8,7 @@ use std::env;
 use std::io::Write;
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
@@ -20,11 +21,11 @@ const ACCOUNT: &str = "123456789012";
 const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
 
 /// Runs a script of this folder with JSON as its input, and returns the JSON that it prints.
-fn ask(program: &Path, script: &str, argument: Option<&Path>, input: &Value) -> Value {
+fn ask(program: &Path, script: &str, argument: &Path, input: &Value) -> Value {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
     let mut child = Command::new(program)
         .arg(folder.join(script))
-        .args(argument)
+        .arg(argument)
         .env_clear()
         .env("PATH", "/usr/local/bin:/usr/bin:/bin")
         .envs([
@@ -62,8 +63,8 @@ impl Request {
 
     fn json(&self) -> Value {
         let field = |index| self.resource.split(':').nth(index).unwrap();
-        let context = self.via.as_ref();
-        let context = context.map_or(json!({}), |via| json!({ "kms:ViaService": via }));
+        let context = self.via.iter().map(|via| ("kms:ViaService", via));
+        let context: BTreeMap<_, _> = context.collect();
         json!({
             "action": self.action,
             "resource": self.resource,
@@ -76,44 +77,41 @@ impl Request {
     /// Requests that no launch of a test sends: for other names, for a key through another service,
     /// and in another region.
     fn strangers(&self, any_region: bool) -> Vec<Self> {
-        let with_resource = |resource: String| Self {
-            resource,
-            ..self.clone()
-        };
         if let Some(via) = &self.via {
             let (_, place) = via.split_once('.').unwrap();
-            let with_via = |via| Self {
-                via,
-                ..self.clone()
-            };
-            return vec![with_via(Some(format!("s3.{place}"))), with_via(None)];
+            let vias = [Some(format!("s3.{place}")), None];
+            return vias
+                .map(|via| Self {
+                    via,
+                    ..self.clone()
+                })
+                .into();
         }
         let name = self.resource.splitn(6, ':').nth(5).unwrap();
         let kind = &name[..=name.find([':', '/']).unwrap()];
         let place = self.resource.strip_suffix(name).unwrap();
-        let mut strangers = vec![with_resource(format!("{place}{kind}not-declared-AbCdEf"))];
+        let mut strangers = vec![format!("{place}{kind}not-declared-AbCdEf")];
         match self.resource.strip_suffix("-AbCdEf") {
-            Some(resource) => strangers.push(with_resource(format!("{resource}-longer-AbCdEf"))),
+            Some(resource) => strangers.push(format!("{resource}-longer-AbCdEf")),
             // Everything below a path is allowed.
             None if self.resource.ends_with('/') => {}
-            None => strangers.push(with_resource(format!("{}2", self.resource))),
+            None => strangers.push(format!("{}2", self.resource)),
         }
         let region = self.resource.split(':').nth(3).unwrap();
         if !any_region && !region.is_empty() {
-            strangers.push(with_resource(self.resource.replacen(
-                region,
-                "sa-east-1",
-                1,
-            )));
+            strangers.push(self.resource.replacen(region, "sa-east-1", 1));
         }
-        strangers
+        let with = |resource| Self {
+            resource,
+            ..self.clone()
+        };
+        strangers.into_iter().map(with).collect()
     }
 }
 
 fn partition_and_suffix(region: &str) -> (&'static str, &'static str) {
     match region {
         region if region.starts_with("cn-") => ("aws-cn", "amazonaws.com.cn"),
-        region if region.starts_with("us-gov-") => ("aws-us-gov", "amazonaws.com"),
         _ => ("aws", "amazonaws.com"),
     }
 }
@@ -148,10 +146,8 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     };
     let decryption = |service: &str| {
         let via = format!("{service}.{region}.{suffix}");
-        let keys = keys
-            .iter()
-            .filter(|key| key.split(':').nth(3) == Some(region.as_str()));
-        let decryption = keys.map(|key| Request {
+        let is_here = |key: &&String| key.split(':').nth(3) == Some(region.as_str());
+        let decryption = keys.iter().filter(is_here).map(|key| Request {
             via: Some(via.clone()),
             ..Request::new("kms:Decrypt", key.clone())
         });
@@ -182,11 +178,8 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
         "GetParametersByPath" => {
             // The path as it was sent, and in the form to which AWS may normalize it.
             let path = call.body()["Path"].as_str().unwrap().to_owned();
-            let action = "ssm:GetParametersByPath";
-            let paths = [
-                parameter(action, &path),
-                parameter(action, path.trim_end_matches('/')),
-            ];
+            let paths = [&path, path.trim_end_matches('/')];
+            let paths = paths.map(|path| parameter("ssm:GetParametersByPath", path));
             paths.into_iter().chain(decryption("ssm")).collect()
         }
         _ => Vec::new(),
@@ -227,12 +220,6 @@ China
 serves: prod/db arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key
 launch: --region cn-north-1 -e A=prod/db -e B=arn:aws-cn:secretsmanager:cn-north-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key
 keys: cn-north-1
-
-GovCloud
-serves: prod/db arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key
-launch: --region us-gov-west-1 -e A=prod/db \
-    -e B=arn:aws-us-gov:secretsmanager:us-gov-west-1:123456789012:secret:prod/api-AbCdEf -e C=ssm:/app/key
-keys: us-gov-west-1
 
 parameters by name, ARN, version and label, and references to secrets
 serves: ssm:/app/key ssm:plain ssm:/app/arn ssm:/aws/service/public ssm:/aws/reference/secretsmanager/prod/db prod/api
@@ -307,26 +294,22 @@ fn serving(launch: &Launch) -> Aws {
         true => Aws::start().region_fails("us-east-1", fault::unavailable()),
         false => Aws::start(),
     };
-    launch
-        .serves
-        .split_whitespace()
-        .fold(aws, |aws, id| match id.strip_prefix("ssm:") {
-            Some(name) => aws.parameter(name, &[Version::text(CANARY).labelled("blue")]),
-            None => aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#)),
-        })
+    let ids = launch.serves.split_whitespace();
+    ids.fold(aws, |aws, id| match id.strip_prefix("ssm:") {
+        Some(name) => aws.parameter(name, &[Version::text(CANARY).labelled("blue")]),
+        None => aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#)),
+    })
 }
 
 /// A launch, or a subcommand with the variables, options and declaration of the launch.
 fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
+    let lower = "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }";
     let mut sandbox = Sandbox::new()
         .aws(aws)
         .on_instance(aws)
         .args(command)
         .case(launch.sentence)
-        .file(
-            "lower.yaml",
-            "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }",
-        );
+        .file("lower.yaml", lower);
     if !launch.declaration.is_empty() {
         sandbox = sandbox.declaration(launch.declaration);
     }
@@ -351,11 +334,11 @@ fn keys(launch: &Launch) -> Vec<String> {
 fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
     let keys = keys(launch);
     let mut command = vec!["policy"];
-    command.extend(["--account", ACCOUNT].iter().filter(|_| launch.has_account));
-    keys.iter()
-        .for_each(|key| command.extend(["--kms-key", key]));
-    role.iter()
-        .for_each(|role| command.extend(["--for-role", role]));
+    if launch.has_account {
+        command.extend(["--account", ACCOUNT]);
+    }
+    command.extend(keys.iter().flat_map(|key| ["--kms-key", key]));
+    command.extend(role.iter().flat_map(|role| ["--for-role", role]));
     let before = aws.calls().len();
     let run = with_command(&command, launch, aws).bare().run();
     assert_eq!(aws.calls().len(), before, "a request: {run}");
@@ -379,73 +362,89 @@ fn sent(calls: &[Call], keys: &[String]) -> BTreeMap<Option<String>, Vec<Request
     sent
 }
 
+/// A policy, what its launch has sent by the role of the policy, and whether the policy is for any
+/// region.
+struct Judged {
+    policy: Value,
+    sent: Vec<Request>,
+    any_region: bool,
+}
+
 #[test]
 fn a_policy_allows_exactly_the_requests_of_its_launch() {
+    let judged = Mutex::new(Vec::new());
     side_by_side(&launches(), |launch| {
         let aws = serving(launch);
         with_command(&[], launch, &aws).run().launched();
         let sent = sent(&aws.calls(), &keys(launch));
         assert!(!sent.is_empty(), "{}", launch.sentence);
-        let policies: Vec<Value> = sent
-            .keys()
-            .map(|role| printed_policy(launch, &aws, role.as_deref()))
-            .collect();
-        assert_no_findings(&policies);
-        for (policy, sent) in policies.iter().zip(sent.values()) {
-            assert_least_privilege(policy, sent, launch.line.contains("AWS_REGION= "));
-        }
+        let all = sent.into_iter().map(|(role, sent)| Judged {
+            policy: printed_policy(launch, &aws, role.as_deref()),
+            sent,
+            any_region: launch.line.contains("AWS_REGION= "),
+        });
+        let all = Vec::from_iter(all);
+        judged.lock().unwrap().extend(all);
     });
+    let judged = judged.into_inner().unwrap();
+    assert_no_findings(&judged);
+    assert_least_privilege(&judged);
 }
 
 /// Asserts that parliament finds nothing in these policies. If parliament isn't installed, reports
 /// the calling test as skipped.
-fn assert_no_findings(policies: &[Value]) {
+fn assert_no_findings(judged: &[Judged]) {
     let python = or_skip!(super::interpreter());
     let name = python.to_str().unwrap();
     let importing = [name, "-Wignore", "-c", "import parliament"];
     if can(&importing, "policies in parliament") {
-        let texts: Vec<String> = policies.iter().map(Value::to_string).collect();
-        let findings = ask(&python, "lint.py", None, &json!(texts));
+        let policies = judged.iter().map(|judged| judged.policy.to_string());
+        let texts: Vec<String> = policies.collect();
+        let findings = ask(&python, "lint.py", Path::new("-"), &json!(texts));
         assert_eq!(findings, json!(vec![json!([]); texts.len()]), "{texts:#?}");
     }
 }
 
-/// Asserts that a policy allows what was sent and nothing else, and that every part of it is
+/// Asserts that each policy allows what was sent and nothing else, and that every part of it is
 /// necessary. If the simulator isn't installed, reports the calling test as skipped.
-fn assert_least_privilege(policy: &Value, sent: &[Request], any_region: bool) {
+fn assert_least_privilege(judged: &[Judged]) {
     let node = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator");
-    let (node, cut) = (or_skip!(node), cuts(policy));
-    let strangers = sent
-        .iter()
-        .flat_map(|request| request.strangers(any_region));
-    let strangers: Vec<Request> = strangers.collect();
-    let mut cases: Vec<Value> = Vec::new();
-    let mut judge = |policy: &Value, requests: &[Request]| {
-        let case = |request: &Request| json!({ "policy": policy, "request": request.json() });
-        cases.extend(requests.iter().map(case));
+    let node = or_skip!(node);
+    let are_allowed = |cases: Vec<Value>| {
+        let results = ask(Path::new("node"), "simulate.js", &node, &json!(cases));
+        let results = results.as_array().unwrap().clone().into_iter();
+        results.map(|result| result == "Allowed")
     };
-    judge(policy, sent);
-    judge(policy, &strangers);
-    cut.iter().for_each(|(_, policy)| judge(policy, sent));
-    let results = ask(Path::new("node"), "simulate.js", Some(&node), &json!(cases));
-    let results = results.as_array().unwrap().iter();
-    let allowed: Vec<bool> = results.map(|result| result == "Allowed").collect();
-    let (of_sent, rest) = allowed.split_at(sent.len());
-    for (request, allowed) in sent.iter().zip(of_sent) {
-        assert!(allowed, "denied: {}\n{policy:#}", request.json());
+    let case =
+        |policy: &Value, request: &Request| json!({ "policy": policy, "request": request.json() });
+    let (mut cases, mut expected, mut cut) = (Vec::new(), Vec::new(), Vec::new());
+    for of in judged {
+        for request in &of.sent {
+            let strangers = request.strangers(of.any_region);
+            for request in [request].into_iter().chain(&strangers) {
+                cases.push(case(&of.policy, request));
+            }
+            expected.push(true);
+            expected.resize(cases.len(), false);
+        }
+        for policy in cuts(&of.policy) {
+            let cases = of.sent.iter().map(|request| case(&policy, request));
+            cut.push(Vec::from_iter(cases));
+        }
     }
-    let (of_strangers, rest) = rest.split_at(strangers.len());
-    for (request, allowed) in strangers.iter().zip(of_strangers) {
-        assert!(!allowed, "allowed: {}\n{policy:#}", request.json());
+    for (at, is_allowed) in are_allowed(cases.clone()).enumerate() {
+        assert_eq!(is_allowed, expected[at], "{:#}", cases[at]);
     }
-    for ((what, _), of_cut) in cut.iter().zip(rest.chunks(sent.len())) {
-        assert!(of_cut.contains(&false), "not needed: {what:#}\n{policy:#}");
+    let mut allowed = are_allowed(cut.concat());
+    for cases in cut {
+        let denied = cases.iter().filter(|_| !allowed.next().unwrap());
+        assert!(denied.count() > 0, "enough: {:#}", cases[0]["policy"]);
     }
 }
 
-/// Returns each part of a policy together with the policy without it. A part is a statement, or one
-/// of several resources of a statement.
-fn cuts(policy: &Value) -> Vec<(Value, Value)> {
+/// Returns a policy without each of its parts. A part is a statement, or one of several resources
+/// of a statement.
+fn cuts(policy: &Value) -> Vec<Value> {
     let mut cuts = Vec::new();
     let statements = policy["Statement"].as_array().unwrap();
     for (index, statement) in statements.iter().enumerate() {
@@ -453,7 +452,7 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
         without["Statement"].as_array_mut().unwrap().remove(index);
         // A policy needs at least one statement, and a statement at least one resource.
         if statements.len() > 1 {
-            cuts.push((statement.clone(), without));
+            cuts.push(without);
         }
         let resources = statement["Resource"].as_array().unwrap();
         for (at, resource) in resources.iter().enumerate() {
@@ -465,7 +464,7 @@ fn cuts(policy: &Value) -> Vec<(Value, Value)> {
             let arn = resource.as_str().unwrap();
             let is_spare = arn.ends_with("-AbCdEf-??????") || arn.ends_with(":secret:db-legacy");
             if resources.len() > 1 && !is_spare {
-                cuts.push((resource.clone(), without));
+                cuts.push(without);
             }
         }
     }

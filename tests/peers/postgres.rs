@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::process::{Command, Output, Stdio};
 
 use super::daemon::Daemon;
+use crate::peers::Shared;
 use crate::support::record::await_fact;
 use crate::support::skip;
 
@@ -27,9 +28,14 @@ pub(super) struct Postgres {
 }
 
 impl Postgres {
-    /// Starts a server. If PostgreSQL isn't installed, reports the calling test as skipped and
-    /// returns `None`.
-    pub(super) fn start() -> Option<Self> {
+    /// The server that all tests share. Each test uses other users and another schema. If
+    /// PostgreSQL isn't installed, reports the calling test as skipped and returns `None`.
+    pub(super) fn shared() -> Option<&'static Self> {
+        static SHARED: Shared<Postgres> = Shared::new();
+        SHARED.get(Self::start)
+    }
+
+    fn start() -> Option<Self> {
         let found = glob::glob(PROGRAMS).expect("a pattern").flatten().next();
         let Some(programs) = found else {
             skip::skipped("PostgreSQL isn't installed");

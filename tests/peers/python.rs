@@ -1,7 +1,6 @@
 //! [`Python`] runs a script of this folder in the venv of `make test`, and exchanges lines of JSON
 //! with it.
 
-use std::env;
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
@@ -65,17 +64,10 @@ impl Drop for Python {
 /// The interpreter of the venv. If there isn't one, reports the calling test as skipped and returns
 /// `None`.
 pub fn interpreter() -> Option<PathBuf> {
-    let venv = env::var_os("SECRETS_EXEC_VENV").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv"),
-        PathBuf::from,
-    );
-    let python = venv.join("bin/python");
+    let python = Path::new(env!("CARGO_MANIFEST_DIR")).join(".venv/bin/python");
     if python.exists() {
         return Some(python);
     }
-    skipped(&format!(
-        "moto and boto3 aren't in {}: `make test` installs them",
-        venv.display()
-    ));
+    skipped("moto and boto3 aren't in .venv: `make test` installs them");
     None
 }

@@ -48,7 +48,7 @@ fn run(moto: &Moto, directory: &Path, command: &str) -> Output {
 
 #[test]
 fn each_aws_command_in_a_help_has_all_options_that_it_needs() {
-    let moto = or_skip!(Moto::start());
+    let moto = or_skip!(Moto::shared());
     let directory = Directory::new();
     let pages = ["mistakes", "check", "export"].map(pages_in);
     let printed: Vec<String> = pages.iter().flatten().flat_map(outputs).collect();
@@ -69,7 +69,7 @@ fn each_aws_command_in_a_help_has_all_options_that_it_needs() {
         if let Some(at) = words.iter().position(|word| *word == "--name") {
             moto.parameter(words[at + 1], "SecureString", CANARY);
         }
-        let output = run(&moto, directory.path(), command);
+        let output = run(moto, directory.path(), command);
         let said = String::from_utf8_lossy(&output.stderr);
         assert!(output.status.success(), "{command}: {said}");
     }
@@ -77,20 +77,15 @@ fn each_aws_command_in_a_help_has_all_options_that_it_needs() {
 
 #[test]
 fn a_secret_of_another_region_is_restored_with_the_command_in_the_help() {
-    let moto = or_skip!(Moto::start());
+    let moto = or_skip!(Moto::shared());
     let directory = Directory::new();
     let called = |operation: &str, parameters| {
-        moto.call(&json!({ "service": "secretsmanager", "region": ELSEWHERE, "operation": operation, "parameters": parameters }))
+        moto.call(&json!({ "service": "secretsmanager", "region": ELSEWHERE, "operation": operation, "parameters": parameters }));
     };
-    let (name, days) = ("prod/deleted", 7);
-    called(
-        "create_secret",
-        json!({ "Name": name, "SecretString": CANARY }),
-    );
-    called(
-        "delete_secret",
-        json!({ "SecretId": name, "RecoveryWindowInDays": days }),
-    );
+    let secret = json!({ "Name": "prod/deleted", "SecretString": CANARY });
+    called("create_secret", secret);
+    let deletion = json!({ "SecretId": "prod/deleted", "RecoveryWindowInDays": 7 });
+    called("delete_secret", deletion);
 
     std::fs::write(directory.path().join("config"), PROFILES).unwrap();
     let launch = moto
@@ -99,10 +94,11 @@ fn a_secret_of_another_region_is_restored_with_the_command_in_the_help() {
         .args(["--profile", "prod", "--region", ELSEWHERE])
         .resolve("A=prod/deleted");
     let refused = launch.run();
-    refused.refused(78, ["--region eu-west-1 --profile prod"]);
+    let options = "--region eu-west-1 --profile prod";
+    refused.refused(78, [options]);
     let stderr = refused.stderr();
     let command = stderr.lines().find_map(command_of).unwrap();
-    let output = run(&moto, directory.path(), command);
+    let output = run(moto, directory.path(), command);
     assert!(output.status.success(), "{command}: {output:?}");
     launch.run().launched();
 }

@@ -3,7 +3,7 @@
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
-use std::process::{Command, Stdio};
+use std::process::Command;
 
 use nix::sys::signal::Signal;
 use serde_json::json;
@@ -47,7 +47,7 @@ fn polling(moto: &Moto, on_rotation: &str) -> Sandbox {
 /// A PostgreSQL with a hundred jobs, a worker for the jobs, which runs under secrets-exec, and
 /// AWS's rotation of the worker's password.
 struct Rotated {
-    server: Postgres,
+    server: &'static Postgres,
     rotator: Python,
     strategy: &'static str,
     secret: String,
@@ -59,14 +59,19 @@ impl Rotated {
     /// something isn't installed.
     fn start(strategy: &'static str) -> Option<(Self, Running)> {
         let (moto, interpreter) = (Moto::shared()?, interpreter()?);
-        let server = Postgres::start()?;
+        let server = Postgres::shared()?;
         let (user, password) = (format!("app_{strategy}"), format!("first-{strategy}"));
+        let jobs = format!("{strategy}.jobs");
+        server.run(&format!(
+            "CREATE SCHEMA {strategy}; CREATE TABLE {jobs} (id int PRIMARY KEY, done int NOT NULL DEFAULT 0); \
+             INSERT INTO {jobs} (id) SELECT generate_series(1, 120)"
+        ));
         for user in [user.clone(), format!("{user}_clone")] {
-            server.run(&format!("CREATE ROLE {user} LOGIN PASSWORD '{password}'"));
+            server.run(&format!(
+                "CREATE ROLE {user} LOGIN PASSWORD '{password}'; ALTER ROLE {user} SET search_path TO {strategy}; \
+                 GRANT USAGE ON SCHEMA {strategy} TO {user}; GRANT SELECT, UPDATE ON {jobs} TO {user}"
+            ));
         }
-        server.run("CREATE TABLE jobs (id int PRIMARY KEY, done int NOT NULL DEFAULT 0)");
-        server.run("INSERT INTO jobs (id) SELECT generate_series(1, 120)");
-        server.run("GRANT SELECT, UPDATE ON jobs TO public");
         let secret = format!("rotation/{strategy}");
         let text = json!({ "username": user, "password": password });
         moto.secret(&secret, &text.to_string());
@@ -79,14 +84,13 @@ impl Rotated {
             .resolve(&format!("PGUSER={secret}:username:AWSCURRENT"))
             .resolve(&format!("PGPASSWORD={secret}:password:AWSCURRENT"));
         let folder = sandbox.path("");
-        let words = [
-            interpreter.as_os_str(),
+        let options = [
             "-B".as_ref(),
             worker.as_os_str(),
             port.as_ref(),
             folder.as_os_str(),
         ];
-        let sandbox = sandbox.command(words);
+        let sandbox = sandbox.command([interpreter.as_os_str()].into_iter().chain(options));
         let running = sandbox.spawn();
         let rotated = Self {
             server,
@@ -128,8 +132,8 @@ fn refusals_during_two_rotations(strategy: &'static str, users: [&str; 2]) -> Op
     let outcome = running.wait();
     outcome.ended(Status::Exit(0));
     assert_eq!(lines(&log, "started"), 3, "{outcome}");
-    let done = "SELECT count(*) FROM jobs WHERE done = 1";
-    assert_eq!(rotated.server.run(done), "120", "{outcome}");
+    let done = format!("SELECT count(*) FROM {strategy}.jobs WHERE done = 1");
+    assert_eq!(rotated.server.run(&done), "120", "{outcome}");
     Some(lines(&log, "refused"))
 }
 
@@ -149,18 +153,12 @@ fn postgresql_never_refuses_a_worker_whose_secret_alternates_between_two_users()
 
 /// Makes a key and a certificate for `name`, and returns both as one secret.
 pub(super) fn certificate(name: &str) -> String {
-    let directory = Directory::new();
-    let [key, certificate] = ["key", "pem"].map(|name| directory.path().join(name));
-    let options = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -keyout";
-    let made = Command::new("openssl")
-        .args(options.split(' '))
-        .args([key.as_os_str(), "-out".as_ref(), certificate.as_ref()])
-        .args(["-subj", &format!("/CN={name}")])
-        .stderr(Stdio::null())
-        .status();
-    assert!(made.expect("openssl is installed").success());
-    let [key, certificate] =
-        [key, certificate].map(|file| fs::read_to_string(file).expect("it is made"));
+    let options = format!(
+        "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:P-256 -nodes -days 30 -subj /CN={name} -keyout /dev/stdout"
+    );
+    let made = Command::new("openssl").args(options.split(' ')).output();
+    let text = String::from_utf8(made.expect("openssl is installed").stdout).unwrap();
+    let (key, certificate) = text.split_at(text.find("-----BEGIN CERT").expect("a certificate"));
     json!({ "key": key, "certificate": certificate }).to_string()
 }
 
@@ -176,28 +174,27 @@ fn nginx_reloads_a_rotated_certificate_and_no_connection_fails() {
     let port = reserved[0].number;
     let sandbox = polling(moto, "signal=HUP").file("log", "");
     let folder = sandbox.path("").display().to_string();
-    let sandbox = sandbox
-        .declaration(&format!(
-            "env: {{}}\nfiles:\n  - path: {folder}tls.key\n    from: rotation/nginx:key\n  - path: {folder}tls.pem\n    from: rotation/nginx:certificate\n"
-        ))
-        .file(
-            "nginx.conf",
-            format!(
-                "daemon off; pid {folder}pid; error_log {folder}errors; worker_processes 2; events {{ }}
-                http {{
-                    access_log off; client_body_temp_path {folder}1; proxy_temp_path {folder}2;
-                    fastcgi_temp_path {folder}3; uwsgi_temp_path {folder}4; scgi_temp_path {folder}5;
-                    server {{
-                        listen 127.0.0.1:{port} ssl; ssl_certificate {folder}tls.pem; ssl_certificate_key {folder}tls.key;
-                        return 200 fine;
-                    }}
-                }}"
-            ),
-        );
+    let declaration = format!(
+        "env: {{}}\nfiles:\n  - path: {folder}tls.key\n    from: rotation/nginx:key\n  - path: {folder}tls.pem\n    from: rotation/nginx:certificate\n"
+    );
+    let configuration = format!(
+        "daemon off; pid {folder}pid; error_log {folder}errors; worker_processes 2; events {{ }}
+        http {{
+            access_log off; client_body_temp_path {folder}1; proxy_temp_path {folder}2;
+            fastcgi_temp_path {folder}3; uwsgi_temp_path {folder}4; scgi_temp_path {folder}5;
+            server {{
+                listen 127.0.0.1:{port} ssl; ssl_certificate {folder}tls.pem; ssl_certificate_key {folder}tls.key;
+                return 200 fine;
+            }}
+        }}"
+    );
     moto.secret("rotation/nginx", &certificate("first"));
-    let sandbox = sandbox.env("PATH", "/usr/sbin:/usr/bin:/bin");
     let command = format!("nginx -e stderr -p {folder} -c {folder}nginx.conf");
-    let sandbox = sandbox.command(command.split(' '));
+    let sandbox = sandbox
+        .declaration(&declaration)
+        .file("nginx.conf", configuration)
+        .env("PATH", "/usr/sbin:/usr/bin:/bin")
+        .command(command.split(' '));
     let running = sandbox.spawn();
     await_fact("nginx listens", || {
         TcpStream::connect(("127.0.0.1", port)).is_ok()

@@ -1,10 +1,9 @@
 //! The sessions of roles that botocore, and so the AWS CLI, stores after it has asked for an MFA
 //! code.
 
-use std::path::Path;
-use std::process::Command;
+use serde_json::json;
 
-use super::python::interpreter;
+use super::python::{Python, interpreter};
 use crate::support::*;
 
 /// A device.
@@ -12,28 +11,24 @@ const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";
 
 #[test]
 fn a_session_that_botocore_has_stored_is_used_without_a_code_whatever_the_settings_of_the_role() {
-    let python = or_skip!(interpreter());
+    let mut botocore = Python::start(&or_skip!(interpreter()), "session.py", &[]);
     // The settings of the roles `one` and, if they have a slash in front, `two`, which is assumed
     // with the credentials of `one`. Then the AssumeRole calls of botocore and of secrets-exec.
     let all =
         "mfa_serial = SERIAL\nrole_session_name = jane\nduration_seconds = 900\nexternal_id = id";
+    let external = "mfa_serial = SERIAL\nexternal_id = a=b,c@d:e/f-+.";
+    let long = "mfa_serial = SERIAL\nduration_seconds = 3600";
+    let named = "mfa_serial = SERIAL\nrole_session_name = jane";
+    let serial = "mfa_serial = SERIAL";
     for (one, two, [stored, ours]) in [
-        ("mfa_serial = SERIAL", None, [1, 0]),
-        (
-            "mfa_serial = SERIAL\nexternal_id = a=b,c@d:e/f-+.",
-            None,
-            [1, 0],
-        ),
-        ("mfa_serial = SERIAL\nduration_seconds = 3600", None, [1, 0]),
-        (
-            "mfa_serial = SERIAL\nrole_session_name = jane",
-            None,
-            [1, 0],
-        ),
+        (serial, None, [1, 0]),
+        (external, None, [1, 0]),
+        (long, None, [1, 0]),
+        (named, None, [1, 0]),
         (all, None, [1, 0]),
-        ("mfa_serial = SERIAL", Some("mfa_serial = SERIAL"), [2, 0]),
-        ("mfa_serial = SERIAL", Some(""), [2, 1]),
-        ("", Some("mfa_serial = SERIAL"), [2, 0]),
+        (serial, Some(serial), [2, 0]),
+        (serial, Some(""), [2, 1]),
+        ("", Some(serial), [2, 0]),
     ] {
         let profile = if two.is_some() { "two" } else { "one" };
         let role = |name: &str, source: &str, settings: &str| {
@@ -47,15 +42,9 @@ fn a_session_that_botocore_has_stored_is_used_without_a_code_whatever_the_settin
         }
         let aws = served();
         let sandbox = keyless(&aws).config(&config).case(&config);
-        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/session.py");
-        let ran = Command::new(&python)
-            .args([script.as_os_str(), profile.as_ref()])
-            .env_clear()
-            .env("HOME", sandbox.home())
-            .env("AWS_ENDPOINT_URL", aws.endpoint())
-            .env("AWS_DEFAULT_REGION", "us-east-1")
-            .status();
-        assert!(ran.unwrap().success(), "{config}");
+        let variables = json!({ "HOME": sandbox.home(), "AWS_ENDPOINT_URL": aws.endpoint(), "AWS_DEFAULT_REGION": "us-east-1" });
+        let wanted = json!({ "profile": profile, "variables": variables });
+        botocore.ask(&wanted.to_string());
         assert_eq!(aws.calls_of("AssumeRole").len(), stored, "{config}");
 
         let options = ["--profile", profile, "-v"];

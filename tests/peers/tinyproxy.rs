@@ -1,5 +1,5 @@
-//! [`Tinyproxy`] is a company's proxy: it forwards, tunnels, asks for a password or refuses, and
-//! logs its requests.
+//! [`Tinyproxy`] is a company's proxy: it forwards, tunnels, asks for a password, and logs its
+//! requests.
 
 use std::fs;
 use std::path::PathBuf;
@@ -33,18 +33,9 @@ impl Tinyproxy {
         Some(Self { daemon, log })
     }
 
-    /// The URL for HTTPS_PROXY.
-    pub(super) fn url(&self) -> String {
-        format!("http://{}", self.address())
-    }
-
-    /// The URL with this name and password.
-    pub(super) fn url_for(&self, name_and_password: &str) -> String {
-        format!("http://{name_and_password}@{}", self.address())
-    }
-
-    pub(super) fn address(&self) -> String {
-        format!("127.0.0.1:{}", self.daemon.ports[0])
+    /// The URL for HTTPS_PROXY, with this login (`NAME:PASSWORD@`), which may be empty.
+    pub(super) fn url(&self, login: &str) -> String {
+        format!("http://{login}127.0.0.1:{}", self.daemon.ports[0])
     }
 
     /// The request lines in the log, without the HTTP version, such as `CONNECT localhost:443`.

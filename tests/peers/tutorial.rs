@@ -44,11 +44,9 @@ fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {
     }
     let dockerfile = page.blocks("dockerfile")[0];
     let words = ["ENTRYPOINT ", "CMD "].map(|instruction| {
-        let line = dockerfile
-            .lines()
-            .find_map(|line| line.strip_prefix(instruction))
-            .unwrap();
-        serde_json::from_str::<Vec<String>>(line).unwrap()
+        let mut lines = dockerfile.lines();
+        let words = lines.find_map(|line| line.strip_prefix(instruction));
+        serde_json::from_str::<Vec<String>>(words.unwrap()).unwrap()
     });
     let launched = shell(&words.concat().join(" "));
     assert!(launched.contains("a password of 16 characters"));
