@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::podman::{self, Container, Engine, await_that, done};
+use super::podman::{self, Container, Engine, Podman, await_that};
 use crate::support::outcome::Expectations;
 use crate::support::skip::{can, skipped};
 use crate::support::terminal::terminal;
@@ -118,25 +118,24 @@ fn assert_promises_kept(engine: &Engine) {
     let authority = or_skip!(Authority::new());
     let bundle = fs::read_to_string(authority.bundle()).unwrap();
     for (sentence, options, arguments, script, then, status, printed, message) in PROMISES {
-        let aws =
-            Aws::start_tls(authority.acceptor()).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#));
+        let secret = Secret::text(r#"{"k":"v-4c7a1e"}"#);
+        let aws = Aws::start_tls(authority.acceptor()).secret("x", secret);
         let aws = aws.secret("hangs", Secret::failing(Fault::Hang));
         let declaration =
             "files: [{ from: \"x:k\", path: /shared/key, mode: \"0440\", owner: \"7:8\" }]\n";
-        let container = Container::from_image(IMAGE)
+        let mut container = Container::from_image(IMAGE)
             .run_by(engine)
             .aws(&aws)
             .busybox()
             .case(sentence)
-            .file("d.yaml", declaration);
-        let container = container
+            .file("d.yaml", declaration)
             .file("local.json", &podman::secrets())
-            .file("ca.pem", &bundle);
-        let mut container = container.env("AWS_CA_BUNDLE", "/shared/ca.pem");
+            .file("ca.pem", &bundle)
+            .env("AWS_CA_BUNDLE", "/shared/ca.pem");
         for option in options.split_whitespace() {
             container = container.option(option);
         }
-        if let (Engine::Podman, CONFINED) = (engine, *options) {
+        if let (Podman, CONFINED) = (engine, *options) {
             // Docker doesn't mount anything writable in a read-only container, but podman does.
             container = container.option("--read-only-tmpfs=false");
         }
@@ -179,23 +178,14 @@ fn assert_no_value_shown(engine: &Engine) {
     started.await_file("ready");
     let inspected = engine.done(["inspect", started.name()]);
     assert!(inspected.contains("A=x:k"), "{inspected}");
-    assert_eq!(
-        watch::found(&watch::test(), &inspected),
-        None,
-        "{inspected}"
-    );
-    engine
-        .run(["logs", started.name()], Expectations::default())
-        .launched()
-        .says(["A", "x"]);
-    started
-        .exec(["sh", "-c", "cat /proc/self/environ"])
-        .launched_silently()
-        .has_no("A");
-    // The command's own user can read its environment.
-    started
-        .exec(["sh", "-c", "cat /proc/1/environ"])
-        .launched_with_value();
+    let found = watch::found(&watch::test(), &inspected);
+    assert_eq!(found, None, "{inspected}");
+    let logs = engine.run(["logs", started.name()], Expectations::default());
+    logs.launched().says(["A", "x"]);
+    // Another process doesn't have the variables, but the command's own user can read them.
+    let environment = |of: &str| started.exec(["sh", "-c", &format!("cat /proc/{of}/environ")]);
+    environment("self").launched_silently().has_no("A");
+    environment("1").launched_with_value();
     started.stop();
     started.wait().ended(Status::Exit(7));
 }
@@ -204,13 +194,10 @@ fn assert_no_value_shown(engine: &Engine) {
 #[ignore = "by make test-hosts"]
 fn a_container_of_podman_behaves_as_docs_containers_md_promises() {
     if podman::works() {
-        assert_eq!(
-            done(["diff", IMAGE]),
-            "A /secrets-exec\n",
-            "it is the image's only file"
-        );
-        assert_promises_kept(&Engine::Podman);
-        assert_no_value_shown(&Engine::Podman);
+        // It is the image's only file.
+        assert_eq!(Podman.done(["diff", IMAGE]), "A /secrets-exec\n");
+        assert_promises_kept(&Podman);
+        assert_no_value_shown(&Podman);
     }
 }
 
@@ -239,30 +226,18 @@ impl Docker {
             return None;
         }
         let directory = Directory::new();
-        let path = directory.path().to_owned();
-        let at = |name: &str| path.join(name).display().to_string();
+        let path = directory.path().display().to_string();
         // In its own mount namespace, so that its mounts disappear when the daemon ends.
-        let daemon = Command::new("unshare")
-            .args([
-                "--mount",
-                "setpriv",
-                "--pdeathsig=TERM",
-                "dockerd",
-                "--bridge=none",
-                "--iptables=false",
-                "--storage-driver=vfs",
-            ])
-            .args([
-                format!("--data-root={}", at("data")),
-                format!("--exec-root={}", at("exec")),
-            ])
-            .args([
-                format!("--pidfile={}", at("pid")),
-                format!("--host=unix://{}", at("socket")),
-            ])
+        let line = format!(
+            "unshare --mount setpriv --pdeathsig=TERM dockerd --bridge=none --iptables=false --storage-driver=vfs \
+             --data-root={path}/data --exec-root={path}/exec --pidfile={path}/pid --host=unix://{path}/socket"
+        );
+        let log = format!("{path}/log");
+        let daemon = Command::new("env")
+            .args(line.split(' '))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
-            .stderr(File::create(at("log")).unwrap())
+            .stderr(File::create(&log).unwrap())
             .spawn()
             .unwrap();
         let mut docker = Self { daemon, directory };
@@ -273,13 +248,12 @@ impl Docker {
             answers || ended
         });
         if ended {
-            skipped(&fs::read_to_string(at("log")).unwrap());
+            skipped(&fs::read_to_string(log).unwrap());
             return None;
         }
-        done(["save", "--quiet", "--output", &at("image"), IMAGE]);
-        docker
-            .engine()
-            .done(["load", "--quiet", "--input", &at("image")]);
+        let image = format!("{path}/image");
+        Podman.done(["save", "--quiet", "--output", &image, IMAGE]);
+        docker.engine().done(["load", "--quiet", "--input", &image]);
         Some(docker)
     }
 
@@ -291,10 +265,8 @@ impl Docker {
 
 impl Drop for Docker {
     fn drop(&mut self) {
-        let _ = kill(
-            Pid::from_raw(self.daemon.id().cast_signed()),
-            Signal::SIGTERM,
-        );
+        let pid = Pid::from_raw(self.daemon.id().cast_signed());
+        let _ = kill(pid, Signal::SIGTERM);
         let _ = self.daemon.wait();
     }
 }

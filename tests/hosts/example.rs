@@ -12,21 +12,12 @@ fn example() -> Container {
 #[ignore = "by make test-hosts"]
 fn a_command_in_the_image_of_dockerfile_example_gets_the_values_as_user_65532() {
     if podman::works() {
-        example().run().launched().printed(concat!(
-            "secrets-exec ",
-            env!("CARGO_PKG_VERSION"),
-            "\n"
-        ));
+        let version = concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n");
+        example().run().launched().printed(version);
         let script =
             "id -u; echo $DB_HOST, ${#API_TOKEN}, ${SECRETS_EXEC_FILE-none}; wc -c <$KEYSTORE_FILE";
-        let run = example()
-            .busybox()
-            .words(["sh", "-c", script])
-            .prints_values()
-            .run();
-        run.launched().printed(format!(
-            "65532\ndb.example.com, {}, none\n17\n",
-            CANARY.len()
-        ));
+        let container = example().busybox().words(["sh", "-c", script]);
+        let printed = format!("65532\ndb.example.com, {}, none\n17\n", CANARY.len());
+        container.prints_values().run().launched().printed(printed);
     }
 }

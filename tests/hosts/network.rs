@@ -1,11 +1,11 @@
 //! Two containers in one network, as with Compose: the program runs in one, and finds moto in the
 //! other by its name.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::podman::{self, Container, Started, await_that, done, repository, secret};
+use super::podman::{self, Container, Podman, Started, await_that, repository, secret};
 use crate::peers::interpreter;
 use crate::support::outcome::Status;
 use crate::support::skip::skipped;
@@ -29,16 +29,10 @@ impl Network {
         }
         let turn = TURN.lock().unwrap_or_else(PoisonError::into_inner);
         let name = format!("{name}-{}", std::process::id());
-        podman::attempt(["network", "create", &name]);
+        Podman.attempt(["network", "create", &name]);
         let joined = format!("--network={name}");
-        let trial = podman::attempt([
-            "run",
-            "--rm",
-            "--pull=never",
-            &joined,
-            "localhost/debian",
-            "true",
-        ]);
+        let line = format!("run --rm --pull=never {joined} localhost/debian true");
+        let trial = Podman.attempt(line.split(' '));
         let network = Self { name, _turn: turn };
         if trial.status != Status::Exit(0) {
             skipped(&format!("no container starts in a network: {trial}"));
@@ -50,34 +44,21 @@ impl Network {
     /// Starts moto, and waits until it listens.
     fn moto(&self) -> Option<Started> {
         let python = interpreter()?;
-        let prefix = Command::new(&python)
-            .args(["-c", "import sys; print(sys.base_prefix)"])
-            .output()
-            .unwrap()
-            .stdout;
-        let prefix = PathBuf::from(String::from_utf8(prefix).unwrap().trim());
+        let prefix = "import sys; print(sys.base_prefix)";
+        let prefix = Command::new(&python).args(["-c", prefix]).output();
+        let prefix = String::from_utf8(prefix.unwrap().stdout).unwrap();
         let venv = python.ancestors().nth(2).unwrap().canonicalize().unwrap();
-        let mut container =
-            Container::from_image("localhost/debian").option(format!("--network={}", self.name));
-        container = container
+        let script = repository("tests/hosts/neighbour.py");
+        let mut container = Container::from_image("localhost/debian")
+            .option(format!("--network={}", self.name))
             .option("--network-alias=moto")
             .env("SECRET", &secret())
             .target_writes_stderr();
         // The interpreter of the venv, with its libraries.
-        for mount in [
-            PathBuf::from("/usr"),
-            prefix,
-            venv.clone(),
-            repository("tests/hosts/neighbour.py"),
-        ] {
+        for mount in [Path::new("/usr"), Path::new(prefix.trim()), &venv, &script] {
             container = container.option(format!("--volume={0}:{0}:ro", mount.display()));
         }
-        let script = repository("tests/hosts/neighbour.py");
-        let words = [
-            venv.join("bin/python").into_os_string(),
-            "-B".into(),
-            script.into_os_string(),
-        ];
+        let words = [venv.join("bin/python"), "-B".into(), script];
         let moto = container.words(words).start();
         moto.await_file("ready");
         Some(moto)
@@ -98,7 +79,7 @@ impl Network {
 
 impl Drop for Network {
     fn drop(&mut self) {
-        podman::attempt(["network", "rm", "--force", "--time=0", &self.name]);
+        Podman.attempt(["network", "rm", "--force", "--time=0", &self.name]);
     }
 }
 
@@ -128,19 +109,15 @@ fn a_container_finds_the_secrets_service_by_host_name_even_in_an_image_with_only
 #[ignore = "by make test-hosts"]
 fn a_container_that_starts_before_the_secrets_service_still_gets_its_value() {
     let network = or_skip!(Network::new("later"));
-    let container = network.container_with_moto("localhost/host").words([
-        "secrets-exec",
-        "--timeout",
-        "60s",
-        "-e",
-        "A=x:k",
-    ]);
+    let line = "secrets-exec --timeout 60s -e A=x:k";
+    let container = network.container_with_moto("localhost/host");
+    let container = container.words(line.split(' '));
     let started = container.shows_environment().start();
     let inspect = ["inspect", "--format={{.State.Status}}", started.name()];
-    await_that("it runs", || {
-        podman::attempt(inspect).stdout() == "running\n"
-    });
-    assert!(done(["top", started.name(), "args"]).contains("secrets-exec --timeout"));
+    let state = || Podman.attempt(inspect).stdout();
+    await_that("it runs", || state() == "running\n");
+    let processes = Podman.done(["top", started.name(), "args"]);
+    assert!(processes.contains("secrets-exec --timeout"), "{processes}");
     let _moto = or_skip!(network.moto());
     started.wait().launched().has("A", "v-4c7a1e");
 }

@@ -49,6 +49,8 @@ pub(super) fn works() -> bool {
     works
 }
 
+pub(super) use Engine::Podman;
+
 /// The program that runs a container.
 #[derive(Clone)]
 pub(super) enum Engine {
@@ -66,21 +68,15 @@ impl Engine {
         arguments: impl IntoIterator<Item = A>,
     ) -> Command {
         let (program, home) = match self {
-            Self::Podman => (repository("tests/hosts/podman"), PathBuf::new()),
+            Podman => (repository("tests/hosts/podman"), PathBuf::new()),
             Self::Docker(home) => ("docker".into(), home.clone()),
         };
+        let path = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+        let hosts = env::var_os("SECRETS_EXEC_HOSTS").unwrap_or_default();
         let mut command = Command::new("env");
-        command.env_clear().env(
-            "PATH",
-            "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-        );
-        command.env(
-            "SECRETS_EXEC_HOSTS",
-            env::var_os("SECRETS_EXEC_HOSTS").unwrap_or_default(),
-        );
-        command
-            .env("HOME", &home)
-            .env("DOCKER_HOST", format!("unix://{}/socket", home.display()));
+        command.env_clear().env("PATH", path);
+        command.env("SECRETS_EXEC_HOSTS", hosts).env("HOME", &home);
+        command.env("DOCKER_HOST", format!("unix://{}/socket", home.display()));
         command.args(wrapper).arg(program).args(arguments);
         command
             .stdin(Stdio::null())
@@ -103,13 +99,11 @@ impl Engine {
         &self,
         arguments: impl IntoIterator<Item = A>,
     ) -> Outcome {
-        self.run(
-            arguments,
-            Expectations {
-                target_writes_stderr: true,
-                ..Expectations::default()
-            },
-        )
+        let expectations = Expectations {
+            target_writes_stderr: true,
+            ..Expectations::default()
+        };
+        self.run(arguments, expectations)
     }
 
     /// Runs the engine, asserts that it succeeds, and returns its output.
@@ -118,35 +112,12 @@ impl Engine {
     }
 }
 
-/// Runs podman, and checks its output against `expectations`.
-pub(super) fn run<A: AsRef<OsStr>>(
-    arguments: impl IntoIterator<Item = A>,
-    expectations: Expectations,
-) -> Outcome {
-    Engine::Podman.run(arguments, expectations)
-}
-
-/// Runs podman. It may fail and print messages.
-pub(super) fn attempt<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> Outcome {
-    Engine::Podman.attempt(arguments)
-}
-
-/// Runs podman, asserts that it succeeds, and returns its output.
-pub(super) fn done<A: AsRef<OsStr>>(arguments: impl IntoIterator<Item = A>) -> String {
-    Engine::Podman.done(arguments)
-}
-
 /// Runs podman with this standard input.
 pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str) -> Outcome {
-    let mut command = Engine::Podman.command(&[], arguments);
+    let mut command = Podman.command(&[], arguments);
     command.stdin(Stdio::piped());
-    Running::start(
-        command,
-        Some(content.into()),
-        LIMIT,
-        Expectations::default(),
-    )
-    .wait()
+    let content = Some(content.into());
+    Running::start(command, content, LIMIT, Expectations::default()).wait()
 }
 
 /// The path of a file in this repository, which a container can mount.
@@ -181,18 +152,13 @@ impl Container {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let shared = Directory::new();
         fs::set_permissions(shared.path(), fs::Permissions::from_mode(0o777)).unwrap();
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let volume = format!("--volume={}:/shared", shared.path().display());
         Self {
-            engine: Engine::Podman,
+            engine: Podman,
             image,
-            name: format!(
-                "it-{}-{}",
-                std::process::id(),
-                COUNT.fetch_add(1, Ordering::Relaxed)
-            ),
-            options: vec![
-                "--volume".into(),
-                format!("{}:/shared", shared.path().display()).into(),
-            ],
+            name: format!("it-{}-{number}", std::process::id()),
+            options: vec![volume.into()],
             shared,
             words: Vec::new(),
             expectations: Expectations::default(),
@@ -303,25 +269,18 @@ impl Container {
 
     /// Starts the container with this wrapper in front of the engine's command.
     pub(super) fn start_by(self, wrapper: &[&str]) -> Started {
-        let mut line: Vec<OsString> = ["run", "--rm", "--pull=never", "--name", &self.name]
+        let mut line = ["run", "--rm", "--pull=never", "--name", &self.name]
             .map(OsString::from)
-            .into();
-        if !self
-            .options
-            .iter()
-            .any(|option| option.to_string_lossy().starts_with("--network="))
-        {
+            .to_vec();
+        let mut options = self.options.iter().map(|option| option.to_string_lossy());
+        if !options.any(|option| option.starts_with("--network=")) {
             line.push("--network=none".into());
         }
         line.extend(self.options);
         line.push(self.image.into());
         line.extend(self.words);
-        let running = Running::start(
-            self.engine.command(wrapper, line),
-            None,
-            LIMIT,
-            self.expectations,
-        );
+        let command = self.engine.command(wrapper, line);
+        let running = Running::start(command, None, LIMIT, self.expectations);
         Started {
             engine: self.engine,
             name: self.name,
@@ -352,15 +311,13 @@ impl Started {
 
     /// Runs another command in the container, and returns its output.
     pub(super) fn exec<A: AsRef<OsStr>>(&self, words: impl IntoIterator<Item = A>) -> Outcome {
-        let mut line: Vec<OsString> = ["exec", &self.name].map(OsString::from).into();
-        line.extend(words.into_iter().map(|word| word.as_ref().to_owned()));
-        self.engine.run(
-            line,
-            Expectations {
-                prints_values: true,
-                ..Expectations::default()
-            },
-        )
+        let words = words.into_iter().map(|word| word.as_ref().to_owned());
+        let line = ["exec", &self.name].map(OsString::from).into_iter();
+        let expectations = Expectations {
+            prints_values: true,
+            ..Expectations::default()
+        };
+        self.engine.run(line.chain(words), expectations)
     }
 
     /// Stops the container. The engine sends TERM, and KILL after a minute.

@@ -4,10 +4,12 @@
 use std::fs;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::podman::{self, done};
+use super::podman::{self, Podman};
 use crate::support::outcome::Expectations;
 use crate::support::sandbox::repository_file;
 use crate::support::*;
+
+const APP: &str = "examples/kubernetes/app.yaml";
 
 /// A pod, which is removed when this is dropped.
 struct Pod {
@@ -19,20 +21,13 @@ struct Pod {
 }
 
 impl Pod {
-    /// The example whose image contains the program.
-    fn example() -> Option<Self> {
-        Self::from_example("examples/kubernetes/app.yaml")
-    }
-
     /// The example whose init container installs the program. The image of the application is
     /// Debian's, without the program.
     fn unchanged_image() -> Option<Self> {
         let pod = Self::from_example("examples/kubernetes/unchanged-image.yaml")?;
-        let pod = pod.replaced("image: localhost/host ", "image: localhost/debian ");
-        Some(pod.replaced(
-            "image: registry.example.com/secrets-exec:0.1.0",
-            "image: localhost/alone",
-        ))
+        let image = "image: registry.example.com/secrets-exec:0.1.0";
+        let pod = pod.replaced(image, "image: localhost/alone");
+        Some(pod.replaced("image: localhost/host ", "image: localhost/debian "))
     }
 
     /// Makes a pod of an example, with an image of these tests and with a command that prints its
@@ -42,65 +37,54 @@ impl Pod {
         if !podman::works() {
             return None;
         }
-        let name = format!(
-            "pod-{}-{}",
-            std::process::id(),
-            COUNT.fetch_add(1, Ordering::Relaxed)
-        );
+        let count = COUNT.fetch_add(1, Ordering::Relaxed);
+        let name = format!("pod-{}-{count}", std::process::id());
         let shared = Directory::new();
-        let volume = format!(
-            "  volumes:\n    - name: shared\n      hostPath:\n        path: {}\n",
-            shared.path().display()
+        let path = shared.path().display();
+        let volume =
+            format!("  volumes:\n    - name: shared\n      hostPath:\n        path: {path}\n");
+        let metadata = format!("metadata:\n  name: {name}\nspec:\n  restartPolicy: Never\n");
+        let mounts = "      volumeMounts:\n";
+        let mounted = format!(
+            "{mounts}        - name: shared\n          mountPath: /shared\n        - name: declaration\n"
         );
-        let document = repository_file(example).replace("app-secrets", &format!("{name}-secrets"));
-        // All pods share the names of podman's volumes.
-        let document = document.replace("name: program", &format!("name: {name}-program"));
+        let document = repository_file(example)
+            .replace("app-secrets", &format!("{name}-secrets"))
+            // All pods share the names of podman's volumes.
+            .replace("name: program", &format!("name: {name}-program"));
         let pod = Self {
-            name: name.clone(),
+            name,
             document,
             network: "none",
             shared,
         };
+        let image = "image: registry.example.com/app:1.4.2";
         let pod = pod
-            .replaced(
-                "metadata:\n  name: app\nspec:\n",
-                &format!("metadata:\n  name: {name}\nspec:\n  restartPolicy: Never\n"),
-            )
-            .replaced("image: registry.example.com/app:1.4.2", "image: localhost/host")
+            .replaced("metadata:\n  name: app\nspec:\n", &metadata)
+            .replaced(image, "image: localhost/host")
             .replaced("  volumes:\n", &volume)
-            .replaced(
-                "      volumeMounts:\n        - name: declaration\n",
-                "      volumeMounts:\n        - name: shared\n          mountPath: /shared\n        - name: declaration\n",
-            )
+            .replaced(&format!("{mounts}        - name: declaration\n"), &mounted)
             .replaced(r#"["node", "app.js"]"#, r#"["cat", "/proc/self/environ"]"#);
         Some(pod)
     }
 
     /// Replaces a text of the document, and asserts that the document contains it exactly once.
     fn replaced(mut self, text: &str, replacement: &str) -> Self {
-        assert_eq!(
-            self.document.matches(text).count(),
-            1,
-            "{text:?} in {}",
-            self.document
-        );
+        let count = self.document.matches(text).count();
+        assert_eq!(count, 1, "{text:?} in {}", self.document);
         self.document = self.document.replace(text, replacement);
         self
     }
 
     fn env(self, name: &str, value: &str) -> Self {
-        self.replaced(
-            "      env:\n",
-            &format!("      env:\n        - name: {name}\n          value: \"{value}\"\n"),
-        )
+        let variable = format!("        - name: {name}\n          value: \"{value}\"\n");
+        self.replaced("      env:\n", &format!("      env:\n{variable}"))
     }
 
     /// Replaces the command with a shell script.
     fn script(self, script: &str) -> Self {
-        self.replaced(
-            r#"["cat", "/proc/self/environ"]"#,
-            &format!("[sh, -c, '{script}']"),
-        )
+        let script = format!("[sh, -c, '{script}']");
+        self.replaced(r#"["cat", "/proc/self/environ"]"#, &script)
     }
 
     /// Writes a file below `/shared`.
@@ -126,19 +110,15 @@ impl Pod {
     fn run(self) -> Outcome {
         let file = self.shared.path().join("pod.yaml");
         fs::write(&file, &self.document).unwrap();
-        done([
-            "kube".as_ref(),
-            "play".as_ref(),
-            format!("--network={}", self.network).as_ref(),
-            file.as_os_str(),
-        ]);
+        let network = format!("--network={}", self.network);
+        Podman.done(["kube", "play", &network, file.to_str().unwrap()]);
         let container = format!("{}-app", self.name);
-        let status = done(["wait", &container]).trim().parse().unwrap();
+        let status = Podman.done(["wait", &container]).trim().parse().unwrap();
         let expectations = Expectations {
             prints_values: true,
             ..Expectations::default()
         };
-        let mut outcome = podman::run(["logs", &container], expectations);
+        let mut outcome = Podman.run(["logs", &container], expectations);
         outcome.status = Status::Exit(status);
         outcome
     }
@@ -146,25 +126,19 @@ impl Pod {
 
 impl Drop for Pod {
     fn drop(&mut self) {
-        podman::attempt(["pod", "rm", "--force", "--time=0", &self.name]);
+        Podman.attempt(["pod", "rm", "--force", "--time=0", &self.name]);
         for volume in ["secrets", "program"] {
-            podman::attempt([
-                "volume",
-                "rm",
-                "--force",
-                &format!("{}-{volume}", self.name),
-            ]);
+            let volume = format!("{}-{volume}", self.name);
+            Podman.attempt(["volume", "rm", "--force", &volume]);
         }
     }
 }
 
 /// The secrets of the example.
 fn aws() -> Aws {
+    let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
     Aws::start()
-        .secret(
-            "prod/db",
-            Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#),
-        )
+        .secret("prod/db", db)
         .secret("prod/api-token", Secret::text("token-4c7a1e"))
         .secret("prod/keystore", Secret::binary(*b"\0keystore"))
 }
@@ -172,14 +146,10 @@ fn aws() -> Aws {
 #[test]
 #[ignore = "by make test-hosts"]
 fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_read() {
-    let pod = or_skip!(Pod::example());
+    let pod = or_skip!(Pod::from_example(APP));
     let confined = "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
-    let run = pod
-        .local()
-        .script(&format!(
-            "{confined}; echo $DB_HOST $API_TOKEN ${{SECRETS_EXEC_FILE-none}}"
-        ))
-        .run();
+    let script = format!("{confined}; echo $DB_HOST $API_TOKEN ${{SECRETS_EXEC_FILE-none}}");
+    let run = pod.local().script(&script).run();
     let printed = "65532\n400 65532 17\nCapBnd:\t0000000000000000\nno\ndb.example.com";
     run.launched().printed(format!("{printed} {CANARY} none\n"));
 }
@@ -187,14 +157,13 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_
 #[test]
 #[ignore = "by make test-hosts"]
 fn if_a_pod_has_command_but_no_args_the_error_says_that_there_is_no_command() {
-    let pod = or_skip!(Pod::example());
+    let pod = or_skip!(Pod::from_example(APP));
     // The image of Dockerfile.example has a CMD.
     let pod = pod
         .replaced("localhost/host", "localhost/example")
         .replaced(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
-    pod.local()
-        .run()
-        .refused(64, ["there is no command after `--`"]);
+    let run = pod.local().run();
+    run.refused(64, ["there is no command after `--`"]);
 }
 
 const ROLE: &str = "arn:aws:iam::123456789012:role/app";
@@ -211,76 +180,58 @@ impl Pod {
 
     /// Adds what EKS adds for an association (EKS Pod Identity).
     fn association(self, aws: &Aws) -> Self {
-        let pod = self.file("pod-token", "pod-token").env(
-            "AWS_CONTAINER_CREDENTIALS_FULL_URI",
-            &aws.container_credentials(),
-        );
-        pod.env(
-            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
-            "/shared/pod-token",
-        )
+        let pod = self.file("pod-token", "pod-token");
+        let token = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
+        let pod = pod.env(token, "/shared/pod-token");
+        let uri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
+        pod.env(uri, &aws.container_credentials())
     }
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
 fn a_pod_uses_the_role_of_its_service_account_rather_than_that_of_its_pod_identity_association() {
-    for (key, with_role) in [
-        (
-            ROLE_KEY,
-            (|pod, _| pod.web_identity()) as fn(Pod, &Aws) -> Pod,
-        ),
-        (CONTAINER_KEY, |pod, aws| pod.association(aws)),
-        (ROLE_KEY, |pod, aws| pod.association(aws).web_identity()),
+    for (key, has_role, has_association) in [
+        (ROLE_KEY, true, false),
+        (CONTAINER_KEY, false, true),
+        (ROLE_KEY, true, true),
     ] {
-        let pod = or_skip!(Pod::example());
+        let pod = or_skip!(Pod::from_example(APP));
         let aws = aws();
-        let run = with_role(pod.aws(&aws), &aws).run();
+        let mut pod = pod.aws(&aws);
+        if has_association {
+            pod = pod.association(&aws);
+        }
+        if has_role {
+            pod = pod.web_identity();
+        }
+        let run = pod.run();
         run.launched()
             .has("DB_PASSWORD", "p-4c7a1e")
             .has("KEYSTORE_FILE", "/run/app/keystore.p12");
         let keys: Vec<String> = aws.reads().iter().map(Call::access_key).collect();
         assert_eq!(keys, [key, key, key]);
-        if key == ROLE_KEY {
-            let exchanges: Vec<_> = aws
-                .calls_of("AssumeRoleWithWebIdentity")
-                .iter()
-                .map(Call::form)
-                .collect();
-            assert_eq!(exchanges.len(), 1);
-            assert_eq!(
-                ["RoleArn", "WebIdentityToken"].map(|name| &exchanges[0][name]),
-                [ROLE, "token-of-the-test"]
-            );
-        } else {
-            assert!(
-                aws.calls()
-                    .iter()
-                    .any(|call| call.header("authorization") == Some("pod-token"))
-            );
-        }
+        let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
+        let exchanges = exchanges.iter().map(Call::form);
+        let exchanged =
+            exchanges.map(|form| ["RoleArn", "WebIdentityToken"].map(|name| form[name].clone()));
+        let expected = has_role.then_some([ROLE, "token-of-the-test"]);
+        assert_eq!(Vec::from_iter(exchanged), Vec::from_iter(expected));
+        let calls = aws.calls();
+        let mut tokens = calls.iter().filter_map(|call| call.header("authorization"));
+        assert!(has_role || tokens.any(|token| token == "pod-token"));
     }
 }
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn an_init_container_installs_secrets_exec_for_an_image_that_does_not_contain_it() {
-    let pod = or_skip!(Pod::unchanged_image());
-    let script = "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; echo $DB_HOST";
-    let run = pod.local().script(script).run();
-    run.launched()
-        .printed("65532\n755 65532 /secrets-exec/secrets-exec\nno\ndb.example.com\n");
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn secrets_exec_from_an_init_container_starts_the_command_with_its_values() {
+fn an_init_container_installs_secrets_exec_in_an_image_without_it_and_the_command_gets_its_values()
+{
     let pod = or_skip!(Pod::unchanged_image());
     let aws = aws();
-    pod.aws(&aws)
-        .association(&aws)
-        .run()
-        .launched()
-        .has("DB_PASSWORD", "p-4c7a1e")
-        .has_no("SECRETS_EXEC_FILE");
+    let script = "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; \
+        echo $DB_PASSWORD ${SECRETS_EXEC_FILE-none}";
+    let run = pod.aws(&aws).association(&aws).script(script).run();
+    run.launched()
+        .printed("65532\n755 65532 /secrets-exec/secrets-exec\nno\np-4c7a1e none\n");
 }

@@ -12,10 +12,9 @@ use crate::support::repository_file;
 /// The paragraph of README.md that runs Docker, as it is.
 fn documented_command() -> String {
     let readme = repository_file("README.md");
-    let paragraph = readme
-        .split("\n\n")
-        .find(|paragraph| paragraph.starts_with("    docker build "));
-    paragraph.unwrap().to_owned()
+    let mut paragraphs = readme.split("\n\n");
+    let documented = paragraphs.find(|text| text.starts_with("    docker build "));
+    documented.unwrap().to_owned()
 }
 
 /// Writes a program called docker into a folder. It is podman with the images of these tests, which
@@ -28,10 +27,9 @@ fn write_docker(folder: &Path) {
         .lines()
         .map(|option| format!(" '{option}'"))
         .collect();
-    let podman = repository("tests/hosts/podman");
+    let podman = repository("tests/hosts/podman").display().to_string();
     let script = format!(
-        "#!/bin/sh\n[ \"$1\" = build ] || exit 1\nshift\nexec '{}' build --quiet --pull=never --network=none{options} \"$@\"\n",
-        podman.display()
+        "#!/bin/sh\n[ \"$1\" = build ] || exit 1\nshift\nexec '{podman}' build --quiet --pull=never --network=none{options} \"$@\"\n"
     );
     let path = folder.join("docker");
     fs::write(&path, script).unwrap();
@@ -70,32 +68,23 @@ fn the_readme_s_docker_command_leaves_an_executable_binary_in_the_working_direct
     in_shell(&repository(""), copy, &[("SOURCE", source)]);
     write_docker(programs.path());
 
-    let path = format!(
-        "{}:{}",
-        programs.path().display(),
-        std::env::var("PATH").unwrap()
+    let programs = programs.path().display();
+    let path = format!("{programs}:{}", std::env::var("PATH").unwrap());
+    let (origin, instead) = (
+        "https://github.com/OWNER/secrets-exec.git",
+        format!("url.file://{source}.insteadOf"),
     );
-    let instead = format!("url.file://{source}.insteadOf");
     let environment = [
         ("PATH", path.as_str()),
         ("GIT_CONFIG_COUNT", "1"),
         ("GIT_CONFIG_KEY_0", &instead),
-        (
-            "GIT_CONFIG_VALUE_0",
-            "https://github.com/OWNER/secrets-exec.git",
-        ),
+        ("GIT_CONFIG_VALUE_0", origin),
     ];
     in_shell(directory.path(), &documented_command(), &environment);
 
     assert_eq!(names_in(directory.path()), ["secrets-exec"]);
-    let mode = fs::metadata(directory.path().join("secrets-exec"))
-        .unwrap()
-        .permissions()
-        .mode();
-    assert_eq!(mode & 0o777, 0o755);
-    let version = in_shell(directory.path(), "./secrets-exec --version", &[]);
-    assert_eq!(
-        version,
-        concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n")
-    );
+    let script = "stat -c %a secrets-exec; ./secrets-exec --version";
+    let printed = in_shell(directory.path(), script, &[]);
+    let version = concat!("secrets-exec ", env!("CARGO_PKG_VERSION"), "\n");
+    assert_eq!(printed, format!("755\n{version}"));
 }

@@ -10,15 +10,13 @@ use crate::support::*;
 fn restarted_unit(name: &'static str, lines: &str, command: &str) -> Option<Unit> {
     let systemd = Systemd::shared()?;
     let page = repository_file("docs/systemd.md");
-    let is_kept =
-        |line: &&str| line.starts_with("Restart=") || line.starts_with("RestartPreventExitStatus=");
+    let kept = ["Restart=", "RestartPreventExitStatus="];
+    let is_kept = |line: &&str| kept.iter().any(|kept| line.starts_with(kept));
     let restart: Vec<&str> = page.lines().filter(is_kept).collect();
     assert_eq!(restart.len(), 2, "{restart:?}");
     let restart = restart.join("\n");
-    Some(systemd.unit(
-        name,
-        &format!("Type=exec\n{restart}\nRestartSec=100ms\n{lines}ExecStart={command}\n"),
-    ))
+    let lines = format!("Type=exec\n{restart}\nRestartSec=100ms\n{lines}ExecStart={command}\n");
+    Some(systemd.unit(name, &lines))
 }
 
 #[test]
@@ -41,16 +39,9 @@ fn systemd_does_not_restart_a_unit_after_the_permanent_failures_64_70_77_78_126_
         let unit = unit.enqueue();
         // If systemd restarted the unit, the state would become `activating` immediately.
         unit.await_that("ActiveState", "failed");
-        let found = (
-            format!("status-{}", unit.property("ExecMainStatus")),
-            unit.property("NRestarts"),
-        );
-        assert_eq!(
-            found,
-            (name.to_owned(), "0".to_owned()),
-            "{}",
-            unit.journal()
-        );
+        let status = format!("status-{}", unit.property("ExecMainStatus"));
+        let found = (status.as_str(), &*unit.property("NRestarts"));
+        assert_eq!(found, (name, "0"), "{}", unit.journal());
     }
 }
 
@@ -59,10 +50,7 @@ fn systemd_does_not_restart_a_unit_after_the_permanent_failures_64_70_77_78_126_
 fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
     let outage = [fault::internal_error(), fault::internal_error()];
     let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).after(outage));
-    let lines = format!(
-        "{}Environment=AWS_MAX_ATTEMPTS=1\n",
-        lines_with_aws_and_keys(&aws)
-    );
+    let lines = lines_with_aws_and_keys(&aws) + "Environment=AWS_MAX_ATTEMPTS=1\n";
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
     let unit = or_skip!(restarted_unit("status-75", &lines, command));
     let unit = unit.enqueue();
@@ -71,13 +59,10 @@ fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
     });
     // NRestarts can't be compared here: a restart that happens during a reload of systemd is
     // counted twice, and other tests reload systemd.
-    assert_eq!(
-        (unit.property("ActiveState").as_str(), aws.reads().len()),
-        ("active", 3),
-        "{}",
-        unit.journal()
-    );
-    assert!(unit.journal().contains("status=75"), "{}", unit.journal());
+    let state = (unit.property("ActiveState"), aws.reads().len());
+    let journal = unit.journal();
+    assert_eq!(state, ("active".to_owned(), 3), "{journal}");
+    assert!(journal.contains("status=75"), "{journal}");
     unit.stop();
 }
 

@@ -16,21 +16,16 @@ fn rotating_unit(
 ) -> Option<(&'static Systemd, Unit)> {
     let systemd = Systemd::shared()?;
     let page = repository_file("docs/rotation.md");
-    let example = page
-        .split("```ini\n")
-        .nth(1)
-        .and_then(|rest| rest.split("```").next())
-        .expect("an example");
+    let (_, example) = page.split_once("```ini\n").unwrap();
+    let (example, _) = example.split_once("```").unwrap();
     let kept = |line: &&str| !line.starts_with(['[', 'E']) && !line.starts_with("RestartSec");
     let example: Vec<&str> = example.lines().filter(kept).collect();
     store(systemd, name, "one-4c7a1e");
-    let start = format!(
-        "ExecStart=secrets-exec --on-rotation {mode} --poll-signal USR2 --local /etc/{name}.json -e A=x:k -- {command}\n"
-    );
-    let unit = systemd.unit(
-        name,
-        &format!("{}\nRestartSec=100ms\n{lines}{start}", example.join("\n")),
-    );
+    let options =
+        format!("--on-rotation {mode} --poll-signal USR2 --local /etc/{name}.json -e A=x:k");
+    let start = format!("ExecStart=secrets-exec {options} -- {command}\n");
+    let lines = format!("{}\nRestartSec=100ms\n{lines}{start}", example.join("\n"));
+    let unit = systemd.unit(name, &lines);
     Some((systemd, unit))
 }
 
@@ -80,14 +75,13 @@ fn systemd_starts_a_unit_with_on_rotation_exit_again_with_the_new_value() {
     let unit = unit.start();
     super::podman::await_that("the first value", || unit.printed() == "one-4c7a1e,");
     rotate(systemd, "rotating-exit", "two-4c7a1e");
-    super::podman::await_that("the second value", || {
-        unit.printed() == "one-4c7a1e,two-4c7a1e,"
-    });
+    let both = "one-4c7a1e,two-4c7a1e,";
+    super::podman::await_that("the second value", || unit.printed() == both);
     unit.await_that("ActiveState", "active");
     // The number can be higher than one, because a restart during a reload of systemd is counted
     // twice, and other tests reload systemd.
     assert_ne!(unit.property("NRestarts"), "0", "{}", unit.journal());
-    assert_eq!(unit.printed(), "one-4c7a1e,two-4c7a1e,");
+    assert_eq!(unit.printed(), both);
     unit.stop();
 }
 
@@ -102,10 +96,6 @@ fn systemctl_stop_of_a_rotating_unit_sends_the_command_one_term_and_succeeds() {
     super::podman::await_that("the handler", || unit.printed() == "ready,");
     unit.stop();
     assert_eq!(unit.printed(), "ready,TERM,");
-    assert_eq!(
-        [unit.property("Result"), unit.property("ActiveState")],
-        ["success", "inactive"],
-        "{}",
-        unit.journal()
-    );
+    let state = ["Result", "ActiveState"].map(|property| unit.property(property));
+    assert_eq!(state, ["success", "inactive"], "{}", unit.journal());
 }

@@ -2,9 +2,9 @@
 //! one for a single test. [`Systemd::unit`] adds a service.
 
 use std::ffi::OsString;
-use std::sync::OnceLock;
 
-use super::podman;
+use super::podman::{self, Podman};
+use crate::peers::Shared;
 use crate::support::aws::Aws;
 use crate::support::outcome::{Expectations, Outcome};
 use crate::support::sandbox::ACCESS_SECRET;
@@ -38,55 +38,35 @@ impl Systemd {
     /// The systemd that all tests share. The first test boots it. If it doesn't boot here, reports
     /// the calling test as skipped and returns `None`.
     pub(super) fn shared() -> Option<&'static Self> {
-        static SHARED: OnceLock<Result<Systemd, String>> = OnceLock::new();
-        if !podman::works() {
-            return None;
-        }
+        static SHARED: Shared<Systemd> = Shared::new();
         // Registers the secret's value to be watched for in every test, not only in the one that
         // boots systemd.
         podman::secret();
-        match SHARED.get_or_init(|| Self::boot("shared", |_| ())) {
-            Ok(systemd) => Some(systemd),
-            Err(state) => not_booted(state),
-        }
+        SHARED.get(|| Self::boot("shared", |_| ()))
     }
 
     /// A systemd for one test, which can install files before it boots. It is removed together with
     /// the shared one.
     pub(super) fn own(name: &str, install: impl FnOnce(&Self)) -> Option<&'static Self> {
+        Some(Box::leak(Box::new(Self::boot(name, install)?)))
+    }
+
+    /// Boots systemd. If it doesn't come up, reports the calling test as skipped and returns
+    /// `None`.
+    fn boot(name: &str, install: impl FnOnce(&Self)) -> Option<Self> {
         if !podman::works() {
             return None;
         }
-        match Self::boot(name, install) {
-            Ok(systemd) => Some(Box::leak(Box::new(systemd))),
-            Err(state) => not_booted(&state),
-        }
-    }
-
-    /// Boots systemd. If it doesn't come up, the error is the state that it reports.
-    fn boot(name: &str, install: impl FnOnce(&Self)) -> Result<Self, String> {
         let name = format!("systemd-{name}-{}", std::process::id());
-        let confinement = [
-            "--cap-add=SYS_ADMIN",
-            "--security-opt=seccomp=unconfined",
-            "--network=host",
-        ];
-        let mut line = vec![
-            "run",
-            "--detach",
-            "--rm",
-            "--pull=never",
-            "--systemd=always",
-            "--name",
-            &name,
-        ];
-        line.extend(confinement);
+        let options = "run --detach --rm --pull=never --systemd=always --cap-add=SYS_ADMIN \
+            --security-opt=seccomp=unconfined --network=host --name";
         // A child process of systemd mounts credentials. Services see them only if mounts
         // propagate.
         let script = "until test -e /etc/installed; do sleep 0.05; done; mount --make-rshared / && exec /sbin/init";
-        line.extend(["localhost/host", "sh", "-c", script]);
+        let command = [&name, "localhost/host", "sh", "-c", script];
+        let line = options.split_whitespace().chain(command);
         let systemd = Self { name: name.clone() };
-        let mut state = podman::attempt(line).stderr();
+        let mut state = Podman.attempt(line).stderr();
         systemd.write("/etc/local.json", &podman::secrets());
         systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
         install(&systemd);
@@ -94,10 +74,11 @@ impl Systemd {
         for _ in 0..150 {
             state = systemd.ask("systemctl is-system-running --wait || :");
             if ["running\n", "degraded\n"].contains(&state.as_str()) {
-                return Ok(systemd);
+                return Some(systemd);
             }
         }
-        Err(state)
+        skipped(&format!("systemd doesn't boot in a container: {state}"));
+        None
     }
 
     /// Runs a shell script in the container.
@@ -107,7 +88,7 @@ impl Systemd {
             target_writes_stderr: true,
             ..Expectations::default()
         };
-        podman::run(["exec", &self.name, "sh", "-c", script], expectations)
+        Podman.run(["exec", &self.name, "sh", "-c", script], expectations)
     }
 
     /// Runs a shell script in the container, and asserts that it succeeds.
@@ -122,16 +103,24 @@ impl Systemd {
 
     /// Writes a file that every user can read.
     pub(super) fn write(&self, path: &str, content: &str) {
+        let script = "mkdir -p \"${0%/*}\"; cat >\"$0\"";
         let line = [
             "exec",
             "--interactive",
             &self.name,
             "sh",
             "-c",
-            "mkdir -p \"${0%/*}\"; cat >\"$0\"",
+            script,
             path,
         ];
         podman::feed(line.map(OsString::from), content).launched();
+    }
+
+    /// Writes the program `/usr/bin/NAME`, which runs this shell script and then keeps running.
+    pub(super) fn write_program(&self, name: &str, script: &str) {
+        let path = format!("/usr/bin/{name}");
+        self.write(&path, &format!("#!/bin/sh\n{script}\nexec sleep 1000\n"));
+        self.done(&format!("chmod +x {path}"));
     }
 
     /// A service with these lines. Its output goes into a file, and the number of its starts isn't
@@ -155,12 +144,6 @@ impl Systemd {
     }
 }
 
-/// Reports the calling test as skipped, and returns `None`.
-fn not_booted(state: &str) -> Option<&'static Systemd> {
-    skipped(&format!("systemd doesn't boot in a container: {state}"));
-    None
-}
-
 /// A service of a systemd.
 pub(super) struct Unit {
     systemd: &'static Systemd,
@@ -170,18 +153,19 @@ pub(super) struct Unit {
 impl Unit {
     /// Starts the unit, and asserts that it succeeds.
     pub(super) fn start(self) -> Self {
-        let run = self.systemd.shell(&format!(
+        let script = format!(
             "systemctl start {0} || systemctl status --lines=20 {0}",
             self.name
-        ));
+        );
+        let run = self.systemd.shell(&script);
         assert!(run.stdout.is_empty(), "it didn't start: {run}");
         self
     }
 
     /// Starts the unit without waiting for it.
     pub(super) fn enqueue(self) -> Self {
-        self.systemd
-            .done(&format!("systemctl start --no-block {}", self.name));
+        let script = format!("systemctl start --no-block {}", self.name);
+        self.systemd.done(&script);
         self
     }
 
@@ -192,13 +176,8 @@ impl Unit {
 
     /// The value of a property of the unit.
     pub(super) fn property(&self, property: &str) -> String {
-        self.systemd
-            .ask(&format!(
-                "systemctl show --value --property={property} {}",
-                self.name
-            ))
-            .trim_end()
-            .to_owned()
+        let script = format!("systemctl show --value --property={property} {}", self.name);
+        self.systemd.ask(&script).trim_end().to_owned()
     }
 
     /// Waits until a property of the unit has this value.
@@ -217,9 +196,8 @@ impl Unit {
 
     /// The unit's messages in the journal.
     pub(super) fn journal(&self) -> String {
-        self.systemd.ask(&format!(
-            "journalctl --sync; journalctl --output=cat --unit={}",
-            self.name
-        ))
+        let options = format!("--output=cat --unit={}", self.name);
+        self.systemd
+            .ask(&format!("journalctl --sync; journalctl {options}"))
     }
 }

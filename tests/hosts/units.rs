@@ -10,9 +10,8 @@ use crate::support::*;
 fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() {
     let systemd = or_skip!(Systemd::shared());
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
-    let unit = systemd
-        .unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"))
-        .start();
+    let unit = systemd.unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"));
+    let unit = unit.start();
     let comm = || systemd.ask(&format!("cat /proc/{}/comm", unit.property("MainPID")));
     await_that("the main process is sleep", || comm() == "sleep\n");
     assert_eq!(unit.printed(), "v-4c7a1e");
@@ -42,16 +41,12 @@ fn in_a_socket_activated_unit_the_command_gets_the_socket_and_the_value() {
         "answer",
         &format!("Type=exec\n{LOCAL}ExecStart={command}\n"),
     );
-    systemd.write(
-        "/etc/systemd/system/answer.socket",
-        "[Socket]\nListenStream=/run/answer.sock\n",
-    );
+    let socket = "[Socket]\nListenStream=/run/answer.sock\n";
+    systemd.write("/etc/systemd/system/answer.socket", socket);
     systemd.done("systemctl daemon-reload; systemctl start answer.socket");
     let client = "import socket; s = socket.socket(socket.AF_UNIX); s.connect('/run/answer.sock'); print(s.recv(9))";
-    systemd
-        .shell(&format!("python3 -c \"{client}\""))
-        .launched()
-        .printed("b'v-4c7a1e'\n");
+    let asked = systemd.shell(&format!("python3 -c \"{client}\""));
+    asked.launched().printed("b'v-4c7a1e'\n");
     unit.await_that("ActiveState", "inactive");
     assert_eq!(unit.property("Result"), "success");
 }
@@ -64,9 +59,8 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
     let lines = format!("Type=exec\n{}", lines_with_aws_and_keys(&aws));
     let stop_post = "ExecStopPost=/bin/sh -c 'echo $SERVICE_RESULT: $EXIT_CODE by $EXIT_STATUS'\n";
     let command = "ExecStart=secrets-exec -e A=x:k -- /bin/echo started\n";
-    let unit = systemd
-        .unit("early", &format!("{lines}{command}{stop_post}"))
-        .start();
+    let unit = systemd.unit("early", &format!("{lines}{command}{stop_post}"));
+    let unit = unit.start();
     aws.await_calls(1);
     unit.stop();
     assert_eq!(unit.printed(), "success: killed by TERM\n");
@@ -81,13 +75,9 @@ fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_t
 fn the_journal_of_a_unit_without_credentials_says_to_set_them_in_the_unit() {
     let systemd = or_skip!(Systemd::shared());
     let lines = lines_with_aws(&Aws::start());
-    for (name, command) in [
-        ("direct", "secrets-exec -e A=x:k -- /bin/true"),
-        (
-            "script",
-            "/bin/sh -c 'secrets-exec -e A=x:k -- /bin/true; exit'",
-        ),
-    ] {
+    let command = "secrets-exec -e A=x:k -- /bin/true";
+    let in_script = format!("/bin/sh -c '{command}; exit'");
+    for (name, command) in [("direct", command), ("script", &in_script)] {
         let unit = systemd.unit(name, &format!("{lines}ExecStart={command}\n"));
         let unit = unit.enqueue();
         let help = "help: set AWS_CONFIG_FILE and AWS_PROFILE with Environment= in the unit";
@@ -102,10 +92,8 @@ fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_n
     let systemd = or_skip!(Systemd::own("slow", |_| ()));
     for (name, option) in [("slow", ""), ("rotating-slow", "--on-rotation restart ")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
-        let lines = format!(
-            "Type=notify\nNotifyAccess=main\nTimeoutStartSec=4\n{}",
-            lines_with_aws_and_keys(&aws)
-        );
+        let lines = "Type=notify\nNotifyAccess=main\nTimeoutStartSec=4\n";
+        let lines = format!("{lines}{}", lines_with_aws_and_keys(&aws));
         let command = format!(
             "ExecStart=secrets-exec --notify-ready --timeout 60s {option}-e A=x:k -- sleep 1000\n"
         );
@@ -115,12 +103,8 @@ fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_n
             unit.property("StatusText").contains(" in us-east-1")
         });
         std::thread::sleep(std::time::Duration::from_secs(4));
-        assert_eq!(
-            unit.property("ActiveState"),
-            "activating",
-            "{}",
-            unit.journal()
-        );
+        let state = unit.property("ActiveState");
+        assert_eq!(state, "activating", "{}", unit.journal());
         aws.release();
         unit.await_that("ActiveState", "active");
         assert_eq!(unit.property("StatusText"), "");
