@@ -25,8 +25,8 @@ fn dist() -> PathBuf {
 /// Runs a shell script in the folder of packages, asserts that it succeeds, and returns what it
 /// prints.
 fn sh(script: &str) -> String {
-    let mut shell = Command::new("bash");
-    shell.args(["-euo", "pipefail", "-c", script]);
+    let mut shell = Command::new("sh");
+    shell.args(["-euc", script]);
     let output = shell.current_dir(dist()).env("LC_ALL", "C").output();
     let output = output.unwrap();
     let said = String::from_utf8_lossy(&output.stderr);
