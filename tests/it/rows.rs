@@ -4,8 +4,9 @@
 mod file;
 
 use std::collections::BTreeSet;
-use std::panic;
+use std::{fs, panic};
 
+use crate::architecture::{all_files, repository};
 use crate::support::repository_file;
 use crate::support::rows::{COLUMNS, Row, test_row};
 
@@ -131,6 +132,53 @@ fn the_header_of_fixture_rs_explains_exactly_the_columns_that_a_row_can_have() {
         .map(|(end, _)| header[..end].rsplit_once('`').unwrap().1)
         .collect();
     assert_eq!(explained, COLUMNS.split(", ").collect());
+}
+
+#[test]
+fn a_list_and_a_line_of_a_table_can_continue_on_a_line_that_is_indented_more() {
+    let text = "a row with {what}\n    launch: -e A=x\n        -e B={more}\n    \
+        seen: exits with 78: A\n        B\n    requests: x\n        y\n    \
+        | what | more |\n    | one |\n        | z |\n";
+    let (_, rows) = file::read(text).unwrap();
+    let row = &rows[0];
+    assert_eq!(row.name, "a row with one");
+    assert_eq!(row.launch, "-e A=x -e B=z");
+    assert_eq!(row.seen, "exits with 78: A … B");
+    assert_eq!(row.own, [("requests".to_owned(), "x and y".to_owned())]);
+}
+
+/// The length of the lines that a reader sees in a diff without scrolling.
+const COLUMNS_OF_A_LINE: usize = 120;
+
+/// True for a line that is too long only because of an address, a key or another word that can't be
+/// broken.
+fn has_a_long_word(line: &str) -> bool {
+    line.split_whitespace()
+        .any(|word| word.chars().count() > COLUMNS_OF_A_LINE - 20)
+}
+
+#[test]
+fn a_line_of_rows_that_is_too_long_to_be_read_in_a_diff_is_refused() {
+    let mut long = Vec::new();
+    let mut files = all_files(&repository("tests"));
+    files.retain(|file| {
+        file.extension().is_some_and(|end| end == "rows") || file.ends_with("aws/cases")
+    });
+    for file in files {
+        let text = fs::read_to_string(&file).unwrap();
+        for (number, line) in (1..).zip(text.lines()) {
+            if line.chars().count() > COLUMNS_OF_A_LINE && !has_a_long_word(line) {
+                long.push(format!("{}:{number}: {line}", file.display()));
+            }
+        }
+    }
+    assert!(
+        long.is_empty(),
+        "{}\nA line has at most {COLUMNS_OF_A_LINE} columns. Write columns on indented lines of their own, also \
+         `launch:` and `seen:`. The parts of `seen` and `says`, the items of `requests`, the options of `launch` and \
+         the cells of a table can continue on lines that are indented once more.",
+        long.join("\n")
+    );
 }
 
 /// Columns as a row of the binary has them.

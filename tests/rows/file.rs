@@ -47,8 +47,12 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
         if let Some(indented) = line.strip_prefix("    ") {
             let columns = match &mut above {
                 Above::Row(_, table) if indented.starts_with("| ") => {
-                    let cells = indented.trim_end().trim_matches('|').split(" | ");
-                    table.push(cells.map(|cell| cell.trim().to_owned()).collect());
+                    table.push(cells(indented));
+                    continue;
+                }
+                Above::Row(_, table) if indented.starts_with("    | ") && !table.is_empty() => {
+                    let line = table.last_mut().expect("the table has lines");
+                    line.extend(cells(indented.trim_start()));
                     continue;
                 }
                 Above::Row(row, _) => &mut row.own,
@@ -56,7 +60,7 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
                 Above::Nothing => return Err(failure("a column without a row")),
             };
             match (indented.strip_prefix("    "), columns.last_mut()) {
-                (Some(more), Some((_, value))) => *value += &format!("{more}\n"),
+                (Some(more), Some((name, value))) => append(name, value, more),
                 _ => columns.push(column(indented).ok_or_else(|| failure("not a column"))?),
             }
             continue;
@@ -109,6 +113,35 @@ fn column(text: &str) -> Option<Column> {
         .split_once(": ")
         .or_else(|| Some((text.strip_suffix(':')?, "")))?;
     Some((name.to_owned(), value.to_owned()))
+}
+
+/// Returns the cells of a line of a table.
+fn cells(line: &str) -> Vec<String> {
+    let cells = line.trim_end().trim_matches('|').split(" | ");
+    cells.map(|cell| cell.trim().to_owned()).collect()
+}
+
+/// Adds a line to the value of a column: to a list as an item, to a command as words, and to a text
+/// as a line.
+fn append(name: &str, value: &mut String, line: &str) {
+    let separator = match name {
+        "launch" | "before" | "through" => " ",
+        "requests" => " and ",
+        "says" | "never" => " … ",
+        "seen" if value.starts_with("exits with ") => " … ",
+        "seen" if !value.starts_with("prints") => " and ",
+        _ => {
+            if value == "prints" {
+                value.push(' ');
+            }
+            *value += &format!("{line}\n");
+            return;
+        }
+    };
+    if !value.is_empty() {
+        *value += separator;
+    }
+    *value += line;
 }
 
 /// Removes a column, and returns its value.

@@ -88,7 +88,13 @@ fn xml_error(status: u16) -> Fault {
     Fault::Exactly(Response::new(status, "text/xml", body))
 }
 
-/// The fault with the name that rows use, of a secret or a parameter.
+/// True for the code of an error of AWS, such as `AccessDenied`.
+fn is_code(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_uppercase())
+        && text.chars().all(|c| c.is_ascii_alphanumeric())
+}
+
+/// The fault with the name that rows use, of a secret, a parameter or an operation.
 ///
 /// # Panics
 /// If the text is neither a name nor a response that is written out.
@@ -103,7 +109,11 @@ pub fn named(name: &str, id: &str) -> Fault {
         name => match (by_name(name), first.parse()) {
             (Some(fault), _) => fault,
             (None, Ok(status)) if rest == "xml" => xml_error(status),
-            (None, Ok(status)) => plain(status, rest),
+            (None, Ok(status)) => match rest.split_once(": ").filter(|(code, _)| is_code(code)) {
+                Some((code, message)) if id.starts_with("Assume") => sts(status, code, message),
+                Some((code, message)) => error(status, code, message),
+                None => plain(status, rest),
+            },
             (None, Err(_)) if first == "denied" => denied_by(DENIED, rest),
             (None, Err(_)) => panic!("{name} isn't a fault"),
         },

@@ -10,8 +10,9 @@
 //! - `file`: the declaration.
 //! - `fails OPERATION`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms FAULT`. The
 //!   OPERATION can also be a path, such as `/token`. A FAULT is `denied`, `denied REASON`, `hangs`,
-//!   `closes`, `endless`, `page`, the name of an error in `aws/fault.rs`, such as `clock skew`, or a
-//!   response that is written out, such as `403 blocked` or `403 xml`.
+//!   `closes`, `endless`, `page`, the name of an error in `aws/fault.rs`, such as `clock skew`, a
+//!   status with the code and the message of an error of AWS, such as
+//!   `403 AccessDenied: no access`, or a response that is written out, such as `403 blocked`.
 //! - `says`: parts of standard error. A message that contains none of them, and none of the parts
 //!   of `exits with`, fails the row. `never`: texts that are neither on standard error nor in the
 //!   table of `check`.
@@ -34,10 +35,8 @@
 //! - `without`: the variables that are not set, with spaces between them, such as AWS_REGION.
 //! - `file NAME`: a file in the working directory. `home NAME`: a file in the home directory.
 //!   `executable NAME`: a program in the working directory.
-//! - `template`: the declaration of a variable `A` with this template. `templates`: the same, and
-//!   the variables `B` and `C` with this template: `B` has the default `d`, and `C` is optional.
-//!   `aliases`: the aliases of the declaration.
 //! - `unit`: the `UNIT/NAME` of a credential that systemd requests.
+//! - `before`: shell commands that run first, in the shell that becomes the launch.
 //! - `through`: a command that starts the launch. With setpriv's `--reuid`, it starts a copy that
 //!   every user can execute. `needs`: commands with ` … ` between them. If one of them fails, the
 //!   test is skipped.
@@ -65,8 +64,8 @@ use crate::support::sandbox::Sandbox;
 
 /// All columns. Some have, after the name, what they are about.
 pub const COLUMNS: &str = "launch, seen, given, secret ID, file, fails OPERATION, says, never, requests, previous ID, \
-    parameter NAME, down REGION, credentials, without, file NAME, home NAME, executable NAME, template, templates, aliases, \
-    through, needs, unit, earlier, later, lines, warnings, entries, left PATH";
+    parameter NAME, down REGION, credentials, without, file NAME, home NAME, executable NAME, before, through, needs, \
+    unit, earlier, later, lines, warnings, entries, left PATH";
 
 /// True for the name of a column, as in `says` and `secret prod/db`.
 fn is_column(name: &str) -> bool {
@@ -145,17 +144,20 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
             ("file", name) => sandbox.file(name, value),
             ("executable", name) => sandbox.executable(name, value),
             ("home", name) => sandbox.home_file(name, value),
-            ("through", "") => sandbox.through(split(value)),
-            ("template", "") => sandbox.declaration(&templated(launch, value, &[""])),
-            ("templates", "") => {
-                let settings = ["", ", default: d", ", optional: true"];
-                sandbox.declaration(&templated(launch, value, &settings))
-            }
             ("later", "") => later(sandbox, value.parse().unwrap()),
             ("without", "") => value.split(' ').fold(sandbox, Sandbox::env_remove),
             _ => sandbox,
         };
     }
+    let before = launch.column("before");
+    let before = before.map(|commands| format!("set -e\n{commands}\nexec \"$@\""));
+    let before = before.map(|script| ["sh", "-c", &script, "sh"].map(str::to_owned));
+    let through = launch.column("through").map(split).unwrap_or_default();
+    let wrapper = Vec::from_iter(before.into_iter().flatten().chain(through));
+    if !wrapper.is_empty() {
+        sandbox = sandbox.through(wrapper);
+    }
+
     let line = launch.line.replace('⏎', "\n");
     let line = if line == "no options" { "" } else { &line };
     let mut words = split(line).into_iter().peekable();
@@ -180,18 +182,6 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
         Some("check" | "policy") => sandbox,
         _ => sandbox.prints_values(),
     }
-}
-
-/// A declaration of the variables `A`, `B` and so on with a template, each with its settings, such
-/// as `, optional: true`. The column `aliases` has the aliases.
-fn templated(launch: &Launch, template: &str, settings: &[&str]) -> String {
-    let aliases = launch.column("aliases").unwrap_or_default();
-    let template = serde_json::Value::from(template);
-    let mut declaration = format!("secrets: {{ {aliases} }}\nenv:\n");
-    for (variable, settings) in ('A'..).zip(settings) {
-        declaration += &format!("  {variable}: {{ template: {template}{settings} }}\n");
-    }
-    declaration
 }
 
 /// Splits a line into words like a shell. Text in `'…'` is literal. In `"…"` and outside of quotes,
