@@ -63,7 +63,7 @@ test-faults: ## let each system call of a launch fail once, and interrupt it by 
 test-all: ## run everything that runs in a night: these tests with the binary of the packages, fuzzing, the agent, packages, soak and macOS (hours)
 	tests/all $(FUZZ_SECONDS)
 
-mutants: ## break the program with each patch in tests/mutants, and check that the tests that the patch names fail (ten minutes)
+mutants: ## break the program with each patch in tests/mutants, and check that the tests that the patch names fail (two minutes)
 	tests/mutants/run $(MUTANTS)
 
 ci: ## run .ci/run as root in a new container, with podman or Docker
