@@ -1,22 +1,32 @@
-//! docs/adopting.md: its metric filters match the lines that a launch logs.
-//! `tests/peers/adopting.rs` creates the filters in moto.
+//! docs/adopting.md: its metric filters match the lines that a launch logs, and its queries name
+//! fields that these lines have. `tests/peers/adopting.rs` creates the filters in moto.
 
-use serde_json::Value;
+use std::process::Command;
+
+use serde_json::{Value, json};
 
 use super::page::Page;
 use crate::support::*;
 
-/// The name of each metric of the page, with the pattern of the log lines that the metric counts.
-pub fn metric_filters(page: &Page) -> Vec<(String, String)> {
-    let script = page.block_from("sh", "# filters.sh\n");
+/// The script of the page that creates the metrics.
+fn filter_script() -> String {
+    let page = Page::read("docs/adopting.md");
+    page.block_from("sh", "# filters.sh\n").to_owned()
+}
+
+/// The name of each metric that the script creates, with the pattern of the log lines that the
+/// metric counts.
+pub fn metric_filters(script: &str) -> Vec<(String, String)> {
+    let (_, pattern) = script.split_once("--filter-pattern \"").unwrap();
+    let (pattern, _) = pattern.split_once("\" \\\n").unwrap();
+    let pattern = pattern.replace('\\', "");
     let lines = script.lines();
     let filters = lines.filter_map(|line| line.strip_prefix("filter ")?.strip_suffix('\''));
     filters
         .map(|filter| {
             let (names, condition) = filter.split_once(" '").unwrap();
             let (_, metric) = names.split_once(' ').unwrap();
-            let pattern = format!("{{ ($.logger = \"secrets-exec\") && {condition} }}");
-            (metric.to_owned(), pattern)
+            (metric.to_owned(), pattern.replace("$3", condition))
         })
         .collect()
 }
@@ -31,7 +41,8 @@ fn matches(pattern: &str, line: &Value) -> bool {
             panic!("{condition}");
         };
         let wanted: Value = serde_json::from_str(wanted).unwrap();
-        match (line.get(field.strip_prefix("$.").unwrap()), operator) {
+        let pointer = field.strip_prefix('$').unwrap().replace('.', "/");
+        match (line.pointer(&pointer), operator) {
             (found, "=") => found == Some(&wanted),
             (found, "!=") => found.is_some_and(|found| *found != wanted),
             _ => panic!("{condition}"),
@@ -40,25 +51,41 @@ fn matches(pattern: &str, line: &Value) -> bool {
 }
 
 /// The metrics to which the lines of a launch add something.
-fn metrics_of(lines: &str) -> Vec<String> {
-    let lines = lines
-        .lines()
-        .map(|line| serde_json::from_str(line).unwrap());
-    let lines: Vec<Value> = lines.collect();
-    let mut filters = metric_filters(&Page::read("docs/adopting.md"));
+fn metrics_of(script: &str, lines: &[Value]) -> Vec<String> {
+    let mut filters = metric_filters(script);
     filters.retain(|(_, pattern)| lines.iter().any(|line| matches(pattern, line)));
     filters.into_iter().map(|(metric, _)| metric).collect()
 }
 
+/// The lines of JSON that a launch has logged.
+fn logged_lines(run: &Outcome) -> Vec<Value> {
+    let stderr = run.stderr();
+    let lines = stderr.lines();
+    lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect()
+}
+
+/// The lines of a launch that misspells a key.
+fn lines_of_a_failed_launch() -> Vec<Value> {
+    let sandbox = Sandbox::new()
+        .local("prod/db: { password: p-4c7a1e }")
+        .env("SECRETS_EXEC_LOG_FORMAT", "json")
+        .arg("-q")
+        .resolve("A=prod/db:pasword");
+    logged_lines(sandbox.run().refused(78))
+}
+
 #[test]
 fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_fix() {
+    let script = filter_script();
     let launch = |aws: &Aws, status: i32| {
         let sandbox = Sandbox::new()
             .aws(aws)
             .env("AWS_MAX_ATTEMPTS", "1")
             .env("SECRETS_EXEC_LOG_FORMAT", "json")
             .resolve("A=prod/db:password");
-        metrics_of(&sandbox.run().refused(status, []).stderr())
+        metrics_of(&script, &logged_lines(sandbox.run().refused(status, [])))
     };
     assert_eq!(launch(&Aws::start(), 78), ["Failed"]);
     let outage = Aws::start().fails("GetSecretValue", fault::unavailable());
@@ -68,13 +95,53 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
         .env("SECRETS_EXEC_LOG_FORMAT", "json")
         .arg("-q")
         .resolve("A=prod/db:password");
-    assert_eq!(metrics_of(&local.run().launched().stderr()), ["Local"]);
-    for (event, metric) in [
-        (r#""warning","event":"poll_failed""#, "PollFailed"),
-        (r#""error","event":"signal""#, "Temporary"),
-        (r#""error","event":"bug""#, "Failed"),
+    let lines = logged_lines(local.run().launched());
+    assert_eq!(metrics_of(&script, &lines), ["Local"]);
+    for (level, event, metric) in [
+        ("warning", "poll_failed", "PollFailed"),
+        ("error", "signal", "Temporary"),
+        ("error", "bug", "Failed"),
     ] {
-        let line = format!(r#"{{"logger":"secrets-exec","level":{event}}}"#);
-        assert_eq!(metrics_of(&line), [metric]);
+        let line = json!({ "logger": "secrets-exec", "level": level, "event": event });
+        assert_eq!(metrics_of(&script, &[line]), [metric]);
     }
+}
+
+/// Fluent Bit adds the field `log_processed`, which has the fields of the line that `log` has as
+/// text.
+#[test]
+fn the_metric_filters_of_docs_adopting_md_also_match_lines_that_fluent_bit_has_wrapped() {
+    let page = repository_file("docs/adopting.md");
+    let mut commands = page.lines().map(str::trim);
+    let command = commands.find_map(|line| line.strip_suffix(" filters.sh | sh"));
+    let command = format!("printf %s \"$1\" | {}", command.unwrap());
+    let changed = Command::new("sh")
+        .args(["-c", &command, "sh", &filter_script()])
+        .output();
+    let script = String::from_utf8(changed.unwrap().stdout).unwrap();
+    let mut lines = lines_of_a_failed_launch();
+    for line in &mut lines {
+        *line = json!({ "log": line.to_string(), "stream": "stderr", "log_processed": line });
+    }
+    assert_eq!(metrics_of(&script, &lines), ["Failed", "Local"]);
+    assert!(metrics_of(&filter_script(), &lines).is_empty());
+}
+
+/// The query of CloudWatch Logs Insights that shows why launches have failed.
+#[test]
+fn the_query_of_docs_adopting_md_for_failures_names_fields_of_an_error() {
+    let page = Page::read("docs/adopting.md");
+    let query = page.block_from("text", "filter logger = \"secrets-exec\" and event in [\"error\"");
+    let (_, groups) = query.split_once(" by @log, ").unwrap();
+    let groups = groups.lines().next().unwrap();
+    let lines = lines_of_a_failed_launch();
+    let error = lines.iter().find(|line| line["event"] == "error").unwrap();
+    assert_eq!(error["logger"], "secrets-exec");
+    for field in groups.split(", ") {
+        assert!(!error[field].is_null(), "{field}: {error}");
+    }
+    assert_eq!(error["status"], 78);
+    // The reason that the page gives as an example.
+    let reason = error["message"].as_str().unwrap();
+    assert!(repository_file("docs/adopting.md").contains(&format!("`{reason}`")));
 }
