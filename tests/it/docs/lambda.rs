@@ -62,6 +62,30 @@ fn a_lambda_function_keeps_an_arn_that_its_list_of_variables_leaves_out() {
 }
 
 #[test]
+fn a_lambda_function_gets_a_variable_for_each_key_of_the_secret_whose_arn_is_in_a_variable() {
+    let aws = documented_secrets();
+    let arn = DB_PASSWORD.strip_suffix(":password::").unwrap();
+    let page = Page::read("docs/lambda.md");
+    let function = || {
+        variables(&aws)
+            .declaration(page.block_from("yaml", "env-from:"))
+            .env("SECRET_ARN", arn)
+    };
+    let run = function().control();
+    let object = r#"{"host":"db.example.com","password":"p-4c7a1e"}"#;
+    run.launched_silently()
+        .has("host", "db.example.com")
+        .has("password", "p-4c7a1e")
+        .has("SECRET_ARN", object);
+    let run = function()
+        .env("SECRETS_EXEC_WRAPPER_VARIABLES", "DB_*")
+        .control();
+    run.launched_silently()
+        .has("host", "db.example.com")
+        .has("SECRET_ARN", arn);
+}
+
+#[test]
 fn a_list_of_variables_that_is_blank_is_the_default() {
     let aws = documented_secrets();
     let list = "SECRETS_EXEC_WRAPPER_VARIABLES";
