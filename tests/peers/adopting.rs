@@ -14,9 +14,10 @@ fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
     let directory = Directory::new();
     let shell = or_skip!(shell(moto, directory.path(), "docs/adopting.md"));
     shell("aws logs create-log-group --log-group-name /ecs/app");
-    let [filters, alarms] = ["# filters.sh\n", "# alarms.sh\n"].map(|file| page.block_from("sh", file));
-    shell(filters);
-    shell(alarms);
+    let [filter_script, alarm_script] =
+        ["# filters.sh\n", "# alarms.sh\n"].map(|file| page.block_from("sh", file));
+    shell(filter_script);
+    shell(alarm_script);
 
     let answer = |command: &str| -> Value { serde_json::from_str(&shell(command)).unwrap() };
     let created = answer("aws logs describe-metric-filters --log-group-name /ecs/app");
@@ -24,7 +25,7 @@ fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
     let metrics = filters.map(|filter| &filter["metricTransformations"][0]["metricName"]);
     let mut metrics: Vec<&str> = metrics.map(|name| name.as_str().unwrap()).collect();
     metrics.sort_unstable();
-    let shown = metric_filters(filters);
+    let shown = metric_filters(filter_script);
     let mut shown: Vec<&str> = shown.iter().map(|(metric, _)| &**metric).collect();
     shown.sort_unstable();
     assert_eq!(metrics, shown);

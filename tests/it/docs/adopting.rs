@@ -131,7 +131,10 @@ fn the_metric_filters_of_docs_adopting_md_also_match_lines_that_fluent_bit_has_w
 #[test]
 fn the_query_of_docs_adopting_md_for_failures_names_fields_of_an_error() {
     let page = Page::read("docs/adopting.md");
-    let query = page.block_from("text", "filter logger = \"secrets-exec\" and event in [\"error\"");
+    let query = page.block_from(
+        "text",
+        "filter logger = \"secrets-exec\" and event in [\"error\"",
+    );
     let (_, groups) = query.split_once(" by @log, ").unwrap();
     let groups = groups.lines().next().unwrap();
     let lines = lines_of_a_failed_launch();
