@@ -14,8 +14,7 @@ fn filter_script() -> String {
     page.block_from("sh", "# filters.sh\n").to_owned()
 }
 
-/// The name of each metric that the script creates, with the pattern of the log lines that the
-/// metric counts.
+/// The name of each metric that the script creates, with its pattern of log lines.
 pub fn metric_filters(script: &str) -> Vec<(String, String)> {
     let (_, pattern) = script.split_once("--filter-pattern \"").unwrap();
     let (pattern, _) = pattern.split_once("\" \\\n").unwrap();
