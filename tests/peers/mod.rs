@@ -34,6 +34,7 @@ mod profiles;
 mod remedies;
 mod rotation;
 mod sessions;
+mod tables;
 mod tls;
 mod tunnels;
 mod tutorial;

@@ -33,28 +33,80 @@ pub fn has_jq() -> bool {
 /// Prints the variables that both the script and the declaration set, in this order.
 const SHOW: &str = "printf '%s\\n' \"$DB_HOST\" \"$DB_PORT\" \"$DB_PASSWORD\" \"$API_TOKEN\" \"$DATABASE_URL\"; cat \"$TLS_KEY_FILE\"";
 
+/// A sandbox with the declaration of the page and with the programs that its script starts.
+fn with_programs(page: &Page) -> Sandbox {
+    let sandbox = Sandbox::new()
+        .prints_values()
+        .executable("bin/aws", CLI.replace("TOKEN", CANARY))
+        .executable("bin/node", format!("#!/bin/sh\n{SHOW}\n"))
+        .file("local.yaml", SECRETS.replace("not-a-real-token", CANARY))
+        .declaration(page.blocks("yaml")[0]);
+    let search_path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
+    sandbox.env("PATH", search_path)
+}
+
+/// The script of the page, which writes its file to the working directory.
+fn start_script(page: &Page) -> String {
+    page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key")
+}
+
 #[test]
 fn the_old_script_and_the_declaration_of_docs_migrating_md_give_the_same_values() {
     if !has_jq() {
         return;
     }
     let page = Page::read("docs/migrating.md");
-    let sandbox = || {
-        let sandbox = Sandbox::new()
-            .prints_values()
-            .executable("bin/aws", CLI.replace("TOKEN", CANARY))
-            .executable("bin/node", format!("#!/bin/sh\n{SHOW}\n"))
-            .file("local.yaml", SECRETS.replace("not-a-real-token", CANARY))
-            .declaration(page.blocks("yaml")[0]);
-        let search_path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
-        sandbox.env("PATH", search_path)
-    };
-    let script = page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key");
-    let before = sandbox().script(&script).control();
-    let after = sandbox().args(["--local", "local.yaml"]).command(["node"]);
+    let before = with_programs(&page).script(&start_script(&page)).control();
+    let after = with_programs(&page)
+        .args(["--local", "local.yaml"])
+        .command(["node"]);
     // The CLI ends each value with a line feed.
     let before = before.launched().stdout();
     assert_eq!(before.trim_end(), after.run().launched().stdout());
+}
+
+#[test]
+fn the_diff_of_docs_migrating_md_shows_only_paths_of_files_for_a_script_of_bash() {
+    if !has_jq() {
+        return;
+    }
+    let page = Page::read("docs/migrating.md");
+    let script = start_script(&page).replace("exec node", "[[ $DB_HOST ]] || exit\nexec node");
+    let mut commands = page
+        .consoles()
+        .into_iter()
+        .flat_map(|console| console.commands);
+    let diff = commands.find(|(command, _)| command.starts_with("diff "));
+    let launcher = format!(
+        "#!/bin/sh\nexec '{}' -q --local local.yaml \"$@\"\n",
+        program().display()
+    );
+    let sandbox = with_programs(&page)
+        .file("start.sh", script)
+        .executable("bin/secrets-exec", launcher)
+        .command(["bash", "-c", &diff.unwrap().0]);
+    let run = sandbox.control();
+    let mut differences = Vec::from_iter(run.stdout().lines().map(str::to_owned));
+    differences.retain(|line| line.starts_with(['<', '>']));
+    assert!(!differences.is_empty(), "{run}");
+    for line in differences {
+        let is_path = line[2..].starts_with("TLS_KEY_FILE=") || line[2..].starts_with("_=");
+        assert!(is_path, "{line}\n{run}");
+    }
+}
+
+#[test]
+fn the_declarations_of_docs_migrating_md_are_valid() {
+    let page = Page::read("docs/migrating.md");
+    let blocks = page.blocks("yaml");
+    assert!(blocks.len() >= 3, "{blocks:?}");
+    for block in blocks {
+        let sandbox = Sandbox::new()
+            .file("alias.yaml", "secrets: { app: prod/app }\n")
+            .file("block.yaml", block);
+        let options = "check --offline -f alias.yaml -f block.yaml";
+        sandbox.args(options.split(' ')).bare().run().launched();
+    }
 }
 
 /// The declaration that the jq command of docs/ecs.md makes from a task definition.

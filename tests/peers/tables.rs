@@ -1,0 +1,332 @@
+//! The tables of docs/migrating.md and docs/from-other-tools.md, row by row, with bash and dash: a
+//! script with the first cell and a launch with the second cell give a program the same variables
+//! and files. Both read from moto, the script with the AWS CLI.
+//!
+//! `tables/*.txt` has a paragraph for each row. It begins with the row's first cell, and each of
+//! its fields is `NAME: VALUE`, or `NAME:` with the lines of the value below, indented:
+//!
+//! - `old` is the script, and `new` is the launch. Both end with `exec app`, unless they end
+//!   earlier. `new` is `exec secrets-exec -- app` if it isn't given.
+//! - `declaration` is the content of `secrets-exec.yaml`, and `env` a variable for both.
+//! - `OLD1` and `NEW1` stand for the first code in the row's first and second cell.
+//! - Each `rest` replaces one `…` in a code, from left to right.
+//!
+//! `app` prints its variables, and the files that the script has left.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::moto::{Moto, REGION};
+use crate::support::directory::Directory;
+use crate::support::sandbox::{program, repository_file};
+use crate::support::skip::can;
+
+/// The rows of docs/migrating.md without a case: one doesn't have a launch, and other tests run the
+/// commands of docs/ci.md and docs/recipes.md, to which the others lead.
+const SCRIPTS_WITHOUT_A_CASE: [&str; 3] = [
+    "`echo \"TOKEN=$(aws …)\" >>\"$GITHUB_ENV\"`",
+    "`for s in $SECRETS; do …`, `printenv | grep ^SSM_`",
+    "`… >.env`",
+];
+
+/// The rows of docs/from-other-tools.md that only name an option, a key or a page.
+const TOOLS_WITHOUT_A_CASE: [&str; 11] = [
+    "`--strict` with `DB_PASSWORD=chamberme`",
+    "`?region=eu-west-1`, `role_arn`, `version_stage`",
+    "`vals eval -f config.yaml`",
+    "`-upcase -sanitize`",
+    "`-pristine`, `allowlist`, `denylist`",
+    "running without `-once`",
+    "`splay`, `kill_signal`, `kill_timeout`",
+    "`target.template`",
+    "a Secret mounted as a volume",
+    "`refreshInterval`",
+    "`SECRETS_MANAGER_TTL`",
+];
+
+/// What the programs of the tables do. `docker run` starts its last argument with the variables of
+/// `-e` and `--env-file`.
+const PROGRAMS: [(&str, &str); 3] = [
+    (
+        "app",
+        "#!/bin/sh
+env | grep -v -e ^_= -e ^SHLVL= -e ^PWD= -e ^OLDPWD= | LC_ALL=C sort
+for file in .[a-z]* *; do
+    case $file in
+    *.yaml | *.sh | .env) ;;
+    *) if [ -f \"$file\" ]; then echo \"$file: $(cat \"$file\")\"; fi ;;
+    esac
+done
+",
+    ),
+    ("node", "#!/bin/sh\nexec app\n"),
+    (
+        "docker",
+        "#!/bin/sh
+shift
+case $1 in
+-e) exec env -i PATH=\"$PATH\" \"${2%%=*}=$(printenv \"${2%%=*}\" || echo \"${2#*=}\")\" \"$3\" ;;
+--env-file) exec env -i PATH=\"$PATH\" $(cat \"$2\") \"$3\" ;;
+esac
+",
+    ),
+];
+
+/// The AWS CLI. Each call is made once, because it takes a second.
+const CLI: &str = "#!/bin/sh
+answer=ANSWERS/$(echo \"$*\" | cksum | tr ' ' -)
+if [ ! -e \"$answer\" ]; then
+    PATH=CALLERS_PATH aws --endpoint-url \"$AWS_ENDPOINT_URL\" \"$@\" >\"$answer.new\" || exit
+    mv \"$answer.new\" \"$answer\"
+fi
+cat \"$answer\"
+";
+
+/// A row of a table: the text of its cells, with `|` for `\\|`.
+struct Row {
+    first: String,
+    second: String,
+}
+
+/// The rows of the tables that lead to secrets-exec.
+fn rows_of(page: &str) -> Vec<Row> {
+    let text = repository_file(page);
+    let mut rows = Vec::new();
+    let mut is_translated = false;
+    for line in text.lines() {
+        let Some(cells) = line.strip_prefix("| ") else {
+            is_translated &= line.starts_with('|');
+            continue;
+        };
+        let cells = cells.replace("\\|", "\u{1}");
+        let cells = Vec::from_iter(cells.trim_end_matches(" |").split(" | "));
+        let cells = Vec::from_iter(cells.iter().map(|cell| cell.replace('\u{1}', "|")));
+        if is_translated {
+            let [first, second] = cells.try_into().expect(line);
+            rows.push(Row { first, second });
+        } else {
+            is_translated = cells[1..] == ["with secrets-exec"] || cells[1..] == ["secrets-exec"];
+        }
+    }
+    rows
+}
+
+/// The pieces of code in a cell.
+fn codes(cell: &str) -> impl Iterator<Item = &str> {
+    cell.split('`').skip(1).step_by(2)
+}
+
+/// A paragraph of `tables/*.txt`.
+#[derive(Default)]
+struct Case {
+    first: String,
+    fields: Vec<(String, String)>,
+}
+
+impl Case {
+    fn all(path: &str) -> Vec<Self> {
+        let text = repository_file(path);
+        let mut cases = Vec::<Self>::new();
+        let mut is_new = true;
+        for line in text.lines().filter(|line| !line.starts_with("# ")) {
+            if line.is_empty() {
+                is_new = true;
+            } else if is_new {
+                let first = line.to_owned();
+                cases.push(Self {
+                    first,
+                    ..Self::default()
+                });
+                is_new = false;
+            } else {
+                let fields = &mut cases.last_mut().unwrap().fields;
+                if let Some(more) = line.strip_prefix("    ") {
+                    let value = &mut fields.last_mut().unwrap().1;
+                    *value = format!("{value}{more}\n");
+                } else {
+                    let (name, value) = line.split_once(':').expect(line);
+                    fields.push((name.to_owned(), value.trim_start().to_owned()));
+                }
+            }
+        }
+        cases
+    }
+
+    fn values<'c>(&'c self, name: &'c str) -> impl Iterator<Item = &'c str> {
+        let named = self.fields.iter().filter(move |(field, _)| field == name);
+        named.map(|(_, value)| value.as_str())
+    }
+
+    /// A field in which the codes of the row's cells are filled in.
+    fn filled(&self, name: &str, row: &Row) -> Option<String> {
+        let mut text = self.values(name).next()?.to_owned();
+        let cells = [("OLD", &row.first), ("NEW", &row.second)];
+        for (prefix, cell) in cells {
+            for (number, code) in codes(cell).enumerate() {
+                let mut code = code.to_owned();
+                for rest in self.values("rest") {
+                    code = code.replacen('…', rest, 1);
+                }
+                text = text.replace(&format!("{prefix}{}", number + 1), &code);
+            }
+        }
+        assert!(!text.contains(['…']), "{}: no rest for {text}", self.first);
+        Some(text)
+    }
+}
+
+/// Where the scripts of a page run.
+struct Place<'m> {
+    moto: &'m Moto,
+    directory: Directory,
+    arns: BTreeMap<&'static str, String>,
+}
+
+impl Place<'_> {
+    /// Runs a script in an empty directory, and returns what it prints.
+    fn run(&self, shell: &str, case: &Case, declaration: Option<&str>, script: &str) -> String {
+        let work = self.directory.path().join("work");
+        let _ = fs::remove_dir_all(&work);
+        fs::create_dir(&work).unwrap();
+        if let Some(declaration) = declaration {
+            fs::write(work.join("secrets-exec.yaml"), declaration).unwrap();
+        }
+        let programs = self.directory.path().join("bin");
+        let path = format!("{}:/usr/local/bin:/usr/bin:/bin", programs.display());
+        let script = format!("{script}\nexec app\n");
+        let mut command = Command::new(shell);
+        command
+            .args(["-c", &script, shell, "app"])
+            .current_dir(&work);
+        command.env_clear().envs([
+            ("PATH", &*path),
+            ("HOME", work.to_str().unwrap()),
+            ("AWS_ACCESS_KEY_ID", "AKIADUMMY"),
+            ("AWS_SECRET_ACCESS_KEY", "dummy"),
+            ("AWS_DEFAULT_REGION", REGION),
+            ("AWS_ENDPOINT_URL", &self.moto.url),
+        ]);
+        for variable in case.values("env") {
+            let (name, value) = variable.split_once('=').unwrap();
+            command.env(name, self.arns.get(value).map_or(value, |arn| arn));
+        }
+        let output = command.output().unwrap();
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{shell}: {script}{said}");
+        String::from_utf8(output.stdout).unwrap()
+    }
+}
+
+/// The programs, and a folder for the answers of the AWS CLI.
+fn write_programs(directory: &Path) {
+    let (programs, answers) = (directory.join("bin"), directory.join("answers"));
+    fs::create_dir(&programs).unwrap();
+    fs::create_dir(&answers).unwrap();
+    std::os::unix::fs::symlink(program(), programs.join("secrets-exec")).unwrap();
+    let cli = CLI
+        .replace("ANSWERS", answers.to_str().unwrap())
+        .replace("CALLERS_PATH", &std::env::var("PATH").unwrap());
+    for (name, text) in PROGRAMS.into_iter().chain([("aws", &*cli)]) {
+        let path = programs.join(name);
+        fs::write(&path, text).unwrap();
+        let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
+        fs::set_permissions(path, mode).unwrap();
+    }
+}
+
+/// Stores what the rows read, and returns the ARNs by the words that stand for them.
+fn store(moto: &Moto) -> BTreeMap<&'static str, String> {
+    moto.secret(
+        "prod/db",
+        r#"{"host":"db.example.com","user":"user-4c7a1e","password":"password-4c7a1e","login":{"password":"login-4c7a1e"},
+            "hosts":[{"name":"one-4c7a1e"},{"name":"two-4c7a1e"}],"friends":[{"first":"Alan-4c7a1e"},{"first":"Ada-4c7a1e"}]}"#,
+    );
+    let app = moto.secret(
+        "prod/app",
+        r#"{"DB_HOST":"db.example.com","apiKey":"key-4c7a1e"}"#,
+    );
+    let token = moto.secret("prod/token", "token-4c7a1e");
+    moto.secret(
+        "prod/lambda",
+        r#"{"Variables":{"LEVEL":"two words","TOKEN":"token-4c7a1e"}}"#,
+    );
+    moto.secret(
+        "prod/quotes",
+        r#"{"A":"it's \"q\" $HOME","B":"a b # c-4c7a1e"}"#,
+    );
+    moto.secret("prod/tls", "key material");
+    moto.secret("prod/base64", "ZGVjb2RlZC00YzdhMWU=");
+    moto.secret(
+        "app",
+        r#"{"token":"token-4c7a1e","_chamber_metadata":"meta-4c7a1e"}"#,
+    );
+    for (name, value) in [
+        ("/prod/token", "first-4c7a1e"),
+        ("/prod/token", "second-4c7a1e"),
+        ("/prod/host", "host.example.com"),
+        ("/prod/db", r#"{"password":"parameter-4c7a1e"}"#),
+        ("/prod/app/host", "host.example.com"),
+        ("/prod/app/mail/pass", "mail-4c7a1e"),
+        ("/app/token", "token-4c7a1e"),
+        ("/app/level", "level-4c7a1e"),
+        ("/app/prod/host", "db.example.com"),
+        ("/shared/level", "level-4c7a1e"),
+        ("/api/key", "first-4c7a1e"),
+        ("/api/key", "second-4c7a1e"),
+        ("/api/key", "third-4c7a1e"),
+        ("prod.app.cookie", "cookie-4c7a1e"),
+    ] {
+        moto.parameter(name, "SecureString", value);
+    }
+    BTreeMap::from([("APP_ARN", app), ("TOKEN_ARN", token)])
+}
+
+/// Asserts that each row of a page has a case, except these, and that both cells do the same.
+fn assert_rows(page: &str, cases: &str, without_a_case: &[&str]) {
+    for (tool, option) in [("aws", "--version"), ("jq", "--version"), ("dash", "-n")] {
+        if !can(&[tool, option], page) {
+            return;
+        }
+    }
+    let moto = or_skip!(Moto::start());
+    let directory = Directory::new();
+    write_programs(directory.path());
+    let arns = store(&moto);
+    let place = Place {
+        moto: &moto,
+        directory,
+        arns,
+    };
+    let cases = Case::all(cases);
+    let rows = rows_of(page);
+    let with_a_case = cases.iter().map(|case| &*case.first);
+    let named: BTreeSet<&str> = with_a_case.chain(without_a_case.iter().copied()).collect();
+    let shown: BTreeSet<&str> = rows.iter().map(|row| &*row.first).collect();
+    assert_eq!(named, shown, "{page}");
+    for case in cases {
+        let row = rows.iter().find(|row| row.first == case.first).unwrap();
+        let old = case.filled("old", row).unwrap_or_default();
+        let declaration = case.filled("declaration", row);
+        let new = case.filled("new", row);
+        let new = new.unwrap_or_else(|| "exec secrets-exec -- app".to_owned());
+        for shell in ["bash", "dash"] {
+            let before = place.run(shell, &case, None, &old);
+            let after = place.run(shell, &case, declaration.as_deref(), &new);
+            assert_eq!(before, after, "{shell}: {}\n{old}\n{new}", case.first);
+        }
+    }
+}
+
+#[test]
+fn what_docs_migrating_md_shows_for_a_line_of_a_script_does_the_same_as_this_line() {
+    let cases = "tests/peers/tables/migrating.txt";
+    assert_rows("docs/migrating.md", cases, &SCRIPTS_WITHOUT_A_CASE);
+}
+
+#[test]
+fn what_docs_from_other_tools_md_shows_sets_the_variables_that_the_other_tool_sets() {
+    let cases = "tests/peers/tables/from-other-tools.txt";
+    assert_rows("docs/from-other-tools.md", cases, &TOOLS_WITHOUT_A_CASE);
+}
