@@ -135,33 +135,30 @@ def style(theme, classes, font):
     return "\n".join(rules)
 
 
-# The terminal: a declaration with two mistakes, the report, and the launch after they are corrected.
+# The terminal: a declaration with two mistakes, and the report.
 
 DECLARATION = """\
 env:
-  DB_HOST: prod/db:host
-  DB_PASSWORD: prod/db:pasword
-  STRIPE_KEY: prod/stripe:key
+  DB_HOST: prod/db:hots
+  DB_PASSWORD: prod/db:password
+  API_TOKEN: prod/api:key
 """
 SECRETS = """\
 prod/db: { host: db.example.com, username: app, password: not-a-real-password }
-prod/stripe: { api_key: not-a-real-key, webhook_secret: not-a-real-secret }
+prod/api: { token: not-a-real-token, webhook_secret: not-a-real-secret }
 """
-COMMANDS = [
-    "cat secrets-exec.yaml",
-    "secrets-exec -- node app.js",
-    "sed -i 's/pasword/password/; s/stripe:key/stripe:api_key/' secrets-exec.yaml",
-    "secrets-exec -- node app.js",
-]
+COMMANDS = ["cat secrets-exec.yaml", "secrets-exec -- node app.js"]
+# The width of the terminal, which fits on a phone.
+COLUMNS = 60
 
 
 def terminal(binary):
-    lines = transcript(binary)
+    lines = [row for line in transcript(binary) for row in rows(line)]
     picture = Picture(
         "terminal",
         "secrets-exec on a terminal",
         "\n".join("".join(text for _, text in line) for line in lines),
-        (704, 52 + 20 * len(lines)),
+        (32 + round(8.4 * COLUMNS), 52 + 20 * len(lines)),
         f"14px {MONO}",
     )
     for x in (22, 42, 62):
@@ -184,7 +181,8 @@ def transcript(binary):
         (directory / "secrets.yaml").write_text(SECRETS)
         # The values come from a file, and only the option itself hides the warning about that.
         executable(directory / "secrets-exec", f'exec "{Path(binary).resolve()}" --quiet "$@"')
-        executable(directory / "node", 'echo "app.js: connected to $DB_HOST"')
+        # secrets-exec looks for the program before it reads the secrets.
+        executable(directory / "node", "exit 1")
         for command in COMMANDS:
             lines.append([("dim", "$ "), ("bold", command)])
             lines += [parts(line) for line in run(command, directory).splitlines()]
@@ -221,6 +219,19 @@ def parts(line):
         kind = " ".join(ATTRIBUTES[code] for code in codes.split(";") if code in ATTRIBUTES)
         found.append((kind, text))
     return [(kind, text) for kind, text in found if text]
+
+
+def rows(line):
+    """The rows in which a terminal of COLUMNS columns shows a line."""
+    shown, free = [[]], COLUMNS
+    for kind, text in line:
+        while len(text) > free:
+            shown[-1].append((kind, text[:free]))
+            shown.append([])
+            text, free = text[free:], COLUMNS
+        shown[-1].append((kind, text))
+        free -= len(text)
+    return shown
 
 
 # The bar chart of launch times.
