@@ -278,7 +278,7 @@ subcommands! {
     Install, "install", "DIR", InstallArguments::augment_args;
 }
 
-const ENTRIES: &str = "What to resolve";
+const ENTRIES: &str = "What to read";
 
 /// The most common options of a launch. `-h` hides its other options, except `--help` and
 /// `--version`.
@@ -361,7 +361,7 @@ fn command_argument(help: &'static str) -> Arg {
         .value_hint(ValueHint::CommandName)
 }
 
-/// Returns a repeatable option that says what to resolve, such as `--env NAME=REF`.
+/// Returns a repeatable option that says what to read, such as `--env NAME=REF`.
 fn entry_option(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)

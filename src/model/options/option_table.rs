@@ -175,7 +175,7 @@ macro_rules! options {
 }
 
 options! {
-    "How to resolve" {
+    "How to read" {
         /// The AWS region, unless an ARN or alias names another
         region: Region = set(Region "region", General, Text("REGION"), text(parse_region));
         /// A region to read from if a secret's own region is unavailable (repeatable)

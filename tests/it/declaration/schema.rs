@@ -119,7 +119,7 @@ fn the_schema_lists_exactly_the_options_that_a_declaration_can_set_according_to_
     let defaults: BTreeSet<&str> = properties.keys().map(String::as_str).collect();
     let help = Sandbox::new().arg("--help").bare().run();
     let help = help.launched().stdout();
-    let (_, sections) = help.split_once("\nHow to resolve:\n").unwrap();
+    let (_, sections) = help.split_once("\nHow to read:\n").unwrap();
     let (sections, _) = sections.split_once("\n\nYou can also set").unwrap();
     let lines = sections.lines().map(str::trim_start);
     let options = lines
