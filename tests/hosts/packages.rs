@@ -10,7 +10,6 @@ use std::process::Command;
 use serde_json::Value;
 
 use super::podman::{self, Container, Podman};
-use crate::docs::page::Page;
 use crate::support::directory::Directory;
 use crate::support::sandbox::repository_file;
 use crate::support::skip::can;
@@ -238,27 +237,6 @@ fn cargo_binstall_finds_the_archives_at_the_addresses_of_the_release() {
     );
     assert_eq!(template("pkg-url"), url);
     assert!(archive.directory.path().join(template("bin-dir")).exists());
-}
-
-#[test]
-#[ignore = "by make test-all"]
-fn the_lines_that_docs_ci_md_shows_install_the_binary() {
-    if podman::works() {
-        let page = Page::read("docs/ci.md");
-        let mut steps = page.blocks("yaml").into_iter();
-        let step = steps
-            .find(|block| block.contains("gh attestation"))
-            .unwrap();
-        let lines = step.lines().skip(1);
-        let lines = Vec::from_iter(lines.take_while(|line| line.starts_with("    "))).join("\n");
-        // A stand-in for `gh` that copies the archive instead of downloading it, because there is
-        // no account here.
-        let gh = "case $1 in release) cp /dist/*-\"$(uname -m)\"-unknown-linux-musl.tar.gz . ;; esac; echo \"$*\" >>/asked";
-        let script = format!(
-            "cd /root; gh() {{ {gh}; }}; sudo() {{ \"$@\"; }}\n{lines}\nsecrets-exec --version; grep -c OWNER /asked"
-        );
-        assert_eq!(in_debian(&script), format!("secrets-exec {VERSION}\n2\n"));
-    }
 }
 
 #[test]

@@ -55,11 +55,15 @@ fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
 fn the_first_screen_of_the_readme_says_how_to_try_secrets_exec_and_how_to_run_its_tests() {
     let readme = repository_file("README.md");
     let first_screen = Vec::from_iter(readme.lines().take(60));
-    let needs = "Rust](https://rustup.rs) 1.94.1 or later";
-    assert!(
-        first_screen.iter().any(|line| line.contains(needs)),
-        "{needs}"
+    let rust = concat!(
+        "Rust](https://rustup.rs) ",
+        env!("CARGO_PKG_RUST_VERSION"),
+        " or later"
     );
+    for needs in [rust, "`apt-get install git make gcc python3-venv`"] {
+        let is_said = first_screen.iter().any(|line| line.contains(needs));
+        assert!(is_said, "{needs}");
+    }
     for command in ["    make demo", "    make test"] {
         assert!(first_screen.contains(&command), "{command}");
     }

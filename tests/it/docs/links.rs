@@ -133,13 +133,17 @@ fn every_link_on_the_site_leads_to_a_page_of_the_site_or_to_a_file_on_github() {
         .env_remove("GITHUB_REF_NAME")
         .status();
     assert!(prepared.unwrap().success());
-    let root = root.join("src");
-    let site = Pages { root };
+    let site = Pages {
+        root: root.join("src"),
+    };
     let repository = Pages::of_repository();
-    let configuration = repository_file("packaging/book.toml");
-    let (_, github) = configuration.split_once("git-repository-url = \"").unwrap();
-    let (github, _) = github.split_once('"').unwrap();
-    let github = format!("{github}/blob/main/");
+    let manifest = repository_file("Cargo.toml");
+    let mut lines = manifest.lines();
+    let repository_line = lines.find_map(|line| line.strip_prefix("repository = \""));
+    let address = repository_line.unwrap().trim_end_matches('"');
+    let configuration = fs::read_to_string(root.join("book.toml")).unwrap();
+    assert!(configuration.contains(&format!("\ngit-repository-url = \"{address}\"\n")));
+    let github = format!("{address}/blob/main/");
 
     let contents = site.links("SUMMARY.md");
     let listed: HashSet<&String> = contents.iter().map(|(address, _)| address).collect();

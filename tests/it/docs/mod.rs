@@ -20,6 +20,7 @@ mod logs;
 mod migrating;
 mod pictures;
 mod recipes;
+mod releasing;
 mod systemd;
 mod troubleshooting;
 

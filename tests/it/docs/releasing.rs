@@ -1,0 +1,104 @@
+//! `RELEASING.md`: the command that replaces OWNER with the account that hosts the repository, and
+//! the step of the workflow that refuses a release without it.
+
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use super::links::pages;
+use crate::support::*;
+
+/// The name that the command replaces. It is in two parts, so that the command doesn't change it
+/// here.
+const OWNER: &str = concat!("OW", "NER");
+
+const WORKFLOW: &str = ".github/workflows/release.yml";
+
+/// Runs a script in a folder, without the variables of a git that may have started the tests, and
+/// returns whether it succeeds.
+fn in_shell(folder: &Path, script: &str) -> bool {
+    let mut shell = Command::new("bash");
+    shell.args(["-euo", "pipefail", "-c", script]);
+    shell.current_dir(folder).env_clear();
+    shell.env("PATH", std::env::var_os("PATH").unwrap());
+    shell.output().unwrap().status.success()
+}
+
+/// The command of RELEASING.md, which has two lines.
+fn replacement() -> String {
+    let releasing = repository_file("RELEASING.md");
+    let lines = releasing.lines();
+    let command = lines.skip_while(|line| !line.contains("git grep -lw "));
+    let command: Vec<&str> = command.take(2).collect();
+    command.join("\n").replace("ACCOUNT", "acme")
+}
+
+/// The step of the workflow that looks for the name.
+fn release_check() -> String {
+    let workflow = repository_file(WORKFLOW);
+    let mut steps = workflow
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("run: "));
+    steps
+        .find(|step| step.contains("git grep "))
+        .unwrap()
+        .to_owned()
+}
+
+#[test]
+fn a_release_is_refused_until_the_command_of_releasing_md_has_replaced_the_owner_on_every_page() {
+    if !skip::can(&["git", "--version"], "the owner's name") {
+        return;
+    }
+    let directory = Directory::new();
+    let folder = directory.path();
+    fs::create_dir_all(folder.join("docs")).unwrap();
+    fs::create_dir_all(folder.join(WORKFLOW).parent().unwrap()).unwrap();
+    let files = [WORKFLOW.to_owned(), "Cargo.toml".to_owned()];
+    for file in pages().into_iter().chain(files) {
+        fs::write(folder.join(&file), repository_file(&file)).unwrap();
+    }
+    let page = folder.join("page.md");
+    let sentence = format!("Replace {OWNER} with the GitHub account that hosts the repository.");
+    let text = format!("gh:{OWNER}/x, CAP_F{OWNER}\n\n{sentence}\n\nThe end.\n");
+    fs::write(&page, text).unwrap();
+    assert!(in_shell(folder, "git init --quiet && git add ."));
+
+    let check = release_check();
+    assert!(!in_shell(folder, &check), "{check}");
+    let command = replacement();
+    assert!(in_shell(folder, &command), "{command}");
+    assert!(in_shell(folder, &check), "{check}");
+
+    let text = fs::read_to_string(page).unwrap();
+    let expected = format!("gh:acme/x, CAP_F{OWNER}\n\nThe end.\n");
+    assert_eq!(text, expected);
+    for page in pages() {
+        let text = fs::read_to_string(folder.join(&page)).unwrap();
+        let explains = text.to_lowercase().contains("replace acme");
+        assert!(
+            !explains,
+            "{page} explains the name in a paragraph of several lines"
+        );
+    }
+}
+
+#[test]
+fn the_help_and_the_man_page_name_pages_that_exist_instead_of_an_address() {
+    let manifest = repository_file("Cargo.toml");
+    let installed = "usr/share/doc/secrets-exec";
+    assert!(manifest.contains(&format!("\"{installed}/docs/\"")));
+    for argument in ["-h", "--help", "man"] {
+        let run = Sandbox::new().arg(argument).bare().run();
+        let printed = run.launched_silently().stdout().replace("\\-", "-");
+        let (_, named) = printed.rsplit_once("\nDocumentation: ").unwrap();
+        assert!(named.contains(&format!("/{installed}")), "{named}");
+        let words = named.split([' ', ',', '\n']);
+        let pages: Vec<&str> = words.filter(|word| word.starts_with("docs/")).collect();
+        assert!(!pages.is_empty(), "{named}");
+        for page in pages {
+            repository_file(page);
+        }
+        assert!(!printed.contains("github.com"), "{argument}");
+    }
+}
