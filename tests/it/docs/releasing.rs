@@ -1,5 +1,5 @@
-//! `RELEASING.md`: the command that replaces OWNER with the account that hosts the repository, and
-//! the step of the workflow that refuses a release without it.
+//! `RELEASING.md`: the commands for an AWS account, and the command that replaces OWNER with the
+//! account that hosts the repository. Without it, a step of the workflow refuses a release.
 
 use std::fs;
 use std::path::Path;
@@ -100,5 +100,33 @@ fn the_help_and_the_man_page_name_pages_that_exist_instead_of_an_address() {
             repository_file(page);
         }
         assert!(!printed.contains("github.com"), "{argument}");
+    }
+}
+
+#[test]
+fn the_five_commands_for_an_aws_account_name_targets_options_and_files_that_exist() {
+    let page = repository_file("RELEASING.md");
+    let (_, section) = page.split_once("\n## Run it in an AWS account").unwrap();
+    let mut paragraphs = section.split("\n\n");
+    let commands = paragraphs.find(|paragraph| paragraph.starts_with("    "));
+    let commands = commands.unwrap().replace("\\\n", "");
+    assert_eq!(commands.lines().count(), 5, "{commands}");
+    assert!(repository_file("README.md").contains("[five commands](RELEASING.md#"));
+
+    let makefile = repository_file("Makefile");
+    let after = |text: &'static str| {
+        let rests = commands.split(text).skip(1);
+        rests.filter_map(|rest| rest.split([' ', '"', '\n']).next())
+    };
+    let targets: Vec<&str> = after("make ").collect();
+    assert_eq!(targets, ["release", "test-aws", "test"]);
+    for target in targets {
+        assert!(makefile.contains(&format!("\n{target}:")), "{target}");
+    }
+    assert_eq!(after("file://").map(repository_file).count(), 1);
+    assert!(repository_file("tests/aws/run").contains("\"--record\""));
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    for folder in after("--record ").chain(after("git add ")) {
+        assert!(root.join(folder).is_dir(), "{folder}");
     }
 }
