@@ -1,4 +1,4 @@
-//! `RELEASING.md`: the commands for an AWS account, and the command that replaces OWNER with the
+//! `RELEASING.md`: the commands for an AWS account, and the command that replaces a placeholder with the
 //! account that hosts the repository. Without it, a step of the workflow refuses a release.
 
 use std::fs;
@@ -10,7 +10,7 @@ use crate::support::*;
 
 /// The name that the command replaces. It is in two parts, so that the command doesn't change it
 /// here.
-const OWNER: &str = concat!("OW", "NER");
+const PLACEHOLDER: &str = concat!("OW", "NER");
 
 const WORKFLOW: &str = ".github/workflows/release.yml";
 
@@ -59,8 +59,9 @@ fn a_release_is_refused_until_the_command_of_releasing_md_has_replaced_the_owner
         fs::write(folder.join(&file), repository_file(&file)).unwrap();
     }
     let page = folder.join("page.md");
-    let sentence = format!("Replace {OWNER} with the GitHub account that hosts the repository.");
-    let text = format!("gh:{OWNER}/x, CAP_F{OWNER}\n\n{sentence}\n\nThe end.\n");
+    let sentence =
+        format!("Replace {PLACEHOLDER} with the GitHub account that hosts the repository.");
+    let text = format!("gh:{PLACEHOLDER}/x, CAP_F{PLACEHOLDER}\n\n{sentence}\n\nThe end.\n");
     fs::write(&page, text).unwrap();
     assert!(in_shell(folder, "git init --quiet && git add ."));
 
@@ -71,7 +72,7 @@ fn a_release_is_refused_until_the_command_of_releasing_md_has_replaced_the_owner
     assert!(in_shell(folder, &check), "{check}");
 
     let text = fs::read_to_string(page).unwrap();
-    let expected = format!("gh:acme/x, CAP_F{OWNER}\n\nThe end.\n");
+    let expected = format!("gh:acme/x, CAP_F{PLACEHOLDER}\n\nThe end.\n");
     assert_eq!(text, expected);
     for page in pages() {
         let text = fs::read_to_string(folder.join(&page)).unwrap();
