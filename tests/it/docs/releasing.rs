@@ -1,5 +1,5 @@
-//! `RELEASING.md`: the commands for an AWS account, and the command that replaces a placeholder with the
-//! account that hosts the repository. Without it, a step of the workflow refuses a release.
+//! `RELEASING.md`: the commands for an AWS account, and the command that replaces a placeholder
+//! with the account that hosts the repository. Without it, the workflow refuses a release.
 
 use std::fs;
 use std::path::Path;
