@@ -2,8 +2,9 @@
 """Measures secrets-exec, a minimal client, one on the AWS SDK and other tools with the same purpose, in one run. `make bench` calls this.
 
 Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a
-separate network namespace, AWS's host name leads to that server. The result is docs/benchmarks.md, the figures and the chart of README.md, and what
-is printed. With --quick, nothing is written, and the page is printed, too. The page names the tools that this machine doesn't have.
+separate network namespace, AWS's host name leads to that server. The result is docs/benchmarks.md, the figures of README.md and docs/adopting.md, the
+chart, and what is printed. With --quick, nothing is written, and the page is printed, too. A tool that isn't measured, because this machine doesn't
+have it or because of --only, keeps its rows on the page, with the date of the run that they are from.
 """
 
 import argparse
@@ -16,6 +17,7 @@ from datetime import date
 from pathlib import Path
 
 import fleet
+import pages
 import rivals
 from measure import FAR, NEAR, REGIONAL, Lab, isolate
 from rivals import say
@@ -51,12 +53,13 @@ def main():
     finally:
         lab.stop()
     results |= {"about": about(lab), "fleet": fleet.run(binary), "simulated": simulated()}
-    page = report.markdown(results)
+    path = ROOT / "docs/benchmarks.md"
+    page = report.markdown(results, path.read_text())
     if options.quick:
         print(page)
     else:
-        (ROOT / "docs/benchmarks.md").write_text(page)
-        report.rewrite(ROOT / "README.md", report.line(results))
+        path.write_text(page)
+        pages.main()
         subprocess.run([ROOT / "packaging/pictures.py", binary, ROOT / "docs/img"], check=True)
     print(report.details(results))
 

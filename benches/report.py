@@ -1,12 +1,14 @@
-"""The page docs/benchmarks.md, README's paragraph, and what `make bench` prints."""
+"""The page docs/benchmarks.md, and what `make bench` prints."""
 
-import re
-import textwrap
-
+import goals
+import pages
 from measure import FAR, NEAR, REGIONAL, REST
+from pages import COSTS, LAUNCHES, RATIO, US, fill
 from rivals import COUNTS
 
-US = "secrets-exec"
+# The tools that each run measures. Rows of other tools may be from an earlier run.
+OWN = (US, "minimal client")
+SDK = "## Beside a program with the AWS SDK"
 
 CHART = """<p><picture>
   <source media="(prefers-color-scheme: dark)" srcset="img/benchmarks-dark.svg">
@@ -23,21 +25,25 @@ def number(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def markdown(results):
+def markdown(results, before):
+    """The page. The rows of tools that this run hasn't measured, and the section about the SDK, are kept from the page as it was before."""
     about, rows, tools = (results[key] for key in ("about", "rows", "tools"))
-    one, many = launch_times(rows)
+    launches, kept = merged(launch_times(tools, rows, about["date"]), pages.table(before, LAUNCHES))
+    spent, _ = merged(costs(tools, rows), pages.table(before, COSTS))
+    parent = results["rest"]["resident, KiB"] * 1024 / 1e6
     paragraphs = [
         "# Benchmarks",
-        f"secrets-exec starts a program with one secret in {number(one)} ms, and with 20 secrets in {number(many)} ms. Both are within "
-        f"about {overhead(rows)}% of a minimal hand-written client.{lead(tools, rows)}",
+        f"secrets-exec starts a program with one secret in {launches[US][0]} ms, and with 20 secrets in {launches[US][2]} ms. Both are within "
+        f"about {overhead(rows)}% of a minimal hand-written client.{lead(launches)}",
         CHART,
         f"The network is simulated: a round trip takes {REGIONAL.round_trip} ms, and the server responds after {REGIONAL.answer} ms. We assume that "
         "this is typical within an AWS region. We haven't measured against AWS itself.",
         *unmeasured(results["skipped"]),
-        "## Launch time in the same region",
+        LAUNCHES,
         "The table shows the median time of a launch in milliseconds, for 1, 4, 20 and 100 secrets: a process starts, connects with TLS, reads one key "
         "of each secret, and runs `/bin/true`. A dash means that we didn't measure this case.",
-        table(tools, rows, REGIONAL, lambda row: number(row["median"])),
+        "\n".join([*heading([*COUNTS, "measured"]), *lines(launches), f"| {RATIO} | {' | '.join(ratios(rows, REGIONAL))} | {about['date']} |"]),
+        *([EARLIER] if kept else []),
         "The times include the server's share of the TLS handshake, because client and server run on the same machine. Some rows need an explanation:",
         "\n".join(
             [
@@ -46,21 +52,20 @@ def markdown(results):
                 f"- *secrets-exec, with --ca-bundle* loads {about['roots']} root certificates from a file, as the other tools do. Use this row to compare "
                 "the tools under the same conditions. (Normally, secrets-exec uses Mozilla's root certificates, which are compiled in.)",
                 "- *minimal client* is a client that we wrote by hand and that does only what is necessary ([benches/floor](../benches/floor)).",
-                "- *AWS SDK for Rust* is a program of 40 lines that you could write instead. It sends all requests at the same time with the SDK's "
-                "default client ([benches/sdk](../benches/sdk)). It was built with the same settings as the minimal client.",
-                "- *AWS SDK for Rust, as Cargo builds it* is the same program, built by `cargo build --release` without our settings. At each start, "
-                "its TLS library collects entropy from the CPU's jitter, which takes tens of milliseconds.",
+                *(SDK_ROWS if "AWS SDK for Rust" in launches else []),
             ]
         ),
-        "## Memory, size and cold start",
+        *kept_section(before, SDK, unless="sdk" in (tool.key for tool in tools)),
+        COSTS,
         "*Size* is the size of the tool's stripped binary or, for Python, of all installed packages without the interpreter. A cold start is a launch "
         "with one secret and without network delays, right after we dropped the kernel's page cache.",
-        costs(tools, rows),
+        "\n".join([*heading(["peak memory, MB", "size, MB", "cold start, ms", "read from disk, MB"]), *lines(spent)]),
         "Once secrets-exec has become your program, it doesn't use any memory. With `--on-rotation`, the parent "
-        f"process uses {number(results['rest']['resident, KiB'] * 1024 / 1e6)} MB.",
+        f"process uses {number(parent)} MB.",
+        *goals.markdown(tools[0], rows, parent),
         "## How this was measured",
         f"We measured this on {about['date']}, at commit {about['commit']}, on a machine with {about['machine']} and {about['libc']}. secrets-exec was "
-        f"built with Rust {about['rust']}. `make bench` measures again and writes this page. It also prints the versions of the other tools, "
+        f"built with Rust {about['rust']}. `make bench` measures again, and writes this page and the figures of the other pages. It also prints the versions of the other tools, "
         "quartiles, other network delays, CPU time, page faults and simulated fleets.",
     ]
     return "\n\n".join(wrapped(paragraph) for paragraph in paragraphs) + "\n"
@@ -71,10 +76,6 @@ def wrapped(paragraph):
     if paragraph.startswith(("#", "|", "<")):
         return paragraph
     return "\n".join(fill(line, "  " if line.startswith("- ") else "") for line in paragraph.splitlines())
-
-
-def fill(text, indent=""):
-    return textwrap.fill(text, 150, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def details(results):
@@ -101,7 +102,7 @@ def details(results):
 
 
 def unmeasured(skipped):
-    return ["These tools could not be measured: " + "; ".join(skipped) + "."] if skipped else []
+    return ["These tools could not be measured in this run: " + "; ".join(skipped) + "."] if skipped else []
 
 
 def heading(columns):
@@ -119,20 +120,46 @@ def table(tools, rows, place, cell=quartiles):
         found = [rows.get((tool.key, count, place)) for count in COUNTS]
         cells = [cell(row) if row else "–" for row in found]
         lines.append(f"| {tool.title} | {' | '.join(cells)} |")
-    return "\n".join([*lines, f"| *secrets-exec / minimal client* | {' | '.join(ratio(rows, count, place) for count in COUNTS)} |"])
+    return "\n".join([*lines, f"| {RATIO} | {' | '.join(ratios(rows, place))} |"])
 
 
-def ratio(rows, count, place):
-    return f"{rows[US, count, place]['median'] / rows['floor', count, place]['median']:.2f}"
+def ratios(rows, place):
+    return [f"{rows[US, count, place]['median'] / rows['floor', count, place]['median']:.2f}" for count in COUNTS]
+
+
+def launch_times(tools, rows, date):
+    """The cells of each tool in the table of launch times in the same region."""
+    found = {tool.title: [rows.get((tool.key, count, REGIONAL)) for count in COUNTS] for tool in tools}
+    return {title: [*(number(row and row["median"]) for row in row_of_tool), str(date)] for title, row_of_tool in found.items()}
 
 
 def costs(tools, rows):
-    lines = heading(["peak memory, MB", "size, MB", "cold start, ms", "read from disk, MB"])
+    """The cells of each tool in the table of memory, size and cold start."""
+    found = {}
     for tool in tools:
         row = rows.get((tool.key, 1, NEAR), {})
         cold = row.get("cold") or (None, None)
-        lines.append(f"| {tool.title} | {' | '.join(map(number, [row.get('memory'), tool.size and tool.size / 1e6, *cold]))} |")
-    return "\n".join(lines)
+        found[tool.title] = [number(value) for value in (row.get("memory"), tool.size and tool.size / 1e6, *cold)]
+    return found
+
+
+def merged(measured, before):
+    """The rows of this run, followed by the other tools in the order of their first cell, and the titles that only the page had before."""
+    kept = {title: list(row.values()) for title, row in before.items() if not (title in measured or title == RATIO or title.startswith(OWN))}
+    own = {title: row for title, row in measured.items() if title.startswith(OWN)}
+    others = {title: row for title, row in (measured | kept).items() if title not in own}
+    return own | dict(sorted(others.items(), key=lambda tool: float(tool[1][0]))), list(kept)
+
+
+def lines(table):
+    return [f"| {title} | {' | '.join(cells)} |" for title, cells in table.items()]
+
+
+def kept_section(page, title, unless):
+    """The section as the page has it; nothing if it doesn't have it, or if the condition is true."""
+    _, found, rest = page.partition(f"{title}\n")
+    section, *_ = rest.split("\n## ")
+    return [f"{title}\n{section}".rstrip()] if found and not unless else []
 
 
 def effort(tools, rows):
@@ -144,18 +171,12 @@ def effort(tools, rows):
     return "\n".join(lines)
 
 
-def launch_times(rows):
-    """The median times of a launch in the same region, in ms, with one secret and with 20."""
-    return [rows[US, count, REGIONAL]["median"] for count in (1, 20)]
-
-
-def lead(tools, rows):
-    """A sentence about how much longer the other tools take with 20 secrets; empty if none was measured."""
-    ours = rows[US, 20, REGIONAL]["median"]
-    others = [tool.key for tool in tools if not tool.title.startswith(US) and tool.key not in ("floor", "sdk", "sdk_plain")]
-    ratios = [rows[key, 20, REGIONAL]["median"] / ours for key in others if (key, 20, REGIONAL) in rows]
-    if not ratios:
+def lead(launches):
+    """A sentence about how much longer the other tools take with 20 secrets; empty if the table doesn't have any."""
+    others = [cells[2] for title, cells in launches.items() if not title.startswith((*OWN, "AWS SDK")) and cells[2] != "–"]
+    if not others:
         return ""
+    ratios = [float(cell) / float(launches[US][2]) for cell in others]
     return (
         " secrets-exec reads secrets in parallel: with 20 secrets, the other ready-made tools in the chart take "
         f"{min(ratios):.0f} to {max(ratios):.0f} times as long."
@@ -163,30 +184,18 @@ def lead(tools, rows):
 
 
 def overhead(rows):
-    """How much longer those times are than those of the minimal client at most, in percent."""
-    return max(round((float(ratio(rows, count, REGIONAL)) - 1) * 100) for count in (1, 20))
+    """How much longer than the minimal client a launch with 1 or 20 secrets takes at most, in percent."""
+    return max(round((float(ratio) - 1) * 100) for ratio in ratios(rows, REGIONAL)[0:3:2])
 
 
-def line(results):
-    """README's paragraph."""
-    rows = results["rows"]
-    one, many = launch_times(rows)
-    scripts = rows.get(("awscli", 1, REGIONAL))
-    others = f" A script with the AWS CLI and `jq` takes {number(scripts['median'])} ms for one secret." if scripts else ""
-    text = (
-        f"A launch takes about {one:.0f} ms for one secret and {many:.0f} ms for twenty. Both are within about {overhead(rows)}% of a minimal hand-written "
-        f"client.{others} The network in these [benchmarks](docs/benchmarks.md) is simulated: a round trip takes {REGIONAL.round_trip} ms, and the "
-        f"server answers after {REGIONAL.answer} ms."
-    )
-    return f"{MARK}\n{fill(text)}\n"
-
-
-MARK, END = "<!-- `make bench` writes this -->", "<!-- -->"
-
-
-def rewrite(path, text):
-    """Puts the text between the marks of a page."""
-    page, found = re.subn(rf"{MARK}\n.*?(?={END}\n)", lambda _: text, path.read_text(), flags=re.S)
-    if found != 1:
-        raise SystemExit(f"bench: {path} has no {MARK}")
-    path.write_text(page)
+# Items of the list below the table of launch times, and a paragraph there.
+SDK_ROWS = [
+    "- *AWS SDK for Rust* is a program of 40 lines that you could write instead. It sends all requests at the same time with the SDK's default client "
+    "([benches/sdk](../benches/sdk)). It was built with the same settings as the minimal client.",
+    "- *AWS SDK for Rust, as Cargo builds it* is the same program, built by `cargo build --release` without our settings. At each start, its TLS "
+    "library collects entropy from the CPU's jitter, which takes tens of milliseconds.",
+]
+EARLIER = (
+    "The last column says when a row was measured. The rows with an earlier date are from a run in which the machine may have been faster or slower, "
+    "so compare them with the others only roughly."
+)

@@ -1,0 +1,81 @@
+#!/usr/bin/env python3
+"""The figures of docs/benchmarks.md in README.md and docs/adopting.md.
+
+    pages.py            writes these figures between the marks of both pages
+    pages.py --check    fails if a page has other figures than docs/benchmarks.md
+
+`make bench` writes docs/benchmarks.md and then these two, so that all pages have figures from the same run, in the same units.
+"""
+
+import re
+import sys
+import textwrap
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+MARK, END = "<!-- `make bench` writes this -->", "<!-- -->"
+US, RATIO, SCRIPT = "secrets-exec", "*secrets-exec / minimal client*", "bash + awscli 2 + jq"
+LAUNCHES, COSTS = "## Launch time in the same region", "## Memory, size and cold start"
+
+
+def table(page, heading):
+    """The rows of the first table below a heading, by tool. A row is the cells by column, as text."""
+    _, _, section = page.partition(f"{heading}\n")
+    lines = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("|")]
+    names, _, *rows = [line.strip("| ").split(" | ") for line in lines] or [[], []]
+    return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in rows}
+
+
+def readme(page):
+    """README's paragraph."""
+    launches = table(page, LAUNCHES)
+    one, twenty = (launches[US][count] for count in ("1", "20"))
+    script = f" A script with the AWS CLI and `jq` takes {launches[SCRIPT]['1']} ms for one secret." if SCRIPT in launches else ""
+    _, network = re.search(r"(The network is simulated: )([^.]*\.)", page).groups()
+    return fill(
+        f"A launch takes {one} ms for one secret and {twenty} ms for twenty. Both are within about {overhead(page)}% of a minimal hand-written client."
+        f"{script} The network in these [benchmarks](docs/benchmarks.md) is simulated: {' '.join(network.split())}"
+    )
+
+
+def adopting(page):
+    """The item of the list at the beginning of docs/adopting.md."""
+    launches, costs = table(page, LAUNCHES), table(page, COSTS)
+    item = (
+        f"- **What it costs:** {costs[US]['size, MB']} MB in the image (about half of that compressed), {costs[US]['peak memory, MB']} MB of memory until "
+        f"secrets-exec becomes your program, and {launches[US]['1']} ms for one secret or {launches[US]['20']} ms for twenty, "
+        "[measured](benchmarks.md) with a simulated network."
+    )
+    return fill(item, "  ")
+
+
+def overhead(page):
+    """How much longer than the minimal client a launch with 1 or 20 secrets takes at most, in percent."""
+    return max(round((float(table(page, LAUNCHES)[RATIO][count]) - 1) * 100) for count in ("1", "20"))
+
+
+def fill(text, indent=""):
+    return textwrap.fill(text, 150, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+
+
+def rewritten(path, text):
+    """The page, with the text between its marks. In a list, the marks are indented."""
+    page, found = re.subn(rf"(^ *{MARK}\n).*?(?=^ *{END}\n)", lambda mark: f"{mark[1]}{text}\n", path.read_text(), flags=re.S | re.M)
+    if found != 1:
+        raise SystemExit(f"bench: {path} has no {MARK}")
+    return page
+
+
+def main():
+    page = (ROOT / "docs/benchmarks.md").read_text()
+    for name, text in ("README.md", readme(page)), ("docs/adopting.md", adopting(page)):
+        path = ROOT / name
+        new = rewritten(path, text)
+        if sys.argv[1:] != ["--check"]:
+            path.write_text(new)
+        elif new.split() != path.read_text().split():
+            raise SystemExit(f"{name} has other figures than docs/benchmarks.md: `benches/pages.py` writes them again:\n{text}")
+
+
+if __name__ == "__main__":
+    main()
