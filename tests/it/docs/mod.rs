@@ -8,6 +8,7 @@ use crate::support::*;
 pub mod page;
 
 pub mod adopting;
+mod benchmarks;
 mod ci;
 mod commands;
 mod ecs;
