@@ -1,7 +1,8 @@
 //! The output of `check`: the findings, which `--json` prints as one object, and which [`tables`]
 //! turns into tables for people.
 //!
-//! docs/check.md describes the fields, statuses and codes. The output never contains a value.
+//! docs/check.md describes the statuses and codes, and docs/reference.md the fields. The output
+//! never contains a value.
 
 use serde::Serialize;
 use serde_json::{Value, json};
