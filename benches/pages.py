@@ -42,7 +42,7 @@ def adopting(page):
     """The item of the list at the beginning of docs/adopting.md."""
     launches, costs = table(page, LAUNCHES), table(page, COSTS)
     item = (
-        f"- **What it costs:** {costs[US]['size, MB']} MB in the image (about half of that compressed), {costs[US]['peak memory, MB']} MB of memory until "
+        f"- **What it adds:** {costs[US]['size, MB']} MB in the image (about half of that compressed), {costs[US]['peak memory, MB']} MB of memory until "
         f"secrets-exec becomes your program, and {launches[US]['1']} ms for one secret or {launches[US]['20']} ms for twenty, "
         "[measured](benchmarks.md) with a simulated network."
     )
