@@ -33,7 +33,8 @@ def readme(page):
     script = f" A script with the AWS CLI and `jq` takes {launches[SCRIPT]['1']} ms for one secret." if SCRIPT in launches else ""
     _, network = re.search(r"(The network is simulated: )([^.]*\.)", page).groups()
     return fill(
-        f"A launch takes {one} ms for one secret and {twenty} ms for twenty. Both are within about {overhead(page)}% of a minimal hand-written client."
+        f"A launch takes {one} ms for one secret and {twenty} ms for twenty. Both are within about {overhead(page)}% of the time of a "
+        "minimal hand-written client."
         f"{script} The network in these [benchmarks](docs/benchmarks.md) is simulated: {' '.join(network.split())}"
     )
 

@@ -34,7 +34,7 @@ def markdown(results, before):
     paragraphs = [
         "# Benchmarks",
         f"secrets-exec starts a program with one secret in {launches[US][0]} ms, and with 20 secrets in {launches[US][2]} ms. Both are within "
-        f"about {overhead(rows)}% of a minimal hand-written client.{lead(launches)}",
+        f"about {overhead(rows)}% of the time of a minimal hand-written client.{lead(launches)}",
         CHART,
         f"The network is simulated: a round trip takes {REGIONAL.round_trip} ms, and the server responds after {REGIONAL.answer} ms. We assume that "
         "this is typical within an AWS region. We haven't measured against AWS itself.",

@@ -16,7 +16,7 @@ fn the_commands_of_docs_adopting_md_create_an_alarm_for_each_metric() {
     shell("aws logs create-log-group --log-group-name /ecs/app");
     let [filter_script, alarm_script] =
         ["# filters.sh\n", "# alarms.sh\n"].map(|file| page.block_from("sh", file));
-    shell(filter_script);
+    shell(&format!("set -- /ecs/app\n{filter_script}"));
     shell(alarm_script);
 
     let answer = |command: &str| -> Value { serde_json::from_str(&shell(command)).unwrap() };

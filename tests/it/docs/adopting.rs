@@ -112,7 +112,7 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
 fn the_metric_filters_of_docs_adopting_md_also_match_lines_that_fluent_bit_has_wrapped() {
     let page = repository_file("docs/adopting.md");
     let mut commands = page.lines().map(str::trim);
-    let command = commands.find_map(|line| line.strip_suffix(" filters.sh | sh"));
+    let command = commands.find_map(|line| line.strip_suffix(" filters.sh | sh -s /ecs/app"));
     let command = format!("printf %s \"$1\" | {}", command.unwrap());
     let changed = Command::new("sh")
         .args(["-c", &command, "sh", &filter_script()])
