@@ -18,7 +18,7 @@ fn rotating_unit(
     let page = repository_file("docs/rotation.md");
     let (_, example) = page.split_once("```ini\n").unwrap();
     let (example, _) = example.split_once("```").unwrap();
-    let kept = |line: &&str| !line.starts_with(['[', 'E']) && !line.starts_with("RestartSec");
+    let kept = |line: &&str| !line.starts_with(['[', 'E', ' ']) && !line.starts_with("RestartSec");
     let example: Vec<&str> = example.lines().filter(kept).collect();
     store(systemd, name, "one-4c7a1e");
     let options =

@@ -146,7 +146,7 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     let directory = Directory::new();
     let shell = or_skip!(shell(moto, directory.path(), "migrate with the AWS CLI"));
     std::fs::write(directory.path().join(".env"), FILE).unwrap();
-    let page = repository_file("docs/migrating.md");
+    let page = repository_file("docs/migrating.md").replace("|\n", "| ");
     let lines = page.lines().map(str::trim);
     let mut lines = lines.filter(|line| line.starts_with("secrets-exec migrate .env"));
     for _ in 0..2 {

@@ -31,12 +31,15 @@ fn workflows(text: &str) -> Vec<String> {
     workflows
 }
 
-/// The lines of a workflow's steps that are commands.
+/// The commands of a workflow's steps, each on one line. After `- |` or `- run: |`, a command has
+/// several lines.
 fn steps(workflow: &str) -> String {
+    let workflow = workflow.replace("|\n", "| ").replace("\\\n", "");
     let steps = workflow
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- "));
     let steps = steps.map(|step| step.strip_prefix("run: ").unwrap_or(step));
+    let steps = steps.map(|step| step.trim_start_matches(['|', ' ']));
     let steps =
         steps.filter(|step| step.starts_with("printf ") || step.starts_with("secrets-exec "));
     steps.map(|line| line.to_owned() + "\n").collect()
