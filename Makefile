@@ -1,7 +1,8 @@
 # `make` lists the targets. `make demo` needs a Rust toolchain, and `make test` also needs Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-aws test-faults test-all mutants ci lint deny fuzz release install dist macos book bench bench-quick soak pictures clean
+.PHONY: help demo test test-hosts test-aws test-faults test-all mutants ci lint deny fuzz release \
+    install dist macos book bench bench-quick soak pictures clean
 
 CARGO = cargo
 CARGO_TARGET_DIR ?= target
@@ -15,20 +16,24 @@ TESTS =
 MUTANTS =
 # Scenes of tests/faults/run for `make test-faults`. By default, it runs all of them.
 SCENES =
-# Options of tests/aws/run, such as `--regions us-east-1,eu-west-1`. `tests/aws/run --help` lists them.
+# Options of tests/aws/run, such as `--regions us-east-1,eu-west-1`. `tests/aws/run --help` lists
+# them.
 AWS =
 FUZZ_SECONDS = 600
 # More options for libFuzzer, such as -runs=1000.
 FUZZ_OPTIONS =
-FUZZ_TARGETS = reference declaration inherited extraction template response env_file config_file cache_entry
-# Where `make install` puts files (below DESTDIR, if that is set), and the binary that it installs, which `make release` builds.
+FUZZ_TARGETS = reference declaration inherited extraction template response env_file \
+    config_file cache_entry
+# Where `make install` puts files (below DESTDIR, if that is set), and the binary that it installs,
+# which `make release` builds.
 PREFIX = /usr/local
 BINARY = $(CARGO_TARGET_DIR)/$$(uname -m)-unknown-linux-musl/release/secrets-exec
 # The targets that `make dist` builds for, and the machines that `make macos` compiles for.
 TARGETS = x86_64-unknown-linux-musl aarch64-unknown-linux-musl
 MACHINES = aarch64 x86_64
 DIST_VENV = $(CARGO_TARGET_DIR)/dist-venv
-# mdBook builds the site. Without its other features, it can't watch files or serve the site, and builds faster.
+# mdBook builds the site. Without its other features, it can't watch files or serve the site, and
+# builds faster.
 MDBOOK_VERSION = 0.5.4
 MDBOOK = $(CARGO_TARGET_DIR)/mdbook-$(MDBOOK_VERSION)
 # Options of benches/bench.py, such as `--binary FILE`. `benches/bench.py --help` lists them.
@@ -42,12 +47,15 @@ demo: ## build secrets-exec, and start examples/app.sh with the secrets in examp
 	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
 
-# There are more threads than cores, because the tests mostly wait. At the end, the tests that cannot run on this machine are listed.
+# There are more threads than cores, because the tests mostly wait. At the end, the tests that
+# cannot run on this machine are listed.
 test: $(VENV)/stamp $(NODE)/stamp ## run all tests, also those with moto, boto3 and other software (makes .venv and .node if they are outdated)
-	@echo 'This takes three minutes after the build. Tests that need npm, nginx, tinyproxy, PostgreSQL or other shells are skipped if these are not installed.'
+	@echo 'This takes three minutes after the build. Tests that need npm, nginx, tinyproxy,' \
+	    'PostgreSQL or other shells are skipped if these are not installed.'
 	rm -f "$(CARGO_TARGET_DIR)/skipped.txt"
 	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-12} tests/rerun $(CARGO) test --locked $(TESTS)
-	@[ ! -e "$(CARGO_TARGET_DIR)/skipped.txt" ] || { echo 'skipped:'; sort -u "$(CARGO_TARGET_DIR)/skipped.txt"; }
+	@[ ! -e "$(CARGO_TARGET_DIR)/skipped.txt" ] || \
+	    { echo 'skipped:'; sort -u "$(CARGO_TARGET_DIR)/skipped.txt"; }
 
 test-hosts: $(VENV)/stamp ## run tests/it with a static binary, and the tests in containers and under systemd (as root, with podman and dockerd)
 	tests/hosts/run
@@ -72,27 +80,30 @@ ci: ## run .ci/run as root in a new container, with podman or Docker
 lint: $(VENV)/stamp ## check the layout (rustfmt), and the code with clippy, shellcheck and ruff
 	rustfmt --check --edition 2024 $$(git ls-files '*.rs')
 	$(CARGO) clippy --all-targets --locked -- -D warnings
-	$(CARGO) clippy --manifest-path benches/Cargo.toml --target-dir "$(CARGO_TARGET_DIR)" --locked -- -D warnings
+	$(CARGO) clippy --manifest-path benches/Cargo.toml --target-dir "$(CARGO_TARGET_DIR)" \
+	    --locked -- -D warnings
 	$(VENV)/bin/shellcheck $$(git grep -lE '^#!.*[/ ](ba)?sh$$' ':!*.md')
 	$(VENV)/bin/ruff check --quiet
 
 deny: ## check the licences and sources of all crates, and RustSec's advisories (needs: cargo install cargo-deny --locked)
 	$(CARGO) deny --locked check --hide-inclusion-graph
 
-# The targets are built without a sanitizer, because there is hardly any `unsafe` code. A sanitizer would halve the speed and need a nightly toolchain.
+# The targets are built without a sanitizer, because there is hardly any `unsafe` code. A sanitizer
+# would halve the speed and need a nightly toolchain.
 fuzz: ## run every fuzz target for FUZZ_SECONDS (600), one on each core; findings are in fuzz/artifacts (needs: cargo install cargo-fuzz --locked)
 	mkdir -p $(FUZZ_TARGETS:%=fuzz/corpus/%)
 	$(CARGO) fuzz build --sanitizer none
 	printf '%s\n' $(FUZZ_TARGETS) | xargs -P "$$(getconf _NPROCESSORS_ONLN)" -I TARGET \
 	    $(CARGO) fuzz run --sanitizer none TARGET fuzz/corpus/TARGET fuzz/seeds/TARGET -- \
-	        -dict=fuzz/dictionaries/TARGET -max_total_time=$(FUZZ_SECONDS) -timeout=10 -rss_limit_mb=2048 \
-	        -print_final_stats=1 $(FUZZ_OPTIONS)
+	        -dict=fuzz/dictionaries/TARGET -max_total_time=$(FUZZ_SECONDS) -timeout=10 \
+	        -rss_limit_mb=2048 -print_final_stats=1 $(FUZZ_OPTIONS)
 
 release: ## build the static binary: target/ARCHITECTURE-unknown-linux-musl/release/secrets-exec
 	QUICK= packaging/build "$$(uname -m)-unknown-linux-musl"
 
 install: ## install the binary (mode 0755), the man page and the completions in PREFIX (/usr/local), below DESTDIR; run `make release` first
-	@test -x "$(BINARY)" || { echo "$(BINARY) does not exist: run \`make release\` first" >&2; exit 1; }
+	@test -x "$(BINARY)" || \
+	    { echo "$(BINARY) does not exist: run \`make release\` first" >&2; exit 1; }
 	packaging/install "$(BINARY)" "$(DESTDIR)$(PREFIX)"
 
 dist: $(DIST_VENV)/stamp ## build archives, SBOMs, Debian packages, RPMs, Lambda layers, an image and checksums for TARGETS (x86-64 and arm64) in target/dist
@@ -100,7 +111,8 @@ dist: $(DIST_VENV)/stamp ## build archives, SBOMs, Debian packages, RPMs, Lambda
 
 macos: $(DIST_VENV)/stamp ## compile for macOS (arm64 and x86-64), without optimizations and without running anything
 	for machine in $(MACHINES); do \
-	    QUICK=1 ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" packaging/build $$machine-apple-darwin || exit 1; \
+	    QUICK=1 ZIG_PYTHON="$$PWD/$(DIST_VENV)/bin/python" \
+	        packaging/build $$machine-apple-darwin || exit 1; \
 	done
 
 book: $(MDBOOK)/bin/mdbook ## build the site of the pages: target/book/html/index.html (a few minutes the first time, because mdBook is built)
@@ -124,25 +136,33 @@ clean: ## remove the build directories, .venv and .node
 	$(CARGO) clean
 	rm -rf $(VENV) $(NODE) fuzz/target
 
-# Without venv (Debian: python3-venv), the tests that need these packages are skipped. The stamp is written last, so that an incomplete
-# venv is made again.
+# Without venv (Debian: python3-venv), the tests that need these packages are skipped. The stamp is
+# written last, so that an incomplete venv is made again.
 $(VENV)/stamp: $(PEERS)
-	@if ! python3 -c 'import ensurepip'; then echo 'python3 does not have venv: the tests with moto and boto3 are skipped' >&2; exit 0; fi; \
+	@if ! python3 -c 'import ensurepip'; then \
+	    echo 'python3 does not have venv: the tests with moto and boto3 are skipped' >&2; \
+	    exit 0; \
+	fi; \
 	python3 -m venv --clear $(VENV) && \
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PEERS) && \
 	touch $@
 
 # Without npm, the tests that need these packages are skipped.
 $(NODE)/stamp: $(NODE_PEERS)
-	@if ! command -v npm >/dev/null; then echo 'npm is not installed: the tests with its packages are skipped' >&2; exit 0; fi; \
+	@if ! command -v npm >/dev/null; then \
+	    echo 'npm is not installed: the tests with its packages are skipped' >&2; \
+	    exit 0; \
+	fi; \
 	mkdir -p $(NODE) && cp $(NODE_PEERS) $(NODE) && \
 	npm ci --prefix $(NODE) --ignore-scripts --no-audit --no-fund --loglevel=error && \
 	touch $@
 
 $(MDBOOK)/bin/mdbook:
-	$(CARGO) install --quiet --locked --root "$(MDBOOK)" --no-default-features --features search mdbook@$(MDBOOK_VERSION)
+	$(CARGO) install --quiet --locked --root "$(MDBOOK)" \
+	    --no-default-features --features search mdbook@$(MDBOOK_VERSION)
 
 $(DIST_VENV)/stamp: packaging/requirements.txt
 	python3 -m venv --clear $(DIST_VENV)
-	$(DIST_VENV)/bin/pip install --quiet --disable-pip-version-check --require-hashes -r packaging/requirements.txt
+	$(DIST_VENV)/bin/pip install --quiet --disable-pip-version-check \
+	    --require-hashes -r packaging/requirements.txt
 	touch $@

@@ -107,7 +107,8 @@ class Lab:
         return self.server
 
     def environment(self, tool):
-        # A usual launch finds AWS's root among the compiled-in ones. The lab's CA isn't one of them, but reading one root takes no time.
+        # A usual launch finds AWS's root among the compiled-in ones. The lab's CA isn't one of
+        # them, but reading one root takes no time.
         roots = str(self.work / ("ca.pem" if tool.one_root else "bundle.pem"))
         return {
             "PATH": "/usr/bin:/bin",

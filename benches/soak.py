@@ -28,8 +28,9 @@ SLACK = 256  # KiB
 MOST_RESIDENT = 5 * 1024  # KiB
 MOST_ANONYMOUS = 700  # KiB
 MOST_SECONDS = 60  # a rotation takes one
-# Prints its value at each start, or the value in the file at each HUP. The process in the background becomes an orphan if the shell ends
-# first. `read` waits without starting another process, which a signal to the group could miss.
+# Prints its value at each start, or the value in the file at each HUP. The process in the
+# background becomes an orphan if the shell ends first. `read` waits without starting another
+# process, which a signal to the group could miss.
 WAIT = 'sleep 1000 & exec 3<>fifo; trap "exit 0" TERM; '
 RESTARTED = WAIT + 'echo "$K"; while :; do read -r _ <&3; done'
 SIGNALLED = WAIT + 'trap "cat value; echo" HUP; cat value; echo; while :; do read -r _ <&3; done'

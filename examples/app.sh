@@ -6,9 +6,14 @@ echo "app: process $$ has these variables:"
 for name in DB_HOST DB_PORT DB_REPLICA LOG_LEVEL; do
     eval "echo \"  $name=\${$name-(not set)}\""
 done
-for name in DB_PASSWORD DB_PASSWORD_OLD DATABASE_URL API_TOKEN STRIPE_API_KEY TLS_KEYSTORE SENTRY_DSN; do
+for name in DB_PASSWORD DB_PASSWORD_OLD DATABASE_URL API_TOKEN STRIPE_API_KEY \
+    TLS_KEYSTORE SENTRY_DSN; do
     eval "value=\${$name-}"
-    if [ -n "$value" ]; then echo "  $name=(${#value} characters)"; else echo "  $name=(not set)"; fi
+    if [ -n "$value" ]; then
+        echo "  $name=(${#value} characters)"
+    else
+        echo "  $name=(not set)"
+    fi
 done
 for name in KEYSTORE_FILE DB_CONFIG_FILE; do
     eval "file=\${$name-}"

@@ -25,7 +25,8 @@ ROOT = Path(__file__).resolve().parent.parent
 SANS = "-apple-system, 'Segoe UI', 'Noto Sans', Helvetica, Arial, sans-serif"
 MONO = "ui-monospace, SFMono-Regular, Menlo, Consolas, 'DejaVu Sans Mono', monospace"
 
-# The colours of each class, on a light and on a dark page. A text has a contrast of at least 4.5 to its background (WCAG AA).
+# The colours of each class, on a light and on a dark page. A text has a contrast of at least 4.5 to
+# its background (WCAG AA).
 COLOURS = {
     "page": ("#ffffff", "#0d1117"),
     "frame": ("#d0d7de", "#3d444d"),
@@ -47,7 +48,8 @@ BOXES = {
 }
 THEMES = ("light", "dark")
 
-# The classes of the attributes that a terminal switches on (SGR, ECMA-48); secrets-exec gives each of its labels a colour.
+# The classes of the attributes that a terminal switches on (SGR, ECMA-48); secrets-exec gives each
+# of its labels a colour.
 ATTRIBUTES = {"1": "bold", "31": "error", "33": "warning", "34": "note", "36": "help"}
 
 

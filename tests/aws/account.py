@@ -11,7 +11,8 @@ from botocore.exceptions import ClientError
 
 TAG = "secrets-exec-test"
 TAGS = [{"Key": TAG, "Value": "remove"}]
-# How long the keys of a role are valid (the minimum of AWS), and how long AWS may take until a new role can be used, in seconds.
+# How long the keys of a role are valid (the minimum of AWS), and how long AWS may take until a new
+# role can be used, in seconds.
 SESSION, PATIENCE = 900, 120
 # The error codes for objects that have already been removed.
 GONE = ("ResourceNotFoundException", "ParameterNotFound", "NoSuchEntity")

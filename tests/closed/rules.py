@@ -31,7 +31,8 @@ class Failure(Exception):
         self.early = early
 
 
-# What a launch is given. The generator draws these, and `run` turns them into files, arguments and variables.
+# What a launch is given. The generator draws these, and `run` turns them into files, arguments and
+# variables.
 
 
 @dataclass
@@ -173,7 +174,8 @@ def located(reference, launch, wrong):
     try:
         return secret_id(alias.secret, launch, 78), reference.stage or alias.stage
     except Failure as failure:
-        # The alias is in a declaration (78), and the contract doesn't say whose status a flag with this alias has.
+        # The alias is in a declaration (78), and the contract doesn't say whose status a flag with
+        # this alias has.
         raise Failure(wrong, *failure.statuses, early=True) from None
 
 
@@ -187,7 +189,8 @@ def answer_for(identity, launch):
     answers = launch.answers.get(identity, [NOT_FOUND] * launch.regions)
     for region, answer in enumerate(answers):
         if not answer.is_outage:
-            # A denial or an absence is an answer. The contract doesn't say so for one after an outage.
+            # A denial or an absence is an answer. The contract doesn't say so for one after an
+            # outage.
             if region > 0 and answer.code:
                 raise Silent("a refusal by a fallback region")
             return answer
@@ -516,7 +519,8 @@ class Merge:
     def add_layer(self, layer):
         if layer.text is not None and layer.text != "{}":
             self.failures.append(Failure(78))  # a file without a value
-        # Within one layer, an explicit variable beats `env-from`, and a later source beats an earlier one.
+        # Within one layer, an explicit variable beats `env-from`, and a later source beats an
+        # earlier one.
         for source in layer.sources:
             try:
                 for name, value in source_variables(source, self.launch, layer.wrong).items():

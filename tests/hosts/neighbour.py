@@ -7,7 +7,8 @@ import threading
 import boto3
 from moto.server import ThreadedMotoServer
 
-# The first server can be reached only in this container. It creates the secret in shared memory before the second one starts.
+# The first server can be reached only in this container. It creates the secret in shared memory
+# before the second one starts.
 ThreadedMotoServer(ip_address="127.0.0.1", port=5001, verbose=False).start()
 keys = {"aws_access_key_id": "AKIADUMMY", "aws_secret_access_key": "dummy"}
 client = boto3.client("secretsmanager", region_name="us-east-1", endpoint_url="http://127.0.0.1:5001", **keys)

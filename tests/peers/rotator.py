@@ -44,7 +44,8 @@ def create(secret, strategy):
 def set_password(secret, strategy):
     _, current = version(secret, "AWSCURRENT")
     _, pending = version(secret, "AWSPENDING")
-    # A single user changes its own password. With alternating users, a superuser changes that of the user whose turn it is.
+    # A single user changes its own password. With alternating users, a superuser changes that of
+    # the user whose turn it is.
     by = connected(current["username"], current["password"]) if strategy == "single" else connected("postgres", "master")
     by.run(f"ALTER USER \"{pending['username']}\" WITH PASSWORD '{pending['password']}'")
     by.close()

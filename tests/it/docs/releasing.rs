@@ -42,6 +42,7 @@ fn release_check() -> String {
     steps
         .find(|step| step.contains("git grep "))
         .unwrap()
+        .trim_matches('"')
         .to_owned()
 }
 
