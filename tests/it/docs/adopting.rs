@@ -72,7 +72,7 @@ fn lines_of_a_failed_launch() -> Vec<Value> {
         .env("SECRETS_EXEC_LOG_FORMAT", "json")
         .arg("-q")
         .resolve("A=prod/db:pasword");
-    logged_lines(sandbox.run().refused(78))
+    logged_lines(sandbox.run().refused(78, []))
 }
 
 #[test]
