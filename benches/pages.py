@@ -56,7 +56,7 @@ def overhead(page):
 
 
 def fill(text, indent=""):
-    return textwrap.fill(text, 150, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
+    return textwrap.fill(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
 def rewritten(path, text):

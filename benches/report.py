@@ -72,7 +72,7 @@ def markdown(results, before):
 
 
 def wrapped(paragraph):
-    """The paragraph, or each item of a list, in lines of at most 150 characters. Headings, tables and pictures stay as they are."""
+    """The paragraph, or each item of a list, in lines of at most 100 characters. Headings, tables and pictures stay as they are."""
     if paragraph.startswith(("#", "|", "<")):
         return paragraph
     return "\n".join(fill(line, "  " if line.startswith("- ") else "") for line in paragraph.splitlines())
