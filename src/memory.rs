@@ -1,8 +1,8 @@
 //! The allocator of the static binary: dlmalloc instead of musl's own, which maps and unmaps pages
 //! all the time, so that a launch with many secrets would take a quarter longer.
 //!
-//! For Rust, it is the global allocator. aws-lc is C, so it gets functions that behave as
-//! malloc(3), realloc(3) and free(3) do. ARCHITECTURE.md ("Speed") says what that saves.
+//! Rust uses it as the global allocator. aws-lc is written in C, so it gets functions that behave
+//! as malloc(3), realloc(3) and free(3) do. ARCHITECTURE.md ("Speed") says what that saves.
 
 #![allow(unsafe_code, reason = "an allocator for C")]
 

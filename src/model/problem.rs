@@ -54,8 +54,8 @@ pub struct Problem {
     pub missing_key: Option<Box<MissingKey>>,
     /// AWS's own message, in AWS's words, which gets a line of its own.
     pub aws_says: Option<String>,
-    /// What follows AWS's message or, without one, the headline: the id of the request, or the
-    /// number of attempts. It differs from answer to answer, so a group of problems prints only the
+    /// The id of the request or the number of attempts. It follows AWS's message or, without one,
+    /// the headline. It differs from answer to answer, so a group of problems prints only the
     /// suffix of the first one.
     pub suffix: String,
     /// Facts of ours that aren't a part of the headline, such as the regions that were tried. Each

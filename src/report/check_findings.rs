@@ -111,7 +111,7 @@ pub struct Row {
     pub shown_reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
-    /// What the table adds to the status of a value that is there, such as `ends with a newline`.
+    /// A note in the table after the status of an existing value, such as `ends with a newline`.
     pub note: Option<String>,
     pub messages: Vec<String>,
     /// The secrets and parameters that the value is made from, with a cell for every column from

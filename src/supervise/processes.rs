@@ -60,8 +60,8 @@ pub struct TrialProcess {
     received: Vec<u8>,
 }
 
-/// How far a trial has come. When it has ended or executed the command, its stage says what has
-/// become of it.
+/// The progress of a trial. When the trial has ended or executed the command, its stage says
+/// whether it has succeeded.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Stage {
     /// The trial reads the values, or waits at its gate. If it ends, the poll has failed.

@@ -236,7 +236,8 @@ fn write_programs(directory: &Path) {
     }
 }
 
-/// Stores what the rows read, and returns the ARNs by the words that stand for them.
+/// Stores the secrets and parameters that the rows read. Returns the ARNs, each under the word that
+/// stands for it in the rows.
 fn store(moto: &Moto) -> BTreeMap<&'static str, String> {
     moto.secret(
         "prod/db",

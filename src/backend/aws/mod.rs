@@ -148,7 +148,7 @@ impl Aws {
     /// description, or the error of its request, for each of the other secrets.
     ///
     /// # Errors
-    /// If there is no session yet and opening one fails.
+    /// If a session isn't open yet, and opening one fails.
     pub async fn describe_secrets(
         &mut self,
         fetched: &Fetched,

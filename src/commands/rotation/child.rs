@@ -100,14 +100,12 @@ impl Trial<'_, '_> {
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let is_unchanged = |values: &Fingerprint| values.changes(&fingerprint).is_empty();
-        let is_done = self
-            .baseline
-            .command_values
-            .as_ref()
-            .is_some_and(is_unchanged);
+        let is_unchanged = match &self.baseline.command_values {
+            Some(values) => values.changes(&fingerprint).is_empty(),
+            None => false,
+        };
         let message = Message::Ready(fingerprint);
-        if is_done {
+        if is_unchanged {
             self.gate.send(&message);
             return Ok(0);
         }

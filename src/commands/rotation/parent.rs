@@ -413,7 +413,7 @@ impl Trials<'_> {
         (self.notices.failing_since, self.notices.warned_at) = (None, None);
         // For the first trial, there isn't a command yet.
         let command_values = self.baseline.command_values.as_ref()?;
-        // Without earlier values, every difference from the command's values is new.
+        // If no trial has got values before, all differences from the command's values are new.
         let reported_values = earlier_values.as_ref().unwrap_or(command_values);
         self.notices
             .report_changes(&reported_values.changes(values));
@@ -497,8 +497,9 @@ impl Trials<'_> {
     /// Ends the trial, if there is one. If it is past its gate, first waits for its end, for at
     /// most [`TIME_TO_END`], so that no temporary file is left behind.
     fn cancel(&mut self) {
-        let is_past_gate = |process: &TrialProcess| process.stage != Stage::BeforeGate;
-        if self.process.as_ref().is_some_and(is_past_gate) {
+        if let Some(process) = &self.process
+            && process.stage != Stage::BeforeGate
+        {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a trial that waits or resolves.
