@@ -27,10 +27,10 @@ use crate::model::answer::{
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
-use crate::model::shown::{conceal, redacted_line};
 use crate::model::url::HttpUrl;
 use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
+use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Deadline, RetryBudget};
 
 /// The file in which the agent's installation stores the token.

@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, configured_agent, preflight, read_values, reveal_existing_names};
+use super::read::{Preflight, configured_agent, preflight, read_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -259,7 +259,6 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 
     let answers = Fetched::from_iter(answers);
-    reveal_existing_names(&answers);
     let (mut failures, existing): (Fetched, Fetched) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);

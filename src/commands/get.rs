@@ -65,7 +65,7 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 /// The first time, only their options and aliases were read, because a mistake in an entry must not
 /// keep `get` from reading a secret. `failed` is the failure to read the argument as a secret.
 fn entry_name_problem(
-    mut argument: Subject,
+    argument: Subject,
     mut files: Vec<PathBuf>,
     finds_file: bool,
     failed: &Problem,
@@ -77,8 +77,6 @@ fn entry_name_problem(
     // A later declaration overrides an earlier one.
     let latest_first = declarations.layers.iter().rev();
     let mut entries = latest_first.flat_map(|layer| &layer.entries);
-    // Without this call, `reference` would return `None` for an argument that may be a password.
-    argument.reveal();
     let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 
     let Subject { label, origin, .. } = &entry.subject;

@@ -17,7 +17,7 @@ use crate::model::entry::{Source, Target, shell_quoted};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
-use crate::model::shown::shown_pattern;
+use crate::model::shown::text_or;
 use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object to
@@ -81,7 +81,8 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
     // `--literal` isn't needed, because the declaration has the literals.
     for (option, globs) in [("only", &arguments.only), ("except", &arguments.except)] {
         for glob in globs {
-            migrate += &format!(" --{option} {}", shell_quoted(shown_pattern(glob.as_str())));
+            let glob = text_or("GLOB", glob.as_str());
+            migrate += &format!(" --{option} {}", shell_quoted(glob));
         }
     }
     for path in &arguments.declarations {

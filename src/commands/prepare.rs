@@ -25,7 +25,6 @@ use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
-use crate::model::shown::conceal_names;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
@@ -100,7 +99,6 @@ pub(super) fn prepare(
     let plan = value_or_add(Plan::new(layers, inherited, existing), &mut errors);
     if let (Some(settings), Some(plan)) = (&settings, &plan) {
         errors.extend(useless_signal_problem(&options, plan));
-        conceal_names(plan.masked_names.iter().cloned());
         let refused = Vec::from_iter(plan.refused_parameters());
         let is_local = matches!(options.source, SourceOption::Local(_));
         let has_endpoint = || has_parameter_endpoint(settings.clone(), &deadline.progress);

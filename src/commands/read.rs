@@ -35,7 +35,6 @@ use crate::model::outcome::{Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
-use crate::model::shown::reveal;
 use crate::report::{self, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
@@ -293,7 +292,6 @@ impl Fetching<'_> {
         let mut supported = self.supported.iter();
         let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
-        reveal_existing_names(&self.fetched);
         note_that_none_is_found(&mut self.fetched);
         suggest_names(&mut self.fetched, self.plan);
         if settings.may_be_developers() {
@@ -361,19 +359,6 @@ fn failures_mut(fetched: &mut Fetched) -> impl Iterator<Item = &mut FetchFailure
     fetched
         .values_mut()
         .filter_map(|answer| answer.as_mut().err())
-}
-
-/// Lets messages show the names of secrets that exist, because these names aren't passwords.
-pub(super) fn reveal_existing_names(fetched: &Fetched) {
-    for (locator, answer) in fetched {
-        let exists = match answer {
-            Ok(_) => true,
-            Err(failure) => failure.proves_existence(locator.store),
-        };
-        if exists {
-            reveal(locator.id.name());
-        }
-    }
 }
 
 /// If there are more than two secrets in one region and account, and none exists, marks their

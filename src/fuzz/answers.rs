@@ -15,7 +15,7 @@ use crate::model::entry::{Origin, Subject};
 use crate::model::environment::Inherited;
 use crate::model::problem::Problem;
 use crate::model::reference::{Aliases, Reference};
-use crate::model::shown::conceal;
+use crate::system::redaction::conceal;
 
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
 

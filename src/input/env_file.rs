@@ -21,7 +21,7 @@ use crate::model::answer::SecretValue;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
-use crate::model::shown::shown_pattern;
+use crate::model::shown::shown;
 use crate::system::os_error::unreadable;
 
 /// The schemes that a made-up URL can have. In a URL with any other scheme, it may be a part of a
@@ -350,8 +350,7 @@ fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]
     let bindings = statements.iter().flat_map(|statement| &statement.binding);
     let is_used = |pattern: &Pattern| bindings.clone().any(|(name, _)| pattern.matches(name));
     let unmatched = patterns.iter().filter(|pattern| !is_used(pattern));
-    let texts = unmatched.map(|pattern| shown_pattern(pattern.as_str()));
-    let shown = texts.map(|text| text.replace('…', "a pattern that isn't shown"));
+    let shown = unmatched.map(|pattern| shown(pattern.as_str()));
     Vec::from_iter(shown.map(|shown| format!("no name in {file} matches {shown}")))
 }
 

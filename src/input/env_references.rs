@@ -19,7 +19,7 @@ use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{
     Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
 };
-use crate::model::shown::{reads_like_a_name, shown_pattern};
+use crate::model::shown::{has_credential, shown};
 
 const OPEN: &str = "{{resolve:";
 
@@ -66,7 +66,7 @@ pub fn unresolved_warnings<'l>(
     let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
     let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
     for pattern in patterns.iter().filter(is_unmatched) {
-        let shown = shown_pattern(pattern.as_str());
+        let shown = shown(pattern.as_str());
         warnings.push(format!("--resolve-env {shown} doesn't match any variable"));
     }
 
@@ -98,11 +98,11 @@ pub fn unresolved_warnings<'l>(
     warnings
 }
 
-/// True for text that is a reference with a key, such as `prod/db:password`, and that messages may
-/// show.
+/// True for text that is a reference with a key, such as `prod/db:password`, and that messages show
+/// as it is.
 pub fn is_short_reference(text: &str) -> bool {
     let has_key = text.contains('/') && split_colon(text).1.is_some_and(is_name);
-    has_key && reads_like_a_name(text)
+    has_key && Reference::parse(text).is_ok() && !has_credential(text)
 }
 
 /// True for text that begins like the ARN of a secret or parameter. Any other ARN is for the
@@ -187,7 +187,7 @@ fn parse_reference(text: &str) -> Result<SecretRef, Fault> {
     }
     let located = Reference::parse(text)
         .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
-        .and_then(SecretRef::single);
+        .and_then(|found| found.single(&text));
     located.map_err(|fault| fault.about("a reference in the value"))
 }
 

@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::{assigned_name, is_name};
-use super::shown::{is_plain_ascii, is_quotable_name, is_visible};
+use super::shown::{has_credential, is_plain_ascii, is_visible};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds its position. A fault implements `Error`, so that MiniJinja can
@@ -16,8 +16,8 @@ pub struct Fault {
     /// The message: a whole sentence, or the predicate of a sentence about the user's text, such as
     /// `is an incomplete ARN`.
     ///
-    /// A reference may be a misplaced password. Unless the reference reads like a name, the message
-    /// quotes only a single character and the names of variables from it.
+    /// A text that isn't a reference may be a misplaced password, so the message quotes only a
+    /// single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
 }
@@ -226,10 +226,10 @@ pub fn variable_name_help(text: &str) -> String {
         true => text.replace('-', "").replace('.', "_").to_uppercase(),
         false => text.replace(':', "__").replace('-', "_"),
     };
-    match is_name(&name) && is_quotable_name(text) {
-        true => format!("write {name} instead"),
-        false => "use letters, digits and \"_\", and don't start with a digit".to_owned(),
+    if is_name(&name) && !has_credential(text) {
+        return format!("write {name} instead");
     }
+    "use letters, digits and \"_\", and don't start with a digit".to_owned()
 }
 
 /// Returns a character in quotes. Outside of ASCII, many characters look like others, so the

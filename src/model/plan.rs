@@ -28,11 +28,12 @@
 //!   or an object could override, and `resolve` decides whether they apply.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::sync::Arc;
 
 use crate::model::entry::template::{ENV, FILTERS_HELP, Template, calculation_error, expressions};
 use crate::model::entry::{
-    Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Part, Source, Subject, Target,
+    Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Source, Subject, Target,
     TemplateInputs, Written,
 };
 use crate::model::environment::{Inherited, is_name};
@@ -41,7 +42,7 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{
     Aliases, Locator, Reference, SecretRef, expand_path, optional_variable, split_secret,
 };
-use crate::model::shown::{is_name_of_password, is_quotable_value, shown_if};
+use crate::model::shown::shown;
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
 /// has written them.
@@ -75,8 +76,6 @@ pub struct Plan {
     /// The variables that the entries of all layers set, each with its latest entry. Templates
     /// can't use them ([`variable_help`]).
     pub variables: BTreeMap<Arc<str>, Subject>,
-    /// The names and versions of secrets that messages mask, because they may be passwords.
-    pub masked_names: BTreeSet<String>,
 }
 
 /// An entry whose references have been looked up.
@@ -104,16 +103,9 @@ impl Plan {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
         let mut variables = BTreeMap::new();
-        for mut layer in layers {
+        for layer in layers {
             aliases.extend(layer.aliases.clone());
-            for entry in &mut layer.entries {
-                // Now it is known which words are aliases.
-                if let Some(reference) = entry.source.reference_with_alias(&aliases) {
-                    match reference.may_be_shown(&aliases) {
-                        true => entry.subject.reveal(),
-                        false => entry.subject.reveal_alias(),
-                    }
-                }
+            for entry in &layer.entries {
                 // The label of an entry with a variable is the variable's name.
                 if entry.target.variable().is_some() {
                     variables.insert(Arc::clone(&entry.subject.label), entry.subject.clone());
@@ -128,7 +120,6 @@ impl Plan {
             inherited,
             variables: &variables,
             claims: Claims::new(&kept_names),
-            names: BTreeMap::new(),
             errors: Vec::new(),
         };
         let (mut entries, mut overridden) = (Vec::new(), Vec::new());
@@ -143,8 +134,6 @@ impl Plan {
         if !lookup.errors.is_empty() {
             return Err(lookup.errors);
         }
-        let mut names = lookup.names;
-        names.retain(|_, is_shown| !*is_shown);
         Ok(Self {
             entries,
             overridden,
@@ -152,7 +141,6 @@ impl Plan {
             kept_names,
             inherited: inherited.clone(),
             variables,
-            masked_names: names.into_keys().collect(),
         })
     }
 
@@ -191,7 +179,7 @@ impl Plan {
             optional_variable(alias.map_or(secret, |alias| &alias.id)).is_some()
         };
         let is_doubly = |entry: &&Planned| match &entry.subject.written {
-            Some(Written::Reference(text) | Written::Masked { text, .. }) => {
+            Some(Written::Reference(text)) => {
                 entry.on_missing == OnMissing::Optional && may_be_empty(split_secret(text).0)
             }
             Some(Written::Template) | None => false,
@@ -270,9 +258,6 @@ struct Lookup<'a> {
     variables: &'a BTreeMap<Arc<str>, Subject>,
     /// What the entries certainly set.
     claims: Claims<'a>,
-    /// The names and versions that may be passwords. True if messages show one anyway, because a
-    /// reference that has it may be shown.
-    names: BTreeMap<String, bool>,
     errors: Vec<Problem>,
 }
 
@@ -363,21 +348,14 @@ impl Lookup<'_> {
             Source::Reference(written) => Source::Reference(self.locate_single(&written, subject)?),
             // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
             // an alias. `input/env_references` has looked them up.
-            Source::Composed(parts) => {
-                for part in &parts {
-                    if let Part::Reference(found) = part {
-                        self.add_names(found, found.may_be_shown());
-                    }
-                }
-                Source::Composed(parts)
-            }
+            Source::Composed(parts) => Source::Composed(parts),
             Source::Template(template, _) => {
                 let inputs = self.inputs_of(&template, subject)?;
                 Source::Template(template, inputs)
             }
             Source::Object(ObjectSource { reference, naming }) => {
                 // Unlike a single value, an object can be a path.
-                let located = self.try_locate(&reference, subject);
+                let located = reference.locate(&self.aliases, self.inherited);
                 let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
                 Source::Object(ObjectSource { reference, naming })
             }
@@ -387,37 +365,13 @@ impl Lookup<'_> {
     /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that
     /// fails, or if the reference is a path, which stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let located = self.try_locate(reference, subject);
-        let single = located.and_then(SecretRef::single);
-        single.map_err(|fault| self.refuse(subject, fault)).ok()
-    }
-
-    /// Looks up a reference, and decides whether messages may show the id. The subject already says
-    /// whether they may show the reference as written, with its alias or variables.
-    fn try_locate(&mut self, reference: &Reference, subject: &Subject) -> Result<SecretRef, Fault> {
         let located = reference.locate(&self.aliases, self.inherited);
-        let found = located?;
-        let is_alias = self.aliases.contains_key(&reference.secret);
-        // An alias whose name says that it is a password may have one instead of a secret's name.
-        let is_name = is_alias && !is_name_of_password(&reference.secret);
-        // If messages mask a reference with an alias, a field after the alias may be a password.
-        let is_masked = is_alias && matches!(subject.written, Some(Written::Masked { .. }));
-        // Without an alias or variables, `Entry::new` has judged the same text.
-        let is_as_written = !is_alias && found.locator.written_id() == reference.secret;
-        let was_shown = is_as_written && matches!(subject.written, Some(Written::Reference(_)));
-        let is_shown = !is_masked && (is_name || was_shown || found.may_be_shown());
-        if is_name {
-            self.names.insert(found.locator.id.name().to_owned(), true);
-        }
-        self.add_names(&found, is_shown);
-        Ok(found)
-    }
-
-    /// Remembers the names that messages show only if they may show the reference.
-    fn add_names(&mut self, found: &SecretRef, is_shown: bool) {
-        for name in found.doubtful_names() {
-            *self.names.entry(name).or_default() |= is_shown;
-        }
+        let written: &dyn fmt::Display = match self.aliases.get(&reference.secret) {
+            Some(alias) => &alias.id,
+            None => reference,
+        };
+        let single = located.and_then(|found| found.single(written));
+        single.map_err(|fault| self.refuse(subject, fault)).ok()
     }
 
     /// Adds the error of an entry whose reference has this fault.
@@ -465,8 +419,7 @@ impl Lookup<'_> {
         misread.find_map(calculation_error)
     }
 
-    /// Returns the error for a name in a template that isn't an alias. The error quotes the name
-    /// only if something has this or a similar name, or if messages may show it.
+    /// Returns the error for a name in a template that isn't an alias.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
         // The search for a similar name compares all aliases, so only the first errors get it.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
@@ -488,9 +441,8 @@ impl Lookup<'_> {
         } else {
             None
         };
-        // A name without an observation may be a value.
-        let shown = shown_if(observation.is_some() || is_quotable_value(name), name);
-        let text = format!("the template uses {shown:?}, which isn't an alias under \"secrets\"");
+        let name = shown(name);
+        let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
         Fault::new(text).help(observation.unwrap_or("add an alias under \"secrets\"".to_owned()))
     }
 }

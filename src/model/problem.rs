@@ -9,7 +9,7 @@ use std::collections::BTreeMap;
 use super::entry::Subject;
 use super::fault::Fault;
 use super::reference::{Locator, SecretId, Store, Version};
-use super::shown::shown_name;
+use super::shown::shown;
 
 /// The exit status of a launch that fails. 126 and 127 are about the command, as in a shell, and
 /// the others are from sysexits(3). If there are several problems, the highest status applies.
@@ -77,6 +77,8 @@ pub struct Problem {
 /// A key that a secret doesn't have. The missing keys of a secret are reported as one error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {
+    /// The key as the user has written it. It may be a token, so messages show it with
+    /// [`shown`](super::shown::shown()).
     pub key: String,
     /// The most similar key that exists.
     pub similar: Option<String>,
@@ -271,9 +273,9 @@ impl About {
         let Locator { store, version, .. } = locator;
         let label = store.label_noun();
         let stage = version.label();
-        let stage = stage.map(|stage| format!("{label} {}", shown_name(stage)));
+        let stage = stage.map(|stage| format!("{label} {}", shown(stage)));
         let id = version.id();
-        let id = id.map(|id| format!("version {}", shown_name(id)));
+        let id = id.map(|id| format!("version {}", shown(id)));
         let shown_version = match Vec::from_iter(stage.into_iter().chain(id)) {
             fields if fields.is_empty() => String::new(),
             fields => format!(" ({})", fields.join(", ")),

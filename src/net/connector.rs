@@ -37,9 +37,9 @@ use tower_service::Service;
 use super::errors::LookupError;
 use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
-use crate::model::shown::conceal;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
+use crate::system::redaction::conceal;
 
 /// A stream of bytes: TCP or TLS, direct or through a proxy.
 type Stream = Box<dyn ByteStream>;

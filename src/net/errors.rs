@@ -20,8 +20,8 @@ use rustls::CertificateError;
 
 use super::tls::certificate_fault;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
-use crate::model::shown::redacted_line;
 use crate::system::os_error;
+use crate::system::redaction::redacted_line;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 

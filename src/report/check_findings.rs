@@ -103,12 +103,9 @@ pub struct Row {
     pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as written or, for a parameter below a path, to this parameter. `None` if the
-    /// value isn't written as a single reference, or if messages mask the reference.
+    /// The reference as messages show it or, for a parameter below a path, the one to this
+    /// parameter. `None` if the value isn't written as a single reference.
     pub reference: Option<String>,
-    /// The reference as the table shows it: as above, or masked.
-    #[serde(skip)]
-    pub shown_reference: Option<String>,
     pub status: &'static str,
     pub error: Option<&'static str>,
     /// A note in the table after the status of an existing value, such as `ends with a newline`.
@@ -283,7 +280,7 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
     };
-    let reference = match (&row.shown_reference, only_source, row.kind) {
+    let reference = match (&row.reference, only_source, row.kind) {
         (Some(reference), ..) => reference.clone(),
         (None, Some(only_source), _) => only_source.cells[0].clone(),
         (None, None, RowKind::Reference | RowKind::Template) => "template".to_owned(),

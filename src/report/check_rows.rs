@@ -4,7 +4,6 @@
 //! No row contains a value. Most overridden entries don't get a row, because `check --json` lists
 //! them separately and `--verbose` prints a note for each.
 
-use std::borrow::Cow;
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, HashMap};
 use std::time::SystemTime;
@@ -25,7 +24,7 @@ use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
-use crate::model::shown::{masked, shown_name};
+use crate::model::shown::shown;
 
 /// The number of characters of a version id in the table. Eight are enough to distinguish the
 /// versions of a secret.
@@ -63,7 +62,7 @@ impl Row {
     fn new(label: String, subject: &Subject, status: &'static str) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
-            (Some(Written::Reference(_) | Written::Masked { .. }), ..) => RowKind::Reference,
+            (Some(Written::Reference(_)), ..) => RowKind::Reference,
             (Some(Written::Template), ..) => RowKind::Template,
             (None, _, Origin::Inherited) => RowKind::Inherited,
             (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
@@ -77,8 +76,7 @@ impl Row {
             label,
             origin: subject.origin.to_string(),
             kind,
-            reference: subject.reference().map(str::to_owned),
-            shown_reference: subject.shown_reference().map(Cow::into_owned),
+            reference: subject.shown_reference(),
             status,
             line,
             ..Self::default()
@@ -176,11 +174,8 @@ impl CheckedValues<'_> {
 
         // A parameter below a path is shown with its own reference, not with that of the path.
         let parameter_name = outcome.parameter_name.as_deref();
-        let references = [&mut row.reference, &mut row.shown_reference];
-        if let Some(name) = parameter_name {
-            for reference in references.into_iter().flatten() {
-                *reference = below_path(reference, name);
-            }
+        if let (Some(path), Some(name)) = (&row.reference, parameter_name) {
+            row.reference = Some(shown(&below_path(path, name)));
         }
         for reference in &outcome.reads {
             row.sources.push(self.source_row(reference, parameter_name));
@@ -233,11 +228,8 @@ impl CheckedValues<'_> {
         };
         let error = failure.map(|failure| failure.error.problem.code);
 
-        // If the secret's name is masked, so is the KEY.
-        let shown_id = shown_source(locator, parameter_name);
-        let key = selector.shown().filter(|_| shown_id.is_some());
-        let masked_id = || masked(locator.id.name());
-        let id = shown_id.clone().unwrap_or_else(masked_id);
+        let id = shown_source(locator, parameter_name);
+        let key = Some(selector.shown()).filter(|key| !key.is_empty());
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
         let answered_region = document.and_then(|document| document.region.as_ref());
         let failed_region = failure.and_then(|failure| failure.region.as_ref());
@@ -257,7 +249,7 @@ impl CheckedValues<'_> {
         let cached = self.cached_answer(locator, document);
         TableRow {
             fields: json!({
-                "id": shown_id,
+                "id": id,
                 "store": locator.store.service(),
                 "key": key,
                 "region": region.map(Region::as_str),
@@ -379,7 +371,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
 
     let locator = &secret.locator;
     let role = locator.role.as_ref().map(|role| role.arn.to_string());
-    let id = shown_name(&locator.id.to_string()).into_owned();
+    let id = shown(&locator.id.to_string());
     let region = secret.region.to_string();
     let shown_id = locator.shown_id();
     let mut fields =

@@ -36,6 +36,7 @@ use std::collections::BTreeSet;
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
 use crate::model::problem::{About, Impact, MissingKey, Problem, grouped};
+use crate::model::shown::shown;
 use crate::system::lifecycle::interruptibly;
 use terminal::counted;
 
@@ -185,12 +186,10 @@ fn error_record(problems: &[&Problem]) -> Record {
     for problem in problems {
         for entry in &problem.entries {
             let mut line = entry.to_string();
-            // The line names the secret, unless the headline or the entry's reference already does,
-            // or messages mask its id.
+            // The line names the secret, unless the headline or the entry's reference already does.
             if let Some(about) = &problem.about
                 && !is_in_headline(about)
-                && let Some(id) = about.locator.shown_id()
-                && !line.contains(&id)
+                && !line.contains(&about.locator.shown_id())
             {
                 line += &format!(": {}", about.name);
             }
@@ -205,7 +204,7 @@ fn error_record(problems: &[&Problem]) -> Record {
             let counted_secrets = format!("{} {}s", secrets.len(), about.locator.store);
             (common.headline_of_several(&counted_secrets), None)
         }
-        Some(about) => (common.full_headline(), about.locator.shown_id()),
+        Some(about) => (common.full_headline(), Some(about.locator.shown_id())),
         None => (common.full_headline(), None),
     };
 
@@ -234,11 +233,15 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     if missing.len() > 1
         && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()
     {
-        let keys = Vec::from_iter(missing.iter().map(|missing| format!("{:?}", missing.key)));
+        let keys = Vec::from_iter(
+            missing
+                .iter()
+                .map(|missing| format!("{:?}", shown(&missing.key))),
+        );
         problem.text = format!("doesn't have these keys: {}", keys.join(", "));
         let corrected = missing.iter().filter_map(|missing| {
             let similar = missing.similar.as_ref()?;
-            Some(format!("{similar:?} instead of {:?}", missing.key))
+            Some(format!("{similar:?} instead of {:?}", shown(&missing.key)))
         });
         let corrected = Vec::from_iter(corrected);
         let similar = format!("did you mean {}?", corrected.join(" and "));

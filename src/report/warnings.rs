@@ -22,7 +22,7 @@ use crate::model::outcome::{EMPTY, EntryOutcome, NEWLINE, Outcome, Outcomes, Val
 use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
 use crate::model::problem::{Problem, grouped};
 use crate::model::reference::{Arn, Locator, Reference};
-use crate::model::shown::quoted_program;
+use crate::model::shown::{quoted_program, shown};
 use crate::time::Waiting;
 
 /// Returns the text about a long wait, for the log, the terminal and the service manager. The last
@@ -38,7 +38,8 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 
 /// Lists what the process is waiting for: `secret prod/a in us-east-1, … and 2 more`.
 fn awaited_text(status: &Waiting) -> String {
-    match (status.awaited.as_slice(), status.others) {
+    let awaited = Vec::from_iter(status.awaited.iter().map(|name| shown(name)));
+    match (awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
         (awaited, 0) => awaited.join(", "),
         (awaited, others) => format!("{} and {others} more", awaited.join(", ")),
@@ -478,17 +479,15 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         let noun = locator.noun_of(parameter_name);
         let text = format!("{noun} ({facts}) gives {}", labels.join(", "));
         let note = resolved_note(text).with("variables", labels);
-        let secret = shown_source(locator, parameter_name);
-        let note = note.with_some("secret", secret);
+        let note = note.with("secret", shown_source(locator, parameter_name));
         records.push(note.with_some("version", versioned.version_id.clone()));
     }
     records
 }
 
-/// Returns the id of a secret or parameter as references spell it, unless messages mask its name.
-pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> Option<String> {
-    let is_shown = locator.shown_id().is_some();
-    is_shown.then(|| locator.written_id_of(parameter_name))
+/// Returns the id of a secret or parameter as messages show it, spelled as in a reference.
+pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> String {
+    shown(&locator.written_id_of(parameter_name))
 }
 
 /// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,

@@ -223,8 +223,8 @@ fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Pr
         match members.iter().find(|(name, _)| name == key) {
             None => errors.push(missing("only", key)),
             Some((_, None)) if naming.selects(key) => {
-                let text =
-                    format!("has the key {key:?}, which \"only\" lists, but its value is null");
+                let noun = noun_with_name("key", key);
+                let text = format!("has the {noun}, which \"only\" lists, but its value is null");
                 errors.push(Problem::configuration(text).code("null"));
             }
             Some(_) => {}

@@ -205,7 +205,7 @@ fn not_json(
 
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
-        Selector::Key(_) => format!("it has no key {:?}", selector.shown_key()),
+        Selector::Key(_) => format!("it has no key {:?}", selector.shown()),
         Selector::Path(path) => format!("it has nothing at {}", path.text),
     };
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
@@ -240,7 +240,7 @@ fn find_key<'j>(
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
-        let (kind, shown_key) = (json_type(json), selector.shown_key());
+        let (kind, shown_key) = (json_type(json), selector.shown());
         let text = format!("is {kind}, not an object, so it has no key {shown_key:?}");
         // For an array of objects, the help suggests `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
@@ -252,7 +252,7 @@ fn find_key<'j>(
         return Ok(value);
     }
 
-    let shown_key = selector.shown_key();
+    let shown_key = selector.shown();
     // As printed: the secret "prod/db" has no key "pasword"
     let problem = Problem::configuration(format!("has no key {shown_key:?}"));
     let mut problem = problem.code("key-not-found");
@@ -265,16 +265,16 @@ fn find_key<'j>(
     }
     // jq users write `.password`, and kubectl users write `{.password}`.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    problem.missing_key = Some(missing_key(key, shown_key, map));
+    problem.missing_key = Some(missing_key(key, map));
     Err(Unresolved::Absent(
         problem.help(keys_hint(map, None, plain, rewrite)),
     ))
 }
 
 /// Returns a missing key, with a similar key and the keys that exist in `map`.
-pub fn missing_key(key: &str, shown_key: String, map: &Object) -> Box<MissingKey> {
+pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
-        key: shown_key,
+        key: key.to_owned(),
         similar: nearest(key, quotable_keys(map)).map(str::to_owned),
         existing_keys: listed_keys(map, None),
     })

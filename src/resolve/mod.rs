@@ -16,7 +16,6 @@ mod env_from;
 mod extract;
 mod template;
 
-use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
@@ -26,16 +25,14 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
-use crate::model::entry::{
-    Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs, Written,
-};
+use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::environment::EnvName;
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
-use crate::model::shown::{is_quotable, pattern_mismatch, reads_like_a_name, shown_name};
+use crate::model::shown::{is_quotable, pattern_mismatch};
 use crate::model::url::percent_encode;
 use env_from::Members;
 use extract::{
@@ -61,8 +58,6 @@ struct Walk<'a> {
 /// target keeps it, so later layers override earlier ones. If `fetched` doesn't have an answer that
 /// an entry needs, the entry is unread, unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
-    let entries = plan.entries.iter();
-    let entries = Vec::from_iter(entries.map(|entry| revealed(entry, fetched)));
     let mut walk = Walk {
         answers: ParsedAnswers {
             plan,
@@ -77,28 +72,10 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
     let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
     walk.outcomes.list.extend(overridden);
 
-    for entry in &entries {
+    for entry in &plan.entries {
         walk.add_outcomes(entry);
     }
     walk.outcomes
-}
-
-/// Returns an entry whose subject has a masked reference only if the reference may be a password.
-/// The name of a secret that exists isn't one, but its version or the KEY may be.
-fn revealed<'e>(entry: &'e Planned, fetched: &Fetched) -> Cow<'e, Planned> {
-    let exists = |locator: &Locator| match fetched.get(locator) {
-        Some(Ok(_)) => true,
-        Some(Err(failure)) => failure.proves_existence(locator.store),
-        None => false,
-    };
-    let is_masked = matches!(entry.subject.written, Some(Written::Masked { .. }));
-    let is_known = |read: &&SecretRef| exists(&read.locator) && read.may_be_revealed();
-    if !is_masked || !entry.source.references().iter().any(is_known) {
-        return Cow::Borrowed(entry);
-    }
-    let mut entry = entry.clone();
-    entry.subject.reveal();
-    Cow::Owned(entry)
 }
 
 impl<'a> Walk<'a> {
@@ -212,9 +189,9 @@ fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)>
 /// True for a value that may be the path of a file, which programs expect in a variable such as
 /// `DB_PASSWORD_FILE`.
 fn may_be_path(text: &str) -> bool {
-    // A relative path consists of letters, digits, `_`, `.`, `-` and slashes ([`is_quotable`]). It
-    // has a slash or a dot, or reads like a name. Any other text is more likely a password.
-    let is_like_a_path = text.contains(['/', '.']) || reads_like_a_name(text);
+    // A relative path consists of letters, digits, `_`, `.`, `-` and slashes ([`is_quotable`]), and
+    // has a slash or a dot. Any other text is more likely a password.
+    let is_like_a_path = text.contains(['/', '.']);
     // A shorter text may be anything, such as a flag or the name of a file.
     text.len() < 8 || text.starts_with('/') || (is_like_a_path && is_quotable(text))
 }
@@ -236,8 +213,8 @@ fn whole_object_text(
     let mut members = object.iter().filter(|(_, json)| is_scalar(json));
     let (key, _) = members.find(|(key, _)| key.eq_ignore_ascii_case(last_word))?;
 
-    let id = reference.locator.written_id();
-    let found = format!("{name} gets the whole JSON object of {:?}", shown_name(&id));
+    let id = reference.locator.shown_id();
+    let found = format!("{name} gets the whole JSON object of {id:?}");
     Some(match subject.with_key(key) {
         Some(write) => format!("{found}: for its key {key:?}, write {write}"),
         None => format!("{found}, which has a key {key:?}"),
@@ -488,7 +465,7 @@ fn null_value(selector: &Selector) -> Unresolved {
     let text = match selector {
         Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
         Selector::Key(_) => {
-            let shown_key = selector.shown_key();
+            let shown_key = selector.shown();
             format!("has the key {shown_key:?}, but its value is null")
         }
     };

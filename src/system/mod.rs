@@ -1,8 +1,10 @@
 //! Kernel interfaces that several stages use: error texts, paths, the terminal or pipe that is
-//! written to, systemd's sockets, waiting in poll(2), signals, and the end of the process.
+//! written to, systemd's sockets, waiting in poll(2), signals, and the end of the process. Also the
+//! credentials of this process, which are removed from the texts of servers.
 
 pub mod lifecycle;
 pub mod os_error;
 pub mod paths;
+pub mod redaction;
 pub mod streams;
 pub mod systemd;

@@ -35,8 +35,8 @@ use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
 use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
 
 use super::os_error::{call_problem, errno, path_remedy};
+use super::redaction::redacted_line;
 use crate::model::problem::Problem;
-use crate::model::shown::redacted_line;
 
 /// The number of symbolic links that the kernel follows in one path (path_resolution(7)).
 const MAX_SYMLINKS: usize = 40;

@@ -19,7 +19,7 @@ use crate::model::answer::{
     Cause, Denial, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
 };
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
-use crate::model::shown::shown_name;
+use crate::model::shown::shown;
 use crate::net::in_flight;
 use crate::time::RetryBudget;
 
@@ -99,7 +99,8 @@ async fn read_together(
     let names = Vec::from_iter(requests.iter().map(name));
     let input = json!({ "Names": names, "WithDecryption": true });
     let read = |body: &[u8]| read_parameters(body, requests, &client.region);
-    let calling = client.call_json(GET_PARAMETERS, shown_ids(requests), &input, budget, read);
+    let about = &ids_of(requests);
+    let calling = client.call_json(GET_PARAMETERS, about, &input, budget, read);
     calling.await
 }
 
@@ -134,13 +135,15 @@ async fn read_path(
     let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let read = |body: &[u8]| parse_page(body, locator, &client.region);
     let request_page = async |input: &Value| {
-        let calling = client.call_json(GET_BY_PATH, shown_name(name), input, budget, read);
+        let about = &[name];
+        let calling = client.call_json(GET_BY_PATH, about, input, budget, read);
         calling.await
     };
 
     // The map sorts the parameters. One more than the maximum shows that there are too many.
     let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
     if found.len() > MAX_BELOW_PATH {
+        let name = shown(name);
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
@@ -429,7 +432,7 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
         let page: Page = read_object(body, "a response that can't be read")?;
         Ok((page.parameters, page.next_token))
     };
-    let (about, budget) = (shown_ids(batch), &session.budget);
+    let (about, budget) = (ids_of(batch), &session.budget);
     let request_page = async |input: &Value| {
         let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
         calling.await
@@ -468,8 +471,7 @@ async fn read_pages<T>(
     }
 }
 
-/// Returns the ids in a batch as `-vv` prints them: `/prod/db, /prod/api`.
-fn shown_ids(batch: &[Request]) -> String {
-    let shown = |request: &Request| shown_name(&request.locator.id.to_string()).into_owned();
-    Vec::from_iter(batch.iter().map(shown)).join(", ")
+/// Returns the ids in a batch, for `-vv`.
+fn ids_of(batch: &[Request]) -> Vec<&SecretId> {
+    batch.iter().map(|request| &request.locator.id).collect()
 }

@@ -22,7 +22,7 @@ use crate::model::answer::{
     Replica, RotationSchedule, SecretValue,
 };
 use crate::model::reference::{Arn, Region, SecretId, Version};
-use crate::model::shown::shown_name;
+use crate::model::shown::shown;
 use crate::net::{host_and_port, in_flight};
 use crate::time::RetryBudget;
 
@@ -41,8 +41,8 @@ pub(super) async fn get_secret(
         version_id: locator.version.id(),
     };
     let read = |body: &[u8]| read_secret(body, &id, &locator.version);
-    let shown_id = shown_name(&input.secret_id);
-    let calling = client.call_json(GET_SECRET_VALUE, shown_id, &input, budget, read);
+    let about = &[&input.secret_id];
+    let calling = client.call_json(GET_SECRET_VALUE, about, &input, budget, read);
     calling.await
 }
 
@@ -143,7 +143,7 @@ async fn describe_secret(
     let client = &session.client(caller, Api::SECRETS_MANAGER, region).await?;
 
     let id = locator.id.in_region(region);
-    let name = format!("DescribeSecret of {}", shown_name(&id.to_string()));
+    let name = format!("DescribeSecret of {}", shown(&id.to_string()));
     let host = host_and_port(&client.endpoint);
     let budget = session.budget.for_request(host, &name);
     let described = budget.retry(async || {

@@ -47,9 +47,10 @@ use super::service_errors::{ServiceError, error_response, malformed_response, no
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::fault::did_you_mean;
 use crate::model::reference::{Region, Store};
-use crate::model::shown::conceal_signature;
+use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
+use crate::system::redaction::conceal_signature;
 use crate::time::RetryBudget;
 
 /// Creates the service clients of one launch ([`Self::client`]), which share the connections of
@@ -169,17 +170,20 @@ impl Client {
     /// After an outage that may be temporary, the request is repeated, as long as the budget lasts.
     ///
     /// `target` is the name of the service and the operation, as in
-    /// `secretsmanager.GetSecretValue`. `about` says what is read, for `-vv`.
+    /// `secretsmanager.GetSecretValue`. `about` has the ids of what is read, for `-vv`.
     pub(super) async fn call_json<T>(
         &self,
         target: &str,
-        about: impl fmt::Display,
+        about: &[impl fmt::Display],
         input: &impl Serialize,
         budget: &RetryBudget<'_>,
         parse: impl Fn(&[u8]) -> FetchResult<T>,
     ) -> FetchResult<T> {
         let operation = target.rsplit('.').next().unwrap_or(target);
-        let name = fmt::from_fn(|f| write!(f, "{operation} of {about}"));
+        let name = fmt::from_fn(|f| {
+            let ids = about.iter().map(|id| shown(&id.to_string()));
+            write!(f, "{operation} of {}", ids.collect::<Vec<_>>().join(", "))
+        });
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
         let called = budget.retry(async || {
             let request = json_request(target, input).map_err(not_sent)?;

@@ -14,8 +14,8 @@ use serde_json::{Map, Value};
 use crate::model::answer::{
     Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
 };
-use crate::model::shown::{redacted_line, reveal};
 use crate::net::{BoxError, error_text};
+use crate::system::redaction::redacted_line;
 
 /// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
 /// over a code in the body.
@@ -196,9 +196,6 @@ impl<'a> ServiceError<'a> {
     /// caller passes `None` instead of AWS's message if the message doesn't help or could quote a
     /// value.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
-        if let Some(name) = message.and_then(named_secret) {
-            reveal(name);
-        }
         let text = match (self.code, message) {
             (Some(code), Some(message)) => redacted_line(&format!("{code}: {message}")),
             (Some(code), None) => redacted_line(code),
@@ -210,15 +207,6 @@ impl<'a> ServiceError<'a> {
         }
         failure
     }
-}
-
-/// Returns the name in the ARN of a secret that AWS denies access to. AWS names the ARN only if the
-/// secret exists. Its last seven characters, such as `-AbCdEf`, aren't part of the name.
-fn named_secret(message: &str) -> Option<&str> {
-    let (_, arn) = message.split_once("on resource: arn:")?;
-    let (_, after) = arn.split_once(":secret:")?;
-    let resource = after.split_whitespace().next()?;
-    resource.get(..resource.len().checked_sub(7)?)
 }
 
 /// Returns the remedy if a policy explicitly denies the request, or if a policy other than the

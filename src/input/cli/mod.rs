@@ -37,7 +37,7 @@ use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::Reference;
-use crate::model::shown::{invalid_value, is_quotable_value, shown_or_masked};
+use crate::model::shown::{invalid_value, shown};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
@@ -308,9 +308,7 @@ impl Inputs {
         inputs
     }
 
-    /// Reads the inputs of `get`. The only entry is the reference in `text`, which may be a
-    /// password that was passed by mistake. So errors quote a part of `text` only if that part
-    /// reads like a name.
+    /// Reads the inputs of `get`. The only entry is the reference in `text`.
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
         let entry = Reference::parse(text).map(|reference| {
@@ -414,8 +412,8 @@ impl Inputs {
                 let problem = Problem::usage(invalid_value(name, &text, expected));
                 // A duration without a unit, such as `30`.
                 let corrected = format!("{text}s");
-                let is_valid = is_quotable_value(&corrected)
-                    && (option.set)(&mut TypedOptions::default(), corrected.as_ref()).is_ok();
+                let is_valid =
+                    (option.set)(&mut TypedOptions::default(), corrected.as_ref()).is_ok();
                 let help = is_valid.then(|| format!("use {corrected}"));
                 self.errors.push(problem.help_if_some(help));
             }
@@ -554,8 +552,10 @@ fn split_assignment<'t>(
         })
     })?;
     let name = EnvName::parse(name).ok_or_else(|| {
-        let shown = shown_or_masked(name);
-        let fault = format!("begins with {shown:?}, which isn't a valid variable name");
+        let fault = format!(
+            "begins with {:?}, which isn't a valid variable name",
+            shown(name)
+        );
         problem(&fault).help(variable_name_help(name))
     })?;
     Ok((name, reference))

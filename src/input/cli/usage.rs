@@ -19,7 +19,7 @@ use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away, neares
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::reference::Reference;
-use crate::model::shown::{invalid_value, is_quotable_value, reads_like_a_name};
+use crate::model::shown::{has_credential, invalid_value, shown, text_or};
 
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
@@ -164,16 +164,15 @@ impl Line<'_> {
     /// values that the argument's parser accepts.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
-        // A positional argument may be a secret, so it isn't shown. Its name isn't shown either,
-        // because SHELL would read like a variable.
-        let positional_name = format!("the argument of {}", self.first_words());
-        let (name_in_message, shown) = match name.starts_with('-') {
-            true => (name, value),
-            false => (positional_name.as_str(), "…"),
+        // The name of a positional argument isn't shown, because SHELL would read like a variable.
+        let name_in_message = if name.starts_with('-') {
+            name.to_owned()
+        } else {
+            format!("the argument of {}", self.first_words())
         };
         let listed = || format!("one of {}", self.possible_values(name).unwrap_or_default());
         let expected = expected.unwrap_or_else(listed);
-        Problem::usage(invalid_value(name_in_message, shown, &expected))
+        Problem::usage(invalid_value(&name_in_message, value, &expected))
     }
 
     /// Returns the problem for an option that doesn't exist here, or that clap has misread.
@@ -191,11 +190,8 @@ impl Line<'_> {
             let problem = Problem::usage("\"-\" has only one hyphen");
             return problem.help("write `--`, with two hyphens");
         }
-        // A password may be attached to the option: `--passwordhunter2`.
-        let may_be_shown = is_quotable_value(option.trim_start_matches('-'));
-        let shown = if may_be_shown { option } else { "--…" };
         // As printed: secrets-exec check has no --ofline option
-        let text = format!("{} has no {shown} option", self.first_words());
+        let text = format!("{} has no {} option", self.first_words(), shown(option));
         Problem::usage(text).help(self.unknown_option_help(option))
     }
 
@@ -240,15 +236,16 @@ impl Line<'_> {
         let number = at.map_or(0, |at| at + 1);
         if let Some(name) = word.strip_prefix(['–', '—']) {
             let text = format!("argument {number} begins with a long dash");
-            return Problem::usage(text).help(match reads_like_a_name(name) {
-                true => format!("write --{name}, with two hyphens"),
-                false => "use two hyphens".to_owned(),
-            });
+            let help = if name.is_empty() || has_credential(name) {
+                "use two hyphens".to_owned()
+            } else {
+                format!("write --{name}, with two hyphens")
+            };
+            return Problem::usage(text).help(help);
         }
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, so it needs -f before it");
-            let shown = Some(word).filter(|word| reads_like_a_name(word));
-            return Problem::usage(text).help(format!("use -f {}", shown.unwrap_or("FILE")));
+            return Problem::usage(text).help(format!("use -f {}", text_or("FILE", word)));
         }
         if let Some(problem) = self.split_entry_problem(number) {
             return problem;
@@ -359,7 +356,7 @@ fn is_shown_reference(word: &str) -> bool {
     // `/etc/app` is a path, not a reference.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
     let may_be_reference = begins_with_letter && word.contains('/');
-    may_be_reference && reads_like_a_name(word) && Reference::parse(word).is_ok()
+    may_be_reference && Reference::parse(word).is_ok() && !has_credential(word)
 }
 
 /// Returns what to write instead of a REF or NAME=REF without an option before it.

@@ -18,9 +18,7 @@ use crate::model::fault::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::{Problem, grouped};
-use crate::model::shown::{
-    file_name, not_this_value, reads_like_a_name, shown_if, shown_or_masked,
-};
+use crate::model::shown::{file_name, not_this_value, shown};
 
 #[derive(Clone)]
 pub struct Item<'a> {
@@ -123,7 +121,7 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the text is not `expected`, or has a character that is easy to
-    /// overlook. The message shows the text only if it may be quoted.
+    /// overlook.
     pub(super) fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -175,7 +173,7 @@ impl<'a> Item<'a> {
         for (node_of_key, node) in nodes {
             let name = &node_of_key.text;
             let key = self.at(node, node_of_key.position);
-            let mut value = self.at(node, node.position).named(shown_or_masked(name));
+            let mut value = self.at(node, node.position).named(shown(name));
             value.key = "";
             entries.push(MappingEntry { name, key, value });
         }
@@ -216,9 +214,7 @@ impl<'a> Item<'a> {
     }
 
     /// Adds the mistake that the mapping has a key that isn't in `known`. If the cause is
-    /// recognized, the mistake names the cause instead. The key may be a value, as in `DB_PASSWORD:
-    /// { hunter2 }`, so the message about an unknown key shows the key only if it reads like a
-    /// name.
+    /// recognized, the mistake names the cause instead.
     pub(super) fn refuse_unknown(
         &self,
         key: &str,
@@ -248,8 +244,7 @@ impl<'a> Item<'a> {
             return item.named(key).refuse(fault);
         }
 
-        let shown_key = shown_if(reads_like_a_name(key), key);
-        let text = format!("has an unknown key {shown_key:?}");
+        let text = format!("has an unknown key {:?}", shown(key));
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
             (Some(ours), _, _) => format!("use {ours}"),
@@ -341,8 +336,8 @@ impl<'a> Item<'a> {
             && (has_value || !self.refuse_if_assignment(name))
         {
             let fault = Fault::new(" isn't a valid variable name");
-            let shown = format!("{:?}", shown_or_masked(name));
-            self.add(shown, fault.help(variable_name_help(name)));
+            let subject = format!("{:?}", shown(name));
+            self.add(subject, fault.help(variable_name_help(name)));
         }
         variable
     }

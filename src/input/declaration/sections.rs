@@ -23,7 +23,7 @@ use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
 };
-use crate::model::shown::{is_quotable_name, pattern_mismatch, shown_or_masked};
+use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
 /// Reads the section `secrets`. An alias is left out only if its id is missing or can't be parsed.
 /// An alias with any other mistake stays, even with an invalid name, because the entries that use
@@ -36,13 +36,14 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         let is_refused = key.refuse_key_if_overlooked(name);
         if !is_refused && let Err(why) = validate_alias_name(name) {
             let legal = name.replace(['-', '.'], "_");
-            let can_help = validate_alias_name(&legal).is_ok() && is_quotable_name(name);
+            let can_help = validate_alias_name(&legal).is_ok() && !has_credential(name);
             let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
-            let shown = format!("{:?}", shown_or_masked(name));
-            key.named(shown).refuse(Fault::new(why).help_if_some(help));
+            let subject = format!("{:?}", shown(name));
+            key.named(subject)
+                .refuse(Fault::new(why).help_if_some(help));
         }
 
-        let named_value = value.named(format!("the alias {:?}", shown_or_masked(name)));
+        let named_value = value.named(format!("the alias {:?}", shown(name)));
         let found = alias(&named_value);
         aliases.extend(found.map(|alias| (name.to_owned(), alias)));
     }
@@ -75,7 +76,7 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
         && let Ok((store, _)) = SecretId::parse(&id)
         && let Err(why) = version.validate(store)
     {
-        version_item.refuse_sentence(format!("{id:?} {why}"));
+        version_item.refuse_sentence(format!("{:?} {why}", shown(&id)));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
         // that uses it.
         version = Version::CURRENT;
@@ -275,7 +276,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let units_help = "use a mapping of units to their credentials: UNIT: { NAME: SECRET:KEY }";
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
-            let text = format!("{:?} isn't {expected}", shown_or_masked(unit.name));
+            let text = format!("{:?} isn't {expected}", shown(unit.name));
             unit.key.refuse_sentence(text);
         }
         units.push(unit.name.to_owned());
@@ -284,14 +285,14 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
         for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
             if !is_credential_name(name) {
                 let text = "isn't a valid credential name: use printable ASCII characters except \"/\" and \":\"";
-                key.refuse_sentence(format!("{:?} {text}", shown_or_masked(name)));
+                key.refuse_sentence(format!("{:?} {text}", shown(name)));
             }
             let target = Target::Credential(SystemdCredential {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
-            let shown = format!("{}/{}", shown_or_masked(unit.name), shown_or_masked(name));
-            let named_value = value.named(shown);
+            let subject = format!("{}/{}", shown(unit.name), shown(name));
+            let named_value = value.named(subject);
             let found = entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
             entries.extend(found);
         }

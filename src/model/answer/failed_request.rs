@@ -5,23 +5,22 @@
 //! of the reference, which begins with "If". If an observation settles the matter, it is the whole
 //! help.
 //!
-//! No part of the problem shows a name that may be a password: the locator and the subject say
-//! which of their names can be shown.
+//! A help that repeats or rewrites the reference is left out if messages mask a part of it.
 
 use std::iter;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
-use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal, Unsigned};
+use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal};
 use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::fault::{did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
 use crate::model::reference::{
-    AWS_STAGES, Locator, Region, SecretRef, Store, Version, below_path, is_bare_word,
+    AWS_STAGES, Locator, Region, SecretRef, Selector, Store, Version, below_path, is_bare_word,
 };
-use crate::model::shown::{is_name_of_password, shown_name};
+use crate::model::shown::{has_credential, shown, text_or};
 
 /// A failed request, and the regions that it was sent to.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,38 +76,15 @@ impl FetchFailure {
         iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error))
     }
 
-    /// True if the failure proves that the secret exists, so that its name isn't a password.
-    pub fn proves_existence(&self, store: Store) -> bool {
-        // If a version or a permission is missing, AWS doesn't say whether a parameter exists, but
-        // a file for `--local` does.
-        let is_conclusive = store == Store::SecretsManager || self.local_file.is_some();
-        // AWS names the ARN of a secret only if the secret exists.
-        let names_arn = self.error.reason().contains("resource: arn:");
-        match self.error.cause {
-            Denied(Denial::Key) | Refused(Refusal::MarkedForDeletion | Refusal::NoValue) => true,
-            Absent(Missing::Version) | Denied(Denial::Policy) => is_conclusive,
-            Denied(Denial::Metadata) => is_conclusive && names_arn,
-            Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
-        }
-    }
-
-    /// True if AWS has answered the request in any region, and so has received the secret's name.
-    pub(super) fn was_answered(&self) -> bool {
-        let has_answer = |error: &FetchError| match error.cause {
-            // `Unsigned::Refused` is AWS's answer to the request for the secret. Any other variant
-            // is about a request for credentials, which doesn't have the secret's name.
-            NoCredentials(unsigned) => unsigned == Unsigned::Refused,
-            // Usually, the agent refuses a request that it doesn't support before it asks AWS for
-            // the secret. Otherwise, it has found the secret in a different region, so the name
-            // isn't a password.
-            Refused(Refusal::Agent) => false,
-            // Without an answer, the headline is about the host or this machine, not the secret.
-            Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoRegion => {
-                let is_about_secret = matches!(error.mention, Mention::InHeadline(..));
-                is_about_secret || error.problem.aws_says.is_some()
-            }
+    /// True if AWS was asked for the secret in any region, and answered that it doesn't exist, or
+    /// denied it. STS and a metadata service aren't asked for it, and neither is a local file.
+    fn was_sent_in_vain(&self) -> bool {
+        let is_answer = |error: &FetchError| match error.cause {
+            Absent(_) => true,
+            Denied(denial) => !matches!(denial, Denial::Credentials(_)),
+            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
         };
-        self.local_file.is_none() && self.errors().any(has_answer)
+        self.local_file.is_none() && self.errors().any(is_answer)
     }
 
     /// Returns the problem of an entry whose request for `reference` has failed: the error, its
@@ -128,7 +104,7 @@ impl FetchFailure {
         (problem.help, problem.guess) = request.help();
         problem.about = request.about();
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
-        problem.has_sent_hidden_name = reference.locator.is_masked() && self.was_answered();
+        problem.has_sent_hidden_name = self.was_sent_in_vain() && reference.locator.is_masked();
 
         problem.notes = [self.region_notes(), problem.notes].concat();
         if let Some(role) = &reference.locator.role {
@@ -218,12 +194,16 @@ impl FailedRequest<'_> {
         let Some(no_version) = self.absent_version() else {
             return format!("{}{location}", Absent(missing).facts().headline);
         };
+        let is_local = self.failure.local_file.is_some();
+        let is_secret = self.locator.store == Store::SecretsManager;
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing.
         // For a secret, some emulators don't say this either.
-        match self.failure.proves_existence(self.locator.store) {
-            true => format!("has {no_version}{location}"),
-            false if self.failure.local_file.is_some() => format!("doesn't exist{location}"),
-            false => format!("doesn't exist{location}, or has {no_version}"),
+        if missing == Missing::Version && (is_secret || is_local) {
+            format!("has {no_version}{location}")
+        } else if is_local {
+            format!("doesn't exist{location}")
+        } else {
+            format!("doesn't exist{location}, or has {no_version}")
         }
     }
 
@@ -234,10 +214,10 @@ impl FailedRequest<'_> {
         if *version == Version::CURRENT {
             return None;
         }
-        let id = version.id().map(|id| format!(" {}", shown_name(id)));
+        let id = version.id().map(|id| format!(" {}", shown(id)));
         let stage = version.stage().map(|stage| {
             let label = store.label_noun();
-            format!(" with the {label} {:?}", shown_name(stage))
+            format!(" with the {label} {:?}", shown(stage))
         });
         let (id, stage) = (id.unwrap_or_default(), stage.unwrap_or_default());
         Some(format!("no version{id}{stage}"))
@@ -304,13 +284,15 @@ impl FailedRequest<'_> {
 
     /// Returns the help for a secret that isn't in the local file: what to add there.
     fn local_help(&self, file: &Path) -> String {
-        let (id, selector) = (self.locator.shown_id(), &self.reference.selector);
-        let line = match (id, selector.shown()) {
-            (None, _) => "NAME: …".to_owned(),
-            (Some(id), _) if self.locator.is_path() => below_path(&id, "NAME: …"),
+        let id = self.locator.written_id();
+        let line = match &self.reference.selector {
+            _ if self.locator.is_path() => below_path(text_or("ssm:/PATH/", &id), "NAME: …"),
+            Selector::Key(key) => {
+                let key = text_or("KEY", key);
+                format!("{}: {{ {key}: … }}", text_or("SECRET", &id))
+            }
             // A JSONPath isn't a key of the file.
-            (Some(id), Some(key)) if !key.starts_with('$') => format!("{id}: {{ {key}: … }}"),
-            (Some(id), _) => format!("{id}: …"),
+            Selector::Whole | Selector::Path(_) => format!("{}: …", text_or("SECRET", &id)),
         };
         format!("add it to {}: {line}", file.display())
     }
@@ -337,16 +319,15 @@ impl FailedRequest<'_> {
 
     /// Returns the guess about a reference whose secret may not exist, from its form: a last part
     /// that may be a key, a slash at the beginning, or a word that may be plain text. A guess
-    /// doesn't repeat a text that may be a password.
+    /// doesn't repeat a text that messages mask.
     fn guess(&self) -> Option<String> {
-        let (written, is_masked) = match self.subject.written.as_ref()? {
-            Written::Reference(text) => (&**text, false),
-            Written::Masked { text, .. } => (&**text, true),
-            Written::Template => return None,
+        let Some(Written::Reference(written)) = &self.subject.written else {
+            return None;
         };
         if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
             return None;
         }
+        let is_masked = has_credential(written);
         if !is_masked && written.starts_with('/') {
             let parameter = format!("{}{written}", Store::ParameterStore.prefix());
             let write = self.subject.rewritten_with(&parameter);
@@ -369,7 +350,7 @@ impl FailedRequest<'_> {
         let label = &self.subject.label;
         // An alias isn't plain text, and neither is `${NAME}`. The label of an entry without a
         // variable, such as a path, isn't a name.
-        let is_word = is_bare_word(written) && written == self.locator.written_id();
+        let is_word = is_bare_word(written) && **written == self.locator.written_id();
         if !is_word || !is_name(label) {
             return None;
         }
@@ -406,11 +387,10 @@ impl FailedRequest<'_> {
         (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels. Returns `None`
-    /// for a masked reference. The labels of parameters are chosen by users, so they don't get a
-    /// hint.
+    /// Returns the hint for a staging label that is a typo of one of AWS's labels. The labels of
+    /// parameters are chosen by users, so they don't get a hint.
     fn stage_hint(&self) -> Option<String> {
-        if self.locator.store != Store::SecretsManager || self.locator.is_masked() {
+        if self.locator.store != Store::SecretsManager {
             return None;
         }
         let stage = self.locator.version.stage()?;
@@ -424,14 +404,17 @@ impl FailedRequest<'_> {
     /// doesn't, the key is the mistake, so the hint corrects the file.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
-        let id = self.locator.shown_id();
-        let right_key = id.filter(|id| Store::has_prefix(id) && !Store::has_prefix(nearest));
-        Some(match (&self.failure.local_file, right_key) {
+        let id = self.locator.written_id();
+        Some(match &self.failure.local_file {
             // A colon follows both names, because they are keys of the file.
-            (Some(file), Some(key)) => {
-                format!("in {}, write {key}: instead of {nearest}:", file.display())
+            Some(file)
+                if Store::has_prefix(&id)
+                    && !Store::has_prefix(nearest)
+                    && !has_credential(&id) =>
+            {
+                format!("in {}, write {id}: instead of {nearest}:", file.display())
             }
-            _ => did_you_mean_to_write(nearest, self.with_id(nearest)),
+            Some(_) | None => did_you_mean_to_write(nearest, self.with_id(nearest)),
         })
     }
 
@@ -452,14 +435,14 @@ impl FailedRequest<'_> {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
         let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
-        let list = |operation| match self.locator.shown_id() {
-            Some(_) => format!("list the versions: {}", self.aws_command(operation)),
-            None => "check the version".to_owned(),
+        let operation = match self.locator.store {
+            Store::ParameterStore => "ssm get-parameter-history",
+            Store::SecretsManager => "secretsmanager list-secret-version-ids",
         };
+        let list_versions = format!("list the versions: {}", self.aws_command(operation));
         if self.locator.store == Store::ParameterStore {
-            return list("ssm get-parameter-history");
+            return list_versions;
         }
-        let list_versions = list("secretsmanager list-secret-version-ids");
         match (self.locator.version.label(), self.locator.version.id()) {
             // A secret can be created without a value.
             (None, None) => {
@@ -485,11 +468,13 @@ impl FailedRequest<'_> {
         if let Some(profile) = &self.failure.profile {
             command += &format!(" --profile {}", shell_quoted(profile));
         }
-        let id = shell_quoted(&self.locator.id.to_string());
-        match self.locator.store {
-            Store::SecretsManager => command + " --secret-id " + &id,
-            Store::ParameterStore => command + " --name " + &id,
-        }
+        let id = self.locator.id.to_string();
+        let (option, placeholder) = match self.locator.store {
+            Store::SecretsManager => ("--secret-id", "SECRET"),
+            Store::ParameterStore => ("--name", "NAME"),
+        };
+        let id = shell_quoted(text_or(placeholder, &id));
+        format!("{command} {option} {id}")
     }
 
     /// Returns the help about the permission that the caller needs for the request.
@@ -527,6 +512,13 @@ impl FailedRequest<'_> {
         }
         Some(allow)
     }
+}
+
+/// True for the name of a variable that holds a password, such as `DB_PASSWORD`.
+fn is_name_of_password(name: &str) -> bool {
+    let name = name.to_uppercase();
+    let endings = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
+    endings.iter().any(|ending| name.ends_with(ending))
 }
 
 /// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,

@@ -16,7 +16,7 @@ use glob::Pattern;
 use regex_lite::Regex;
 
 use crate::model::environment::{EnvName, known_patterns, matches_any};
-use crate::model::reference::{Aliases, Reference, SecretRef};
+use crate::model::reference::{Reference, SecretRef};
 use template::Template;
 
 /// A target and the source of its value. `R` is the type of a reference: [`Reference`] as the user
@@ -62,19 +62,11 @@ impl Entry {
     }
 
     /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
-    /// pattern. At first, a reference that uses an alias may be masked, because it may not read
-    /// like a name. The plan, which has the aliases, decides again whether messages may show it.
+    /// pattern.
     pub fn new(target: Target, source: Source, origin: Origin) -> Self {
         let written = match &source {
             Source::Reference(reference) | Source::Object(ObjectSource { reference, .. }) => {
-                let text = reference.to_string().into();
-                Some(match reference.may_be_shown(&Aliases::default()) {
-                    true => Written::Reference(text),
-                    false => Written::Masked {
-                        text,
-                        is_alias: false,
-                    },
-                })
+                Some(Written::Reference(reference.to_string().into()))
             }
             Source::Template(..) => Some(Written::Template),
             Source::Literal(_) | Source::Composed(_) => None,
@@ -125,17 +117,6 @@ pub type TemplateInputs<R = SecretRef> = BTreeMap<String, R>;
 pub struct ObjectSource<R = Reference> {
     pub reference: R,
     pub naming: Naming,
-}
-
-impl Source {
-    /// Returns the reference if this source is one, and if its SECRET is an alias.
-    pub fn reference_with_alias(&self, aliases: &Aliases) -> Option<&Reference> {
-        let (Self::Reference(reference) | Self::Object(ObjectSource { reference, .. })) = self
-        else {
-            return None;
-        };
-        aliases.contains_key(&reference.secret).then_some(reference)
-    }
 }
 
 impl Source<SecretRef> {

@@ -14,8 +14,7 @@ use std::sync::Arc;
 use glob::Pattern;
 
 use crate::model::environment::EnvName;
-use crate::model::reference::masked_reference;
-use crate::model::shown::file_name;
+use crate::model::shown::{file_name, has_credential, shown};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -343,12 +342,6 @@ pub enum SubjectKind {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Written {
     Reference(Arc<str>),
-    /// A reference that may be a misplaced password. `text` is what the user has written, and
-    /// messages mask it. If its SECRET is an alias, they mask only the other fields.
-    Masked {
-        text: Arc<str>,
-        is_alias: bool,
-    },
     Template,
 }
 
@@ -391,37 +384,21 @@ impl Subject {
         text.replace(expanded, written)
     }
 
-    /// Lets messages show the reference, which is known not to be a password.
-    pub fn reveal(&mut self) {
-        if let Some(Written::Masked { text, .. }) = &self.written {
-            self.written = Some(Written::Reference(text.clone()));
-        }
+    /// Returns the reference as messages show it.
+    pub fn shown_reference(&self) -> Option<String> {
+        let Some(Written::Reference(reference)) = &self.written else {
+            return None;
+        };
+        Some(shown(reference))
     }
 
-    /// Lets messages show the alias in the reference.
-    pub fn reveal_alias(&mut self) {
-        if let Some(Written::Masked { is_alias, .. }) = &mut self.written {
-            *is_alias = true;
-        }
-    }
-
-    /// Returns the reference as messages show it, which is masked if it may be a password.
-    pub fn shown_reference(&self) -> Option<Cow<'_, str>> {
-        match &self.written {
-            Some(Written::Reference(reference)) => Some((&**reference).into()),
-            Some(Written::Masked { text, is_alias }) => {
-                Some(masked_reference(text, *is_alias).into())
-            }
-            Some(Written::Template) | None => None,
-        }
-    }
-
-    /// Returns the reference as written, or `None` if there isn't one, or if messages mask it.
+    /// Returns the reference as written, or `None` if there isn't one, or if messages mask a part
+    /// of it.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
         };
-        Some(reference)
+        Some(&**reference).filter(|reference| !has_credential(reference))
     }
 
     /// Returns what to write so that this entry has a different reference. For `--env` and

@@ -12,7 +12,7 @@ use minijinja::syntax::SyntaxConfig;
 use crate::model::environment::is_name;
 use crate::model::fault::{Fault, helm_fault};
 use crate::model::reference::is_name_character;
-use crate::model::shown::reads_like_a_name;
+use crate::model::shown::shown;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
@@ -113,11 +113,10 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 /// callers only ask if something in the template is known to be wrong.
 pub fn calculation_error(expression: &str) -> Option<Fault> {
     let is_legal = |c| c == ':' || is_name_character(c);
-    // Any other text may be a value, so it isn't quoted. A path can't be in a template.
+    // A path can't be in a template.
     let is_reference = expression.starts_with(char::is_alphabetic)
         && expression.chars().all(is_legal)
-        && !expression.ends_with('/')
-        && reads_like_a_name(expression);
+        && !expression.ends_with('/');
     if !is_reference {
         return None;
     }
@@ -131,6 +130,7 @@ pub fn calculation_error(expression: &str) -> Option<Fault> {
             "declare the secret under \"secrets\", and write {{ ALIAS.KEY }}".to_owned()
         }
     };
+    let expression = shown(expression);
     let text = format!(
         "in the template, the {operator:?} in {expression:?} is an operator, not part of a name"
     );

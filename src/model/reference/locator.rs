@@ -15,9 +15,7 @@ use jsonpath_rust::parser::parse_json_path;
 use super::secret_id::{ParameterPath, Region, Role, SecretId, Store};
 use crate::model::environment::is_name;
 use crate::model::fault::Fault;
-use crate::model::shown::{
-    is_concealed, is_known_secret, is_shown_before_fields, masked, reads_like_a_name, shown_name,
-};
+use crate::model::shown::{has_credential, shown, text_or};
 
 /// One request, for a version of a secret or parameter, or for the parameters below a path.
 /// References with the same locator share the request.
@@ -32,14 +30,14 @@ pub struct Locator {
     pub version: Version,
 }
 
-/// Writes the name of a request in progress lines and traces: `secret prod/db in us-east-1`,
-/// `parameters below /prod/`.
+/// Writes the name of a request for progress lines: `secret prod/db in us-east-1`, `parameters
+/// below /prod/`. The progress line masks credentials in it, so that a fast launch needn't.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.to_string();
         match self.is_path() {
-            true => write!(f, "parameters below {}", shown_name(&id))?,
-            false => write!(f, "{} {}", self.store, shown_name(&id))?,
+            true => write!(f, "parameters below {id}")?,
+            false => write!(f, "{} {id}", self.store)?,
         }
         match &self.region {
             Some(region) => write!(f, " in {region}"),
@@ -67,16 +65,16 @@ impl Locator {
         }
     }
 
-    /// True if messages mask the id or the version.
+    /// True if messages mask a part of the id or the version.
     pub fn is_masked(&self) -> bool {
-        let Self { id, version, .. } = self;
-        let mut versions = [version.stage(), version.id()].into_iter().flatten();
-        is_concealed(id.name()) || versions.any(is_concealed)
+        let version = [self.version.stage(), self.version.id()];
+        let mut fields = version.into_iter().flatten().chain([self.id.name()]);
+        fields.any(has_credential)
     }
 
-    /// Returns [`Self::written_id`], or `None` if messages may not show it.
-    pub fn shown_id(&self) -> Option<String> {
-        (!is_concealed(self.id.name())).then(|| self.written_id())
+    /// Returns [`Self::written_id`] as messages show it.
+    pub fn shown_id(&self) -> String {
+        shown(&self.written_id())
     }
 
     /// Returns the help for a parameter whose name has a slash, but not at its beginning, which AWS
@@ -87,12 +85,11 @@ impl Locator {
         if !is_parameter || !name.contains('/') || name.starts_with('/') {
             return None;
         }
-        let shown_name = self.shown_id().map_or("NAME", |_| name);
         let name = match written.map(Store::split_prefix) {
             Some((Store::ParameterStore, name)) => name,
-            Some((Store::SecretsManager, _)) | None => shown_name,
+            Some((Store::SecretsManager, _)) | None => name,
         };
-        Some(format!("write ssm:/{name}"))
+        Some(format!("write ssm:/{}", text_or("NAME", name)))
     }
 
     /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
@@ -103,7 +100,7 @@ impl Locator {
             true => "path".to_owned(),
             false => self.store.to_string(),
         };
-        format!("the {kind} \"{}\"", shown_name(&id))
+        format!("the {kind} \"{}\"", shown(&id))
     }
 
     /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
@@ -113,7 +110,7 @@ impl Locator {
             return self.noun();
         };
         let name = below_path(&self.id.to_string(), rest);
-        format!("the parameter \"{name}\"")
+        format!("the parameter \"{}\"", shown(&name))
     }
 
     /// Returns the requested path, or `None` for a secret or a parameter. A path ends with a slash
@@ -152,97 +149,22 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// True if messages may show the reference, because its fields read like a name together. If
-    /// the id is an empty variable, only the other fields are judged.
-    pub fn may_be_shown(&self) -> bool {
-        let is_named = self.locator.empty_variable().is_none();
-        let id = is_named.then(|| self.locator.written_id());
-        let version = Some(&self.locator.version);
-        may_be_shown(id.as_deref(), &self.selector, version)
-    }
-
-    /// Returns the fields of the request that messages show only if they may show the reference: a
-    /// version that may be a password and, unless its form shows what it is, the name.
-    pub fn doubtful_names(&self) -> Vec<String> {
-        let Locator { id, version, .. } = &self.locator;
-        let mut names = Vec::new();
-        if !is_shown_before_fields(&self.locator.written_id()) {
-            names.push(id.name());
-        }
-        if !may_be_shown(None, &Selector::Whole, Some(version)) {
-            let stage = version.stage().filter(|stage| !AWS_STAGES.contains(stage));
-            names.extend([stage, version.id()].into_iter().flatten());
-        }
-        names.into_iter().map(str::to_owned).collect()
-    }
-
-    /// True if messages may show the whole reference once it is known that the secret exists. The
-    /// name of an existing secret isn't a password, but the version or the KEY may be one.
-    pub fn may_be_revealed(&self) -> bool {
-        // After an existing secret, `shown` also allows a short identifier as the KEY.
-        may_be_shown(None, &Selector::Whole, Some(&self.locator.version))
-            && (self.selector == Selector::Whole || self.selector.shown().is_some())
-    }
-
-    /// Returns the reference if it is for one secret or parameter.
+    /// Returns the reference if it is for one secret or parameter. `written` is the reference as
+    /// the user has written it, or the id of the alias.
     ///
     /// # Errors
     /// If the reference is to a path.
-    pub fn single(self) -> Result<Self, Fault> {
+    pub fn single(self, written: &dyn fmt::Display) -> Result<Self, Fault> {
         let Some(path) = self.locator.path() else {
             return Ok(self);
         };
         let ending = if path.is_recursive { "slash" } else { "\"/*\"" };
         let text = format!("ends with a {ending}, so it is a path, not one parameter");
-        let path = shown_name(&self.locator.written_id()).into_owned();
+        let written = written.to_string();
+        let path = text_or("ssm:/PATH/", &written);
         let help = format!("name a single parameter, or read the path with --env-from {path}");
         Err(Fault::new(text).help(help))
     }
-}
-
-/// True if messages may show a reference with these fields. SECRET is `None` if messages may always
-/// show it, because it is an alias, a variable or an existing secret. SECRET, KEY and a label must
-/// together read like a name, and a label of more than 4 characters must also do so by itself. A
-/// JSONPath, AWS's staging labels and version ids don't have to, because they have forms of their
-/// own. A VERSION-ID in any other form isn't shown. After an ARN or another [`is_known_secret`],
-/// KEY must satisfy [`Selector::shown`].
-pub(super) fn may_be_shown(
-    secret: Option<&str>,
-    selector: &Selector,
-    version: Option<&Version>,
-) -> bool {
-    // Without a SECRET to judge, any word that reads like a name will do: only the fields after it
-    // are judged.
-    let secret = secret.unwrap_or("name");
-    let stage = version.and_then(Version::stage);
-    let id = version.and_then(Version::id);
-    // People also write a version id, which is a UUID, as the stage.
-    let custom_stage = stage.filter(|stage| !AWS_STAGES.contains(stage) && !is_uuid(stage));
-    // A label after a real secret and key may still be a password, unless it is too short for one.
-    let is_label = |stage: &str| stage.len() <= 4 || reads_like_a_name(stage);
-    let may_show_version =
-        custom_stage.is_none_or(is_label) && id.is_none_or(has_form_of_version_id);
-
-    // The prefix of an `env-from`, in `DB_=prod/db` (even with a hyphen or a dot) or misplaced in
-    // `prod/db=DB_`, is judged like a part of the name. Without a slash, what follows `=` may be a
-    // value.
-    let is_prefix = |text: &str| !text.starts_with('-') && is_name(&text.replace(['-', '.'], "_"));
-    let name = match secret.split_once('=') {
-        Some((left, right)) if secret.contains('/') && (is_prefix(left) || is_name(right)) => {
-            &format!("{left}/{right}")
-        }
-        Some(_) | None => secret,
-    };
-
-    let key = match selector {
-        Selector::Key(key) => Some(key.as_str()),
-        Selector::Whole | Selector::Path(_) => None,
-    };
-    if is_known_secret(name) {
-        return may_show_version && (key.is_none() || selector.shown().is_some());
-    }
-    let fields = [Some(name), key, custom_stage].into_iter().flatten();
-    may_show_version && reads_like_a_name(&Vec::from_iter(fields).join(":"))
 }
 
 /// The part of a secret that becomes the value.
@@ -257,27 +179,9 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Returns the KEY if messages about a secret that exists may show it: a short identifier (most
-    /// API tokens have at least 16 characters), a JSONPath, or what reads like a name.
-    pub fn shown(&self) -> Option<&str> {
-        match self {
-            Self::Whole => None,
-            Self::Key(key) if is_name(key) && key.len() < 16 => Some(key),
-            // `hosts[0]` and `*` are JSONPaths without their `$.`.
-            Self::Key(key) if key.contains(['[', '*']) => {
-                let path = format!("$.{key}").replace("$.[", "$[");
-                JsonPath::parse(&path).map(|_| key.as_str())
-            }
-            Self::Key(key) => may_be_shown(None, self, None).then_some(key),
-            Self::Path(path) => Some(&path.text),
-        }
-    }
-
-    /// Returns the KEY as messages about a secret that exists show it, which is masked if it may be
-    /// a password.
-    pub fn shown_key(&self) -> String {
-        self.shown()
-            .map_or_else(|| masked(&self.to_string()), str::to_owned)
+    /// Returns the KEY as messages show it.
+    pub fn shown(&self) -> String {
+        shown(&self.to_string())
     }
 }
 
@@ -390,20 +294,6 @@ const MAX_STAGE_LENGTH: usize = 256;
 /// The possible lengths of a version id, in characters (`SecretVersionIdType` in the API
 /// reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
-
-/// True for a UUID, which is the form of the version ids that AWS makes.
-pub(super) fn is_uuid(text: &str) -> bool {
-    let is_legal = |byte: u8| byte.is_ascii_hexdigit() || byte == b'-';
-    text.split('-').map(str::len).eq([8, 4, 4, 4, 12]) && text.bytes().all(is_legal)
-}
-
-/// True if the text has the form of a parameter's version number or of a secret's version id.
-/// Messages don't show a version id in any other form, because it may be a password.
-fn has_form_of_version_id(text: &str) -> bool {
-    let is_id_character = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-';
-    text.bytes().all(|byte| byte.is_ascii_digit())
-        || (ID_LENGTHS.contains(&text.len()) && text.bytes().all(is_id_character))
-}
 
 impl Version {
     /// Checks a version that the user has written against AWS's rules for the store.

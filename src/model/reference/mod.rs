@@ -16,9 +16,9 @@
 //! request prod/db, AWSPREVIOUS │ take the key password    a SecretRef: Locator │ Selector
 //! ```
 //!
-//! The text may be a password that was written instead of a reference, and a variable may have a
-//! secret value. So an error quotes at most a single character and the names of variables from the
-//! text, unless the text reads like a reference. No error quotes the value of a variable.
+//! A text that can't be a reference may be a password, and a variable may have a secret value. So
+//! an error about the text quotes at most a single character and the names of variables from it. No
+//! error quotes the value of a variable.
 //!
 //! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except after
 //! `ssm`, in an ARN, in `${NAME:-default}`, and in the brackets of a JSONPath.
@@ -38,7 +38,7 @@ use crate::model::fault::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::{is_in_quotes, is_shown_before_fields, reads_like_a_name, shown_if};
+use crate::model::shown::{has_credential, is_in_quotes};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -110,19 +110,6 @@ impl Reference {
         (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
     }
 
-    /// True if messages may show the reference as it was written, because it reads like a name. The
-    /// name of an alias may always be shown. A placeholder is judged by its default or, because the
-    /// variable's value isn't shown, by a word that reads like a name.
-    pub fn may_be_shown(&self, aliases: &Aliases) -> bool {
-        let secret = replace_placeholders(&self.secret, |_, default| {
-            Ok(default.filter(|text| !text.is_empty()).unwrap_or("name"))
-        });
-        // `secret` is never an error, because `parse` has refused malformed placeholders.
-        let secret = secret.unwrap_or_default();
-        let judged = Some(&*secret).filter(|_| !aliases.contains_key(&self.secret));
-        may_be_shown(judged, &self.selector, self.version.as_ref())
-    }
-
     /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
     /// alias or an id.
     ///
@@ -152,22 +139,6 @@ impl Reference {
             selector: self.selector.clone(),
         })
     }
-}
-
-/// Returns what messages show of a reference that may be a password. SECRET is masked unless it is
-/// an alias or `${NAME}`, or its form shows what it is. So are the fields that are long or don't
-/// read like names.
-pub fn masked_reference(text: &str, is_alias: bool) -> String {
-    let (secret, fields) = split_secret(text);
-    let rest = secret.strip_prefix("${").unwrap_or_default();
-    let is_known = is_alias || rest.strip_suffix('}').is_some_and(is_name);
-    let is_secret_shown = is_known || is_shown_before_fields(secret);
-    let mut shown = shown_if(is_secret_shown, secret).into_owned();
-    for field in fields.iter().flat_map(|fields| fields.split(':')) {
-        let is_shown = field.is_empty() || (field.len() < 16 && reads_like_a_name(field));
-        shown = shown + ":" + &shown_if(is_shown, field);
-    }
-    shown
 }
 
 impl fmt::Display for Reference {
@@ -402,7 +373,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 
 /// Returns the fault of a text in the syntax of another tool, of the address of a page in AWS's
 /// console, and of an ARN without its beginning. The help has a reference only if nothing but
-/// another tool's prefix is wrong, and if messages may show what follows it.
+/// another tool's prefix is wrong.
 fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     let mut consoles = foreign_words("console").filter(|_| text.contains("://"));
     if let Some((_, remedy)) = consoles.find(|(host, _)| text.contains(host)) {
@@ -425,14 +396,17 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
         let rest = text[prefix.len()..].trim_start_matches("//");
         // In our references, only parameters have a prefix.
         let corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
-        let may_be_shown = |parsed: Reference| parsed.may_be_shown(&Aliases::default());
-        let is_shown = !ours.is_empty() && Reference::parse(&corrected).is_ok_and(may_be_shown);
+        let can_help = !ours.is_empty()
+            && !rest.ends_with('}')
+            && Reference::parse(&corrected).is_ok()
+            && !has_credential(&corrected);
         let fault = Fault::new(format!(
             "begins with \"{prefix}\", which is another tool's syntax"
         ));
-        return Some(match is_shown {
-            true => fault.help(format!("write {corrected}")),
-            false => fault.help(general),
+        return Some(if can_help {
+            fault.help(format!("write {corrected}"))
+        } else {
+            fault.help(general)
         });
     }
 

@@ -10,7 +10,9 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::fault::{Fault, did_you_mean, nearest};
-use crate::model::shown::PARAMETER_PREFIX;
+
+/// The prefix of a parameter in a reference.
+const PARAMETER_PREFIX: &str = "ssm:";
 
 /// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,
 /// because the locator says which store it is in.

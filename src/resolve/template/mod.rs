@@ -43,6 +43,7 @@ use crate::model::environment::is_name;
 use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
+use crate::model::shown::shown;
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, array_hint, encoded_twice_hint,
     keys_hint, missing_key, quotable_keys, with_entry,
@@ -197,7 +198,7 @@ impl Rendering<'_> {
         let is_quotable = lookup.path.iter().all(|key| self.template.has_key(key));
         let path = lookup.path.join(".");
         let predicate = match is_quotable {
-            true => format!("has no key {path:?}"),
+            true => format!("has no key {:?}", shown(&path)),
             false => "doesn't have a key that the template looks up".to_owned(),
         };
 
@@ -227,7 +228,8 @@ impl Rendering<'_> {
             return self.unset_variable_problem(key, nearest(key, quotable_keys(map)));
         }
         if map.contains_key(key) {
-            return problem(format!("has the key {path:?}, but its value is null")).help(NULL_HELP);
+            let text = format!("has the key {:?}, but its value is null", shown(&path));
+            return problem(text).help(NULL_HELP);
         }
 
         let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
@@ -239,9 +241,7 @@ impl Rendering<'_> {
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &expression_for);
         let mut missing = problem(predicate).help(hint);
         // The report merges the missing top-level keys of a secret into one error.
-        missing.missing_key = parents
-            .is_empty()
-            .then(|| missing_key(key, key.to_owned(), map));
+        missing.missing_key = parents.is_empty().then(|| missing_key(key, map));
         missing
     }
 

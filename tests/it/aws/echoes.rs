@@ -234,15 +234,3 @@ fn the_tokens_of_an_sso_session_that_aws_repeats_are_not_printed() {
         });
     }
 }
-
-#[test]
-fn a_stage_and_a_version_id_that_our_words_hide_are_hidden_in_what_aws_says() {
-    const STAGE: &str = "q7Xw9LmN2pR4c7a1e";
-    const VERSION: &str = "Ab1!4c7a1e-0000-4000-8000-000000000001";
-    is_not_printed(STAGE, ERROR, |url| {
-        launch_with_session(url, &format!("A=prod/db:user:{STAGE}"))
-    });
-    is_not_printed(VERSION, ERROR, |url| {
-        launch_with_session(url, &format!("A=prod/db:user::{VERSION}"))
-    });
-}

@@ -37,8 +37,9 @@ const WAITING: [(&str, &str, usize, &str); 9] = [
     ("config", "-e A=x:k", 0, "the AWS configuration files"),
     ("declaration", "-f pipe", 0, "the declarations"),
 ];
-const ONE: &str = "secret … in us-east-1";
-const NINE: &str = "secret … in us-east-1, secret … in us-east-1, secret … in us-east-1 and 6 more";
+const ONE: &str = "secret x in us-east-1";
+const NINE: &str =
+    "secret x0 in us-east-1, secret x1 in us-east-1, secret x2 in us-east-1 and 6 more";
 const PATH: &str = "parameters below /app/ in us-east-1";
 
 /// The service and the launch of a row of [`WAITING`].

@@ -51,7 +51,7 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
     run.launched();
     let is_progress = |line: &String| {
         line.starts_with("secrets-exec: note: waiting up to ")
-            && line.contains("s for secret …")
+            && line.contains("s for secret x")
             && line.len() < 80
     };
     assert!(erased(&run).iter().any(is_progress), "{run}");
@@ -138,7 +138,7 @@ fn systemd_shows_which_secret_is_awaited_and_extends_its_timeout_until_the_deadl
     let (run, message) = runs_with_a_late_answer(&aws, launch, 1);
 
     run.launched();
-    assert!(message.contains("secret … in us-east-1"), "{message}");
+    assert!(message.contains("secret x in us-east-1"), "{message}");
     // The launch reports its wait after two seconds, so at most 23 of the 25 are left.
     let seconds = seconds_of_extension(&message);
     assert!((1.0..=23.0).contains(&seconds), "{message}");

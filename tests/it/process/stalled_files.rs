@@ -36,7 +36,7 @@ fn a_launch_ends_at_its_timeout_and_names_the_configuration_file_that_cannot_be_
     assert_times_out(agent, awaited);
     let bundle = sandbox(&aws).endpoint("https://localhost:1");
     let bundle = bundle.env("AWS_CA_BUNDLE", "pipe");
-    assert_times_out(bundle, "secret … in us-east-1: a file can't be read");
+    assert_times_out(bundle, "secret x in us-east-1: a file can't be read");
     let local = Sandbox::new().resolve("A=x:k").args(["--local", "pipe"]);
     assert_times_out(local, "the file pipe (--local)");
 }

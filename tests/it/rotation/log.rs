@@ -118,7 +118,7 @@ fn several_failed_polls_in_a_row_cause_only_one_warning_and_the_recovery_causes_
     assert_eq!((failed.len(), recovered.len()), (2, 2), "{outcome}");
     let failed = failed[0];
     let found = (&failed["level"], &failed["variables"], &failed["secret"]);
-    assert_eq!(found, (&json!("warning"), &json!(["A"]), &json!(null)));
+    assert_eq!(found, (&json!("warning"), &json!(["A"]), &json!("x")));
     assert_eq!(failed["help"].as_array().unwrap().len(), 1, "{failed}");
     let notes = failed["notes"].to_string();
     assert!(notes.contains("AWS says: AccessDeniedException"), "{notes}");

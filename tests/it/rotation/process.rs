@@ -145,7 +145,7 @@ fn with_on_rotation_systemd_shows_what_a_slow_start_is_waiting_for() {
     let running = sandbox.spawn();
     let waiting = manager.next();
     assert!(waiting.starts_with("STATUS=waiting up to "), "{waiting}");
-    for part in [" for secret … ", "\nEXTEND_TIMEOUT_USEC="] {
+    for part in [" for secret x ", "\nEXTEND_TIMEOUT_USEC="] {
         assert!(waiting.contains(part), "{waiting}");
     }
     aws.release();

@@ -17,11 +17,10 @@ use nix::unistd::{User, getuid};
 use crate::model::environment::Inherited;
 use crate::model::fault::{nearest, overlooked_unless_empty, several_lines};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{
-    invalid_value, is_in_quotes, is_quotable, noun_with_name, redacted_line,
-};
+use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
+use crate::system::redaction::redacted_line;
 use crate::time::Progress;
 
 /// The variables, and the profile once the configuration files have been read. A variable has
@@ -118,12 +117,8 @@ impl<'a> Places<'a> {
         let Some(path) = self.text(name) else { return };
         let file_path = expanded(path.as_ref(), self.variables);
         if let Err(error) = file_path.metadata() {
-            let file = match is_quotable(&path) {
-                true => format!("the file {path:?}"),
-                false => "the file".to_owned(),
-            };
             let why = os_error::file_error_text(&file_path, &error);
-            let text = format!("{file} ({name}) can't be read: {why}");
+            let text = format!("the file {path} ({name}) can't be read: {why}");
             self.errors.push(Problem::configuration(text));
         }
     }
@@ -174,8 +169,11 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
     }
-    let parsed = value.to_str().ok_or("text in UTF-8").and_then(parse);
-    parsed.map_err(|expected| Problem::usage(invalid_value(name, &text, expected)))
+    // The value may be a credential, and its characters aren't what the user has written.
+    let Some(text) = value.to_str() else {
+        return Err(Problem::usage(format!("{name} must be text in UTF-8")));
+    };
+    parse(text).map_err(|expected| Problem::usage(invalid_value(name, text, expected)))
 }
 
 pub(super) fn any_text(text: &str) -> Parsed<String> {

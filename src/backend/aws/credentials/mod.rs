@@ -47,7 +47,7 @@ use super::service_client::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
-use crate::model::shown::redacted_line;
+use crate::system::redaction::redacted_line;
 use crate::time::{Deadline, RetryBudget};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};

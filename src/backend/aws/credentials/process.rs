@@ -35,9 +35,9 @@ use zeroize::Zeroizing;
 
 use super::provider::{or_help, unusable};
 use crate::model::answer::FetchResult;
-use crate::model::shown::redacted_line;
 use crate::net::error_text;
 use crate::system::lifecycle::{self, AskedProgram};
+use crate::system::redaction::redacted_line;
 use crate::system::{os_error, streams};
 
 /// The limit for the output, in bytes. Credentials need a few kilobytes.

@@ -20,8 +20,8 @@ use crate::model::answer::{
 };
 use crate::model::fault::overlooked;
 use crate::model::reference::Region;
-use crate::model::shown::conceal;
 use crate::system::os_error;
+use crate::system::redaction::conceal;
 use crate::time::RetryBudget;
 
 #[derive(Clone)]

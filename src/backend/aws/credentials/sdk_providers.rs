@@ -40,8 +40,8 @@ use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::service_client::Clients;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
 use crate::model::reference::Region;
-use crate::model::shown::redacted_line;
 use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
+use crate::system::redaction::redacted_line;
 use crate::time::RetryBudget;
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks

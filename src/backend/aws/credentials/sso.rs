@@ -24,8 +24,8 @@ use super::provider::{
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
-use crate::model::shown::conceal;
 use crate::system::paths::replace_file;
+use crate::system::redaction::conceal;
 
 /// A token is refreshed when it is valid for less than this time, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);

@@ -38,9 +38,10 @@ use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
 use crate::model::reference::Role;
-use crate::model::shown::{conceal, escaped, redacted_line};
+use crate::model::shown::escaped;
 use crate::net::host_and_port;
 use crate::system::paths::distrust;
+use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Progress, RetryBudget};
 
 /// Credentials, and the ARN of the identity that they belong to.
@@ -304,7 +305,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
     let metadata = file.metadata().ok()?;
 
-    let shown = redacted_line(&path.display().to_string());
+    let shown = path.display();
     if let Some((why, _)) = distrust(&parent).or_else(|| distrust(&metadata)) {
         let note = format!("{shown} isn't used, because it or its directory {why}");
         progress.note(note);

@@ -1,0 +1,144 @@
+//! The text of servers, without the credentials that this process uses.
+//!
+//! Text from a server becomes part of a message only through [`redacted_line`]. A server may quote
+//! the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
+//! simulation of AWS may repeat every header. So each credential is passed to [`conceal`] before it
+//! is sent, and `redacted_line` removes it.
+//!
+//! The credentials are searched for in `redacted_line`, and not where messages are printed, for two
+//! reasons. First, `redacted_line` cuts off a long text, and a credential that is cut in two would
+//! not be found later. Second, a message also has our own words, which must stay: with a simulation
+//! of AWS, both the secret key and the host may be `localstack`.
+
+use std::collections::BTreeSet;
+use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use regex_lite::Regex;
+
+use crate::model::shown::without_tokens;
+
+/// The maximum length of a line from a server or a library, in characters.
+const MAX_LINE_LENGTH: usize = 600;
+
+/// Returns the text of a server or a library as one printable line: without the credentials in use,
+/// without [tokens](without_tokens) and without control characters. A long text is cut off.
+pub fn redacted_line(text: &str) -> String {
+    let safe = without_tokens(&without_credentials(text));
+    let printable = safe.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let cut: String = printable.take(MAX_LINE_LENGTH).collect();
+    let mut line = cut.split_whitespace().collect::<Vec<_>>().join(" ");
+    if safe.chars().nth(MAX_LINE_LENGTH).is_some() {
+        line.push('…');
+    }
+    line
+}
+
+/// The texts that were passed to [`conceal`].
+static CREDENTIALS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
+
+/// The text that was passed to [`conceal_signature`] last.
+static SIGNATURE: Mutex<String> = Mutex::new(String::new());
+
+/// The minimum length, in bytes, of a concealed text. A shorter one could be a part of any word.
+const MIN_LENGTH: usize = 8;
+
+/// A form of a credential ([`forms`]) with fewer letters and digits isn't hidden.
+const MIN_LETTERS: usize = 4;
+
+/// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything
+/// else that isn't an ASCII letter or digit.
+const SKIPPED: &str = r"%(25)*[[:xdigit:]]{2}|\\+u00[[:xdigit:]]{2}|&(amp;)*#?\w{2,4};|\W|_";
+/// Never `None`, because [`SKIPPED`] is valid.
+static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIPPED).ok());
+
+/// Makes [`redacted_line`] hide these credentials, tokens or passwords. Short ones are skipped
+/// ([`MIN_LENGTH`]).
+pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
+    let credentials = credentials.into_iter();
+    let long = credentials.filter(|credential| credential.len() >= MIN_LENGTH);
+    locked(&CREDENTIALS).extend(long.map(str::to_owned));
+}
+
+/// Makes [`redacted_line`] hide the signature of the request whose response is read now. Each
+/// request has its own, so with those of all requests, the search would take minutes.
+pub fn conceal_signature(signature: String) {
+    *locked(&SIGNATURE) = signature;
+}
+
+fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {
+    texts.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// Returns the text of a server with `…` instead of each concealed credential. Each is found as it
+/// is, escaped as in a URL, in JSON or in XML, and within base64.
+///
+/// Usually, an escape replaces only a character that is neither a letter nor a digit. So the other
+/// forms are found by letters and digits: `letters` has those of the text that aren't part of an
+/// escape, and `places` their positions in the text. `forms` returns those of the credential and of
+/// its base64, and these are searched for in `letters`.
+fn without_credentials(text: &str) -> String {
+    let (letters, places) = letters_and_digits(text);
+    let mut is_hidden = vec![false; text.len()];
+    let credentials = locked(&CREDENTIALS);
+    let signature = locked(&SIGNATURE);
+    for credential in credentials.iter().chain([&*signature]) {
+        // A text that is shorter than a credential can't contain it. There may be no signature.
+        if !(1..=text.len()).contains(&credential.len()) {
+            continue;
+        }
+        for (at, found) in text.match_indices(credential) {
+            is_hidden[at..at + found.len()].fill(true);
+        }
+        for form in forms(credential) {
+            for (at, found) in letters.match_indices(&form) {
+                is_hidden[places[at]..=places[at + found.len() - 1]].fill(true);
+            }
+        }
+    }
+
+    let characters = text.char_indices();
+    let mut shown = Vec::from_iter(characters.map(|(at, c)| if is_hidden[at] { '…' } else { c }));
+    shown.dedup_by(|next, last| (*next, *last) == ('…', '…'));
+    shown.into_iter().collect()
+}
+
+/// Returns the forms in which a credential is searched for: its letters and digits, and those of
+/// its three encodings in base64. The encodings differ because zero, one or two bytes may be
+/// encoded together with the first bytes of the credential. Characters that also depend on other
+/// bytes are left out, and so are forms shorter than [`MIN_LETTERS`].
+fn forms(credential: &str) -> Vec<String> {
+    let mut forms = vec![letters_and_digits(credential).0];
+    for before in 0..3 {
+        let bytes = "\0".repeat(before) + credential;
+        // Each character of base64 encodes six bits.
+        let own_characters = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
+        let encoded = STANDARD.encode(&bytes);
+        forms.push(letters_and_digits(&encoded[own_characters]).0);
+    }
+    forms.retain(|form| form.len() >= MIN_LETTERS);
+    forms
+}
+
+/// Returns the ASCII letters and digits of a text, except those in escapes, and the index of each
+/// in the text. Each is one byte, so both results have the same indices.
+fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
+    let mut is_skipped = vec![false; text.len()];
+    for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
+        is_skipped[part.range()].fill(true);
+    }
+    let kept = text.char_indices().filter(|(at, _)| !is_skipped[*at]);
+    kept.map(|(at, c)| (c, at)).unzip()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_servers_message_is_printed_as_one_short_line_without_control_characters() {
+        assert_eq!(redacted_line("a\nb\u{1b}[31m  c"), "a b [31m c");
+        assert_eq!(redacted_line(&"x".repeat(5000)).chars().count(), 601);
+    }
+}
