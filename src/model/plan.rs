@@ -161,7 +161,7 @@ impl Plan {
         self.entries.iter().flat_map(move |entry| {
             let references = entry.source.references().into_iter();
             references.filter_map(move |found| {
-                let help = found.locator.slash_help(entry.subject.reference())?;
+                let help = found.locator.slash_help(|| entry.subject.reference())?;
                 Some(reference_problem(
                     &entry.subject,
                     Fault::new(text).help(help),

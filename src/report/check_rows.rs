@@ -330,7 +330,7 @@ pub fn override_object((outcome, holder): (&EntryOutcome, &Holder)) -> Value {
 }
 
 fn subject_object(subject: &Subject) -> Value {
-    json!({ "label": *subject.label, "origin": subject.origin.to_string(), "reference": subject.reference() })
+    json!({ "label": *subject.label, "origin": subject.origin.to_string(), "reference": subject.shown_reference() })
 }
 
 pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {

@@ -234,7 +234,7 @@ impl FailedRequest<'_> {
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
             Refused(Refusal::Request) => {
-                let slash_help = self.locator.slash_help(self.subject.reference());
+                let slash_help = self.locator.slash_help(|| self.subject.reference());
                 slash_help.or_else(|| self.reserved_name_help())
             }
             Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
