@@ -7,8 +7,8 @@ use nix::libc;
 use proptest::prelude::*;
 
 use super::state::{
-    Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, Poll, PollResult,
-    SupervisorState, begin, step,
+    Action, Delay, Event, ExitReason, ExitStatus, Left, Next, Notice, Phase, Poll, PollResult,
+    Sender, Supervision, SupervisorState, begin, step,
 };
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
@@ -33,18 +33,27 @@ enum Child {
 
 /// A model of the processes and the timer. It carries out the actions.
 struct World {
-    rotation: RotationOptions,
+    supervision: Supervision,
     state: SupervisorState,
     has_command: bool,
     /// True if the group has processes besides the command.
     has_rest: bool,
+    /// True if this process has children besides the command, its group and the trial.
+    has_others: bool,
+    /// True if the command has changed its user, so that the system refuses to signal it.
+    is_foreign: bool,
+    /// The signals to the command that the system has refused, and whose events are due.
+    refused: Vec<SignalNumber>,
     child: Child,
     armed: Option<Delay>,
     /// True if a poll was requested, and no poll has begun since then.
     is_poll_requested: bool,
-    /// The number of SIGTERMs that the supervisor has sent to the current group on its own, besides
-    /// those that it forwarded.
-    added_terms: u32,
+    /// The numbers of SIGTERMs that the supervisor has sent on its own to the current command and to
+    /// its group, besides those that it forwarded.
+    added_terms: [u32; 2],
+    /// The notices that something can't be stopped.
+    not_stopped: u32,
+    has_survivor: bool,
     ends: u32,
     reported_ends: u32,
     last_status: Option<ExitStatus>,
@@ -56,17 +65,22 @@ struct World {
 impl World {
     /// Creates the world of a first trial that waits at its gate, and carries out the first
     /// actions.
-    fn begin(rotation: RotationOptions) -> Self {
+    fn begin(supervision: Supervision, is_foreign: bool) -> Self {
         let (state, actions) = begin();
         let mut world = Self {
-            rotation,
+            supervision,
             state,
             has_command: false,
             has_rest: false,
+            has_others: false,
+            is_foreign,
+            refused: Vec::new(),
             child: Child::Waits,
             armed: None,
             is_poll_requested: false,
-            added_terms: 0,
+            added_terms: [0; 2],
+            not_stopped: 0,
+            has_survivor: false,
             ends: 0,
             reported_ends: 0,
             last_status: None,
@@ -84,7 +98,10 @@ impl World {
     /// Returns the events that can happen now. `status` is the exit status with which the command
     /// would end. A status of at least 230 stands for SIGKILL.
     fn possible_events(&self, status: u8) -> Vec<Event> {
-        let mut events: Vec<Event> = SIGNALS.map(Event::Signal).to_vec();
+        let senders = [Sender::Process, Sender::Kernel].into_iter();
+        let signals =
+            senders.flat_map(|sender| SIGNALS.map(|signal| Event::Signal(signal, sender)));
+        let mut events: Vec<Event> = signals.collect();
 
         if self.has_command {
             events.extend([Event::Suspended(SignalNumber::STOP), Event::Continued]);
@@ -95,8 +112,14 @@ impl World {
                 // end before a restart.
                 events.push(self.ended(ExitStatus::Exited(status)));
             }
-        } else if self.has_rest {
-            events.push(Event::GroupEmpty);
+        } else if !self.is_running() {
+            events.push(Event::Left(Left::Nothing));
+            if self.has_rest {
+                events.push(Event::Left(Left::Group));
+            }
+            if self.has_others {
+                events.push(Event::Left(Left::Others));
+            }
         }
 
         match self.child {
@@ -119,7 +142,7 @@ impl World {
 
     /// Lets an event happen, takes the step, carries out the actions and checks the result.
     fn feed(&mut self, event: Event) {
-        let must_forward = event == Event::Signal(USR1) && self.is_running();
+        let must_forward = matches!(event, Event::Signal(USR1, _)) && self.is_running();
         let forwarded_before = self.forwarded_usr1;
 
         match event {
@@ -128,18 +151,21 @@ impl World {
                 self.ends += 1;
                 self.last_status = Some(status);
             }
-            Event::GroupEmpty => self.has_rest = false,
+            Event::Left(left) => {
+                self.has_rest &= left == Left::Group;
+                self.has_others &= left != Left::Nothing;
+            }
             Event::Polled(PollResult::Changed) => self.child = Child::Waits,
             Event::Polled(_) | Event::Delivered | Event::NotDelivered => self.child = Child::None,
             Event::Elapsed => self.armed = None,
-            Event::Signal(USR1) => self.received_usr1 += 1,
-            Event::Signal(signal) if self.rotation.poll_signal == Some(signal) => {
+            Event::Signal(USR1, _) => self.received_usr1 += 1,
+            Event::Signal(signal, _) if self.rotation().poll_signal == Some(signal) => {
                 self.is_poll_requested = true;
             }
-            Event::Signal(_) | Event::Suspended(_) | Event::Continued => {}
+            Event::Signal(..) | Event::Refused(_) | Event::Suspended(_) | Event::Continued => {}
         }
 
-        let (state, actions) = step(&self.rotation, self.state.clone(), event);
+        let (state, actions) = step(&self.supervision, self.state.clone(), event);
         self.state = state;
         for action in actions {
             self.act(action, Some(event));
@@ -149,7 +175,14 @@ impl World {
             let expected = forwarded_before + 1;
             assert_eq!(self.forwarded_usr1, expected, "a signal is forwarded once");
         }
+        if let Some(signal) = self.refused.pop() {
+            return self.feed(Event::Refused(signal));
+        }
         self.check();
+    }
+
+    fn rotation(&self) -> &RotationOptions {
+        &self.supervision.rotation
     }
 
     /// Carries out an action and checks that it makes sense now. `cause` is the event that the
@@ -158,7 +191,8 @@ impl World {
         assert_eq!(self.exit, None, "{action:?} after the exit");
         match action {
             Action::Start => {
-                assert!(!self.has_command, "a second command");
+                let has_rest = self.has_rest || self.has_others;
+                assert!(!self.has_command && !has_rest, "a second command");
                 assert_eq!(
                     self.child,
                     Child::Waits,
@@ -167,7 +201,7 @@ impl World {
                 self.has_command = true;
                 self.has_rest = false;
                 self.child = Child::None;
-                self.added_terms = 0;
+                self.added_terms = [0; 2];
             }
             Action::Deliver => {
                 assert_eq!(
@@ -183,7 +217,27 @@ impl World {
                 self.is_poll_requested = false;
             }
             Action::CancelPoll => self.child = Child::None,
-            Action::Signal(signal) => self.signal(signal, cause),
+            Action::Signal(signal) => {
+                assert!(self.has_command, "{signal:?} without a command");
+                self.count_signal(signal, cause, 0);
+                if self.is_foreign {
+                    self.refused.push(signal);
+                }
+            }
+            Action::SignalGroup(signal) => {
+                let is_empty = !self.has_command && !self.has_rest;
+                assert!(!is_empty, "{signal:?} to an empty group");
+                self.count_signal(signal, cause, 1);
+                if self.is_foreign && self.has_command && signal == SignalNumber::KILL {
+                    self.refused.push(signal);
+                }
+            }
+            Action::SignalOthers(signal) => {
+                assert!(
+                    !self.has_command && !self.has_rest,
+                    "{signal:?} before the group"
+                );
+            }
             Action::Suspend(_) => {
                 assert!(self.has_command, "{action:?} without a command")
             }
@@ -193,22 +247,34 @@ impl World {
                 self.reported_ends += 1;
             }
             Action::Exit(reason) => {
-                assert!(!self.has_command, "an exit before the command");
+                let is_forced = self.is_foreign && self.supervision.ends_everything;
+                assert!(!self.has_command || is_forced, "an exit before the command");
+                let is_changed = reason == ExitReason::Rotated;
+                let has_rest = self.has_rest || self.has_others;
+                assert!(
+                    !(is_changed && has_rest) || is_forced || self.has_survivor,
+                    "an exit after a change that leaves something behind"
+                );
                 self.exit = Some(reason);
+                // The command is ended together with this process.
+                self.has_command = false;
             }
+            Action::Report(Notice::NotStopped) => {
+                assert!(self.has_command && self.is_foreign);
+                self.not_stopped += 1;
+            }
+            Action::Report(Notice::Survived) => self.has_survivor = true,
             Action::Report(_) => {}
         }
     }
 
-    /// Counts a signal to the group if it is a SIGUSR1, or a SIGTERM that isn't forwarded. Checks
-    /// that the group still has a process.
-    fn signal(&mut self, signal: SignalNumber, cause: Option<Event>) {
-        let is_empty = !self.has_command && !self.has_rest;
-        assert!(!is_empty, "{signal:?} to an empty group");
-        let is_forwarded = cause == Some(Event::Signal(signal));
+    /// Counts a signal to the command (0) or its group (1) if it is a SIGUSR1, or a SIGTERM that
+    /// isn't forwarded.
+    fn count_signal(&mut self, signal: SignalNumber, cause: Option<Event>, target: usize) {
+        let is_forwarded = matches!(cause, Some(Event::Signal(caught, _)) if caught == signal);
         match signal {
             USR1 => self.forwarded_usr1 += 1,
-            SignalNumber::TERM if !is_forwarded => self.added_terms += 1,
+            SignalNumber::TERM if !is_forwarded => self.added_terms[target] += 1,
             _ => {}
         }
     }
@@ -231,7 +297,9 @@ impl World {
 
     /// Checks what must be true after every event.
     fn check(&self) {
-        assert!(self.added_terms <= 1, "a second SIGTERM of our own");
+        // A command that can't be stopped is asked again after the next poll.
+        let are_single = self.added_terms.iter().all(|terms| *terms <= 1);
+        assert!(are_single || self.is_foreign, "a second SIGTERM of our own");
         // Not every received signal is forwarded: after SIGKILL, no process is left to receive it.
         assert!(
             self.forwarded_usr1 <= self.received_usr1,
@@ -284,21 +352,25 @@ impl World {
             },
             SupervisorState::Stopping(stopping) => match stopping.phase {
                 Phase::Grace => self.armed == Some(Delay::Grace),
-                Phase::Killed => self.armed == Some(Delay::Kill),
+                Phase::Killed | Phase::LastTerm | Phase::LastKill => {
+                    self.armed == Some(Delay::Kill)
+                }
             },
             // Nothing reads the timer after the exit.
             SupervisorState::Exited => true,
         }
     }
 
-    /// Lets the process group end, if it is being stopped.
-    fn let_group_end(&mut self) {
+    /// Lets the command, its group and the other children end, if they are being stopped.
+    fn let_all_end(&mut self) {
         while let SupervisorState::Stopping(stopping) = &self.state {
             let event = match stopping.phase {
                 Phase::Killed if self.has_command => {
                     self.ended(ExitStatus::Killed(SignalNumber::KILL))
                 }
-                Phase::Grace | Phase::Killed => Event::Elapsed,
+                Phase::Killed if self.has_others => Event::Left(Left::Others),
+                Phase::Killed | Phase::LastKill => Event::Left(Left::Nothing),
+                Phase::Grace | Phase::LastTerm => Event::Elapsed,
             };
             self.feed(event);
         }
@@ -321,8 +393,12 @@ impl World {
     }
 
     fn ended(&self, status: ExitStatus) -> Event {
-        let is_last = !self.has_rest;
-        Event::Ended { status, is_last }
+        let left = match (self.has_rest, self.has_others) {
+            (true, _) => Left::Group,
+            (false, true) => Left::Others,
+            (false, false) => Left::Nothing,
+        };
+        Event::Ended { status, left }
     }
 
     fn is_running(&self) -> bool {
@@ -364,29 +440,34 @@ proptest! {
     #[test]
     fn whatever_happens_a_change_reaches_the_command_and_no_signal_is_lost_or_sent_twice(
         rotation in rotations(),
+        ends_everything in any::<bool>(),
+        // In a quarter of the histories, the command changes its user.
+        is_foreign in prop::bool::weighted(0.25),
         choices in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>(), any::<bool>()), 0..200),
     ) {
         // `feed` checks after each event that no signal is lost or sent twice.
-        let mut world = World::begin(rotation);
+        let supervision = Supervision { rotation, ends_everything };
+        let mut world = World::begin(supervision, is_foreign);
         for (choice, status, has_rest) in choices {
             // A command can create and end processes in its group at any time.
             if world.has_command {
                 world.has_rest = has_rest;
+                world.has_others = status.is_multiple_of(3);
             }
             let event = *choice.get(&world.possible_events(status));
             world.feed(event);
         }
-        world.let_group_end();
+        world.let_all_end();
         if world.exit.is_some() {
             return Ok(());
         }
 
         world.let_values_change();
         let is_delivering = world.child == Child::Delivers;
-        let is_stopping = !world.is_running();
+        let is_stopping = !world.is_running() || world.not_stopped > 0;
         prop_assert!(is_delivering || is_stopping, "{:?}", world.state);
 
-        world.let_group_end();
+        world.let_all_end();
         // When the command ends by itself, its exit status becomes that of the supervisor.
         if world.has_command {
             world.has_rest = false;

@@ -15,7 +15,8 @@ pub use processes::{
     Gate, Job, Signals, Stage, StateChange, TrialProcess, adopt_orphans, fork, next_state_change,
 };
 pub use state::{
-    Action, Delay, Event, ExitReason, ExitStatus, Notice, PollResult, SupervisorState, begin, step,
+    Action, Delay, Event, ExitReason, ExitStatus, Left, Notice, PollResult, Supervision,
+    SupervisorState, begin, step,
 };
 
 #[cfg(test)]

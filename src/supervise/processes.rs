@@ -26,6 +26,7 @@
     reason = "a fork, which is sound while there is one thread, and calls for real-time signals, which nix doesn't support"
 )]
 
+use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::Duration;
@@ -44,7 +45,7 @@ use nix::unistd::{
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-use super::state::{Event, ExitStatus};
+use super::state::{Event, ExitStatus, Left, Sender};
 use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::lifecycle::{End, end, has_action, pending_signals};
 use crate::system::streams::is_foreground;
@@ -267,6 +268,8 @@ pub struct Job {
     group: Option<Pid>,
     /// True once the leader has been reaped.
     is_reaped: bool,
+    /// The other children of this process that were asked to end.
+    asked: BTreeSet<Pid>,
 }
 
 impl Job {
@@ -276,21 +279,60 @@ impl Job {
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
         self.is_reaped = false;
+        self.asked.clear();
         self.give_terminal();
+    }
+
+    /// Sends a signal to the command, and to no other process of its group. Returns false if this
+    /// process isn't allowed to do so, because the command has changed its user.
+    pub fn signal(&self, signal: SignalNumber) -> bool {
+        match self.leader() {
+            Some(leader) => send_signal(leader.as_raw(), signal),
+            None => true,
+        }
     }
 
     /// Sends a signal to the group, and also to the command if it has left the group. Before
     /// SIGCONT, with which a shell continues a job, gives the terminal back to the group, unless
     /// the command has ended.
-    pub fn signal(&self, signal: SignalNumber) {
+    ///
+    /// Returns false if this process isn't allowed to signal any process of the group, or to kill
+    /// the command.
+    pub fn signal_group(&self, signal: SignalNumber) -> bool {
         if signal == SignalNumber::CONT && !self.is_reaped {
             self.give_terminal();
         }
-        let Some(leader) = self.group else { return };
-        send_signal(-leader.as_raw(), signal);
-        if !self.is_reaped && getpgid(Some(leader)) != Ok(leader) {
-            send_signal(leader.as_raw(), signal);
+        let Some(leader) = self.group else {
+            return true;
+        };
+        // Succeeds if a single process of the group gets the signal.
+        let sent = send_signal(-leader.as_raw(), signal);
+        let has_left_group = || getpgid(Some(leader)) != Ok(leader);
+        if !self.is_reaped && (signal == SignalNumber::KILL || has_left_group()) {
+            return self.signal(signal);
         }
+        sent
+    }
+
+    /// Sends SIGKILL to other children of this process, or another signal, together with SIGCONT, to
+    /// those that were not asked before. A child's id can't be reused before the child is reaped.
+    /// Returns false if this process isn't allowed to signal one of them.
+    pub fn signal_others(&mut self, others: &[Pid], signal: SignalNumber) -> bool {
+        let mut are_sent = true;
+        for child in others {
+            let is_first = self.asked.insert(*child);
+            if !is_first && signal != SignalNumber::KILL {
+                continue;
+            }
+            are_sent &= send_signal(child.as_raw(), signal);
+            send_signal(child.as_raw(), SignalNumber::CONT);
+        }
+        are_sent
+    }
+
+    /// The command, unless it has been reaped.
+    pub fn leader(&self) -> Option<Pid> {
+        self.group.filter(|_| !self.is_reaped)
     }
 
     /// True if this child is the command and hasn't been reaped yet.
@@ -302,25 +344,33 @@ impl Job {
     /// ended, also takes the terminal back.
     ///
     /// All other children must have been reaped before the end of the command is passed to this
-    /// function, because a zombie would count as a process of the group.
-    pub fn note_change(&mut self, change: StateChange) -> Event {
+    /// function, because a zombie would count as a process of the group. `has_others` is true if a
+    /// child is left that isn't in the group.
+    pub fn note_change(&mut self, change: StateChange, has_others: bool) -> Event {
         match change {
             StateChange::Ended(status) => {
                 self.is_reaped = true;
                 self.take_terminal();
-                let is_last = self.forget_empty_group();
-                Event::Ended { status, is_last }
+                let left = self.left(has_others);
+                Event::Ended { status, left }
             }
             StateChange::Suspended(signal) => Event::Suspended(signal),
             StateChange::Continued => Event::Continued,
         }
     }
 
-    /// True if no process of the group is left, not even a zombie. If so, also forgets the group.
-    pub fn forget_empty_group(&mut self) -> bool {
+    /// Returns what is left once the command has ended. Forgets the group if no process of it is
+    /// left, not even a zombie.
+    pub fn left(&mut self, has_others: bool) -> Left {
         let has_members = |group: &Pid| killpg(*group, None) != Err(Errno::ESRCH);
         self.group = self.group.filter(has_members);
-        self.group.is_none()
+        if self.group.is_some() {
+            Left::Group
+        } else if has_others {
+            Left::Others
+        } else {
+            Left::Nothing
+        }
     }
 
     /// If this process's group is the foreground job of the terminal on standard output, makes the
@@ -361,7 +411,7 @@ impl Job {
         let staying = [SignalNumber::STOP, SignalNumber::TTIN, SignalNumber::TTOU];
         let stays_stopped = staying.contains(&signal);
         if !stop_by(signal, stops_group) && !stays_stopped {
-            self.signal(SignalNumber::CONT);
+            self.signal_group(SignalNumber::CONT);
         }
     }
 }
@@ -387,11 +437,11 @@ impl Signals {
         Ok(Self(descriptor))
     }
 
-    /// Reads pending signals up to the first one that is to be forwarded, and returns it. Drops the
-    /// signals before it: signals that are only for this process, such as SIGCHLD, and signals that
+    /// Reads pending signals up to the first one that is to be forwarded, and returns it with its
+    /// sender. Drops the signals before it: signals that are only for this process, such as SIGCHLD, and signals that
     /// this process has raised itself. Returns `None` if no other signal is pending, or if the
     /// descriptor can't be read. Doesn't wait.
-    pub fn next_to_forward(&mut self) -> Option<SignalNumber> {
+    pub fn next_to_forward(&mut self) -> Option<(SignalNumber, Sender)> {
         loop {
             let received = self.0.read_signal().ok()??;
             let signal = SignalNumber(received.ssi_signo.cast_signed());
@@ -399,6 +449,11 @@ impl Signals {
             // The code is positive if the kernel has raised the signal. Otherwise, a process has
             // sent it (sigaction(2), "si_code").
             let is_sent = received.ssi_code <= 0;
+            let sender = if is_sent {
+                Sender::Process
+            } else {
+                Sender::Kernel
+            };
             // When a line would make the log file larger than the limit for files (RLIMIT_FSIZE),
             // the kernel raises SIGXFSZ as if this process had sent it.
             let is_own = is_sent && received.ssi_pid == getpid().as_raw().unsigned_abs();
@@ -409,7 +464,7 @@ impl Signals {
                 Forwarding::Never => false,
             };
             if is_forwarded && !is_own {
-                return Some(signal);
+                return Some((signal, sender));
             }
         }
     }
@@ -442,9 +497,11 @@ fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
     pending_signals().contains(Signal::SIGCONT)
 }
 
-/// Calls kill(2) and ignores an error. A negative target is a process group, and 0 is the group of
-/// this process. Unlike nix, this function supports real-time signals.
-fn send_signal(target: i32, signal: SignalNumber) {
+/// Calls kill(2). A negative target is a process group, and 0 is the group of this process. Unlike
+/// nix, this function supports real-time signals. Returns false if this process isn't allowed to
+/// send the signal. Any other error means that the process doesn't exist any more.
+fn send_signal(target: i32, signal: SignalNumber) -> bool {
     // SAFETY: kill(2) doesn't access memory.
-    unsafe { libc::kill(target, signal.0) };
+    let sent = Errno::result(unsafe { libc::kill(target, signal.0) });
+    sent != Err(Errno::EPERM)
 }

@@ -6,13 +6,27 @@
 //! turns what happens into events and carries out the actions in order.
 //!
 //! ```text
-//!           ┌── the group has ended, and the next step is a start ──┐
-//!           ▼                                                        │
-//! begin ─▶ Running ─┬─ a change: the stop signal to the group ────▶ Stopping ── the group has ended ─▶ Exited
-//!                   ├─ the command ends before its group: TERM ───▶ Stopping
-//!                   └─ the command and its group end ──────────────────────────────────────────────▶ Exited
+//!           ┌───── nothing is left, and the next step is a start ─────┐
+//!           ▼                                                          │
+//! begin ─▶ Running ─┬─ a change: the stop signal to the command ────▶ Stopping ── nothing is left ─▶ Exited
+//!           ▲       ├─ the command ends before its group: TERM ─────▶ Stopping
+//!           │       └─ the command and its group end ────────────────────────────────────────────▶ Exited
+//!           └───── the system refuses the stop signal ─────────────────┘
+//! ```
 //!
-//! Stopping:  Grace ── the time is over, or a second TERM arrives: SIGKILL to the group ─▶ Killed
+//! While it is stopping, three kinds of processes may be left, and end in this order: the command,
+//! its process group, and every other child of this process. Other children are orphans that this
+//! process has adopted, such as the program of an init. They are ended only after a change.
+//!
+//! ```text
+//! Grace    the command has got the stop signal, its group TERM once the command has ended, and
+//!   │      other children TERM once the group is empty
+//!   │ the time is over, or a second TERM arrives: SIGKILL to the group, or to the other children
+//!   ▼
+//! Killed ── other children are left, which may be new: TERM ─▶ LastTerm ── 1 s: SIGKILL ─▶ LastKill
+//!   │ 1 s                                                                                   │ 1 s
+//!   ▼                                                                                       ▼
+//! what is left can't be stopped ◀───────────────────────────────────────────────────────────┘
 //! ```
 //!
 //! While the command runs, there is at most one poll:
@@ -26,7 +40,16 @@
 //! ```
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use Event::{Continued, Delivered, Elapsed, Ended, GroupEmpty, NotDelivered, Polled, Suspended};
+use Event::{Continued, Delivered, Elapsed, Ended, NotDelivered, Polled, Refused, Suspended};
+
+/// What doesn't change while the command is supervised.
+#[derive(Clone, Copy, Debug)]
+pub struct Supervision {
+    pub rotation: RotationOptions,
+    /// True if nothing can outlive this process: it is PID 1, or systemd ends what is left of the
+    /// unit.
+    pub ends_everything: bool,
+}
 
 /// The first trial is already waiting at its gate, so it is started right away.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
@@ -39,12 +62,15 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
 /// An event that doesn't mean anything in the current state is ignored. For example, a poll's
 /// result can arrive while the poll is being cancelled.
 pub fn step(
-    rotation: &RotationOptions,
+    supervision: &Supervision,
     state: SupervisorState,
     event: Event,
 ) -> (SupervisorState, Vec<Action>) {
-    let actions = Vec::new();
-    let mut step = Step { rotation, actions };
+    let mut step = Step {
+        rotation: &supervision.rotation,
+        ends_everything: supervision.ends_everything,
+        actions: Vec::new(),
+    };
     let next = match state {
         SupervisorState::Running(running) => step.while_running(running, event),
         SupervisorState::Stopping(stopping) => step.while_stopping(stopping, event),
@@ -53,8 +79,8 @@ pub fn step(
     (next, step.actions)
 }
 
-/// The command exists in `Running`, and in `Stopping` until its end. Processes of its group can
-/// outlive it, but only in `Stopping`.
+/// The command exists in `Running`, and in `Stopping` until its end. Processes of its group and other
+/// children can outlive it, but only in `Stopping`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SupervisorState {
     Running(RunningState),
@@ -77,6 +103,8 @@ pub struct RunningState {
     /// True if a SIGTERM was forwarded, after which the command may be about to end. Set to false
     /// when a change is ignored for this reason.
     pub(super) has_term: bool,
+    /// True once the system has refused to pass a SIGTERM on, which is reported once.
+    pub(super) is_term_refused: bool,
 }
 
 /// The trial that reads the values again. As long as there isn't one, the timer is set for the next
@@ -96,12 +124,16 @@ pub enum Poll {
     Delivering,
 }
 
-/// The state after the process group was asked to end, or killed.
+/// The state after the command or its group was asked to end, or killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopping {
-    /// The status of the command, once it has ended while other processes of its group are left.
+    /// The status of the command, once it has ended while other processes are left.
     pub ended: Option<ExitStatus>,
+    pub(super) left: Left,
     pub(super) phase: Phase,
+    /// True once the system has refused a signal to a process that the command has left. What is
+    /// killed then isn't reported as killed.
+    pub(super) is_refused: bool,
     pub next: Next,
     /// True if a poll was requested since the last poll began. The requested poll begins after the
     /// next command has started.
@@ -110,12 +142,34 @@ pub struct Stopping {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// The group got a signal that asks it to end, and has the time of `--grace` to do so.
+    /// The processes were asked to end, and have the time of `--grace` to do so.
     Grace,
     Killed,
+    /// Processes that became children only after the grace were asked to end.
+    LastTerm,
+    LastKill,
 }
 
-/// The step that follows the end of the process group.
+/// The processes that are left, besides the launch that waits at its gate. Those of the first kind
+/// end before those of the second are asked to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Left {
+    /// At least one process of the command's group, perhaps a zombie.
+    Group,
+    /// Only children of this process that aren't in the group.
+    Others,
+    Nothing,
+}
+
+/// The sender of a signal, which decides who gets it (tini(1) and Docker do the same).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Sender {
+    /// The kernel has sent the signal to this process's whole group, because of the terminal.
+    Kernel,
+    Process,
+}
+
+/// The step that follows the end of the processes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Start the trial that waits at the gate.
@@ -148,16 +202,18 @@ pub enum Event {
     /// such a trial can't rename the files or execute the command.
     Ended {
         status: ExitStatus,
-        /// True if no other process of the group is left, not even a zombie.
-        is_last: bool,
+        left: Left,
     },
-    /// The last process of the group has ended. The command ended some time before.
-    GroupEmpty,
+    /// What is left, some time after the command has ended.
+    Left(Left),
     /// Job control has stopped the command with this signal.
     Suspended(SignalNumber),
     Continued,
     /// This process got a signal that may be forwarded, or that requests a poll.
-    Signal(SignalNumber),
+    Signal(SignalNumber, Sender),
+    /// The system has refused to send a signal, because this process isn't allowed to (EPERM). The
+    /// command has changed its user or, once it has ended, a process that it has left.
+    Refused(SignalNumber),
     /// The result of a poll. If the trial that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
     Polled(PollResult),
@@ -193,9 +249,14 @@ pub enum Action {
     StartPoll,
     /// End the trial that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
+    /// Send a signal to the command, which has not been reaped when this action is returned.
+    /// [`Event::Refused`] may follow from this and the next two actions.
+    Signal(SignalNumber),
     /// Send a signal to the command's process group, which is never empty when this action is
     /// returned.
-    Signal(SignalNumber),
+    SignalGroup(SignalNumber),
+    /// Send SIGTERM and SIGCONT to each other child that hasn't got them, or SIGKILL to all.
+    SignalOthers(SignalNumber),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
     /// Set the timer. There is only one, so an earlier delay is replaced.
@@ -227,12 +288,20 @@ pub enum Delay {
 pub enum Notice {
     PollRecovered,
     Ended(ExitStatus),
+    /// The command is stopped because of a change.
+    Stopping,
     /// A SIGTERM has cancelled the restart, or the exit after a change.
     Cancelled,
-    /// The group is killed, because the time of `--grace` is up.
-    GraceOver,
-    /// The group is killed, because a second SIGTERM arrived.
-    SecondTerm,
+    /// What is left is killed, because the time of `--grace` is up.
+    GraceOver(Left),
+    /// What is left is killed, because a second SIGTERM arrived.
+    SecondTerm(Left),
+    /// A SIGTERM can't be passed on to the command, which has changed its user.
+    TermRefused,
+    /// The command can't be stopped, because it has changed its user.
+    NotStopped,
+    /// The command has ended, but a process that it has left can't be stopped.
+    Survived,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -259,6 +328,7 @@ impl ExitStatus {
 /// The step from one state to the next, with the actions that its functions have added so far.
 struct Step<'a> {
     rotation: &'a RotationOptions,
+    ends_everything: bool,
     actions: Vec<Action>,
 }
 
@@ -266,14 +336,22 @@ impl Step<'_> {
     /// Returns the state after an event while the command runs, and adds the actions that follow.
     fn while_running(&mut self, mut state: RunningState, event: Event) -> SupervisorState {
         match (event, state.poll) {
-            (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
+            (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
                 // If a trial is under way, `RunningState::arm_poll` sets the timer at its end.
                 if matches!(state.poll, Poll::Idle | Poll::Splayed) {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
             }
-            (Event::Signal(signal), _) => self.forward(&mut state, signal),
+            (Event::Signal(signal, sender), _) => self.forward(&mut state, signal, sender),
+            (Refused(SignalNumber::TERM), _) => {
+                // The command isn't about to end.
+                state.has_term = false;
+                if !state.is_term_refused {
+                    self.actions.push(Action::Report(Notice::TermRefused));
+                }
+                state.is_term_refused = true;
+            }
             (Elapsed, Poll::Idle | Poll::Splayed) => {
                 let is_delayed = state.poll == Poll::Splayed;
                 state.poll = Poll::Polling { is_delayed };
@@ -296,26 +374,37 @@ impl Step<'_> {
                 self.actions.push(Action::Suspend(signal));
             }
             (Continued, _) => state.is_suspended = false,
-            (Ended { status, is_last }, _) => return self.on_end(status, is_last),
+            (Ended { status, left }, _) => return self.on_end(status, left),
             // These events mean nothing in this state ([`step`]).
-            (GroupEmpty | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
+            (Event::Left(_) | Refused(_) | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
         }
         SupervisorState::Running(state)
     }
 
-    /// Adds the action that sends a signal to the command's process group. If job control has
-    /// stopped the command, also adds the action that continues it, because a stopped command can't
-    /// handle the signal. Nobody else would continue the command: the shell only sees this process,
-    /// which isn't stopped. Notes in `state` that a SIGTERM was forwarded.
-    fn forward(&mut self, state: &mut RunningState, signal: SignalNumber) {
+    /// Adds the action that passes a signal on. If job control has stopped the command, also adds
+    /// the action that continues it, because a stopped command can't handle the signal. Nobody else
+    /// would continue the command: the shell only sees this process, which isn't stopped. Notes in
+    /// `state` that a SIGTERM was forwarded.
+    fn forward(&mut self, state: &mut RunningState, signal: SignalNumber, sender: Sender) {
         if signal == SignalNumber::CONT {
             state.is_suspended = false;
         }
-        self.actions.push(Action::Signal(signal));
+        self.pass_on(signal, sender);
         if state.is_suspended {
-            self.actions.push(Action::Signal(SignalNumber::CONT));
+            self.actions.push(Action::SignalGroup(SignalNumber::CONT));
         }
         state.has_term |= signal == SignalNumber::TERM;
+    }
+
+    /// Adds the action that sends a signal to the command or, if the kernel has sent it to this
+    /// process's group, to the command's group. SIGCONT is for the group, too, because the
+    /// terminal's stop signals are.
+    fn pass_on(&mut self, signal: SignalNumber, sender: Sender) {
+        if sender == Sender::Kernel || signal == SignalNumber::CONT {
+            self.actions.push(Action::SignalGroup(signal));
+        } else {
+            self.actions.push(Action::Signal(signal));
+        }
     }
 
     /// Notes that there isn't a trial, and adds the action that sets the timer for the next poll.
@@ -376,102 +465,201 @@ impl Step<'_> {
             next = Next::ExitRotated;
             self.actions.push(Action::CancelPoll);
         }
-        self.forward(&mut state, self.rotation.stop_signal);
+        self.actions.push(Action::Report(Notice::Stopping));
+        self.forward(&mut state, self.rotation.stop_signal, Sender::Process);
         self.actions.push(Action::Arm(Delay::Grace));
         SupervisorState::Stopping(Stopping {
             ended: None,
+            left: Left::Group,
             phase: Phase::Grace,
+            is_refused: false,
             next,
             is_poll_requested: state.is_poll_requested,
         })
     }
 
+    /// Returns the state after the system has refused to signal the command, which therefore goes on
+    /// running, and adds the actions that follow. Never starts a second command next to it.
+    fn keep(&mut self, state: Stopping) -> SupervisorState {
+        self.actions.push(Action::Report(Notice::NotStopped));
+        if state.next == Next::ExitRotated && self.ends_everything {
+            self.actions.push(Action::Exit(ExitReason::Rotated));
+            return SupervisorState::Exited;
+        }
+        if state.next == Next::Start {
+            self.actions.push(Action::CancelPoll);
+        }
+        let mut running = RunningState {
+            is_poll_requested: state.is_poll_requested,
+            ..RunningState::default()
+        };
+        self.schedule_poll(&mut running);
+        SupervisorState::Running(running)
+    }
+
     /// Returns the state after the end of a command that ended by itself, and adds the actions that
     /// follow. If processes of its group are left, they are asked to end before this process exits.
-    fn on_end(&mut self, status: ExitStatus, is_last: bool) -> SupervisorState {
+    fn on_end(&mut self, status: ExitStatus, left: Left) -> SupervisorState {
         self.actions.push(Action::Report(Notice::Ended(status)));
         self.actions.push(Action::CancelPoll);
-        if is_last {
+        if left != Left::Group {
             self.actions.push(Action::Exit(ExitReason::Command(status)));
             return SupervisorState::Exited;
         }
 
-        // SIGCONT is for processes of the group that are stopped. The kernel reports a stop only to
-        // the parent of a process, so this process can't know which ones are stopped.
-        self.actions.push(Action::Signal(SignalNumber::TERM));
-        self.actions.push(Action::Signal(SignalNumber::CONT));
+        self.ask_group_to_end();
         self.actions.push(Action::Arm(Delay::Grace));
         SupervisorState::Stopping(Stopping {
             ended: Some(status),
+            left,
             phase: Phase::Grace,
+            is_refused: false,
             next: Next::ExitEnded,
             is_poll_requested: false,
         })
     }
 
-    /// Returns the state after an event while the process group ends, and adds the actions that
-    /// follow.
+    /// Adds the actions for what the command has left of its group. SIGCONT is for processes that
+    /// are stopped. The kernel reports a stop only to the parent of a process, so this process can't
+    /// know which ones are stopped.
+    fn ask_group_to_end(&mut self) {
+        let signals = [SignalNumber::TERM, SignalNumber::CONT];
+        self.actions.extend(signals.map(Action::SignalGroup));
+    }
+
+    /// Returns the state after an event while the processes end, and adds the actions that follow.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
-            (Ended { status, is_last }, None) => {
+            (Ended { status, left }, None) => {
                 self.actions.push(Action::Report(Notice::Ended(status)));
-                if is_last {
-                    return self.finish(state, status);
-                }
                 state.ended = Some(status);
+                if left == Left::Group && state.phase == Phase::Grace {
+                    self.ask_group_to_end();
+                }
+                return self.on_left(state, status, left);
             }
-            (Elapsed, _) if state.phase == Phase::Grace => self.kill(&mut state, Notice::GraceOver),
-            // After SIGKILL, a process in an uninterruptible wait doesn't delay the next step,
-            // unless it is the command, which has to be reaped.
-            (Elapsed, None) => self.actions.push(Action::Arm(Delay::Kill)),
-            (Elapsed | GroupEmpty, Some(status)) => return self.finish(state, status),
-            (Event::Signal(signal), _) if self.rotation.poll_signal == Some(signal) => {
+            (Event::Left(left), Some(status)) => return self.on_left(state, status, left),
+            (Elapsed, ended) => return self.on_time_over(state, ended),
+            (Refused(_), None) => return self.keep(state),
+            (Refused(_), Some(_)) => state.is_refused = true,
+            (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true
             }
-            (Event::Signal(SignalNumber::TERM), _) => self.terminate(&mut state),
-            (Event::Signal(signal), _) => self.forward_unless_killed(&state, signal),
+            (Event::Signal(SignalNumber::TERM, sender), _) => self.terminate(&mut state, sender),
+            (Event::Signal(signal, sender), _) => {
+                self.forward_unless_killed(&state, signal, sender);
+            }
             // The next trial, which was waiting at its gate, has died.
             (Polled(PollResult::Failed), _) if state.next == Next::Start => {
                 state.next = Next::ExitRotated
             }
             (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
             // These events mean nothing in this state ([`step`]).
-            (Ended { .. } | Suspended(_), Some(_)) | (GroupEmpty, None) => {}
+            (Ended { .. } | Suspended(_), Some(_)) | (Event::Left(_), None) => {}
             (Continued | Polled(_) | Delivered | NotDelivered, _) => {}
         }
         SupervisorState::Stopping(state)
     }
 
+    /// Returns the state once it is known what the command has left, and adds the actions that
+    /// follow.
+    fn on_left(&mut self, mut state: Stopping, status: ExitStatus, left: Left) -> SupervisorState {
+        state.left = left;
+        // A process in a group of its own stays if the command ends by itself.
+        let is_done = match left {
+            Left::Group => false,
+            Left::Others => state.next == Next::ExitEnded,
+            Left::Nothing => true,
+        };
+        if is_done {
+            return self.finish(state, status);
+        }
+        if left == Left::Others {
+            let signal = match state.phase {
+                Phase::Grace | Phase::Killed | Phase::LastTerm => SignalNumber::TERM,
+                Phase::LastKill => SignalNumber::KILL,
+            };
+            self.actions.push(Action::SignalOthers(signal));
+            if state.phase == Phase::Killed {
+                state.phase = Phase::LastTerm;
+                self.actions.push(Action::Arm(Delay::Kill));
+            }
+        }
+        SupervisorState::Stopping(state)
+    }
+
+    /// Returns the state after the time of a phase is over, and adds the actions that follow.
+    fn on_time_over(&mut self, mut state: Stopping, ended: Option<ExitStatus>) -> SupervisorState {
+        match (state.phase, ended) {
+            (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),
+            // A command in an uninterruptible wait has to be reaped before anything else.
+            (_, None) => self.actions.push(Action::Arm(Delay::Kill)),
+            (Phase::LastTerm, Some(_)) => {
+                state.phase = Phase::LastKill;
+                self.actions.push(Action::SignalOthers(SignalNumber::KILL));
+                self.actions.push(Action::Arm(Delay::Kill));
+            }
+            (Phase::Killed | Phase::LastKill, Some(status)) => {
+                return self.give_up(state, status);
+            }
+        }
+        SupervisorState::Stopping(state)
+    }
+
+    /// Adds the actions for processes that the command has left and that can't be stopped. This
+    /// process exits. It doesn't start a second command next to them.
+    fn give_up(&mut self, mut state: Stopping, status: ExitStatus) -> SupervisorState {
+        self.actions.push(Action::Report(Notice::Survived));
+        if state.next == Next::Start {
+            self.actions.push(Action::CancelPoll);
+            state.next = Next::ExitRotated;
+        }
+        self.finish(state, status)
+    }
+
     /// Acts on a SIGTERM. The first one cancels the restart, or the exit after a change. The second
-    /// one kills the group, if it hasn't been killed.
+    /// one kills what is left, if it hasn't been killed.
     ///
-    /// The first SIGTERM isn't forwarded, because the group has already received the stop signal,
+    /// The first SIGTERM isn't forwarded, because the command has already received the stop signal,
     /// and many programs end immediately on a second signal. If the command has ended by itself,
     /// SIGTERM is forwarded like any other signal.
-    fn terminate(&mut self, state: &mut Stopping) {
+    fn terminate(&mut self, state: &mut Stopping, sender: Sender) {
         match state.next {
             Next::Start | Next::ExitRotated => {
                 state.next = Next::ExitCancelled;
                 self.actions.push(Action::CancelPoll);
                 self.actions.push(Action::Report(Notice::Cancelled));
             }
-            Next::ExitCancelled if state.phase == Phase::Killed => {}
+            Next::ExitCancelled if state.phase != Phase::Grace => {}
             Next::ExitCancelled => self.kill(state, Notice::SecondTerm),
-            Next::ExitEnded => self.forward_unless_killed(state, SignalNumber::TERM),
+            Next::ExitEnded => self.forward_unless_killed(state, SignalNumber::TERM, sender),
         }
     }
 
-    /// Does nothing after SIGKILL, because no process is left that could handle the signal.
-    fn forward_unless_killed(&mut self, state: &Stopping, signal: SignalNumber) {
-        if state.phase != Phase::Killed {
-            self.actions.push(Action::Signal(signal));
+    /// Passes a signal on to the command or, once it has ended, to its group. Does nothing after
+    /// SIGKILL, and if only other children are left, because they would not get it without
+    /// secrets-exec.
+    fn forward_unless_killed(&mut self, state: &Stopping, signal: SignalNumber, sender: Sender) {
+        if state.phase != Phase::Grace {
+            return;
+        }
+        match (state.ended, state.left) {
+            (None, _) => self.pass_on(signal, sender),
+            (Some(_), Left::Group) => self.actions.push(Action::SignalGroup(signal)),
+            (Some(_), Left::Others | Left::Nothing) => {}
         }
     }
 
-    fn kill(&mut self, state: &mut Stopping, notice: Notice) {
+    /// Adds the actions that kill the group or, if it is empty, the other children.
+    fn kill(&mut self, state: &mut Stopping, notice: impl Fn(Left) -> Notice) {
         state.phase = Phase::Killed;
-        self.actions.push(Action::Report(notice));
-        self.actions.push(Action::Signal(SignalNumber::KILL));
+        if !state.is_refused {
+            self.actions.push(Action::Report(notice(state.left)));
+        }
+        self.actions.push(match state.left {
+            Left::Group => Action::SignalGroup(SignalNumber::KILL),
+            Left::Others | Left::Nothing => Action::SignalOthers(SignalNumber::KILL),
+        });
         self.actions.push(Action::Arm(Delay::Kill));
     }
 

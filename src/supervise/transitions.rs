@@ -5,8 +5,8 @@ use std::time::Duration;
 use nix::libc;
 
 use super::state::{
-    Action, Delay, Event, ExitReason, ExitStatus, Next, Notice, Phase, Poll, PollResult,
-    RunningState, Stopping, SupervisorState, step,
+    Action, Delay, Event, ExitReason, ExitStatus, Left, Next, Notice, Phase, Poll, PollResult,
+    RunningState, Sender, Stopping, Supervision, SupervisorState, step,
 };
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
@@ -18,16 +18,23 @@ const FAILED: Event = Event::Polled(PollResult::Failed);
 const POLLING: Poll = Poll::Polling { is_delayed: false };
 const POLLING_DELAYED: Poll = Poll::Polling { is_delayed: true };
 
-fn rotation(on_rotation: OnRotation) -> RotationOptions {
-    RotationOptions {
-        on_rotation,
-        stop_signal: SignalNumber(libc::SIGQUIT),
-        poll_signal: Some(USR2),
-        // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
-        poll_interval: Duration::ZERO,
-        splay: Duration::ZERO,
-        grace: Duration::ZERO,
+fn rotation(on_rotation: OnRotation) -> Supervision {
+    Supervision {
+        rotation: RotationOptions {
+            on_rotation,
+            stop_signal: SignalNumber(libc::SIGQUIT),
+            poll_signal: Some(USR2),
+            // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
+            poll_interval: Duration::ZERO,
+            splay: Duration::ZERO,
+            grace: Duration::ZERO,
+        },
+        ends_everything: false,
     }
+}
+
+fn sent(signal: SignalNumber) -> Event {
+    Event::Signal(signal, Sender::Process)
 }
 
 fn running(poll: Poll) -> RunningState {
@@ -40,7 +47,9 @@ fn running(poll: Poll) -> RunningState {
 fn killed(next: Next) -> Stopping {
     Stopping {
         ended: None,
+        left: Left::Group,
         phase: Phase::Killed,
+        is_refused: false,
         next,
         is_poll_requested: false,
     }
@@ -57,7 +66,7 @@ fn a_requested_poll_does_not_wait_for_the_splay() {
     };
     let arm = Action::Arm(Delay::RequestedPoll);
     let splayed = SupervisorState::Running(running(Poll::Splayed));
-    let result = step(&restart, splayed, Event::Signal(USR2));
+    let result = step(&restart, splayed, sent(USR2));
     assert_eq!(result, (requested(Poll::Splayed), vec![arm]));
 
     // The delayed poll is also the requested one.
@@ -66,7 +75,7 @@ fn a_requested_poll_does_not_wait_for_the_splay() {
     assert_eq!(result, (polling, vec![Action::StartPoll]));
 
     // The splay would delay the change, but the poll that was requested begins at once.
-    restart.splay = Duration::from_secs(1);
+    restart.rotation.splay = Duration::from_secs(1);
     let result = step(&restart, requested(POLLING), CHANGED);
     let actions = vec![Action::CancelPoll, arm];
     assert_eq!(result, (requested(Poll::Splayed), actions));
@@ -112,15 +121,16 @@ fn a_suspended_command_is_continued_so_that_it_can_handle_a_signal() {
         ..running(Poll::Idle)
     });
     let restart = rotation(OnRotation::Restart);
-    let result = step(&restart, suspended.clone(), Event::Signal(HUP));
-    let actions = [HUP, SignalNumber::CONT].map(Action::Signal);
-    assert_eq!(result, (suspended, actions.to_vec()));
+    let result = step(&restart, suspended.clone(), sent(HUP));
+    let continue_group = Action::SignalGroup(SignalNumber::CONT);
+    let actions = vec![Action::Signal(HUP), continue_group];
+    assert_eq!(result, (suspended, actions));
 }
 
 #[test]
 fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest_of_its_group() {
     let restart = rotation(OnRotation::Restart);
-    let term = Event::Signal(SignalNumber::TERM);
+    let term = sent(SignalNumber::TERM);
     let [start, cancelled] = [Next::Start, Next::ExitCancelled].map(killed);
     let grace = Stopping {
         phase: Phase::Grace,
@@ -133,7 +143,7 @@ fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest
     let cancel = [Action::CancelPoll, Action::Report(Notice::Cancelled)];
     let table: &[(Stopping, Event, Stopping, &[Action])] = &[
         (start, Event::Elapsed, start, &[Action::Arm(Delay::Kill)]),
-        (start, Event::Signal(HUP), start, &[]),
+        (start, sent(HUP), start, &[]),
         (start, term, cancelled, &cancel),
         (cancelled, term, cancelled, &[]),
         // Before SIGKILL, the trial that waited at its gate dies.
@@ -151,5 +161,56 @@ fn after_sigkill_secrets_exec_waits_for_the_command_but_not_forever_for_the_rest
     });
     let result = step(&restart, rest, Event::Elapsed);
     let exit = Action::Exit(ExitReason::Command(SEVEN));
-    assert_eq!(result, (SupervisorState::Exited, vec![exit]));
+    let actions = vec![Action::Report(Notice::Survived), exit];
+    assert_eq!(result, (SupervisorState::Exited, actions));
+}
+
+#[test]
+fn a_restart_does_not_start_a_second_command_next_to_a_process_that_survives_sigkill() {
+    let restart = rotation(OnRotation::Restart);
+    let survived = SupervisorState::Stopping(Stopping {
+        ended: Some(SEVEN),
+        left: Left::Others,
+        phase: Phase::LastKill,
+        ..killed(Next::Start)
+    });
+    let result = step(&restart, survived, Event::Elapsed);
+    let actions = vec![
+        Action::Report(Notice::Survived),
+        Action::CancelPoll,
+        Action::Exit(ExitReason::Rotated),
+    ];
+    assert_eq!(result, (SupervisorState::Exited, actions));
+}
+
+#[test]
+fn a_process_that_becomes_a_child_after_the_grace_is_asked_to_end_before_it_is_killed() {
+    let restart = rotation(OnRotation::Restart);
+    let ended = Stopping {
+        ended: Some(SEVEN),
+        ..killed(Next::Start)
+    };
+    let asked = Stopping {
+        left: Left::Others,
+        phase: Phase::LastTerm,
+        ..ended
+    };
+    let others = Event::Left(Left::Others);
+    let result = step(&restart, SupervisorState::Stopping(ended), others);
+    let actions = vec![
+        Action::SignalOthers(SignalNumber::TERM),
+        Action::Arm(Delay::Kill),
+    ];
+    assert_eq!(result, (SupervisorState::Stopping(asked), actions));
+
+    let last = Stopping {
+        phase: Phase::LastKill,
+        ..asked
+    };
+    let result = step(&restart, SupervisorState::Stopping(asked), Event::Elapsed);
+    let actions = vec![
+        Action::SignalOthers(SignalNumber::KILL),
+        Action::Arm(Delay::Kill),
+    ];
+    assert_eq!(result, (SupervisorState::Stopping(last), actions));
 }

@@ -352,6 +352,15 @@ pub struct AskedProgram {
 /// different process that has been given the same id could be killed.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
+/// The children of this process, in any order. Empty if the system doesn't list them, for example
+/// without /proc. The list is that of one thread, so this process must have only one.
+#[cfg(target_os = "linux")]
+pub fn children() -> Vec<Pid> {
+    let listed = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
+    let numbers = listed.split_whitespace().filter_map(|id| id.parse().ok());
+    numbers.map(Pid::from_raw).collect()
+}
+
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, whose
 /// reader can stall, it kills the program that is asked for credentials, and refuses systemd's
 /// connection unless the value was sent.

@@ -239,6 +239,9 @@ pub(super) struct Fingerprint {
 struct HashedValue {
     label: String,
     hash: u64,
+    /// True if the command can't get a new value while it runs: with `signal=NAME`, the value of a
+    /// variable or of a file in memory.
+    is_fixed: bool,
     /// The keys (in `secrets`) of the secrets that the value was read from.
     read_from: Vec<u64>,
 }
@@ -270,21 +273,17 @@ pub(super) struct Change<'a> {
 }
 
 impl Fingerprint {
-    /// Returns the fingerprint of the values that can change while the command runs, and of the
-    /// documents that were read. With `signal=NAME`, only files with a path can change, because a
-    /// running program doesn't see new values of variables and of files in memory.
+    /// Returns the fingerprint of the values, and of the documents that were read.
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
             let has_path = matches!(&outcome.target, Target::File(file) if file.path.is_some());
-            if matches!(on_rotation, OnRotation::Signal(_)) && !has_path {
-                continue;
-            }
             let name = outcome.parameter_name.as_deref();
             let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
+                is_fixed: matches!(on_rotation, OnRotation::Signal(_)) && !has_path,
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
             let target_hash = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
@@ -310,12 +309,34 @@ impl Fingerprint {
         fingerprint
     }
 
-    /// Returns the secrets that differ in `later`, ordered by name, each with the labels of the
-    /// values that differ.
+    /// The sorted labels of the secrets' values that the command can't get while it runs.
+    pub(super) fn fixed_labels(&self) -> BTreeSet<String> {
+        self.values
+            .values()
+            .filter(|value| value.is_fixed && !value.read_from.is_empty())
+            .map(|value| value.label.clone())
+            .collect()
+    }
+
+    /// The secrets that differ in `later`, ordered by name, each with the labels of the values that
+    /// differ and that the command can get.
     ///
     /// A secret has changed only if both its content and a value that was read from it differ. A
     /// new version may have the same values.
     pub(super) fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
+        self.changes_of(later, |value| !value.is_fixed)
+    }
+
+    /// Like [`Self::changes`], but for the values that the command can't get while it runs.
+    pub(super) fn fixed_changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
+        self.changes_of(later, |value| value.is_fixed)
+    }
+
+    fn changes_of<'a>(
+        &'a self,
+        later: &'a Self,
+        is_wanted: impl Fn(&HashedValue) -> bool,
+    ) -> Vec<Change<'a>> {
         let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
         for target in targets {
@@ -324,7 +345,8 @@ impl Fingerprint {
                 continue;
             }
             // The two values may have been read from different secrets.
-            for value in old_value.into_iter().chain(new_value) {
+            let values = old_value.into_iter().chain(new_value);
+            for value in values.filter(|value| is_wanted(value)) {
                 for key in &value.read_from {
                     let content = |fingerprint: &Self| Some(fingerprint.secrets.get(key)?.content);
                     if content(self) != content(later) {

@@ -11,7 +11,7 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::report::terminal::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
-use crate::supervise::{ExitStatus, Notice, Pid};
+use crate::supervise::{ExitStatus, Left, Notice, Pid};
 use crate::system::systemd::Notifier;
 
 /// The shortest time between two warnings about polls that fail in a row.
@@ -42,17 +42,49 @@ pub(super) struct Notices<'a> {
 }
 
 impl Notices<'_> {
-    pub(super) fn report_start(&mut self) {
+    /// Prints that the command was started. `fixed` has the names of the values that it can't get
+    /// while it runs.
+    pub(super) fn report_start(&mut self, fixed: Vec<String>) {
         if self.notifies_ready {
             self.service_manager.send("READY=1");
         }
         let text = format!("{} was started, with process id {}", self.command, self.pid);
         let note = Record::note(text).event("started").detail();
         self.write([note.with("pid", self.pid.as_raw())]);
+        if let OnRotation::Signal(signal) = self.rotation.on_rotation
+            && !fixed.is_empty()
+        {
+            let labels = some_of(&fixed);
+            let text = format!("{} {UNCHANGEABLE}", option_text(signal));
+            let note = Record::note(format!("{text}: {labels}")).event("fixed");
+            self.write([note.with("variables", fixed)]);
+        }
     }
 
     pub(super) fn report_changes(&mut self, changes: &[Change<'_>]) {
         self.write(changes.iter().map(change_note));
+    }
+
+    /// Warns of changes that the command can't get, because it only gets a signal.
+    pub(super) fn report_fixed_changes(&mut self, changes: &[Change<'_>]) {
+        let OnRotation::Signal(signal) = self.rotation.on_rotation else {
+            return;
+        };
+        let warnings = changes.iter().map(|change| {
+            let (secret, labels) = (&change.secret.name, some_of(&change.labels));
+            let text = format!(
+                "{secret} has changed, but {} keeps the old value of {labels}: {} {UNCHANGEABLE}",
+                self.command,
+                option_text(signal)
+            );
+            let help = format!("restart {}, or use --on-rotation restart", self.command);
+            let warning = Record::warning(text).event("not_changed").help(help);
+            warning
+                .with("secret", change.secret.id.as_str())
+                .with("variables", change.labels.clone())
+        });
+        let warnings = Vec::from_iter(warnings);
+        self.write(warnings);
     }
 
     pub(super) fn report_restart(&mut self) {
@@ -102,7 +134,14 @@ impl Notices<'_> {
     /// Prints a line that the state machine has ordered.
     pub fn report(&mut self, notice: Notice) {
         let command = &self.command;
-        let group = format!("the process group of {command}");
+        let what_is_left = |left: Left| match left {
+            Left::Group => format!("the process group of {command}"),
+            Left::Others | Left::Nothing => format!("a process that {command} has left"),
+        };
+        let not_allowed = format!(
+            "because {command} runs as another user, and secrets-exec isn't allowed to signal it"
+        );
+        let permission_help = "run secrets-exec as the user of the command, or with CAP_KILL";
         let grace = humantime::format_duration(self.rotation.grace);
         let killed = |text: String| {
             let signal = SignalNumber::KILL.to_string();
@@ -111,17 +150,49 @@ impl Notices<'_> {
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Ended(status) => self.end_record(status),
+            Notice::Stopping => self.stopping_note(),
             Notice::Cancelled => {
                 let text = format!("SIGTERM arrived, so {command} isn't restarted");
                 let note = Record::note(text).event("cancelled").detail();
                 note.with("signal", SignalNumber::TERM.to_string())
             }
-            Notice::SecondTerm => killed(format!("a second SIGTERM arrived, so {group} is killed")),
-            Notice::GraceOver => killed(format!(
-                "{group} didn't end within {grace} (--grace), so it is killed"
-            )),
+            Notice::SecondTerm(left) => {
+                let what = what_is_left(left);
+                killed(format!("a second SIGTERM arrived, so {what} is killed"))
+            }
+            Notice::GraceOver(left) => {
+                let what = what_is_left(left);
+                killed(format!(
+                    "{what} didn't end within {grace} (--grace), so it is killed"
+                ))
+            }
+            Notice::TermRefused => {
+                let text = format!("SIGTERM can't be passed on, {not_allowed}");
+                let warning = Record::warning(text).event("not_passed_on");
+                warning.help(permission_help)
+            }
+            Notice::NotStopped => {
+                let text = format!("{command} can't be stopped, {not_allowed}");
+                let error = Record::error(text).event("not_stopped");
+                error.help(permission_help)
+            }
+            Notice::Survived => {
+                let text = format!(
+                    "a process that {command} has left can't be stopped, so {command} isn't started again"
+                );
+                Record::error(text).event("not_stopped")
+            }
         };
         self.write([record]);
+    }
+
+    /// Returns the note that the command is about to be stopped because of a change.
+    fn stopping_note(&self) -> Record {
+        let predicate = match self.rotation.on_rotation {
+            OnRotation::Restart => "is being restarted",
+            OnRotation::Exit | OnRotation::Signal(_) => "is being stopped",
+        };
+        self.consequence_note("stopping", predicate, "")
     }
 
     pub(super) fn report_delay(&mut self, length: Duration) {
@@ -215,6 +286,15 @@ impl Notices<'_> {
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }
+}
+
+const UNCHANGEABLE: &str = "can't change variables and files in memory";
+
+fn option_text(signal: SignalNumber) -> String {
+    format!(
+        "--on-rotation signal={}",
+        signal.to_string().trim_start_matches("SIG")
+    )
 }
 
 /// Returns the note about a secret that has changed: `the secret "prod/db" changed from version 1

@@ -20,17 +20,16 @@ use crate::model::shown::quoted_program;
 use crate::report::Report;
 use crate::supervise::{
     Action, Delay, Event, ExitReason, ExitStatus, Job, Pid, PollResult, Signals, Stage,
-    StateChange, SupervisorState, TrialProcess, adopt_orphans, begin, fork, next_state_change,
-    step,
+    StateChange, Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork,
+    next_state_change, step,
 };
-use crate::system::lifecycle::{End, end, held_signal, signal_descriptor, wait_for};
+use crate::system::lifecycle::{End, children, end, held_signal, signal_descriptor, wait_for};
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
-/// The interval at which secrets-exec checks, once the command has ended, whether processes of its
-/// group are left. The kernel reports the end of a process only to its parent, which may be outside
-/// the group.
-const GROUP_INTERVAL: Duration = Duration::from_millis(50);
+/// The interval at which secrets-exec checks, once the command has ended, what it has left. The kernel
+/// reports the end of a process only to its parent, which may be outside the group.
+const LEFT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
 /// signal for a change could end a command that hasn't installed its handler yet.
@@ -77,8 +76,11 @@ pub fn supervise(
         notices,
         baseline: Baseline::default(),
         process: None,
+        unreaped: BTreeSet::new(),
         placed: Vec::new(),
     };
+    // What a `credential_process` leaves behind in the first trial is adopted, too.
+    adopt_orphans();
     // An exit status means that the first trial has failed, and has reported why.
     if let Some(status) = trials.await_first()? {
         return Ok(status);
@@ -86,8 +88,14 @@ pub fn supervise(
 
     let signals =
         Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
-    adopt_orphans();
+    let is_unit = ["NOTIFY_SOCKET", "INVOCATION_ID"]
+        .iter()
+        .any(|name| inherited.non_empty(name).is_some());
     let parent = Parent {
+        supervision: Supervision {
+            rotation: *rotation,
+            ends_everything: is_unit || std::process::id() == 1,
+        },
         trials,
         signals,
         job: Job::default(),
@@ -100,6 +108,7 @@ pub fn supervise(
 }
 
 struct Parent<'a> {
+    supervision: Supervision,
     trials: Trials<'a>,
     signals: Signals,
     job: Job,
@@ -112,13 +121,12 @@ struct Parent<'a> {
 impl Parent<'_> {
     /// Opens the gate of the first trial and supervises the command.
     fn run(mut self) -> u8 {
-        let rotation = *self.trials.notices.rotation;
         // The first action is [`Action::Start`], which opens the gate.
         let (mut state, actions) = begin();
         actions.into_iter().for_each(|action| self.perform(action));
         loop {
             while let Some(event) = self.next_event() {
-                let (next, actions) = step(&rotation, state, event);
+                let (next, actions) = step(&self.supervision, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
             }
@@ -167,7 +175,19 @@ impl Parent<'_> {
                 self.events.extend(self.trials.start_poll());
             }
             Action::CancelPoll => self.trials.cancel(),
-            Action::Signal(signal) => self.job.signal(signal),
+            Action::Signal(signal) => {
+                let is_sent = self.job.signal(signal);
+                self.note_refusal(signal, is_sent);
+            }
+            Action::SignalGroup(signal) => {
+                let is_sent = self.job.signal_group(signal);
+                self.note_refusal(signal, is_sent);
+            }
+            Action::SignalOthers(signal) => {
+                let others = self.other_children();
+                let is_sent = self.job.signal_others(&others, signal);
+                self.note_refusal(signal, is_sent);
+            }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
                 let now = Instant::now();
@@ -184,6 +204,22 @@ impl Parent<'_> {
         }
     }
 
+    /// Queues the event for a signal that the system has refused to send.
+    fn note_refusal(&mut self, signal: SignalNumber, is_sent: bool) {
+        if !is_sent {
+            self.events.push_back(Event::Refused(signal));
+        }
+    }
+
+    /// The children that are neither the command nor a trial: orphans that this process has adopted.
+    /// None if the system doesn't list children.
+    fn other_children(&self) -> Vec<Pid> {
+        let mut others = children();
+        let command = self.job.leader();
+        others.retain(|child| Some(*child) != command && !self.trials.unreaped.contains(child));
+        others
+    }
+
     /// Turns the trial at the gate into the command. If the trial was killed while it was waiting,
     /// this process exits as after a change, so that a service manager starts it again.
     fn start(&mut self) {
@@ -197,26 +233,28 @@ impl Parent<'_> {
         process.open_gate();
     }
 
-    /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or the group has
-    /// to be checked. Reaps children and queues the events for the state machine.
+    /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or it has to be
+    /// checked what the command has left. Reaps children and queues the events for the state machine.
     fn wait(&mut self, state: &SupervisorState) {
-        // After the command has ended, processes in its group may still be running.
-        let awaits_group =
+        // After the command has ended, processes that it has started may still be running.
+        let awaits_rest =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
         let signals = [self.signals.0.as_fd()].into_iter();
         let descriptors = signals.chain(self.trials.descriptor());
         let now = Instant::now();
         let timer = self.timer.map(|end| end.saturating_duration_since(now));
-        let times = [timer, awaits_group.then_some(GROUP_INTERVAL)];
+        let times = [timer, awaits_rest.then_some(LEFT_INTERVAL)];
         wait_for(descriptors, times.into_iter().flatten().min());
 
-        while let Some(signal) = self.signals.next_to_forward() {
-            self.events.push_back(Event::Signal(signal));
+        while let Some((signal, sender)) = self.signals.next_to_forward() {
+            self.events.push_back(Event::Signal(signal, sender));
         }
         self.events.extend(self.trials.receive());
         self.reap();
-        if awaits_group && self.job.forget_empty_group() {
-            self.events.push_back(Event::GroupEmpty);
+        if awaits_rest {
+            let has_others = !self.other_children().is_empty();
+            self.events
+                .push_back(Event::Left(self.job.left(has_others)));
         }
     }
 
@@ -225,18 +263,23 @@ impl Parent<'_> {
     fn reap(&mut self) {
         let mut command_change = None;
         while let Some((pid, change)) = next_state_change() {
+            if matches!(change, StateChange::Ended(_)) {
+                self.trials.unreaped.remove(&pid);
+            }
             if self.job.is_led_by(pid) {
                 command_change = Some(change);
             } else if let StateChange::Ended(status) = change {
                 self.events.extend(self.trials.note_reaped(pid, status));
             }
         }
-        // All other zombies have been reaped, so `note_change` can see whether the group is empty.
+        // All other zombies have been reaped, so `note_change` can see what is left.
         if let Some(change) = command_change {
             // The trial that has become the command may have sent its last messages after `wait`
             // received messages. Their events must be queued before the command's event.
             self.events.extend(self.trials.receive());
-            self.events.push_back(self.job.note_change(change));
+            let has_others = !self.other_children().is_empty();
+            self.events
+                .push_back(self.job.note_change(change, has_others));
         }
     }
 }
@@ -280,6 +323,9 @@ struct Trials<'a> {
     baseline: Baseline,
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
+    /// The trials that have been forked and not reaped, with the one that has become the command. A
+    /// trial that is cancelled needs a moment to remove its files.
+    unreaped: BTreeSet<Pid>,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
 }
@@ -368,6 +414,7 @@ impl Trials<'_> {
         };
         let process = fork(limit, run)
             .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
+        self.unreaped.insert(process.pid);
         self.process = Some(process);
         Ok(())
     }
@@ -405,7 +452,8 @@ impl Trials<'_> {
 
     /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
     /// poll, prints how they differ from those of the latest trial, and returns the result of the
-    /// poll if they differ from the command's.
+    /// poll if they differ from the command's. Once this poll has ended, its values are those that
+    /// later polls are compared with, so a change that the command can't get is reported once.
     fn note_ready(&mut self, fingerprint: Fingerprint) -> Option<Event> {
         let earlier_values = self.baseline.latest_values.take();
         let values = self.baseline.latest_values.insert(fingerprint);
@@ -417,6 +465,8 @@ impl Trials<'_> {
         let reported_values = earlier_values.as_ref().unwrap_or(command_values);
         self.notices
             .report_changes(&reported_values.changes(values));
+        self.notices
+            .report_fixed_changes(&reported_values.fixed_changes(values));
 
         let changes = command_values.changes(values);
         if changes.is_empty() {
@@ -480,7 +530,11 @@ impl Trials<'_> {
                 return Some(Event::Polled(PollResult::Failed));
             }
             (Stage::Unchanged, _) => return Some(Event::Polled(PollResult::Unchanged)),
-            (Stage::Placed, _) if is_first => self.notices.report_start(),
+            (Stage::Placed, _) if is_first => {
+                let values = self.baseline.command_values.iter();
+                let fixed = values.flat_map(Fingerprint::fixed_labels);
+                self.notices.report_start(fixed.collect());
+            }
             // The first trial has printed the error itself.
             (Stage::Opened, _) if is_first => {}
             (Stage::Placed, OnRotation::Signal(signal)) => {

@@ -48,19 +48,24 @@ fn events_named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
 #[test]
 fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_versions_and_the_process_ids()
  {
-    const CHANGE: &str = r#"{"event":"started","pid":1}
-{"event":"changed","secret":"x","old_version":"v1","new_version":"v2","variables":NAMES}"#;
-    const RESTART: &str = r#"{"event":"ended","pid":1,"status":3}
+    const START: &str = r#"{"event":"started","pid":1}"#;
+    const CHANGE: &str = r#"{"event":"changed","secret":"x","old_version":"v1","new_version":"v2","variables":NAMES}"#;
+    const RESTART: &str = r#"{"event":"stopping","variables":NAMES}
+{"event":"ended","pid":1,"status":3}
 {"event":"restarted","pid":2,"variables":NAMES}
 {"event":"ended","pid":2,"status":3}"#;
-    const EXIT: &str = r#"{"event":"ended","pid":1,"status":3}
+    const EXIT: &str = r#"{"event":"stopping","variables":NAMES}
+{"event":"ended","pid":1,"status":3}
 {"event":"exiting","status":75,"variables":NAMES}"#;
-    const SIGNAL: &str = r#"{"event":"signalled","signal":"SIGHUP","variables":NAMES}
+    const FIXED: &str = r#"{"event":"fixed","variables":["A","EMPTY"]}
+"#;
+    const SIGNAL: &str = r#"{"event":"not_changed","secret":"x","variables":["A"],"help":["restart \"python3\", or use --on-rotation restart"]}
+{"event":"signalled","signal":"SIGHUP","variables":NAMES}
 {"event":"ended","pid":1,"status":3}"#;
-    for (mode, steps, names) in [
-        ("restart", RESTART, r#"["A","file"]"#),
-        ("exit", EXIT, r#"["A","file"]"#),
-        ("signal=HUP", SIGNAL, r#"["file"]"#),
+    for (mode, fixed, steps, names) in [
+        ("restart", "", RESTART, r#"["A","file"]"#),
+        ("exit", "", EXIT, r#"["A","file"]"#),
+        ("signal=HUP", FIXED, SIGNAL, r#"["file"]"#),
     ] {
         let run = run_with_one_change(&format!("{mode} --log-format json"));
         let mut events = run.events();
@@ -80,7 +85,7 @@ fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_ve
                 *process = json!(place.unwrap() + 1);
             }
         }
-        let steps = format!("{CHANGE}\n{steps}").replace("NAMES", names);
+        let steps = format!("{START}\n{fixed}{CHANGE}\n{steps}").replace("NAMES", names);
         let steps = steps
             .lines()
             .map(|line| serde_json::from_str(line).unwrap());

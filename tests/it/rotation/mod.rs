@@ -5,6 +5,7 @@ mod changes;
 mod clock;
 mod files;
 mod grace;
+mod left;
 mod log;
 mod memory;
 mod polls;

@@ -1,4 +1,4 @@
-//! Signals to secrets-exec, which forwards each of them once to the command's process group.
+//! Signals to secrets-exec, which forwards each of them once to the command, and not to its workers.
 
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
@@ -53,17 +53,21 @@ fn with_on_rotation_each_signal_to_secrets_exec_reaches_the_command_exactly_once
 }
 
 #[test]
-fn with_on_rotation_a_signal_reaches_every_process_in_the_commands_process_group() {
+fn with_on_rotation_a_signal_reaches_the_command_and_not_its_workers() {
     let aws = served();
-    let script = "python3 -c \"$1\" & python3 -c \"$1\" & trap : USR1 64; wait; wait; wait; exit 3";
-    let sandbox = restarting(&aws).command(["/bin/sh", "-c", script, "sh", record::SIGNALS[2]]);
+    let script =
+        "python3 -c \"$1\" & until [ -s record ]; do sleep 0.01; done; exec python3 -c \"$1\"";
+    let sandbox = restarting(&aws).args(["--grace", "0s"]);
+    let sandbox = sandbox.command(["/bin/sh", "-c", script, "sh", record::SIGNALS[2]]);
     let running = sandbox.spawn();
     record::await_lines(&sandbox, 2);
-    running.signal(Signal::SIGUSR1);
-    let lines = record::await_lines(&sandbox, 4);
-    assert_eq!(lines[2..], ["10", "10"], "{lines:?}");
+    let signals = [libc::SIGTERM, libc::SIGHUP, libc::SIGUSR1, libc::SIGUSR2];
+    send_each(&sandbox, running.pid(), &signals);
     running.send(END);
+    // The command ends. Its worker gets SIGTERM and SIGCONT only then, and then SIGKILL.
     running.wait().ended(Status::Exit(3));
+    let lines = record::lines(&sandbox);
+    assert_eq!(lines[2..7], ["15", "1", "10", "12", "64"], "{lines:?}");
 }
 
 #[test]

@@ -19,6 +19,13 @@ while [ -z \"$count\" ]; do sleep 0.01; done; sleep 0.2; kill -USR1 $$; sleep 60
 /// process continues.
 const CONTINUES: &str = "trap 'kill $!; echo continued; exit 0' CONT; sleep 60 & echo ready; wait";
 
+/// Two children, each of which waits to be continued.
+const TWO_CHILDREN: &str = "\
+for child in 1 2; do
+(trap 'kill $!; echo continued; exit 0' CONT; sleep 60 & touch $child; wait) &
+done
+until [ -e 1 ] && [ -e 2 ]; do sleep 0.01; done; echo ready; wait; wait";
+
 const SLEEPS: &str = "echo ready; exec sleep 60";
 
 /// A run whose standard output is a file. The terminal is its descriptor 3.
@@ -37,6 +44,7 @@ fn with_on_rotation_the_command_reads_from_the_terminal_and_gets_ctrl_c_and_ctrl
     let beside = beside.replace("echo $count", "echo $count >&3");
     let stopped = "ready\n[stopped]got hello\n[status 0]\n";
     let continued = "ready\n[stopped]continued\n[status 0]\n";
+    let both_continued = "ready\n[stopped]continued\ncontinued\n[status 0]\n";
     let aws = served();
     for (script, wrapper, (shown, typed), output) in [
         (READS, &[][..], HELLO, "ready\ngot hello\n[status 0]\n"),
@@ -47,6 +55,7 @@ fn with_on_rotation_the_command_reads_from_the_terminal_and_gets_ctrl_c_and_ctrl
         // Ctrl-Z stops secrets-exec together with the command, and a pipeline as a whole.
         (READS, &[], CTRL_Z, stopped),
         (CONTINUES, IN_A_PIPELINE, CTRL_Z, continued),
+        (TWO_CHILDREN, &[], CTRL_Z, both_continued),
     ] {
         let sandbox = quiet(&aws).script(script).case(output);
         let sandbox = or_skip!(at_a_terminal(sandbox, wrapper, shown, typed));
