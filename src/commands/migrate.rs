@@ -76,7 +76,8 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
     let path = arguments.file.to_str();
     let reusable = path.filter(|path| !path.starts_with("/dev/") && !path.starts_with("/proc/"));
     let file = shell_quoted(reusable.unwrap_or("FILE"));
-    let id = shell_quoted(&arguments.secret.to_string());
+    let id = arguments.secret.to_string();
+    let id = shell_quoted(text_or("ID", &id));
     let mut migrate = format!("secrets-exec migrate {file} --secret {id}");
     // `--literal` isn't needed, because the declaration has the literals.
     for (option, globs) in [("only", &arguments.only), ("except", &arguments.except)] {

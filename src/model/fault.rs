@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::{assigned_name, is_name};
-use super::shown::{has_credential, is_plain_ascii, is_visible};
+use super::shown::{has_credential, is_plain_ascii, is_visible, shown};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds its position. A fault implements `Error`, so that MiniJinja can
@@ -94,7 +94,7 @@ pub fn is_one_letter_away(name: &str, other: &str) -> bool {
 }
 
 pub fn did_you_mean(nearest: &str) -> String {
-    format!("did you mean {nearest:?}?")
+    format!("did you mean {:?}?", shown(nearest))
 }
 
 /// Returns the hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`.

@@ -19,7 +19,7 @@ use super::environment::CommandLine;
 /// follows the first line of a PEM file.
 const TOKEN: &str = r"(?xs)
     (?<before> ^ | [^[:alnum:]] ) (?<token>
-        (AKIA|ASIA)[0-9A-Z]{16}\b
+        (AKIA|ASIA)[0-9A-Z]{16}
         | gh[oprsu]_[[:alnum:]]{30,} | github_pat_\w{20,} | glpat-[\w.-]{20,}
         | npm_[[:alnum:]]{36,} | dckr_pat_[\w-]{20,} | shpat_[[:alnum:]]{20,}
         | [rs]k_(live|test)_[[:alnum:]]{16,} | whsec_[[:alnum:]/+]{20,}
@@ -54,6 +54,15 @@ const MAX_SHOWN_LENGTH: usize = 200;
 /// Call this only for a text that is printed: the first call compiles regular expressions, which
 /// takes about 0.1 ms.
 pub fn shown(text: &str) -> String {
+    let text = masked_text(text);
+    match text.char_indices().nth(MAX_SHOWN_LENGTH) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}
+
+/// Like [`shown`], but doesn't cut a long text off.
+fn masked_text(text: &str) -> String {
     let mut text = without_tokens(text);
     for runs in &*LONG_RUNS {
         let masked = runs.replace_all(&text, |run: &Captures<'_>| {
@@ -65,16 +74,12 @@ pub fn shown(text: &str) -> String {
         });
         text = masked.into_owned();
     }
-    match text.char_indices().nth(MAX_SHOWN_LENGTH) {
-        Some((end, _)) => format!("{}…", &text[..end]),
-        None => text,
-    }
+    text
 }
 
-/// True if messages don't show a text as it is, because a part of it has the form of a credential,
-/// or because it is too long. No help repeats or rewrites such a text.
+/// True if messages mask a part of a text. No help repeats or rewrites such a text.
 pub fn has_credential(text: &str) -> bool {
-    shown(text) != text
+    masked_text(text) != text
 }
 
 /// The text, for a help that repeats it, or the placeholder if the text [has a
@@ -112,9 +117,10 @@ fn masked(credential: &str) -> String {
 }
 
 /// True for 32 hexadecimal digits in a row, and for letters and digits that are mixed as only a
-/// generator mixes them, but not for an ARN. Up to the last small letter, these have a capital and a digit, and their
-/// words, such as `Prod`, `x` and `2024`, have fewer than 2.25 characters on average. What follows
-/// isn't judged, because CDK's names end with hexadecimal digits: `TaskRole30FC0FBB`.
+/// generator mixes them, but not for an ARN. Up to the last small letter, these have a capital and
+/// a digit, and their words, such as `Prod`, `x` and `2024`, have fewer than 2.25 characters on
+/// average. What follows isn't judged, because CDK's names end with hexadecimal digits:
+/// `TaskRole30FC0FBB`.
 ///
 /// Of random letters and digits, 90, 94, 96.5 and 98.4 % are recognized if there are 20, 24, 32 and
 /// 40 of them.
@@ -138,7 +144,7 @@ fn is_random(run: &str) -> bool {
     has_capital && has_digit && judged.len() * 4 < words * 9
 }
 
-/// The maximum length, in bytes, of a text that is quoted although it may be a misplaced value.
+/// The maximum length, in bytes, of a key of a secret's value that is quoted.
 const MAX_QUOTED_LENGTH: usize = 64;
 
 /// Returns the name of a file for messages. The name isn't escaped yet, because `report` escapes
@@ -165,7 +171,7 @@ pub fn is_quotable(text: &str) -> bool {
 /// option.
 pub fn shown_program(program: &str) -> String {
     let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
-    let masked = without_url_secrets(program);
+    let masked = without_tokens(program);
     let first_word = masked.split(is_end).next().unwrap_or_default();
     match first_word.split_once('=') {
         Some((name, _)) => format!("{name}=…"),
@@ -192,13 +198,14 @@ pub fn pattern_mismatch(pattern: &str) -> String {
 }
 
 /// Returns the end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable,
-/// or nothing for a text that may be a malformed URL.
+/// or nothing for a text that may be a malformed URL or isn't UTF-8.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
     }
-    // In a malformed URL, any part may be the password.
-    if value.contains([':', '@', '?', '#']) {
+    // In a malformed URL, any part may be the password. The last character replaces bytes that
+    // aren't UTF-8.
+    if value.contains([':', '@', '?', '#', '\u{fffd}']) {
         return String::new();
     }
     format!(", not {:?}", shown(value))
@@ -485,7 +492,7 @@ mod tests {
     }
 
     #[test]
-    fn a_message_does_not_quote_a_text_that_could_be_a_password() {
+    fn a_message_does_not_quote_a_key_that_could_be_a_value() {
         for text in [
             "",
             "soon",

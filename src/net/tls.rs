@@ -39,6 +39,7 @@ use webpki::EndEntityCert;
 use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::fault::Fault;
 use crate::model::options::{KeyExchange, NamedFile};
+use crate::model::shown::without_tokens;
 use crate::system::os_error;
 
 /// The root certificates that the user names, and the key exchange.
@@ -133,9 +134,8 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let why = match found.errors.into_iter().next().map(|error| error.kind) {
         Some(ErrorKind::Io { inner, path }) => {
             let reason = os_error::file_error_text(&path, &inner);
-            let path = path.display().to_string();
-            // The path may be the text of a PEM file by mistake, even of a private key, which must
-            // not be shown.
+            // The path may be a URL by mistake, or the text of a PEM file, even of a private key.
+            let path = without_tokens(&path.to_string_lossy());
             match path.contains('\n') || path.contains("-----") {
                 true => format!("the root certificates can't be read: {reason}"),
                 false => format!("the root certificates in {path} can't be read: {reason}"),

@@ -18,7 +18,7 @@ use crate::model::environment::{Inherited, env_file_name};
 use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
-use crate::model::shown::{is_quotable, visible};
+use crate::model::shown::{is_quotable, shown, text_or, visible};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
 pub struct Json(pub(super) Value);
@@ -206,7 +206,7 @@ fn not_json(
     let consequence = match selector {
         Selector::Whole => "it has no keys".to_owned(),
         Selector::Key(_) => format!("it has no key {:?}", selector.shown()),
-        Selector::Path(path) => format!("it has nothing at {}", path.text),
+        Selector::Path(path) => format!("it has nothing at {}", path.shown()),
     };
     let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     let help = what.help.or_else(|| whole_value_hint(rewrite("")));
@@ -314,8 +314,9 @@ fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let path = key_as_path(key)?;
     find_node(json, &path).ok()?;
-    // Without a suggestion, the hint is only the path, which may be shown because its keys exist.
-    let write = rewrite(&path.text).unwrap_or_else(|| format!("the key {}", path.text));
+    // Without a suggestion, the hint is only the path.
+    let write = rewrite(&path.text)
+        .unwrap_or_else(|| format!("the key {}", text_or("$.KEY.KEY", &path.text)));
     Some(format!("write {write}"))
 }
 
@@ -364,7 +365,7 @@ pub(super) fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) 
 fn listed_keys(map: &Object, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
-        Some(path) => ("the", format!(" of the object at {path}")),
+        Some(path) => ("the", format!(" of the object at {}", shown(path))),
     };
     let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
     let first = keys[..keys.len().min(LISTED)].join(", ");
@@ -382,7 +383,7 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // jsonpath_rust's error isn't shown, because it quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
-        let text = format!("doesn't work with the JSONPath {}", path.text);
+        let text = format!("doesn't work with the JSONPath {}", path.shown());
         Problem::configuration(text).code("path")
     })?;
     match found.as_slice() {
@@ -390,14 +391,14 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
             let kind = json_type(json);
             let text = format!(
                 "is {kind}, not an object, so it has nothing at {}",
-                path.text
+                path.shown()
             );
             let problem = not_an_object(json, text, None);
             Err(problem.help_if_some(parent_hint(json, path)).into())
         }
         [] => {
             // As printed: the secret "prod/db" has nothing at $.tls.key
-            let text = format!("has nothing at {}", path.text);
+            let text = format!("has nothing at {}", path.shown());
             let problem = Problem::configuration(text).code("key-not-found");
             let hint = parent_hint(json, path);
             Err(Unresolved::Absent(problem.help_if_some(hint)))
@@ -415,7 +416,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
                 shown_paths.push("…".to_owned());
             }
 
-            let text = format!("has {total} values at {} instead of one", path.text);
+            let text = format!("has {total} values at {} instead of one", path.shown());
             let help = format!("use the path of one value: {}", shown_paths.join(", "));
             let problem = Problem::configuration(text).code("several-matches");
             Err(problem.help(help).into())

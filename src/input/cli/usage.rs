@@ -14,6 +14,7 @@ use clap::{Arg, Command};
 use super::command::{
     SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand, has_option, misread_option_problem,
 };
+use crate::model::entry::shell_quoted;
 use crate::model::environment::{assigned_name, is_name};
 use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away, nearest};
 use crate::model::options::{Takes, TypedOptions, find_option};
@@ -234,7 +235,8 @@ impl Line<'_> {
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
-        if let Some(name) = word.strip_prefix(['–', '—']) {
+        if let Some(option) = word.strip_prefix(['–', '—']) {
+            let name = option.split('=').next().unwrap_or_default();
             let text = format!("argument {number} begins with a long dash");
             let help = if name.is_empty() || has_credential(name) {
                 "use two hyphens".to_owned()
@@ -245,7 +247,8 @@ impl Line<'_> {
         }
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, so it needs -f before it");
-            return Problem::usage(text).help(format!("use -f {}", text_or("FILE", word)));
+            let file = shell_quoted(text_or("FILE", word));
+            return Problem::usage(text).help(format!("use -f {file}"));
         }
         if let Some(problem) = self.split_entry_problem(number) {
             return problem;

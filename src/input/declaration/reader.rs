@@ -114,8 +114,10 @@ impl<'a> Item<'a> {
     }
 
     /// Adds a mistake at the position of the item. The text of `fault` follows `subject` without a
-    /// space.
+    /// space. A part of the subject that has the form of a credential is masked only here, because
+    /// most items have no mistake.
     fn add(&self, subject: String, fault: Fault) {
+        let subject = shown(&subject);
         let mut mistakes = self.source.mistakes.borrow_mut();
         mistakes.push((self.position, Fault { subject, ..fault }));
     }
@@ -173,7 +175,7 @@ impl<'a> Item<'a> {
         for (node_of_key, node) in nodes {
             let name = &node_of_key.text;
             let key = self.at(node, node_of_key.position);
-            let mut value = self.at(node, node.position).named(shown(name));
+            let mut value = self.at(node, node.position).named(name);
             value.key = "";
             entries.push(MappingEntry { name, key, value });
         }
@@ -336,7 +338,7 @@ impl<'a> Item<'a> {
             && (has_value || !self.refuse_if_assignment(name))
         {
             let fault = Fault::new(" isn't a valid variable name");
-            let subject = format!("{:?}", shown(name));
+            let subject = format!("{name:?}");
             self.add(subject, fault.help(variable_name_help(name)));
         }
         variable

@@ -38,12 +38,12 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
             let legal = name.replace(['-', '.'], "_");
             let can_help = validate_alias_name(&legal).is_ok() && !has_credential(name);
             let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
-            let subject = format!("{:?}", shown(name));
+            let subject = format!("{name:?}");
             key.named(subject)
                 .refuse(Fault::new(why).help_if_some(help));
         }
 
-        let named_value = value.named(format!("the alias {:?}", shown(name)));
+        let named_value = value.named(format!("the alias {name:?}"));
         let found = alias(&named_value);
         aliases.extend(found.map(|alias| (name.to_owned(), alias)));
     }
@@ -291,7 +291,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
                 unit: unit.name.to_owned(),
                 name: name.to_owned(),
             });
-            let subject = format!("{}/{}", shown(unit.name), shown(name));
+            let subject = format!("{}/{name}", unit.name);
             let named_value = value.named(subject);
             let found = entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
             entries.extend(found);

@@ -285,14 +285,18 @@ impl FailedRequest<'_> {
     /// Returns the help for a secret that isn't in the local file: what to add there.
     fn local_help(&self, file: &Path) -> String {
         let id = self.locator.written_id();
+        let placeholder = match self.locator.store {
+            Store::SecretsManager => "SECRET",
+            Store::ParameterStore => "ssm:NAME",
+        };
         let line = match &self.reference.selector {
             _ if self.locator.is_path() => below_path(text_or("ssm:/PATH/", &id), "NAME: …"),
             Selector::Key(key) => {
                 let key = text_or("KEY", key);
-                format!("{}: {{ {key}: … }}", text_or("SECRET", &id))
+                format!("{}: {{ {key}: … }}", text_or(placeholder, &id))
             }
             // A JSONPath isn't a key of the file.
-            Selector::Whole | Selector::Path(_) => format!("{}: …", text_or("SECRET", &id)),
+            Selector::Whole | Selector::Path(_) => format!("{}: …", text_or(placeholder, &id)),
         };
         format!("add it to {}: {line}", file.display())
     }

@@ -12,7 +12,7 @@ use minijinja::syntax::SyntaxConfig;
 use crate::model::environment::is_name;
 use crate::model::fault::{Fault, helm_fault};
 use crate::model::reference::is_name_character;
-use crate::model::shown::shown;
+use crate::model::shown::{shown, without_tokens};
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
@@ -91,7 +91,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
         return fault;
     }
     let detail = match error.detail() {
-        Some(detail) => detail.replace(['\n', '\r'], " "),
+        Some(detail) => without_tokens(&detail.replace(['\n', '\r'], " ")),
         None => error.kind().to_string(),
     };
     let position = position_text(template, error.line());

@@ -282,7 +282,7 @@ pub enum AgentChoice {
 pub enum OnRotation {
     /// Stop the command, and start it again with the new values.
     Restart,
-    /// Replace the files, and then send this signal to the process group of the command.
+    /// Replace the files, and then send this signal to the command.
     Signal(SignalNumber),
     /// Stop the command and exit.
     Exit,
@@ -311,8 +311,7 @@ pub enum KeyExchange {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct SignalNumber(pub i32);
 
-/// The condition under which a signal that reaches this process is passed on to the process group
-/// of the command.
+/// The condition under which a signal that reaches this process is passed on to the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarding {
     Always,

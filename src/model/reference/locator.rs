@@ -68,8 +68,8 @@ impl Locator {
     /// True if messages mask a part of the id or the version.
     pub fn is_masked(&self) -> bool {
         let version = [self.version.stage(), self.version.id()];
-        let mut fields = version.into_iter().flatten().chain([self.id.name()]);
-        fields.any(has_credential)
+        let mut version = version.into_iter().flatten();
+        version.any(has_credential) || has_credential(&self.id.to_string())
     }
 
     /// Returns [`Self::written_id`] as messages show it.
@@ -78,8 +78,8 @@ impl Locator {
     }
 
     /// Returns the help for a parameter whose name has a slash, but not at its beginning, which AWS
-    /// doesn't allow. `written` returns the reference as the user has written it, if messages show it
-    /// as it is.
+    /// doesn't allow. `written` returns the reference as the user has written it, if messages show
+    /// it as it is.
     pub fn slash_help<'t>(&self, written: impl FnOnce() -> Option<&'t str>) -> Option<String> {
         let name = self.id.name();
         let is_parameter = self.store == Store::ParameterStore && self.id.arn().is_none();
@@ -208,6 +208,11 @@ pub struct JsonPath {
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
+    /// Returns the path as messages show it.
+    pub fn shown(&self) -> String {
+        shown(&self.text)
+    }
+
     /// Parses a JSONPath, which begins with `$`.
     ///
     /// Sets the limit of the crate `pest` for the whole process. Only the parser of JSONPaths uses

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::model::fault::{Fault, did_you_mean, nearest};
+use crate::model::shown::text_or;
 
 /// The prefix of a parameter in a reference.
 const PARAMETER_PREFIX: &str = "ssm:";
@@ -203,7 +204,8 @@ fn missing_prefix(text: &str, arn: &Arn, prefix: &str) -> Fault {
     // The user may have written a slash instead of the colon: `secret/prod/db`.
     let after_slash = resource.strip_prefix(&prefix.replace(':', "/"));
     let bare_name = after_slash.unwrap_or(resource).trim_start_matches('/');
-    Fault::new(defect).help(format!("write {before}{prefix}{bare_name}"))
+    let name = text_or("NAME", bare_name);
+    Fault::new(defect).help(format!("write {before}{prefix}{name}"))
 }
 
 /// Parses the ARN of a secret or parameter.

@@ -248,8 +248,9 @@ impl Rendering<'_> {
     /// Returns the error for `env.NAME` if NAME isn't inherited. `nearest` is an inherited variable
     /// with a similar name.
     fn unset_variable_problem(&self, name: &str, nearest: Option<&str>) -> Problem {
-        let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let declared = self.plan.variables.get(name);
+        let name = shown(name);
+        let mut text = format!("the template uses env.{name}, but the variable {name} isn't set");
         let help = if let Some(subject) = declared.filter(|subject| *subject != self.subject) {
             text = format!(
                 "env.{name} isn't set, because it refers to an inherited variable, not to {name} in {}",

@@ -17,7 +17,7 @@ use nix::unistd::{User, getuid};
 use crate::model::environment::Inherited;
 use crate::model::fault::{nearest, overlooked_unless_empty, several_lines};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name};
+use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name, without_tokens};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::system::redaction::redacted_line;
@@ -118,7 +118,8 @@ impl<'a> Places<'a> {
         let file_path = expanded(path.as_ref(), self.variables);
         if let Err(error) = file_path.metadata() {
             let why = os_error::file_error_text(&file_path, &error);
-            let text = format!("the file {path} ({name}) can't be read: {why}");
+            let path = without_tokens(&path);
+            let text = format!("the file {path:?} ({name}) can't be read: {why}");
             self.errors.push(Problem::configuration(text));
         }
     }
