@@ -1,7 +1,7 @@
 # `make` lists the targets. `make demo` needs a Rust toolchain, and `make test` also needs Python.
 
 .POSIX:
-.PHONY: help demo test test-hosts test-aws test-faults test-all mutants ci lint deny fuzz release \
+.PHONY: help demo test test-hosts test-aws test-servers test-faults test-all mutants ci lint deny fuzz release \
     install dist macos book bench bench-quick soak pictures clean
 
 CARGO = cargo
@@ -63,6 +63,10 @@ test-hosts: $(VENV)/stamp ## run tests/it with a static binary, and the tests in
 test-aws: $(VENV)/stamp ## create secrets in an AWS account, with the credentials of your shell, launch with them, and remove them (see CONTRIBUTING.md)
 	$(CARGO) build --locked
 	$(VENV)/bin/python -B tests/aws/run $(AWS)
+
+test-servers: ## send signals to celery, apache and puma while they work (these must be installed; .ci/run doesn't call this)
+	$(CARGO) build --locked
+	tests/servers/run "$(CARGO_TARGET_DIR)/debug/secrets-exec"
 
 test-faults: ## let each system call of a launch fail once, and interrupt it by TERM and KILL (half a minute; needs strace)
 	$(CARGO) build --locked

@@ -48,8 +48,8 @@ struct World {
     armed: Option<Delay>,
     /// True if a poll was requested, and no poll has begun since then.
     is_poll_requested: bool,
-    /// The numbers of SIGTERMs that the supervisor has sent on its own to the current command and to
-    /// its group, besides those that it forwarded.
+    /// The numbers of SIGTERMs that the supervisor has sent on its own to the current command and
+    /// to its group, besides those that it forwarded.
     added_terms: [u32; 2],
     /// The notices that something can't be stopped.
     not_stopped: u32,

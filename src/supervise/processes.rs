@@ -314,9 +314,9 @@ impl Job {
         sent
     }
 
-    /// Sends SIGKILL to other children of this process, or another signal, together with SIGCONT, to
-    /// those that were not asked before. A child's id can't be reused before the child is reaped.
-    /// Returns false if this process isn't allowed to signal one of them.
+    /// Sends SIGKILL to other children of this process, or another signal, together with SIGCONT,
+    /// to those that were not asked before. A child's id can't be reused before the child is
+    /// reaped. Returns false if this process isn't allowed to signal one of them.
     pub fn signal_others(&mut self, others: &[Pid], signal: SignalNumber) -> bool {
         let mut are_sent = true;
         for child in others {
@@ -438,9 +438,9 @@ impl Signals {
     }
 
     /// Reads pending signals up to the first one that is to be forwarded, and returns it with its
-    /// sender. Drops the signals before it: signals that are only for this process, such as SIGCHLD, and signals that
-    /// this process has raised itself. Returns `None` if no other signal is pending, or if the
-    /// descriptor can't be read. Doesn't wait.
+    /// sender. Drops the signals before it: signals that are only for this process, such as
+    /// SIGCHLD, and signals that this process has raised itself. Returns `None` if no other signal
+    /// is pending, or if the descriptor can't be read. Doesn't wait.
     pub fn next_to_forward(&mut self) -> Option<(SignalNumber, Sender)> {
         loop {
             let received = self.0.read_signal().ok()??;

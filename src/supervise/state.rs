@@ -79,8 +79,8 @@ pub fn step(
     (next, step.actions)
 }
 
-/// The command exists in `Running`, and in `Stopping` until its end. Processes of its group and other
-/// children can outlive it, but only in `Stopping`.
+/// The command exists in `Running`, and in `Stopping` until its end. Processes of its group and
+/// other children can outlive it, but only in `Stopping`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SupervisorState {
     Running(RunningState),
@@ -478,8 +478,8 @@ impl Step<'_> {
         })
     }
 
-    /// Returns the state after the system has refused to signal the command, which therefore goes on
-    /// running, and adds the actions that follow. Never starts a second command next to it.
+    /// Returns the state after the system has refused to signal the command, which therefore goes
+    /// on running, and adds the actions that follow. Never starts a second command next to it.
     fn keep(&mut self, state: Stopping) -> SupervisorState {
         self.actions.push(Action::Report(Notice::NotStopped));
         if state.next == Next::ExitRotated && self.ends_everything {
@@ -520,8 +520,8 @@ impl Step<'_> {
     }
 
     /// Adds the actions for what the command has left of its group. SIGCONT is for processes that
-    /// are stopped. The kernel reports a stop only to the parent of a process, so this process can't
-    /// know which ones are stopped.
+    /// are stopped. The kernel reports a stop only to the parent of a process, so this process
+    /// can't know which ones are stopped.
     fn ask_group_to_end(&mut self) {
         let signals = [SignalNumber::TERM, SignalNumber::CONT];
         self.actions.extend(signals.map(Action::SignalGroup));

@@ -2,8 +2,8 @@
 //! HTTP.
 //!
 //! `make test` installs both into `.venv`, in the versions of `requirements.txt`. Without it these
-//! tests are skipped. Those with nginx or tinyproxy are also skipped if these servers aren't
-//! installed. npm packages judge the policies; `package.json` lists them, and they are in `.node`.
+//! tests are skipped. Those with another server are also skipped if that server isn't installed.
+//! npm packages judge the policies; `package.json` lists them, and they are in `.node`.
 //!
 //! Some answers of moto differ from those of AWS (denials, throttling). The tests that need them
 //! use the fake AWS of `tests/it/support` instead.
@@ -34,6 +34,7 @@ mod profiles;
 mod remedies;
 mod rotation;
 mod sessions;
+mod signalled;
 mod tables;
 mod tls;
 mod tunnels;

@@ -27,8 +27,8 @@ use crate::system::lifecycle::{End, children, end, held_signal, signal_descripto
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
-/// The interval at which secrets-exec checks, once the command has ended, what it has left. The kernel
-/// reports the end of a process only to its parent, which may be outside the group.
+/// The interval at which secrets-exec checks, once the command has ended, what it has left. The
+/// kernel reports the end of a process only to its parent, which may be outside the group.
 const LEFT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
@@ -211,8 +211,8 @@ impl Parent<'_> {
         }
     }
 
-    /// The children that are neither the command nor a trial: orphans that this process has adopted.
-    /// None if the system doesn't list children.
+    /// The children that are neither the command nor a trial: orphans that this process has
+    /// adopted. None if the system doesn't list children.
     fn other_children(&self) -> Vec<Pid> {
         let mut others = children();
         let command = self.job.leader();
@@ -234,7 +234,8 @@ impl Parent<'_> {
     }
 
     /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or it has to be
-    /// checked what the command has left. Reaps children and queues the events for the state machine.
+    /// checked what the command has left. Reaps children and queues the events for the state
+    /// machine.
     fn wait(&mut self, state: &SupervisorState) {
         // After the command has ended, processes that it has started may still be running.
         let awaits_rest =

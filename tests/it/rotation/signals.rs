@@ -1,4 +1,5 @@
-//! Signals to secrets-exec, which forwards each of them once to the command, and not to its workers.
+//! Signals to secrets-exec, which forwards each of them once to the command, and not to its
+//! workers.
 
 use nix::libc;
 use nix::sys::signal::{Signal, kill};
