@@ -39,6 +39,21 @@ fn a_command_whose_secret_changed_gets_the_stop_signal_and_is_restarted_when_it_
     }
 }
 
+#[test]
+fn a_change_during_a_restart_causes_a_second_restart() {
+    let aws = first_version();
+    let run = stopping(&aws, stubborn(&aws, "restart"));
+    aws.rotate("x", secret("v3", "three-4c7a1e"));
+    run.request();
+    run.running.send(record::END);
+    // The second command gets the stop signal, because the requested poll finds the change.
+    run.await_lines(5);
+    run.running.send(record::END);
+    run.await_lines(7);
+    let expected = ["ready", "15", "64", "ready", "15", "64", "ready", "64"];
+    run.end_and_assert_record(&expected);
+}
+
 /// A command that leaves its own process group, with a child that ignores the stop signal.
 const LEAVER: &str = "\
 import os, signal, time

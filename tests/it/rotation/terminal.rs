@@ -19,7 +19,7 @@ while [ -z \"$count\" ]; do sleep 0.01; done; sleep 0.2; kill -USR1 $$; sleep 60
 /// process continues.
 const CONTINUES: &str = "trap 'kill $!; echo continued; exit 0' CONT; sleep 60 & echo ready; wait";
 
-/// Two children, each of which waits to be continued.
+/// Two children, and each waits to be continued.
 const TWO_CHILDREN: &str = "\
 for child in 1 2; do
 (trap 'kill $!; echo continued; exit 0' CONT; sleep 60 & touch $child; wait) &
