@@ -98,10 +98,10 @@ impl World {
     /// Returns the events that can happen now. `status` is the exit status with which the command
     /// would end. A status of at least 230 stands for SIGKILL.
     fn possible_events(&self, status: u8) -> Vec<Event> {
-        let senders = [Sender::Process, Sender::Kernel].into_iter();
-        let signals =
-            senders.flat_map(|sender| SIGNALS.map(|signal| Event::Signal(signal, sender)));
-        let mut events: Vec<Event> = signals.collect();
+        let mut events = Vec::new();
+        for sender in [Sender::Process, Sender::Kernel] {
+            events.extend(SIGNALS.map(|signal| Event::Signal(signal, sender)));
+        }
 
         if self.has_command {
             events.extend([Event::Suspended(SignalNumber::STOP), Event::Continued]);

@@ -307,8 +307,10 @@ impl Job {
         };
         // Succeeds if a single process of the group gets the signal.
         let sent = send_signal(-leader.as_raw(), signal);
-        let has_left_group = || getpgid(Some(leader)) != Ok(leader);
-        if !self.is_reaped && (signal == SignalNumber::KILL || has_left_group()) {
+        if self.is_reaped {
+            return sent;
+        }
+        if signal == SignalNumber::KILL || getpgid(Some(leader)) != Ok(leader) {
             return self.signal(signal);
         }
         sent

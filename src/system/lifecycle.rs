@@ -357,8 +357,11 @@ static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 #[cfg(target_os = "linux")]
 pub fn children() -> Vec<Pid> {
     let listed = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-    let numbers = listed.split_whitespace().filter_map(|id| id.parse().ok());
-    numbers.map(Pid::from_raw).collect()
+    listed
+        .split_whitespace()
+        .filter_map(|id| id.parse().ok())
+        .map(Pid::from_raw)
+        .collect()
 }
 
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, whose

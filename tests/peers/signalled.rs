@@ -140,7 +140,7 @@ fn fastcgi_request(script: &Path) -> Vec<u8> {
 }
 
 /// The installed php-fpm, whose name has its version on Debian. Reports the test as skipped if
-/// there is none.
+/// php-fpm isn't installed.
 fn php_fpm() -> Option<PathBuf> {
     let folder = fs::read_dir("/usr/sbin").unwrap();
     let mut paths = folder.map(|entry| entry.unwrap().path());

@@ -345,8 +345,10 @@ impl Fingerprint {
                 continue;
             }
             // The two values may have been read from different secrets.
-            let values = old_value.into_iter().chain(new_value);
-            for value in values.filter(|value| is_wanted(value)) {
+            for value in [old_value, new_value].into_iter().flatten() {
+                if !is_wanted(value) {
+                    continue;
+                }
                 for key in &value.read_from {
                     let content = |fingerprint: &Self| Some(fingerprint.secrets.get(key)?.content);
                     if content(self) != content(later) {

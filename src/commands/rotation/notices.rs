@@ -70,21 +70,19 @@ impl Notices<'_> {
         let OnRotation::Signal(signal) = self.rotation.on_rotation else {
             return;
         };
-        let warnings = changes.iter().map(|change| {
-            let (secret, labels) = (&change.secret.name, some_of(&change.labels));
+        for change in changes {
             let text = format!(
-                "{secret} has changed, but {} keeps the old value of {labels}: {} {UNCHANGEABLE}",
+                "{} has changed, but {} keeps the old value of {}: {} {UNCHANGEABLE}",
+                change.secret.name,
                 self.command,
+                some_of(&change.labels),
                 option_text(signal)
             );
             let help = format!("restart {}, or use --on-rotation restart", self.command);
             let warning = Record::warning(text).event("not_changed").help(help);
-            warning
-                .with("secret", change.secret.id.as_str())
-                .with("variables", change.labels.clone())
-        });
-        let warnings = Vec::from_iter(warnings);
-        self.write(warnings);
+            let warning = warning.with("secret", change.secret.id.as_str());
+            self.write([warning.with("variables", change.labels.clone())]);
+        }
     }
 
     pub(super) fn report_restart(&mut self) {
@@ -177,9 +175,7 @@ impl Notices<'_> {
                 error.help(permission_help)
             }
             Notice::Survived => {
-                let text = format!(
-                    "a process that {command} has left can't be stopped, so {command} isn't started again"
-                );
+                let text = format!("a process that {command} has left can't be stopped");
                 Record::error(text).event("not_stopped")
             }
         };

@@ -324,8 +324,8 @@ struct Trials<'a> {
     baseline: Baseline,
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
-    /// The trials that have been forked and not reaped, with the one that has become the command. A
-    /// trial that is cancelled needs a moment to remove its files.
+    /// The trials that have been forked and not reaped. The command is among them, because it was a
+    /// trial. A trial that is cancelled needs a moment to remove its files.
     unreaped: BTreeSet<Pid>,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
@@ -532,9 +532,9 @@ impl Trials<'_> {
             }
             (Stage::Unchanged, _) => return Some(Event::Polled(PollResult::Unchanged)),
             (Stage::Placed, _) if is_first => {
-                let values = self.baseline.command_values.iter();
-                let fixed = values.flat_map(Fingerprint::fixed_labels);
-                self.notices.report_start(fixed.collect());
+                let values = self.baseline.command_values.as_ref();
+                let fixed = values.map(Fingerprint::fixed_labels).unwrap_or_default();
+                self.notices.report_start(Vec::from_iter(fixed));
             }
             // The first trial has printed the error itself.
             (Stage::Opened, _) if is_first => {}

@@ -79,12 +79,14 @@ impl FetchFailure {
     /// True if AWS was asked for the secret in any region, and answered that it doesn't exist, or
     /// denied it. STS and a metadata service aren't asked for it, and neither is a local file.
     fn was_sent_in_vain(&self) -> bool {
-        let is_answer = |error: &FetchError| match error.cause {
+        if self.local_file.is_some() {
+            return false;
+        }
+        self.errors().any(|error| match error.cause {
             Absent(_) => true,
             Denied(denial) => !matches!(denial, Denial::Credentials(_)),
             Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
-        };
-        self.local_file.is_none() && self.errors().any(is_answer)
+        })
     }
 
     /// Returns the problem of an entry whose request for `reference` has failed: the error, its
