@@ -193,6 +193,7 @@ impl Checked {
         if let Some(command) = command {
             let warnings = report::argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);
+            terminal::print_unless_hidden(report::program_warning(outcomes, command.line));
             // A script may start several programs, but only one of them can read a pipe.
             let is_script = command.program.as_ref().is_ok_and(exec::is_script);
             let read_once = report::read_once_warning(outcomes, command.line, is_script);

@@ -117,7 +117,7 @@ impl Launch<'_> {
     /// Writes the files under temporary names and returns them together with the environment. With
     /// `--verbose`, first prints where the values come from. Except in a poll, which doesn't repeat
     /// warnings, also prints the warnings about shell syntax in arguments (`$DB_PASSWORD`), about
-    /// empty values, and about files on a disk.
+    /// programs that lose what they get, about empty values, and about files on a disk.
     pub(super) fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {
@@ -127,6 +127,7 @@ impl Launch<'_> {
         if !self.prepared.is_poll() {
             let warnings = report::argument_warnings(outcomes, self.command);
             terminal::print_unless_hidden(warnings);
+            terminal::print_unless_hidden(report::program_warning(outcomes, self.command));
             terminal::print_unless_hidden(report::empty_value_warning(outcomes));
             terminal::print_unless_hidden(report::line_feed_warning(outcomes));
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));

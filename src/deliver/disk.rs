@@ -140,8 +140,12 @@ impl Access {
     /// content can't be written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let owner_problem = |errno: Errno| {
-            call_problem("the owner of the file can't be set", errno)
-                .help("only root can change the owner of a file: start secrets-exec as root, or remove `owner`")
+            let help = if geteuid().is_root() {
+                "root needs the capability CHOWN for this: add it (docker run --cap-add CHOWN), or remove `owner`"
+            } else {
+                "only root can change the owner of a file: start secrets-exec as root, or remove `owner`"
+            };
+            call_problem("the owner of the file can't be set", errno).help(help)
         };
         if self.group.is_some() {
             fchown(&*file, None, self.group).map_err(owner_problem)?;

@@ -33,8 +33,8 @@ use std::sync::Arc;
 
 use crate::model::entry::template::{ENV, FILTERS_HELP, Template, calculation_error, expressions};
 use crate::model::entry::{
-    Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Source, Subject, Target,
-    TemplateInputs, Written,
+    Argument, Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Source, Subject,
+    Target, TemplateInputs, Written,
 };
 use crate::model::environment::{Inherited, is_name};
 use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
@@ -239,14 +239,19 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     names.map(str::to_owned).collect()
 }
 
-/// Returns the error of an entry whose reference has this fault.
-fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
+/// Returns the error of an entry, one of whose parts has this fault: `the reference` or `the path`.
+fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
     let status = match subject.origin {
         Origin::Argument(_) => Status::Usage,
         Origin::File { .. } | Origin::Inherited => Status::Configuration,
     };
-    let problem = Problem::from_fault(status, fault.about("the reference"));
+    let problem = Problem::from_fault(status, fault.about(part));
     problem.for_entry(subject.clone(), Impact::None)
+}
+
+/// Returns the error of an entry whose reference has this fault.
+fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
+    entry_problem(subject, "the reference", fault)
 }
 
 /// Makes the entries of each layer into planned ones: resolves their aliases, and the placeholders
@@ -318,12 +323,17 @@ impl Lookup<'_> {
         (planned, overridden)
     }
 
-    /// Expands the placeholders in the path of a file, and sets [`Subject::expanded`]. If that
-    /// fails, adds the error.
+    /// Expands the placeholders in the path of a file, and sets [`Subject::expanded`]. Adds an
+    /// error if that fails, or if a path on the command line isn't absolute.
     fn expand_file_path(&mut self, target: &mut Target, subject: &mut Subject) {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
+        let is_on_command_line = subject.origin == Origin::Argument(Argument::AsFileAtPath);
         match expand_path(&path.to_string_lossy(), self.inherited) {
+            Ok(expanded) if is_on_command_line && !expanded.starts_with('/') => {
+                let fault = Fault::new("isn't absolute").help("begin the path with a slash");
+                self.errors.push(entry_problem(subject, "the path", fault));
+            }
             Ok(expanded) => {
                 let written = path.to_string_lossy();
                 // The text after the last placeholder is the same in both forms. Without a
@@ -336,7 +346,7 @@ impl Lookup<'_> {
                 }
                 *path = expanded.into();
             }
-            Err(fault) => self.add_error(Status::Configuration, fault.about("the path"), subject),
+            Err(fault) => self.errors.push(entry_problem(subject, "the path", fault)),
         }
     }
 

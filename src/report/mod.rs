@@ -25,9 +25,11 @@
 pub mod check_findings;
 pub mod check_rows;
 pub mod export_formats;
+mod programs;
 pub mod terminal;
 mod warnings;
 
+pub use programs::program_warning;
 pub use terminal::{Label, Record};
 pub use warnings::*;
 

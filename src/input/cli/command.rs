@@ -370,7 +370,7 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
-fn entry_options() -> [Arg; 4] {
+fn entry_options() -> [Arg; 5] {
     [
         entry_option("env", "NAME=REF").short('e')
             .help("Set NAME to the value of REF (SECRET[:KEY])")
@@ -381,9 +381,18 @@ fn entry_options() -> [Arg; 4] {
         entry_option("env-from", "[PREFIX=]REF")
             .help("Set a variable for each key of a JSON object")
             .long_help("Set a variable for each top-level key of a JSON object, for each parameter below ssm:/path/, or for each one directly below ssm:/path/* (repeatable)"),
+        Arg::new("keep-case")
+            .long("keep-case")
+            .action(ArgAction::SetTrue)
+            .hide_short_help(true)
+            .help("Keep the case of the keys of --env-from (by default, the variables' names are in upper case)")
+            .help_heading(ENTRIES),
         entry_option("as-file", "NAME=REF")
             .help("Set NAME to the path of a file with the value")
-            .long_help("Write the value of REF to a file in memory, and set NAME to the path of the file (repeatable)"),
+            .long_help(
+                "Write the value of REF to a file in memory, and set NAME to the path of the file (repeatable). \
+                 NAME:PATH=REF writes it to a file at this absolute path, for programs that can't open a file in memory",
+            ),
         entry_option("resolve-env", "GLOB")
             .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:...}} in the inherited variables whose names match GLOB (repeatable)"),

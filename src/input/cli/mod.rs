@@ -10,6 +10,7 @@
 //! password in an entry.
 
 mod command;
+mod entries;
 mod usage;
 
 pub use command::{
@@ -25,24 +26,20 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
-use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
-use crate::model::environment::{
-    CommandLine, EnvName, Inherited, OWN_PREFIX, assigned_name, is_name, parse_pattern,
-};
-use crate::model::fault::{
-    Fault, VALUE_REMEDY, not_a_path, overlooked_in_argument, overlooked_in_value,
-    variable_name_help,
-};
+use crate::model::entry::{Argument, Entry, Origin, Source, Target};
+use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
+use crate::model::fault::{not_a_path, overlooked_in_argument, overlooked_in_value};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::Reference;
-use crate::model::shown::{invalid_value, shown};
+use crate::model::shown::invalid_value;
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
     with_variables,
 };
+use entries::{malformed_reference, parse_entry, parse_env_from};
 
 /// The task that the command line sets.
 pub enum Invocation {
@@ -222,7 +219,8 @@ const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
 /// The options that choose entries and declarations. After `--`, they are probably a mistake.
 /// Variables can't set them, except `--file`.
-const ENTRY_OPTIONS: &str = "-e --env --env-from --as-file -f --file --no-file --resolve-env";
+const ENTRY_OPTIONS: &str =
+    "-e --env --env-from --keep-case --as-file -f --file --no-file --resolve-env";
 
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
                           Set a variable with --env instead, and let the command read it";
@@ -421,9 +419,10 @@ impl Inputs {
     }
 
     /// Takes the entries of the command line out of `matches`. Adds an error for each entry that
-    /// can't be parsed. If two of them name the same variable, the second one is an error.
+    /// can't be parsed. If two of them set the same variable or write the same file, the second one
+    /// is an error.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
-        let mut names = BTreeSet::new();
+        let mut claimed = BTreeSet::new();
         for (option, name) in [(Argument::Env, "env"), (Argument::AsFile, "as-file")] {
             let texts = take_values::<String>(matches, name);
             for (number, text) in (1..).zip(&texts) {
@@ -432,18 +431,27 @@ impl Inputs {
                     _ => format!("{option} number {number}"),
                 };
                 self.add(parse_entry(option, &shown_option, text).and_then(|entry| {
-                    if names.insert(entry.target.variable().cloned()) {
+                    let repeated = entry.target.claims().find(|claim| claimed.contains(claim));
+                    let Some(claim) = repeated else {
+                        claimed.extend(entry.target.claims());
                         return Ok(entry);
-                    }
-                    let target = entry.target;
-                    let headline = format!("the command line sets the variable {target} twice");
-                    let help = format!("keep only one option for {target}");
+                    };
+                    let headline = format!("the command line sets {claim} twice");
+                    let help = format!("keep only one option for {}", claim.name());
                     Err(Problem::usage(headline).help(help))
                 }));
             }
         }
-        for text in take_values::<String>(matches, "env-from") {
-            self.add(parse_env_from(&text));
+
+        let keeps_case = matches.get_flag("keep-case");
+        let objects = take_values::<String>(matches, "env-from");
+        if keeps_case && objects.is_empty() {
+            let problem = Problem::usage("--keep-case applies only to --env-from");
+            let help = "in a declaration, write case: keep next to the reference";
+            self.errors.push(problem.help(help));
+        }
+        for text in objects {
+            self.add(parse_env_from(&text, keeps_case));
         }
     }
 }
@@ -491,104 +499,6 @@ fn misspelling_warning(name: &str) -> Option<String> {
 
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
-}
-
-/// Parses the `NAME=REF` of `option`, which is `--env` or `--as-file`. `shown_option` is what a
-/// message calls the option if NAME isn't known: `--env`, or `--env number 2` if there are several.
-fn parse_entry(option: Argument, shown_option: &str, text: &str) -> Result<Entry, Problem> {
-    let (name, reference_text) = split_assignment(option, shown_option, text)?;
-    let target = if option == Argument::AsFile {
-        // A file in memory. The variable gets its path.
-        Target::File(FileTarget {
-            env: Some(name),
-            ..FileTarget::default()
-        })
-    } else {
-        Target::Env(name)
-    };
-    let subject = Subject::for_target(&target, Origin::Argument(option));
-    if &*subject.label == "PATH" {
-        let headline = "PATH can't come from a secret, because it decides which program runs";
-        let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
-        let problem = Problem::usage(headline).help(help);
-        return Err(problem.for_entry(subject, Impact::None));
-    }
-    let reference = parse_reference(reference_text, subject)?;
-    let source = Source::Reference(reference);
-    Ok(Entry::new(target, source, Origin::Argument(option)))
-}
-
-/// Splits `NAME=REF` into the name and the text of the reference. Only the first `=` separates the
-/// two, because a secret's name can contain `=`, too.
-fn split_assignment<'t>(
-    option: Argument,
-    shown_option: &str,
-    assignment: &'t str,
-) -> Result<(EnvName, &'t str), Problem> {
-    let problem = |fault: &str| Problem::usage(format!("the value of {shown_option} {fault}"));
-    if assignment.starts_with(['\'', '"']) {
-        return Err(problem("begins with a quote: remove the quotes"));
-    }
-
-    // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
-    let settings = assignment.split(';').map(str::trim);
-    if settings.filter_map(assigned_name).count() > 1 {
-        return Err(problem("is a connection string, not a reference").help(VALUE_REMEDY));
-    }
-
-    // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
-    let words = assignment.split([' ', ',']);
-    if words.filter_map(assigned_name).count() > 1 {
-        let problem = Problem::usage(format!("one {option} can't set several variables"));
-        return Err(problem.help(format!("put {option} before each NAME=SECRET:KEY")));
-    }
-
-    let (name, reference) = assignment.split_once('=').ok_or_else(|| {
-        // `docker run -e NAME` passes an inherited variable on.
-        let inherited = "Inherited variables are passed on, except with --clean-env";
-        problem("has no \"=\" after the variable name").help(match option {
-            Argument::Env => format!("write --env NAME=SECRET:KEY. {inherited}"),
-            _ => format!("write {option} NAME=SECRET:KEY"),
-        })
-    })?;
-    let name = EnvName::parse(name).ok_or_else(|| {
-        let fault = format!(
-            "begins with {:?}, which isn't a valid variable name",
-            shown(name)
-        );
-        problem(&fault).help(variable_name_help(name))
-    })?;
-    Ok((name, reference))
-}
-
-/// Parses the `[PREFIX=]REF` of `--env-from`.
-///
-/// The text before the first `=` is a prefix only if it is empty or a valid name, because the name
-/// of a secret can contain `=`, too.
-fn parse_env_from(text: &str) -> Result<Entry, Problem> {
-    let (prefix, reference) = match text.split_once('=') {
-        Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
-        Some(_) | None => ("", text),
-    };
-    let naming = Naming {
-        prefix: prefix.to_owned(),
-        ..Naming::default()
-    };
-    let origin = Origin::Argument(Argument::EnvFrom);
-    let target = Target::Variables(prefix.to_owned());
-    let subject = Subject::for_target(&target, origin.clone());
-    let parsed_reference = parse_reference(reference, subject)?;
-    Ok(Entry::for_object(parsed_reference, naming, origin))
-}
-
-/// Parses the reference of the entry that `subject` names.
-fn parse_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
-    let parsed = Reference::parse(text);
-    parsed.map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
-}
-
-fn malformed_reference(error: Fault) -> Problem {
-    Problem::from_fault(Status::Usage, error.about("the reference"))
 }
 
 #[cfg(test)]

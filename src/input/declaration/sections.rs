@@ -18,7 +18,6 @@ use crate::model::entry::{
     Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SystemdCredential, Target,
     TemplateInputs, Transform, is_credential_name, parse_unit,
 };
-use crate::model::environment::is_name;
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
     Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
@@ -253,19 +252,15 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 /// Reads the path of a file. The plan expands its placeholders.
 fn file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
-    let has_tilde = |part: &str| part == "~" && text.starts_with('~');
-    let is_variable = |part: &str| part.strip_prefix('$').is_some_and(is_name);
-    let mut parts = text.split('/');
-    if let Some(part) = parts.find(|part| has_tilde(part) || is_variable(part)) {
-        let variable = format!("${{{}}}", part.strip_prefix('$').unwrap_or("HOME"));
-        let fault = Fault::new(format!("contains {part:?}, which only a shell expands"));
-        path.refuse(fault.help(format!("write {:?}", text.replacen(part, &variable, 1))));
-        return None;
+    match FileTarget::parse_path(text) {
+        Ok(parsed) => Some(parsed),
+        Err(fault) => {
+            if !path.refuse_if_overlooked(text) {
+                path.refuse(fault);
+            }
+            None
+        }
     }
-    path.expect_parsed("the path of a file", |text| {
-        let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
-        (!is_directory && !text.contains('\0')).then(|| text.into())
-    })
 }
 
 /// Reads the section `credentials`, which lists the values that systemd units load with

@@ -13,8 +13,9 @@ use std::sync::Arc;
 
 use glob::Pattern;
 
-use crate::model::environment::EnvName;
-use crate::model::shown::{file_name, has_credential, shown};
+use crate::model::environment::{EnvName, is_name};
+use crate::model::fault::Fault;
+use crate::model::shown::{file_name, has_credential, not_this_value, shown};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Target {
@@ -38,6 +39,33 @@ pub struct FileTarget {
     pub mode: Mode,
     /// `None` for the user and group of this process.
     pub owner: Option<Owner>,
+}
+
+impl FileTarget {
+    /// Parses the path of a file, which can have placeholders such as `${HOME}`. The plan expands
+    /// them.
+    ///
+    /// # Errors
+    /// If the path ends like a directory, or if it begins with `~` or has a `$NAME` without braces,
+    /// which only a shell expands. The error is a predicate for the path.
+    pub fn parse_path(text: &str) -> Result<PathBuf, Fault> {
+        for part in text.split('/') {
+            let variable = match part.strip_prefix('$') {
+                Some(name) if is_name(name) => name,
+                None if part == "~" && text.starts_with('~') => "HOME",
+                Some(_) | None => continue,
+            };
+            let corrected = text.replacen(part, &format!("${{{variable}}}"), 1);
+            let fault = Fault::new(format!("contains {part:?}, which only a shell expands"));
+            return Err(fault.help(format!("write {corrected:?}")));
+        }
+        let is_directory = matches!(text.rsplit('/').next(), None | Some("" | "." | ".."));
+        if is_directory || text.contains('\0') {
+            let refused = not_this_value(text);
+            return Err(format!("must be the path of a file{refused}").into());
+        }
+        Ok(text.into())
+    }
 }
 
 /// The permission bits of a file, at most 0777.
@@ -160,6 +188,17 @@ impl fmt::Display for Target {
             Self::Variables(prefix) => write!(f, "{prefix}*"),
             Self::Credential(credential) => write!(f, "{credential}"),
             Self::Output => f.write_str("the value"),
+        }
+    }
+}
+
+impl Claim {
+    /// Returns only the name: that of the variable, for example.
+    pub fn name(&self) -> String {
+        match self {
+            Self::Variable(name) => name.to_string(),
+            Self::Path(path) => path.display().to_string(),
+            Self::Credential(credential) => credential.to_string(),
         }
     }
 }
@@ -404,13 +443,15 @@ impl Subject {
     /// Returns what to write so that this entry has a different reference. For `--env` and
     /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
     /// `get`, it is the whole command. For any other entry, it is only the reference, because a
-    /// subject has neither the prefix of an `--env-from` nor the keys around a reference in a file.
+    /// subject has neither the PATH of an `--as-file`, the prefix of an `--env-from`, nor the keys
+    /// around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey};
         match (self.kind, &self.origin) {
             (_, Origin::Argument(Argument::Get)) => {
                 format!("secrets-exec get {}", shell_quoted(reference))
             }
+            (Entry, Origin::Argument(Argument::AsFileAtPath)) => reference.to_owned(),
             (Entry, Origin::Argument(option)) => {
                 let assignment = format!("{}={reference}", self.label);
                 format!("{option} {}", shell_quoted(&assignment))
@@ -491,7 +532,10 @@ pub enum Origin {
 /// argument.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Argument {
+    /// `--as-file NAME=REF`
     AsFile,
+    /// `--as-file NAME:PATH=REF`
+    AsFileAtPath,
     Env,
     EnvFrom,
     OnRotation,
@@ -503,7 +547,7 @@ pub enum Argument {
 impl fmt::Display for Argument {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::AsFile => "--as-file",
+            Self::AsFile | Self::AsFileAtPath => "--as-file",
             Self::Env => "--env",
             Self::EnvFrom => "--env-from",
             Self::OnRotation => "--on-rotation",

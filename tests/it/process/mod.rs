@@ -11,6 +11,9 @@ mod limits {
 mod log_format;
 mod long_wait;
 mod old_kernel;
+mod programs {
+    rows::rows!("tests/it/process/programs.rows");
+}
 mod signals_before_exec;
 mod stalled_files;
 mod streams;

@@ -1,0 +1,175 @@
+//! Parses the entries of the command line:
+//!
+//! ```text
+//! --env DB_HOST=prod/db:host                a variable
+//! --as-file KEY=prod/tls:key                a file in memory, whose path the variable gets
+//! --as-file KEY:/run/app/key=prod/tls:key   a file at this path
+//! --env-from DB_=prod/db                    a variable for each key
+//! ```
+//!
+//! The first `=` ends the name, or the path if there is one, because the name of a secret can
+//! contain `=`, too. In `${NAME:-a=b}`, which a path can contain, no `=` ends the path.
+
+use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
+use crate::model::environment::{EnvName, assigned_name, is_name};
+use crate::model::fault::{Fault, VALUE_REMEDY, variable_name_help};
+use crate::model::problem::{Impact, Problem, Status};
+use crate::model::reference::Reference;
+use crate::model::shown::shown;
+
+/// Parses the `NAME=REF` of `--env` or `--as-file`, or the `NAME:PATH=REF` of `--as-file`.
+/// `shown_option` is what a message calls the option if NAME isn't known: `--env`, or `--env number
+/// 2` if there are several.
+pub(super) fn parse_entry(
+    option: Argument,
+    shown_option: &str,
+    text: &str,
+) -> Result<Entry, Problem> {
+    let assignment = Assignment::parse(option, shown_option, text)?;
+    let name = assignment.name;
+    let (target, argument) = if option == Argument::AsFile {
+        let path = assignment.path.map(FileTarget::parse_path).transpose();
+        let path = path.map_err(|fault| {
+            let fault = fault.about(&format!("the path for {name}"));
+            Problem::from_fault(Status::Usage, fault)
+        })?;
+        let argument = match path {
+            Some(_) => Argument::AsFileAtPath,
+            None => option,
+        };
+        let file = FileTarget {
+            path,
+            env: Some(name),
+            ..FileTarget::default()
+        };
+        (Target::File(file), argument)
+    } else {
+        (Target::Env(name), option)
+    };
+
+    let origin = Origin::Argument(argument);
+    let subject = Subject::for_target(&target, origin.clone());
+    if &*subject.label == "PATH" {
+        let headline = "PATH can't come from a secret, because it decides which program runs";
+        let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
+        let problem = Problem::usage(headline).help(help);
+        return Err(problem.for_entry(subject, Impact::None));
+    }
+    let reference = parse_reference(assignment.reference, subject)?;
+    Ok(Entry::new(target, Source::Reference(reference), origin))
+}
+
+/// The parts of an entry, as in `KEY:/run/app/key=prod/tls:key`.
+struct Assignment<'t> {
+    name: EnvName,
+    /// The text between the first colon and the `=`. Only `--as-file` can have a path.
+    path: Option<&'t str>,
+    reference: &'t str,
+}
+
+impl<'t> Assignment<'t> {
+    fn parse(option: Argument, shown_option: &str, text: &'t str) -> Result<Self, Problem> {
+        let problem = |fault: &str| Problem::usage(format!("the value of {shown_option} {fault}"));
+        if text.starts_with(['\'', '"']) {
+            return Err(problem("begins with a quote: remove the quotes"));
+        }
+
+        // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
+        let settings = text.split(';').map(str::trim);
+        if settings.filter_map(assigned_name).count() > 1 {
+            return Err(problem("is a connection string, not a reference").help(VALUE_REMEDY));
+        }
+
+        // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
+        let words = text.split([' ', ',']);
+        if words.filter_map(assigned_name).count() > 1 {
+            let problem = Problem::usage(format!("one {option} can't set several variables"));
+            return Err(problem.help(format!("put {option} before each NAME=SECRET:KEY")));
+        }
+
+        let name_end = match option {
+            Argument::AsFile => text.find([':', '=']),
+            _ => text.find('='),
+        };
+        let (name, rest) = text.split_at(name_end.unwrap_or(text.len()));
+        let (path, reference) = match rest.strip_prefix(':') {
+            Some(rest) => {
+                let (path, reference) = split_path(rest);
+                (Some(path), reference)
+            }
+            None => (None, rest.strip_prefix('=')),
+        };
+        let Some(reference) = reference else {
+            return Err(match (option, path) {
+                // `docker run -e NAME` passes an inherited variable on.
+                (Argument::Env, _) => problem("has no \"=\" after the variable name").help(
+                    "write --env NAME=SECRET:KEY. Inherited variables are passed on, except with --clean-env",
+                ),
+                (_, Some(path)) if path.starts_with(['/', '$', '~']) => {
+                    problem("has no \"=\" after the path")
+                        .help(format!("write {option} NAME:PATH=SECRET:KEY"))
+                }
+                (_, _) => problem("has no \"=\" after the variable name")
+                    .help(format!("write {option} NAME=SECRET:KEY")),
+            });
+        };
+        let name = EnvName::parse(name).ok_or_else(|| {
+            let fault = format!(
+                "begins with {:?}, which isn't a valid variable name",
+                shown(name)
+            );
+            problem(&fault).help(variable_name_help(name))
+        })?;
+        Ok(Self {
+            name,
+            path,
+            reference,
+        })
+    }
+}
+
+/// Splits a path from the reference after the first `=` that isn't part of a placeholder such as
+/// `${NAME:-a=b}`.
+fn split_path(text: &str) -> (&str, Option<&str>) {
+    let mut is_in_placeholder = false;
+    for (at, c) in text.char_indices() {
+        match c {
+            '{' if text[..at].ends_with('$') => is_in_placeholder = true,
+            '}' => is_in_placeholder = false,
+            '=' if !is_in_placeholder => return (&text[..at], Some(&text[at + 1..])),
+            _ => {}
+        }
+    }
+    (text, None)
+}
+
+/// Parses the `[PREFIX=]REF` of `--env-from`.
+///
+/// The text before the first `=` is a prefix only if it is empty or a valid name, because the name
+/// of a secret can contain `=`, too.
+pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Problem> {
+    let (prefix, reference) = match text.split_once('=') {
+        Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
+        Some(_) | None => ("", text),
+    };
+    let naming = Naming {
+        prefix: prefix.to_owned(),
+        keeps_case,
+        ..Naming::default()
+    };
+    let origin = Origin::Argument(Argument::EnvFrom);
+    let target = Target::Variables(prefix.to_owned());
+    let subject = Subject::for_target(&target, origin.clone());
+    let parsed_reference = parse_reference(reference, subject)?;
+    Ok(Entry::for_object(parsed_reference, naming, origin))
+}
+
+/// Parses the reference of the entry that `subject` names.
+fn parse_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
+    let parsed = Reference::parse(text);
+    parsed.map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
+}
+
+pub(super) fn malformed_reference(error: Fault) -> Problem {
+    Problem::from_fault(Status::Usage, error.about("the reference"))
+}
