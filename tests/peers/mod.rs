@@ -26,6 +26,7 @@ mod delivered;
 mod differential;
 mod endpoints;
 mod env_from;
+mod escapes;
 mod exports;
 mod metadata;
 mod migrated;

@@ -1,0 +1,75 @@
+//! The templates of docs/recipes.md for the formats of files: the real programs read exactly the
+//! value. `tests/servers/run` has those for servers that `.ci/run` doesn't install.
+
+use serde_json::{Value, json};
+
+use super::daemon::{is_installed, reserve_ports};
+use super::postgres::Postgres;
+use super::rotation::certificate;
+use crate::docs::page::Page;
+use crate::support::*;
+
+/// A value with each character that one of the formats treats in a special way.
+const PASSWORD: &str = r#"p@ss:w\o"r'd%#$ ;é"#;
+
+/// A launch with the declaration of the page, in which `prod/db` leads to this port.
+fn escaped(port: u16, mut secrets: Value) -> Sandbox {
+    let page = Page::read("docs/recipes.md");
+    secrets["prod/db"] = json!({ "host": "127.0.0.1", "port": port, "password": PASSWORD });
+    Sandbox::new()
+        .declaration(page.block_from("yaml", "# escapes.yaml"))
+        .local(&secrets.to_string())
+        .env("PATH", "/usr/sbin:/usr/bin:/bin")
+        .prints_values()
+        .target_writes_stderr()
+}
+
+/// The user of the page's template. No other test has one with this name.
+const LOGIN: &str = "psql -w -h 127.0.0.1 -p \"$PORT\" -U app postgres -tAc 'SELECT current_user'";
+
+#[test]
+fn psql_logs_in_with_a_password_that_docs_recipes_md_escapes_for_pgpass() {
+    let postgres = or_skip!(Postgres::shared());
+    let literal = PASSWORD.replace('\'', "''");
+    postgres.run(&format!("CREATE ROLE app LOGIN PASSWORD '{literal}'"));
+    let port = postgres.port();
+    let sandbox = escaped(port, json!({})).script(LOGIN);
+    let run = sandbox.env("PORT", port.to_string()).run();
+    run.launched().printed("app\n");
+}
+
+/// Serves the token over TLS, and prints two responses: before and after a reload, which replaces
+/// the worker.
+const NGINX: &str = r#"
+echo "daemon off; pid pid; error_log stderr crit; worker_processes 1; events { } http { access_log off;
+client_body_temp_path 1; proxy_temp_path 2; fastcgi_temp_path 3; uwsgi_temp_path 4; scgi_temp_path 5;
+include $NGINX_SECRETS;
+server { listen 127.0.0.1:$PORT ssl; ssl_certificate $CERTIFICATE; ssl_certificate_key $KEY;
+location / { return 200 \$api_token; } } }" >nginx.conf
+nginx -e stderr -p . -c "$PWD/nginx.conf" & server=$!
+response() { (printf 'GET / HTTP/1.0\r\n\r\n'; sleep 1) | openssl s_client -quiet -connect "127.0.0.1:$PORT" 2>/dev/null | tail -n 1; }
+worker() { cat "/proc/$server/task/$server/children"; }
+until [ "$(response)" ]; do kill -0 $server || exit; sleep 0.1; done
+response; echo
+before=$(worker); kill -HUP $server
+until [ "$(worker)" ] && [ "$(worker)" != "$before" ] && [ "$(worker | wc -w)" = 1 ]; do kill -0 $server || exit; sleep 0.1; done
+response; echo
+kill -QUIT $server; wait $server
+"#;
+
+#[test]
+fn nginx_serves_with_a_key_in_memory_and_an_escaped_token_also_after_a_reload() {
+    let can_request = skip::can(&["openssl", "version"], "nginx with a key in memory");
+    if !can_request || !is_installed("nginx") {
+        return;
+    }
+    let port = &reserve_ports(1)[0];
+    let pair: Value = serde_json::from_str(&certificate("memory")).unwrap();
+    let files = ["KEY=prod/tls:key", "CERTIFICATE=prod/tls:certificate"];
+    let sandbox = escaped(port.number, json!({ "prod/tls": pair }))
+        .args(files.iter().flat_map(|file| ["--as-file", file]))
+        .env("PORT", port.number.to_string())
+        .script(NGINX);
+    let run = sandbox.run();
+    run.launched().printed(&format!("{PASSWORD}\n{PASSWORD}\n"));
+}
