@@ -64,7 +64,7 @@ test-aws: $(VENV)/stamp ## create secrets in an AWS account, with the credential
 	$(CARGO) build --locked
 	$(VENV)/bin/python -B tests/aws/run $(AWS)
 
-test-servers: ## send signals to celery, apache and puma while they work (these must be installed; .ci/run doesn't call this)
+test-servers: ## send signals to celery, apache and puma, and let redis and others read escaped values (these must be installed; .ci/run doesn't call this)
 	$(CARGO) build --locked
 	tests/servers/run "$(CARGO_TARGET_DIR)/debug/secrets-exec"
 

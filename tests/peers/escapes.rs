@@ -71,5 +71,5 @@ fn nginx_serves_with_a_key_in_memory_and_an_escaped_token_also_after_a_reload() 
         .env("PORT", port.number.to_string())
         .script(NGINX);
     let run = sandbox.run();
-    run.launched().printed(&format!("{PASSWORD}\n{PASSWORD}\n"));
+    run.launched().printed(format!("{PASSWORD}\n{PASSWORD}\n"));
 }

@@ -12,6 +12,7 @@ mod benchmarks;
 mod ci;
 mod commands;
 mod ecs;
+mod images;
 mod installing;
 mod kubernetes;
 mod lambda;
