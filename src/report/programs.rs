@@ -15,7 +15,7 @@ use std::path::Path;
 use super::terminal::Record;
 use super::warnings::is_set;
 use crate::model::entry::{Argument, Origin, Target};
-use crate::model::environment::{CommandLine, assigned_name};
+use crate::model::environment::{CommandLine, EnvName, assigned_name};
 use crate::model::outcome::Outcomes;
 
 /// Options with a value in the next word.
@@ -76,100 +76,186 @@ const SUDO_OPTIONS: WithValue = &[
     "--user",
 ];
 
+/// su's and runuser's options with a value (su(1)).
+const SU_OPTIONS: WithValue = &[
+    "-c",
+    "--command",
+    "-g",
+    "--group",
+    "-G",
+    "--supp-group",
+    "-s",
+    "--shell",
+    "-w",
+    "--whitelist-environment",
+];
+
+/// The program that a command starts.
+struct Started<'a> {
+    /// The name, without a directory.
+    name: &'a str,
+    /// The words after the name.
+    arguments: &'a [&'a str],
+    /// True if the program runs as a different user than secrets-exec, so that it can't read a file
+    /// that only this user may read.
+    has_other_user: bool,
+}
+
 /// Warns of a command whose program loses the variables of this launch, or can't open its files in
 /// memory.
 pub fn program_warning(outcomes: &Outcomes, command: &CommandLine) -> Option<Record> {
     let words = Vec::from_iter(command.arguments().map(|word| word.to_str().unwrap_or("")));
-    let (program, arguments) = started_program(&words)?;
+    let program = Started::find(&words)?;
 
     let set = Vec::from_iter(outcomes.list.iter().filter(|outcome| is_set(outcome)));
-    let sets_variable = set
-        .iter()
-        .any(|outcome| outcome.target.variable().is_some());
-    if let Some((defect, help)) = loss_of_variables(program, arguments)
-        && sets_variable
+    let variables = Vec::from_iter(set.iter().filter_map(|outcome| outcome.target.variable()));
+    if let Some((defect, help)) = program.loss_of_variables(&variables)
+        && !variables.is_empty()
     {
-        return Some(Record::warning(format!("{program} {defect}")).help(help));
+        let text = format!("{} {defect}", program.name);
+        return Some(Record::warning(text).help(help));
     }
 
-    let (defect, changes_user) = loss_of_files(program, arguments)?;
-    let files: Vec<_> = set
-        .into_iter()
-        .filter(|outcome| matches!(&outcome.target, Target::File(file) if file.path.is_none()))
-        .collect();
-    if files.is_empty() {
-        return None;
+    let defect = program.loss_of_files()?;
+    let mut files = Vec::new();
+    for outcome in &set {
+        if matches!(&outcome.target, Target::File(file) if file.path.is_none()) {
+            files.push(outcome);
+        }
     }
-    let on_command_line = Origin::Argument(Argument::AsFile);
-    let help = if changes_user {
-        "in a declaration, give it a \"path\", and make the user that reads it its \"owner\""
-    } else if files
-        .iter()
-        .any(|outcome| outcome.subject.origin == on_command_line)
-    {
-        "write --as-file NAME:PATH=SECRET:KEY, which writes it to a file at PATH"
-    } else if files
-        .iter()
-        .any(|outcome| matches!(&outcome.target, Target::File(file) if file.once))
-    {
-        "give it a \"path\" instead of \"once\""
+    let first = files.first()?;
+    let help = if program.has_other_user {
+        "in a declaration, give the file a \"path\", and set \"owner\" to the user that reads it"
+    } else if first.subject.origin == Origin::Argument(Argument::AsFile) {
+        "write --as-file NAME:PATH=SECRET:KEY, which writes the value to a file at PATH"
     } else {
-        "give it a \"path\""
+        "give the file a \"path\" (and remove \"once\", if it has that)"
     };
-    let warning = Record::warning(format!("{program} {defect}")).help(help);
+    let warning = Record::warning(format!("{} {defect}", program.name)).help(help);
     Some(Record {
-        entries: files
-            .iter()
-            .map(|outcome| outcome.subject.to_string())
-            .collect(),
+        entries: files.iter().map(|file| file.subject.to_string()).collect(),
         ..warning
     })
 }
 
-/// What a program does to variables, as a predicate, and the help. `None` for a program that passes
-/// them on.
-fn loss_of_variables(program: &str, arguments: &[&str]) -> Option<(&'static str, &'static str)> {
-    let has_one_of = |with_value: WithValue, options: &[&str]| {
-        let (given, _) = split_options(arguments, with_value);
-        given.iter().any(|option| options.contains(&&**option))
-    };
-    match program {
-        "sudo" if !has_one_of(SUDO_OPTIONS, &["-E", "--preserve-env"]) => Some((
-            "doesn't pass on the variables of this launch, because it makes a new environment",
-            "let it start secrets-exec (sudo secrets-exec …), or name the variables: sudo --preserve-env=NAME,NAME",
-        )),
-        "su" | "runuser" if has_one_of(&["-c", "--command"], &["-", "-l", "--login"]) => Some((
-            "doesn't pass on the variables of this launch, because a login shell gets a new environment",
-            "leave out the option for a login shell (-, -l or --login)",
-        )),
-        "env" if has_one_of(ENV_OPTIONS, &["-", "-i", "--ignore-environment"]) => Some((
-            "removes the variables of this launch, because of its option -i",
-            "leave out the option. To remove inherited variables, use --clean-env before `--`",
-        )),
-        _ => None,
+impl<'a> Started<'a> {
+    /// Finds the program that a command starts. An entry script, an init and a program that changes
+    /// the user are passed over, but `env -i` isn't, because it removes variables itself.
+    fn find(mut words: &'a [&'a str]) -> Option<Self> {
+        let mut has_other_user = false;
+        loop {
+            let (first, arguments) = words.split_first()?;
+            let name = Path::new(first).file_name()?.to_str()?;
+            let starter = STARTERS.iter().find(|(starter, _)| *starter == name);
+            has_other_user |= changes_user(name, arguments);
+            let program = Self {
+                name,
+                arguments,
+                has_other_user,
+            };
+            if let Some((_, with_value)) = starter {
+                if program.loss_of_variables(&[]).is_some() {
+                    return Some(program);
+                }
+                (_, words) = split_options(arguments, with_value);
+            } else if name == "gosu" || name == "su-exec" {
+                // The first argument is the user.
+                words = arguments.get(1..)?;
+            } else if name.ends_with(".sh") || name.contains("entrypoint") {
+                (_, words) = split_options(arguments, &[]);
+            } else if is_versioned(name, "python") {
+                return program.python_module();
+            } else {
+                return Some(program);
+            }
+        }
+    }
+
+    /// The module that Python runs with `-m`, as if it were a program.
+    fn python_module(self) -> Option<Self> {
+        let mut words = self.arguments;
+        while let [option, rest @ ..] = words {
+            match (*option, rest) {
+                ("-m", [name, arguments @ ..]) => {
+                    return Some(Self {
+                        name,
+                        arguments,
+                        ..self
+                    });
+                }
+                ("-W" | "-X", [_, rest @ ..]) => words = rest,
+                _ if option.starts_with('-') => words = rest,
+                // A script.
+                _ => return None,
+            }
+        }
+        None
+    }
+
+    /// What the program does to the variables of a launch, as a predicate, and the help. `None` if
+    /// it passes them on.
+    fn loss_of_variables(&self, variables: &[&EnvName]) -> Option<(&'static str, String)> {
+        let has_one_of = |with_value: WithValue, options: &[&str]| {
+            let (given, _) = split_options(self.arguments, with_value);
+            given.iter().any(|option| options.contains(&&**option))
+        };
+        match self.name {
+            "sudo" if !has_one_of(SUDO_OPTIONS, &["-E", "--preserve-env"]) => {
+                let names = Vec::from_iter(variables.iter().map(|name| name.as_str()));
+                let list = match names.len() {
+                    1..=5 => names.join(","),
+                    _ => "NAME,NAME".to_owned(),
+                };
+                Some((
+                    "doesn't pass on the variables of this launch, because it makes a new environment",
+                    format!(
+                        "name the variables (sudo --preserve-env={list}), or let sudo start secrets-exec"
+                    ),
+                ))
+            }
+            "su" | "runuser" if has_one_of(SU_OPTIONS, &["-", "-l", "--login"]) => Some((
+                "doesn't pass on the variables of this launch, because a login shell gets a new environment",
+                "leave out the option for a login shell (-, -l or --login)".to_owned(),
+            )),
+            "env" if has_one_of(ENV_OPTIONS, &["-", "-i", "--ignore-environment"]) => Some((
+                "removes the variables of this launch (-i or -)",
+                "leave out this option. To remove inherited variables, use --clean-env before `--`"
+                    .to_owned(),
+            )),
+            _ => None,
+        }
+    }
+
+    /// The reason why the program can't open a file in memory, or doesn't pass it on, as a
+    /// predicate. Each of these programs has been tried (docs/images.md).
+    fn loss_of_files(&self) -> Option<&'static str> {
+        const PHP: &str = "can't open a file in memory, because PHP opens the path to which /proc/self/fd links, and such a file has none";
+        const CLOSES: &str =
+            "doesn't pass on a file in memory, because it closes the files that it inherits";
+        match self.name {
+            "sudo" | "supervisord" => Some(CLOSES),
+            "uvicorn" if has_new_processes(self.arguments) => Some(
+                "doesn't pass on a file in memory to its workers, which are new Python processes",
+            ),
+            "apache2-foreground" | "php-cgi" => Some(PHP),
+            name if name.starts_with("php-fpm") || is_versioned(name, "php") => Some(PHP),
+            _ => None,
+        }
     }
 }
 
-/// The reason why a program can't open a file in memory, or doesn't pass it on, as a predicate, and
-/// true if the program changes its user before it reads files.
-///
-/// Each of them has been tried: see docs/images.md.
-fn loss_of_files(program: &str, arguments: &[&str]) -> Option<(&'static str, bool)> {
-    const PHP: &str =
-        "can't open a file in memory, because PHP resolves the link /proc/self/fd/100 itself";
-    match program {
-        "apache2-foreground" => Some((PHP, true)),
-        _ if program.starts_with("php-fpm") => Some((PHP, true)),
-        _ if is_versioned(program, "php") => Some((PHP, false)),
-        "sudo" | "supervisord" => Some((
-            "doesn't pass on a file in memory, because it closes the files that it inherits",
-            false,
-        )),
-        "uvicorn" if has_new_processes(arguments) => Some((
-            "doesn't pass on a file in memory to its workers, because it starts new processes for them",
-            false,
-        )),
-        _ => None,
+/// True if a program changes the user for itself or for the program that it starts. The workers of
+/// php-fpm and of apache usually run as www-data.
+fn changes_user(name: &str, arguments: &[&str]) -> bool {
+    match name {
+        "apache2-foreground" | "gosu" | "setpriv" | "su-exec" => true,
+        "sudo" => {
+            let (options, _) = split_options(arguments, SUDO_OPTIONS);
+            options
+                .iter()
+                .any(|option| option == "-u" || option == "--user")
+        }
+        _ => name.starts_with("php-fpm"),
     }
 }
 
@@ -183,36 +269,6 @@ fn has_new_processes(arguments: &[&str]) -> bool {
         };
         *argument == "--reload" || count.is_some_and(|count| count != "1")
     })
-}
-
-/// Finds the program that a command starts: its name without a directory, and the words after it.
-fn started_program<'a>(mut words: &'a [&'a str]) -> Option<(&'a str, &'a [&'a str])> {
-    loop {
-        let (first, arguments) = words.split_first()?;
-        let name = Path::new(first).file_name()?.to_str()?;
-        let starter = STARTERS.iter().find(|(starter, _)| *starter == name);
-        if let Some((_, with_value)) = starter {
-            if loss_of_variables(name, arguments).is_some() {
-                return Some((name, arguments));
-            }
-            (_, words) = split_options(arguments, with_value);
-        } else if name == "gosu" || name == "su-exec" {
-            // The first argument is the user.
-            words = arguments.get(1..)?;
-        } else if name.ends_with(".sh") || name.contains("entrypoint") {
-            (_, words) = split_options(arguments, &[]);
-        } else if is_versioned(name, "python") {
-            let is_module = |word: &&str| *word == "-m" || !word.starts_with('-');
-            let [option, module, arguments @ ..] =
-                &arguments[arguments.iter().position(is_module)?..]
-            else {
-                return None;
-            };
-            return (*option == "-m").then_some((*module, arguments));
-        } else {
-            return Some((name, arguments));
-        }
-    }
 }
 
 /// True for `name`, and for its name with a version, such as `python3.12`.
