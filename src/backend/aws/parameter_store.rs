@@ -140,8 +140,8 @@ async fn read_path(
         calling.await
     };
 
-    // The map sorts the parameters. One more than the maximum shows that there are too many.
-    let found = BTreeMap::from_iter(read_pages(input, MAX_BELOW_PATH + 1, request_page).await?);
+    // One more than the maximum shows that there are too many, even if some of them are repeated.
+    let found = read_pages(input, MAX_BELOW_PATH + 1, request_page).await?;
     if found.len() > MAX_BELOW_PATH {
         let name = shown(name);
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
@@ -149,7 +149,9 @@ async fn read_path(
     }
 
     let missing = Cause::Absent(Missing::Secret);
-    Ok(Document::from_parameters(Vec::from_iter(found)).ok_or(missing)?)
+    // The map sorts the parameters.
+    let sorted = BTreeMap::from_iter(found).into_iter().collect();
+    Ok(Document::from_parameters(sorted).ok_or(missing)?)
 }
 
 /// Parses the body of a GetParametersByPath response, which is one page.
@@ -455,19 +457,32 @@ fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value
 /// Returns the items of a list that AWS sends page by page. `input` is the input of the first
 /// request. A page can be empty although more pages follow. Once there are `enough` items, no
 /// further page is requested.
+///
+/// # Errors
+/// If a page can't be read, or if a page has the token of an earlier one, so that the list would
+/// never end.
 async fn read_pages<T>(
     mut input: Value,
     enough: usize,
     request_page: impl AsyncFn(&Value) -> FetchResult<(Vec<T>, Option<String>)>,
 ) -> FetchResult<Vec<T>> {
     let mut found = Vec::new();
+    let mut tokens = BTreeSet::new();
     loop {
         let (items, next_token) = request_page(&input).await?;
         found.extend(items);
-        match next_token.filter(|token| !token.is_empty()) {
-            Some(token) if found.len() < enough => input["NextToken"] = token.into(),
-            Some(_) | None => return Ok(found),
+        let Some(token) = next_token.filter(|token| !token.is_empty()) else {
+            return Ok(found);
+        };
+        if found.len() >= enough {
+            return Ok(found);
         }
+        if !tokens.insert(token.clone()) {
+            let why =
+                "the list of parameters never ends, because AWS returned the same NextToken twice";
+            return Err(FetchError::refused(Refusal::NotSent, why));
+        }
+        input["NextToken"] = token.into();
     }
 }
 

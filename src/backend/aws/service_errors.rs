@@ -97,6 +97,8 @@ impl<'a> ServiceError<'a> {
         // Unlike after `self.outage`, the service isn't asked again: the clock stays wrong.
         let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
         let rejected = |fault| self.denied(Denial::Credentials(fault));
+        // Neither service has the code `ResourceNotFound`, so only the whole code is an absence.
+        let is_whole = code == "ResourceNotFoundException";
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
@@ -104,11 +106,12 @@ impl<'a> ServiceError<'a> {
             }
             // If the message has `can't find the specified secret value`, only the version is
             // missing.
-            "ResourceNotFound" if has(&["secret value"]) => absent(Version),
+            "ResourceNotFound" if is_whole && has(&["secret value"]) => absent(Version),
             // The version exists, but it doesn't have this staging label.
             "InvalidRequest" | "InvalidParameter" if has(&["not associated"]) => absent(Version),
             "ParameterVersionNotFound" => absent(Version),
-            "ResourceNotFound" | "ParameterNotFound" => absent(Secret),
+            "ResourceNotFound" if is_whole => absent(Secret),
+            "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
             // The endpoint is that of a different region or service.
             "InvalidSignature" | "SignatureDoesNotMatch" if has(&["scoped to"]) => self
