@@ -140,19 +140,17 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
             serde_json::from_str::<String>(written).ok().as_deref(),
             Some(&*text)
         ),
-        // serde_json prints an exponent as `e+5`.
-        Some(b'0'..=b'9' | b'-') => {
-            assert_eq!(
-                text.to_lowercase().replace('+', ""),
-                written.to_lowercase().replace('+', "")
-            )
-        }
         // serde_json parses an object with the key `$serde_json::private::Number` as a number. The
         // key may be escaped.
         Some(b'{' | b'[') if written.contains("serde_json") || written.contains("\\u") => {}
         Some(b'{' | b'[') => {
+            // serde_json prints an exponent as `e+5`.
             let value = serde_json::from_str::<Value>(written).map(|value| value.to_string());
-            assert_eq!(value.ok().as_deref(), Some(&*text));
+            let without_plus = |text: &str| text.to_lowercase().replace('+', "");
+            assert_eq!(
+                value.ok().map(|text| without_plus(&text)),
+                Some(without_plus(&text))
+            );
         }
         _ => assert_eq!(text, written),
     }
