@@ -247,8 +247,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
             match first_lines.get(&key.text) {
                 Some(first) => {
-                    let text = format!("this key appears twice (first on line {first}): keep one");
-                    self.duplicates.push((key.position, Fault::new(text)));
+                    self.duplicates
+                        .push((key.position, repeated_key_fault(*first)));
                 }
                 None => {
                     first_lines.insert(key.text.clone(), key.position.line);
@@ -257,6 +257,13 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             }
         }
     }
+}
+
+/// The fault of a key that is on line `first`, too.
+pub(super) fn repeated_key_fault(first: usize) -> Fault {
+    Fault::new(format!(
+        "this key appears twice (first on line {first}): keep one"
+    ))
 }
 
 /// Returns what is wrong with a value that has a tag: it is in the syntax of another tool, such as

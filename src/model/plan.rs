@@ -50,6 +50,8 @@ use crate::model::shown::shown;
 pub struct Layer {
     /// Aliases for this layer and all later ones.
     pub aliases: Aliases,
+    /// The names of aliases with a mistake. A template that uses one of them gets no error.
+    pub refused_aliases: BTreeSet<String>,
     /// The entries. No two of them set the same variable, path or systemd credential. The objects
     /// of `env-from` come last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
@@ -103,8 +105,10 @@ impl Plan {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
         let mut variables = BTreeMap::new();
+        let mut refused_aliases = BTreeSet::new();
         for layer in layers {
             aliases.extend(layer.aliases.clone());
+            refused_aliases.extend(layer.refused_aliases.clone());
             for entry in &layer.entries {
                 // The label of an entry with a variable is the variable's name.
                 if entry.target.variable().is_some() {
@@ -117,6 +121,7 @@ impl Plan {
         let kept_names = existing.map(kept_names).unwrap_or_default();
         let mut lookup = Lookup {
             aliases: Aliases::default(),
+            refused_aliases,
             inherited,
             variables: &variables,
             claims: Claims::new(&kept_names),
@@ -259,6 +264,8 @@ fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
 struct Lookup<'a> {
     /// The aliases of this layer and of all earlier ones.
     aliases: Aliases,
+    /// The names of all aliases with a mistake, which has been reported.
+    refused_aliases: BTreeSet<String>,
     inherited: &'a Inherited,
     variables: &'a BTreeMap<Arc<str>, Subject>,
     /// What the entries certainly set.
@@ -397,6 +404,9 @@ impl Lookup<'_> {
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
     /// be looked up, and adds an error for each such name.
     fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
+        if self.uses_refused_alias(template) {
+            return None;
+        }
         // Without this check, each part of the expression would be reported as an unknown name.
         if let Some(fault) = self.misread_expression(template) {
             self.add_error(Status::Configuration, fault, subject);
@@ -417,6 +427,18 @@ impl Lookup<'_> {
             }
         }
         (inputs.len() == template.names.len()).then_some(inputs)
+    }
+
+    /// True if a template uses an alias with a mistake, also one such as `my-db`, which Jinja
+    /// doesn't read as one name.
+    fn uses_refused_alias(&self, template: &Template) -> bool {
+        self.refused_aliases.iter().any(|alias| {
+            template.names.contains(alias)
+                || expressions(&template.text).any(|expression| {
+                    let rest = expression.strip_prefix(alias.as_str());
+                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
+                })
+        })
     }
 
     /// Returns the error of a reference that Jinja reads as a calculation, such as

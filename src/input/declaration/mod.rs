@@ -249,7 +249,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
     let options = fields.take("defaults").map(|item| defaults(&item));
     let mut layer = Layer::default();
     if let Some(item) = fields.take("secrets") {
-        layer.aliases = sections::aliases(&item);
+        (layer.aliases, layer.refused_aliases) = sections::aliases(&item);
     }
     if sections == Sections::All {
         // If `env` is empty because its variables aren't indented, each of them has been reported

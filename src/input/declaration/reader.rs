@@ -107,6 +107,21 @@ impl<'a> Item<'a> {
         self.add(subject, mistake.into().about(""));
     }
 
+    /// Replaces a mistake, wherever it is in the file, by one whose text follows the name of this
+    /// node.
+    pub(super) fn replace_mistake(&self, mistake: &Fault, by: impl Into<Fault>) {
+        let subject = shown(&self.subject);
+        let fault = by.into().about("");
+        for (_, found) in self.source.mistakes.borrow_mut().iter_mut() {
+            if found == mistake {
+                *found = Fault {
+                    subject: subject.clone(),
+                    ..fault.clone()
+                };
+            }
+        }
+    }
+
     /// Adds a mistake whose text is a whole sentence. In the message, it follows the subject and a
     /// colon.
     pub(super) fn refuse_sentence(&self, mistake: impl Into<Fault>) {

@@ -4,7 +4,7 @@
 //! An alias or an entry with a mistake may be left out of the result, or be returned in part. The
 //! mistake is added to the file's mistakes, so that nothing is resolved.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use regex_lite::{Regex, RegexBuilder};
@@ -12,7 +12,7 @@ use regex_lite::{Regex, RegexBuilder};
 use super::reader::{
     ALIAS_KEYS, FILE_KEYS, Fields, Item, MappingEntry, OBJECT_KEYS, TEXT, VARIABLE_KEYS,
 };
-use crate::input::yaml::{Kind, Node};
+use crate::input::yaml::{Kind, Node, repeated_key_fault};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
     Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SystemdCredential, Target,
@@ -26,9 +26,12 @@ use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
 /// Reads the section `secrets`. An alias is left out only if its id is missing or can't be parsed.
 /// An alias with any other mistake stays, even with an invalid name, because the entries that use
-/// the alias would otherwise get an error as well.
-pub fn aliases(section: &Item<'_>) -> Aliases {
+/// the alias would otherwise get an error as well. Also returns the names of the aliases that have
+/// been refused, as they are written and as the help spells them, because a template that uses one
+/// of them doesn't need a second error.
+pub fn aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     let mut aliases = Aliases::default();
+    let mut refused = BTreeSet::new();
     for MappingEntry { name, key, value } in
         section.expect_entries(Some("use a mapping of aliases to secrets: ALIAS: SECRET"))
     {
@@ -36,6 +39,7 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         if !is_refused && let Err(why) = validate_alias_name(name) {
             let legal = name.replace(['-', '.'], "_");
             let can_help = validate_alias_name(&legal).is_ok() && !has_credential(name);
+            refused.extend([name.to_owned(), legal.clone()]);
             let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
             let subject = format!("{name:?}");
             key.named(subject)
@@ -43,10 +47,16 @@ pub fn aliases(section: &Item<'_>) -> Aliases {
         }
 
         let named_value = value.named(format!("the alias {name:?}"));
-        let found = alias(&named_value);
-        aliases.extend(found.map(|alias| (name.to_owned(), alias)));
+        match alias(&named_value) {
+            Some(alias) => {
+                aliases.insert(name.to_owned(), alias);
+            }
+            None => {
+                refused.insert(name.to_owned());
+            }
+        }
     }
-    aliases
+    (aliases, refused)
 }
 
 /// Reads an alias, whose value is the id of a secret, or a mapping with the key `id`. The result is
@@ -136,12 +146,19 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which program runs";
 
+/// The keys of an entry that aren't names of variables below an entry which may lack them.
+const KEYS_OF_ENTRIES: [&str; 13] = [
+    "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "mode",
+    "owner", "path", "once", "prefix",
+];
+
 /// Reads the section `env`. PATH only accepts `value`, because the command is looked up before any
 /// secret is read.
 pub fn variables(item: &Item<'_>) -> Vec<Entry> {
     let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
-    for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
+    let members = with_indented_keys(item.expect_entries(Some(help)));
+    for MappingEntry { name, key, value } in members {
         let target = key.expect_variable(name).map(Target::Env);
         // The value of `DB_HOST=prod/db: host` belongs to the mistake in the name.
         if name.contains(['=', ':']) {
@@ -166,6 +183,43 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
         }
     }
     entries
+}
+
+/// Returns the variables of a section. Leaves out keys of an entry that aren't indented below it,
+/// and an empty entry above them. Adds a mistake for each such key.
+fn with_indented_keys(members: Vec<MappingEntry<'_>>) -> Vec<MappingEntry<'_>> {
+    let mut variables = Vec::<MappingEntry<'_>>::new();
+    // The positions of entries that have only lost keys.
+    let mut emptied = BTreeSet::new();
+    for member in members {
+        match variables.last() {
+            Some(above) if KEYS_OF_ENTRIES.contains(&member.name) && may_lack_keys(above) => {
+                refuse_key_without_indentation(&member, above);
+                if above.value.node.is_null() {
+                    emptied.insert(above.key.position);
+                }
+            }
+            _ => variables.push(member),
+        }
+    }
+    variables.retain(|variable| !emptied.contains(&variable.key.position));
+    variables
+}
+
+fn may_lack_keys(entry: &MappingEntry<'_>) -> bool {
+    matches!(entry.value.node.kind, Kind::Mapping(_)) || entry.value.node.is_null()
+}
+
+fn refuse_key_without_indentation(member: &MappingEntry<'_>, above: &MappingEntry<'_>) {
+    let name = above.name;
+    let line = above.key.position.line;
+    let text = format!("needs more indentation, because it belongs to {name} on line {line}");
+    let key = member.key.named(format!("{:?}", member.name));
+    key.refuse(Fault::new(text).help("indent the line further than the name of the variable"));
+    // Where such lines have the same key, it only appears twice because of the indentation.
+    let line = key.position.line;
+    let again = format!("needs more indentation, as on line {line}");
+    key.replace_mistake(&repeated_key_fault(line), again);
 }
 
 const PLAIN_VALUE: &str = "is plain text, not a reference";
