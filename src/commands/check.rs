@@ -4,6 +4,7 @@
 //! The table or the JSON is printed even if there are errors, so [`check`] collects all errors and
 //! returns them at the end.
 
+use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
@@ -14,11 +15,13 @@ use crate::backend::aws::Aws;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
+use crate::input::env_references::is_short_reference;
 use crate::model::answer::Fetched;
-use crate::model::entry::EntryId;
+use crate::model::entry::{EntryId, Source};
 use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::SourceOption;
 use crate::model::outcome::{Outcomes, Values};
+use crate::model::plan::Plan;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::check_findings::{Findings, command_row, tables};
@@ -211,7 +214,7 @@ impl Checked {
             now,
             depth: self.depth,
             doubly_optional: plan.doubly_optional(),
-            unexpanded: plan.unexpanded().map(|(entry, ..)| entry.id).collect(),
+            placeholder_notes: placeholder_notes(plan),
         };
         let secrets = values.secrets.iter();
         let reads_values = self.depth == CheckDepth::Values;
@@ -235,6 +238,21 @@ impl Checked {
             ..Findings::new()
         }
     }
+}
+
+/// The notes about entries whose text looks as if secrets-exec should replace something in it, and
+/// about literals that have the form of a reference with a key, such as `prod/db:username`.
+fn placeholder_notes(plan: &Plan) -> BTreeMap<EntryId, String> {
+    let mut notes = BTreeMap::new();
+    for entry in plan.entries.iter().filter(|entry| entry.pattern.is_none()) {
+        if let Source::Literal(text) = &entry.source
+            && is_short_reference(text)
+        {
+            notes.insert(entry.id, report::REFERENCE_NOTE.to_owned());
+        }
+    }
+    notes.extend(report::placeholder_notes(plan));
+    notes
 }
 
 /// Asks AWS whether everything that the plan names exists. Resolves the entries that don't read a

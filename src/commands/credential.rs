@@ -14,7 +14,7 @@ use crate::model::entry::SystemdCredential;
 use crate::model::environment::Inherited;
 use crate::model::outcome::EntryOutcome;
 use crate::model::problem::{Impact, Problem};
-use crate::report::Report;
+use crate::report::{self, Report, terminal};
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
 /// Returns the error for a connection from systemd that isn't answered, because the arguments
@@ -62,6 +62,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         let why = name.map_or(String::new(), |name| format!(", because {name} is empty"));
         return Err(Problem::configuration(consequence + &why).into());
     };
+    terminal::print_unless_hidden(report::value_warnings(&values.outcomes.list));
     let subject = credential.subject.clone();
     let sent = connection.answer(value.expose());
     Ok(sent.map_err(|problem| problem.for_entry(subject, Impact::Undelivered))?)

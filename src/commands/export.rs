@@ -15,7 +15,7 @@ use crate::model::environment::Inherited;
 use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
 use crate::report::export_formats::{export as export_variables, masks, variables};
-use crate::report::{Record, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 
 /// Checks that values may be printed on standard output.
 pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
@@ -65,6 +65,11 @@ pub fn export(
         return Err(report);
     };
 
+    let exported = outcomes
+        .list
+        .iter()
+        .filter(|outcome| outcome.variable().is_some());
+    terminal::print_unless_hidden(report::value_warnings(exported));
     terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
 
     match destination {

@@ -37,7 +37,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     }
     report.into_result()?;
 
-    terminal::print_unless_hidden(report::empty_value_warning(&values.outcomes));
+    terminal::print_unless_hidden(report::value_warnings(&values.outcomes.list));
     // The plan has only one entry, so the loop runs once.
     for (_, value) in values.outcomes.values() {
         terminal::output_whole(value.expose())?;

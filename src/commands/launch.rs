@@ -115,9 +115,10 @@ impl Launch<'_> {
     }
 
     /// Writes the files under temporary names and returns them together with the environment. With
-    /// `--verbose`, first prints where the values come from. Except in a poll, which doesn't repeat
-    /// warnings, also prints the warnings about shell syntax in arguments (`$DB_PASSWORD`), about
-    /// programs that lose what they get, about empty values, and about files on a disk.
+    /// `--verbose`, first prints where the values come from. Except in a poll, also prints the
+    /// warnings about shell syntax in arguments (`$DB_PASSWORD`), about programs that lose what
+    /// they get, about odd values, and about files on a disk. (A poll prints those about values
+    /// once the parent wants the new values.)
     pub(super) fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {
@@ -128,8 +129,7 @@ impl Launch<'_> {
             let warnings = report::argument_warnings(outcomes, self.command);
             terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::program_warning(outcomes, self.command));
-            terminal::print_unless_hidden(report::empty_value_warning(outcomes));
-            terminal::print_unless_hidden(report::line_feed_warning(outcomes));
+            terminal::print_unless_hidden(report::value_warnings(&outcomes.list));
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
 

@@ -296,9 +296,8 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 /// Prints the warnings about texts, templates and modes that are probably not what their author
 /// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    terminal::print_unless_hidden(report::unexpanded_warnings(plan));
+    terminal::print_unless_hidden(report::placeholder_warnings(plan));
     terminal::print_unless_hidden(report::template_warnings(plan));
-    terminal::print_unless_hidden(report::literal_expression_warnings(plan));
     terminal::print_unless_hidden(report::open_mode_warnings(plan));
     if !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::left_out_notes(plan));

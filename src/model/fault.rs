@@ -212,6 +212,10 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help("use ordinary spaces"))
 }
 
+/// The help for a value in UTF-16.
+pub const UTF8_HELP: &str =
+    "store it as UTF-8. PowerShell 5 writes UTF-16, unless Out-File has -Encoding ascii";
+
 /// True for text in UTF-16, which some editors on Windows write. It begins with a byte order mark,
 /// or with two ASCII characters, each with a zero byte.
 pub fn is_utf16(bytes: &[u8]) -> bool {

@@ -11,9 +11,11 @@ use std::time::Duration;
 use super::answer::{Caller, DescribedSecret, Fetched, SecretValue};
 use super::entry::{Entry, EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
+use super::fault::UTF8_HELP;
 use super::plan::{Overridden, Plan, Planned};
 use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
+use super::remark::{Remarks, is_utf16_text};
 
 /// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
@@ -31,8 +33,9 @@ pub struct EntryOutcome {
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes, for masks in logs.
     pub parts: Vec<SecretValue>,
-    /// True if the value matches a `pattern`, so it has the form that the user wants.
-    pub has_pattern: bool,
+    /// What is odd about the value. There are no remarks on a literal, a default, or a value that
+    /// matches a `pattern`, because it has the form that the user wants.
+    pub remarks: Remarks,
     pub result: Outcome,
 }
 
@@ -103,7 +106,7 @@ impl EntryOutcome {
             reads,
             parameter_name: None,
             parts: Vec::new(),
-            has_pattern: entry.pattern.is_some(),
+            remarks: Remarks::new(),
             result,
         }
     }
@@ -154,38 +157,6 @@ impl EntryOutcome {
         let mut reads = self.reads.iter();
         reads.find_map(|read| read.locator.empty_variable())
     }
-
-    /// Returns a remark on a value that was read and may be a mistake.
-    pub fn remark(&self) -> Option<&'static str> {
-        let value = self.value()?;
-        if self.read_from().is_empty() || self.has_pattern {
-            return None;
-        }
-        match value.expose() {
-            [] => Some(EMPTY),
-            // `aws secretsmanager put-secret-value --secret-string file://…` stores the newline at
-            // the end of the file, too.
-            text @ [.., b'\n'] if !is_pem(text) => Some(NEWLINE),
-            // ssh doesn't find the end of such a key.
-            text if text.ends_with(b"-----END OPENSSH PRIVATE KEY-----") => {
-                Some("an OpenSSH key without its final newline")
-            }
-            [..] => None,
-        }
-    }
-}
-
-/// The remark on an empty value. Such a value is legal, but often a mistake.
-pub const EMPTY: &str = "empty";
-
-/// The remark on a value that ends with a line feed.
-pub const NEWLINE: &str = "ends with a newline";
-
-/// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A
-/// newline after it is normal.
-fn is_pem(text: &[u8]) -> bool {
-    let last_line = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
-    last_line.is_some_and(|line| line.starts_with(b"-----END ") && line.ends_with(b"-----"))
 }
 
 impl Outcomes {
@@ -319,7 +290,11 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
     let length = variable.name.as_str().len() + 1 + variable.value.len();
     // The limit is for `NAME=value` and its final NUL.
     let most = limits.string - 1;
-    let problem = if variable.value.contains(&0) {
+    let problem = if is_utf16_text(variable.value) {
+        Problem::configuration("the value is text in UTF-16, so it can't be put into a variable")
+            .code("nul-byte")
+            .help(UTF8_HELP)
+    } else if variable.value.contains(&0) {
         Problem::configuration("the value contains a NUL byte, so it can't be put into a variable")
             .code("nul-byte")
             .help(format!("{AS_FILE}, or add encode: base64"))

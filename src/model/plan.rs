@@ -36,7 +36,7 @@ use crate::model::entry::{
     Argument, Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Source, Subject,
     Target, TemplateInputs, Written,
 };
-use crate::model::environment::{Inherited, is_name};
+use crate::model::environment::Inherited;
 use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{
@@ -193,35 +193,9 @@ impl Plan {
         doubly_optional.map(|entry| entry.id).collect()
     }
 
-    /// Returns the entries with `${NAME}` in a literal or a template, which isn't expanded there,
-    /// or with `$NAME` in a literal if this launch sets the variable. An entry with a `pattern`
-    /// isn't among them. Also returns the first NAME of each, and true if it has braces.
-    pub fn unexpanded(&self) -> impl Iterator<Item = (&Planned, &str, bool)> {
-        let entries = self.entries.iter().filter(|entry| entry.pattern.is_none());
-        entries.filter_map(|entry| {
-            let (text, is_literal) = match &entry.source {
-                Source::Literal(text) => (text, true),
-                Source::Template(template, _) => (&template.text, false),
-                Source::Reference(_) | Source::Composed(_) | Source::Object(_) => return None,
-            };
-            let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-            text.split('$').skip(1).find_map(|rest| {
-                let Some(inner) = rest.strip_prefix('{') else {
-                    let name = rest.split(is_end).next()?;
-                    let is_set = is_literal && self.variables.contains_key(name);
-                    return is_set.then_some((entry, name, false));
-                };
-                // The name in `${NAME}` or `${NAME:-default}`.
-                let name = inner.split_once('}')?.0.split(":-").next()?;
-                is_name(name).then_some((entry, name, true))
-            })
-        })
-    }
-
     /// True if an entry that isn't overridden is a file with a `path`.
     pub fn has_path(&self) -> bool {
-        let mut entries = self.entries.iter();
-        entries.any(|entry| matches!(&entry.target, Target::File(file) if file.path.is_some()))
+        self.entries.iter().any(|entry| entry.target.has_path())
     }
 
     /// Returns the text of a variable that is set to a literal.

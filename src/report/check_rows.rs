@@ -5,7 +5,7 @@
 //! them separately and `--verbose` prints a note for each.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::SystemTime;
 
 use serde::de::IgnoredAny;
@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::check_findings::{Row, RowKind, TableRow};
 use super::terminal::{Record, age, counted};
+use super::value_warnings::remark_text;
 use super::warnings::shown_source;
 use crate::model::answer::{
     Cause, Denial, DescribedSecret, Description, Document, FetchError, Replica,
@@ -41,8 +42,8 @@ pub struct CheckedValues<'a> {
     pub depth: CheckDepth,
     /// The entries of [`Plan::doubly_optional`](crate::model::plan::Plan::doubly_optional).
     pub doubly_optional: BTreeSet<EntryId>,
-    /// The entries of [`Plan::unexpanded`](crate::model::plan::Plan::unexpanded).
-    pub unexpanded: BTreeSet<EntryId>,
+    /// The notes about entries whose text looks as if secrets-exec should replace something in it.
+    pub placeholder_notes: BTreeMap<EntryId, String>,
 }
 
 /// The kind of requests that `check` sends.
@@ -149,18 +150,17 @@ impl CheckedValues<'_> {
             row.variable = target.variable().map(ToString::to_string);
         }
 
-        let remark = outcome.remark().or(self.unchecked_remark(outcome));
         let empty_variable = outcome.empty_variable();
-        let is_unexpanded = self.unexpanded.contains(&outcome.id);
         let mut warnings = self.values.outcomes.warnings.iter();
         let is_warned_of = warnings.any(|(warned, _)| warned.label == subject.label);
         let is_mistyped = outcome.is_default() && is_warned_of;
         let is_doubly_optional = self.doubly_optional.contains(&outcome.id.of_entry());
         row.note = whole_object_remark(outcome)
-            .or(remark.map(str::to_owned))
+            .or(remark_text(outcome))
+            .or(self.unchecked_remark(outcome).map(str::to_owned))
             .or(is_mistyped.then(|| "although there is a similar key".to_owned()))
-            .or(is_unexpanded.then(|| "contains a variable that isn't expanded".to_owned()))
             .or(empty_variable.map(|name| format!("{name} is empty")))
+            .or(self.placeholder_notes.get(&outcome.id).cloned())
             .or(is_doubly_optional.then(|| DOUBLY_OPTIONAL.to_owned()));
 
         if let Target::File(file) = target {

@@ -27,10 +27,12 @@ pub mod check_rows;
 pub mod export_formats;
 mod programs;
 pub mod terminal;
+mod value_warnings;
 mod warnings;
 
 pub use programs::program_warning;
 pub use terminal::{Label, Record};
+pub use value_warnings::*;
 pub use warnings::*;
 
 use std::collections::BTreeSet;

@@ -12,16 +12,14 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
-use serde::de::IgnoredAny;
-
 use super::terminal::{Record, age, counted, some_of};
 use crate::model::answer::{Document, Fetched};
 use crate::model::entry::{Source, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, is_name};
-use crate::model::outcome::{EMPTY, EntryOutcome, NEWLINE, Outcome, Outcomes, Values};
-use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
+use crate::model::plan::{Plan, Planned};
 use crate::model::problem::{Problem, grouped};
-use crate::model::reference::{Arn, Locator, Reference};
+use crate::model::reference::Locator;
 use crate::model::shown::{quoted_program, shown};
 use crate::time::Waiting;
 
@@ -95,52 +93,17 @@ pub fn local_warning(path: &Path) -> Record {
     Record::warning(text).event("local")
 }
 
-/// Returns a warning for each text with a variable that isn't expanded ([`Plan::unexpanded`]). The
-/// name is shown only if the launch sets this variable. Any other name may be part of a password.
-pub fn unexpanded_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    plan.unexpanded().map(|(entry, name, has_braces)| {
-        let subject = &entry.subject;
-        let (name, help) = match plan.variables.get(name) {
-            // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
-            Some(entry) if entry == subject => (name, inherited_help(name)),
-            Some(entry) => (name, variable_help(entry)),
-            None => ("NAME", inherited_help("NAME")),
-        };
-        let written = match has_braces {
-            true => format!("{{{name}}}"),
-            false => name.to_owned(),
-        };
-        let text = format!(
-            "the value of {subject} contains ${written}, which secrets-exec doesn't expand"
-        );
-        Record::warning(text).help(format!("to insert a variable, use `template`: {help}"))
-    })
-}
-
-/// Returns a warning for each template that inserts a password into a URL as it is, and for each
-/// template without any Jinja, unless it has `${NAME}` and so gets a warning from
-/// [`unexpanded_warnings`].
+/// Returns a warning for each template that inserts a password into a URL as it is.
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let unexpanded = Vec::from_iter(plan.unexpanded().map(|(entry, ..)| entry.id));
     plan.entries.iter().filter_map(move |entry| {
         let (Source::Template(template, _), None) = (&entry.source, &entry.pattern) else {
             return None;
         };
         let subject = &entry.subject;
-        if let Some(expression) = unencoded_password(&template.text, plan) {
-            let why = "but the value may contain characters such as @ or /";
-            let text = format!("the template for {subject} inserts {expression} into a URL, {why}");
-            let help = format!("write {{{{ {expression} | urlencode }}}}");
-            return Some(Record::warning(text).help(help));
-        }
-
-        let is_plain = !template.text.contains("{{") && !template.text.contains("{%");
-        if !is_plain || unexpanded.contains(&entry.id) {
-            return None;
-        }
-        let why = "because it contains neither {{ nor {%";
-        let text = format!("the template for {subject} is used as plain text, {why}");
-        let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, use `value` instead of `template`";
+        let expression = unencoded_password(&template.text, plan)?;
+        let why = "but the value may contain characters such as @ or /";
+        let text = format!("the template for {subject} inserts {expression} into a URL, {why}");
+        let help = format!("write {{{{ {expression} | urlencode }}}}");
         Some(Record::warning(text).help(help))
     })
 }
@@ -155,43 +118,6 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     let expression = expression.trim();
     let alias = expression.split('.').next()?;
     (plan.aliases.contains_key(alias) && expression.split('.').all(is_name)).then_some(expression)
-}
-
-/// Returns a warning for each literal that looks as if secrets-exec should replace something in it:
-/// an expression such as `{{ db.host }}`, with an alias or `env`, or a whole reference
-/// ([`is_meant_as_reference`]). A literal with a `pattern` is as the user wants it.
-pub fn literal_expression_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    plan.entries.iter().filter_map(move |entry| {
-        let (Source::Literal(text), None) = (&entry.source, &entry.pattern) else {
-            return None;
-        };
-        let mut expressions = text.split("{{").skip(1);
-        let has_alias = expressions.any(|expression| {
-            let alias = expression.trim_start().split(['.', ' ', '}']).next();
-            alias.is_some_and(|alias| alias == "env" || plan.aliases.contains_key(alias))
-        });
-        let (part, key) = match has_alias {
-            true => ("{{", "template"),
-            false if is_meant_as_reference(text) => ("a reference", "from"),
-            false => return None,
-        };
-        let subject = &entry.subject;
-        let why = format!("the value of {subject} is plain text, although it contains {part}");
-        Some(Record::warning(why).help(format!("use `{key}` instead of `value`")))
-    })
-}
-
-/// True for a reference to a parameter or to a key such as `password`, and for an ARN with a KEY, a
-/// STAGE or a VERSION-ID.
-fn is_meant_as_reference(text: &str) -> bool {
-    // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
-    // one.
-    let is_parameter = text.starts_with("ssm:/") && !text.ends_with(['/', '*']);
-    let is_arn = Arn::has_prefix(text) && Reference::is_meant_by(text);
-    // Only these keys, because other texts can have a colon, too, such as the name of an image.
-    let mut keys = [":api_key", ":password", ":secret", ":token"].into_iter();
-    let has_key = text.contains('/') && keys.any(|key| text.ends_with(key));
-    (is_parameter || is_arn || has_key) && Reference::parse(text).is_ok()
 }
 
 /// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
@@ -235,45 +161,6 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     );
     let help = "mount a tmpfs there (docker run --tmpfs, or emptyDir with medium: Memory), or leave out \"path\"";
     Record::warning(text).help(help)
-}
-
-pub fn empty_value_warning(outcomes: &Outcomes) -> Option<Record> {
-    value_warning(outcomes, "an empty value", |outcome| {
-        outcome.remark() == Some(EMPTY)
-    })
-}
-
-/// Returns the warning about variables whose value ends with its only line feed. JSON can have one.
-pub fn line_feed_warning(outcomes: &Outcomes) -> Option<Record> {
-    let has_line_feed = |outcome: &EntryOutcome| {
-        let text = outcome
-            .variable()
-            .map_or(&[][..], |variable| variable.value);
-        let line = text.strip_suffix(b"\n").unwrap_or(b"\n");
-        // A password that consists of digits is JSON, too.
-        let is_object =
-            matches!(line, [b'{' | b'[', ..]) && serde_json::from_slice::<IgnoredAny>(line).is_ok();
-        outcome.remark() == Some(NEWLINE) && !line.contains(&b'\n') && !is_object
-    };
-    let warning = value_warning(
-        outcomes,
-        "a value with a line feed at its end",
-        has_line_feed,
-    )?;
-    let help = "store it without the line feed, which echo and text files add";
-    Some(warning.help(help))
-}
-
-/// Returns the warning that `what` was read for the outcomes for which `is_found` is true.
-fn value_warning(
-    outcomes: &Outcomes,
-    what: &str,
-    is_found: impl Fn(&EntryOutcome) -> bool,
-) -> Option<Record> {
-    let found = outcomes.list.iter().filter(|outcome| is_found(outcome));
-    let subjects = Vec::from_iter(found.map(|outcome| outcome.subject.to_string()));
-    let message = format!("{what} was read for {}", some_of(&subjects));
-    (!subjects.is_empty()).then(|| Record::warning(message))
 }
 
 /// Returns the warning about an entry that was resolved, but that is probably a mistake.

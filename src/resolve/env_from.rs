@@ -19,6 +19,7 @@ use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
+use crate::model::remark::Remark;
 use crate::model::shown::{is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
@@ -148,8 +149,16 @@ pub(super) fn key_outcomes(
             let repeated = faulty.entry(KeyFault::SameName).or_default();
             repeated.push((key, shown));
         } else {
+            let remarks = Remark::about_value(value.expose(), &target);
             let outcome = key_outcome(entry, object, (number, key), &name, Outcome::Value(value));
-            outcomes.push(EntryOutcome { target, ..outcome });
+            outcomes.push(EntryOutcome {
+                target,
+                remarks: remarks
+                    .into_iter()
+                    .map(|remark| (remark, Vec::new()))
+                    .collect(),
+                ..outcome
+            });
         }
     }
     outcomes.append(&mut overridden);

@@ -16,7 +16,8 @@ mod env_from;
 mod extract;
 mod template;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 use std::sync::Arc;
 
 use regex_lite::Regex;
@@ -27,11 +28,12 @@ use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::environment::EnvName;
-use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
+use crate::model::fault::{MOST_SUGGESTIONS, UTF8_HELP, is_one_letter_away, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
+use crate::model::remark::{Remark, Remarks, is_utf16_text};
 use crate::model::shown::{is_quotable, pattern_mismatch};
 use crate::model::url::percent_encode;
 use env_from::Members;
@@ -63,6 +65,7 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
             plan,
             fetched,
             parts: Vec::new(),
+            remarks: Remarks::new(),
             parsed_documents: BTreeMap::new(),
         },
         claims: Claims::new(&plan.kept_names),
@@ -103,8 +106,8 @@ impl<'a> Walk<'a> {
                 let selected = answers.read_value(reference, subject);
                 selected.map_err(|reason| vec![reason])
             }
-            Source::Composed(items) => answers.composed_value(items, subject),
-            Source::Template(template, inputs) => answers.rendered_value(template, inputs, subject),
+            Source::Composed(items) => answers.composed_value(items, entry),
+            Source::Template(template, inputs) => answers.rendered_value(template, inputs, entry),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
@@ -152,15 +155,19 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
-    /// from now on. Moves `answers.parts` into the outcome: the texts of secrets in the value that
-    /// was resolved last, which `export` masks in logs. So an entry that wasn't resolved doesn't
-    /// get the texts of an earlier one.
+    /// from now on. Moves `answers.parts` and `answers.remarks` into the outcome, which are about
+    /// the value that was resolved last. So an entry that wasn't resolved doesn't get those of an
+    /// earlier one.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
         }
         let mut outcome = EntryOutcome::new(entry, result);
-        outcome.parts = std::mem::take(&mut self.answers.parts);
+        outcome.parts = take(&mut self.answers.parts);
+        let remarks = take(&mut self.answers.remarks);
+        if matches!(outcome.result, Outcome::Value(_)) && entry.pattern.is_none() {
+            outcome.remarks = remarks;
+        }
         self.outcomes.list.push(outcome);
     }
 }
@@ -291,12 +298,15 @@ struct ParsedAnswers<'a> {
     /// The texts of secrets in the value that was resolved last, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     parts: Vec<SecretValue>,
+    /// What is odd about the value that was resolved last.
+    remarks: Remarks,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
 }
 
 impl<'a> ParsedAnswers<'a> {
     /// Decodes the value that was read, checks it against the pattern and encodes it, each only if
-    /// the entry says so. Passes the plain text of an encoded value to [`Self::add_part`].
+    /// the entry says so. Notes what is odd about the decoded value, and passes the plain text of
+    /// an encoded value to [`Self::add_part`].
     fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = match entry.transform.decode {
@@ -310,12 +320,56 @@ impl<'a> ParsedAnswers<'a> {
             checked.map_err(|problem| failed(problem, Impact::Mismatched))?;
         }
 
+        self.add_remarks(&decoded, entry);
         if !entry.transform.encode {
             return Ok(decoded);
         }
         let encoded = decoded.base64_encoded();
         self.add_part(decoded);
         Ok(encoded)
+    }
+
+    /// Notes what is odd about a whole value. In a template, the texts that it prints have been
+    /// noted already, so this is only about the text of the template around them. If the value is
+    /// encoded, its line feed is kept on purpose.
+    fn add_remarks(&mut self, value: &SecretValue, entry: &Planned) {
+        for remark in Remark::about_value(value.expose(), &entry.target) {
+            let remark = match &entry.source {
+                Source::Literal(_) | Source::Composed(_) | Source::Object(_) => continue,
+                Source::Reference(_) => remark,
+                Source::Template(template, _) => match remark {
+                    Remark::LineFeed if template.text.ends_with('\n') => Remark::TemplateLineFeed,
+                    Remark::UnfinishedKey => remark,
+                    _ => continue,
+                },
+            };
+            if !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank) {
+                self.remarks.entry(remark).or_default();
+            }
+        }
+    }
+
+    /// Notes what is odd about the value of a reference in a variable that consists of `items`
+    /// texts and references.
+    fn add_remarks_on_reference(
+        &mut self,
+        value: &SecretValue,
+        reference: &SecretRef,
+        items: usize,
+        entry: &Planned,
+    ) {
+        if items == 1 {
+            for remark in Remark::about_value(value.expose(), &entry.target) {
+                self.remarks.entry(remark).or_default();
+            }
+            return;
+        }
+        for remark in Remark::about_part(value.expose()) {
+            if remark.is_about_part_of(&entry.target) {
+                let references = self.remarks.entry(remark).or_default();
+                references.push(reference.written());
+            }
+        }
     }
 
     /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
@@ -390,15 +444,16 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Returns a value that consists of text and of the values of references. Passes each of these
-    /// values to [`Self::add_part`].
-    fn composed_value(&mut self, items: &'a [Part], subject: &Subject) -> ResolvedAll<SecretValue> {
+    /// values to [`Self::add_part`], and notes what is odd about it.
+    fn composed_value(&mut self, items: &'a [Part], entry: &Planned) -> ResolvedAll<SecretValue> {
         let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
         for item in items {
             match item {
                 Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
-                Part::Reference(reference) => match self.read_value(reference, subject) {
+                Part::Reference(reference) => match self.read_value(reference, &entry.subject) {
                     Ok(value) => {
                         composed.extend_from_slice(value.expose());
+                        self.add_remarks_on_reference(&value, reference, items.len(), entry);
                         self.add_part(value);
                     }
                     Err(error) => errors.push(error),
@@ -412,33 +467,39 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`. Passes the texts of secrets that the template looks up to [`Self::add_part`].
+    /// `env`. Passes the texts of secrets that the template looks up to [`Self::add_part`], and
+    /// notes what is odd about the texts that it prints.
     fn rendered_value(
         &mut self,
         template: &Template,
         references: &'a TemplateInputs,
-        subject: &Subject,
+        entry: &Planned,
     ) -> ResolvedAll<SecretValue> {
-        let (mut inputs, mut errors) = (BTreeMap::new(), Vec::new());
+        let subject = &entry.subject;
+        let mut inputs = BTreeMap::new();
+        let mut errors = Vec::new();
+        let mut unavailable = BTreeSet::new();
         for (alias, reference) in references {
-            let document = self.document(reference, subject);
-            let input = document.map(|document| {
+            let input = self.document(reference, subject).and_then(|document| {
                 let parsed = self.parsed(&reference.locator, document);
-                input_of(parsed, document)
+                let input = input_of(parsed, document);
+                input.ok_or_else(|| {
+                    let problem = not_text_problem(document, alias);
+                    with_entry(problem, Some(reference), subject).into()
+                })
             });
             match input {
-                Ok(Some(input)) => inputs.extend([(alias.as_str().into(), input)]),
-                Ok(None) => {
-                    let text = format!("is binary, so the template can't use {alias}");
-                    let help =
-                        "use encode: base64 or an entry in \"files\" instead of the template";
-                    let why = Problem::configuration(text).code("not-text").help(help);
-                    errors.push(with_entry(why, Some(reference), subject).into());
+                Ok(input) => inputs.extend([(alias.as_str().into(), input)]),
+                Err(reason) => {
+                    unavailable.insert(alias.as_str());
+                    errors.push(reason);
                 }
-                Err(reason) => errors.push(reason),
             }
         }
-        if !errors.is_empty() {
+        if errors
+            .iter()
+            .any(|reason| matches!(reason, Unresolved::Unread))
+        {
             return Err(errors);
         }
 
@@ -452,12 +513,38 @@ impl<'a> ParsedAnswers<'a> {
         let rendering = Rendering {
             template,
             inputs: &inputs,
+            unavailable: &unavailable,
             references,
             plan: self.plan,
             subject,
         };
-        rendering.render()
+        match rendering.render() {
+            Ok((text, remarks)) if errors.is_empty() => {
+                self.remarks = remarks;
+                self.remarks
+                    .retain(|remark, _| remark.is_about_part_of(&entry.target));
+                Ok(text)
+            }
+            Ok(_) => Err(errors),
+            // A secret that can't be read must not hide the template's other errors.
+            Err(others) => {
+                errors.extend(others);
+                Err(errors)
+            }
+        }
     }
+}
+
+/// Returns the problem for a binary secret in a template.
+fn not_text_problem(document: &Document, alias: &str) -> Problem {
+    let mut what = "binary";
+    let mut help = "use encode: base64 or an entry in \"files\" instead of the template";
+    if is_utf16_text(document.body.expose()) {
+        what = "text in UTF-16";
+        help = UTF8_HELP;
+    }
+    let text = format!("is {what}, so the template can't use {alias}");
+    Problem::configuration(text).code("not-text").help(help)
 }
 
 /// Returns the error for a null, which is treated like a value that doesn't exist.

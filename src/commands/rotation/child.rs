@@ -19,12 +19,11 @@ use crate::commands::prepare::Asker;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::entry::Target;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{Outcomes, Values};
 use crate::model::reference::{Locator, SecretRef};
 use crate::model::shown::quoted_program;
-use crate::report::{Label, Record, Report, terminal};
+use crate::report::{self, Label, Record, Report, terminal};
 use crate::supervise::Gate;
 use crate::time::Deadline;
 
@@ -123,6 +122,11 @@ impl Trial<'_, '_> {
     /// prints this error itself, because the parent treats the trial as the command once the gate
     /// is open.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
+        // For the first start, `write_files` prints them.
+        let mut warnings = Vec::new();
+        if self.launch.prepared.is_poll() {
+            warnings = report::value_warnings(&values.outcomes.list);
+        }
         let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
@@ -131,6 +135,8 @@ impl Trial<'_, '_> {
             return Ok(0);
         }
 
+        // Only now is it certain that the command gets these values.
+        terminal::print_unless_hidden(warnings);
         let executed = delivery.rename_all().and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
             let command = self.launch.command;
@@ -150,6 +156,11 @@ impl Trial<'_, '_> {
         let delivery = Delivery::write_temporary(Files::open_directories(files))?;
         // Once the gate is open, this process gets SIGTERM if the parent ends.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
+            let replaced = outcomes
+                .list
+                .iter()
+                .filter(|outcome| outcome.target.has_path());
+            terminal::print_unless_hidden(report::value_warnings(replaced));
             let placed = delivery.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
             // Dropping `placed` would remove the files that didn't exist before.
@@ -277,13 +288,13 @@ impl Fingerprint {
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
-            let has_path = matches!(&outcome.target, Target::File(file) if file.path.is_some());
             let name = outcome.parameter_name.as_deref();
             let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
-                is_fixed: matches!(on_rotation, OnRotation::Signal(_)) && !has_path,
+                is_fixed: matches!(on_rotation, OnRotation::Signal(_))
+                    && !outcome.target.has_path(),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
             let target_hash = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));

@@ -146,6 +146,11 @@ pub enum Claim {
 }
 
 impl Target {
+    /// True for a file at a path.
+    pub fn has_path(&self) -> bool {
+        matches!(self, Self::File(file) if file.path.is_some())
+    }
+
     /// Returns the variables, paths and systemd credentials that an entry with this target sets.
     /// The variables of `env-from` aren't among them: each key claims its variable when the keys
     /// are known.

@@ -5,6 +5,7 @@
 //! syntax error may quote the template, because only rendering inserts values.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
@@ -36,9 +37,9 @@ pub struct Template {
     /// (`db.host[:3]`) is missing, and a name that is only assigned in the branches of an `if` is
     /// included.
     pub names: BTreeSet<String>,
-    /// The same names, [`ENV`] and MiniJinja's own functions, each with the keys after its dots:
-    /// `db.host`.
-    pub lookups: BTreeSet<String>,
+    /// The same names, [`ENV`] and MiniJinja's own functions, each with the keys after its dots and
+    /// in its brackets: `db.host` for `db.host` and for `db["host"]`.
+    pub lookups: Arc<BTreeSet<String>>,
 }
 
 impl Template {
@@ -63,11 +64,12 @@ impl Template {
             names.remove(function);
         }
         // `true` adds the keys after each name: `db.host`.
-        let lookups = BTreeSet::from_iter(template.undeclared_variables(true));
+        let mut lookups = BTreeSet::from_iter(template.undeclared_variables(true));
+        lookups.extend(subscript_lookups(text, &environment));
         Ok(Self {
             text: text.to_owned(),
             names,
-            lookups,
+            lookups: Arc::new(lookups),
         })
     }
 
@@ -79,6 +81,94 @@ impl Template {
             !before.ends_with(is_in_word) && !after.starts_with(is_in_word)
         })
     }
+}
+
+/// Returns the lookups of a template with the keys in brackets, which `undeclared_variables` leaves
+/// out: `db.host` for `db["host"]`. For that, each key gets a name, so that MiniJinja sees
+/// `db.subscript0_`.
+fn subscript_lookups(text: &str, environment: &Environment<'_>) -> Vec<String> {
+    if !text.contains('[') || !text.contains(['\'', '"']) {
+        return Vec::new();
+    }
+    let mut named = String::new();
+    let mut keys = Vec::new();
+    let mut rest = text;
+    while let Some((before, after)) = rest.split_once('[') {
+        named += before;
+        // After anything else, a bracket begins a list.
+        let is_subscript = before.ends_with(|c| is_in_word(c) || c == ')') || before.is_empty();
+        if is_subscript && let Some((key, end)) = quoted_key(after) {
+            named += &format!(".subscript{}_", keys.len());
+            keys.push(key);
+            rest = end;
+        } else {
+            named.push('[');
+            rest = after;
+        }
+    }
+    named += rest;
+
+    // If one of the brackets isn't a subscript, there may be a syntax error now.
+    let Ok(template) = environment.template_from_str(&named) else {
+        return Vec::new();
+    };
+    let mut lookups = Vec::new();
+    for mut lookup in template.undeclared_variables(true) {
+        for (number, key) in keys.iter().enumerate() {
+            lookup = lookup.replace(&format!(".subscript{number}_"), &format!(".{key}"));
+        }
+        lookups.push(lookup);
+    }
+    lookups
+}
+
+/// Splits `"host"] …` into the key and what follows the bracket.
+fn quoted_key(text: &str) -> Option<(&str, &str)> {
+    let (quoted, end) = text.split_once(']')?;
+    let quoted = quoted.trim();
+    let key = quoted.trim_matches(['\'', '"']);
+    (quoted.len() == key.len() + 2).then_some((key, end))
+}
+
+/// Returns the text of a template without its expressions, statements, comments and `{% raw %}`
+/// blocks. A space stands in for each of them.
+pub fn literal_text(template: &str) -> String {
+    let mut literal = String::new();
+    let mut rest = template;
+    while let Some((before, tag)) = rest.split_once('{') {
+        literal += before;
+        let end = match tag.as_bytes().first() {
+            Some(b'%') if is_raw(tag) => tag.find("endraw").and_then(|at| end_of(tag, at, "%}")),
+            Some(b'%') => end_of(tag, 1, "%}"),
+            Some(b'{') => end_of(tag, 1, "}}"),
+            Some(b'#') => end_of(tag, 1, "#}"),
+            _ => None,
+        };
+        match end {
+            Some(end) => {
+                literal.push(' ');
+                rest = &tag[end..];
+            }
+            None => {
+                literal.push('{');
+                rest = tag;
+            }
+        }
+    }
+    literal + rest
+}
+
+/// True for the statement `raw`, without its first brace.
+fn is_raw(statement: &str) -> bool {
+    statement
+        .trim_start_matches(['%', '-', '+', ' '])
+        .starts_with("raw")
+}
+
+/// The position after the first `end` that follows a position.
+fn end_of(text: &str, from: usize, end: &str) -> Option<usize> {
+    let at = text[from..].find(end)?;
+    Some(from + at + end.len())
 }
 
 /// Returns the fault of a syntax error. The most common mistakes, such as unclosed braces or the

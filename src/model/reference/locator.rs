@@ -150,6 +150,15 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
+    /// The id and the key or path, as they are written in a reference: `prod/db:password`.
+    pub fn written(&self) -> String {
+        let id = self.locator.written_id();
+        match self.selector.to_string().as_str() {
+            "" => id,
+            key => format!("{id}:{key}"),
+        }
+    }
+
     /// Returns the reference if it is for one secret or parameter. `written` is the reference as
     /// the user has written it, or the id of the alias.
     ///

@@ -28,7 +28,7 @@
 
 mod values;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::error::Error as _;
 use std::sync::Arc;
 
@@ -43,16 +43,22 @@ use crate::model::environment::is_name;
 use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::plan::{Plan, variable_help};
 use crate::model::problem::{Impact, Problem, Status};
+use crate::model::remark::{Remark, Remarks};
 use crate::model::shown::shown;
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, array_hint, encoded_twice_hint,
     keys_hint, missing_key, quotable_keys, with_entry,
 };
-use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
+use values::{FailedLookup, Misses, Names, SecretObject, StandIns, UnreadSecret, value_at};
 
-/// The maximum number of missing keys that are reported for a template. Each key requires another
-/// rendering.
+/// The maximum number of missing keys that are reported for a template.
 const MOST_MISSING_KEYS: usize = 8;
+
+/// The maximum number of missing keys that are looked for. Each key requires another rendering.
+const MOST_RENDERINGS: usize = 100;
+
+/// A number that is also JSON, and base64 of text.
+const NUMBER: i32 = 1400;
 
 /// [`Rendering::lookup_at_fault`] puts this text in front of a template. The text creates the mark:
 /// an undefined value for one of the failed lookups to return.
@@ -88,49 +94,136 @@ pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json
 pub struct Rendering<'a> {
     pub template: &'a Template,
     pub inputs: &'a AliasInputs,
+    /// The aliases whose secrets don't exist or can't be read. If there is one, the template can't
+    /// be rendered.
+    pub unavailable: &'a BTreeSet<&'a str>,
     /// The reference of each alias, for messages.
     pub references: &'a TemplateInputs,
     pub plan: &'a Plan,
     pub subject: &'a Subject,
 }
 
+/// What came out of one rendering after the other, each with one more stand-in for a missing key.
+struct Attempt {
+    missing: Vec<FailedLookup>,
+    result: Result<(SecretValue, BTreeSet<Remark>), Error>,
+}
+
 impl Rendering<'_> {
-    /// Returns the text of the rendered template. If a key is missing, renders the template again
-    /// with an empty text for this key, so that the rendering reaches the next missing key, up to
-    /// [`MOST_MISSING_KEYS`].
+    /// Returns the text of the rendered template, and what is odd about the texts that it prints.
+    ///
+    /// If a key is missing, renders the template again with an empty text for this key, so that the
+    /// rendering reaches the next error. If the next error isn't another missing key, the empty
+    /// text may have caused it. So all of this is done again with a number, a list and an object
+    /// instead of the empty text, and the error is only reported if it is always the same.
     ///
     /// # Errors
-    /// If keys are missing (one error for each), or if the template fails for a different reason. A
-    /// lookup of a key in a secret that isn't a JSON object is an error even if the template has a
-    /// `default` for the key, because this `default` would hide a malformed secret.
-    pub fn render(&self) -> ResolvedAll<SecretValue> {
+    /// If keys are missing (one error for each, up to [`MOST_MISSING_KEYS`]), and if the template
+    /// fails for a different reason. A lookup of a key in a secret that isn't a JSON object is an
+    /// error even if the template has a `default` for the key, because this `default` would hide a
+    /// malformed secret. If a secret of the template can't be read, the errors are those that don't
+    /// follow from this.
+    pub fn render(&self) -> ResolvedAll<(SecretValue, Remarks)> {
         // The input of a secret that isn't a JSON object is text ([`AliasInputs`]).
         let is_text = |input: &Json| input.value().is_string();
         if let Some(problem) = self.non_object_problem(is_text) {
             return Err(vec![problem.into()]);
         }
 
+        let Attempt {
+            mut missing,
+            result,
+        } = self.attempt(Value::from(""));
+        let has_stand_in = !missing.is_empty() || !self.unavailable.is_empty();
+        let error = match result {
+            Ok((text, remarks)) if missing.is_empty() => {
+                return Ok((text, self.with_lookups(remarks)));
+            }
+            Ok(_) => None,
+            Err(error) if has_stand_in => Some(error),
+            Err(error) => return Err(vec![self.other_problem(&error).into()]),
+        };
+
+        let mut problem = None;
+        if let Some(error) = error {
+            let list = Value::from(Vec::<Value>::new());
+            let object = Value::from(BTreeMap::<String, Value>::new());
+            let mut is_certain = true;
+            for leaf in [NUMBER.into(), list, object] {
+                let other = self.attempt(leaf);
+                is_certain &= other
+                    .result
+                    .is_err_and(|other| is_same_error(&error, &other));
+                for lookup in other.missing {
+                    // An index that isn't in the text of the template may be made of the number.
+                    let is_written = lookup.path.iter().all(|key| self.template.has_key(key));
+                    if lookup.is_past_end && is_written && !missing.contains(&lookup) {
+                        missing.push(lookup);
+                    }
+                }
+            }
+            if is_certain {
+                problem = self.certain_problem(&error);
+            }
+        }
+        // An index past the end is a failure, so it comes before the limit.
+        missing.sort_by_key(|lookup| !lookup.is_past_end);
+        missing.truncate(MOST_MISSING_KEYS);
+        let reasons = missing.iter().map(|lookup| self.missing_key_error(lookup));
+        Err(reasons.chain(problem.map(Unresolved::from)).collect())
+    }
+
+    /// Renders the template until no further key is missing, with stand-ins for the missing keys
+    /// and the unavailable secrets.
+    fn attempt(&self, leaf: Value) -> Attempt {
+        let stand_ins = StandIns {
+            lookups: Arc::clone(&self.template.lookups),
+            leaf,
+        };
         let mut missing = Vec::new();
-        while missing.len() < MOST_MISSING_KEYS {
+        loop {
             // No lookup is marked here.
-            let misses = Misses::new(None, &missing);
-            let rendered = self.render_with_inputs(&self.template.text, &misses);
-            let error = match rendered.map(SecretValue::new) {
-                Ok(value) if missing.is_empty() => return Ok(value),
-                // All missing keys have been found.
-                Ok(_) => break,
+            let misses = Misses::new(None, &missing, &stand_ins);
+            let error = match self.render_with_inputs(&self.template.text, &misses) {
+                Ok(text) => {
+                    let result = Ok((SecretValue::new(text), misses.take_remarks()));
+                    return Attempt { missing, result };
+                }
                 Err(error) => error,
             };
             match self.lookup_at_fault(&error, &misses) {
-                Some(lookup) => missing.push(lookup),
-                None if missing.is_empty() => return Err(vec![self.other_problem(&error).into()]),
-                // The empty text that replaces a missing key may have caused this error, so it
-                // isn't reported.
-                None => break,
+                Some(lookup) if missing.len() < MOST_RENDERINGS => missing.push(lookup),
+                Some(_) | None => {
+                    let result = Err(error);
+                    return Attempt { missing, result };
+                }
             }
         }
-        let errors = missing.iter().map(|lookup| self.missing_key_error(lookup));
-        Err(errors.collect())
+    }
+
+    /// Returns the remarks, each with the lookups that find such a text.
+    fn with_lookups(&self, remarks: BTreeSet<Remark>) -> Remarks {
+        let mut found = Remarks::new();
+        for remark in remarks {
+            let lookups = found.entry(remark).or_default();
+            for lookup in self.template.lookups.iter() {
+                let text = looked_up(lookup, self.inputs).and_then(JsonValue::as_str);
+                let bytes = text.map(str::as_bytes);
+                if bytes.is_some_and(|bytes| Remark::about_part(bytes).contains(&remark)) {
+                    lookups.push(lookup.clone());
+                }
+            }
+        }
+        found
+    }
+
+    /// Returns the problem for an error that a stand-in hasn't caused. An undefined value may come
+    /// from a lookup in a stand-in, unless a value that exists isn't an object.
+    fn certain_problem(&self, error: &Error) -> Option<Problem> {
+        if is_undefined_error(error) {
+            return self.non_object_problem(|_| true);
+        }
+        Some(self.other_problem(error))
     }
 
     /// Returns the problem for a template that failed with `error`, but not for a missing key.
@@ -160,7 +253,10 @@ impl Rendering<'_> {
             let value = SecretObject::root(Some(alias.clone()), input.clone(), misses);
             (alias.clone(), value)
         });
-        render_with(text, Names(values.collect()), misses)
+        let unavailable = self.unavailable.iter();
+        let stand_ins =
+            unavailable.map(|alias| ((*alias).into(), misses.stand_ins.value_of(alias)));
+        render_with(text, Names(values.chain(stand_ins).collect()), misses)
     }
 
     /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
@@ -180,7 +276,7 @@ impl Rendering<'_> {
         let text = format!("{MARK}{}", self.template.text);
         // The last lookup is the most likely cause.
         for (number, lookup) in misses.take().into_iter().enumerate().rev().take(MOST_TRIES) {
-            let marked = Misses::new(Some(number), &misses.empty);
+            let marked = Misses::new(Some(number), &misses.missing, &misses.stand_ins);
             let marked_error = self.render_with_inputs(&text, &marked).err();
             let detail = marked_error.as_ref().and_then(Error::detail);
             if detail.is_some_and(|detail| detail.contains(MARKED)) {
@@ -316,11 +412,8 @@ impl Rendering<'_> {
 /// an object or an array, returns all texts in it, because the template may compute the keys.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
-    for lookup in &template.lookups {
-        let mut keys = lookup.split('.');
-        let input = keys.next().and_then(|alias| inputs.get(alias));
-        let looked_up = input.and_then(|input| value_at(input.value(), &Vec::from_iter(keys)));
-        let mut found = Vec::from_iter(looked_up);
+    for lookup in &*template.lookups {
+        let mut found = Vec::from_iter(looked_up(lookup, inputs));
         while let Some(value) = found.pop() {
             match value {
                 JsonValue::String(text) => texts.push(SecretValue::new(text.as_str())),
@@ -331,6 +424,13 @@ pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretV
         }
     }
     texts
+}
+
+/// Returns the value of a lookup such as `db.host`.
+fn looked_up<'i>(lookup: &str, inputs: &'i AliasInputs) -> Option<&'i JsonValue> {
+    let mut keys = lookup.split('.');
+    let input = inputs.get(keys.next()?)?;
+    value_at(input.value(), &Vec::from_iter(keys))
 }
 
 /// Returns the problem for a filter, test or function that a template uses but that doesn't exist.
@@ -361,13 +461,16 @@ fn render_with(text: &str, mut names: Names, misses: &Arc<Misses>) -> Result<Str
     environment.set_undefined_behavior(UndefinedBehavior::Strict);
     environment.set_fuel(Some(FUEL));
 
-    environment.set_formatter(|output, _, value| {
+    let printed = Arc::clone(misses);
+    environment.set_formatter(move |output, _, value| {
         // Strict mode allows only one kind of undefined value, that of the missing `else` in
         // `{{ x if y }}`. It is printed as nothing.
         if value.is_undefined() {
             return Ok(());
         }
-        Ok(output.write_str(&values::printed_text(value)?)?)
+        let text = values::printed_text(value)?;
+        printed.note_printed(&text);
+        Ok(output.write_str(&text)?)
     });
     values::add_filters(&mut environment, misses);
 
@@ -400,6 +503,11 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
     Problem::from_fault(Status::Configuration, fault).code("template")
 }
 
+/// True for errors of the same kind at the same place.
+fn is_same_error(error: &Error, other: &Error) -> bool {
+    error.kind() == other.kind() && error.range() == other.range()
+}
+
 /// True if the template has used an undefined value. For MiniJinja's operators and many filters,
 /// only the text of the error says so.
 fn is_undefined_error(error: &Error) -> bool {
@@ -422,11 +530,13 @@ mod tests {
         let rendering = Rendering {
             template,
             inputs,
+            unavailable: &BTreeSet::new(),
             references: &BTreeMap::new(),
             plan: &plan,
             subject: &Subject::plain("A".to_owned(), Origin::Inherited),
         };
-        rendering.render()
+        let (text, _) = rendering.render()?;
+        Ok(text)
     }
 
     fn read(bytes: &[u8]) -> Option<Arc<Json>> {

@@ -5,7 +5,7 @@
 //! replace MiniJinja's own ([`add_strict_filters`] says why), as does the test `divisibleby`.
 
 use std::borrow::Cow;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Write};
 use std::mem;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
@@ -17,6 +17,7 @@ use serde_json::Value as JsonValue;
 
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
+use crate::model::remark::Remark;
 use crate::model::url::percent_encode;
 use crate::resolve::extract::Json;
 
@@ -44,26 +45,44 @@ impl Object for Names {
     }
 }
 
-/// The lookups of keys that don't exist or are null, in one rendering.
+/// What has happened in one rendering: the lookups of keys that don't exist or are null, and what
+/// is odd about the texts that were printed.
 #[derive(Default)]
 pub(super) struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
+    remarks: Mutex<BTreeSet<Remark>>,
     /// The undefined value that [`super::MARK`] creates.
     pub mark: OnceLock<Value>,
     /// The index in `lookups` of the failed lookup that returns `mark`.
     marked: Option<usize>,
-    /// The lookups for which an empty text is rendered, because they were known to be missing
-    /// before this rendering. [`Self::note`] doesn't list them again.
-    pub empty: Vec<FailedLookup>,
+    /// The lookups that were known to be missing before this rendering. They get a stand-in, and
+    /// [`Self::note`] doesn't list them again.
+    pub missing: Vec<FailedLookup>,
+    pub stand_ins: StandIns,
 }
 
 impl Misses {
-    pub fn new(marked: Option<usize>, empty: &[FailedLookup]) -> Arc<Self> {
+    pub fn new(marked: Option<usize>, missing: &[FailedLookup], stand_ins: &StandIns) -> Arc<Self> {
         Arc::new(Self {
             marked,
-            empty: empty.to_vec(),
+            missing: missing.to_vec(),
+            stand_ins: stand_ins.clone(),
             ..Self::default()
         })
+    }
+
+    /// Notes what is odd about a text that a `{{ … }}` prints.
+    pub(super) fn note_printed(&self, text: &str) {
+        let found = Remark::about_part(text.as_bytes());
+        if !found.is_empty() {
+            let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+            remarks.extend(found);
+        }
+    }
+
+    pub(super) fn take_remarks(&self) -> BTreeSet<Remark> {
+        let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
+        mem::take(&mut *remarks)
     }
 
     pub fn take(&self) -> Vec<FailedLookup> {
@@ -71,12 +90,12 @@ impl Misses {
         mem::take(&mut *lookups)
     }
 
-    /// Adds a lookup to the list, unless it is in `empty`. Returns what replaces MiniJinja's
-    /// undefined value: an empty text for a lookup in `empty`, [`Self::mark`] for the one with the
+    /// Adds a lookup to the list, unless it is in `missing`. Returns what replaces MiniJinja's
+    /// undefined value: a stand-in for a lookup in `missing`, [`Self::mark`] for the one with the
     /// number `marked`, and `None` for any other.
     fn note(&self, lookup: FailedLookup) -> Option<Value> {
-        if self.empty.contains(&lookup) {
-            return Some(Value::from(""));
+        if self.missing.contains(&lookup) {
+            return Some(self.stand_ins.value_of(&lookup.written()));
         }
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let is_marked = self.marked == Some(lookups.len());
@@ -95,6 +114,54 @@ pub(super) struct FailedLookup {
     /// True for an index past the end of a list, which is a mistake in the template, not an absent
     /// key.
     pub(super) is_past_end: bool,
+}
+
+impl FailedLookup {
+    /// The lookup as a template writes it: `db.tls.key`.
+    fn written(&self) -> String {
+        let alias = self.alias.as_deref().unwrap_or_default();
+        format!("{alias}.{}", self.path.join("."))
+    }
+}
+
+/// What stands in for values that don't exist, so that a rendering reaches the next error.
+#[derive(Clone, Debug, Default)]
+pub(super) struct StandIns {
+    /// [`Template::lookups`](crate::model::entry::template::Template::lookups).
+    pub lookups: Arc<BTreeSet<String>>,
+    /// What stands in for a value in which nothing is looked up.
+    pub leaf: Value,
+}
+
+impl StandIns {
+    /// The stand-in for a value: an object if the template looks up a key in it.
+    pub fn value_of(&self, written: &str) -> Value {
+        let parent = format!("{written}.");
+        if !self
+            .lookups
+            .iter()
+            .any(|lookup| lookup.starts_with(&parent))
+        {
+            return self.leaf.clone();
+        }
+        Value::from_object(StandInObject {
+            parent,
+            stand_ins: self.clone(),
+        })
+    }
+}
+
+#[derive(Debug)]
+struct StandInObject {
+    /// The lookup of this object, with a dot at its end: `db.tls.`.
+    parent: String,
+    stand_ins: StandIns,
+}
+
+impl Object for StandInObject {
+    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
+        Some(self.stand_ins.value_of(&format!("{}{key}", self.parent)))
+    }
 }
 
 /// An object or array in a secret or in a result of `fromjson`. With an empty path, it is the whole
@@ -225,7 +292,7 @@ pub(super) fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Opt
 }
 
 /// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its
-/// digits as text (`1.10`, `-0`, `1e+400`).
+/// digits as text (`1.10`, `-0`, `1e400`).
 fn number_as_written(literal: &str) -> Value {
     let parsed = literal
         .parse::<i64>()

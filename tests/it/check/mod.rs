@@ -96,6 +96,10 @@ fn catalogue() -> Aws {
         .secret("prod/large", Secret::text(&CANARY.repeat(7500)))
         .secret("prod/odd", Secret::text(odd))
         .secret(
+            "prod/flawed",
+            Secret::text(r#"{"empty":"","line":"v-4c7a1e\n"}"#),
+        )
+        .secret(
             "denied",
             Secret::failing(fault::denied("arn:aws:secretsmanager:x:secret:denied")),
         )

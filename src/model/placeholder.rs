@@ -1,0 +1,268 @@
+//! Finds texts of a declaration that look as if secrets-exec should replace something in them, but
+//! that it passes on as they are: other tools' placeholders, expressions outside of templates, and
+//! references instead of text.
+//!
+//! A text in a `pattern`'s entry, or in a `{% raw %}` block, is as the user wants it.
+
+use std::cell::LazyCell;
+use std::collections::BTreeSet;
+
+use crate::model::entry::template::{ENV, expressions, literal_text};
+use crate::model::entry::{OnMissing, Source, Target};
+use crate::model::environment::is_name;
+use crate::model::plan::{Plan, Planned};
+use crate::model::reference::{Arn, Locator, Reference, split_secret};
+
+/// A text of an entry, and what it contains.
+pub struct Misread<'a> {
+    pub entry: &'a Planned,
+    pub field: Field,
+    pub placeholder: Placeholder<'a>,
+}
+
+/// The key of an entry that has the text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    Value,
+    Default,
+    Template,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Placeholder<'a> {
+    Variable {
+        name: &'a str,
+        form: Form,
+    },
+    /// `${db.password}`, `{db.password}` or `{{ "db.password" }}` of the alias `db`: how it is
+    /// written, and the lookup.
+    Key {
+        written: String,
+        lookup: String,
+    },
+    /// `{{ db.password }}` or `{{ env.NAME }}` in text that isn't a template.
+    Expression,
+    /// Plain text that is a reference.
+    Reference,
+    /// A template without any Jinja.
+    NoExpression,
+}
+
+/// How a variable is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// `${NAME}` or `${NAME:-default}`.
+    Braces,
+    /// `$NAME`, and nothing else in the text.
+    Whole,
+    /// `$NAME`.
+    Plain,
+}
+
+/// Finds the first placeholder in each text of the plan's entries.
+pub fn placeholders(plan: &Plan) -> Vec<Misread<'_>> {
+    let mut found = Vec::new();
+    // Most plans have no literal for which the ids are needed.
+    let read_ids = LazyCell::new(|| {
+        let locators = plan.locators().into_iter();
+        BTreeSet::from_iter(locators.map(Locator::written_id))
+    });
+    for entry in &plan.entries {
+        if entry.pattern.is_some() {
+            continue;
+        }
+        let source = match &entry.source {
+            Source::Literal(text) => {
+                plain_placeholder(text, entry, plan, &|id| read_ids.contains(id))
+            }
+            Source::Template(template, _) => template_placeholder(&template.text, entry, plan),
+            Source::Reference(_) | Source::Composed(_) | Source::Object(_) => None,
+        };
+        if let Some(placeholder) = source {
+            let field = match entry.source {
+                Source::Template(..) => Field::Template,
+                _ => Field::Value,
+            };
+            found.push(Misread {
+                entry,
+                field,
+                placeholder,
+            });
+        }
+        if let OnMissing::Default(text) = &entry.on_missing
+            && let Some(placeholder) =
+                plain_placeholder(text, entry, plan, &|id| read_ids.contains(id))
+        {
+            found.push(Misread {
+                entry,
+                field: Field::Default,
+                placeholder,
+            });
+        }
+    }
+    found
+}
+
+/// Finds the first placeholder in the text of a `value` or a `default`. `is_read` is true for the
+/// id of a secret that this launch reads.
+fn plain_placeholder<'a>(
+    text: &'a str,
+    entry: &Planned,
+    plan: &'a Plan,
+    is_read: &dyn Fn(&str) -> bool,
+) -> Option<Placeholder<'a>> {
+    // Most texts have none of these characters.
+    if !text.contains(['$', '{', ':']) || is_for_other_program(text, entry, plan) {
+        return None;
+    }
+    for (name, form) in variables(text) {
+        let is_known = plan.variables.contains_key(name)
+            || (form == Form::Whole && plan.inherited.get(name).is_some());
+        if form == Form::Braces || is_known {
+            return Some(Placeholder::Variable { name, form });
+        }
+    }
+    // JSON has single braces, too.
+    if let Some((written, lookup)) = alias_key(text, plan).filter(|(key, _)| key.starts_with('$')) {
+        return Some(Placeholder::Key { written, lookup });
+    }
+    if has_expression(text, plan) {
+        return Some(Placeholder::Expression);
+    }
+    is_meant_as_reference(text, is_read).then_some(Placeholder::Reference)
+}
+
+/// Finds the first placeholder in a template.
+fn template_placeholder<'a>(
+    text: &'a str,
+    entry: &Planned,
+    plan: &'a Plan,
+) -> Option<Placeholder<'a>> {
+    // Most templates have only expressions without quotes.
+    if text.contains('{') && !text.contains(['$', '\'', '"']) && !has_single_brace(text) {
+        return None;
+    }
+    if is_for_other_program(text, entry, plan) {
+        return None;
+    }
+    let literal = literal_text(text);
+    for (name, form) in variables(&literal) {
+        let is_known = plan.variables.contains_key(name) || plan.inherited.get(name).is_some();
+        // Files of nginx and of shells have such names, too.
+        let may_be_meant = form == Form::Whole || is_variable(entry);
+        if form == Form::Braces || (is_known && may_be_meant) {
+            // The literal text ends with this function.
+            let start = text.find(name)?;
+            let name = &text[start..start + name.len()];
+            return Some(Placeholder::Variable { name, form });
+        }
+    }
+    if let Some((written, lookup)) = alias_key(&literal, plan) {
+        return Some(Placeholder::Key { written, lookup });
+    }
+    if !text.contains("{{") && !text.contains("{%") {
+        return Some(Placeholder::NoExpression);
+    }
+
+    for expression in expressions(text) {
+        let lookup = expression.trim_matches(['\'', '"']);
+        if lookup != expression && lookup_at_start(lookup, plan) == Some(lookup) {
+            return Some(Placeholder::Key {
+                written: format!("{{{{ {expression} }}}}"),
+                lookup: lookup.to_owned(),
+            });
+        }
+    }
+    None
+}
+
+/// True for a text with a brace that doesn't belong to Jinja.
+fn has_single_brace(text: &str) -> bool {
+    let mut previous = b' ';
+    text.bytes().zip(text.bytes().skip(1)).any(|(byte, next)| {
+        let is_jinja = previous == b'{' || matches!(next, b'{' | b'%' | b'#');
+        previous = byte;
+        byte == b'{' && !is_jinja
+    })
+}
+
+fn is_variable(entry: &Planned) -> bool {
+    matches!(entry.target, Target::Env(_))
+}
+
+/// True for a file whose text has a `${` that is neither a variable nor a key of an alias, such as
+/// Spring's `${server.port}`. Another program replaces all of them.
+fn is_for_other_program(text: &str, entry: &Planned, plan: &Plan) -> bool {
+    !is_variable(entry)
+        && text.split("${").skip(1).any(|rest| {
+            let inner = rest.split('}').next().unwrap_or_default();
+            let name = inner.split(":-").next().unwrap_or_default();
+            !is_name(name) && lookup_at_start(rest, plan).is_none()
+        })
+}
+
+/// Lists the variables in a text, each with its form.
+fn variables(text: &str) -> impl Iterator<Item = (&str, Form)> {
+    text.split('$').skip(1).filter_map(move |rest| {
+        if let Some(inner) = rest.strip_prefix('{') {
+            // The name in `${NAME}` or `${NAME:-default}`.
+            let name = inner.split_once('}')?.0.split(":-").next()?;
+            return is_name(name).then_some((name, Form::Braces));
+        }
+        let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
+        let name = rest.split(is_end).next()?;
+        let form = match text.trim_end().len() == 1 + name.len() {
+            true => Form::Whole,
+            false => Form::Plain,
+        };
+        Some((name, form))
+    })
+}
+
+/// Returns the first key of an alias in single braces, as it is written and as a lookup.
+fn alias_key(text: &str, plan: &Plan) -> Option<(String, String)> {
+    text.match_indices('{').find_map(|(at, _)| {
+        let lookup = lookup_at_start(&text[at + 1..], plan)?;
+        let mut start = at;
+        if text[..at].ends_with('$') {
+            start -= 1;
+        }
+        let mut end = at + 1 + lookup.len();
+        if text[end..].starts_with('}') {
+            end += 1;
+        }
+        Some((text[start..end].to_owned(), lookup.to_owned()))
+    })
+}
+
+/// Returns `db.password` at the beginning of a text if `db` is an alias.
+fn lookup_at_start<'t>(text: &'t str, plan: &Plan) -> Option<&'t str> {
+    let is_end = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.');
+    let lookup = text.split(is_end).next()?;
+    let (alias, key) = lookup.split_once('.')?;
+    (plan.aliases.contains_key(alias) && !key.is_empty()).then_some(lookup)
+}
+
+/// True for text with an expression such as `{{ db.host }}`, with an alias or `env`.
+fn has_expression(text: &str, plan: &Plan) -> bool {
+    text.split("{{").skip(1).any(|expression| {
+        let expression = expression.trim_start_matches(['-', ' ']);
+        let alias = expression.split(['.', ' ', '}', '[', '|']).next();
+        alias.is_some_and(|alias| alias == ENV || plan.aliases.contains_key(alias))
+    })
+}
+
+/// True for a reference to a parameter, to a key such as `password`, or to a key of a secret that
+/// this launch reads, and for an ARN with a KEY, a STAGE or a VERSION-ID.
+fn is_meant_as_reference(text: &str, is_read: &dyn Fn(&str) -> bool) -> bool {
+    /// Only these keys, because other texts can have a colon, too, such as the name of an image.
+    const KEYS: [&str; 4] = [":api_key", ":password", ":secret", ":token"];
+    // A reference that ends with `/` or `*` selects several parameters, but a variable gets only
+    // one.
+    let is_parameter = text.starts_with("ssm:/") && !text.ends_with(['/', '*']);
+    let is_arn = Arn::has_prefix(text) && Reference::is_meant_by(text);
+    let has_key = text.contains('/') && KEYS.iter().any(|key| text.ends_with(key));
+    let (secret, fields) = split_secret(text);
+    (is_parameter || is_arn || has_key || (fields.is_some_and(is_name) && is_read(secret)))
+        && Reference::parse(text).is_ok()
+}
