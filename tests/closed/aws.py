@@ -40,7 +40,7 @@ class Server:
         if operation == "GetSecretValue":
             stage = body.get("VersionStage", "AWSCURRENT")
             answer = self.answer(region, body["SecretId"], "" if stage == "AWSCURRENT" else stage)
-            return refusal(answer) or (200, secret(region, body["SecretId"], stage, answer))
+            return refusal(answer) or flawed(answer, secret(region, body["SecretId"], stage, answer))
         if operation == "GetParameters":
             return self.parameters(region, body["Names"])
         path = f"ssm:{body['Path'].rstrip('/')}/" + ("" if body["Recursive"] else "*")
@@ -59,15 +59,39 @@ class Server:
                 invalid.append(name)
             elif refusal(answer):
                 return refusal(answer)
+            elif answer.flaw:
+                return flawed(answer, {"Parameters": [parameter(region, plain[len("ssm:"):], "")]})
             else:
                 found.append(parameter(region, plain[len("ssm:"):], answer.data.decode()))
         return 200, {"Parameters": found, "InvalidParameters": invalid}
 
 
+PAGE = "<html>Blocked</html>"
+
+
 def refusal(answer):
+    """An error, with its code where the answer spells it, or None. A third member is the header with the code."""
     if answer.status == 200:
         return None
-    return answer.status, {"__type": answer.code, "Message": answer.message} if answer.code else "<html>Blocked</html>"
+    if not answer.code:
+        return answer.status, PAGE
+    if answer.spelling == "body":
+        return answer.status, {"__type": f"com.amazonaws.secretsmanager#{answer.code}", "Message": answer.message}
+    url = ":http://internal.amazon.com/coral/com.amazonaws.secretsmanager/" if answer.spelling == "url" else ""
+    return answer.status, {"Message": answer.message}, answer.code + url
+
+
+def flawed(answer, body):
+    """A good answer, or with its flaw: a proxy's page, cut off, or without the value."""
+    if answer.flaw == "page":
+        return 200, PAGE
+    if answer.flaw == "cut":
+        return 200, json.dumps(body)[:-3]
+    if answer.flaw == "value":
+        for member in [body, *body.get("Parameters", [])]:
+            for name in ("SecretString", "SecretBinary", "Value"):
+                member.pop(name, None)
+    return 200, body
 
 
 def secret(region, identifier, stage, answer):
@@ -117,12 +141,12 @@ class Connection(asyncio.Protocol):
                 self.send(400, ROLE_NOT_FOUND)
                 continue
             region = re.search(rb"credential=[^/]+/\d+/([\w-]+)/", headers[b"authorization"])[1].decode()
-            status, body = self.server.respond(operation[1].decode(), region, json.loads(rest[:length]))
-            self.send(status, body)
+            self.send(*self.server.respond(operation[1].decode(), region, json.loads(rest[:length])))
 
-    def send(self, status, body):
+    def send(self, status, body, code=None):
         is_page = isinstance(body, str)  # of a proxy, or an answer of STS
         text = body.encode() if is_page else json.dumps(body).encode()
         kind = "text/xml" if is_page else "application/x-amz-json-1.1"
-        head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(text)}\r\n\r\n"
+        head = f"HTTP/1.1 {status} X\r\ncontent-type: {kind}\r\ncontent-length: {len(text)}\r\n"
+        head += f"x-amzn-errortype: {code}\r\n\r\n" if code else "\r\n"
         self.transport.write(head.encode() + text)

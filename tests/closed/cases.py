@@ -27,6 +27,7 @@ NO_STAGE = "Secrets Manager can't find the specified secret value for staging la
 ERRORS = [
     ("ResourceNotFoundException", NOT_FOUND.message, [400, 404]),
     ("ResourceNotFoundException", NO_STAGE, [400, 404]),
+    ("ResourceNotFound", "This isn't the code of an absence.", [400]),
     ("InvalidRequestException", DELETED, [400]),
     ("AccessDeniedException", "User: app is not authorized to perform: secretsmanager:GetSecretValue", [400, 403]),
     ("DecryptionFailure", "Secrets Manager can't decrypt the protected secret text using the provided KMS key.", [400]),
@@ -68,10 +69,12 @@ def draw(seed, number, place):
 
 
 def fails_for_others(launch):
-    """AWS refuses a request because of one parameter. The contract doesn't say what that means for the others."""
+    """AWS refuses a request because of one parameter, or the answer to all is flawed. The contract doesn't say what that
+    means for the others."""
     ids = [(name, stage) for name, stage in launch.answers if name.startswith("ssm:") and not name.endswith(("/", "*"))]
     answers = [answer for identity in ids for answer in launch.answers[identity]]
-    return len(ids) > 1 and any(answer.status != 200 and answer.code != NOT_FOUND.code for answer in answers)
+    is_whole = [answer.flaw or (answer.status != 200 and answer.code != NOT_FOUND.code) for answer in answers]
+    return len(ids) > 1 and any(is_whole)
 
 
 class Drawing:
@@ -157,6 +160,8 @@ class Drawing:
             answer = Answer(chance.choice(data), is_binary=True)
         elif launch.local:
             answer = NOT_FOUND
+        elif self.once_in(5):
+            answer = self.flawed()
         else:
             answer = self.error(ERRORS)
         answers = [answer]
@@ -172,7 +177,12 @@ class Drawing:
 
     def error(self, errors):
         code, message, statuses = self.chance.choice(errors)
-        return Answer(status=self.chance.choice(statuses), code=code, message=message)
+        spelling = self.chance.choice(["body", "header", "url"])
+        return Answer(status=self.chance.choice(statuses), code=code, message=message, spelling=spelling)
+
+    def flawed(self):
+        """An answer with 200 that is none."""
+        return Answer(self.good_text().encode(), flaw=self.chance.choice(["page", "cut", "value"]))
 
     def fill_cache(self):
         """An earlier launch has read good answers, which an outage makes this launch use."""
@@ -287,16 +297,20 @@ class Drawing:
 
     def template(self, layer):
         parts = [self.chance.choice(["", "db://"])]
-        for _ in range(self.chance.choice([1, 2])):
+        aliases = [self.by_alias(Reference(self.secret()), layer).secret for _ in range(self.chance.choice([1, 2]))]
+        for _ in range(self.chance.choice([1, 2, 3])):
             if self.once_in(5):
                 parts.append(Lookup("env", self.variable(self.value())))
             else:
-                secret = self.secret()
-                alias = self.by_alias(Reference(secret), layer).secret
-                default = self.chance.choice([None, None, f"other-{self.count}"])
-                parts.append(Lookup(alias, self.chance.choice(["a", "b", "n", "missing"]), default))
+                parts.append(self.lookup(self.chance.choice(aliases)))
             parts.append(self.chance.choice(["", "@"]))
         return parts
+
+    def lookup(self, alias):
+        default = self.chance.choice([None, None, f"other-{self.count}"])
+        if self.once_in(6):
+            return Lookup(alias, "l", default, self.once_in(2), self.chance.choice([0, 1, 9]))
+        return Lookup(alias, self.chance.choice(["a", "b", "n", "missing"]), default, self.once_in(2))
 
     def env_from(self, layer):
         self.trouble, self.has_empty_objects = max(self.usual_trouble, 0.3), self.once_in(2)
@@ -388,7 +402,9 @@ def source_of(source):
 
 def lookup(part):
     filtered = f" | default('{part.default}')" if part.default is not None else ""
-    return "{{ " + f"{part.alias}.{part.key}{filtered}" + " }}"
+    key = f"['{part.key}']" if part.has_brackets else f".{part.key}"
+    index = "" if part.index is None else f"[{part.index}]"
+    return "{{ " + f"{part.alias}{key}{index}{filtered}" + " }}"
 
 
 def declaration(layer):

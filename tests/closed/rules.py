@@ -23,12 +23,14 @@ class Silent(Exception):
 
 
 class Failure(Exception):
-    """The launch fails with one of these statuses. An early failure is found in a text, without a request."""
+    """The launch fails with one of these statuses. An early failure is found in a text, without a request. Of a text
+    with several values, others may be absent, which is a failure, too, unless the entry has `default` or `optional`."""
 
-    def __init__(self, *statuses, early=False):
+    def __init__(self, *statuses, early=False, has_absence=False):
         super().__init__(statuses)
         self.statuses = set(statuses)
         self.early = early
+        self.has_absence = has_absence
 
 
 # What a launch is given. The generator draws these, and `run` turns them into files, arguments and
@@ -45,11 +47,14 @@ class Answer:
     status: int = 200
     code: str = ""
     message: str = ""
+    spelling: str = "body"  # where the code is: in the "body", in the "header", or in the header with a "url"
+    flaw: str = ""  # of an answer with 200 that is none: a "page", "cut" off, or without a "value"
 
     @property
     def is_outage(self):
-        # A 4xx without an AWS error code comes from a proxy.
-        return self.status >= 500 or self.code == "ThrottlingException" or (self.status >= 400 and not self.code)
+        # A 4xx without an AWS error code comes from a proxy, and so does a 200 with a page.
+        is_from_proxy = (self.status >= 400 and not self.code) or self.flaw in ("page", "cut")
+        return self.status >= 500 or self.code == "ThrottlingException" or is_from_proxy
 
 
 NOT_FOUND = Answer(
@@ -72,11 +77,14 @@ class Reference:
 
 @dataclass
 class Lookup:
-    """`{{ alias.key }}` or `{{ alias.key | default('…') }}` in a template. The alias `env` holds the variables."""
+    """`{{ alias.key }}` or `{{ alias["key"] }}`, `{{ alias.l[1] }}`, and each of them with `| default('…')`, in a
+    template. The alias `env` holds the variables."""
 
     alias: str
     key: str
     default: str = None
+    has_brackets: bool = False
+    index: int = None
 
 
 @dataclass
@@ -194,8 +202,8 @@ def answer_for(identity, launch):
             if region > 0 and answer.code:
                 raise Silent("a refusal by a fallback region")
             return answer
-        if launch.regions > 1 and answer.status == 404:
-            raise Silent("a proxy's 404 isn't among the reasons of a region")
+        if launch.regions > 1 and (answer.status == 404 or answer.flaw):
+            raise Silent("a proxy's 404 or page isn't among the reasons of a region")
     # The cache covers failures that give 75, if every fallback region failed, too.
     return launch.cached.get(identity, answers[0])
 
@@ -228,6 +236,8 @@ def answered(reference, launch, wrong):
         raise Absence
     if answer.is_outage:
         raise Failure(75)
+    if answer.code == "ResourceNotFound" or answer.flaw:
+        raise Failure(78)  # a code that no service here has, and a secret without a value
     if answer.code == "AccessDeniedException":
         raise Failure(77)
     if answer.code == "InvalidRequestException":  # it is marked for deletion
@@ -300,7 +310,8 @@ def resolved(reference, launch, wrong):
 
 
 def all_of(reads):
-    """Reads several values for one text. A failure of one of them is a failure of the text, and never an absence."""
+    """Reads several values for one text. A failure of one of them is a failure of the text, and never an absence. All
+    failures are reported, so an absence doesn't hide one."""
     values, failures, absent = [], [], False
     for read in reads:
         try:
@@ -309,10 +320,9 @@ def all_of(reads):
             absent = True
         except Failure as failure:
             failures.append(failure)
-    if failures and (absent or any(failure.statuses != failures[0].statuses for failure in failures)):
-        raise Silent("what else is wrong with a text, if one of its values can't be read")
     if failures:
-        raise Failure(*exit_statuses(failures), early=any(failure.early for failure in failures))
+        early = any(failure.early for failure in failures)
+        raise Failure(*exit_statuses(failures), early=early, has_absence=absent)
     if absent:
         raise Absence
     return values
@@ -355,11 +365,18 @@ def part_text(part, launch):
     if answer.is_binary:
         raise Silent("a binary secret in a template")
     try:
-        return as_text(selected(answer.data, part.key))
+        node = selected(answer.data, part.key)
     except Absence:
-        if part.default is None:
-            raise
+        if part.default is None or part.index is not None:
+            raise  # an index of something that doesn't exist is an error in Jinja, whatever follows
         return part.default.encode()
+    if part.index is not None:
+        if not isinstance(node, list):
+            raise Silent("an index of something else")
+        if part.index >= len(node) and part.default is None:
+            raise Failure(78)  # past the end
+        node = node[part.index] if part.index < len(node) else part.default
+    return as_text(node)
 
 
 # Entries.
@@ -382,6 +399,10 @@ def entry_value(entry, launch, wrong):
         if default is None:
             raise Failure(78) from None
         return default
+    except Failure as failure:
+        if failure.has_absence and default is None and not entry.optional:
+            raise Failure(*exit_statuses([failure, Failure(78)]), early=failure.early) from None
+        raise
     if not matches(value, entry.pattern):
         raise Failure(78)
     if not entry.in_memory and not entry.path and b"\0" in value:
@@ -562,7 +583,7 @@ class Merge:
             except Absence:
                 value = Failure(78)
             except Failure as failure:
-                value = failure
+                value = Failure(*exit_statuses([failure, *[Failure(78)] * failure.has_absence]), early=failure.early)
             if isinstance(value, bytes) and b"\0" in value:
                 value = Failure(78)
             if value is not None:
