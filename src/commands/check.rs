@@ -241,14 +241,15 @@ impl Checked {
 }
 
 /// The notes about entries whose text looks as if secrets-exec should replace something in it, and
-/// about literals that have the form of a reference with a key, such as `prod/db:username`.
+/// about literals that have the form of a reference with a key. `prod/db:username` may be meant as
+/// one, and `team/app:stable` is the name of an image.
 fn placeholder_notes(plan: &Plan) -> BTreeMap<EntryId, String> {
     let mut notes = BTreeMap::new();
     for entry in plan.entries.iter().filter(|entry| entry.pattern.is_none()) {
         if let Source::Literal(text) = &entry.source
             && is_short_reference(text)
         {
-            notes.insert(entry.id, report::REFERENCE_NOTE.to_owned());
+            notes.insert(entry.id, "plain text that has the form of a reference".to_owned());
         }
     }
     notes.extend(report::placeholder_notes(plan));

@@ -170,4 +170,4 @@ fn placeholder_note(misread: &Misread<'_>) -> String {
 }
 
 /// The note about a literal that is a reference.
-pub const REFERENCE_NOTE: &str = "plain text, although it is a reference";
+const REFERENCE_NOTE: &str = "plain text, although it is a reference";

@@ -201,7 +201,9 @@ impl Rendering<'_> {
         }
     }
 
-    /// Returns the remarks, each with the lookups that find such a text.
+    /// Returns the remarks, each with the lookups that find such a text. An empty or blank text
+    /// that no lookup finds is the template's own, as in `{{ ":" ~ x if x else "" }}`, so it is
+    /// right.
     fn with_lookups(&self, remarks: BTreeSet<Remark>) -> Remarks {
         let mut found = Remarks::new();
         for remark in remarks {
@@ -214,6 +216,9 @@ impl Rendering<'_> {
                 }
             }
         }
+        found.retain(|remark, lookups| {
+            !lookups.is_empty() || !matches!(remark, Remark::Empty | Remark::Blank)
+        });
         found
     }
 

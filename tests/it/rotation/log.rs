@@ -18,11 +18,11 @@ fn run_with_one_change(rotation: &str) -> Outcome {
     let sandbox = rotating(&aws, rotation).command(record::until_term());
     let sandbox = sandbox.declaration(
         "secrets: { x: x }
-env: { EMPTY: { template: '{{ x.k | replace(x.k, \"\") }}' } }
+env: { EMPTY: { template: '{{ env.NONE }}{{ x.k | replace(x.k, \"\") }}' } }
 files: [{ from: 'x:k', path: file }]
 ",
     );
-    let run = Rotating::start(sandbox);
+    let run = Rotating::start(sandbox.env("NONE", ""));
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
     run.await_lines(if rotation.starts_with("restart") {
