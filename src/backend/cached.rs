@@ -132,7 +132,13 @@ impl Cached {
             let existing = not_fresh.remove(&locator);
             self.update_entry(&locator, &answer, existing.as_ref(), begun);
             let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
-            answers.push((locator, answer_or_substitute(answer, substitute)));
+            let without_substitute = if not_from_cache.contains(&locator) {
+                "the cached value can't be used instead, because it doesn't match a \"pattern\""
+            } else {
+                "the cache has no value to use instead"
+            };
+            let answer = answer_or_substitute(answer, substitute, without_substitute);
+            answers.push((locator, answer));
         }
         Ok(answers)
     }
@@ -226,14 +232,22 @@ impl Cached {
 }
 
 /// Returns AWS's answer or, if AWS has an outage in every region, the stale answer in `substitute`.
-fn answer_or_substitute(answer: Answer, substitute: Option<CacheEntry>) -> Answer {
+/// If there is none, adds the note `without_substitute` to the failure.
+fn answer_or_substitute(
+    answer: Answer,
+    substitute: Option<CacheEntry>,
+    without_substitute: &str,
+) -> Answer {
     match (answer, substitute) {
         (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
             Ok(entry.into_document(Some(failure)))
         }
         (Err(mut failure), None) if is_outage_everywhere(&failure) => {
-            let note = "the cache doesn't have a value to use instead";
-            failure.error.problem.notes.push(note.to_owned());
+            failure
+                .error
+                .problem
+                .notes
+                .push(without_substitute.to_owned());
             Err(failure)
         }
         (answer, _) => answer,

@@ -248,6 +248,15 @@ pub struct ConfigFiles {
 }
 
 impl ConfigFiles {
+    /// Returns the paths of the configuration file and the credentials file from the root directory.
+    /// A path without a working directory stays relative.
+    pub fn absolute_paths(&self) -> [Option<PathBuf>; 2] {
+        [&self.config, &self.credentials].map(|path| {
+            let path = path.as_ref()?;
+            Some(std::path::absolute(path).unwrap_or_else(|_| path.clone()))
+        })
+    }
+
     /// Returns where profiles are looked for: `in PATH or PATH`, or why there is no path.
     pub fn location(&self) -> String {
         let paths = [&self.config, &self.credentials].into_iter().flatten();

@@ -59,10 +59,8 @@ use sts::{web_identity_credentials, web_identity_in_variables};
 /// They become part of the name of a cached answer. AWS_PROFILE isn't included, because the chosen
 /// profile is a separate part of that name. Nor are names and tokens of sessions, which are
 /// different at each start.
-pub const CALLER_VARIABLES: [&str; 10] = [
+pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
-    "AWS_CONFIG_FILE",
-    "AWS_SHARED_CREDENTIALS_FILE",
     "HOME",
     "AWS_ROLE_ARN",
     "AWS_WEB_IDENTITY_TOKEN_FILE",
