@@ -115,6 +115,8 @@ pub enum Impact {
     Unread,
     /// The value was read, but doesn't match its `pattern`.
     Mismatched,
+    /// A poll has found less than the running command has, so the command keeps its values.
+    Less,
     Undelivered,
 }
 

@@ -142,7 +142,10 @@ impl Aws {
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
         // `$NAME` in AWS_CONFIG_FILE, and a relative path, name different files in different places.
         let files = settings.config_files.absolute_paths();
-        format!("{:?}", (parts, endpoints, settings.profile(), variables, files))
+        format!(
+            "{:?}",
+            (parts, endpoints, settings.profile(), variables, files)
+        )
     }
 
     /// Asks AWS to describe the secrets in `fetched`, except those whose region isn't known, and

@@ -19,9 +19,11 @@ use crate::commands::prepare::Asker;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
+use crate::model::entry::{SubjectKind, Target};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use crate::model::outcome::{Outcomes, Values};
-use crate::model::reference::{Locator, SecretRef};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
+use crate::model::problem::{Impact, Problem};
+use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::shown::quoted_program;
 use crate::report::{self, Label, Record, Report, terminal};
 use crate::supervise::Gate;
@@ -99,10 +101,14 @@ impl Trial<'_, '_> {
 
         let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
         let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let is_unchanged = match &self.baseline.command_values {
-            Some(values) => values.changes(&fingerprint).is_empty(),
-            None => false,
-        };
+        let mut is_unchanged = false;
+        if let Some(command_values) = &self.baseline.command_values {
+            let losses = command_values.losses(hash_key, &fingerprint, &values);
+            if !losses.is_empty() {
+                return Err(losses.into());
+            }
+            is_unchanged = command_values.changes(&fingerprint).is_empty();
+        }
         let message = Message::Ready(fingerprint);
         if is_unchanged {
             self.gate.send(&message);
@@ -188,7 +194,15 @@ impl Messenger for Trial<'_, '_> {
             return failures.print();
         }
         let command = quoted_program(self.launch.command);
-        let warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
+        let mut warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
+        // Someone has to act on this, because no later poll succeeds by itself.
+        if failures
+            .problems
+            .iter()
+            .any(|problem| problem.impact == Impact::Less)
+        {
+            warning = warning.with("level", Label::Error.name());
+        }
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
         failures.exit_status()
@@ -250,11 +264,26 @@ pub(super) struct Fingerprint {
 struct HashedValue {
     label: String,
     hash: u64,
+    content: Content,
+    /// True if the value is a key of an `env-from` object.
+    is_member: bool,
+    /// What the secret no longer does once the value is gone, although the secret still exists.
+    absence: String,
     /// True if the command can't get a new value while it runs: with `signal=NAME`, the value of a
     /// variable or of a file in memory.
     is_fixed: bool,
     /// The keys (in `secrets`) of the secrets that the value was read from.
     read_from: Vec<u64>,
+}
+
+/// What a poll must not replace a working value with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+enum Content {
+    /// The value works: it isn't empty, or matches the `pattern` of its entry.
+    Working,
+    Empty,
+    /// The text of `default`.
+    Default,
 }
 
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -281,7 +310,13 @@ pub(super) struct Change<'a> {
     pub(super) new_version: Option<&'a str>,
     /// The names of the variables and files. There is at least one.
     pub(super) labels: Vec<String>,
+    /// Those of `labels` that the command doesn't get any more, each with the reason: `the secret
+    /// "prod/sentry" has no key "dsn"`.
+    pub(super) gone: BTreeMap<String, String>,
 }
+
+const LESS_HELP: &str =
+    "until the value is back, other changes wait, too. To accept this change, restart the service";
 
 impl Fingerprint {
     /// Returns the fingerprint of the values, and of the documents that were read.
@@ -290,14 +325,22 @@ impl Fingerprint {
         for (outcome, value) in values.outcomes.values() {
             let name = outcome.parameter_name.as_deref();
             let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
+            let content = match value.expose() {
+                _ if outcome.is_default() => Content::Default,
+                [] if !outcome.has_pattern => Content::Empty,
+                _ => Content::Working,
+            };
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
                 hash: hash_key.hash_one(value.expose()),
+                content,
+                is_member: outcome.subject.kind == SubjectKind::EnvFromKey,
+                absence: absence_predicate(outcome),
                 is_fixed: matches!(on_rotation, OnRotation::Signal(_))
                     && !outcome.target.has_path(),
                 read_from: outcome.read_from().iter().map(key).collect(),
             };
-            let target_hash = hash_key.hash_one(Vec::from_iter(outcome.target.claims()));
+            let target_hash = hash_of_target(hash_key, &outcome.target);
             fingerprint.values.insert(target_hash, hashed_value);
         }
 
@@ -318,6 +361,61 @@ impl Fingerprint {
             }
         }
         fingerprint
+    }
+
+    /// The problems of a poll that has found less than the command has: a value that is empty or a
+    /// default now, or an object that sets no variable. `latest` is the fingerprint of `values`.
+    fn losses(&self, hash_key: &RandomState, latest: &Self, values: &Values) -> Vec<Problem> {
+        let mut losses = Vec::new();
+        for outcome in &values.outcomes.list {
+            let reason = match &outcome.target {
+                Target::Variables(_) if self.loses_object(hash_key, outcome, values) => {
+                    "an object no longer sets any variable"
+                }
+                target => {
+                    let target_hash = hash_of_target(hash_key, target);
+                    let content = |fingerprint: &Self| {
+                        let value = fingerprint.values.get(&target_hash)?;
+                        Some((value.content, value.hash))
+                    };
+                    match (content(self), content(latest)) {
+                        (Some((Content::Working, old)), Some((_, new))) if old == new => continue,
+                        (Some((Content::Working, _)), Some((Content::Empty, _))) => {
+                            "a value is empty now, although the command has one"
+                        }
+                        (Some((Content::Working, _)), Some((Content::Default, _))) => {
+                            "a default would replace a value that the command has"
+                        }
+                        (_, _) => continue,
+                    }
+                }
+            };
+            let problem = Problem::configuration(reason).help(LESS_HELP);
+            losses.push(problem.for_entry(outcome.subject.clone(), Impact::Less));
+        }
+        losses
+    }
+
+    /// True if an optional `env-from` object was read and sets no variable, although the command
+    /// has variables of this object. A path without parameters isn't such an object: each of its
+    /// parameters has been deleted.
+    fn loses_object(
+        &self,
+        hash_key: &RandomState,
+        outcome: &EntryOutcome,
+        values: &Values,
+    ) -> bool {
+        let [reference] = &outcome.reads[..] else {
+            return false;
+        };
+        let locator = &reference.locator;
+        let was_read = matches!(values.fetched.get(locator), Some(Ok(_))) && !locator.is_path();
+        let key = hash_of_locator(hash_key, locator, None);
+        let had_variable = || {
+            let mut members = self.values.values().filter(|value| value.is_member);
+            members.any(|member| member.read_from.contains(&key))
+        };
+        matches!(outcome.result, Outcome::Absent) && was_read && had_variable()
     }
 
     /// The sorted labels of the secrets' values that the command can't get while it runs.
@@ -348,7 +446,8 @@ impl Fingerprint {
         later: &'a Self,
         is_wanted: impl Fn(&HashedValue) -> bool,
     ) -> Vec<Change<'a>> {
-        let mut labels_of: BTreeMap<&u64, BTreeSet<&String>> = BTreeMap::new();
+        // For each secret, the labels of its values, and what to say of those that are gone.
+        let mut labels_of: BTreeMap<&u64, BTreeMap<&String, Option<&String>>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
         for target in targets {
             let (old_value, new_value) = (self.values.get(target), later.values.get(target));
@@ -363,7 +462,9 @@ impl Fingerprint {
                 for key in &value.read_from {
                     let content = |fingerprint: &Self| Some(fingerprint.secrets.get(key)?.content);
                     if content(self) != content(later) {
-                        labels_of.entry(key).or_default().insert(&value.label);
+                        let absence = new_value.is_none().then_some(&value.absence);
+                        let labels = labels_of.entry(key).or_default();
+                        labels.insert(&value.label, absence);
                     }
                 }
             }
@@ -374,17 +475,45 @@ impl Fingerprint {
             let (old, new) = (self.secrets.get(key), later.secrets.get(key));
             // The contents of `old` and `new` differ, so at least one of them exists.
             if let Some(secret) = new.or(old) {
+                let mut gone = BTreeMap::new();
+                for (label, absence) in &labels {
+                    if let Some(absence) = absence {
+                        let predicate = match new {
+                            Some(_) => absence,
+                            None => "doesn't exist any more",
+                        };
+                        gone.insert((*label).clone(), format!("{} {predicate}", secret.name));
+                    }
+                }
                 changes.push(Change {
                     secret,
                     old_version: old.and_then(|secret| secret.version_id.as_deref()),
                     new_version: new.and_then(|secret| secret.version_id.as_deref()),
-                    labels: labels.into_iter().cloned().collect(),
+                    labels: labels.into_keys().cloned().collect(),
+                    gone,
                 });
             }
         }
         changes.sort_by_key(|change| (&change.secret.name, change.old_version, change.new_version));
         changes
     }
+}
+
+/// What a secret no longer does once the value of an outcome is gone, as a predicate.
+fn absence_predicate(outcome: &EntryOutcome) -> String {
+    if outcome.subject.kind == SubjectKind::EnvFromKey {
+        return "no longer sets it".to_owned();
+    }
+    match outcome.read_from() {
+        [SecretRef { selector, .. }] if *selector != Selector::Whole => {
+            format!("has no key {:?}", selector.shown())
+        }
+        [..] => "no longer has this value".to_owned(),
+    }
+}
+
+fn hash_of_target(hash_key: &RandomState, target: &Target) -> u64 {
+    hash_key.hash_one(Vec::from_iter(target.claims()))
 }
 
 fn hash_of_locator(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {

@@ -3,7 +3,7 @@
 //! As text, there are warnings, and notes about restarts, signals, exits, and polls that succeed
 //! after a failure. The other notes need `--verbose` ([`Record::detail`]). JSON has all notes.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{Change, Secret, failed_poll_warning};
@@ -28,6 +28,9 @@ pub(super) struct Notices<'a> {
     pub(super) changed_labels: BTreeSet<String>,
     /// The secrets and parameters with these values, as messages name them.
     pub(super) changed_secrets: BTreeSet<String>,
+    /// The variables and files that the command has and that no longer have a value, each with the
+    /// reason. They aren't among `changed_labels`.
+    pub(super) gone: BTreeMap<String, String>,
     /// A restart isn't reported to the service manager with `RELOADING=1`, because that would keep
     /// the unit in the state "reloading" until `READY=1` is sent.
     pub(super) service_manager: Notifier,
@@ -238,11 +241,21 @@ impl Notices<'_> {
     /// with status 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the
     /// semicolon.
     fn consequence_note(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
-        let [labels, secrets] = [&self.changed_labels, &self.changed_secrets]
-            .map(|names| Vec::from_iter(names.clone()));
-        let (some_labels, some_secrets) = (some_of(&labels), some_of(&secrets));
-        let reason = format!("because {some_labels} changed ({some_secrets})");
-        let text = format!("{} {predicate}, {reason}{ending}", self.command);
+        let mut labels = Vec::from_iter(self.changed_labels.clone());
+        let mut reasons = Vec::new();
+        if !labels.is_empty() {
+            let secrets = Vec::from_iter(self.changed_secrets.clone());
+            reasons.push(format!(
+                "{} changed ({})",
+                some_of(&labels),
+                some_of(&secrets)
+            ));
+        }
+        let gone = self.gone.iter();
+        reasons.extend(gone.map(|(label, why)| format!("{label} is gone: {why}")));
+        let reason = some_of(&reasons);
+        labels.extend(self.gone.keys().cloned());
+        let text = format!("{} {predicate}, because {reason}{ending}", self.command);
         Record::note(text).event(event).with("variables", labels)
     }
 

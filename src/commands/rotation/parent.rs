@@ -4,7 +4,7 @@
 //!
 //! There is at most one trial, the first start or a poll, at any time.
 
-use std::collections::{BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -65,6 +65,7 @@ pub fn supervise(
         pid: Pid::from_raw(0),
         changed_labels: BTreeSet::new(),
         changed_secrets: BTreeSet::new(),
+        gone: BTreeMap::new(),
         service_manager: Notifier::new(inherited),
         failing_since: None,
         warned_at: None,
@@ -474,10 +475,22 @@ impl Trials<'_> {
             self.process.as_mut()?.stage = Stage::Unchanged;
             return None;
         }
-        let labels = changes.iter().flat_map(|change| change.labels.clone());
-        self.notices.changed_labels = labels.collect();
-        let secrets = changes.iter().map(|change| change.secret.name.clone());
-        self.notices.changed_secrets = secrets.collect();
+        let notices = &mut self.notices;
+        notices.gone = changes
+            .iter()
+            .flat_map(|change| change.gone.clone())
+            .collect();
+        notices.changed_labels.clear();
+        notices.changed_secrets.clear();
+        for mut change in changes {
+            change
+                .labels
+                .retain(|label| !change.gone.contains_key(label));
+            if !change.labels.is_empty() {
+                notices.changed_secrets.insert(change.secret.name.clone());
+            }
+            notices.changed_labels.extend(change.labels);
+        }
         Some(Event::Polled(PollResult::Changed))
     }
 

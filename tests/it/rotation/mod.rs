@@ -6,6 +6,7 @@ mod clock;
 mod files;
 mod grace;
 mod left;
+mod less;
 mod log;
 mod memory;
 mod polls;
