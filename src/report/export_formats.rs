@@ -59,6 +59,9 @@ pub fn export(
     };
     let mut text = Vec::new();
     let mut errors = Vec::new();
+    if format == ExportFormat::Shell && !variables.is_empty() {
+        push(&mut text, &[QUOTES_CHECK]);
+    }
     for variable in variables {
         // A part of the variable may be in the text, but after an error, the text isn't returned.
         if let Err(problem) = write(*variable, &mut text) {
@@ -257,6 +260,16 @@ fn is_bare(value: &str) -> bool {
         && !value.starts_with([' ', '\'', '"', '`'])
         && !value.ends_with(' ')
 }
+
+/// The first command for a shell. In `eval $vars` without quotes, the shell splits the text into
+/// words, and `eval` joins them with spaces. Values would lose line feeds and double spaces, so this
+/// command fails if its line feed has become a space: a script ends (POSIX.1-2024, XCU 2.6.2), and
+/// an interactive shell evaluates nothing.
+const QUOTES_CHECK: &str = concat!(
+    "case '\n' in ' ') ",
+    r#": "${secrets_exec_unquoted:?quote it: eval \"\$vars\"}" ;; esac;"#,
+    "\n"
+);
 
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///

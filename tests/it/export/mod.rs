@@ -77,7 +77,11 @@ fn on_a_terminal_export_and_migrate_print_values_only_with_reveal_or_to_an_outpu
         assert_eq!(aws.calls().len() - calls, usize::from(is_exported), "{run}");
         let written = fs::read_to_string(path).unwrap_or_default();
         let is_written = options == "--output out";
-        assert_eq!(written == "export A='v-4c7a1e'\n", is_written, "{run}");
+        assert_eq!(
+            written.ends_with("\nexport A='v-4c7a1e'\n"),
+            is_written,
+            "{run}"
+        );
     }
 }
 
