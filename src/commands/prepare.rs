@@ -17,7 +17,9 @@ use crate::input::cli::Inputs;
 use crate::input::declaration::{
     Sections, load_declarations, missing_declaration_help, replaced_declaration,
 };
-use crate::input::env_references::{inherited_layer, is_short_reference, unresolved_warnings};
+use crate::input::env_references::{
+    inherited_layer, is_short_reference, may_have_reference, unresolved_warnings,
+};
 use crate::model::entry::{Entry, OnMissing, Source, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention};
 use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
@@ -174,7 +176,7 @@ fn variable_warnings(
     // This quick search only saves time: few launches inherit a variable with a reference.
     let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let may_keep_reference = is_launch
-        && (options.keep_existing || inherited_values.any(|value| Reference::is_meant_by(&value)));
+        && (options.keep_existing || inherited_values.any(|value| may_have_reference(&value)));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`.
     if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
@@ -200,8 +202,9 @@ fn variable_warnings(
 fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     // The note wouldn't help after an error, such as a missing file of `-f`.
     if inputs.replaces_file && inputs.errors.is_empty() {
-        let text = replaced_declaration(&inputs.files).map(|name| {
-            format!("./{name} isn't read, because -f is given; to read both, use -f {name} first")
+        let text = replaced_declaration(&inputs.files).map(|name| match inputs.files_from {
+            "" => format!("./{name} isn't read, because -f is given; to read both, use -f {name} first"),
+            _ => format!("./{name} isn't read, because SECRETS_EXEC_FILE is set; to read both, begin its list with {name}"),
         });
         terminal::print_unless_hidden(text.map(Record::note));
     }

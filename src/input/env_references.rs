@@ -52,7 +52,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 }
 
 /// Returns a warning for each pattern that doesn't match any variable, and for each variable that
-/// keeps a reference as its value. Skips the variables that the command gets from elsewhere, or not
+/// keeps a reference as its value, also one in a form that isn't read. Skips the variables that the command gets from elsewhere, or not
 /// at all. `entry_of` returns the entry that sets a variable. Programs keep whole ARNs for their
 /// own use, so an ARN gets a warning only if `--keep-existing` keeps it instead of a value that
 /// would be read.
@@ -79,17 +79,23 @@ pub fn unresolved_warnings<'l>(
         }
         let is_kept = entry.is_some_and(|entry| !matches!(entry.source, Source::Literal(_)));
         let reason = if !matches_any(patterns, &name) {
-            let is_reference = Reference::is_meant_by(&text) || (is_kept && is_own_arn(&text));
+            let is_reference = Reference::is_meant_by(text.trim_matches(is_space_or_quote))
+                || has_spaced_reference(&text)
+                || (is_kept && is_own_arn(&text));
             is_reference
                 .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}"))
-        } else if matches_closely(patterns, &name) {
+        } else if is_own_arn(&text) || text.contains(OPEN) {
+            // `inherited_layer` has made an entry of it.
+            None
+        } else if matches_closely(patterns, &name) && is_short_reference(&text) {
             // `inherited_layer` has already refused the references of other tools. A text such as
             // `prod/db:password` may be the command's own, so it only gets a warning.
-            let remedy = format!("it isn't an ARN: write --env {name}={text}");
-            is_short_reference(&text).then_some(remedy)
-        } else {
+            Some(format!("it isn't an ARN: write --env {name}={text}"))
+        } else if let Some(fault) = foreign_syntax(&text) {
             // If only the pattern `*` matches, `inherited_layer` keeps the text as it is.
-            foreign_syntax(&text).map(|fault| fault.text)
+            Some(fault.text)
+        } else {
+            contains_reference(&text).then(|| UNREAD_FORM.to_owned())
         };
         warnings.extend(reason.map(|reason| {
             format!("the reference in the variable {name} isn't resolved, because {reason}")
@@ -112,6 +118,31 @@ fn is_own_arn(text: &str) -> bool {
     Arn::has_prefix(text) && store.is_some()
 }
 
+const UNREAD_FORM: &str =
+    "the value must be only an ARN, or contain {{resolve:…}} in small letters";
+
+/// True for a text in which a reference was probably meant, in a form that isn't read:
+/// `"arn:…:password" # production`, `{{Resolve:…}}` or `Bearer {{ssm:token}}`.
+fn contains_reference(text: &str) -> bool {
+    let text = text.to_lowercase();
+    let has_arn = text
+        .split_once("arn:")
+        .is_some_and(|(_, rest)| rest.contains(":secretsmanager:") || rest.contains(":parameter/"));
+    let mut others = [
+        "resolve:secretsmanager:",
+        "resolve:ssm",
+        "{{ssm:",
+        "{{ssm-secure:",
+    ]
+    .into_iter();
+    has_arn || others.any(|other| text.contains(other))
+}
+
+/// True if a variable may have a reference. This quick search only saves time.
+pub fn may_have_reference(text: &str) -> bool {
+    text.contains(':') && (text.contains("arn:") || text.contains("resolve:s"))
+}
+
 /// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for a
 /// different tool.
 fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
@@ -121,9 +152,16 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 
 /// Returns the mistake in a value that begins like a reference of another tool, or with `ssm:/`.
 fn foreign_syntax(text: &str) -> Option<Fault> {
-    // In the value of a variable, a parameter needs `{{resolve:…}}`.
-    let parameter = text.starts_with("ssm:/").then_some(("ssm:/", ""));
-    let (prefix, _) = foreign_prefix(text).or(parameter)?;
+    // In the value of a variable, a parameter needs `{{resolve:…}}`. Documents of Systems Manager
+    // have `{{ssm:NAME}}`, which may also be a part of a text that is meant for a program.
+    let is_whole = text.find(CLOSE) == Some(text.len().saturating_sub(CLOSE.len()));
+    let prefix = match foreign_prefix(text) {
+        Some((prefix, _)) => prefix,
+        None if text.starts_with("ssm:/") => "ssm:/",
+        None if is_whole && text.starts_with("{{ssm:") => "{{ssm:",
+        None if is_whole && text.starts_with("{{ssm-secure:") => "{{ssm-secure:",
+        None => return None,
+    };
     let forms = "an ARN, {{resolve:secretsmanager:…}} or {{resolve:ssm:…}}";
     let text = format!("the value begins with \"{prefix}\", but --resolve-env reads only {forms}");
     Some(Fault::new(text))
@@ -141,12 +179,16 @@ fn has_spaced_reference(text: &str) -> bool {
     })
 }
 
+/// True for what `docker run --env-file` leaves around a value.
+fn is_space_or_quote(c: char) -> bool {
+    c.is_whitespace() || c == '"' || c == '\''
+}
+
 /// Returns the entry for a variable whose value contains a reference. If the value is nothing but
 /// one reference in quotes or spaces, as `docker run --env-file` passes it on, the reference is
 /// malformed: otherwise, the command would get the text of the reference as its password.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
-    let is_space_or_quote = |c: char| c.is_whitespace() || c == '"' || c == '\'';
     let bare = text.trim_matches(is_space_or_quote);
     let is_one_reference = (is_own_arn(bare) && !bare.contains(is_space_or_quote))
         || (bare.starts_with(OPEN) && bare.find(CLOSE) == Some(bare.len() - CLOSE.len()));

@@ -241,8 +241,8 @@ pub struct Inputs {
     pub files_from: &'static str,
     /// True to look for a declaration in the working directory.
     pub find_file: bool,
-    /// True with `-f`, unless `--no-file` is given, too. If the working directory has a
-    /// declaration, a note says that it isn't read.
+    /// True with `-f` or `SECRETS_EXEC_FILE`, unless `--no-file` is given, too. If the working
+    /// directory has a declaration, a note says that it isn't read.
     pub replaces_file: bool,
     /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
     /// matching name.
@@ -295,13 +295,27 @@ impl Inputs {
         inputs.has_quiet_flag = flags.quiet == Some(true);
         inputs.options = flags.over(variables);
 
-        let files = take_values(matches, "file");
+        let files: Vec<PathBuf> = take_values(matches, "file");
+        let overrides = [
+            (FILE_VARIABLE, !files.is_empty()),
+            ("SECRETS_EXEC_LOCAL", inputs.options.local.is_some()),
+            ("SECRETS_EXEC_ROLE_ARN", inputs.options.role_arn.is_some()),
+        ];
+        for (variable, is_overridden) in overrides {
+            let is_empty = inherited.get(variable).is_some_and(OsStr::is_empty);
+            if is_empty && !is_overridden {
+                let text = format!("{variable} is set, but empty");
+                let help = "set it, or unset it: the step that sets it may have failed";
+                inputs.errors.push(Problem::usage(text).help(help));
+            }
+        }
+
         let ignores_file = matches.get_flag("no-file");
-        inputs.replaces_file = !files.is_empty() && !ignores_file;
         if files.is_empty() {
             inputs.files_from = " (from SECRETS_EXEC_FILE)";
         }
         inputs.files = named_declarations(files, inherited);
+        inputs.replaces_file = !inputs.files.is_empty() && !ignores_file;
         inputs.find_file = inputs.files.is_empty() && !ignores_file;
         inputs
     }
@@ -361,7 +375,8 @@ impl Inputs {
         options
     }
 
-    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset.
+    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset, after
+    /// [`Self::for_declarations`] has refused those that decide whose values are read.
     ///
     /// Adds an error for each value that its option doesn't accept, and a warning for each name
     /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names

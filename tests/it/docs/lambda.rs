@@ -117,7 +117,8 @@ fn a_lambda_function_reads_the_declaration_that_its_variable_names_instead_of_th
         .file("other.yaml", "env: { TOKEN: prod/api-token }")
         .env("SECRETS_EXEC_FILE", "other.yaml")
         .control();
-    run.launched_silently().has("TOKEN", "token-4c7a1e");
+    run.launched().has("TOKEN", "token-4c7a1e");
+    run.says(["note: ./secrets-exec.yaml isn't read, because SECRETS_EXEC_FILE is set"]);
 }
 
 /// A script for a second wrapper, and one for functions in Go and Rust. They start a program in the
