@@ -7,10 +7,23 @@ parameters (AWS refuses the request for all of them), a pattern together with `-
 import base64
 import json
 import random
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from aws import ACCOUNT, REGIONS
-from rules import NOT_FOUND, Answer, Entry, EnvFrom, Launch, Layer, Lookup, Reference, Silent, expected
+from rules import (
+    NOT_FOUND,
+    Answer,
+    Entry,
+    EnvFrom,
+    Launch,
+    Layer,
+    Lookup,
+    Reference,
+    Silent,
+    Started,
+    after_poll,
+    expected,
+)
 
 NAMES = ["A", "B", "C", "D", "DB_1"]
 KEYS = ["", "a", "a", "b", "e", "o", "$.a", "$.o.x", "$..x", "$..t", "$..a"]
@@ -46,26 +59,43 @@ class Case:
     number: int
     launch: Launch
     earlier: dict = field(default_factory=dict)  # what AWS answers an earlier launch, which fills the cache
+    between: dict = field(default_factory=dict)  # what AWS answers a launch after that, which may empty the cache
+    later: dict = None  # what AWS answers a poll
     arguments: list = field(default_factory=list)
     texts: dict = field(default_factory=dict)  # the files by their names
     options: dict = field(default_factory=dict)  # options that are variables
     stdin: str = None
     outcome: object = None
+    polled: object = None  # what the program has after the poll
 
 
-def draw(seed, number, place):
+def draw(seed, number, place, is_poll=False):
     """The first combination for this number about which the contract says something. Its files are in `place`."""
     chance = random.Random(f"{seed} {number}")
     while True:
-        case = Drawing(chance, number, place).draw()
+        case = Drawing(chance, number, place, is_poll).draw()
         try:
             case.outcome = expected(case.launch)
         except Silent:
             continue
         if fails_for_others(case.launch):
             continue
+        if case.later is not None and not add_poll(case):
+            continue
         write(case, chance)
         return case
+
+
+def add_poll(case):
+    """Adds what a poll finds. Returns false if the program doesn't start, or if the contract says nothing about it."""
+    changed = replace(case.launch, answers=case.later)
+    if not isinstance(case.outcome, Started) or fails_for_others(changed):
+        return False
+    try:
+        case.polled = after_poll(case.outcome, expected(changed))
+    except Silent:
+        return False
+    return True
 
 
 def fails_for_others(launch):
@@ -80,8 +110,9 @@ def fails_for_others(launch):
 class Drawing:
     """What is drawn so far, for one combination."""
 
-    def __init__(self, chance, number, place):
+    def __init__(self, chance, number, place, is_poll):
         self.chance = chance
+        self.is_poll = is_poll
         self.number = number
         self.place = place
         self.launch = Launch()
@@ -97,7 +128,8 @@ class Drawing:
 
     def draw(self):
         chance, launch = self.chance, self.launch
-        kind = chance.choice(["plain"] * 10 + ["fallback", "fallback", "cache", "cache", "local", "local", "role"])
+        kinds = ["plain"] * 10 + ["fallback", "fallback", "cache", "cache", "local", "local", "role", "poll"]
+        kind = "poll" if self.is_poll else chance.choice(kinds)
         launch.local = kind == "local"
         launch.regions = 2 if kind == "fallback" else 1
         launch.has_refused_role = kind == "role"
@@ -118,6 +150,8 @@ class Drawing:
             launch.layers.append(self.flags())
         if kind == "cache":
             self.fill_cache()
+        if kind == "poll":
+            self.case.later = {identity: self.changed(identity, answers) for identity, answers in launch.answers.items()}
         return self.case
 
     # Secrets and their answers.
@@ -194,6 +228,29 @@ class Drawing:
                 self.launch.cached[identity] = earlier
             if self.once_in(2) and answer.parameters != {}:  # whether the cache keeps an empty path isn't said
                 self.launch.answers[identity] = [self.error(OUTAGES)]
+                # A denial or an absence in between removes the cached answer, and an outage doesn't.
+                if self.once_in(3) and not identity[0].startswith("ssm:"):
+                    between = self.error([ERRORS[0], ERRORS[4], OUTAGES[0]])
+                    self.case.between[identity] = [between]
+                    if between.code != OUTAGES[0][0]:
+                        self.launch.cached.pop(identity, None)
+        if self.case.between:
+            self.case.between = {**self.case.earlier, **self.case.between}
+
+    def changed(self, identity, answers):
+        """What a poll finds: the same, a new value, an empty one, an object without keys, or no secret."""
+        chance = self.chance
+        if answers[0].parameters is not None:
+            found = chance.choice([answers[0].parameters, {}, {"a": self.value(), "b": self.value()}, {"a": self.value()}])
+            return [Answer(parameters=found)]
+        empty = json.dumps(self.object() | {"a": "", "b": ""})
+        texts = [self.good_text(), self.good_text(), empty, "{}", self.odd_text()]
+        if not identity[0].startswith("ssm:"):
+            texts.append("")
+        kind = chance.choice(["same", "same", "text", "text", "text", "gone", "error"])
+        if kind == "text":
+            return [Answer(chance.choice(texts).encode())]
+        return {"same": answers, "gone": [NOT_FOUND], "error": [self.error(ERRORS + OUTAGES)]}[kind]
 
     def identifier(self, forms):
         """A new secret or parameter with its answers. A form is `name`, `arn`, `parameter` or `parameter arn`."""
@@ -497,5 +554,7 @@ def write(case, chance):
         arguments += ["--role-arn", f"arn:aws:iam::{ACCOUNT}:role/gone"]
     if launch.regions == 2:
         arguments += ["--fallback-region", REGIONS[1]]
+    if case.later is not None:
+        arguments += ["--on-rotation", "restart", "--poll-interval", "1h", "--poll-signal", "USR2"]
     if case.earlier:
         arguments += ["--cache", "cache"]

@@ -6,7 +6,7 @@ what happens, they raise `Silent`, and the generator draws a different combinati
 
 import json
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
 
 
@@ -49,6 +49,7 @@ class Answer:
     message: str = ""
     spelling: str = "body"  # where the code is: in the "body", in the "header", or in the header with a "url"
     flaw: str = ""  # of an answer with 200 that is none: a "page", "cut" off, or without a "value"
+    is_replica: bool = False  # a fallback region has answered
 
     @property
     def is_outage(self):
@@ -140,11 +141,29 @@ class Launch:
         return {name: alias for layer in self.layers for name, alias in layer.aliases.items()}
 
 
+class Inherited(bytes):
+    """The value of a variable that the launch doesn't set."""
+
+
+class Default(bytes):
+    """The text of `default`."""
+
+
+class Holed(bytes):
+    """A text in which one of the values is empty or has only blanks."""
+
+
+class Expected(bytes):
+    """A value that matches a `pattern`, so it is right even if it is empty."""
+
+
 @dataclass
 class Started:
     variables: dict  # without the files in memory
     memory: dict
     files: dict
+    sources: dict = field(default_factory=dict, compare=False)  # an `env-from`, and the names that it sets
+    emptied: set = field(default_factory=set, compare=False)  # those that were read and set nothing
 
 
 # Variables in a reference, and absent values: what a wrong reference is.
@@ -201,7 +220,7 @@ def answer_for(identity, launch):
             # outage.
             if region > 0 and answer.code:
                 raise Silent("a refusal by a fallback region")
-            return answer
+            return replace(answer, is_replica=region > 0)
         if launch.regions > 1 and (answer.status == 404 or answer.flaw):
             raise Silent("a proxy's 404 or page isn't among the reasons of a region")
     # The cache covers failures that give 75, if every fallback region failed, too.
@@ -306,7 +325,17 @@ def selected(data, key):
 def resolved(reference, launch, wrong):
     """The bytes that a reference gives. Without KEY, that is the whole value."""
     answer = answered(reference, launch, wrong)
-    return as_text(selected(answer.data, reference.key)) if reference.key else answer.data
+    return as_text(selected_from(answer, reference.key)) if reference.key else answer.data
+
+
+def selected_from(answer, key):
+    """What a replica doesn't have isn't absent: the region that failed is the reason."""
+    try:
+        return selected(answer.data, key)
+    except Absence:
+        if answer.is_replica:
+            raise Failure(75) from None
+        raise
 
 
 def all_of(reads):
@@ -346,7 +375,13 @@ def rendered(template, launch):
         raise Silent("a template with an alias that is left out, and one that is wrong")
     if left_out:  # also if it uses other aliases, and whatever its `default` filters are
         raise LeftOut
-    return b"".join(all_of([lambda part=part: part_text(part, launch) for part in template]))
+    return joined(template, all_of([lambda part=part: part_text(part, launch) for part in template]))
+
+
+def joined(parts, values):
+    """A text of several values, some of which were looked up."""
+    has_hole = any(not value.strip() for part, value in zip(parts, values, strict=True) if not isinstance(part, str))
+    return Holed(b"".join(values)) if has_hole else b"".join(values)
 
 
 def part_text(part, launch):
@@ -367,6 +402,10 @@ def part_text(part, launch):
     try:
         node = selected(answer.data, part.key)
     except Absence:
+        if answer.is_replica and part.default is None:
+            raise Failure(75) from None
+        if answer.is_replica:
+            raise Silent("the filter `default` for a key that a replica doesn't have") from None
         if part.default is None or part.index is not None:
             raise  # an index of something that doesn't exist is an error in Jinja, whatever follows
         return part.default.encode()
@@ -392,13 +431,13 @@ def entry_value(entry, launch, wrong):
     except LeftOut:
         if default is None:
             raise
-        return default  # it is left out, or its default is used
+        return Default(default)  # it is left out, or its default is used
     except Absence:
         if entry.optional:
             raise LeftOut from None
         if default is None:
             raise Failure(78) from None
-        return default
+        return Default(default)
     except Failure as failure:
         if failure.has_absence and default is None and not entry.optional:
             raise Failure(*exit_statuses([failure, Failure(78)]), early=failure.early) from None
@@ -407,7 +446,7 @@ def entry_value(entry, launch, wrong):
         raise Failure(78)
     if not entry.in_memory and not entry.path and b"\0" in value:
         raise Failure(78)  # a value with a NUL byte cannot be a variable
-    return value
+    return value if entry.pattern is None else Expected(value)
 
 
 def source_value(source, launch, wrong):
@@ -445,14 +484,22 @@ def source_variables(source, launch, wrong):
             raise Silent("`optional` for a key that doesn't exist") from None
         return {}
     found = {key: value for key, value in found.items() if value is not None}
+    is_replica = found.pop(REPLICA, False)
     if source.only is not None:
         if any(key not in found for key in source.only):
+            if is_replica:
+                raise Silent("a key in `only` that a replica doesn't have")
             raise Failure(78)  # also if the entry is optional
         found = {key: found[key] for key in source.only}
     found = {key: value for key, value in found.items() if key not in (source.excepted or [])}
+    if not found and is_replica:
+        raise Failure(75)
     if not found and not source.optional:
         raise Failure(78)  # an object that sets no variable is an absence
     return {source.prefix + re.sub(r"\W", "_", key).upper(): as_text(value) for key, value in found.items()}
+
+
+REPLICA = object()
 
 
 def source_object(reference, launch, wrong):
@@ -461,10 +508,10 @@ def source_object(reference, launch, wrong):
         if not answer.parameters:
             raise Absence  # a path without parameters
         return answer.parameters
-    document = selected(answer.data, reference.key) if reference.key else parsed(answer.data)
+    document = selected_from(answer, reference.key) if reference.key else parsed(answer.data)
     if not isinstance(document, dict):
         raise Failure(78)  # it is malformed
-    return document
+    return {**document, REPLICA: True} if answer.is_replica else document
 
 
 # References in inherited variables: `--resolve-env`.
@@ -536,6 +583,8 @@ class Merge:
         self.in_memory = set()
         self.files = {}
         self.failures = []
+        self.owners = {}  # a name, and the `env-from` that sets it
+        self.emptied = set()
 
     def add_layer(self, layer):
         if layer.text is not None and layer.text != "{}":
@@ -544,9 +593,13 @@ class Merge:
         # earlier one.
         for source in layer.sources:
             try:
-                for name, value in source_variables(source, self.launch, layer.wrong).items():
+                found = source_variables(source, self.launch, layer.wrong)
+                if not found and was_read(source.source, self.launch, layer.wrong):
+                    self.emptied.add(id(source))
+                for name, value in found.items():
                     if not self.is_kept(name):
                         self.set(name, value)
+                        self.owners[name] = id(source)
             except LeftOut:
                 continue
             except Failure as failure:
@@ -598,6 +651,7 @@ class Merge:
         if isinstance(earlier, Failure) and earlier.early:
             raise Silent("a mistake in an entry that is not used")
         self.variables[name] = value
+        self.owners.pop(name, None)
         self.in_memory.discard(name)
 
     def end(self):
@@ -605,9 +659,48 @@ class Merge:
         failures = [outcome for outcome in everything if isinstance(outcome, Failure)]
         if failures:
             return Failure(*exit_statuses(failures))
-        variables = {name: value.encode() for name, value in self.launch.inherited.items()} | self.variables
+        inherited = {name: Inherited(value.encode()) for name, value in self.launch.inherited.items()}
+        variables = inherited | self.variables
         memory = {name: variables.pop(name) for name in self.in_memory}
-        return Started(variables, memory, self.files)
+        sources = {}
+        for name, source in self.owners.items():
+            sources.setdefault(source, set()).add(name)
+        return Started(variables, memory, self.files, sources, self.emptied)
+
+
+def was_read(reference, launch, wrong):
+    """True for an object that AWS has answered. A path without parameters isn't one."""
+    try:
+        return answered(reference, launch, wrong).parameters is None
+    except Absence:
+        return False
+
+
+# Polls: what a running program gets instead of its values.
+
+
+def after_poll(before, after):
+    """What the program has after a poll: its own values, or those that the poll has found."""
+    if isinstance(after, Failure):
+        return before  # a failed poll changes nothing
+    for kind in ("variables", "memory", "files"):
+        found = getattr(after, kind)
+        for name, old in getattr(before, kind).items():
+            new = found.get(name, old)
+            is_read = not isinstance(old, Inherited) and not isinstance(new, Inherited)
+            is_loss = works(old) and not works(new) or isinstance(old, Default) and old and not works(new, Default)
+            if is_read and new != old and is_loss:
+                return before  # a working value isn't replaced by an empty one or a default
+    if any(source in after.emptied for source in before.sources):
+        return before  # an object that sets no variable any more is half-written
+    return after
+
+
+def works(value, other=()):
+    """True for a value that is neither empty nor a default, unless a default is as good."""
+    if isinstance(value, Expected):
+        return True
+    return bool(value.strip()) and not isinstance(value, Holed) and not isinstance(value, Default) or isinstance(value, other)
 
 
 def exit_statuses(failures):

@@ -24,6 +24,7 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
+use crate::model::remark::Remark;
 use crate::model::shown::quoted_program;
 use crate::report::{self, Label, Record, Report, terminal};
 use crate::supervise::Gate;
@@ -327,7 +328,9 @@ impl Fingerprint {
             let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
             let content = match value.expose() {
                 _ if outcome.is_default() => Content::Default,
-                [] if !outcome.has_pattern => Content::Empty,
+                // Without a remark, the empty value matches a `pattern`.
+                [] if outcome.remarks.contains_key(&Remark::Empty) => Content::Empty,
+                [] if outcome.reads.is_empty() => Content::Empty,
                 _ => Content::Working,
             };
             let hashed_value = HashedValue {
