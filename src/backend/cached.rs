@@ -131,8 +131,13 @@ impl Cached {
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let existing = not_fresh.remove(&locator);
             self.update_entry(&locator, &answer, existing.as_ref(), begun);
+            let is_too_old = existing
+                .as_ref()
+                .is_some_and(|entry| entry.age(begun) >= stale);
             let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
-            let without_substitute = if not_from_cache.contains(&locator) {
+            let without_substitute = if is_too_old {
+                "the cached value is too old to be used instead (--cache-stale)"
+            } else if not_from_cache.contains(&locator) {
                 "the cached value can't be used instead, because it doesn't match a \"pattern\""
             } else {
                 "the cache has no value to use instead"
@@ -232,7 +237,7 @@ impl Cached {
 }
 
 /// Returns AWS's answer or, if AWS has an outage in every region, the stale answer in `substitute`.
-/// If there is none, adds the note `without_substitute` to the failure.
+/// Without a stale answer, adds the note `without_substitute` to the failure.
 fn answer_or_substitute(
     answer: Answer,
     substitute: Option<CacheEntry>,

@@ -97,8 +97,8 @@ pub(super) fn prepare(
 
     let settings = value_or_add(Settings::new(&options, inherited), &mut errors);
     let retained = inherited.retained(&options.retention);
-    let existing = options.keep_existing.then_some(&retained);
-    let plan = value_or_add(Plan::new(layers, inherited, existing), &mut errors);
+    let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
+    let plan = value_or_add(planned, &mut errors);
     if let (Some(settings), Some(plan)) = (&settings, &plan) {
         errors.extend(useless_signal_problem(&options, plan));
         let refused = Vec::from_iter(plan.refused_parameters());

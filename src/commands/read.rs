@@ -98,6 +98,9 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_unless_hidden(warnings);
     }
+    if backend.aws().is_some_and(|aws| !aws.has_endpoint()) {
+        terminal::print_unless_hidden(report::none_found_warning(&values));
+    }
     terminal::print_unless_hidden(values.outcomes.warnings.iter().map(report::mistake_warning));
     Ok(values)
 }

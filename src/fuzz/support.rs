@@ -60,7 +60,12 @@ pub fn layer(source: Source) -> Option<Layer> {
 }
 
 pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
-    Plan::new(vec![layer], &Inherited::default(), None)
+    Plan::new(
+        vec![layer],
+        &Inherited::default(),
+        &Inherited::default(),
+        false,
+    )
 }
 
 /// Resolves a plan. Each secret has the value `body`.

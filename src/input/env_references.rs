@@ -52,10 +52,10 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 }
 
 /// Returns a warning for each pattern that doesn't match any variable, and for each variable that
-/// keeps a reference as its value, also one in a form that isn't read. Skips the variables that the command gets from elsewhere, or not
-/// at all. `entry_of` returns the entry that sets a variable. Programs keep whole ARNs for their
-/// own use, so an ARN gets a warning only if `--keep-existing` keeps it instead of a value that
-/// would be read.
+/// keeps a reference as its value, also one in a form that isn't read. Skips the variables that the
+/// command gets from elsewhere, or not at all. `entry_of` returns the entry that sets a variable.
+/// Programs keep whole ARNs for their own use, so an ARN gets a warning only if `--keep-existing`
+/// keeps it instead of a value that would be read.
 pub fn unresolved_warnings<'l>(
     inherited: &Inherited,
     patterns: &[Pattern],
@@ -79,11 +79,18 @@ pub fn unresolved_warnings<'l>(
         }
         let is_kept = entry.is_some_and(|entry| !matches!(entry.source, Source::Literal(_)));
         let reason = if !matches_any(patterns, &name) {
-            let is_reference = Reference::is_meant_by(text.trim_matches(is_space_or_quote))
-                || has_spaced_reference(&text)
-                || (is_kept && is_own_arn(&text));
-            is_reference
-                .then(|| format!("no --resolve-env matches the name: add --resolve-env {name}"))
+            let why = format!("no --resolve-env matches the name: add --resolve-env {name}");
+            let bare = text.trim_matches(is_space_or_quote);
+            if bare != text && Reference::is_meant_by(bare) {
+                Some(format!(
+                    "{why}, and remove the quotes or spaces around the reference"
+                ))
+            } else if has_spaced_reference(&text) {
+                Some(format!("{why}, and write {{{{resolve:…}}}} without spaces"))
+            } else {
+                let is_reference = Reference::is_meant_by(&text) || (is_kept && is_own_arn(&text));
+                is_reference.then_some(why)
+            }
         } else if is_own_arn(&text) || text.contains(OPEN) {
             // `inherited_layer` has made an entry of it.
             None
@@ -124,18 +131,19 @@ const UNREAD_FORM: &str =
 /// True for a text in which a reference was probably meant, in a form that isn't read:
 /// `"arn:…:password" # production`, `{{Resolve:…}}` or `Bearer {{ssm:token}}`.
 fn contains_reference(text: &str) -> bool {
-    let text = text.to_lowercase();
-    let has_arn = text
-        .split_once("arn:")
-        .is_some_and(|(_, rest)| rest.contains(":secretsmanager:") || rest.contains(":parameter/"));
-    let mut others = [
+    let text = text.to_lowercase().replace("{{ ", "{{");
+    if let Some((_, rest)) = text.split_once("arn:")
+        && (rest.contains(":secretsmanager:") || rest.contains(":parameter/"))
+    {
+        return true;
+    }
+    let starts = [
         "resolve:secretsmanager:",
         "resolve:ssm",
         "{{ssm:",
         "{{ssm-secure:",
-    ]
-    .into_iter();
-    has_arn || others.any(|other| text.contains(other))
+    ];
+    starts.iter().any(|start| text.contains(start))
 }
 
 /// True if a variable may have a reference. This quick search only saves time.

@@ -75,6 +75,8 @@ pub struct Plan {
     /// variable is overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
     pub inherited: Inherited,
+    /// The inherited variables that the command gets.
+    pub retained: Inherited,
     /// The variables that the entries of all layers set, each with its latest entry. Templates
     /// can't use them ([`variable_help`]).
     pub variables: BTreeMap<Arc<str>, Subject>,
@@ -91,8 +93,8 @@ impl Plan {
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
     /// entries that aren't certain to be overridden.
     ///
-    /// References and templates use the variables in `inherited`. `existing` has the variables that
-    /// the command inherits, or is `None` without `--keep-existing`.
+    /// References and templates use the variables in `inherited`. `retained` has the variables that
+    /// the command inherits. `keeps_existing` is true with `--keep-existing`.
     ///
     /// # Errors
     /// If the entries have mistakes, such as a reference that can't be looked up. The list has all
@@ -100,7 +102,8 @@ impl Plan {
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
-        existing: Option<&Inherited>,
+        retained: &Inherited,
+        keeps_existing: bool,
     ) -> Result<Self, Vec<Problem>> {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
@@ -118,13 +121,16 @@ impl Plan {
             with_aliases.push((aliases.clone(), layer));
         }
 
-        let kept_names = existing.map(kept_names).unwrap_or_default();
+        let mut kept = BTreeSet::new();
+        if keeps_existing {
+            kept = kept_names(retained);
+        }
         let mut lookup = Lookup {
             aliases: Aliases::default(),
             refused_aliases,
             inherited,
             variables: &variables,
-            claims: Claims::new(&kept_names),
+            claims: Claims::new(&kept),
             errors: Vec::new(),
         };
         let (mut entries, mut overridden) = (Vec::new(), Vec::new());
@@ -143,8 +149,9 @@ impl Plan {
             entries,
             overridden,
             aliases,
-            kept_names,
+            kept_names: kept,
             inherited: inherited.clone(),
+            retained: retained.clone(),
             variables,
         })
     }

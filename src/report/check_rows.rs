@@ -159,6 +159,7 @@ impl CheckedValues<'_> {
             .or(remark_text(outcome))
             .or(self.unchecked_remark(outcome).map(str::to_owned))
             .or(is_mistyped.then(|| "although there is a similar key".to_owned()))
+            .or((is_key && is_warned_of).then(|| "replaces the inherited variable".to_owned()))
             .or(empty_variable.map(|name| format!("{name} is empty")))
             .or(self.placeholder_notes.get(&outcome.id).cloned())
             .or(is_doubly_optional.then(|| DOUBLY_OPTIONAL.to_owned()));

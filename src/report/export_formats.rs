@@ -261,10 +261,10 @@ fn is_bare(value: &str) -> bool {
         && !value.ends_with(' ')
 }
 
-/// The first command for a shell. In `eval $vars` without quotes, the shell splits the text into
-/// words, and `eval` joins them with spaces. Values would lose line feeds and double spaces, so this
-/// command fails if its line feed has become a space: a script ends (POSIX.1-2024, XCU 2.6.2), and
-/// an interactive shell evaluates nothing.
+/// The first command for a shell, which fails if its line feed has become a space. In `eval $vars`
+/// without quotes, the shell splits the text into words, and `eval` joins them with spaces. Values
+/// would lose line feeds and double spaces. A script ends then (POSIX.1-2024, XCU 2.6.2), except in
+/// ksh93 without `set -e`, which goes on without the variables. So does an interactive shell.
 const QUOTES_CHECK: &str = concat!(
     "case '\n' in ' ') ",
     r#": "${secrets_exec_unquoted:?quote it: eval \"\$vars\"}" ;; esac;"#,

@@ -1,5 +1,5 @@
 //! Warns of programs that don't get, or don't pass on, what a launch sets: PHP can't open a file in
-//! memory, and sudo removes variables.
+//! memory, sudo removes variables, and an inherited session token doesn't belong to an access key.
 //!
 //! Only the program itself is looked up. A command can begin with other programs, which start it:
 //!
@@ -15,7 +15,7 @@ use std::path::Path;
 use super::terminal::Record;
 use super::warnings::is_set;
 use crate::model::entry::{Argument, Origin, Target};
-use crate::model::environment::{CommandLine, EnvName, assigned_name};
+use crate::model::environment::{CommandLine, EnvName, Inherited, assigned_name};
 use crate::model::outcome::Outcomes;
 
 /// Options with a value in the next word.
@@ -134,6 +134,26 @@ pub fn program_warning(outcomes: &Outcomes, command: &CommandLine) -> Option<Rec
     let warning = Record::warning(format!("{} {defect}", program.name)).help(help);
     Some(Record {
         entries: files.iter().map(|file| file.subject.to_string()).collect(),
+        ..warning
+    })
+}
+
+/// Warns of an access key that a launch sets, while the program inherits the session token of other
+/// credentials. AWS would refuse the two together. `retained` is what the program inherits.
+pub fn session_token_warning(outcomes: &Outcomes, retained: &Inherited) -> Option<Record> {
+    let key = outcomes.list.iter().find(|outcome| {
+        let name = outcome.variable().map(|variable| variable.name.as_str());
+        name == Some("AWS_ACCESS_KEY_ID") && !outcome.reads.is_empty()
+    })?;
+    let mut variables = outcomes.variables();
+    if variables.any(|variable| variable.name.as_str() == "AWS_SESSION_TOKEN") {
+        return None;
+    }
+    retained.non_empty("AWS_SESSION_TOKEN")?;
+    let text = "the command inherits AWS_SESSION_TOKEN, which doesn't belong to its access key";
+    let warning = Record::warning(text).help("add --unset AWS_SESSION_TOKEN");
+    Some(Record {
+        entries: vec![key.subject.to_string()],
         ..warning
     })
 }

@@ -163,6 +163,26 @@ pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
     Record::warning(text).help(help)
 }
 
+/// Warns that none of the secrets exists, although each entry has a `default` or is `optional`, so
+/// that nothing has failed. The region is probably wrong.
+pub fn none_found_warning(values: &Values) -> Option<Record> {
+    let (locator, answer) = values.fetched.first_key_value()?;
+    // If one failure says so, all of them do.
+    let failure = answer.as_ref().err()?;
+    if !failure.is_none_found || !values.outcomes.problems().is_empty() {
+        return None;
+    }
+    let count = values.fetched.len();
+    let store = locator.store;
+    let region = failure.region.as_ref()?;
+    let known = failure.default_region_and_account.as_deref();
+    let help = format!("check {}", known.unwrap_or("the region and the account"));
+    let text = format!(
+        "none of the {count} {store}s exists in {region}: each value is a default, or isn't set"
+    );
+    Some(Record::warning(text).help(help))
+}
+
 /// Returns the warning about an entry that was resolved, but that is probably a mistake.
 pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
     let entries = vec![subject.to_string()];

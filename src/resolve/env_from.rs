@@ -5,6 +5,7 @@
 //! name.
 
 use std::collections::BTreeMap;
+use std::os::unix::ffi::OsStrExt;
 
 use serde_json::Value;
 
@@ -13,9 +14,9 @@ use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     Claims, Origin, Subject, SubjectKind, Target, shell_quoted, unsafe_effect,
 };
-use crate::model::environment::EnvName;
+use crate::model::environment::{EnvName, Inherited};
 use crate::model::fault::{did_you_mean, nearest};
-use crate::model::outcome::{EntryOutcome, Outcome};
+use crate::model::outcome::{EntryOutcome, Outcome, Variable};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
@@ -107,8 +108,8 @@ enum KeyFault {
 /// Keys that can't be variables, each with the name that its variable would have.
 type FaultyKeys<'a> = Vec<(&'a str, String)>;
 
-/// Returns an outcome for each key that sets a variable or is overridden, and every error in the
-/// object. The overridden keys come last, as in the table of `check`.
+/// Returns an outcome for each key that sets a variable or is overridden, and an error for the keys
+/// that can't name a variable. The overridden keys come last, as in the table of `check`.
 ///
 /// A key is overridden if `claims` already has its variable. Such a key sets nothing, so even an
 /// unsafe name isn't an error.
@@ -118,7 +119,6 @@ pub(super) fn key_outcomes(
     object: &PlannedObject,
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
-    let mut errors = missing_key_problems(&members, object);
     let (mut outcomes, mut overridden) = (Vec::new(), Vec::new());
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     let mut faulty: BTreeMap<KeyFault, FaultyKeys<'_>> = BTreeMap::new();
@@ -162,8 +162,10 @@ pub(super) fn key_outcomes(
         }
     }
     outcomes.append(&mut overridden);
-    let problems = faulty.into_iter();
-    errors.extend(problems.map(|(fault, keys)| faulty_keys_problem(fault, &keys, entry, object)));
+    let mut errors = Vec::new();
+    for (fault, keys) in faulty {
+        errors.push(faulty_keys_problem(fault, &keys, entry, object));
+    }
     (outcomes, errors)
 }
 
@@ -218,7 +220,7 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<
 
 /// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
 /// key in `only` whose value is null.
-fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Problem> {
+pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Problem> {
     let naming = &object.naming;
     let missing = |list, key| {
         let noun = noun_with_name(member_noun(object), key);
@@ -255,6 +257,31 @@ fn missing_key_hint(members: &Members<'_>, key: &str) -> Option<String> {
     // `/prod/app/token` stands for the parameter `token` below a path.
     let similar = nearest(key.rsplit('/').next()?, quotable_names);
     twin_hint(names, key).or(similar.map(did_you_mean))
+}
+
+/// Variables that nearly every program or shell reads, and that the secret of a database can have
+/// as keys: a server would listen at the database's port.
+const COMMON_NAMES: [&str; 4] = ["HOST", "HOSTNAME", "PORT", "USER"];
+
+/// Warns of a key that replaces a variable such as PORT in `retained`, which the command would
+/// inherit, although nobody has named the key or the variable.
+pub(super) fn replacement_warning(
+    outcome: &EntryOutcome,
+    object: &PlannedObject,
+    retained: &Inherited,
+) -> Option<String> {
+    let naming = &object.naming;
+    let Variable { name, value, .. } = outcome.variable()?;
+    let name = name.as_str();
+    let is_renamed = naming.rename.values().any(|new_name| new_name == name);
+    let is_chosen = naming.only.is_some() || is_renamed || !naming.prefix.is_empty();
+    if is_chosen || !COMMON_NAMES.contains(&name) || retained.non_empty(name)?.as_bytes() == value {
+        return None;
+    }
+    let what = member_noun(object);
+    Some(format!(
+        "a {what} replaces the inherited {name}, which servers read: add a prefix (--env-from DB_=…), or use \"only\" in a declaration"
+    ))
 }
 
 fn member_noun(object: &PlannedObject) -> &'static str {

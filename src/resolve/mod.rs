@@ -24,7 +24,7 @@ use regex_lite::Regex;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Cause, Document, Fetched, Missing, SecretValue};
+use crate::model::answer::{Cause, Document, FetchFailure, Fetched, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::environment::EnvName;
@@ -113,6 +113,7 @@ impl<'a> Walk<'a> {
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
             Err(reasons) => {
+                let reasons = answers.without_replicas(reasons, entry);
                 let warning = near_key_warning(&reasons, entry, answers.plan);
                 self.outcomes.warnings.extend(warning);
                 outcome_without_value(entry, reasons)
@@ -130,7 +131,10 @@ impl<'a> Walk<'a> {
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
-            Err(reason) => return self.add(entry, outcome_without_value(entry, vec![reason])),
+            Err(reason) => {
+                let reasons = self.answers.without_replicas(vec![reason], entry);
+                return self.add(entry, outcome_without_value(entry, reasons));
+            }
         };
 
         let subject = &entry.subject;
@@ -140,13 +144,27 @@ impl<'a> Walk<'a> {
 
         let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let absence = env_from::no_variable_problem(&members, object);
-        let (outcomes, errors) = env_from::key_outcomes(members, entry, object, &self.claims);
+        let missing = env_from::missing_key_problems(&members, object);
+        let (outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
+        let mut errors = Vec::new();
+        for problem in missing.into_iter().map(named) {
+            let outage = self.answers.replica_failure(&problem, entry);
+            errors.push(outage.unwrap_or(problem));
+        }
+        errors.extend(faults.into_iter().map(named));
         let result = match absence {
-            _ if !errors.is_empty() => Outcome::Failed(errors.into_iter().map(named).collect()),
-            Some(problem) => outcome_without_value(entry, vec![Unresolved::Absent(named(problem))]),
+            _ if !errors.is_empty() => Outcome::Failed(errors),
+            Some(problem) => {
+                let reasons = vec![Unresolved::Absent(named(problem))];
+                outcome_without_value(entry, self.answers.without_replicas(reasons, entry))
+            }
             None => Outcome::Keys,
         };
+        let retained = &self.answers.plan.retained;
         for outcome in outcomes {
+            let warning = env_from::replacement_warning(&outcome, object, retained);
+            let warning = warning.map(|text| (outcome.subject.clone(), text));
+            self.outcomes.warnings.extend(warning);
             // An overridden key has the target of the object, which doesn't claim anything.
             self.claims.add(&outcome.target, &outcome.subject);
             self.outcomes.list.push(outcome);
@@ -425,6 +443,41 @@ impl<'a> ParsedAnswers<'a> {
     fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
         let parse = || Json::parse(document.body.expose()).map(Arc::new);
         self.parsed_documents.entry(locator).or_insert_with(parse)
+    }
+
+    /// Replaces what a replica doesn't have by the outage of the region that should have answered,
+    /// because the replica may be behind. So no `default` and no `optional` applies.
+    fn without_replicas(&self, reasons: Vec<Unresolved>, entry: &Planned) -> Vec<Unresolved> {
+        let mut judged = Vec::new();
+        for reason in reasons {
+            let replaced = match &reason {
+                Unresolved::Absent(absence) => self.replica_failure(absence, entry),
+                Unresolved::Unread | Unresolved::Failed(_) => None,
+            };
+            judged.push(replaced.map_or(reason, Unresolved::Failed));
+        }
+        judged
+    }
+
+    /// The outage of the secret's own region, if a replica was read instead and doesn't have
+    /// something. `None` if the secret's own region has answered.
+    fn replica_failure(&self, absence: &Problem, entry: &Planned) -> Option<Problem> {
+        let locator = &absence.about.as_ref()?.locator;
+        let references = entry.source.references();
+        let reference = references.iter().find(|read| read.locator == **locator)?;
+        let Some(Ok(document)) = self.fetched.get(locator) else {
+            return None;
+        };
+        let [(region, outage), elsewhere @ ..] = &document.passed_over[..] else {
+            return None;
+        };
+        let failure = FetchFailure {
+            elsewhere: elsewhere.to_vec(),
+            ..FetchFailure::new(Some(region.clone()), outage.clone())
+        };
+        let replica = document.region.as_ref()?;
+        let note = format!("the replica in {replica} {}", absence.text);
+        Some(failure.problem(reference, &entry.subject).note(note))
     }
 
     /// Returns the document of a reference.

@@ -140,7 +140,7 @@ impl Aws {
         let parts = (store, id, &located.region, &located.role, version);
         let endpoints = settings.endpoints.cache_key(store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
-        // `$NAME` in AWS_CONFIG_FILE, and a relative path, name different files in different places.
+        // `$NAME` in AWS_CONFIG_FILE and a relative path can name several files.
         let files = settings.config_files.absolute_paths();
         format!(
             "{:?}",
@@ -220,6 +220,18 @@ impl Aws {
                 none.insert(Session::open(settings, deadline, &mut self.mfa_code)?)
             }
         })
+    }
+
+    /// True if the user has set an endpoint for secrets or parameters, such as that of an emulator.
+    /// A profile can set one, too, which is only known once the session is open.
+    pub fn has_endpoint(&self) -> bool {
+        let settings = self
+            .session
+            .as_ref()
+            .map_or(&self.settings, |session| &session.settings);
+        [Store::SecretsManager, Store::ParameterStore]
+            .into_iter()
+            .any(|store| settings.endpoints.url(Api::Store(store)).is_some())
     }
 
     /// Returns the identity that sent the requests, and the provider of its credentials. The

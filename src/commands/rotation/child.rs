@@ -19,14 +19,15 @@ use crate::commands::prepare::Asker;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::entry::{SubjectKind, Target};
+use crate::model::entry::{Subject, SubjectKind, Target};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::quoted_program;
-use crate::report::{self, Label, Record, Report, terminal};
+use crate::report::terminal::{self, some_of};
+use crate::report::{self, Label, Record, Report};
 use crate::supervise::Gate;
 use crate::time::Deadline;
 
@@ -46,7 +47,11 @@ pub enum Message {
     Failed,
     /// The finished lines about a poll that failed. The parent prints them, because a stalled
     /// reader must not block the trial, and because the parent limits how often such lines appear.
-    PollFailed(String),
+    PollFailed {
+        lines: String,
+        /// True if the poll has found less than the command has.
+        is_less: bool,
+    },
 }
 
 /// The findings of earlier trials. Each trial compares its own values with a copy of them.
@@ -104,9 +109,8 @@ impl Trial<'_, '_> {
         let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
         let mut is_unchanged = false;
         if let Some(command_values) = &self.baseline.command_values {
-            let losses = command_values.losses(hash_key, &fingerprint, &values);
-            if !losses.is_empty() {
-                return Err(losses.into());
+            if let Some(loss) = command_values.losses(hash_key, &fingerprint, &values) {
+                return Err(loss.into());
             }
             is_unchanged = command_values.changes(&fingerprint).is_empty();
         }
@@ -196,16 +200,14 @@ impl Messenger for Trial<'_, '_> {
         }
         let command = quoted_program(self.launch.command);
         let mut warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
+        let mut problems = failures.problems.iter();
+        let is_less = problems.any(|problem| problem.impact == Impact::Less);
         // Someone has to act on this, because no later poll succeeds by itself.
-        if failures
-            .problems
-            .iter()
-            .any(|problem| problem.impact == Impact::Less)
-        {
+        if is_less {
             warning = warning.with("level", Label::Error.name());
         }
         let lines = terminal::visible_lines([warning]);
-        self.gate.send(&Message::PollFailed(lines));
+        self.gate.send(&Message::PollFailed { lines, is_less });
         failures.exit_status()
     }
 
@@ -280,10 +282,10 @@ struct HashedValue {
 /// What a poll must not replace a working value with.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Content {
-    /// The value works: it isn't empty, or matches the `pattern` of its entry.
+    /// Neither the value nor a part of it is empty or blank, or it matches a `pattern`.
     Working,
     Empty,
-    /// The text of `default`.
+    /// The text of `default`, which isn't empty.
     Default,
 }
 
@@ -316,8 +318,37 @@ pub(super) struct Change<'a> {
     pub(super) gone: BTreeMap<String, String>,
 }
 
-const LESS_HELP: &str =
-    "until the value is back, other changes wait, too. To accept this change, restart the service";
+const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
+
+/// What a poll has found less than the command has.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Loss {
+    Empty,
+    Default,
+    Object,
+}
+
+impl Loss {
+    fn sentence(self) -> &'static str {
+        match self {
+            Self::Empty => "a value that the command has is empty now",
+            Self::Default => "a default would replace a value that the command has",
+            Self::Object => "an object whose variables the command has sets none now",
+        }
+    }
+}
+
+impl HashedValue {
+    /// What the command would lose if `new` replaced this value.
+    fn loss_by(&self, new: &Self) -> Option<Loss> {
+        match (self.content, new.content) {
+            _ if self.hash == new.hash => None,
+            (Content::Working | Content::Default, Content::Empty) => Some(Loss::Empty),
+            (Content::Working, Content::Default) => Some(Loss::Default),
+            (_, _) => None,
+        }
+    }
+}
 
 impl Fingerprint {
     /// Returns the fingerprint of the values, and of the documents that were read.
@@ -326,12 +357,16 @@ impl Fingerprint {
         for (outcome, value) in values.outcomes.values() {
             let name = outcome.parameter_name.as_deref();
             let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
-            let content = match value.expose() {
-                _ if outcome.is_default() => Content::Default,
-                // Without a remark, the empty value matches a `pattern`.
-                [] if outcome.remarks.contains_key(&Remark::Empty) => Content::Empty,
-                [] if outcome.reads.is_empty() => Content::Empty,
-                _ => Content::Working,
+            let is_odd = |remark| outcome.remarks.contains_key(&remark);
+            let content = if is_odd(Remark::Empty) || is_odd(Remark::Blank) {
+                Content::Empty
+            } else if value.expose().is_empty() && outcome.read_from().is_empty() {
+                // A literal or a default.
+                Content::Empty
+            } else if outcome.is_default() {
+                Content::Default
+            } else {
+                Content::Working
             };
             let hashed_value = HashedValue {
                 label: outcome.subject.label.to_string(),
@@ -366,37 +401,41 @@ impl Fingerprint {
         fingerprint
     }
 
-    /// The problems of a poll that has found less than the command has: a value that is empty or a
+    /// The problem of a poll that has found less than the command has: a value that is empty or a
     /// default now, or an object that sets no variable. `latest` is the fingerprint of `values`.
-    fn losses(&self, hash_key: &RandomState, latest: &Self, values: &Values) -> Vec<Problem> {
-        let mut losses = Vec::new();
+    ///
+    /// There is only one problem, so that the log has all of it: the second reason is a note.
+    fn losses(&self, hash_key: &RandomState, latest: &Self, values: &Values) -> Option<Problem> {
+        let mut losses: BTreeMap<Loss, Vec<Subject>> = BTreeMap::new();
         for outcome in &values.outcomes.list {
-            let reason = match &outcome.target {
-                Target::Variables(_) if self.loses_object(hash_key, outcome, values) => {
-                    "an object no longer sets any variable"
-                }
-                target => {
-                    let target_hash = hash_of_target(hash_key, target);
-                    let content = |fingerprint: &Self| {
-                        let value = fingerprint.values.get(&target_hash)?;
-                        Some((value.content, value.hash))
-                    };
-                    match (content(self), content(latest)) {
-                        (Some((Content::Working, old)), Some((_, new))) if old == new => continue,
-                        (Some((Content::Working, _)), Some((Content::Empty, _))) => {
-                            "a value is empty now, although the command has one"
-                        }
-                        (Some((Content::Working, _)), Some((Content::Default, _))) => {
-                            "a default would replace a value that the command has"
-                        }
-                        (_, _) => continue,
-                    }
-                }
+            let target_hash = hash_of_target(hash_key, &outcome.target);
+            let old = self.values.get(&target_hash);
+            let new = latest.values.get(&target_hash);
+            let loss = match (old, new) {
+                (Some(old), Some(new)) => old.loss_by(new),
+                (_, _) => self
+                    .loses_object(hash_key, outcome, values)
+                    .then_some(Loss::Object),
             };
-            let problem = Problem::configuration(reason).help(LESS_HELP);
-            losses.push(problem.for_entry(outcome.subject.clone(), Impact::Less));
+            if let Some(loss) = loss {
+                losses
+                    .entry(loss)
+                    .or_default()
+                    .push(outcome.subject.clone());
+            }
         }
-        losses
+
+        let mut reasons = losses.into_iter();
+        let (first, subjects) = reasons.next()?;
+        let mut problem = Problem::configuration(first.sentence()).help(LESS_HELP);
+        for subject in subjects {
+            problem = problem.for_entry(subject, Impact::Less);
+        }
+        for (loss, subjects) in reasons {
+            let subjects = Vec::from_iter(subjects.iter().map(Subject::to_string));
+            problem = problem.note(format!("{}: {}", loss.sentence(), some_of(&subjects)));
+        }
+        Some(problem)
     }
 
     /// True if an optional `env-from` object was read and sets no variable, although the command
@@ -415,8 +454,9 @@ impl Fingerprint {
         let was_read = matches!(values.fetched.get(locator), Some(Ok(_))) && !locator.is_path();
         let key = hash_of_locator(hash_key, locator, None);
         let had_variable = || {
-            let mut members = self.values.values().filter(|value| value.is_member);
-            members.any(|member| member.read_from.contains(&key))
+            self.values
+                .values()
+                .any(|value| value.is_member && value.read_from.contains(&key))
         };
         matches!(outcome.result, Outcome::Absent) && was_read && had_variable()
     }
@@ -449,7 +489,7 @@ impl Fingerprint {
         later: &'a Self,
         is_wanted: impl Fn(&HashedValue) -> bool,
     ) -> Vec<Change<'a>> {
-        // For each secret, the labels of its values, and what to say of those that are gone.
+        // The labels of each secret's values, each with its `absence` if the value is gone.
         let mut labels_of: BTreeMap<&u64, BTreeMap<&String, Option<&String>>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
         for target in targets {
@@ -505,7 +545,7 @@ impl Fingerprint {
 /// What a secret no longer does once the value of an outcome is gone, as a predicate.
 fn absence_predicate(outcome: &EntryOutcome) -> String {
     if outcome.subject.kind == SubjectKind::EnvFromKey {
-        return "no longer sets it".to_owned();
+        return "has other keys now".to_owned();
     }
     match outcome.read_from() {
         [SecretRef { selector, .. }] if *selector != Selector::Whole => {

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime};
 
 use super::child::{Change, Secret, failed_poll_warning};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use crate::model::problem::{Problem, Status};
+use crate::model::problem::{Problem, Status, grouped};
 use crate::report::terminal::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::{ExitStatus, Left, Notice, Pid};
@@ -38,6 +38,8 @@ pub(super) struct Notices<'a> {
     pub(super) failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub(super) warned_at: Option<Instant>,
+    /// True once a failing poll was reported that has found less than the command has.
+    pub(super) has_warned_of_less: bool,
     /// The number of lines that were dropped since the last line was written.
     pub(super) dropped_lines: usize,
     /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
@@ -117,18 +119,21 @@ impl Notices<'_> {
     /// Prints why the process of a poll could not be started, or why it ended too early.
     pub(super) fn report_failed_poll(&mut self, why: &str) {
         let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
-        self.print_failed_poll(&terminal::visible_lines([warning]));
+        self.print_failed_poll(&terminal::visible_lines([warning]), false);
     }
 
     /// Prints the lines about a poll that failed, and stores when polls began to fail. If several
     /// polls in a row fail, prints the lines of the first one, and later at most one set of lines
-    /// in an hour.
-    pub(super) fn print_failed_poll(&mut self, lines: &str) {
+    /// in an hour. A poll that has found less than the command has (`is_less`) doesn't wait for the
+    /// end of this hour, because someone has to act.
+    pub(super) fn print_failed_poll(&mut self, lines: &str, is_less: bool) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If the lines are dropped, the next poll that fails prints its own.
-        if !warned_lately && self.write_lines(lines) {
+        let is_urgent = is_less && !self.has_warned_of_less;
+        if (is_urgent || !warned_lately) && self.write_lines(lines) {
             self.warned_at = Some(Instant::now());
+            self.has_warned_of_less |= is_less;
         }
     }
 
@@ -251,9 +256,11 @@ impl Notices<'_> {
                 some_of(&secrets)
             ));
         }
-        let gone = self.gone.iter();
-        reasons.extend(gone.map(|(label, why)| format!("{label} is gone: {why}")));
-        let reason = some_of(&reasons);
+        for (why, gone) in grouped(self.gone.iter().map(|(label, why)| (why, label.clone()))) {
+            let verb = if gone.len() == 1 { "is" } else { "are" };
+            reasons.push(format!("{} {verb} gone: {why}", some_of(&gone)));
+        }
+        let reason = reasons.join(", and ");
         labels.extend(self.gone.keys().cloned());
         let text = format!("{} {predicate}, because {reason}{ending}", self.command);
         Record::note(text).event(event).with("variables", labels)

@@ -69,6 +69,7 @@ pub fn supervise(
         service_manager: Notifier::new(inherited),
         failing_since: None,
         warned_at: None,
+        has_warned_of_less: false,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
@@ -439,7 +440,9 @@ impl Trials<'_> {
                 // Renaming the files or execve has failed. After `Placed`, this takes the success
                 // back.
                 Message::Failed => self.process.as_mut()?.stage = Stage::Opened,
-                Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
+                Message::PollFailed { lines, is_less } => {
+                    self.notices.print_failed_poll(&lines, is_less);
+                }
             }
         }
 
@@ -461,6 +464,7 @@ impl Trials<'_> {
         let values = self.baseline.latest_values.insert(fingerprint);
         // A poll that reaches its gate hasn't failed.
         (self.notices.failing_since, self.notices.warned_at) = (None, None);
+        self.notices.has_warned_of_less = false;
         // For the first trial, there isn't a command yet.
         let command_values = self.baseline.command_values.as_ref()?;
         // If no trial has got values before, all differences from the command's values are new.

@@ -297,15 +297,25 @@ impl Inputs {
 
         let files: Vec<PathBuf> = take_values(matches, "file");
         let overrides = [
-            (FILE_VARIABLE, !files.is_empty()),
-            ("SECRETS_EXEC_LOCAL", inputs.options.local.is_some()),
-            ("SECRETS_EXEC_ROLE_ARN", inputs.options.role_arn.is_some()),
+            (FILE_VARIABLE, "-f FILE", !files.is_empty()),
+            (
+                "SECRETS_EXEC_LOCAL",
+                "--local FILE",
+                inputs.options.local.is_some(),
+            ),
+            (
+                "SECRETS_EXEC_ROLE_ARN",
+                "--role-arn ARN",
+                inputs.options.role_arn.is_some(),
+            ),
         ];
-        for (variable, is_overridden) in overrides {
+        for (variable, flag, is_overridden) in overrides {
             let is_empty = inherited.get(variable).is_some_and(OsStr::is_empty);
             if is_empty && !is_overridden {
                 let text = format!("{variable} is set, but empty");
-                let help = "set it, or unset it: the step that sets it may have failed";
+                let help = format!(
+                    "set it, unset it, or use {flag}. The step that sets it may have failed"
+                );
                 inputs.errors.push(Problem::usage(text).help(help));
             }
         }

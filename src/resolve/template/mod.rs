@@ -531,7 +531,7 @@ mod tests {
 
     fn render(template: &Template, inputs: &AliasInputs) -> ResolvedAll<SecretValue> {
         let inherited = Inherited::default();
-        let plan = Plan::new(Vec::new(), &inherited, None).unwrap();
+        let plan = Plan::new(Vec::new(), &inherited, &inherited, false).unwrap();
         let rendering = Rendering {
             template,
             inputs,

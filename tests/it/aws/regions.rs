@@ -1,4 +1,4 @@
-//! The time that `--fallback-region` takes. `regions.rows` has all other tests.
+//! The time that `--fallback-region` takes, and a wrong region. `regions.rows` has all other tests.
 
 use std::time::Duration;
 
@@ -30,4 +30,32 @@ fn each_fallback_region_gets_its_share_of_the_timeout_that_is_left() {
         regions.dedup();
         assert_eq!(regions, asked, "{run}");
     }
+}
+
+/// A launch that reaches this fake as if it were AWS, without an endpoint, and starts without any
+/// of the secrets.
+fn run_without_secrets(aws: &Aws, authority: &Authority, count: usize) -> Outcome {
+    let proxy = Proxy::before(aws.address());
+    let entries = (0..count).map(|n| format!("A{n}: {{ from: 'gone/{n}:k', default: dev }}\n"));
+    Sandbox::new()
+        .region("us-east-1")
+        .keys()
+        .declaration(&format!("env:\n  {}", Vec::from_iter(entries).join("  ")))
+        .env("AWS_CA_BUNDLE", authority.bundle())
+        .env("HTTPS_PROXY", proxy.url())
+        .run()
+}
+
+#[test]
+fn a_launch_that_starts_although_none_of_three_secrets_exists_warns_of_the_region() {
+    let authority = or_skip!(Authority::new());
+    let aws = Aws::start_tls(authority.acceptor());
+    let said = "warning: none of the 3 secrets exists in us-east-1: each value is a default, or";
+    let region = "help: check the region (us-east-1, from AWS_REGION)";
+    let run = run_without_secrets(&aws, &authority, 3);
+    run.launched();
+    run.says([said, region]);
+    // Two secrets may well be optional, and an emulator has no other region.
+    let two = run_without_secrets(&aws, &authority, 2);
+    assert_eq!(two.launched().stderr(), "", "{two}");
 }

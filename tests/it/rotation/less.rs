@@ -16,9 +16,14 @@ fn a_poll_replaces_a_working_value_neither_by_an_empty_one_nor_by_a_default_nor_
 {
     for (declaration, less, says) in [
         (
+            "secrets: { x: x }\nenv: { A: { template: '{{ x.k }}' }, B: { template: 'u:{{ x.k }}@h' } }",
+            r#"{"k":"","a":""}"#,
+            "a value that the command has is empty now",
+        ),
+        (
             "env: { A: 'x:k' }",
             r#"{"k":""}"#,
-            "a value is empty now, although the command has one",
+            "a value that the command has is empty now",
         ),
         (
             "env: { A: { from: 'x:k', default: changeme } }",
@@ -28,7 +33,7 @@ fn a_poll_replaces_a_working_value_neither_by_an_empty_one_nor_by_a_default_nor_
         (
             "env-from: [{ from: x, optional: true }]",
             "{}",
-            "an object no longer sets any variable",
+            "an object whose variables the command has sets none now",
         ),
     ] {
         // The other value of the secret changes, too, and has to wait.
@@ -48,7 +53,7 @@ fn a_poll_replaces_a_working_value_neither_by_an_empty_one_nor_by_a_default_nor_
         aws.rotate("x", Secret::text(whole).with_id("v3"));
         run.poll(&aws);
         assert_eq!(run.values(2), ["one-4c7a1e", "three-4c7a1e"], "{says}");
-        let waits = "until the value is back, other changes wait, too";
+        let waits = "until the values are back, other changes wait, too";
         run.end()
             .says(["warning: a poll failed", says, waits, "polls succeed again"]);
     }
@@ -113,7 +118,7 @@ fn a_value_that_is_gone_restarts_the_command_with_a_line_that_says_what_is_gone(
         (
             "env-from: [x]",
             Secret::text(r#"{"j":"one-4c7a1e"}"#),
-            r#"because J changed (the secret "x"), A is gone: the secret "x" no longer sets it and K"#,
+            r#"because J changed (the secret "x"), and A and K are gone: the secret "x" has other keys"#,
         ),
     ] {
         let (aws, run) = service(r#"{"k":"one-4c7a1e","a":"one-4c7a1e"}"#, declaration);

@@ -248,8 +248,8 @@ pub struct ConfigFiles {
 }
 
 impl ConfigFiles {
-    /// Returns the paths of the configuration file and the credentials file from the root directory.
-    /// A path without a working directory stays relative.
+    /// The absolute paths of the configuration file and the credentials file. If the working
+    /// directory isn't known, a relative path stays as it is.
     pub fn absolute_paths(&self) -> [Option<PathBuf>; 2] {
         [&self.config, &self.credentials].map(|path| {
             let path = path.as_ref()?;
