@@ -31,7 +31,7 @@ use crate::model::url::HttpUrl;
 use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
 use crate::system::redaction::{conceal, redacted_line};
-use crate::time::{Deadline, RetryBudget};
+use crate::time::{Deadline, RetryBudget, Turns};
 
 /// The file in which the agent's installation stores the token.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
@@ -94,6 +94,7 @@ pub struct Agent {
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
+    turns: Turns,
 }
 
 impl Agent {
@@ -109,6 +110,7 @@ impl Agent {
             budget: RetryBudget::new(deadline.clone(), max_attempts),
             http: HttpClient::new(&settings.http, limits).without_proxy(),
             settings: settings.clone(),
+            turns: Turns::default(),
         }
     }
 
@@ -199,7 +201,7 @@ impl Agent {
         let share = self.budget.share(Instant::now(), 0, shares);
         let name = format!("{located} through the agent");
         let budget = share.for_request(host_and_port(&self.url.uri), &name);
-        let reading = budget.retry(async || self.read_once(located, token).await);
+        let reading = budget.retry(&self.turns, async |_| self.read_once(located, token).await);
         reading.await.map_err(with_agent_headline)
     }
 

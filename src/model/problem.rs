@@ -54,10 +54,10 @@ pub struct Problem {
     pub missing_key: Option<Box<MissingKey>>,
     /// AWS's own message, in AWS's words, which gets a line of its own.
     pub aws_says: Option<String>,
-    /// The id of the request or the number of attempts. It follows AWS's message or, without one,
-    /// the headline. It differs from answer to answer, so a group of problems prints only the
-    /// suffix of the first one.
-    pub suffix: String,
+    /// The number of attempts and the id of the request. They follow AWS's message or, without one,
+    /// the headline ([`Self::suffix`]). They differ from answer to answer, so a group of problems
+    /// prints only the details of the first one.
+    pub details: Vec<String>,
     /// Facts of ours that aren't a part of the headline, such as the regions that were tried. Each
     /// gets a line of its own.
     pub notes: Vec<String>,
@@ -175,7 +175,7 @@ impl Problem {
     /// one, with all their entries. Returns `None` for a problem without entries, which is always
     /// printed by itself.
     ///
-    /// The key leaves out what can differ within a group: the entries, the suffixes, the missing
+    /// The key leaves out what can differ within a group: the entries, the details, the missing
     /// keys of one secret, and the guesses.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
@@ -223,13 +223,21 @@ impl Problem {
         }
     }
 
+    /// Returns the details in brackets: ` (3 attempts in 30.0s, request id 1234)`.
+    pub fn suffix(&self) -> String {
+        match self.details.as_slice() {
+            [] => String::new(),
+            details => format!(" ({})", details.join(", ")),
+        }
+    }
+
     /// Returns a headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the
     /// headline doesn't name the secret. If there isn't a message from AWS, the suffix comes at the
     /// end. Otherwise, the suffix follows that message, so it is left out here.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let suffix = match self.aws_says {
-            Some(_) => "",
-            None => &self.suffix,
+            Some(_) => String::new(),
+            None => self.suffix(),
         };
         match self.about.as_ref().and_then(|about| about.before) {
             Some(before) => format!("{before}{secret} {predicate}{suffix}"),

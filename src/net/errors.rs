@@ -140,10 +140,20 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
+    /// Returns the failure for a response that isn't there at the end of its time limit.
     pub fn late(host: &str, limit: Duration) -> Self {
+        Self::not_in_time(OutageKind::Timeout, host, limit)
+    }
+
+    /// Returns the failure for a connection that isn't open at the end of its time limit.
+    pub(super) fn not_opened(host: &str, limit: Duration) -> Self {
+        Self::not_in_time(OutageKind::Silent, host, limit)
+    }
+
+    fn not_in_time(kind: OutageKind, host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
-        Self::outage(OutageKind::Timeout, why).with_io_kind(ErrorKind::TimedOut)
+        Self::outage(kind, why).with_io_kind(ErrorKind::TimedOut)
     }
 
     /// Returns the failure for a certificate that is not trusted.

@@ -36,7 +36,6 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use futures_util::FutureExt;
 use futures_util::stream::{Stream, StreamExt};
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::response::Parts;
@@ -125,8 +124,8 @@ type HostKey = (Option<Scheme>, Option<Authority>);
 pub struct HttpClient {
     pub connector: Connector,
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The time limit for the head of a response, including the waits for a permit and a
-    /// connection. The same limit applies to each part of the body.
+    /// The time limit for the wait for a permit and a connection. In [`Self::send`], it also applies
+    /// to the head of the response and to each part of the body.
     pub read_limit: Duration,
     /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
@@ -200,25 +199,34 @@ impl HttpClient {
             && self.connector.dns.look_up(host).await.is_ok()
     }
 
-    /// Sends a request and returns the head of its response together with the body. If the body
+    /// Sends a request as [`Self::send_within`] does, with the client's limit for reading.
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+    ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
+        self.send_within(request, self.read_limit).await
+    }
+
+    /// Sends a request and returns the head of its response together with the body. Once the
+    /// connection is open, the server may be silent for `silence`, before the response and before
+    /// each part of the body. If the body
     /// ends with an error, for example because it is longer than [`MAX_BODY`], the head is returned
     /// with that error, because the status may say enough.
     ///
     /// # Errors
     /// If no response arrives, if a proxy requires a password or rejects it, or if part of
     /// the body is late.
-    pub async fn send(
+    pub async fn send_within(
         &self,
         mut request: Request<Bytes>,
+        silence: Duration,
     ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
         let uri = request.uri().clone();
         let proxy = self.set_request_target(&mut request, &uri);
         add_headers(request.headers_mut(), &uri, &self.user_agent);
 
         let host = self.host(&uri);
-        let sending = self.exchange(&host, &uri, request.map(Full::new));
-        let exchanging = timeout(self.read_limit, sending)
-            .map(|sent| sent.unwrap_or_else(|_| Err(self.late(&uri))));
+        let exchanging = self.exchange(&host, &uri, request.map(Full::new), silence);
         let exchanged = match proxy {
             None => exchanging.await,
             // Boxed, so that the many requests without a proxy don't reserve space for this future.
@@ -237,7 +245,7 @@ impl HttpClient {
 
         let (connection, _permit, response) = exchanged?;
         let (head, mut body) = response.into_parts();
-        let whole = self.read_body(&mut body, &uri).await?;
+        let whole = read_body(&mut body, &uri, silence).await?;
         // After an incomplete body, the next request on this connection would read the rest.
         if whole.is_ok() {
             host.lock_spare().idle.push(connection);
@@ -252,22 +260,41 @@ impl HttpClient {
         host: &'h Host,
         to: &Uri,
         request: Request<Full<Bytes>>,
+        silence: Duration,
     ) -> FetchResult<Exchange<'h>> {
         let broken = |error: BoxError| FetchError::from_exchange(error, host_and_port(to));
-        // This can't fail, because nothing closes the semaphore.
-        let acquired = host.permits.acquire().await;
-        let permit = acquired.map_err(|error| broken(error.into()))?;
+        let is_late = |_| FetchError::late(host_and_port(to), silence);
+        let waiting = async {
+            // This can't fail, because nothing closes the semaphore.
+            let acquired = host.permits.acquire().await;
+            let permit = acquired.map_err(|error| broken(error.into()))?;
+            Ok((permit, host.take_spare_connection().await?))
+        };
+        let (permit, spare) = self.opened(to, waiting).await?;
 
         // If an open connection breaks, the server may have closed it while it was idle.
-        if let Some(mut connection) = host.take_spare_connection().await?
-            && let Ok(response) = connection.send_request(request.clone()).await
-        {
-            return Ok((connection, permit, response));
+        if let Some(mut connection) = spare {
+            let sending = connection.send_request(request.clone());
+            if let Ok(response) = timeout(silence, sending).await.map_err(is_late)? {
+                return Ok((connection, permit, response));
+            }
         }
-        let mut connection = self.connector.connect(to).await?;
-        let sent = connection.send_request(request).await;
-        let response = sent.map_err(|error| broken(error.into()))?;
+        let mut connection = self.opened(to, self.connector.connect(to)).await?;
+        let sent = timeout(silence, connection.send_request(request)).await;
+        let response = sent
+            .map_err(is_late)?
+            .map_err(|error| broken(error.into()))?;
         Ok((connection, permit, response))
+    }
+
+    /// Waits for a connection to a host, but not longer than the client's limit for reading.
+    async fn opened<T>(
+        &self,
+        to: &Uri,
+        opening: impl Future<Output = FetchResult<T>>,
+    ) -> FetchResult<T> {
+        let opened = timeout(self.read_limit, opening).await;
+        opened.unwrap_or_else(|_| Err(FetchError::not_opened(host_and_port(to), self.read_limit)))
     }
 
     /// Sets the target of a request for `uri` to what its receiver expects: only the path and query
@@ -290,27 +317,27 @@ impl HttpClient {
         *request.uri_mut() = path.into();
         None
     }
+}
 
-    /// Reads the body of the response from `uri`. If the body is incomplete or longer than
-    /// [`MAX_BODY`], the inner result is an error, because the head may still say enough.
-    async fn read_body(&self, body: &mut Incoming, uri: &Uri) -> FetchResult<FetchResult<Vec<u8>>> {
-        let mut limited = Limited::new(body, MAX_BODY);
-        let mut whole = Vec::new();
-        loop {
-            let frame = timeout(self.read_limit, limited.frame()).await;
-            match frame.map_err(|_| self.late(uri))? {
-                // A frame of trailers doesn't have data.
-                Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
-                Some(Err(error)) => {
-                    return Ok(Err(FetchError::from_exchange(error, host_and_port(uri))));
-                }
-                None => return Ok(Ok(whole)),
-            }
+/// Reads the body of the response from `uri`, whose server may be silent for `silence` before each
+/// part. If the body is incomplete or longer than [`MAX_BODY`], the inner result is an error,
+/// because the head may still say enough.
+async fn read_body(
+    body: &mut Incoming,
+    uri: &Uri,
+    silence: Duration,
+) -> FetchResult<FetchResult<Vec<u8>>> {
+    let host = host_and_port(uri);
+    let mut limited = Limited::new(body, MAX_BODY);
+    let mut whole = Vec::new();
+    loop {
+        let frame = timeout(silence, limited.frame()).await;
+        match frame.map_err(|_| FetchError::late(host, silence))? {
+            // A frame of trailers doesn't have data.
+            Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
+            Some(Err(error)) => return Ok(Err(FetchError::from_exchange(error, host))),
+            None => return Ok(Ok(whole)),
         }
-    }
-
-    fn late(&self, uri: &Uri) -> FetchError {
-        FetchError::late(host_and_port(uri), self.read_limit)
     }
 }
 

@@ -218,7 +218,8 @@ fn error_record(problems: &[&Problem]) -> Record {
     record.entries = lines.into_iter().map(|(_, line)| line).collect();
     // The suffix follows AWS's message. If there isn't a message, the headline already ends with
     // the suffix.
-    record.aws_says = common.aws_says.map(|text| text + &common.suffix);
+    let suffix = common.suffix();
+    record.aws_says = common.aws_says.map(|text| text + &suffix);
     record.notes = common.notes;
     record.help = match (common.help, common.guess) {
         (Some(help), Some(guess)) => Some(as_sentences(&help, &guess)),
@@ -268,11 +269,11 @@ mod tests {
     #[test]
     fn an_expired_token_is_reported_once_for_all_secrets_whatever_the_request_ids() {
         let failed = |(label, id): (&str, &str)| {
-            let detail = format!(" (request id {id})");
+            let detail = format!("request id {id}");
             let cause = Cause::Denied(Denial::Credentials(CredentialsFault::Expired));
             let message = "ExpiredTokenException: expired (after 1 h)";
             let mut error = FetchError::from(cause).aws_says(message);
-            error.problem.suffix = detail;
+            error.problem.details = vec![detail];
             let written = Some(Written::Reference("db".into())).filter(|_| label == "A");
             let subject = Subject {
                 label: label.into(),

@@ -15,7 +15,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::service_client::{Api, Client, read_object, system_time, timestamp};
+use super::service_client::{Api, Client, Limits, read_object, system_time, timestamp};
 use super::session::{Request, RequestAnswers, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
@@ -146,12 +146,13 @@ async fn describe_secret(
     let name = format!("DescribeSecret of {}", shown(&id.to_string()));
     let host = host_and_port(&client.endpoint);
     let budget = session.budget.for_request(host, &name);
-    let described = budget.retry(async || {
+    let described = budget.retry(&client.turns, async |silence| {
         let input = DescribeSecretInput::builder().secret_id(id.to_string());
         let calling = client.call(
             DescribeSecret::new(),
             input.build(),
             DescribeSecretError::meta,
+            Limits::Silence(silence),
         );
         let output: DescribeSecretOutput = calling.await?;
         let arn = output.arn().and_then(Arn::parse);

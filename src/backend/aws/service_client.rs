@@ -10,10 +10,11 @@
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
 
-use std::cell::OnceCell;
+use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
 use std::io::ErrorKind;
+use std::rc::Rc;
 use std::time::{Duration, SystemTime};
 use std::{fmt, fs};
 
@@ -37,6 +38,7 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
+use http::response::Parts;
 use http::{Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
@@ -44,14 +46,15 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::service_errors::{ServiceError, error_response, malformed_response, not_sent};
-use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
+use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind, Refusal};
 use crate::model::fault::did_you_mean;
 use crate::model::reference::{Region, Store};
 use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::system::redaction::conceal_signature;
-use crate::time::RetryBudget;
+use crate::time::turns::SILENCE;
+use crate::time::{RetryBudget, Turns};
 
 /// Creates the service clients of one launch ([`Self::client`]), which share the connections of
 /// `http`.
@@ -61,25 +64,42 @@ pub(super) struct Clients {
     /// A client that never uses a proxy, for link-local endpoints.
     pub(super) direct: HttpClient,
     pub metadata: OnceCell<imds::Client>,
+    /// The turns of the requests to each endpoint.
+    turns: RefCell<BTreeMap<(Api, Region), Rc<Turns>>>,
 }
 
 /// The time limit for each step of opening a connection, as in the SDK.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
-/// The time limit for an attempt, from the request to the end of the response.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
+/// The limits for the response of an attempt.
+#[derive(Clone, Copy)]
+pub(super) enum Limits {
+    /// [`SILENCE`] for each part of the response, and [`ATTEMPT_TIMEOUT`] for all of it.
+    Fixed,
+    /// So much time for each part of the response, and no other limit than the budget.
+    Silence(Duration),
+}
 
-/// The time limit for each part of a response, and so for a server that never answers.
-const READ_TIMEOUT: Duration = Duration::from_secs(5);
+/// The time limit for an attempt with [`Limits::Fixed`], from the request to the end of the
+/// response.
+const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Clients {
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
-        let http = HttpClient::new(settings, [CONNECT_TIMEOUT, READ_TIMEOUT]);
+        let http = HttpClient::new(settings, [CONNECT_TIMEOUT, SILENCE]);
         Self {
             endpoints,
             direct: http.clone().without_proxy(),
             http,
             metadata: OnceCell::new(),
+            turns: RefCell::default(),
+        }
+    }
+
+    /// Lets every endpoint be asked again, whatever failed before.
+    pub fn forget_failures(&self) {
+        for turns in self.turns.borrow().values() {
+            turns.forget_failures();
         }
     }
 
@@ -95,6 +115,7 @@ impl Clients {
     ) -> FetchResult<Client> {
         let endpoint = self.endpoints.endpoint(api, region).await;
         let configured = self.endpoints.configured.get(&api);
+        let mut turns = self.turns.borrow_mut();
         Ok(Client {
             api,
             endpoint: endpoint.map_err(not_sent)?,
@@ -102,6 +123,7 @@ impl Clients {
             region: region.clone(),
             identity: credentials.cloned().map(Into::into),
             http: self.http.clone(),
+            turns: Rc::clone(turns.entry((api, region.clone())).or_default()),
         })
     }
 }
@@ -115,6 +137,8 @@ pub(super) struct Client {
     /// The credentials that sign requests, if any.
     pub(super) identity: Option<Identity>,
     pub http: HttpClient,
+    /// The turns of all requests of this launch to the endpoint.
+    pub turns: Rc<Turns>,
 }
 
 impl Client {
@@ -128,6 +152,7 @@ impl Client {
         operation: impl RuntimePlugin,
         input: Result<I, BuildError>,
         metadata: fn(&E) -> &ErrorMetadata,
+        limits: Limits,
     ) -> FetchResult<O>
     where
         I: fmt::Debug + Send + Sync + 'static,
@@ -148,7 +173,7 @@ impl Client {
             .and_then(in_memory)
             .map_err(not_sent)?;
 
-        let received = self.send(request).await?.map(SdkBody::from);
+        let received = self.send(request, limits).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             // This never fails, because the operation's output always has the type `O`.
@@ -185,9 +210,10 @@ impl Client {
             write!(f, "{operation} of {}", ids.collect::<Vec<_>>().join(", "))
         });
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
-        let called = budget.retry(async || {
+        let called = budget.retry(&self.turns, async |silence| {
             let request = json_request(target, input).map_err(not_sent)?;
-            parse(&object_body(self.send(request).await?)?)
+            let response = self.send(request, Limits::Silence(silence)).await?;
+            parse(&object_body(response)?)
         });
         called.await.map_err(|error| self.with_remedy(error))
     }
@@ -197,13 +223,17 @@ impl Client {
     ///
     /// # Errors
     /// If the request is invalid, or if no complete response arrives in time.
-    pub async fn send(&self, request: Request<Bytes>) -> FetchResult<Response<Vec<u8>>> {
+    pub async fn send(
+        &self,
+        request: Request<Bytes>,
+        limits: Limits,
+    ) -> FetchResult<Response<Vec<u8>>> {
         let (request, signature) = self.signed(request).map_err(not_sent)?;
-        let sending = self.http.send(request);
-        let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
-            let host = host_and_port(&self.endpoint);
-            Err(FetchError::late(host, ATTEMPT_TIMEOUT))
-        });
+        let received = match limits {
+            Limits::Silence(silence) => self.http.send_within(request, silence).await,
+            // Boxed, so that the requests for secrets don't reserve space for this future.
+            Limits::Fixed => Box::pin(self.send_in_fixed_time(request)).await,
+        };
         let (head, body) = match received {
             Ok(response) => response,
             // Boxed, so that the many requests that succeed don't reserve space for this future.
@@ -223,6 +253,22 @@ impl Client {
                 Err(ServiceError::new(status, header).classify())
             }
         }
+    }
+
+    /// Sends a request with [`Limits::Fixed`].
+    async fn send_in_fixed_time(
+        &self,
+        request: Request<Bytes>,
+    ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
+        let sending = self.http.send(request);
+        let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
+            let host = host_and_port(&self.endpoint);
+            Err(FetchError::late(host, ATTEMPT_TIMEOUT))
+        });
+        received.map_err(|failure| FetchError {
+            limit: Limit::Attempt,
+            ..failure
+        })
     }
 
     /// Returns the error for a request without a response: `failure`, with a remedy if the user has
@@ -264,7 +310,11 @@ impl Client {
         let remedy = match kind {
             Lookup => &dns_remedy,
             MalformedResponse => "check which service answers",
-            Timeout => "check the service, allow more time with --timeout",
+            Timeout => match error.limit {
+                Limit::Timeout => "check the service, allow more time with --timeout",
+                Limit::MaxAttempts => "check the service, raise AWS_MAX_ATTEMPTS",
+                Limit::Attempt => "check the service",
+            },
             Connection if matches!(self.endpoint.host(), Some("localhost" | "127.0.0.1")) => {
                 "start the service, use its host name instead of localhost in a container"
             }

@@ -206,7 +206,7 @@ impl<'a> ServiceError<'a> {
         };
         let mut failure = FetchError::from(cause).aws_says(text);
         if let Some(id) = self.request_id.filter(|id| !id.is_empty()) {
-            failure.problem.suffix = format!(" (request id {})", redacted_line(id));
+            failure.problem.details = vec![format!("request id {}", redacted_line(id))];
         }
         failure
     }

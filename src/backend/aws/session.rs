@@ -148,10 +148,11 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets the region if it wasn't found, and each role that couldn't be assumed or whose
+    /// Forgets the failures of the endpoints, the region if it wasn't found, and each role that couldn't be assumed or whose
     /// credentials have expired, so that they are looked up again. Keeps the base credentials, so
     /// call this only if [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
+        self.clients.forget_failures();
         if matches!(self.region.get(), Some(Err(_))) {
             self.region.take();
         }

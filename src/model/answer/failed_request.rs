@@ -227,7 +227,8 @@ impl FailedRequest<'_> {
 
     /// Returns the observation and the general help, joined, and the guess.
     fn help(&self) -> (Option<String>, Option<String>) {
-        let FetchError { cause, problem, .. } = &self.failure.error;
+        let error = &self.failure.error;
+        let FetchError { cause, problem, .. } = error;
         let of_cause = match *cause {
             Absent(Missing::Secret) => return self.help_for_absent_secret(),
             Absent(Missing::Version) => Some(self.help_for_absent_version()),
@@ -241,7 +242,7 @@ impl FailedRequest<'_> {
             }
             Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
-        let remedy = cause.facts().remedy;
+        let remedy = error.general_remedy();
         let help = of_cause
             .or_else(|| problem.help.clone())
             .or_else(|| self.permission_help())

@@ -26,6 +26,8 @@ pub struct FetchError {
     /// answer that was too slow, `UnexpectedEof` for an incomplete answer, and `NotFound` for a
     /// host whose name doesn't exist.
     pub io_kind: Option<ErrorKind>,
+    /// The limit that ended the attempts.
+    pub limit: Limit,
     /// The message, without the parts that depend on the request.
     pub problem: Box<Problem>,
 }
@@ -40,6 +42,7 @@ impl FetchError {
             again: facts.again,
             mention: facts.mention,
             io_kind: None,
+            limit: Limit::Timeout,
             problem: Box::new(problem),
         }
     }
@@ -99,12 +102,12 @@ impl FetchError {
         self
     }
 
-    /// Takes over AWS's message and the suffix of `other`, which this failure explains. Without a
+    /// Takes over AWS's message and the details of `other`, which this failure explains. Without a
     /// message from AWS, the headline of `other` takes its place.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
-        self.problem.suffix = explained.suffix;
+        self.problem.details = explained.details;
         self
     }
 
@@ -127,7 +130,7 @@ impl FetchError {
     }
 
     /// Returns the failure as a sentence that can be read without the name of the secret. The
-    /// suffix, such as the id of the request, isn't part of the sentence.
+    /// details, such as the id of the request, aren't part of the sentence.
     pub fn sentence(&self) -> String {
         // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
         // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
@@ -138,6 +141,31 @@ impl FetchError {
             }
             (Mention::InEntries, None) | (Mention::Nowhere, _) => self.problem.text.clone(),
         }
+    }
+
+    /// Returns the remedy for the cause. After an outage, the remedy names a limit only if raising
+    /// it can help. Empty if no remedy fits every failure with this cause.
+    pub fn general_remedy(&self) -> &'static str {
+        use OutageKind::{Service, Throttled, Timeout};
+        match (self.cause, self.limit) {
+            (Cause::Outage(Throttled | Service), Limit::MaxAttempts) => {
+                "try again later, or raise AWS_MAX_ATTEMPTS"
+            }
+            (Cause::Outage(Timeout), Limit::MaxAttempts) => {
+                "check the network between this machine and AWS (DNS, routes, firewalls), or raise \
+                 AWS_MAX_ATTEMPTS"
+            }
+            (Cause::Outage(Timeout), Limit::Attempt) => {
+                "check the network between this machine and AWS (DNS, routes, firewalls)"
+            }
+            (cause, _) => cause.facts().remedy,
+        }
+    }
+
+    /// True if the answer is damaged or not from AWS. Such answers rarely change.
+    pub fn is_malformed(&self) -> bool {
+        use OutageKind::{MalformedResponse, NotTls};
+        matches!(self.cause, Cause::Outage(MalformedResponse | NotTls))
     }
 
     /// True if the service itself answered that there isn't a value, that the secret is marked for
@@ -280,6 +308,17 @@ pub enum Refusal {
     Request,
 }
 
+/// The limit that ended the attempts of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Limit {
+    /// `--timeout`. Also stands for a failure that isn't about a limit.
+    Timeout,
+    /// AWS_MAX_ATTEMPTS.
+    MaxAttempts,
+    /// The time that each attempt has, which can't be changed.
+    Attempt,
+}
+
 /// The next thing to try after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
@@ -347,8 +386,7 @@ pub struct CauseFacts {
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
     pub sentence: &'static str,
-    /// The remedy, unless the failure has a more specific one. Empty if no remedy fits every
-    /// failure with this cause.
+    /// The remedy, unless the failure has a more specific one ([`FetchError::general_remedy`]).
     pub remedy: &'static str,
 }
 

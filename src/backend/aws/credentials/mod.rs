@@ -48,7 +48,7 @@ use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Un
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Region;
 use crate::system::redaction::redacted_line;
-use crate::time::{Deadline, RetryBudget};
+use crate::time::{Deadline, RetryBudget, Turns};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials};
@@ -124,7 +124,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             NoCredentials(_) => failure,
             // A provider that doesn't answer doesn't give us credentials, either.
             Outage(_) => {
-                let text = failure.sentence() + &failure.problem.suffix;
+                let text = failure.sentence() + &failure.problem.suffix();
                 let mut error = unusable(text).temporary();
                 error.problem.help = failure.problem.help;
                 error
@@ -241,7 +241,8 @@ async fn ask_in_regions(
     let ask_in = async |region: &Region, budget: RetryBudget| {
         let mut context = context.clone();
         context.region = region;
-        let asking = budget.retry_with_last(&mut last_outage, timed_out, async || {
+        let turns = Turns::default();
+        let asking = budget.retry_with_last(&turns, &mut last_outage, timed_out, async |_| {
             let found = ask(origin, &context).await?;
             checked_credentials(found, origin.clone(), Some(&context.settings.endpoints))
         });

@@ -42,7 +42,7 @@ use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
 use crate::model::reference::Region;
 use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
 use crate::system::redaction::redacted_line;
-use crate::time::RetryBudget;
+use crate::time::{RetryBudget, Turns};
 
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
 /// that the file with the token can be read, because the SDK's error would not name it.
@@ -197,7 +197,9 @@ pub async fn instance_region(
     let client = metadata_client(settings, clients);
     let budget = budget.for_request("the instance metadata", &"the region of the instance");
     let path = "/latest/meta-data/placement/region";
-    let found = budget.retry(async || read_region(client.get(path).await, settings));
+    let reading = async |_| read_region(client.get(path).await, settings);
+    let turns = Turns::default();
+    let found = budget.retry(&turns, reading);
     found.await.map_err(|error| {
         // The time ended before the service's own limit.
         if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {

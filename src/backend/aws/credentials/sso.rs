@@ -22,7 +22,7 @@ use super::provider::{
     SearchContext, or_help, request_failure, service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::service_client::Api;
+use crate::backend::aws::service_client::{Api, Limits};
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
@@ -54,6 +54,7 @@ pub(super) async fn sso_credentials(
         GetRoleCredentials::new(),
         input,
         GetRoleCredentialsError::meta,
+        Limits::Fixed,
     );
     let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
@@ -167,7 +168,12 @@ async fn refreshed(
     let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
     let clients = context.clients;
     let client = clients.client(Api::SsoOidc, &sso.region, None).await?;
-    let calling = client.call(CreateToken::new(), input.build(), CreateTokenError::meta);
+    let calling = client.call(
+        CreateToken::new(),
+        input.build(),
+        CreateTokenError::meta,
+        Limits::Fixed,
+    );
     let output: CreateTokenOutput = calling.await.map_err(|failure| match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         // The response may come from something in front of AWS, such as a proxy.

@@ -33,7 +33,7 @@ use super::provider::{
     unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
-use crate::backend::aws::service_client::{Api, Client};
+use crate::backend::aws::service_client::{Api, Client, Limits};
 use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
@@ -91,7 +91,12 @@ pub(super) async fn assume_once(
         }
         error
     };
-    let called = client.call(AssumeRole::new(), input.build(), AssumeRoleError::meta);
+    let called = client.call(
+        AssumeRole::new(),
+        input.build(),
+        AssumeRoleError::meta,
+        Limits::Fixed,
+    );
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
 
     let user = output
@@ -125,7 +130,8 @@ pub async fn assume_with_retries(
         ..ProfileRole::default()
     };
 
-    let assumed = budget.retry(async || assume_once(client, &request, None).await);
+    let assuming = async |_| assume_once(client, &request, None).await;
+    let assumed = budget.retry(&client.turns, assuming);
     assumed.await.map_err(|error| role_error(error, role))
 }
 
@@ -164,6 +170,7 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
         GetCallerIdentity::new(),
         input,
         GetCallerIdentityError::meta,
+        Limits::Fixed,
     );
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
     let output: GetCallerIdentityOutput = answered.ok()?.ok()?;
@@ -224,7 +231,8 @@ pub(super) async fn web_identity_credentials(
             .web_identity_token(&token)
             .build();
         let operation = AssumeRoleWithWebIdentity::new();
-        let called = client.call(operation, input, AssumeRoleWithWebIdentityError::meta);
+        let meta = AssumeRoleWithWebIdentityError::meta;
+        let called = client.call(operation, input, meta, Limits::Fixed);
         let output: AssumeRoleWithWebIdentityOutput = called.await?;
         read_credentials(output.credentials)
     };

@@ -1,0 +1,457 @@
+//! How often a request is sent, in one region after the other, until it succeeds, fails for good,
+//! or the time is up. This is a request with one fallback region, at an endpoint that no other
+//! request asks ([`super::turns`] has several):
+//!
+//! ```text
+//!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
+//!  share       ├──────────── us-east-1: half of the time ──────────┼── us-west-2: what is left ──┤
+//!  retry       ├─1─┤  ├─2─┤     ├─3─┤            ├─4─┤  │ no room  ├─1─┤  ├─2─┤ success
+//!                  pause   pause      pause            for a pause
+//!                  0–0.1 s 0–0.2 s    0–0.4 s
+//! ```
+//!
+//! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
+//!   other result ends the retries: a denial or an absence is an answer.
+//! - The pause before the next attempt has a random length between zero and a maximum that grows
+//!   from pause to pause. AWS can lengthen it (`x-amz-retry-after`).
+//! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
+//!   before that is returned, because it says more than that the time is up.
+//! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
+
+use std::fmt;
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::{Instant, timeout_at};
+
+use super::turns::{Failures, PauseEnd, Turns};
+use super::{Deadline, Progress};
+use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
+use crate::model::reference::Region;
+
+/// If less time than this is left, no further attempt starts, because it would hardly get an
+/// answer.
+const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
+
+/// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause. Since 2026, AWS's
+/// SDKs have the same limit.
+const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
+
+/// A pause that is longer than the rest of the budget is shortened only if at least this much time
+/// is left, or if it is the first pause.
+const SHORTEST_REST: Duration = Duration::from_secs(1);
+
+/// After this number of answers that are damaged or not from AWS, such as a page from a proxy or a
+/// captive portal, no further attempt is made. Such answers rarely change.
+const MOST_MALFORMED_ANSWERS: u32 = 3;
+
+/// The time and the number of attempts that one request has.
+#[derive(Clone)]
+pub struct RetryBudget<'r> {
+    deadline: Deadline,
+    max_attempts: Option<u32>,
+    /// The end of the region's share of the time.
+    share_end: Option<Instant>,
+    /// The host and name of the request, for `-vv` and for the error at the deadline.
+    request: Option<(&'r str, &'r dyn fmt::Display)>,
+}
+
+impl<'r> RetryBudget<'r> {
+    /// Returns a budget with all of the time until `deadline` and at most `max_attempts` attempts
+    /// (AWS_MAX_ATTEMPTS).
+    pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
+        Self {
+            deadline,
+            max_attempts,
+            share_end: None,
+            request: None,
+        }
+    }
+
+    /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget
+    /// that ends when the part at `index` ends. Each part allows the full number of attempts.
+    pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
+        let whole = self.deadline.left() + begun.elapsed();
+        let share = (index + 1) as f64 / count as f64;
+        Self {
+            share_end: Some(begun + whole.mul_f64(share)),
+            ..self.clone()
+        }
+    }
+
+    /// Returns the same budget for a named request to `host`. The attempts of a named request are
+    /// counted and, with `-vv`, printed with the name and the host.
+    pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
+        Self {
+            request: Some((host, name)),
+            ..self.clone()
+        }
+    }
+
+    /// Makes attempts until one succeeds, until an error rules out a further attempt ([`Again`]),
+    /// until the endpoint has failed as often as allowed, or until the budget ends. The requests
+    /// that share `turns` take turns while the endpoint fails. `attempt` gets the time for which it
+    /// may be silent.
+    ///
+    /// # Errors
+    /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
+    /// first one ended in time, it is an outage that says so.
+    pub async fn retry<T>(
+        &self,
+        turns: &Turns,
+        attempt: impl AsyncFn(Duration) -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        let unanswered = || self.unanswered();
+        self.retry_with_last(turns, &mut None, unanswered, attempt)
+            .await
+    }
+
+    /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
+    /// as those in other regions, or `None`. Each outage in this call that allows a further attempt
+    /// replaces it, so that the next call can return it, too: it says more than a timeout.
+    ///
+    /// # Errors
+    /// If no attempt succeeds. The error is that of the last attempt that ended or, if this request
+    /// was waiting for its turn, of the endpoint. If not even the first one ended in time, it is
+    /// `last` or, without one, the result of `unanswered`.
+    pub async fn retry_with_last<T>(
+        &self,
+        turns: &Turns,
+        last: &mut Option<FetchError>,
+        unanswered: impl Fn() -> FetchError,
+        attempt: impl AsyncFn(Duration) -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        let begun = Instant::now();
+        let mut request = turns.request();
+        let (mut attempts, mut malformed_answers, mut is_used_up) = (0, 0, false);
+        loop {
+            let latest = Instant::now() + self.left().saturating_sub(SHORTEST_ATTEMPT);
+            if !request.turn(latest).await {
+                *last = turns.last_failure();
+                is_used_up = turns.are_used_up();
+                break;
+            }
+
+            attempts += 1;
+            let attempt_begun = Instant::now();
+            if self.request.is_some() {
+                self.progress().with_state(|state| state.attempts += 1);
+            }
+            let sent = request.sent();
+            let result = self.within(attempt(sent.silence)).await;
+            self.trace_attempt(attempts, attempt_begun, result.as_ref());
+            let outage = match result {
+                None => break,
+                Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
+                Some(ended) => {
+                    request.answered(sent);
+                    return ended;
+                }
+            };
+
+            self.progress().note_reason(outage.sentence());
+            request.failed(sent, outage, |failures| self.pause_end(failures, outage));
+            malformed_answers += u32::from(outage.is_malformed());
+            is_used_up = self.is_used_up(attempts, malformed_answers);
+            if is_used_up {
+                break;
+            }
+        }
+
+        let mut error = last.clone().unwrap_or_else(unanswered);
+        if is_used_up && self.max_attempts.is_some() {
+            error.limit = Limit::MaxAttempts;
+        }
+        self.add_attempts(&mut error, attempts, begun);
+        Err(error)
+    }
+
+    /// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
+    /// which no other region is asked. The regions share the time from `begun` to the deadline, and
+    /// each region can also use the time that earlier ones have left.
+    ///
+    /// # Errors
+    /// If no region succeeds. The error is that of the last region that was asked.
+    pub async fn over_regions<T>(
+        &self,
+        begun: Instant,
+        regions: &[Region],
+        mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        let mut last = None;
+        for (index, region) in regions.iter().enumerate() {
+            let budget = self.share(begun, index, regions.len());
+            match attempt(region, budget).await {
+                Err(error) if error.again.is_in_next_region() => last = Some(error),
+                ended => return ended,
+            }
+        }
+        // `last` is only empty if `regions` is.
+        Err(last.unwrap_or_else(|| self.unanswered()))
+    }
+
+    /// Returns the outage for a request that is still in progress at the end of the budget.
+    fn unanswered(&self) -> FetchError {
+        let host = self.request.map_or("AWS", |(host, _)| host);
+        FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
+    }
+
+    /// With `-vv`, prints an attempt of a named request. `result` is `None` if the budget ended
+    /// during the attempt.
+    fn trace_attempt<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
+        let Some((host, name)) = self.request else {
+            return;
+        };
+        let milliseconds = begun.elapsed().as_millis();
+        self.deadline.progress.trace(|| {
+            let failure = match result {
+                Some(Ok(_)) => String::new(),
+                Some(Err(error)) => format!(": {}", error.sentence()),
+                None => format!(": {}", self.unanswered().sentence()),
+            };
+            format!("{name} at {host}, attempt {number}, {milliseconds} ms{failure}")
+        });
+    }
+
+    /// Adds to the error of a named request how often it was sent. An attempt that is still in
+    /// progress says nothing else, and an endpoint that answers with an outage may not have been
+    /// asked for long.
+    fn add_attempts(&self, error: &mut FetchError, attempts: u32, begun: Instant) {
+        use OutageKind::{Service, Silent, Throttled, Timeout};
+        let (Some((host, _)), Cause::Outage(kind)) = (self.request, error.cause) else {
+            return;
+        };
+        if attempts == 0 {
+            let note = format!("no request was sent, because {host} kept failing");
+            error.problem.notes.push(note);
+        } else if let Service | Silent | Throttled | Timeout = kind {
+            let noun = if attempts == 1 { "attempt" } else { "attempts" };
+            let seconds = begun.elapsed().as_secs_f64();
+            let detail = format!("{attempts} {noun} in {seconds:.1}s");
+            error.problem.details.insert(0, detail);
+        }
+    }
+
+    fn left(&self) -> Duration {
+        let until = |end: Instant| end.saturating_duration_since(Instant::now());
+        let share_left = self.share_end.map_or(Duration::MAX, until);
+        share_left.min(self.deadline.left())
+    }
+
+    /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
+    // An `async fn` would need the memory for `future` twice: as the argument, and while it is
+    // awaited.
+    pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
+        timeout_at(Instant::now() + self.left(), future).map(Result::ok)
+    }
+
+    pub fn progress(&self) -> &Progress {
+        &self.deadline.progress
+    }
+
+    /// True if there must not be a further attempt after so many failed ones, of which some were
+    /// malformed answers.
+    fn is_used_up(&self, failures: u32, malformed_answers: u32) -> bool {
+        let is_limit_reached = self.max_attempts.is_some_and(|max| failures >= max);
+        is_limit_reached || malformed_answers >= MOST_MALFORMED_ANSWERS
+    }
+
+    /// Returns the end of the pause after these failures of the endpoint, or `None` if the attempts
+    /// are used up. If too little time is left for a pause and an attempt, the pause ends with the
+    /// budget.
+    fn pause_end(&self, failures: Failures, last: &FetchError) -> Option<PauseEnd> {
+        if self.is_used_up(failures.all, failures.malformed) {
+            return None;
+        }
+        let now = Instant::now();
+        let end_in = |company| {
+            let pause = self.pause_for(failures.all, last, company, fastrand::f64);
+            now + pause.unwrap_or(self.left())
+        };
+        Some(PauseEnd {
+            alone: end_in(Company::Alone),
+            with_others: end_in(Company::Others),
+        })
+    }
+
+    /// Returns the length of the pause before the next attempt, or `None` if too little time is left
+    /// for a pause and an attempt. `failures` is the number of failures in a row, and `last` is the
+    /// outage of the last one.
+    ///
+    /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
+    /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
+    /// Jitter"). A pause that AWS requests applies instead, within limits.
+    fn pause_for(
+        &self,
+        failures: u32,
+        last: &FetchError,
+        company: Company,
+        random: fn() -> f64,
+    ) -> Option<Duration> {
+        let left = self.left();
+        if left < SHORTEST_ATTEMPT {
+            return None;
+        }
+
+        let backoff = longest_backoff(failures, last.cause, company).mul_f64(random());
+        let mut pause = backoff;
+        if let Again::Here { after: Some(after) } = last.again {
+            pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
+        }
+
+        let longest_that_fits = left - SHORTEST_ATTEMPT;
+        if pause <= longest_that_fits {
+            return Some(pause);
+        }
+        // The first pause is always shortened, so that even a short `--timeout` allows a second
+        // attempt.
+        if failures > 1 && left < SHORTEST_REST {
+            return None;
+        }
+        // The pause ends at a random moment, because a fleet that was throttled together also has
+        // its deadlines at the same time.
+        Some(longest_that_fits.mul_f64(random()))
+    }
+}
+
+/// The requests that wait for the same endpoint.
+#[derive(Clone, Copy)]
+enum Company {
+    /// No other request of this launch.
+    Alone,
+    Others,
+}
+
+/// Returns the maximum length of the pause after this number of failures in a row.
+///
+/// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
+/// fleet (docs/ecs.md, "Many services that start at once"). If several requests of this launch
+/// share the pauses, they already ask less often, and so their pauses are shorter. Other outages
+/// can be over in a moment, so their pauses start and stay shorter, too.
+fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
+    // The first maximum, the factor by which it grows, and the largest maximum. Both maximums are
+    // in milliseconds.
+    let is_throttled = cause == Cause::Outage(OutageKind::Throttled);
+    let (first, factor, limit) = match company {
+        Company::Alone if is_throttled => (2_000, 4_u64, 30_000),
+        Company::Others if is_throttled => (500, 2, 30_000),
+        Company::Alone | Company::Others => (100, 2, 5_000),
+    };
+    let growth = factor.saturating_pow(failures.saturating_sub(1));
+    Duration::from_millis(growth.saturating_mul(first).min(limit))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn budget(seconds: u64, max_attempts: Option<u32>) -> RetryBudget<'static> {
+        RetryBudget::new(Deadline::new(Duration::from_secs(seconds)), max_attempts)
+    }
+
+    #[test]
+    fn the_longest_pause_grows_up_to_a_bound() {
+        let pauses = |kind, company, random| {
+            let outage = FetchError::outage(kind, "");
+            [1, 2, 3, 7, 60].map(|failures| {
+                let pause = budget(600, None).pause_for(failures, &outage, company, random);
+                pause.unwrap().as_millis()
+            })
+        };
+        for company in [Company::Alone, Company::Others] {
+            let longest = pauses(OutageKind::Service, company, || 1.0);
+            assert_eq!(longest, [100, 200, 400, 5_000, 5_000]);
+            assert_eq!(pauses(OutageKind::Service, company, || 0.0), [0; 5]);
+        }
+        let alone = pauses(OutageKind::Throttled, Company::Alone, || 1.0);
+        assert_eq!(alone, [2_000, 8_000, 30_000, 30_000, 30_000]);
+        let with_others = pauses(OutageKind::Throttled, Company::Others, || 1.0);
+        assert_eq!(with_others, [500, 1_000, 2_000, 30_000, 30_000]);
+    }
+
+    #[test]
+    fn a_pause_that_does_not_fit_ends_within_what_is_left_if_that_is_a_second_or_more() {
+        let pause = |budget: RetryBudget, failures, random| {
+            let outage = FetchError::outage(OutageKind::Service, "");
+            budget.pause_for(failures, &outage, Company::Alone, random)
+        };
+        assert_eq!(pause(budget(0, None), 1, || 0.0), None);
+        let latest = pause(budget(2, None), 9, || 1.0).unwrap();
+        assert!(
+            (1_900..=1_980).contains(&latest.as_millis()),
+            "{latest:?} of two seconds"
+        );
+        // The share is a third of two seconds. Even a first pause that would be longer ends within
+        // it.
+        let third = || budget(2, None).share(Instant::now(), 0, 3);
+        let throttled = FetchError::outage(OutageKind::Throttled, "");
+        let first = third().pause_for(1, &throttled, Company::Alone, || 1.0);
+        assert!(
+            first.is_some_and(|pause| pause < Duration::from_secs(1)),
+            "{first:?}"
+        );
+        assert_eq!(pause(third(), 9, || 1.0), None);
+        assert!(pause(third(), 1, || 1.0).is_some());
+    }
+
+    #[test]
+    fn a_retry_after_is_honoured_within_the_backoff_and_five_seconds_more() {
+        let outage = |kind, after| FetchError {
+            again: Again::Here { after },
+            ..FetchError::outage(kind, "")
+        };
+        let pause = |retry_after, random| {
+            let after = Some(Duration::from_millis(retry_after));
+            budget(60, None).pause_for(
+                1,
+                &outage(OutageKind::Service, after),
+                Company::Alone,
+                random,
+            )
+        };
+        for (retry_after, shortest, longest) in [
+            (50, 50, 100),
+            (2_000, 2_000, 2_000),
+            (u64::MAX, 5_000, 5_100),
+        ] {
+            assert_eq!(
+                pause(retry_after, || 0.0),
+                Some(Duration::from_millis(shortest))
+            );
+            assert_eq!(
+                pause(retry_after, || 1.0),
+                Some(Duration::from_millis(longest))
+            );
+        }
+        let almost_over = budget(3, None);
+        let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
+        assert!(
+            almost_over
+                .pause_for(
+                    1,
+                    &outage(OutageKind::Throttled, year),
+                    Company::Alone,
+                    || 0.5
+                )
+                .is_some_and(|pause| pause < Duration::from_secs(2))
+        );
+    }
+
+    #[test]
+    fn a_share_is_a_fraction_of_the_remaining_time() {
+        let left = |budget: &RetryBudget| budget.left().as_secs_f64();
+        let whole = budget(60, None);
+        let third = whole.share(Instant::now(), 0, 3);
+        assert!((left(&third) - 20.0).abs() < 1.0, "{}", left(&third));
+        let all = whole.share(Instant::now(), 0, 1);
+        assert!((left(&all) - 60.0).abs() < 1.0, "{}", left(&all));
+        // Thirty of ninety seconds are over. The second of three parts is then the next thirty
+        // seconds.
+        let begun = Instant::now().checked_sub(Duration::from_secs(30)).unwrap();
+        assert!(
+            (left(&whole.share(begun, 1, 3)) - 30.0).abs() < 1.0,
+            "{}",
+            left(&whole.share(begun, 1, 3))
+        );
+    }
+}
