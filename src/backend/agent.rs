@@ -18,17 +18,17 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::aws::{
-    LocatorsBy, Settings, apply_settings, code_and_message, distribute, error_response,
-    malformed_response, not_sent, read_secret,
+    GRACE, IsLost, LocatorsBy, Settings, add_given_up, apply_settings, code_and_message,
+    distribute, error_response, malformed_response, not_sent, read_secret,
 };
 use crate::model::answer::{
-    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
-    Refusal,
+    Again, Answer, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
+    OutageKind, Refusal,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
 use crate::model::url::HttpUrl;
-use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
+use crate::net::{Bytes, HttpClient, host_and_port, in_flight_unless};
 use crate::system::os_error;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Deadline, RetryBudget, Turns};
@@ -135,7 +135,10 @@ impl Agent {
     /// Returns one answer for each locator in `wanted`. The agent must support all of them
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
     /// error of [`Self::without_token`].
-    pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+    ///
+    /// Once the answers mean that the launch has failed (`is_lost`), the other requests have
+    /// [`GRACE`] to finish.
+    pub async fn answers(&self, wanted: &BTreeSet<&Locator>, is_lost: IsLost<'_>) -> Answers {
         let mut grouped = LocatorsBy::<Locator>::new();
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
@@ -159,8 +162,14 @@ impl Agent {
             let answer = found.map_err(|error| FetchFailure::new(located.region.clone(), error));
             (located.clone(), answer)
         });
-        let answered = in_flight(stream::iter(reading)).await;
-        distribute(grouped, answered)
+        let are_enough = |answered: &[(Locator, Answer)]| {
+            let answers = || distribute(grouped.clone(), answered.iter().cloned());
+            is_lost.is_some_and(|is_lost| is_lost(&answers().into_iter().collect()))
+        };
+        let answered = in_flight_unless(stream::iter(reading), GRACE, are_enough).await;
+        let mut answers = distribute(grouped, answered);
+        add_given_up(&mut answers, wanted);
+        answers
     }
 
     /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent.

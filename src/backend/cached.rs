@@ -39,7 +39,7 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::aws::Aws;
+use super::aws::{Aws, IsLost};
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
 use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
@@ -96,6 +96,7 @@ impl Cached {
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
+        is_lost: IsLost<'_>,
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
@@ -128,7 +129,7 @@ impl Cached {
         }
         let limit = suffices(&usable).then_some(RETRIED_FOR);
 
-        for (locator, answer) in self.aws.answers(&asked, limit).await? {
+        for (locator, answer) in self.aws.answers(&asked, limit, is_lost).await? {
             let existing = not_fresh.remove(&locator);
             self.update_entry(&locator, &answer, existing.as_ref(), begun);
             let is_too_old = existing

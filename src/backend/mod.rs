@@ -24,7 +24,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use agent::Agent;
-use aws::Aws;
+use aws::{Aws, IsLost};
 use cached::Cached;
 use local_file::LocalFile;
 
@@ -60,7 +60,8 @@ impl Backend {
     /// Returns one answer for each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]).
     ///
-    /// The last two parameters are for the cache ([`Cached::answers`]).
+    /// `is_lost` can end the requests early ([`Aws::answers`]). The last two parameters are for the
+    /// cache ([`Cached::answers`]).
     ///
     /// # Errors
     /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
@@ -68,20 +69,24 @@ impl Backend {
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
+        is_lost: IsLost<'_>,
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
         match self {
-            Self::Aws(aws) => aws.answers(wanted, None).await,
-            Self::Cached(cached) => cached.answers(wanted, suffices, not_from_cache).await,
-            Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
+            Self::Aws(aws) => aws.answers(wanted, None, is_lost).await,
+            Self::Cached(cached) => {
+                let answering = cached.answers(wanted, is_lost, suffices, not_from_cache);
+                answering.await
+            }
+            Self::Agent(agent, None) => Ok(agent.answers(wanted, is_lost).await),
             Self::Agent(agent, Some(aws)) => {
-                let answers = agent.answers(wanted).await.into_iter();
+                let answers = agent.answers(wanted, is_lost).await.into_iter();
                 let (mut answered, unanswered): (Answers, Answers) =
                     answers.partition(|(_, answer)| is_final(answer));
                 if !unanswered.is_empty() {
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
-                    answered.extend(aws.answers(&missing, None).await?);
+                    answered.extend(aws.answers(&missing, None, is_lost).await?);
                 }
                 Ok(answered)
             }
@@ -114,8 +119,9 @@ impl Backend {
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {
-        // AWS has refused the time in the agent's signature, and would refuse ours, too.
-        Cause::Outage(kind) => kind == OutageKind::ClockSkew,
+        // AWS has refused the time in the agent's signature, and would refuse ours, too. Nothing
+        // helps a launch that has failed.
+        Cause::Outage(kind) => matches!(kind, OutageKind::ClockSkew | OutageKind::GivenUp),
         // `Never`: the agent has refused the token or the role. `Later`: no token was found, so the
         // agent wasn't asked.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,

@@ -357,6 +357,13 @@ impl Prepared {
         matches!(self.asker, Asker::Poll)
     }
 
+    /// True if requests that haven't finished may be given up once the values can't be complete any
+    /// more. `check` shows every failure, and with `--wait`, every failure decides whether to wait.
+    pub(super) fn may_give_up_requests(&self) -> bool {
+        let is_check = matches!(self.asker, Asker::Check { .. });
+        !is_check && self.options.wait.is_none()
+    }
+
     /// Looks for the program of a command in the PATH that the command will get. A secret can't set
     /// PATH.
     ///

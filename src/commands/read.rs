@@ -185,7 +185,7 @@ async fn fetch_and_resolve(
     // After a poll, the next one follows anyway.
     let wait = prepared.options.wait.filter(|_| !prepared.is_poll());
     loop {
-        let outcomes = fetching.next_round(backend, &prepared.settings).await?;
+        let outcomes = fetching.next_round(backend, prepared).await?;
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
@@ -280,15 +280,20 @@ impl Fetching<'_> {
     async fn next_round(
         &mut self,
         backend: &mut Backend,
-        settings: &Settings,
+        prepared: &Prepared,
     ) -> Result<Outcomes, Problem> {
         // The cache calls this function to find out whether its documents are enough.
         let suffices = |cached: &Fetched| {
             let outcomes = resolve(self.plan, cached);
             outcomes.missing_documents(cached).is_empty()
         };
+        let is_lost = |answers: &Fetched| resolve(self.plan, answers).are_lost();
+        let is_lost = prepared
+            .may_give_up_requests()
+            .then_some(&is_lost as &dyn Fn(&Fetched) -> bool);
         // Boxed, because the future is large, and every future around it would contain it.
-        let fetch = Box::pin(backend.fetch(&self.requested, &suffices, &self.not_from_cache));
+        let (requested, not_from_cache) = (&self.requested, &self.not_from_cache);
+        let fetch = Box::pin(backend.fetch(requested, is_lost, &suffices, not_from_cache));
         self.fetched.extend(fetch.await?);
         // An entry without an answer would have neither a value nor an error, and the command would
         // start without it.
@@ -297,7 +302,7 @@ impl Fetching<'_> {
         assert!(is_complete, "the backend left a locator out");
         note_that_none_is_found(&mut self.fetched);
         suggest_names(&mut self.fetched, self.plan);
-        if settings.may_be_developers() {
+        if prepared.settings.may_be_developers() {
             suggest_local_file(&mut self.fetched, self.plan);
         }
         Ok(resolve(self.plan, &self.fetched))

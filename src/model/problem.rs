@@ -54,7 +54,7 @@ pub struct Problem {
     pub missing_key: Option<Box<MissingKey>>,
     /// AWS's own message, in AWS's words, which gets a line of its own.
     pub aws_says: Option<String>,
-    /// The number of attempts and the id of the request. They follow AWS's message or, without one,
+    /// The id of the request and the number of attempts. They follow AWS's message or, without one,
     /// the headline ([`Self::suffix`]). They differ from answer to answer, so a group of problems
     /// prints only the details of the first one.
     pub details: Vec<String>,
@@ -223,7 +223,7 @@ impl Problem {
         }
     }
 
-    /// Returns the details in brackets: ` (3 attempts in 30.0s, request id 1234)`.
+    /// Returns the details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.
     pub fn suffix(&self) -> String {
         match self.details.as_slice() {
             [] => String::new(),

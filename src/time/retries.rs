@@ -228,7 +228,7 @@ impl<'r> RetryBudget<'r> {
             let noun = if attempts == 1 { "attempt" } else { "attempts" };
             let seconds = begun.elapsed().as_secs_f64();
             let detail = format!("{attempts} {noun} in {seconds:.1}s");
-            error.problem.details.insert(0, detail);
+            error.problem.details.push(detail);
         }
     }
 

@@ -48,7 +48,7 @@ use crate::model::answer::{
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
-use crate::net::in_flight;
+use crate::net::in_flight_unless;
 use crate::time::{Deadline, RetryBudget};
 use credentials::{CALLER_VARIABLES, CallerIdentity};
 use parameter_store::MAX_BATCH;
@@ -79,7 +79,8 @@ impl Aws {
     /// configuration files, and may ask the user for an MFA code. If AWS refuses credentials that
     /// the AWS CLI has stored, everything is requested again without them.
     ///
-    /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
+    /// Once the answers mean that the launch has failed (`is_lost`), the other requests have
+    /// [`GRACE`] to finish. `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
     /// the time that the user takes to type a code.
     ///
     /// # Errors
@@ -89,20 +90,29 @@ impl Aws {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         limit: Option<Duration>,
+        is_lost: IsLost<'_>,
     ) -> Result<Answers, Problem> {
         let deadline = self.deadline.clone();
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let reading = async {
             let (requests, mut answers) = requests_for(session, wanted).await;
-            let answered = read_in_batches(session, requests.keys().cloned().collect()).await;
+            let distinct = requests.keys().cloned().collect();
+            let is_lost = is_lost.map(|is_lost| {
+                |batches: &[RequestAnswers]| {
+                    let answers = batches.iter().flatten().cloned();
+                    is_lost(&distribute(requests.clone(), answers).into_iter().collect())
+                }
+            });
+            let answered = read_in_batches(session, distinct, is_lost).await;
             answers.extend(distribute(requests, answered.into_iter().flatten()));
+            add_given_up(&mut answers, wanted);
             with_advice(session, answers)
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
             // The second call doesn't use stored credentials, so there isn't a third one.
-            return Box::pin(self.answers(wanted, limit)).await;
+            return Box::pin(self.answers(wanted, limit, is_lost)).await;
         }
         Ok(answers)
     }
@@ -297,6 +307,28 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
 /// locator without a region become the same request.
 pub type LocatorsBy<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
+/// A function that returns true if the launch fails with the answers that it gets, whatever the
+/// other answers are. `None` if every answer matters, even then.
+pub type IsLost<'a> = Option<&'a dyn Fn(&Fetched) -> bool>;
+
+/// The time that requests have to finish once the launch has failed. The report should have all
+/// their failures, but nobody should wait for a service that doesn't answer.
+pub const GRACE: Duration = Duration::from_secs(5);
+
+/// Adds the failure of each locator in `wanted` whose request was given up, and so has no answer.
+pub fn add_given_up(answers: &mut Answers, wanted: &BTreeSet<&Locator>) {
+    if answers.len() == wanted.len() {
+        return;
+    }
+    let answered = BTreeSet::from_iter(answers.iter().map(|(locator, _)| locator.clone()));
+    for locator in wanted.iter().copied() {
+        if !answered.contains(locator) {
+            let failure = FetchFailure::new(locator.region.clone(), FetchError::given_up());
+            answers.push((locator.clone(), Err(failure)));
+        }
+    }
+}
+
 /// Returns each locator with the answer to its request. Leaves out a locator without an answer.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsBy<'_, R>,
@@ -340,8 +372,13 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
 
 /// Returns one answer for each request, grouped by batch. Each role is assumed once. With `-vv` and
 /// for `check`, also asks STS who the caller is. If there are no credentials, nothing is sent, and
-/// each answer is the error of the search for them.
-async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<RequestAnswers> {
+/// each answer is the error of the search for them. Leaves out the batches that weren't
+/// finished when `is_lost` became true ([`in_flight_unless`]).
+async fn read_in_batches(
+    session: &mut Session,
+    requests: Vec<Request>,
+    is_lost: Option<impl Fn(&[RequestAnswers]) -> bool>,
+) -> Vec<RequestAnswers> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
     };
@@ -364,7 +401,10 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<R
         Ok(caller) => read_with_failover(session, caller, batch, begun).await,
         Err(error) => fail_all(batch, &error),
     });
-    let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
+    let answering = in_flight_unless(reading, GRACE, |answers: &[RequestAnswers]| {
+        is_lost.as_ref().is_some_and(|is_lost| is_lost(answers))
+    });
+    let (answers, ()) = join(answering, session.trace_identities(&first_region)).await;
     answers
 }
 

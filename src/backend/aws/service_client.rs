@@ -320,7 +320,7 @@ impl Client {
             }
             Connection | Silent => "start the service",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
-            | EarlyCertificate => return error,
+            | EarlyCertificate | GivenUp => return error,
         };
         error.or_outage_help(format!("{remedy}, or correct {setting}"))
     }

@@ -57,6 +57,14 @@ impl FetchError {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
     }
 
+    /// Creates the failure for a request that was given up, because the launch had already failed.
+    pub fn given_up() -> Self {
+        let mut error = Self::from(Cause::Outage(OutageKind::GivenUp));
+        let several = Cause::Outage(OutageKind::GivenUp).facts().several;
+        error.problem.several = format!("{{}} {several}");
+        error
+    }
+
     pub fn refused(refusal: Refusal, text: impl Into<String>) -> Self {
         Self::new(Cause::Refused(refusal), text)
     }
@@ -279,6 +287,9 @@ pub enum OutageKind {
     MalformedResponse,
     /// AWS refused the time in the signature, because it differs too much from AWS's own.
     ClockSkew,
+    /// The request was given up before it was answered, because the launch had already failed for
+    /// a different reason.
+    GivenUp,
     /// The certificate isn't valid yet, so this machine's clock is probably wrong.
     EarlyCertificate,
 }
@@ -529,6 +540,15 @@ facts_of_causes! {
         headline: "this machine's clock differs too much from AWS's clock",
         sentence: "this machine's clock differs too much from AWS's clock: {}",
         remedy: "correct this machine's clock, for example with NTP"
+    }
+
+    // As printed: the secret "prod/db" wasn't read, because the launch had already failed
+    Outage(OutageKind::GivenUp) => UNREACHABLE {
+        code: "given-up", again: Again::Never,
+        mention: Mention::InHeadline("", ReasonScope::AnySecret),
+        headline: "wasn't read, because the launch had already failed",
+        several: "weren't read, because the launch had already failed",
+        sentence: "the launch had already failed"
     }
 
     Refused(Refusal::Certificate) => OF_SERVER { code: "certificate" }
