@@ -11,6 +11,7 @@ mod faults;
 mod identity;
 mod labels;
 mod mfa;
+mod outages;
 mod parameters;
 mod process;
 mod profiles;

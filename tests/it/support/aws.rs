@@ -130,6 +130,12 @@ impl Aws {
         self
     }
 
+    /// Sends every response this much later.
+    pub fn delayed(self, delay: Duration) -> Self {
+        self.shared.service().delay = delay;
+        self
+    }
+
     /// Releases the responses that [`Secret::held`] holds.
     pub fn release(&self) {
         self.shared.journal.release();
@@ -228,10 +234,11 @@ impl Shared {
         while let Some(request) = exchange.receive() {
             let call = Call::from(request);
             self.journal.arrived(call.clone());
-            let (gathers, answer) = {
+            let (gathers, delay, answer) = {
                 let mut service = self.service();
-                (service.gathers, service.answer(&call))
+                (service.gathers, service.delay, service.answer(&call))
             };
+            thread::sleep(delay);
             self.journal.gather(gathers);
             let response = match answer {
                 Answer::Send(response) => Some(response),

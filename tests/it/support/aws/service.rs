@@ -5,6 +5,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -45,6 +46,8 @@ pub struct Service {
     pub descriptions: BTreeMap<String, Result<Value, Fault>>,
     pub denies_roles: bool,
     pub gathers: usize,
+    /// The time before each response.
+    pub delay: Duration,
     /// The regions in which every request fails.
     pub outages: BTreeMap<String, Fault>,
     /// The failures by operation or path.
