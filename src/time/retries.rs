@@ -334,7 +334,7 @@ fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
     let is_throttled = cause == Cause::Outage(OutageKind::Throttled);
     let (first, factor, limit) = match company {
         Company::Alone if is_throttled => (2_000, 4_u64, 30_000),
-        Company::Others if is_throttled => (500, 2, 30_000),
+        Company::Others if is_throttled => (500, 2, 8_000),
         Company::Alone | Company::Others => (100, 2, 5_000),
     };
     let growth = factor.saturating_pow(failures.saturating_sub(1));
@@ -366,7 +366,7 @@ mod tests {
         let alone = pauses(OutageKind::Throttled, Company::Alone, || 1.0);
         assert_eq!(alone, [2_000, 8_000, 30_000, 30_000, 30_000]);
         let with_others = pauses(OutageKind::Throttled, Company::Others, || 1.0);
-        assert_eq!(with_others, [500, 1_000, 2_000, 30_000, 30_000]);
+        assert_eq!(with_others, [500, 1_000, 2_000, 8_000, 8_000]);
     }
 
     #[test]

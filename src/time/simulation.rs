@@ -9,7 +9,7 @@ use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::StreamExt;
-use futures_util::stream::FuturesUnordered;
+use futures_util::stream::{self, FuturesUnordered};
 
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
@@ -156,66 +156,86 @@ fn a_fleet_that_is_throttled_until_its_deadline_does_not_end_with_a_burst_of_req
     );
 }
 
-/// What a launch with many secrets did, as means of several simulated launches.
-struct Means {
+/// What launches with many secrets did.
+struct Summary {
+    /// The mean time until a launch ended.
     seconds: f64,
-    failed: f64,
-    requests: f64,
+    /// The time until the last launch ended.
+    last: f64,
+    failed: usize,
+    requests: usize,
 }
 
-/// The number of times that a launch with many secrets is simulated.
-const LAUNCHES: u64 = 300;
+/// Whether the requests of a launch share their pauses, or retry independently of each other.
+#[derive(Clone, Copy)]
+enum Pauses {
+    Shared,
+    Independent,
+}
 
-/// Simulates launches with this number of secrets, one after the other, each against a full bucket
-/// of its own with this number of answers a second.
-fn run_launches(secrets: usize, rate: f64, pauses_are_shared: bool) -> Means {
-    let (mut seconds, mut failed, mut requests) = (0.0, 0.0, 0);
-    for seed in 0..LAUNCHES {
-        fastrand::seed(seed);
-        let (ended, is_whole, sent) = simulated_runtime().block_on(async {
-            let begun = Instant::now();
-            let bucket = RefCell::new(Bucket::full(rate, rate));
-            let sent = Cell::new(0);
-            let attempt = async |_| {
-                sent.set(sent.get() + 1);
-                let is_granted = bucket.borrow_mut().take_token();
-                tokio::time::sleep(ANSWER).await;
-                match is_granted {
-                    true => Ok(()),
-                    false => Err(FetchError::outage(OutageKind::Throttled, "Rate exceeded")),
-                }
-            };
-            let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
-            let budget = RetryBudget::new(deadline, None);
-            let shared = Turns::default();
-            let reading = futures_util::stream::iter(0..secrets)
-                .map(async |_| match pauses_are_shared {
-                    true => budget.retry(&shared, attempt).await,
-                    false => budget.retry(&Turns::default(), attempt).await,
-                })
-                .buffer_unordered(32);
-            let results: Vec<_> = reading.collect().await;
-            let is_whole = results.iter().all(Result::is_ok);
-            (begun.elapsed().as_secs_f64(), is_whole, sent.get())
-        });
-        seconds += ended;
-        failed += f64::from(u8::from(!is_whole));
-        requests += sent;
-    }
-    let launches = LAUNCHES as f64;
-    Means {
-        seconds: seconds / launches,
-        failed: failed / launches,
-        requests: f64::from(requests) / launches,
+/// The number of requests that a launch has in flight.
+const IN_FLIGHT: usize = 32;
+
+/// Simulates a launch with this number of secrets. Returns how long it took, and whether it got all
+/// of them.
+async fn launch_with(
+    secrets: usize,
+    pauses: Pauses,
+    is_granted: &impl Fn() -> bool,
+) -> (f64, bool) {
+    let begun = Instant::now();
+    let attempt = async |_| {
+        let is_granted = is_granted();
+        tokio::time::sleep(ANSWER).await;
+        if is_granted {
+            Ok(())
+        } else {
+            Err(FetchError::outage(OutageKind::Throttled, "Rate exceeded"))
+        }
+    };
+    let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
+    let (budget, shared) = (RetryBudget::new(deadline, None), Turns::default());
+    let reading = stream::iter(0..secrets).map(async |_| match pauses {
+        Pauses::Shared => budget.retry(&shared, attempt).await,
+        Pauses::Independent => budget.retry(&Turns::default(), attempt).await,
+    });
+    let results: Vec<_> = reading.buffer_unordered(IN_FLIGHT).collect().await;
+    let has_all = results.iter().all(Result::is_ok);
+    (begun.elapsed().as_secs_f64(), has_all)
+}
+
+/// Simulates launches that start together, against one bucket that grants this number of requests a
+/// second, and a burst of as many.
+fn run_launches(launches: usize, secrets: usize, rate: f64, pauses: Pauses) -> Summary {
+    let ended = simulated_runtime().block_on(async {
+        let (bucket, requests) = (RefCell::new(Bucket::full(rate, rate)), Cell::new(0));
+        let is_granted = || {
+            requests.set(requests.get() + 1);
+            bucket.borrow_mut().take_token()
+        };
+        let together: FuturesUnordered<_> = (0..launches)
+            .map(|_| launch_with(secrets, pauses, &is_granted))
+            .collect();
+        let ended: Vec<(f64, bool)> = together.collect().await;
+        (ended, requests.get())
+    });
+    let (ended, requests) = ended;
+    Summary {
+        seconds: ended.iter().map(|(seconds, _)| seconds).sum::<f64>() / launches as f64,
+        last: ended
+            .iter()
+            .map(|(seconds, _)| *seconds)
+            .fold(0.0, f64::max),
+        failed: ended.iter().filter(|(_, has_all)| !has_all).count(),
+        requests,
     }
 }
 
 #[test]
 fn a_throttled_launch_whose_requests_share_their_pauses_ends_no_later() {
-    println!(
-        "\n| secrets | answers a second | end, independent | end, shared | failed, independent | failed, shared | requests, independent | requests, shared |"
-    );
-    println!("|---|---|---|---|---|---|---|---|");
+    println!("\n| secrets | answers a second | pauses | end, mean | failed | requests, mean |");
+    println!("|---|---|---|---|---|---|");
+    let (launches, mut summaries) = (200, Vec::new());
     for (secrets, rate) in [
         (20, 2.0),
         (20, 5.0),
@@ -224,75 +244,49 @@ fn a_throttled_launch_whose_requests_share_their_pauses_ends_no_later() {
         (100, 5.0),
         (100, 20.0),
     ] {
-        let own = run_launches(secrets, rate, false);
-        let shared = run_launches(secrets, rate, true);
-        println!(
-            "| {secrets} | {rate} | {:.1} s | {:.1} s | {:.0} % | {:.0} % | {:.0} | {:.0} |",
-            own.seconds,
-            shared.seconds,
-            own.failed * 100.0,
-            shared.failed * 100.0,
-            own.requests,
-            shared.requests
+        for (name, pauses) in [
+            ("independent", Pauses::Independent),
+            ("shared", Pauses::Shared),
+        ] {
+            let (mut seconds, mut failed, mut requests) = (0.0, 0, 0);
+            for seed in 0..launches {
+                fastrand::seed(seed);
+                // Each launch has a bucket of its own.
+                let summary = run_launches(1, secrets, rate, pauses);
+                seconds += summary.seconds / launches as f64;
+                failed += summary.failed;
+                requests += summary.requests;
+            }
+            let mean = requests as f64 / launches as f64;
+            println!("| {secrets} | {rate} | {name} | {seconds:.1} s | {failed} | {mean:.0} |");
+            summaries.push((seconds, failed));
+        }
+    }
+    for pair in summaries.chunks(2) {
+        let [(seconds, failed), (seconds_if_shared, failed_if_shared)] = pair else {
+            unreachable!()
+        };
+        assert!(
+            seconds_if_shared <= seconds && failed_if_shared <= failed,
+            "{pair:?}"
         );
     }
 }
 
 #[test]
-fn explore_fleet() {
-    for (launches, secrets, rate) in [
-        (50usize, 20usize, 100.0),
-        (100, 20, 100.0),
-        (20, 20, 100.0),
-        (1000, 1, 100.0),
-        (10, 100, 100.0),
-    ] {
-        for shared_pauses in [false, true] {
-            fastrand::seed(7);
-            let (mut times, sent, failed) = simulated_runtime().block_on(async {
-                let begun = Instant::now();
-                let bucket = RefCell::new(Bucket::full(rate, rate));
-                let sent = Cell::new(0);
-                let failed = Cell::new(0);
-                let (bucket, sent_, failed_) = (&bucket, &sent, &failed);
-                let fleet: FuturesUnordered<_> = (0..launches)
-                    .map(|_| async move {
-                        let attempt = async |_| {
-                            sent_.set(sent_.get() + 1);
-                            let is_granted = bucket.borrow_mut().take_token();
-                            tokio::time::sleep(ANSWER).await;
-                            match is_granted {
-                                true => Ok(()),
-                                false => {
-                                    Err(FetchError::outage(OutageKind::Throttled, "Rate exceeded"))
-                                }
-                            }
-                        };
-                        let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
-                        let budget = RetryBudget::new(deadline, None);
-                        let shared = Turns::default();
-                        let reading = futures_util::stream::iter(0..secrets)
-                            .map(async |_| match shared_pauses {
-                                true => budget.retry(&shared, attempt).await,
-                                false => budget.retry(&Turns::default(), attempt).await,
-                            })
-                            .buffer_unordered(32);
-                        let results: Vec<_> = reading.collect().await;
-                        if !results.iter().all(Result::is_ok) {
-                            failed_.set(failed_.get() + 1)
-                        }
-                        begun.elapsed().as_secs_f64()
-                    })
-                    .collect();
-                let times: Vec<f64> = fleet.collect().await;
-                (times, sent.get(), failed.get())
-            });
-            times.sort_by(f64::total_cmp);
+fn a_throttled_fleet_whose_launches_share_their_pauses_ends_no_later_with_no_more_requests() {
+    for (launches, secrets) in [(1_000, 1), (20, 20), (50, 20), (100, 20), (10, 100)] {
+        fastrand::seed(1);
+        let independent = run_launches(launches, secrets, 100.0, Pauses::Independent);
+        fastrand::seed(1);
+        let shared = run_launches(launches, secrets, 100.0, Pauses::Shared);
+        for (name, summary) in [("independent", &independent), ("shared", &shared)] {
+            let (last, requests) = (summary.last, summary.requests);
             println!(
-                "{launches} x {secrets} at {rate}: shared {shared_pauses}: median {:.1} last {:.1} failed {failed} requests {sent}",
-                times[times.len() / 2],
-                times[times.len() - 1]
+                "{launches} launches with {secrets}, {name}: {last:.1} s, {requests} requests"
             );
         }
+        assert!(shared.last <= independent.last && shared.failed <= independent.failed);
+        assert!(shared.requests <= independent.requests);
     }
 }
