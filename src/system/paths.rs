@@ -27,12 +27,12 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{OFlag, open, openat, readlinkat, renameat};
-use nix::sys::stat::{Mode, SFlag, fchmod};
+use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat, renameat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat, fstatat};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
-use nix::unistd::{Gid, Group, UnlinkatFlags, User, geteuid, unlinkat};
+use nix::unistd::{Gid, Group, Uid, UnlinkatFlags, User, fchown, geteuid, unlinkat};
 
 use super::os_error::{call_problem, errno, path_remedy};
 use super::redaction::redacted_line;
@@ -192,9 +192,38 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
 /// # Errors
 /// If the new file can't be created, written or renamed. Then there is only the old file, if any.
 pub fn replace_file(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
-    let (mut file, temporary) = create_temporary(directory, name)?;
     // The umask may have removed bits from the mode of the new file.
-    let written = fchmod(&file, Mode::S_IRUSR | Mode::S_IWUSR)
+    let set_mode = |file: &File| fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR);
+    replace_prepared(directory, name, content, set_mode)
+}
+
+/// Replaces a file as [`replace_file`] does, but the new file has the owner, the group and the mode
+/// of the old one.
+///
+/// # Errors
+/// Also if there is no old file, or if this process can't give the new file its owner.
+pub fn replace_file_alike(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
+    let old = fstatat(directory, name, AtFlags::empty())?;
+    let make_alike = |file: &File| {
+        let new = fstat(file)?;
+        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid) {
+            let (owner, group) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
+            fchown(file, Some(owner), Some(group))?;
+        }
+        fchmod(file, Mode::from_bits_truncate(old.st_mode))
+    };
+    replace_prepared(directory, name, content, make_alike)
+}
+
+/// Creates a temporary file, calls `prepare` with it, and lets it replace the file with this name.
+fn replace_prepared(
+    directory: &OwnedFd,
+    name: &OsStr,
+    content: &[u8],
+    prepare: impl Fn(&File) -> Result<(), Errno>,
+) -> Result<(), Errno> {
+    let (mut file, temporary) = create_temporary(directory, name)?;
+    let written = prepare(&file)
         .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
         .and_then(|()| renameat(directory, temporary.as_os_str(), directory, name));
     if written.is_err() {

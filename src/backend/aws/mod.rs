@@ -34,8 +34,10 @@ pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
 pub use service_errors::{code_and_message, error_response, malformed_response, not_sent};
 
+use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
+use std::rc::Rc;
 use std::time::Duration;
 
 use futures_util::future::{join, join3};
@@ -50,7 +52,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight_unless;
 use crate::time::{Deadline, RetryBudget};
-use credentials::{CALLER_VARIABLES, CallerIdentity};
+use credentials::{CALLER_VARIABLES, CallerIdentity, RenewedToken};
 use parameter_store::MAX_BATCH;
 use service_client::Api;
 use session::{Request, RequestAnswers, Session};
@@ -63,6 +65,9 @@ pub struct Aws {
     session: Option<Session>,
     /// The MFA code that the user has typed. It outlives the session.
     mfa_code: Option<String>,
+    /// The SSO token that this launch has renewed. It outlives the session, too, because it may not
+    /// have been stored.
+    sso_token: Rc<RefCell<RenewedToken>>,
 }
 
 impl Aws {
@@ -72,6 +77,7 @@ impl Aws {
             deadline,
             session: None,
             mfa_code: None,
+            sso_token: Rc::default(),
         }
     }
 
@@ -227,7 +233,8 @@ impl Aws {
             Some(session) => session,
             none => {
                 let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
-                none.insert(Session::open(settings, deadline, &mut self.mfa_code)?)
+                let (mfa_code, sso_token) = (&mut self.mfa_code, Rc::clone(&self.sso_token));
+                none.insert(Session::open(settings, deadline, mfa_code, sso_token)?)
             }
         })
     }

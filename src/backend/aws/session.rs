@@ -16,9 +16,9 @@ use tokio::time::Instant;
 
 use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, CredentialsOrigin, SearchContext, ask_for_missing_code, assume_with_retries,
-    explain_refused_credentials, find_credentials, instance_region, misconfigured,
-    request_caller_arn, use_stored_session,
+    CallerIdentity, CredentialsOrigin, RenewedToken, SearchContext, ask_for_missing_code,
+    assume_with_retries, explain_refused_credentials, find_credentials, instance_region,
+    misconfigured, request_caller_arn, use_stored_session,
 };
 use super::service_client::{Api, Client, Clients};
 use crate::model::answer::{
@@ -64,6 +64,7 @@ pub(super) struct Session {
     region: OnceCell<FetchResult<Region>>,
     /// The code that the user has typed.
     mfa_code: Option<String>,
+    sso_token: Rc<RefCell<RenewedToken>>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
     /// The base credentials.
@@ -87,6 +88,7 @@ impl Session {
         mut settings: Settings,
         deadline: Deadline,
         mfa_code: &mut Option<String>,
+        sso_token: Rc<RefCell<RenewedToken>>,
     ) -> Result<Self, Problem> {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
@@ -125,6 +127,7 @@ impl Session {
             chain,
             region: OnceCell::new(),
             mfa_code: mfa_code.clone(),
+            sso_token,
             sts_regions: Vec::new(),
             base,
             roles: BTreeMap::new(),
@@ -206,6 +209,7 @@ impl Session {
                 budget: &self.budget,
                 chain: self.chain.as_ref(),
                 mfa_code: self.mfa_code.as_ref(),
+                sso_token: &self.sso_token,
             };
             let found = find_credentials(&context).await;
             let caller = found.map(|credentials| CallerIdentity {

@@ -18,7 +18,5 @@ mod profiles;
 mod regions;
 mod retries;
 mod settings;
-mod sso {
-    rows::rows!("tests/it/aws/sso.rows");
-}
+mod sso;
 mod waiting;

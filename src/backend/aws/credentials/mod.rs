@@ -52,6 +52,7 @@ use crate::time::{Deadline, RetryBudget, Turns};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials};
+pub use sso::RenewedToken;
 use sso::sso_credentials;
 use sts::{web_identity_credentials, web_identity_in_variables};
 

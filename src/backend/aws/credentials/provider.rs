@@ -5,6 +5,7 @@
 //! on, and one function for each of them, from [`not_configured`] to [`service_failure`].
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
@@ -12,6 +13,7 @@ use std::path::Path;
 use aws_credential_types::Credentials;
 use http::HeaderValue;
 
+use super::sso::RenewedToken;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::service_client::{Clients, Endpoints};
 use crate::model::answer::{
@@ -38,6 +40,8 @@ pub struct SearchContext<'a> {
     pub chain: Option<&'a RoleChain>,
     /// The code that the user has typed.
     pub mfa_code: Option<&'a String>,
+    /// The SSO token, once this launch has renewed it.
+    pub sso_token: &'a RefCell<RenewedToken>,
 }
 
 /// Returns the failure of a provider that is not configured. The next provider is asked. `why` is a

@@ -4,8 +4,8 @@
 //! We read, refresh and store the token ourselves. The SDK's provider would hide why it can't read
 //! a token or refresh it, and would throw away a new token that it can't store.
 
-use std::fs::{self, File};
-use std::io::ErrorKind;
+use std::fs::File;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -24,7 +24,7 @@ use super::provider::{
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::service_client::{Api, Limits};
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
-use crate::system::paths::replace_file;
+use crate::system::paths::replace_file_alike;
 use crate::system::redaction::conceal;
 
 /// A token is refreshed when it is valid for less than this time, as in the SDKs.
@@ -83,35 +83,53 @@ struct StoredToken {
     others: Map<String, Value>,
 }
 
+/// A token that this launch has renewed, and the time at which it expires.
+pub type RenewedToken = Option<(String, SystemTime)>;
+
 /// Returns the stored token. If it has nearly expired, it is first refreshed and stored. If a new
-/// token can't be stored, for example on a read-only mount, it is used all the same.
+/// token can't be stored, for example on a read-only mount, this launch uses it all the same, also
+/// when it asks again.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
+    let now = SystemTime::now();
+    if let Some((token, end)) = &*context.sso_token.borrow()
+        && *end > now
+    {
+        return Ok(token.clone());
+    }
     let directory = &context.settings.config_files.sso_tokens;
     let name = format!("{:x}.json", Sha1::digest(&sso.session));
-    let (stored, end) = read_token(&directory.join(&name), profile)?;
-    let now = SystemTime::now();
+    let path = directory.join(&name);
+    let (stored, end) = read_token(&path, profile)?;
     if end > now + REFRESH_MARGIN {
         return Ok(stored.access_token);
     }
 
-    let renewed = match refreshed(&stored, sso, profile, context).await {
+    let (renewed, renewed_end) = match refreshed(&stored, &path, sso, profile, context).await {
         Ok(renewed) => renewed,
         // The old token may still be valid for some minutes.
         Err(_) if end > now => return Ok(stored.access_token),
         Err(failure) => return Err(failure),
     };
-    if let (Ok(directory), Ok(json)) = (File::open(directory), serde_json::to_vec(&renewed)) {
-        let _ = replace_file(&directory.into(), name.as_ref(), &json);
-    }
-    Ok(renewed.access_token)
+    let token = renewed.access_token;
+    context
+        .sso_token
+        .replace(Some((token.clone(), renewed_end)));
+    Ok(token)
 }
+
+/// The size limit for a file with a token, in bytes. A token is much smaller.
+const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 
 /// Reads a file with a token, and returns it and the time at which the token expires. Messages
 /// conceal every secret in the file.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
     let command = format!("aws sso login --profile {profile:?}");
     let shown = path.display();
-    let text = fs::read(path).map_err(|error| match error.kind() {
+    let mut text = Vec::new();
+    // One byte more than the limit shows that the file is longer.
+    let read =
+        File::open(path).and_then(|file| file.take(MAX_TOKEN_SIZE + 1).read_to_end(&mut text));
+    read.map_err(|error| match error.kind() {
         ErrorKind::NotFound => unusable(format!(
             "you aren't logged in with SSO for the profile {profile:?}, because {shown} doesn't exist"
         ))
@@ -125,7 +143,9 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
         }
     })?;
 
+    let is_too_long = text.len() as u64 > MAX_TOKEN_SIZE;
     let parsed: Option<StoredToken> = serde_json::from_slice(&text).ok();
+    let parsed = parsed.filter(|stored| !is_too_long && !stored.access_token.is_empty());
     let end = parsed
         .as_ref()
         .and_then(|stored| parse_time(&stored.expires_at));
@@ -139,13 +159,16 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     Ok((stored, end))
 }
 
-/// Requests a new token, and returns the content of the file with this token.
+/// Requests a new token and stores it. Returns the content of the file, and the time at which the
+/// token expires. AWS accepts a refresh token only once. So if it refuses this one, another process
+/// may have used it, and the file soon has a new token ([`renewed_by_another`]).
 async fn refreshed(
     stored: &StoredToken,
+    path: &Path,
     sso: &Sso,
     profile: &str,
     context: &SearchContext<'_>,
-) -> FetchResult<StoredToken> {
+) -> FetchResult<(StoredToken, SystemTime)> {
     let registration_end = stored
         .registration_expires_at
         .as_deref()
@@ -174,27 +197,83 @@ async fn refreshed(
         CreateTokenError::meta,
         Limits::Fixed,
     );
-    let output: CreateTokenOutput = calling.await.map_err(|failure| match failure.cause {
-        Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
-        // The response may come from something in front of AWS, such as a proxy.
-        Cause::Absent(_) | Cause::Refused(Refusal::Request) => service_failure(&headline),
-        // `with_outage_headline` changes only an outage.
-        Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => {
-            failure.with_outage_headline(&headline)
+    let output: CreateTokenOutput = match calling.await {
+        Ok(output) => output,
+        Err(failure) => {
+            if let Cause::Denied(_) = failure.cause
+                && let Some(renewed) = renewed_by_another(stored, path, profile).await
+            {
+                return Ok(renewed);
+            }
+            return Err(refresh_failure(failure, &headline, profile));
         }
-    })?;
+    };
 
+    let access_token = output.access_token.filter(|token| !token.is_empty());
     let seconds = u64::try_from(output.expires_in);
-    let (Some(access_token), Ok(seconds @ 1..)) = (output.access_token, seconds) else {
+    let (Some(access_token), Ok(seconds @ 1..)) = (access_token, seconds) else {
         return Err(service_failure(headline));
     };
     let end = SystemTime::now() + Duration::from_secs(seconds);
-    Ok(StoredToken {
+    let refresh_token = output.refresh_token.filter(|token| !token.is_empty());
+    let renewed = StoredToken {
         access_token,
         expires_at: humantime::format_rfc3339_seconds(end).to_string(),
-        refresh_token: output.refresh_token.or(stored.refresh_token.clone()),
+        refresh_token: refresh_token.or(stored.refresh_token.clone()),
         ..stored.clone()
-    })
+    };
+    store_token(&renewed, path);
+    Ok((renewed, end))
+}
+
+/// Replaces the file with a token, and keeps its owner and mode. Nothing happens if that fails.
+fn store_token(renewed: &StoredToken, path: &Path) {
+    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
+        return;
+    };
+    if let (Ok(directory), Ok(json)) = (File::open(directory), serde_json::to_vec(renewed)) {
+        let _ = replace_file_alike(&directory.into(), name, &json);
+    }
+}
+
+/// Returns the error for a refresh that failed.
+fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchError {
+    match failure.cause {
+        Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
+        // The response may come from something in front of AWS, such as a proxy.
+        Cause::Absent(_) | Cause::Refused(Refusal::Request) => service_failure(headline),
+        // `with_outage_headline` changes only an outage.
+        Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => {
+            failure.with_outage_headline(headline)
+        }
+    }
+}
+
+/// The pauses before the file with a token is read again. The process that has renewed the token
+/// needs a moment to store it.
+const REREADING: [Duration; 4] = [
+    Duration::ZERO,
+    Duration::from_millis(100),
+    Duration::from_millis(300),
+    Duration::from_millis(600),
+];
+
+/// Returns the token that another process has stored since `stored` was read, if it is valid.
+async fn renewed_by_another(
+    stored: &StoredToken,
+    path: &Path,
+    profile: &str,
+) -> Option<(StoredToken, SystemTime)> {
+    for pause in REREADING {
+        tokio::time::sleep(pause).await;
+        if let Ok((found, end)) = read_token(path, profile)
+            && found.access_token != stored.access_token
+            && end > SystemTime::now()
+        {
+            return Some((found, end));
+        }
+    }
+    None
 }
 
 /// Converts the credentials in a response from the portal.

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::fault::{Fault, sts_error};
+use super::fault::{self, Fault, sts_error};
 use super::http::{JSON, Response};
 use super::journal::Call;
 use super::parameter::{self, Parameters};
@@ -46,6 +46,8 @@ pub struct Service {
     pub descriptions: BTreeMap<String, Result<Value, Fault>>,
     pub denies_roles: bool,
     pub gathers: usize,
+    /// The number of times that an SSO token can still be refreshed. `None` if always.
+    pub refreshes: Option<usize>,
     /// The time before each response.
     pub delay: Duration,
     /// The regions in which every request fails.
@@ -90,7 +92,14 @@ impl Service {
             "/secretsmanager/get" => secret::of_agent(self, call),
             "/credentials" => Answer::Send(credentials(CONTAINER_KEY)),
             "/federation/credentials" => Answer::Send(portal(call)),
-            "/token" => Answer::Send(refreshed()),
+            "/token" => match self.refreshes.as_mut().map(|left| left.checked_sub(1)) {
+                Some(None) => refusal(&fault::ended_session()),
+                Some(left) => {
+                    self.refreshes = left;
+                    Answer::Send(refreshed())
+                }
+                None => Answer::Send(refreshed()),
+            },
             "/latest/api/token" => Answer::Send(metadata("token-of-the-test")),
             "/latest/meta-data/placement/region" => Answer::Send(metadata(INSTANCE_REGION)),
             "/latest/meta-data/iam/security-credentials/" => Answer::Send(metadata("app")),

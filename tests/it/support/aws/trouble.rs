@@ -47,6 +47,12 @@ impl Aws {
         self
     }
 
+    /// Refreshes an SSO token once, and then refuses the same refresh token.
+    pub fn refreshes_once(self) -> Self {
+        self.shared.service().refreshes = Some(1);
+        self
+    }
+
     /// Denies every AssumeRole.
     pub fn denies_roles(self) -> Self {
         self.shared.service().denies_roles = true;
