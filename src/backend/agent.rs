@@ -25,6 +25,7 @@ use crate::model::answer::{
     Again, Answer, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
     OutageKind, Refusal,
 };
+use crate::model::environment::StartedBy;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
 use crate::model::url::HttpUrl;
@@ -81,6 +82,13 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 }
 
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
+
+/// The remedy if something answers that doesn't look like the agent.
+const CHECK_ADDRESS: &str =
+    "check that the Secrets Manager Agent listens at this address, or run without --agent";
+
+/// The remedy for such an answer in Lambda.
+const NO_EXTENSION: &str = "run without --agent, because Lambda's extension doesn't answer before the function itself has started";
 
 /// The time limit for each step of opening a connection. It can be short, because the agent is
 /// nearby.
@@ -211,7 +219,18 @@ impl Agent {
         let name = format!("{located} through the agent");
         let budget = share.for_request(host_and_port(&self.url.uri), &name);
         let reading = budget.retry(&self.turns, async |_| self.read_once(located, token).await);
-        reading.await.map_err(with_agent_headline)
+        reading.await.map_err(|error| {
+            if !error.is_malformed() {
+                return with_agent_headline(error);
+            }
+            let is_lambda = matches!(self.settings.started_by(), StartedBy::Lambda);
+            let help = if is_lambda {
+                NO_EXTENSION
+            } else {
+                CHECK_ADDRESS
+            };
+            with_agent_headline(error.or_outage_help(help))
+        })
     }
 
     /// Reads one secret in one attempt.
@@ -289,7 +308,7 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
 fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
-        return error_without_code(status, role.is_some());
+        return error_without_code(status, body, role.is_some());
     };
     if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
@@ -319,9 +338,16 @@ fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchEr
 /// Passed instead of headers, because the agent's errors have their code and message in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
+/// The length of the longest text of an error that messages repeat, in bytes.
+const LONGEST_TEXT: usize = 200;
+
 /// Returns the failure for an error response that doesn't have a code, and so isn't from AWS.
+/// Lambda's extension answers with status 400 and a text until the function has started.
 /// Agents older than version 2.1 answer with status 400 if a request names a role.
-fn error_without_code(status: u16, has_role: bool) -> FetchError {
+fn error_without_code(status: u16, body: &[u8], has_role: bool) -> FetchError {
+    let text = redacted_line(&String::from_utf8_lossy(body));
+    let is_page = text.starts_with('<');
+    let is_starting = text.contains("not ready");
     match status {
         403 => {
             let text = "the Secrets Manager Agent doesn't accept the token";
@@ -329,12 +355,12 @@ fn error_without_code(status: u16, has_role: bool) -> FetchError {
         }
         // The status makes the failure an outage.
         429 | 500.. => error_response(status, NO_HEADERS, &[]),
-        400 if has_role => unsupported_error(
+        400 if has_role && !is_starting => unsupported_error(
             "refused the role, or is older than 2.1, the first version that assumes roles",
         ),
-        _ => {
-            let why = format!("HTTP status {status}; is the Secrets Manager Agent running there?");
-            FetchError::from(Cause::Refused(Refusal::Request)).aws_says(why)
+        _ if text.is_empty() || is_page || text.len() > LONGEST_TEXT => {
+            FetchError::malformed(&format!("HTTP status {status}"))
         }
+        _ => FetchError::malformed(&format!("HTTP status {status}: {text}")),
     }
 }

@@ -78,15 +78,15 @@ may pass   | 502 {"__type":"ConnectionError"}       | ConnectionError
 may pass   | 500 {"__type":"InternalFailure"}       | InternalFailure
 may pass   | 429                                    | 429
 may pass   | 500 Internal error                     | 500
+may pass   | 302                                    | 302
+may pass   | 404 Not found                          | HTTP status 404: Not found
+may pass   | 400 not ready to serve traffic, please wait | HTTP status 400: not ready to serve traffic, please wait
+may pass   | 405                                    | 405
 may pass   | 200 ["x",null,null,["AWSCURRENT"],"a value",null] | can't be read
 refused 77 | 403 Bad Token                          | token
 refused 77 | 403 xml                                | token
 refused 77 | 403 {"__type":"AccessDeniedException"} | AccessDenied
 refused 77 | 403 {"__type":"ThrottlingException"}   | Throttling
-refused 78 | 302                                    | 302
-refused 78 | 404 Not found                          | 404
-refused 78 | 400 Forwarded                          | 400
-refused 78 | 405                                    | 405
 "#;
 
 /// An answer, its meaning, and a part of the message about it.
