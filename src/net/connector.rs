@@ -34,7 +34,7 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use tower_service::Service;
 
-use super::errors::LookupError;
+use super::errors::{LookupError, find_source};
 use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::url::HttpUrl;
@@ -159,12 +159,18 @@ impl Connector {
         self.tcp.set_connect_timeout(Some(self.limit));
         match timeout(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
-            Ok(Err(error)) => Err(FetchError::from_connection(&error, to, peer)),
+            Ok(Err(error)) if find_source::<LookupError>(&error).is_some() => {
+                Err(FetchError::from_connection(&error, to, peer))
+            }
+            Ok(Err(error)) => {
+                let peer = with_port(to, peer);
+                Err(FetchError::from_connection(&error, to, &peer))
+            }
             Err(_) if self.dns.is_looking_up(to.host().unwrap_or_default()) => {
                 let why = Some("no answer to the lookup");
                 Err(FetchError::unresolved(peer, why))
             }
-            Err(_) => Err(FetchError::silent(to, peer)),
+            Err(_) => Err(FetchError::silent(to, &with_port(to, peer))),
         }
     }
 
@@ -218,7 +224,7 @@ pub struct Proxy {
 /// 10.0.0.1:3128 (HTTPS_PROXY)`.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = host_and_port(self.intercept.uri());
+        let host = host_with_port(self.intercept.uri());
         write!(f, "the proxy {host} ({})", self.variable)
     }
 }
@@ -274,6 +280,26 @@ pub fn host_and_port(url: &Uri) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }
 
+/// Returns the host of a URL and its port, which can be the scheme's default. Whoever has written
+/// the URL without a port may not know this port.
+fn host_with_port(url: &Uri) -> String {
+    let host = host_and_port(url);
+    match (url.port(), url.scheme()) {
+        (None, Some(scheme)) if *scheme == Scheme::HTTPS => format!("{host}:443"),
+        (None, Some(scheme)) if *scheme == Scheme::HTTP => format!("{host}:80"),
+        (_, _) => host.to_owned(),
+    }
+}
+
+/// Returns what a message about a connection calls the host of `to`. `peer` gets the port if it is
+/// only the host, unless the host is one of AWS's, which all have the same port.
+fn with_port(to: &Uri, peer: &str) -> String {
+    if peer == host_and_port(to) && aws_domain(to).is_none() {
+        return host_with_port(to);
+    }
+    peer.to_owned()
+}
+
 /// The domains of AWS's public endpoints.
 pub(super) const AWS_DOMAINS: [&str; 5] = [
     ".amazonaws.com",
@@ -288,8 +314,14 @@ pub(super) const AWS_DOMAINS: [&str; 5] = [
 /// of AWS's hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
-    let domain = AWS_DOMAINS.iter().find(|domain| host.ends_with(**domain));
-    format!("add {} to NO_PROXY", domain.unwrap_or(&host))
+    format!("add {} to NO_PROXY", aws_domain(to).unwrap_or(host))
+}
+
+/// Returns the domain of a URL's host if it is one of AWS's.
+fn aws_domain(url: &Uri) -> Option<&'static str> {
+    let host = url.host().unwrap_or_default();
+    let mut domains = AWS_DOMAINS.iter();
+    domains.find(|domain| host.ends_with(**domain)).copied()
 }
 
 impl ProxySettings {

@@ -161,8 +161,8 @@ type HostKey = (Option<Scheme>, Option<Authority>);
 pub struct HttpClient {
     pub connector: Connector,
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The time limit for the wait for a permit and a connection. In [`Self::send`], it also applies
-    /// to the head of the response and to each part of the body.
+    /// The time limit for the wait for a permit and a connection. In [`Self::send`], it also
+    /// applies to the head of the response and to each part of the body.
     pub read_limit: Duration,
     /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
@@ -246,9 +246,8 @@ impl HttpClient {
 
     /// Sends a request and returns the head of its response together with the body. Once the
     /// connection is open, the server may be silent for `silence`, before the response and before
-    /// each part of the body. If the body
-    /// ends with an error, for example because it is longer than [`MAX_BODY`], the head is returned
-    /// with that error, because the status may say enough.
+    /// each part of the body. If the body ends with an error, for example because it is longer than
+    /// [`MAX_BODY`], the head is returned with that error, because the status may say enough.
     ///
     /// # Errors
     /// If no response arrives, if a proxy requires a password or rejects it, or if part of

@@ -24,8 +24,8 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
+use super::deadline::{Deadline, Progress};
 use super::turns::{Failures, PauseEnd, Turns};
-use super::{Deadline, Progress};
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
@@ -135,7 +135,7 @@ impl<'r> RetryBudget<'r> {
             attempts += 1;
             let attempt_begun = Instant::now();
             if self.request.is_some() {
-                self.progress().with_state(|state| state.attempts += 1);
+                self.progress().count_attempt();
             }
             let sent = request.sent();
             let result = self.within(attempt(sent.silence)).await;
@@ -274,9 +274,9 @@ impl<'r> RetryBudget<'r> {
         })
     }
 
-    /// Returns the length of the pause before the next attempt, or `None` if too little time is left
-    /// for a pause and an attempt. `failures` is the number of failures in a row, and `last` is the
-    /// outage of the last one.
+    /// Returns the length of the pause before the next attempt, or `None` if too little time is
+    /// left for a pause and an attempt. `failures` is the number of failures in a row, and `last`
+    /// is the outage of the last one.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And

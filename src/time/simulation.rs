@@ -14,7 +14,9 @@ use futures_util::stream::{self, FuturesUnordered};
 use tokio::runtime::Runtime;
 use tokio::time::Instant;
 
-use super::{Deadline, RetryBudget, Turns};
+use super::deadline::Deadline;
+use super::retries::RetryBudget;
+use super::turns::Turns;
 use crate::model::answer::{FetchError, OutageKind};
 
 /// The GetSecretValue requests per second that AWS allows for an account in a region.

@@ -97,7 +97,7 @@ pub(super) struct Failures {
 }
 
 /// A request to the endpoint. Dropping it leaves the line.
-pub(super) struct Request<'t> {
+pub(super) struct Waiter<'t> {
     turns: &'t Turns,
     /// Its place in the line, while it waits or asks.
     ticket: Option<u32>,
@@ -106,8 +106,8 @@ pub(super) struct Request<'t> {
 }
 
 impl Turns {
-    pub(super) fn request(&self) -> Request<'_> {
-        Request {
+    pub(super) fn request(&self) -> Waiter<'_> {
+        Waiter {
             turns: self,
             ticket: None,
             not_before: None,
@@ -137,7 +137,7 @@ impl Turns {
 }
 
 /// The next step of a request.
-enum Step {
+enum NextStep {
     /// It may ask at this moment, unless something changes before.
     Ask(Instant),
     /// Others are before it in the line.
@@ -146,7 +146,7 @@ enum Step {
     End,
 }
 
-impl Request<'_> {
+impl Waiter<'_> {
     /// Waits until this request may be sent. Returns false if that isn't before `end`, or if the
     /// attempts that are allowed are used up.
     pub(super) async fn turn(&mut self, end: Instant) -> bool {
@@ -155,13 +155,13 @@ impl Request<'_> {
             let changed = self.turns.changed.notified();
             let now = Instant::now();
             let until = match self.next_step(now, end) {
-                Step::Ask(at) if at <= now => {
+                NextStep::Ask(at) if at <= now => {
                     self.take_turn(now);
                     return true;
                 }
-                Step::Ask(at) => at.min(end),
-                Step::Wait => end,
-                Step::End => return false,
+                NextStep::Ask(at) => at.min(end),
+                NextStep::Wait => end,
+                NextStep::End => return false,
             };
             if end <= now {
                 return false;
@@ -171,13 +171,13 @@ impl Request<'_> {
     }
 
     /// Decides the next step. A request that has to wait gets a place in the line.
-    fn next_step(&mut self, now: Instant, end: Instant) -> Step {
+    fn next_step(&mut self, now: Instant, end: Instant) -> NextStep {
         let state = &mut *self.turns.state.borrow_mut();
         let is_sent = self.not_before.is_some();
         let is_let_through = !state.takes_turns || (!is_sent && !state.has_latest_failed);
         let pause_end = state.last.as_ref().map(|(_, end)| *end);
         let Some(pause_end) = pause_end.filter(|_| !is_let_through) else {
-            return Step::Ask(self.not_before.unwrap_or(now));
+            return NextStep::Ask(self.not_before.unwrap_or(now));
         };
         let ticket = *self.ticket.get_or_insert_with(|| state.new_ticket());
         let is_alone = state.line.len() == 1 && state.turn.is_none();
@@ -189,12 +189,12 @@ impl Request<'_> {
             pause_end.with_others
         };
         if state.is_used_up || pause_end >= end {
-            Step::End
+            NextStep::End
         } else if state.line.front() != Some(&ticket) {
-            Step::Wait
+            NextStep::Wait
         } else {
             let turn_end = state.turn.map_or(pause_end, |(_, end)| end);
-            Step::Ask(pause_end.max(turn_end))
+            NextStep::Ask(pause_end.max(turn_end))
         }
     }
 
@@ -294,7 +294,7 @@ impl State {
     }
 }
 
-impl Drop for Request<'_> {
+impl Drop for Waiter<'_> {
     fn drop(&mut self) {
         let turns = self.turns;
         self.leave(&mut turns.state.borrow_mut());

@@ -86,8 +86,8 @@ impl Aws {
     /// the AWS CLI has stored, everything is requested again without them.
     ///
     /// Once the answers mean that the launch has failed (`is_lost`), the other requests have
-    /// [`GRACE`] to finish. `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
-    /// the time that the user takes to type a code.
+    /// [`GRACE`] to finish. `limit` is a time limit for the requests, in addition to the deadline.
+    /// It doesn't include the time that the user takes to type a code.
     ///
     /// # Errors
     /// If AWS's configuration files, the profile or a region are invalid, or if an unattended

@@ -53,8 +53,7 @@ use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::system::redaction::conceal_signature;
-use crate::time::turns::SILENCE;
-use crate::time::{RetryBudget, Turns};
+use crate::time::{RetryBudget, SILENCE, Turns};
 
 /// Creates the service clients of one launch ([`Self::client`]), which share the connections of
 /// `http`.
@@ -71,16 +70,16 @@ pub(super) struct Clients {
 /// The time limit for each step of opening a connection, as in the SDK.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
-/// The limits for the response of an attempt.
+/// How long an attempt waits for its response.
 #[derive(Clone, Copy)]
-pub(super) enum Limits {
+pub(super) enum Patience {
     /// [`SILENCE`] for each part of the response, and [`ATTEMPT_TIMEOUT`] for all of it.
     Fixed,
     /// So much time for each part of the response, and no other limit than the budget.
     Silence(Duration),
 }
 
-/// The time limit for an attempt with [`Limits::Fixed`], from the request to the end of the
+/// The time limit for an attempt with [`Patience::Fixed`], from the request to the end of the
 /// response.
 const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
@@ -152,7 +151,7 @@ impl Client {
         operation: impl RuntimePlugin,
         input: Result<I, BuildError>,
         metadata: fn(&E) -> &ErrorMetadata,
-        limits: Limits,
+        patience: Patience,
     ) -> FetchResult<O>
     where
         I: fmt::Debug + Send + Sync + 'static,
@@ -173,7 +172,7 @@ impl Client {
             .and_then(in_memory)
             .map_err(not_sent)?;
 
-        let received = self.send(request, limits).await?.map(SdkBody::from);
+        let received = self.send(request, patience).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             // This never fails, because the operation's output always has the type `O`.
@@ -212,7 +211,7 @@ impl Client {
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
         let called = budget.retry(&self.turns, async |silence| {
             let request = json_request(target, input).map_err(not_sent)?;
-            let response = self.send(request, Limits::Silence(silence)).await?;
+            let response = self.send(request, Patience::Silence(silence)).await?;
             parse(&object_body(response)?)
         });
         called.await.map_err(|error| self.with_remedy(error))
@@ -226,13 +225,13 @@ impl Client {
     pub async fn send(
         &self,
         request: Request<Bytes>,
-        limits: Limits,
+        patience: Patience,
     ) -> FetchResult<Response<Vec<u8>>> {
         let (request, signature) = self.signed(request).map_err(not_sent)?;
-        let received = match limits {
-            Limits::Silence(silence) => self.http.send_within(request, silence).await,
+        let received = match patience {
+            Patience::Silence(silence) => self.http.send_within(request, silence).await,
             // Boxed, so that the requests for secrets don't reserve space for this future.
-            Limits::Fixed => Box::pin(self.send_in_fixed_time(request)).await,
+            Patience::Fixed => Box::pin(self.send_in_fixed_time(request)).await,
         };
         let (head, body) = match received {
             Ok(response) => response,
@@ -255,7 +254,7 @@ impl Client {
         }
     }
 
-    /// Sends a request with [`Limits::Fixed`].
+    /// Sends a request with [`Patience::Fixed`].
     async fn send_in_fixed_time(
         &self,
         request: Request<Bytes>,

@@ -92,7 +92,11 @@ impl Session {
     ) -> Result<Self, Problem> {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
-        let mut chain = apply_profile(&mut settings, progress)?;
+        let applied = apply_profile(&mut settings, progress);
+        let mut chain = applied.map_err(|mut problem| {
+            problem.notes.extend(settings.hidden_keys_note());
+            problem
+        })?;
         // A stored session ends sooner than the rotation.
         if !settings.is_unattended
             && let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions)
@@ -151,9 +155,9 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets the failures of the endpoints, the region if it wasn't found, and each role that couldn't be assumed or whose
-    /// credentials have expired, so that they are looked up again. Keeps the base credentials, so
-    /// call this only if [`Self::has_credentials`] is true.
+    /// Forgets the failures of the endpoints, the region if it wasn't found, and each role that
+    /// couldn't be assumed or whose credentials have expired, so that they are looked up again.
+    /// Keeps the base credentials, so call this only if [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
         self.clients.forget_failures();
         if matches!(self.region.get(), Some(Err(_))) {

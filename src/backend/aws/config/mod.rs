@@ -76,6 +76,8 @@ pub struct Settings {
     pub config_files: ConfigFiles,
     /// The help for missing credentials or a missing region that names profiles, if there are any.
     pub profile_help: Option<String>,
+    /// True once the profile has been found in the configuration files.
+    pub profile_exists: bool,
     /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
     /// needs one.
     pub is_unattended: bool,
@@ -225,6 +227,20 @@ impl Settings {
         self.profile_help.clone().filter(|_| is_chosen)
     }
 
+    /// Returns the note that the profile of an option hides the access key in the variables, if it
+    /// does.
+    pub fn hidden_keys_note(&self) -> Option<String> {
+        let (source, name) = self.profile();
+        let (Some(_), VariableKeys::Complete(_)) = (&self.options.profile, &self.variable_keys)
+        else {
+            return None;
+        };
+        let source = source.unwrap_or_default();
+        Some(format!(
+            "AWS_ACCESS_KEY_ID isn't used, because the profile {name:?} (from {source}) has precedence. To use the variable, remove the profile"
+        ))
+    }
+
     /// False on AWS, in a pod, in CI and in a unit of systemd, where values never come from a local
     /// file.
     pub fn may_be_developers(&self) -> bool {
@@ -371,6 +387,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         };
     };
 
+    settings.profile_exists = true;
     // Cloned, because the places borrow the variables while `settings` changes.
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));

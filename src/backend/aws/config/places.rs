@@ -313,11 +313,17 @@ impl<'a> Profile<'a> {
     }
 
     /// Returns the error for a profile whose settings contradict each other or are incomplete.
-    /// `why` is the predicate of the sentence about the profile.
-    pub(super) fn inconsistent(&self, why: impl Display) -> Problem {
-        let text = format!("the AWS profile {:?} {why}", self.name);
-        // Any launch without credentials has this exit status.
-        Problem::new(Status::Denied, text)
+    /// `why` is the predicate of the sentence about the profile, and `help` says what to correct.
+    pub(super) fn inconsistent(&self, why: impl Display, help: impl Into<String>) -> Problem {
+        Problem::usage(format!("the AWS profile {:?} {why}", self.name)).help(help)
+    }
+
+    /// Returns the name of an AWS variable that a line such as `export AWS_REGION=…` would set in a
+    /// shell. In a profile, such a line has no effect.
+    pub(super) fn exported_variable(&self) -> Option<String> {
+        let mut keys = self.section.keys();
+        let exported = keys.find_map(|key| key.strip_prefix("export aws_"))?;
+        Some(format!("AWS_{}", exported.to_uppercase()))
     }
 }
 
@@ -404,13 +410,17 @@ impl Profiles {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from the declaration)
         let text = format!("there is no {noun} (from {setting})");
-        let is_bare = self.bare_sections.iter().any(|section| section == name);
+        // A section such as `[prod]` or `[Profile prod]`.
+        let bare = self.bare_sections.iter().find(|section| {
+            let (kind, rest) = section.split_once(' ').unwrap_or((PROFILE, section));
+            kind.eq_ignore_ascii_case(PROFILE) && rest.trim() == name
+        });
         let names: Vec<&str> = self.names().collect();
 
         let help = if let Some(help) = self.header_help(name) {
             help
-        } else if is_bare {
-            format!("in the AWS configuration file, write [profile {name}] instead of [{name}]")
+        } else if let Some(bare) = bare {
+            format!("in the AWS configuration file, write [profile {name}] instead of [{bare}]")
         } else if let Some(nearest) = nearest(name, names.iter().copied()) {
             format!("did you mean {nearest:?}?")
         } else if names.is_empty() {

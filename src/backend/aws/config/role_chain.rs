@@ -93,7 +93,8 @@ pub fn role_chain(
             visited.push(profile.name);
             let names = visited.join(", ");
             let why = format!("is part of a loop of source_profile settings ({names})");
-            return Err(profile.inconsistent(why));
+            let help = "correct source_profile in one of these profiles";
+            return Err(profile.inconsistent(why, help));
         }
         visited.push(profile.name);
 
@@ -127,7 +128,10 @@ pub fn role_chain(
             roles,
         })),
         None if roles.is_empty() => Ok(None),
-        None => Err(profile.inconsistent("is a source_profile, but doesn't have credentials")),
+        None => Err(profile.inconsistent(
+            "is a source_profile, but doesn't have credentials",
+            "add credentials to this profile, such as aws_access_key_id and aws_secret_access_key, or correct source_profile",
+        )),
     }
 }
 
@@ -161,11 +165,13 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let both = "has both source_profile and credential_source";
     let neither = "has a role_arn, but neither source_profile nor credential_source";
     match (source_profile, profile.setting("credential_source")) {
-        (Some(_), Some(_)) => Err(profile.inconsistent(both)),
-        (None, None) => Err(profile.inconsistent(neither)),
+        (Some(_), Some(_)) => Err(profile.inconsistent(both, "remove one of these two settings")),
+        (None, None) => Err(profile.inconsistent(neither, ADD_SOURCE)),
         (source, _) => Ok(source),
     }
 }
+
+const ADD_SOURCE: &str = "add source_profile = NAME, with the profile that assumes the role, or credential_source = Environment, Ec2InstanceMetadata or EcsContainer";
 
 /// Returns the source of credentials that is in the profile itself. If there are several, the order
 /// of botocore decides. Returns `None` if there isn't one.
@@ -186,7 +192,8 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
 
     if let Some(file) = text("web_identity_token_file") {
         let Some(role) = text("role_arn") else {
-            return Err(profile.inconsistent("has a web_identity_token_file, but no role_arn"));
+            let why = "has a web_identity_token_file, but no role_arn";
+            return Err(profile.inconsistent(why, "add role_arn to this profile"));
         };
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
@@ -224,13 +231,20 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         return Ok(Some(RoleSource::Process(command)));
     }
 
-    match complete_keys(profile) {
-        None if is_set("aws_access_key_id") => {
-            Err(profile.inconsistent("has an aws_access_key_id, but no aws_secret_access_key"))
-        }
-        // As with AWS's variables, a secret key without an access key is ignored.
-        keys => Ok(keys.map(RoleSource::Keys)),
+    if let Some(keys) = complete_keys(profile) {
+        return Ok(Some(RoleSource::Keys(keys)));
     }
+    if is_set("aws_access_key_id") {
+        let why = "has an aws_access_key_id, but no aws_secret_access_key";
+        return Err(profile.inconsistent(why, "add aws_secret_access_key to this profile"));
+    }
+    if let Some(variable) = profile.exported_variable() {
+        let why = format!("has the line \"export {variable}=…\", which only a shell reads");
+        let setting = variable.to_lowercase();
+        return Err(profile.inconsistent(why, format!("write {setting} = … instead")));
+    }
+    // As with AWS's variables, a secret key without an access key is ignored.
+    Ok(None)
 }
 
 /// Returns the SSO settings. Each one is in the profile or in the `sso-session` section that the
@@ -239,18 +253,32 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
     let section = session.and_then(|name| profile.profiles.sso_session(name));
     if let (Some(name), None) = (session, section) {
-        return Err(profile.inconsistent(format!(
-            "names the sso_session {name:?}, but the section [sso-session {name}] doesn't exist"
-        )));
+        return Err(profile.inconsistent(
+            format!("names the sso_session {name:?}, but the section [sso-session {name}] doesn't exist"),
+            format!("add the section [sso-session {name}] with sso_region and sso_start_url, or run `aws configure sso`"),
+        ));
     }
 
     let setting = |key: &str| {
         let in_profile = profile.setting(key);
         let found = in_profile.or_else(|| places::setting(section?, key));
-        found.ok_or_else(|| profile.inconsistent(format!("has SSO settings, but no {key}")))
+        found.ok_or_else(|| {
+            let why = format!("has SSO settings, but no {key}");
+            // Both the profile and its section can have the last two.
+            let place = match session {
+                Some(name) if key != "sso_account_id" && key != "sso_role_name" => {
+                    format!("the section [sso-session {name}]")
+                }
+                Some(_) | None => "this profile".to_owned(),
+            };
+            profile.inconsistent(why, format!("add {key} to {place}"))
+        })
     };
     let start_url = setting("sso_start_url")?;
-    let not_a_region = || profile.inconsistent("has an sso_region that isn't a region code");
+    let not_a_region = || {
+        let why = "has an sso_region that isn't a region code";
+        profile.inconsistent(why, "correct sso_region, as in us-east-1")
+    };
     let region = Region::parse(setting("sso_region")?).ok_or_else(not_a_region)?;
     if let Some(remedy) = region.form_remedy() {
         return Err(not_a_region().help(remedy));

@@ -33,7 +33,9 @@ mod sdk_providers;
 mod sso;
 mod sts;
 
-pub use provider::{CredentialsOrigin, SearchContext, explain_refused_credentials, misconfigured};
+pub use provider::{
+    CredentialsOrigin, RenewedToken, SearchContext, explain_refused_credentials, misconfigured,
+};
 pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
 
@@ -52,7 +54,6 @@ use crate::time::{Deadline, RetryBudget, Turns};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials};
-pub use sso::RenewedToken;
 use sso::sso_credentials;
 use sts::{web_identity_credentials, web_identity_in_variables};
 
@@ -141,6 +142,11 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         let is_last = matches!(origin, CredentialsOrigin::Instance);
         let may_be_late = is_last && error.again != Again::Never;
         if error.again != Again::NextProvider && !may_be_late {
+            let mut error = error;
+            if let CredentialsOrigin::Profile(_) = origin {
+                let note = context.settings.hidden_keys_note();
+                error.problem.notes.extend(note);
+            }
             return Err(error);
         }
         reasons.push((origin, *error.problem));
@@ -157,7 +163,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     for (origin, problem) in reasons {
         let mut place = origin.to_string();
         if let CredentialsOrigin::Profile(_) = origin {
-            place += &format!(" {}", settings.config_files.location());
+            let exists = settings.profile_exists;
+            let what = if exists { "credentials in " } else { "" };
+            place = format!("{what}{origin} {}", settings.config_files.location());
         }
         looked_at.push(place);
         help_of_provider = help_of_provider.or(problem.help);
@@ -198,6 +206,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         .or(Some(general.to_owned()));
     error.problem.status = last_status;
     error.problem.notes = vec![note];
+    error.problem.notes.extend(settings.hidden_keys_note());
     error
 }
 

@@ -87,7 +87,10 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         HAS_FAILED.store(true, Ordering::Relaxed);
         unusable(format!("{name} {why}"))
     };
-    let output = program.output().await.map_err(failed)?;
+    let output = program.output().await.map_err(|failure| {
+        let help = failure.is_not_found.then_some(NOT_FOUND);
+        or_help(failed(failure.why), help)
+    })?;
     let Some((credentials, expiration)) = parse_output(&output) else {
         let error = failed("didn't print credentials in AWS's JSON format".to_owned());
         return Err(error.help(EXAMPLE));
@@ -103,6 +106,27 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
     // dropping `program` must not kill anything.
     lifecycle::locked_program().take();
     Ok(credentials)
+}
+
+/// The remedy if the shell doesn't find the program.
+const NOT_FOUND: &str =
+    "install the program in credential_process, or write its full path in the profile";
+
+/// Why a program didn't print credentials.
+struct ProgramFailure {
+    /// The predicate of a sentence about the program.
+    why: String,
+    /// True if the shell hasn't found the program.
+    is_not_found: bool,
+}
+
+impl From<String> for ProgramFailure {
+    fn from(why: String) -> Self {
+        Self {
+            why,
+            is_not_found: false,
+        }
+    }
 }
 
 const EXAMPLE: &str = "print {\"Version\": 1, \"AccessKeyId\": \"…\", \"SecretAccessKey\": \"…\", \"SessionToken\": \"…\", \
@@ -187,7 +211,7 @@ impl CredentialProcess {
     /// of the output isn't required, because a child that the program has left behind can keep the
     /// output open. Waits without a time limit: at the deadline, the caller drops the program,
     /// which kills it.
-    async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, String> {
+    async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, ProgramFailure> {
         let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         // If the program is gone, another thread has killed it and is ending this process. The loop
         // below then never ends.
@@ -204,7 +228,12 @@ impl CredentialProcess {
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
             match try_wait().map_err(why)? {
-                Some(status) if !status.success() => return Err(format!("failed ({status})")),
+                Some(status) if !status.success() => {
+                    return Err(ProgramFailure {
+                        why: format!("failed ({status})"),
+                        is_not_found: status.code() == Some(127),
+                    });
+                }
                 Some(_) if pipe.is_none() || parse_output(&output).is_some() => return Ok(output),
                 Some(_) | None => {}
             }
@@ -221,7 +250,7 @@ impl CredentialProcess {
                 pipe = None;
             }
         }
-        Err("printed more than the limit of 64 KiB".to_owned())
+        Err("printed more than the limit of 64 KiB".to_owned().into())
     }
 }
 

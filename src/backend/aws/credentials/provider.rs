@@ -9,11 +9,11 @@ use std::cell::RefCell;
 use std::fmt;
 use std::io::{self, ErrorKind};
 use std::path::Path;
+use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use http::HeaderValue;
 
-use super::sso::RenewedToken;
 use crate::backend::aws::config::{RoleChain, Settings};
 use crate::backend::aws::service_client::{Clients, Endpoints};
 use crate::model::answer::{
@@ -25,6 +25,9 @@ use crate::model::reference::Region;
 use crate::system::os_error;
 use crate::system::redaction::conceal;
 use crate::time::RetryBudget;
+
+/// The SSO token that this launch has renewed, if it has, and the time at which it expires.
+pub type RenewedToken = Option<(String, SystemTime)>;
 
 #[derive(Clone)]
 pub struct SearchContext<'a> {

@@ -22,7 +22,7 @@ use super::provider::{
     SearchContext, or_help, request_failure, service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::service_client::{Api, Limits};
+use crate::backend::aws::service_client::{Api, Patience};
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::system::paths::replace_file_alike;
 use crate::system::redaction::conceal;
@@ -54,7 +54,7 @@ pub(super) async fn sso_credentials(
         GetRoleCredentials::new(),
         input,
         GetRoleCredentialsError::meta,
-        Limits::Fixed,
+        Patience::Fixed,
     );
     let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
@@ -82,9 +82,6 @@ struct StoredToken {
     #[serde(flatten)]
     others: Map<String, Value>,
 }
-
-/// A token that this launch has renewed, and the time at which it expires.
-pub type RenewedToken = Option<(String, SystemTime)>;
 
 /// Returns the stored token. If it has nearly expired, it is first refreshed and stored. If a new
 /// token can't be stored, for example on a read-only mount, this launch uses it all the same, also
@@ -195,7 +192,7 @@ async fn refreshed(
         CreateToken::new(),
         input.build(),
         CreateTokenError::meta,
-        Limits::Fixed,
+        Patience::Fixed,
     );
     let output: CreateTokenOutput = match calling.await {
         Ok(output) => output,

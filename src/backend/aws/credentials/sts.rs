@@ -33,7 +33,7 @@ use super::provider::{
     unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
-use crate::backend::aws::service_client::{Api, Client, Limits};
+use crate::backend::aws::service_client::{Api, Client, Patience};
 use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
@@ -95,7 +95,7 @@ pub(super) async fn assume_once(
         AssumeRole::new(),
         input.build(),
         AssumeRoleError::meta,
-        Limits::Fixed,
+        Patience::Fixed,
     );
     let output: AssumeRoleOutput = called.await.map_err(explained)?;
 
@@ -170,7 +170,7 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
         GetCallerIdentity::new(),
         input,
         GetCallerIdentityError::meta,
-        Limits::Fixed,
+        Patience::Fixed,
     );
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
     let output: GetCallerIdentityOutput = answered.ok()?.ok()?;
@@ -232,7 +232,7 @@ pub(super) async fn web_identity_credentials(
             .build();
         let operation = AssumeRoleWithWebIdentity::new();
         let meta = AssumeRoleWithWebIdentityError::meta;
-        let called = client.call(operation, input, meta, Limits::Fixed);
+        let called = client.call(operation, input, meta, Patience::Fixed);
         let output: AssumeRoleWithWebIdentityOutput = called.await?;
         read_credentials(output.credentials)
     };

@@ -1,0 +1,291 @@
+//! How long a launch tries: the deadline, and the progress that is shown during the launch.
+//!
+//! The deadline is `--timeout` after the beginning of a try. Code that waits asks the deadline how
+//! much time is left. ARCHITECTURE.md, "Time", shows all time limits.
+//!
+//! The progress is what the launch is waiting for, why the last attempt failed, and which warnings,
+//! notes and events of `-vv` are printed. The worker changes the deadline and the progress, and the
+//! main thread reads them while it waits.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures_util::FutureExt;
+use tokio::time::Instant;
+
+use crate::model::options::Options;
+
+/// The deadline of a launch. All clones share the same state.
+#[derive(Clone, Debug)]
+pub struct Deadline {
+    times: Arc<Mutex<Times>>,
+    pub progress: Progress,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    begun: Instant,
+    timeout: Duration,
+    wait: Option<Duration>,
+    /// The deadline itself. `None` while the user is being asked for something, because the time
+    /// for an answer isn't limited.
+    end: Option<Instant>,
+    /// The end of the time limit of [`Deadline::with_limit`], after which cached values are used.
+    limit: Option<Instant>,
+}
+
+impl Deadline {
+    pub fn new(timeout: Duration) -> Self {
+        let begun = Instant::now();
+        Self {
+            times: Arc::new(Mutex::new(Times {
+                begun,
+                timeout,
+                wait: None,
+                end: Some(begun + timeout),
+                limit: None,
+            })),
+            progress: Progress::default(),
+        }
+    }
+
+    /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline
+    /// was created. With `-vv`, `trace` prints the events from now on. This function is called
+    /// again with the options of the declarations.
+    pub fn set_options(&self, options: &Options, trace: fn(&str)) {
+        let mut times = self.lock();
+        times.timeout = options.timeout;
+        times.wait = options.wait;
+        times.end = Some(times.begun + options.timeout);
+        let trace = options.trace.then_some(trace);
+        self.progress.with_state(|state| state.trace = trace);
+    }
+
+    pub fn elapsed(&self) -> Duration {
+        self.lock().begun.elapsed()
+    }
+
+    /// Returns the moment of the deadline, which [`Self::with_limit`] doesn't change, or `None`
+    /// while the user is being asked for something.
+    pub fn end(&self) -> Option<Instant> {
+        self.lock().end
+    }
+
+    /// Returns the time until the deadline or until the limit of [`Self::with_limit`], whichever is
+    /// earlier. While the user is being asked for something, the result is the whole timeout.
+    pub fn left(&self) -> Duration {
+        let times = *self.lock();
+        let Some(deadline) = times.end else {
+            return times.timeout;
+        };
+        let end = times.limit.map_or(deadline, |limit| limit.min(deadline));
+        end.saturating_duration_since(Instant::now())
+    }
+
+    /// Returns the longest time that the launch can still take. As long as the time of `--wait`
+    /// isn't up, another try can begin, and that try has the whole `--timeout`.
+    pub fn longest_left(&self) -> Duration {
+        let times = *self.lock();
+        let elapsed = times.begun.elapsed();
+        match times.wait.and_then(|wait| wait.checked_sub(elapsed)) {
+            Some(wait_left) => wait_left.saturating_add(times.timeout),
+            None => self.left(),
+        }
+    }
+
+    /// Starts the timeout again, for another try that begins after `pause`, and removes the limit
+    /// of [`Self::with_limit`].
+    pub fn restart_after(&self, pause: Duration) {
+        let mut times = self.lock();
+        times.end = Some(Instant::now() + pause + times.timeout);
+        times.limit = None;
+    }
+
+    /// Returns a future that runs `future`. Until it is ready, [`Self::left`] returns at most what
+    /// is left of `limit`, whose time begins with this call, not with the first poll of the future.
+    /// The limit doesn't cancel `future`, but its requests fail when no time is left.
+    // An `async fn` would need the memory for `future` twice.
+    pub fn with_limit<T>(
+        &self,
+        limit: Option<Duration>,
+        future: impl Future<Output = T>,
+    ) -> impl Future<Output = T> {
+        self.lock().limit = limit.map(|limit| Instant::now() + limit);
+        future.inspect(|_| self.lock().limit = None)
+    }
+
+    /// Calls `question`, which asks the user something and waits for the answer. The deadline is
+    /// extended by the time that the answer takes. Must not be called within [`Self::with_limit`],
+    /// whose limit would not be extended.
+    pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
+        let left = self.left();
+        self.lock().end = None;
+        let answer = question();
+        self.lock().end = Some(Instant::now() + left);
+        answer
+    }
+
+    /// Locks the times. The lock is never poisoned, because a panic on any thread ends the process.
+    fn lock(&self) -> MutexGuard<'_, Times> {
+        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The progress of a launch. All clones share the same state.
+#[derive(Clone, Debug, Default)]
+pub struct Progress(Arc<Mutex<ProgressState>>);
+
+/// The things that a launch waits for, and why its last attempt failed.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// The requests and files that are awaited, up to [`LISTED`] of them, with the earliest first.
+    pub awaited: Vec<String>,
+    pub others: usize,
+    pub reason: Option<String>,
+}
+
+/// The maximum number of requests and files that a [`Waiting`] lists.
+pub const LISTED: usize = 3;
+
+#[derive(Debug, Default)]
+struct ProgressState {
+    /// The requests and files that are awaited now.
+    awaited: BTreeMap<u64, String>,
+    /// The reason for the latest failure.
+    reason: Option<String>,
+    attempts: usize,
+    warnings: BTreeSet<String>,
+    notes: BTreeSet<String>,
+    /// The function that prints events; `None` without `-vv`.
+    trace: Option<fn(&str)>,
+}
+
+/// A request or a file that is awaited. When this value is dropped, the wait is over.
+pub struct Awaited {
+    number: u64,
+    progress: Progress,
+}
+
+impl Drop for Awaited {
+    fn drop(&mut self) {
+        self.progress.with_state(|state| {
+            state.awaited.remove(&self.number);
+            // A failed attempt no longer matters.
+            if state.awaited.is_empty() {
+                state.reason = None;
+            }
+        });
+    }
+}
+
+impl Progress {
+    /// Notes that `what` is awaited, until the returned value is dropped.
+    #[must_use]
+    pub fn awaits(&self, what: String) -> Awaited {
+        let number = self.with_state(|state| {
+            let number = state
+                .awaited
+                .last_key_value()
+                .map_or(0, |(last, _)| last + 1);
+            state.awaited.insert(number, what);
+            number
+        });
+        Awaited {
+            number,
+            progress: self.clone(),
+        }
+    }
+
+    /// Notes why an attempt failed. The reason is forgotten when nothing is awaited any more.
+    pub fn note_reason(&self, why: String) {
+        self.with_state(|state| state.reason = Some(why));
+    }
+
+    /// Counts an attempt of a named request.
+    pub(super) fn count_attempt(&self) {
+        self.with_state(|state| state.attempts += 1);
+    }
+
+    /// Returns the number of attempts so far, for all named requests together
+    /// ([`RetryBudget::for_request`]).
+    pub fn attempts(&self) -> usize {
+        self.with_state(|state| state.attempts)
+    }
+
+    /// Adds a warning. It is printed once, after the worker has ended.
+    pub fn warn(&self, text: String) {
+        self.with_state(|state| state.warnings.insert(text));
+    }
+
+    /// Adds a note. With `-v`, it is printed once, after the worker has ended.
+    pub fn note(&self, text: String) {
+        self.with_state(|state| state.notes.insert(text));
+    }
+
+    /// Returns the warnings and the notes.
+    pub fn notices(&self) -> (BTreeSet<String>, BTreeSet<String>) {
+        self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
+    }
+
+    pub fn waiting(&self) -> Waiting {
+        self.with_state(|state| Waiting {
+            awaited: state.awaited.values().take(LISTED).cloned().collect(),
+            others: state.awaited.len().saturating_sub(LISTED),
+            reason: state.reason.clone(),
+        })
+    }
+
+    /// True with `-vv`.
+    pub fn is_traced(&self) -> bool {
+        self.with_state(|state| state.trace.is_some())
+    }
+
+    /// Prints an event with `-vv`. Without `-vv`, `event` isn't called, so its text isn't built.
+    pub fn trace(&self, event: impl FnOnce() -> String) {
+        if let Some(trace) = self.with_state(|state| state.trace) {
+            trace(&event());
+        }
+    }
+
+    fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
+        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The main thread ends the process at the deadline, so the deadline must not move: the answer
+    /// of a worker that is late for a limit can still be used.
+    #[test]
+    fn a_limit_shortens_the_time_that_is_left_but_not_the_deadline() {
+        let (minute, second) = (Duration::from_secs(60), Duration::from_secs(1));
+        let deadline = Deadline::new(minute);
+        let end = deadline.end();
+        let limited =
+            deadline.with_limit(Some(second), async { (deadline.left(), deadline.end()) });
+        let (left, end_meanwhile) = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap()
+            .block_on(limited);
+        assert!(left <= second && deadline.left() > second);
+        assert_eq!(end_meanwhile, end);
+    }
+
+    #[test]
+    fn a_reason_is_forgotten_when_nothing_is_awaited_any_more() {
+        let progress = Progress::default();
+        let (first, second) = (
+            progress.awaits("a".to_owned()),
+            progress.awaits("b".to_owned()),
+        );
+        let reason = "no answer".to_owned();
+        progress.note_reason(reason.clone());
+        drop(first);
+        assert_eq!(progress.waiting().reason, Some(reason));
+        drop(second);
+        assert_eq!(progress.waiting().reason, None);
+    }
+}
