@@ -125,7 +125,8 @@ impl<'r> RetryBudget<'r> {
         let mut request = turns.request();
         let (mut attempts, mut malformed_answers, mut is_used_up) = (0, 0, false);
         loop {
-            let latest = Instant::now() + self.left().saturating_sub(SHORTEST_ATTEMPT);
+            let end = Instant::now() + self.left();
+            let latest = end.checked_sub(SHORTEST_ATTEMPT).unwrap_or(end);
             if !request.turn(latest).await {
                 *last = turns.last_failure();
                 is_used_up = turns.are_used_up();
