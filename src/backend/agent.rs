@@ -22,8 +22,8 @@ use super::aws::{
     distribute, error_response, malformed_response, not_sent, read_secret,
 };
 use crate::model::answer::{
-    Again, Answer, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
-    OutageKind, Refusal,
+    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
+    Refusal,
 };
 use crate::model::environment::StartedBy;
 use crate::model::problem::Problem;
@@ -170,11 +170,13 @@ impl Agent {
             let answer = found.map_err(|error| FetchFailure::new(located.region.clone(), error));
             (located.clone(), answer)
         });
-        let are_enough = |answered: &[(Locator, Answer)]| {
-            let answers = || distribute(grouped.clone(), answered.iter().cloned());
-            is_lost.is_some_and(|is_lost| is_lost(&answers().into_iter().collect()))
-        };
-        let answered = in_flight_unless(stream::iter(reading), GRACE, are_enough).await;
+        let reading = in_flight_unless(stream::iter(reading), GRACE, |answered| {
+            is_lost.is_some_and(|is_lost| {
+                let answers = distribute(grouped.clone(), answered.iter().cloned());
+                is_lost(&answers.into_iter().collect())
+            })
+        });
+        let answered = reading.await;
         let mut answers = distribute(grouped, answered);
         add_given_up(&mut answers, wanted);
         answers

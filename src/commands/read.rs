@@ -292,8 +292,8 @@ impl Fetching<'_> {
             .may_give_up_requests()
             .then_some(&is_lost as &dyn Fn(&Fetched) -> bool);
         // Boxed, because the future is large, and every future around it would contain it.
-        let (requested, not_from_cache) = (&self.requested, &self.not_from_cache);
-        let fetch = Box::pin(backend.fetch(requested, is_lost, &suffices, not_from_cache));
+        let fetch =
+            Box::pin(backend.fetch(&self.requested, is_lost, &suffices, &self.not_from_cache));
         self.fetched.extend(fetch.await?);
         // An entry without an answer would have neither a value nor an error, and the command would
         // start without it.

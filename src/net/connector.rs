@@ -280,8 +280,8 @@ pub fn host_and_port(url: &Uri) -> &str {
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// Returns the host of a URL and its port, which can be the scheme's default. Whoever has written
-/// the URL without a port may not know this port.
+/// Returns the host of a URL and its port, which can be the scheme's default. Anyone who has
+/// written the URL without a port may not know this port.
 fn host_with_port(url: &Uri) -> String {
     let host = host_and_port(url);
     match (url.port(), url.scheme()) {
@@ -320,8 +320,9 @@ fn advice_without_proxy(to: &Uri) -> String {
 /// Returns the domain of a URL's host if it is one of AWS's.
 fn aws_domain(url: &Uri) -> Option<&'static str> {
     let host = url.host().unwrap_or_default();
-    let mut domains = AWS_DOMAINS.iter();
-    domains.find(|domain| host.ends_with(**domain)).copied()
+    AWS_DOMAINS
+        .into_iter()
+        .find(|domain| host.ends_with(domain))
 }
 
 impl ProxySettings {

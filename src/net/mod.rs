@@ -75,7 +75,8 @@ pub async fn in_flight_unless<F: Future>(
     are_enough: impl Fn(&[F::Output]) -> bool,
 ) -> Vec<F::Output> {
     let mut running = pin!(requests.buffer_unordered(MAX_CONNECTIONS));
-    let (mut results, mut arrivals) = (Vec::new(), Vec::new());
+    let mut results = Vec::new();
+    let mut arrivals = Vec::new();
     // The number of results that are older than `grace`, and not enough.
     let mut judged = 0;
     let mut alarm = pin!(sleep(grace));

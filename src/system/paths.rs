@@ -193,26 +193,26 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
 /// If the new file can't be created, written or renamed. Then there is only the old file, if any.
 pub fn replace_file(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
     // The umask may have removed bits from the mode of the new file.
-    let set_mode = |file: &File| fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR);
-    replace_prepared(directory, name, content, set_mode)
+    replace_prepared(directory, name, content, |file| {
+        fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR)
+    })
 }
 
 /// Replaces a file as [`replace_file`] does, but the new file has the owner, the group and the mode
 /// of the old one.
 ///
 /// # Errors
-/// Also if there is no old file, or if this process can't give the new file its owner.
+/// If there is no old file, if it can't be replaced, or if this process can't give the new file its owner.
 pub fn replace_file_alike(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
     let old = fstatat(directory, name, AtFlags::empty())?;
-    let make_alike = |file: &File| {
+    replace_prepared(directory, name, content, |file| {
         let new = fstat(file)?;
         if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid) {
-            let (owner, group) = (Uid::from_raw(old.st_uid), Gid::from_raw(old.st_gid));
-            fchown(file, Some(owner), Some(group))?;
+            let owner = Uid::from_raw(old.st_uid);
+            fchown(file, Some(owner), Some(Gid::from_raw(old.st_gid)))?;
         }
         fchmod(file, Mode::from_bits_truncate(old.st_mode))
-    };
-    replace_prepared(directory, name, content, make_alike)
+    })
 }
 
 /// Creates a temporary file, calls `prepare` with it, and lets it replace the file with this name.

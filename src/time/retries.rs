@@ -123,7 +123,9 @@ impl<'r> RetryBudget<'r> {
     ) -> FetchResult<T> {
         let begun = Instant::now();
         let mut request = turns.request();
-        let (mut attempts, mut malformed_answers, mut is_used_up) = (0, 0, false);
+        let mut attempts = 0;
+        let mut malformed_answers = 0;
+        let mut is_used_up = false;
         loop {
             let end = Instant::now() + self.left();
             let latest = end.checked_sub(SHORTEST_ATTEMPT).unwrap_or(end);
@@ -219,7 +221,10 @@ impl<'r> RetryBudget<'r> {
     /// asked for long.
     fn add_attempts(&self, error: &mut FetchError, attempts: u32, begun: Instant) {
         use OutageKind::{Service, Silent, Throttled, Timeout};
-        let (Some((host, _)), Cause::Outage(kind)) = (self.request, error.cause) else {
+        let Some((host, _)) = self.request else {
+            return;
+        };
+        let Cause::Outage(kind) = error.cause else {
             return;
         };
         if attempts == 0 {
@@ -250,7 +255,7 @@ impl<'r> RetryBudget<'r> {
         &self.deadline.progress
     }
 
-    /// True if there must not be a further attempt after so many failed ones, of which some were
+    /// True if there must not be a further attempt after so many failed ones. Some of these were
     /// malformed answers.
     fn is_used_up(&self, failures: u32, malformed_answers: u32) -> bool {
         let is_limit_reached = self.max_attempts.is_some_and(|max| failures >= max);

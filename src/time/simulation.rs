@@ -196,7 +196,8 @@ async fn launch_with(
         }
     };
     let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
-    let (budget, shared) = (RetryBudget::new(deadline, None), Turns::default());
+    let budget = RetryBudget::new(deadline, None);
+    let shared = Turns::default();
     let reading = stream::iter(0..secrets).map(async |_| match pauses {
         Pauses::Shared => budget.retry(&shared, attempt).await,
         Pauses::Independent => budget.retry(&Turns::default(), attempt).await,
@@ -210,7 +211,8 @@ async fn launch_with(
 /// second, and a burst of as many.
 fn run_launches(launches: usize, secrets: usize, rate: f64, pauses: Pauses) -> Summary {
     let ended = simulated_runtime().block_on(async {
-        let (bucket, requests) = (RefCell::new(Bucket::full(rate, rate)), Cell::new(0));
+        let bucket = RefCell::new(Bucket::full(rate, rate));
+        let requests = Cell::new(0);
         let is_granted = || {
             requests.set(requests.get() + 1);
             bucket.borrow_mut().take_token()

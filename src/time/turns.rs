@@ -9,13 +9,13 @@
 //! request B  ──x··pause··x················▸ waits again     o  any other answer
 //! request C  ──x·········pause··········o                   ·  a wait, without a request
 //! request A                             └─────o
-//! request D                (never sent) └─────o             └  follows at once
+//! request D                (never sent) └─────o             └  follows immediately
 //! ```
 //!
 //! - After a failure, one request asks after each pause: the one that has waited longest. A request
 //!   that hasn't been sent waits in the same line. Requests in flight are finished.
 //! - An answer that isn't retried (a value, but also a denial or an absence) ends the failure: all
-//!   that wait follow at once, and the pauses begin again at the shortest. After throttling, they
+//!   that wait follow immediately, and the pauses begin again at the shortest. After throttling, they
 //!   follow one by one, without pauses, because AWS would throttle most of them again. The
 //!   simulation shows that a launch ends just as early, with half of the requests.
 //! - Requests that were sent together fail together, so only the first of their failures is
@@ -23,11 +23,11 @@
 //!   only lets requests through that haven't been sent, so that one secret which fails on its own
 //!   doesn't hold up the others.
 //! - What ends after a number of attempts counts the failures of the endpoint. When they are used
-//!   up, all that wait end with the same reason.
+//!   up, every request that waits ends with the same reason.
 //! - An attempt that has been silent for [`SILENCE`] no longer holds the turn. If its own limit
 //!   runs out, the next attempt may be silent for twice as long.
 //!
-//! A request that is alone waits for nobody, so its pauses are only its own.
+//! A request that has no company waits for nobody, so its pauses are only its own.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -175,9 +175,9 @@ impl Waiter<'_> {
         let state = &mut *self.turns.state.borrow_mut();
         let is_sent = self.not_before.is_some();
         let is_let_through = !state.takes_turns || (!is_sent && !state.has_latest_failed);
-        let pause_end = state.last.as_ref().map(|(_, end)| *end);
-        let Some(pause_end) = pause_end.filter(|_| !is_let_through) else {
-            return NextStep::Ask(self.not_before.unwrap_or(now));
+        let pause_end = match &state.last {
+            Some((_, end)) if !is_let_through => *end,
+            Some(_) | None => return NextStep::Ask(self.not_before.unwrap_or(now)),
         };
         let ticket = *self.ticket.get_or_insert_with(|| state.new_ticket());
         let is_alone = state.line.len() == 1 && state.turn.is_none();

@@ -233,7 +233,8 @@ impl Aws {
             Some(session) => session,
             none => {
                 let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
-                let (mfa_code, sso_token) = (&mut self.mfa_code, Rc::clone(&self.sso_token));
+                let sso_token = Rc::clone(&self.sso_token);
+                let mfa_code = &mut self.mfa_code;
                 none.insert(Session::open(settings, deadline, mfa_code, sso_token)?)
             }
         })

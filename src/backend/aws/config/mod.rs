@@ -231,10 +231,10 @@ impl Settings {
     /// does.
     pub fn hidden_keys_note(&self) -> Option<String> {
         let (source, name) = self.profile();
-        let (Some(_), VariableKeys::Complete(_)) = (&self.options.profile, &self.variable_keys)
-        else {
+        let are_hidden = matches!(self.variable_keys, VariableKeys::Complete(_));
+        if !are_hidden || self.options.profile.is_none() {
             return None;
-        };
+        }
         let source = source.unwrap_or_default();
         Some(format!(
             "AWS_ACCESS_KEY_ID isn't used, because the profile {name:?} (from {source}) has precedence. To use the variable, remove the profile"

@@ -321,8 +321,10 @@ impl<'a> Profile<'a> {
     /// Returns the name of an AWS variable that a line such as `export AWS_REGION=…` would set in a
     /// shell. In a profile, such a line has no effect.
     pub(super) fn exported_variable(&self) -> Option<String> {
-        let mut keys = self.section.keys();
-        let exported = keys.find_map(|key| key.strip_prefix("export aws_"))?;
+        let exported = self
+            .section
+            .keys()
+            .find_map(|key| key.strip_prefix("export aws_"))?;
         Some(format!("AWS_{}", exported.to_uppercase()))
     }
 }

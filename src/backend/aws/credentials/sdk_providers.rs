@@ -197,9 +197,10 @@ pub async fn instance_region(
     let client = metadata_client(settings, clients);
     let budget = budget.for_request("the instance metadata", &"the region of the instance");
     let path = "/latest/meta-data/placement/region";
-    let reading = async |_| read_region(client.get(path).await, settings);
     let turns = Turns::default();
-    let found = budget.retry(&turns, reading);
+    let found = budget.retry(&turns, async |_| {
+        read_region(client.get(path).await, settings)
+    });
     found.await.map_err(|error| {
         // The time ended before the service's own limit.
         if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {

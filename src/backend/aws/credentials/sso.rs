@@ -141,8 +141,9 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     })?;
 
     let is_too_long = text.len() as u64 > MAX_TOKEN_SIZE;
-    let parsed: Option<StoredToken> = serde_json::from_slice(&text).ok();
-    let parsed = parsed.filter(|stored| !is_too_long && !stored.access_token.is_empty());
+    let parsed = serde_json::from_slice(&text)
+        .ok()
+        .filter(|stored: &StoredToken| !is_too_long && !stored.access_token.is_empty());
     let end = parsed
         .as_ref()
         .and_then(|stored| parse_time(&stored.expires_at));
@@ -225,10 +226,11 @@ async fn refreshed(
 
 /// Replaces the file with a token, and keeps its owner and mode. Nothing happens if that fails.
 fn store_token(renewed: &StoredToken, path: &Path) {
-    let (Some(directory), Some(name)) = (path.parent(), path.file_name()) else {
-        return;
-    };
-    if let (Ok(directory), Ok(json)) = (File::open(directory), serde_json::to_vec(renewed)) {
+    if let Some(name) = path.file_name()
+        && let Some(directory) = path.parent()
+        && let Ok(directory) = File::open(directory)
+        && let Ok(json) = serde_json::to_vec(renewed)
+    {
         let _ = replace_file_alike(&directory.into(), name, &json);
     }
 }

@@ -130,8 +130,9 @@ pub async fn assume_with_retries(
         ..ProfileRole::default()
     };
 
-    let assuming = async |_| assume_once(client, &request, None).await;
-    let assumed = budget.retry(&client.turns, assuming);
+    let assumed = budget.retry(&client.turns, async |_| {
+        assume_once(client, &request, None).await
+    });
     assumed.await.map_err(|error| role_error(error, role))
 }
 
