@@ -544,7 +544,7 @@ facts_of_causes! {
 
     // As printed: the secret "prod/db" wasn't read, because the launch had already failed
     Outage(OutageKind::GivenUp) => UNREACHABLE {
-        code: "given-up", again: Again::Never,
+        code: "", again: Again::Never,
         mention: Mention::InHeadline("", ReasonScope::AnySecret),
         headline: "wasn't read, because the launch had already failed",
         several: "weren't read, because the launch had already failed",
