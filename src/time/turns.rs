@@ -17,7 +17,7 @@
 //! - An answer that isn't retried (a value, but also a denial or an absence) ends the failure: all
 //!   that wait follow immediately, and the pauses begin again at the shortest. After throttling, they
 //!   follow one by one, without pauses, because AWS would throttle most of them again. The
-//!   simulation shows that a launch ends just as early, with half of the requests.
+//!   simulation shows that a launch ends just as early, with less than half of the requests.
 //! - Requests that were sent together fail together, so only the first of their failures is
 //!   counted. And a value that was requested before the latest failure doesn't end it: such a value
 //!   only lets requests through that haven't been sent, so that one secret which fails on its own
