@@ -198,11 +198,14 @@ async fn launch_with(
     let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
     let budget = RetryBudget::new(deadline, None);
     let shared = Turns::default();
-    let reading = stream::iter(0..secrets).map(async |_| match pauses {
-        Pauses::Shared => budget.retry(&shared, attempt).await,
-        Pauses::Independent => budget.retry(&Turns::default(), attempt).await,
-    });
-    let results: Vec<_> = reading.buffer_unordered(IN_FLIGHT).collect().await;
+    let results: Vec<_> = stream::iter(0..secrets)
+        .map(async |_| match pauses {
+            Pauses::Shared => budget.retry(&shared, attempt).await,
+            Pauses::Independent => budget.retry(&Turns::default(), attempt).await,
+        })
+        .buffer_unordered(IN_FLIGHT)
+        .collect()
+        .await;
     let has_all = results.iter().all(Result::is_ok);
     (begun.elapsed().as_secs_f64(), has_all)
 }

@@ -213,11 +213,13 @@ async fn refreshed(
         return Err(service_failure(headline));
     };
     let end = SystemTime::now() + Duration::from_secs(seconds);
-    let refresh_token = output.refresh_token.filter(|token| !token.is_empty());
     let renewed = StoredToken {
         access_token,
         expires_at: humantime::format_rfc3339_seconds(end).to_string(),
-        refresh_token: refresh_token.or(stored.refresh_token.clone()),
+        refresh_token: output
+            .refresh_token
+            .filter(|token| !token.is_empty())
+            .or(stored.refresh_token.clone()),
         ..stored.clone()
     };
     store_token(&renewed, path);
