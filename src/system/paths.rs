@@ -202,7 +202,8 @@ pub fn replace_file(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result
 /// of the old one.
 ///
 /// # Errors
-/// If there is no old file, if it can't be replaced, or if this process can't give the new file its owner.
+/// If there is no old file, if it can't be replaced, or if this process can't give the new file its
+/// owner.
 pub fn replace_file_alike(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
     let old = fstatat(directory, name, AtFlags::empty())?;
     replace_prepared(directory, name, content, |file| {
