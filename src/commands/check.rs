@@ -251,7 +251,10 @@ fn placeholder_notes(plan: &Plan) -> BTreeMap<EntryId, String> {
         if let Source::Literal(text) = &entry.source
             && is_short_reference(text)
         {
-            notes.insert(entry.id, "plain text that has the form of a reference".to_owned());
+            notes.insert(
+                entry.id,
+                "plain text that has the form of a reference".to_owned(),
+            );
         }
     }
     notes.extend(report::placeholder_notes(plan));
