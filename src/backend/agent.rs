@@ -102,7 +102,7 @@ pub struct Agent {
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
-    turns: Turns,
+    pub turns: Turns,
 }
 
 impl Agent {

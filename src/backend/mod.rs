@@ -104,6 +104,16 @@ impl Backend {
         }
     }
 
+    /// Forgets every failure, so that the next fetch tries everything again.
+    pub fn forget_failures(&mut self) {
+        if let Self::Agent(agent, _) = self {
+            agent.turns.forget_failures();
+        }
+        if let Some(aws) = self.aws() {
+            aws.forget_failures();
+        }
+    }
+
     /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with
     /// `--local`. With the agent, which has its own credentials, it also returns `None`, because a
     /// message can't say which of the two identities a request had after `--agent-fallback`.

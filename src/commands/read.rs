@@ -205,9 +205,7 @@ async fn fetch_and_resolve(
         };
         fetching.pause(&missing, left, deadline).await;
         // Failed lookups of the region and of credentials are repeated, too.
-        if let Some(aws) = backend.aws() {
-            aws.forget_failures();
-        }
+        backend.forget_failures();
         // Stale answers are requested again, too, because AWS may answer now.
         fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }

@@ -25,7 +25,7 @@ use futures_util::FutureExt;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{Deadline, Progress};
-use super::turns::{Failures, PauseEnd, Turns};
+use super::turns::{Failures, PauseEnd, SILENCE, Turns};
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
@@ -141,7 +141,9 @@ impl<'r> RetryBudget<'r> {
                 self.progress().count_attempt();
             }
             let sent = request.sent();
-            let result = self.within(attempt(sent.silence)).await;
+            // A service that was silent may come back, so there is time to ask it again.
+            let silence = sent.silence.min(SILENCE.max(self.left() / 2));
+            let result = self.within(attempt(silence)).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
                 None => break,

@@ -25,7 +25,8 @@
 //! - What ends after a number of attempts counts the failures of the endpoint. When they are used
 //!   up, every request that waits ends with the same reason.
 //! - An attempt that has been silent for [`SILENCE`] no longer holds the turn. If its own limit
-//!   runs out, the next attempt may be silent for twice as long.
+//!   runs out, the next attempt may be silent for twice as long, up to half of the time that is
+//!   left. So a service that comes back late is asked once more.
 //!
 //! A request that has no company waits for nobody, so its pauses are only its own.
 
