@@ -119,15 +119,19 @@ impl MetadataSettings {
     /// have, too. A bare-metal instance with a vendor of its own has the id of the instance as its
     /// asset tag, or a BIOS of Amazon's.
     pub fn may_answer_later(&self) -> bool {
-        let firmware = |name| {
-            let text = fs::read_to_string(format!("/sys/class/dmi/id/{name}"));
-            text.unwrap_or_default().to_lowercase()
-        };
-        let is_instance = ["", "amazon ec2", "xen"].contains(&firmware("sys_vendor").trim())
-            || firmware("bios_version").contains("amazon")
-            || firmware("board_asset_tag").starts_with("i-");
+        let is_instance = ["", "amazon ec2", "xen"].contains(&firmware_entry("sys_vendor").trim())
+            || firmware_entry("bios_version").contains("amazon")
+            || firmware_entry("board_asset_tag").starts_with("i-");
         self.may_exist && (self.endpoint.is_some() || is_instance)
     }
+}
+
+/// One entry of what the firmware says about this machine, in lower case. Empty if the firmware
+/// doesn't have this entry.
+fn firmware_entry(name: &str) -> String {
+    fs::read_to_string(format!("/sys/class/dmi/id/{name}"))
+        .unwrap_or_default()
+        .to_lowercase()
 }
 
 impl Settings {
@@ -146,11 +150,13 @@ impl Settings {
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
 
-        // A web identity doesn't have an external id.
-        let role_arn = |text: &str| Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn);
-        let web_identity_role = places.variable("AWS_ROLE_ARN", role_arn);
-        let mut names = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"].into_iter();
-        let profile_variable = names.find_map(|name| Some((name, places.text(name)?)));
+        let web_identity_role = places.variable("AWS_ROLE_ARN", |text| {
+            // A web identity doesn't have an external id.
+            Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn)
+        });
+        let profile_variable = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
+            .into_iter()
+            .find_map(|name| Some((name, places.text(name)?)));
         let proxy = proxy(&mut places);
 
         let mut settings = Self {
@@ -171,9 +177,10 @@ impl Settings {
         if let SourceOption::Agent { .. } = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
-        match places.errors.is_empty() {
-            true => Ok(settings),
-            false => Err(places.errors),
+        if places.errors.is_empty() {
+            Ok(settings)
+        } else {
+            Err(places.errors)
         }
     }
 
@@ -192,43 +199,44 @@ impl Settings {
     }
 
     pub fn started_by(&self) -> StartedBy {
-        let stderr = fstat(io::stderr()).map(|file| format!("{}:{}", file.st_dev, file.st_ino));
-        StartedBy::from_variables(&self.variables, process::id(), &stderr.unwrap_or_default())
+        let stderr = fstat(io::stderr())
+            .map(|file| format!("{}:{}", file.st_dev, file.st_ino))
+            .unwrap_or_default();
+        StartedBy::from_variables(&self.variables, process::id(), &stderr)
     }
 
-    /// Returns the help if a variable names a configuration file that doesn't exist. This is only
-    /// an error if the credentials, the region or a profile is missing.
+    /// The help if a variable names a configuration file that doesn't exist. This is only an error
+    /// if the credentials, the region or a profile is missing.
     pub fn missing_file_help(&self) -> Option<String> {
-        let is_missing = |name: &&str| {
-            let path = self.variables.non_empty(name);
-            let exists = path.map(|path| expanded(path, &self.variables).try_exists());
-            matches!(exists, Some(Ok(false)))
-        };
-        let files = ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"];
-        let name = files.into_iter().find(is_missing)?;
-        Some(format!(
-            "mount the file in {name}, which doesn't exist, or correct the variable"
-        ))
+        for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
+            if let Some(path) = self.variables.non_empty(name)
+                && let Ok(false) = expanded(path, &self.variables).try_exists()
+            {
+                return Some(format!(
+                    "mount the file in {name}, which doesn't exist, or correct the variable"
+                ));
+            }
+        }
+        None
     }
 
-    /// Returns the help for a missing region.
+    /// The help for a missing region.
     pub fn region_help(&self) -> String {
-        let here = self.started_by().region_help().map(str::to_owned);
-        let general = || Cause::NoRegion.facts().remedy.to_owned();
-        let observation = self.missing_file_help().or(self.chosen_profile_help());
-        let found = observation.or(here).or(self.profile_help.clone());
-        found.unwrap_or_else(general)
+        self.missing_file_help()
+            .or_else(|| self.chosen_profile_help())
+            .or_else(|| self.started_by().region_help().map(str::to_owned))
+            .or_else(|| self.profile_help.clone())
+            .unwrap_or_else(|| Cause::NoRegion.facts().remedy.to_owned())
     }
 
-    /// Returns the help about the profile that an option or a variable has chosen, which says more
-    /// than the place where secrets-exec runs.
+    /// The help about the profile that an option or a variable has chosen, which says more than the
+    /// place where secrets-exec runs. `None` if nothing has chosen a profile.
     pub fn chosen_profile_help(&self) -> Option<String> {
-        let is_chosen = self.profile().0.is_some();
-        self.profile_help.clone().filter(|_| is_chosen)
+        self.profile().0?;
+        self.profile_help.clone()
     }
 
-    /// Returns the note that the profile of an option hides the access key in the variables, if it
-    /// does.
+    /// The note that the profile of an option hides the access key in the variables, if it does.
     pub fn hidden_keys_note(&self) -> Option<String> {
         let (source, name) = self.profile();
         let are_hidden = matches!(self.variable_keys, VariableKeys::Complete(_));
@@ -253,7 +261,7 @@ impl Settings {
         self.region.as_ref().map(|(region, _)| region)
     }
 
-    /// Returns the locator with the default region and role, unless the locator has its own.
+    /// A copy of the locator with the default region and role, unless the locator has its own.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let mut located = locator.clone();
         located.region = located.region.or_else(|| self.region().cloned());
@@ -261,7 +269,7 @@ impl Settings {
         located
     }
 
-    /// Returns `region` and the fallback regions, each once, in the order in which they are tried.
+    /// `region` and the fallback regions, each once, in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
         for fallback in &self.options.fallback_regions {
@@ -282,24 +290,35 @@ impl Settings {
     /// # Errors
     /// If the code of one of these regions doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let is_from_aws =
-            |locator: &&&Locator| self.endpoints.url(Api::Store(locator.store)).is_none();
-        let mut aws_locators = locators.iter().filter(is_from_aws).peekable();
+        let mut regions = Vec::new();
+        if let Some((region, source)) = &self.region {
+            regions.push((region, *source));
+        }
+        for region in &self.options.fallback_regions {
+            let source = RegionSource::new("--fallback-region", Status::Usage);
+            regions.push((region, source));
+        }
         // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
-        let may_be_simulation = aws_locators.peek().is_none();
+        let mut may_be_simulation = true;
+        for locator in locators {
+            if self.endpoints.url(Api::Store(locator.store)).is_some() {
+                continue;
+            }
+            may_be_simulation = false;
+            if let Some(region) = &locator.region {
+                // A locator's region comes from an ARN, which has already been checked, or from
+                // an alias.
+                let source = RegionSource::new("an alias", Status::Configuration);
+                regions.push((region, source));
+            }
+        }
 
-        let fallback = RegionSource::new("--fallback-region", Status::Usage);
-        // A locator's region comes from an ARN, which has already been checked, or from an alias.
-        let alias = RegionSource::new("an alias", Status::Configuration);
-        let default = self.region.iter().map(|(region, source)| (region, *source));
-        let fallback_regions = self.options.fallback_regions.iter();
-        let fallbacks = fallback_regions.map(|region| (region, fallback));
-        let named = aws_locators.filter_map(|locator| Some((locator.region.as_ref()?, alias)));
-
-        for (region, RegionSource { name, status }) in default.chain(fallbacks).chain(named) {
-            let is_checked = !may_be_simulation || region.is_availability_zone();
-            if is_checked && let Some(help) = region.form_remedy() {
+        for (region, RegionSource { name, status }) in regions {
+            if may_be_simulation && !region.is_availability_zone() {
+                continue;
+            }
+            if let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
                 // As printed: there is no AWS region "us-east1" (from the AWS profile)
                 let text = format!("there is no {noun} (from {name})");
@@ -315,8 +334,8 @@ impl Settings {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// Returns the option or variable that chooses the profile (`None` if nothing does), and the
-    /// profile's name.
+    /// The option or variable that chooses the profile (`None` if nothing does), and the profile's
+    /// name.
     pub fn profile(&self) -> (Option<&'static str>, &str) {
         match (&self.options.profile, &self.profile_variable) {
             (Some(name), _) => (Some(self.options.profile_source), name),
@@ -329,9 +348,9 @@ impl Settings {
         self.profile().1
     }
 
-    /// Returns the ARNs of the roles that are assumed to become the caller, in this order: first
-    /// the role of the web identity or of the stored session, and then the roles in the profile's
-    /// `chain`. An invalid ARN is skipped, because STS will refuse it.
+    /// The ARNs of the roles that are assumed to become the caller, in this order: first the role
+    /// of the web identity or of the stored session, and then the roles in the profile's `chain`.
+    /// An invalid ARN is skipped, because STS will refuse it.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -376,15 +395,13 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let profiles = Profiles::load(&settings.config_files, progress)?;
     settings.profile_help = profile_help(settings, &profiles);
 
-    let (source, name) = settings.profile();
+    let (chosen_by, name) = settings.profile();
     let Some(profile) = profiles.profile(name) else {
-        return match source {
-            Some(setting) => {
-                let help = settings.missing_file_help();
-                Err(profiles.no_profile(name, setting).help_if_some(help))
-            }
-            None => Ok(profiles),
+        let Some(setting) = chosen_by else {
+            return Ok(profiles);
         };
+        let help = settings.missing_file_help();
+        return Err(profiles.no_profile(name, setting).help_if_some(help));
     };
 
     settings.profile_exists = true;
@@ -392,8 +409,10 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.set_from_places(&mut places);
-    let first_error = places.errors.into_iter().next();
-    first_error.map_or(Ok(profiles), Err)
+    match places.errors.into_iter().next() {
+        Some(error) => Err(error),
+        None => Ok(profiles),
+    }
 }
 
 /// True if the user configures an endpoint of Parameter Store, such as a simulation. Reads AWS's
@@ -402,32 +421,39 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 pub fn has_parameter_endpoint(mut settings: Settings, progress: &Progress) -> bool {
     // An error in these files is reported later.
     let _ = apply_settings(&mut settings, progress);
-    let parameter_store = Api::Store(Store::ParameterStore);
-    settings.endpoints.url(parameter_store).is_some()
+    settings
+        .endpoints
+        .url(Api::Store(Store::ParameterStore))
+        .is_some()
 }
 
-/// Returns the help for missing credentials or, without a region, for a missing region: to correct
-/// the header of a section ([`Profiles::header_help`]), to complete the profile that an option or a
+/// The help for missing credentials or, without a region, for a missing region: to correct the
+/// header of a section ([`Profiles::header_help`]), to complete the profile that an option or a
 /// variable chooses or, if nothing chooses a profile, to choose one. If the region is missing, only
 /// profiles with a region are named.
 fn profile_help(settings: &Settings, profiles: &Profiles) -> Option<String> {
-    let (source, name) = settings.profile();
-    let region_of = |name: &str| profiles.profile(name)?.setting("region");
-    let has_region = settings.region.is_some() || region_of(name).is_some();
+    let (chosen_by, name) = settings.profile();
+    let has_region = settings.region.is_some() || profiles.has_region(name);
     if has_region && let Some(help) = profiles.header_help(name) {
         return Some(help);
     }
-    if source.is_some() {
-        return Some(match has_region {
-            true => format!("run `aws configure sso --profile {name:?}`"),
-            false => format!("add --region, or set region in the profile {name:?}"),
+    if chosen_by.is_some() {
+        return Some(if has_region {
+            format!("run `aws configure sso --profile {name:?}`")
+        } else {
+            format!("add --region, or set region in the profile {name:?}")
         });
     }
 
-    let is_choice = |name: &&str| *name != "default" && (has_region || region_of(name).is_some());
-    let others = Vec::from_iter(profiles.names().filter(is_choice));
-    let names = others.join(", ");
-    (!others.is_empty()).then(|| format!("set AWS_PROFILE to one of your profiles ({names})"))
+    let choices: Vec<&str> = profiles
+        .names()
+        .filter(|name| *name != "default" && (has_region || profiles.has_region(name)))
+        .collect();
+    if choices.is_empty() {
+        return None;
+    }
+    let names = choices.join(", ");
+    Some(format!("set AWS_PROFILE to one of your profiles ({names})"))
 }
 
 /// Removes a container's empty variables from the environment of this process, because the SDK's
@@ -458,8 +484,9 @@ fn check_sdk_variables(places: &mut Places<'_>) {
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
-    let path = places.text(relative);
-    if path.is_some_and(|path| path.parse::<http::Uri>().is_err()) {
+    if let Some(path) = places.text(relative)
+        && path.parse::<http::Uri>().is_err()
+    {
         // The path isn't shown, because within the task, it works like a password.
         let text = format!("{relative} must be a path such as /v2/credentials");
         places.errors.push(Problem::usage(text));
@@ -471,8 +498,10 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
+    // Both tokens are read, because an invalid value is an error.
     let older_token = places.text("AWS_SECURITY_TOKEN");
-    let token = older_token.or(places.text("AWS_SESSION_TOKEN"));
+    let newer_token = places.text("AWS_SESSION_TOKEN");
+    let token = older_token.or(newer_token);
     match (id, secret) {
         (None, _) => VariableKeys::Unset,
         (Some(_), None) => VariableKeys::WithoutSecret,
@@ -484,16 +513,18 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
 
 /// Reads the default region, and which option, variable or file names it.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
-    let mut region = options.region.clone();
+    let mut found = options.region.clone();
+    // All places are read, because an invalid value is an error.
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-        let in_variable = places.variable(name, parse_region);
-        let source = RegionSource::new(name, Status::Usage);
-        region = region.or(in_variable.map(|region| (region, source)));
+        if let Some(region) = places.variable(name, parse_region) {
+            found.get_or_insert((region, RegionSource::new(name, Status::Usage)));
+        }
     }
-
-    let in_profile = places.setting("region", parse_region);
-    let source = RegionSource::new("the AWS profile", Status::Configuration);
-    region.or(in_profile.map(|region| (region, source)))
+    if let Some(region) = places.setting("region", parse_region) {
+        let source = RegionSource::new("the AWS profile", Status::Configuration);
+        found.get_or_insert((region, source));
+    }
+    found
 }
 
 /// Reads the endpoints, each with the name of its option, variable or setting, and whether to use
@@ -505,15 +536,16 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
 
     let mut configured = BTreeMap::new();
     for (api, variable) in ENDPOINT_VARIABLES {
-        let by_precedence = [
+        for (name, url) in [
             (variable, places.variable(variable, HttpUrl::parse_endpoint)),
             ("AWS_ENDPOINT_URL", for_all.clone()),
             (in_profile, places.service_endpoint(variable)),
             (in_profile, for_all_in_profile.clone()),
-        ];
-        let mut found = by_precedence.into_iter();
-        let endpoint = found.find_map(|(name, url)| Some((name, url?)));
-        configured.extend(endpoint.map(|endpoint| (api, endpoint)));
+        ] {
+            if let Some(url) = url {
+                configured.entry(api).or_insert((name, url));
+            }
+        }
     }
 
     let mut is_true = |variable| places.read(variable, boolean) == Some(true);
@@ -534,7 +566,6 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
 /// Reads the settings for TLS.
 fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
-    let in_profile = places.setting("ca_bundle", any_text);
     let variables = places.variables;
     let variable = |name: &str| {
         Some(NamedFile {
@@ -542,14 +573,17 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustS
             path: expanded(variables.non_empty(name)?, variables),
         })
     };
-    let in_profile = in_profile.map(|path| NamedFile {
+    let in_profile = places.setting("ca_bundle", any_text).map(|path| NamedFile {
         setting: format!("ca_bundle of the AWS profile {profile:?}"),
         path: expanded(path.as_ref(), variables),
     });
-    let in_option = options.ca_bundle.clone();
 
     TrustSettings {
-        bundle: in_option.or(variable("AWS_CA_BUNDLE")).or(in_profile),
+        bundle: options
+            .ca_bundle
+            .clone()
+            .or_else(|| variable("AWS_CA_BUNDLE"))
+            .or(in_profile),
         environment: variable("SSL_CERT_FILE").or_else(|| variable("SSL_CERT_DIR")),
         key_exchange: options.key_exchange,
     }
@@ -580,20 +614,25 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 /// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
 /// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, HTTP_PROXY is not read.
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
-    let is_set = |name| places.variables.get(name).is_some();
-    let lower_if_set = |lower, upper| if is_set(lower) { lower } else { upper };
-    let https_name = lower_if_set("https_proxy", "HTTPS_PROXY");
-    let no_proxy_name = lower_if_set("no_proxy", "NO_PROXY");
-    let http_name = match is_set("REQUEST_METHOD") {
-        true => "http_proxy",
-        false => lower_if_set("http_proxy", "HTTP_PROXY"),
+    let variables = places.variables;
+    let lower_if_set = |lower, upper| {
+        if variables.get(lower).is_some() {
+            lower
+        } else {
+            upper
+        }
+    };
+    let http_name = if variables.get("REQUEST_METHOD").is_some() {
+        "http_proxy"
+    } else {
+        lower_if_set("http_proxy", "HTTP_PROXY")
     };
 
     let mut named = |name| Some((name, places.variable(name, proxy_url)?));
     ProxySettings {
-        https: named(https_name),
+        https: named(lower_if_set("https_proxy", "HTTPS_PROXY")),
         http: named(http_name),
-        no_proxy: places.text(no_proxy_name),
+        no_proxy: places.text(lower_if_set("no_proxy", "NO_PROXY")),
     }
 }
 
@@ -605,7 +644,7 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     )
 }
 
-/// Returns the paths of AWS's configuration files.
+/// Finds the paths of AWS's configuration files.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let home = home(inherited);
     let in_home = |name| Some(home.as_ref()?.join(".aws").join(name));

@@ -41,9 +41,9 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Returns the value of a variable or, if it isn't set, of the profile's setting, which has the
-    /// same name in lower case and without `aws_`. Checks both. An invalid value adds an error and
-    /// is treated as unset.
+    /// Reads a variable or, if it isn't set, the profile's setting, which has the same name in
+    /// lower case and without `aws_`. Checks both. An invalid value adds an error and is treated as
+    /// unset.
     pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
         let in_variable = self.variable(variable, parse);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
@@ -51,8 +51,8 @@ impl<'a> Places<'a> {
         in_variable.or(in_profile)
     }
 
-    /// Returns the value of a variable, or `None` if it is unset, empty or invalid. An invalid
-    /// value adds an error.
+    /// Parses a variable. The result is `None` if the variable is unset, empty or invalid. An
+    /// invalid value adds an error.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let mut parsed = parse_named(name, value, parse);
@@ -60,8 +60,9 @@ impl<'a> Places<'a> {
         if let Err(error) = &mut parsed
             && !is_in_quotes(&value.to_string_lossy())
         {
-            let remedy = || format!("correct or unset {name}");
-            error.help.get_or_insert_with(remedy);
+            error
+                .help
+                .get_or_insert_with(|| format!("correct or unset {name}"));
         }
         self.value_or_add(parsed)
     }
@@ -83,28 +84,31 @@ impl<'a> Places<'a> {
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Returns the value of a setting in the profile. An invalid value adds an error.
+    /// Parses a setting in the profile. An invalid value adds an error.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
         self.value_or_add(parsed)?
     }
 
-    /// Returns the endpoint of a service from the `services` section that the profile names. For
-    /// the variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`.
+    /// Parses the endpoint of a service in the `services` section that the profile names. For the
+    /// variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`.
     pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
-        let service_text = profile.profiles.sections.get(&key)?.get(&service);
-
+        let text = profile.profiles.sections.get(&key)?.get(&service)?;
         // The lines below `ssm =` are settings only if there isn't a value after it.
-        let lines_below = service_text.filter(|text| has_no_value(text))?.lines();
-        let mut settings = lines_below.filter_map(|line| split_setting(line, &['=']));
+        if !has_no_value(text) {
+            return None;
+        }
         // As in botocore, the last of several settings with the same name applies.
-        let last = settings.rfind(|(name, _)| *name == "endpoint_url");
-        let (_, text) = last.filter(|(_, text)| !text.is_empty())?;
+        let (_, endpoint) = text
+            .lines()
+            .filter_map(|line| split_setting(line, &['=']))
+            .rfind(|(name, _)| *name == "endpoint_url")
+            .filter(|(_, endpoint)| !endpoint.is_empty())?;
 
-        let parsed = profile.parse_value(text, "services", HttpUrl::parse_endpoint);
+        let parsed = profile.parse_value(endpoint, "services", HttpUrl::parse_endpoint);
         self.value_or_add(parsed)
     }
 
@@ -125,10 +129,12 @@ impl<'a> Places<'a> {
     }
 }
 
-/// Returns the home directory: HOME or, if it isn't set, the one in /etc/passwd, as in botocore.
+/// The home directory: HOME or, if it isn't set, the one in /etc/passwd, as in botocore.
 pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
-    let in_variable = variables.non_empty("HOME").map(PathBuf::from);
-    in_variable.or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
+    variables
+        .non_empty("HOME")
+        .map(PathBuf::from)
+        .or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
 }
 
 /// Expands a path as the AWS CLI does: `$NAME` and `${NAME}`, and then `~` at the beginning. A
@@ -136,11 +142,13 @@ pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
 pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
     // A variable with a path that isn't UTF-8 is refused before its path is used.
     let text = path.to_string_lossy();
-    let value = |name: &str| Some(variables.get(name)?.to_string_lossy());
-    let path = PathBuf::from(&*shellexpand::env_with_context_no_errors(&text, value));
+    let filled = shellexpand::env_with_context_no_errors(&text, |name| {
+        Some(variables.get(name)?.to_string_lossy())
+    });
+    let path = Path::new(&*filled);
     match (home(variables), path.strip_prefix("~")) {
         (Some(home), Ok(rest)) => home.join(rest),
-        (_, _) => path,
+        (_, _) => path.to_owned(),
     }
 }
 
@@ -154,13 +162,15 @@ const FILE_REMEDY: &str = "use one line or, for a file, its path";
 /// Parses the value of a variable or a setting, which messages call `name`.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
-    let checked = match name.eq_ignore_ascii_case("NO_PROXY") {
+    let checked = if name.eq_ignore_ascii_case("NO_PROXY") {
         // As in curl, Go and Python, blanks around NO_PROXY and its entries don't matter.
-        true => text.trim_matches([' ', '\t']),
-        false => &text,
+        text.trim_matches([' ', '\t'])
+    } else {
+        &text
     };
-    let several = several_lines(checked, FILE_REMEDY);
-    if let Some(found) = several.or_else(|| overlooked_unless_empty(checked)) {
+    if let Some(found) =
+        several_lines(checked, FILE_REMEDY).or_else(|| overlooked_unless_empty(checked))
+    {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't
@@ -187,9 +197,11 @@ pub fn boolean(text: &str) -> Parsed<bool> {
 
 /// Parses a number of attempts or of seconds.
 pub fn count(text: &str) -> Parsed<u32> {
-    let count = text.trim().parse().ok();
-    let valid = count.filter(|count| *count > 0);
-    valid.ok_or("a whole number of at least 1")
+    text.trim()
+        .parse()
+        .ok()
+        .filter(|count| *count > 0)
+        .ok_or("a whole number of at least 1")
 }
 
 /// Parses a URL. Unlike [`HttpUrl::parse_endpoint`], accepts a user name, a password and a query.
@@ -199,10 +211,13 @@ pub fn url(text: &str) -> Parsed<HttpUrl> {
 
 /// Parses the name of a role's session (STS, AssumeRole, RoleSessionName).
 pub fn session_name(text: &str) -> Parsed<String> {
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte);
-    let is_valid = (2..=64).contains(&text.len()) && text.bytes().all(is_allowed);
-    let name = is_valid.then(|| text.to_owned());
-    name.ok_or("2 to 64 characters: letters, digits and _+=,.@-")
+    let is_allowed = text
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-".contains(&byte));
+    if !is_allowed || !(2..=64).contains(&text.len()) {
+        return Err("2 to 64 characters: letters, digits and _+=,.@-");
+    }
+    Ok(text.to_owned())
 }
 
 /// Checks AWS_RETRY_MODE or `retry_mode`. The value has no effect, because secrets-exec always
@@ -216,8 +231,8 @@ pub(super) fn retry_mode(text: &str) -> Parsed<()> {
 pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
-/// Returns the default URL of the instance metadata service for the value of
-/// AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE: `IPv4` or `IPv6`, in any case.
+/// Converts the value of AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (`IPv4` or `IPv6`, in any case)
+/// into the default URL of the instance metadata service.
 pub(super) fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
@@ -228,9 +243,11 @@ pub(super) fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
 /// # Errors
 /// If the table doesn't have the word. The error is `expected`.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
-    let mut choices = choices.iter();
-    let chosen = choices.find(|(word, _)| word.eq_ignore_ascii_case(text));
-    chosen.map(|(_, meaning)| meaning.clone()).ok_or(expected)
+    choices
+        .iter()
+        .find(|(word, _)| word.eq_ignore_ascii_case(text))
+        .map(|(_, meaning)| meaning.clone())
+        .ok_or(expected)
 }
 
 /// The paths of AWS's configuration files. A path is `None` if its variable isn't set and there is
@@ -257,14 +274,17 @@ impl ConfigFiles {
         })
     }
 
-    /// Returns where profiles are looked for: `in PATH or PATH`, or why there is no path.
+    /// Where profiles are looked for: `in PATH or PATH`, or why there is no path.
     pub fn location(&self) -> String {
-        let paths = [&self.config, &self.credentials].into_iter().flatten();
-        let shown = Vec::from_iter(paths.map(|path| path.display().to_string()));
-        match shown.is_empty() {
-            true => "(HOME isn't set)".to_owned(),
-            false => redacted_line(&format!("in {}", shown.join(" or "))),
+        let paths: Vec<String> = [&self.config, &self.credentials]
+            .into_iter()
+            .flatten()
+            .map(|path| path.display().to_string())
+            .collect();
+        if paths.is_empty() {
+            return "(HOME isn't set)".to_owned();
         }
+        redacted_line(&format!("in {}", paths.join(" or ")))
     }
 }
 
@@ -272,11 +292,13 @@ impl ConfigFiles {
 /// a value, but settings below it. Here, its text is the lines below it, each after a line feed.
 pub(super) type Section = BTreeMap<String, String>;
 
-/// Returns the text of a setting. An empty setting is treated as unset, and so is a setting that
-/// only has settings below it.
+/// The text of a setting. An empty setting is treated as unset, and so is a setting that only has
+/// settings below it.
 pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
-    let text = section.get(key).map(String::as_str);
-    text.filter(|text| !has_no_value(text))
+    section
+        .get(key)
+        .map(String::as_str)
+        .filter(|text| !has_no_value(text))
 }
 
 #[derive(Clone, Copy)]
@@ -292,33 +314,41 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// Returns the parsed value of a setting, or `None` if it is unset.
+    /// A copy of a setting's text, or `None` if the setting is unset.
+    pub(super) fn owned_setting(&self, key: &str) -> Option<String> {
+        self.setting(key).map(str::to_owned)
+    }
+
+    /// Parses a setting. The result is `None` if the setting is unset.
     pub(super) fn parse_setting<T>(
         &self,
         key: &str,
         parse: Parser<T>,
     ) -> Result<Option<T>, Problem> {
-        let text = self.setting(key);
-        let parsed = text.map(|text| self.parse_value(text, key, parse));
-        parsed.transpose()
+        self.setting(key)
+            .map(|text| self.parse_value(text, key, parse))
+            .transpose()
     }
 
     /// Parses `text`: the value of `key`, or a value in the section that `key` names.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} in the AWS profile {:?}", self.name);
-        // As in botocore, only a whole line can be a comment.
-        let has_comment = text.contains(" #");
-        let help = has_comment.then_some("put the comment on its own line");
-        parse_named(&setting, text.as_ref(), parse).map_err(|error| error.help_if_some(help))
+        parse_named(&setting, text.as_ref(), parse).map_err(|error| {
+            // As in botocore, only a whole line can be a comment.
+            if text.contains(" #") {
+                return error.help("put the comment on its own line");
+            }
+            error
+        })
     }
 
-    /// Returns the error for a profile whose settings contradict each other or are incomplete.
-    /// `why` is the predicate of the sentence about the profile, and `help` says what to correct.
+    /// The error for a profile whose settings contradict each other or are incomplete. `why` is the
+    /// predicate of the sentence about the profile, and `help` says what to correct.
     pub(super) fn inconsistent(&self, why: impl Display, help: impl Into<String>) -> Problem {
         Problem::usage(format!("the AWS profile {:?} {why}", self.name)).help(help)
     }
 
-    /// Returns the name of an AWS variable that a line such as `export AWS_REGION=…` would set in a
+    /// Finds the name of an AWS variable that a line such as `export AWS_REGION=…` would set in a
     /// shell. In a profile, such a line has no effect.
     pub(super) fn exported_variable(&self) -> Option<String> {
         let exported = self
@@ -380,34 +410,38 @@ impl Profiles {
     }
 
     pub fn names(&self) -> impl Iterator<Item = &str> {
-        let profiles = self.sections.keys().filter(|(kind, _)| *kind == PROFILE);
-        profiles.map(|(_, name)| name.as_str())
+        self.sections
+            .keys()
+            .filter(|(kind, _)| *kind == PROFILE)
+            .map(|(_, name)| name.as_str())
     }
 
     pub(super) fn sso_session(&self, name: &str) -> Option<&Section> {
         self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
-    /// Returns the help to remove the word `profile` from a header in the credentials file, because
+    /// True if the profile exists and sets its region.
+    pub fn has_region(&self, profile: &str) -> bool {
+        self.profile(profile)
+            .is_some_and(|profile| profile.setting("region").is_some())
+    }
+
+    /// The help to remove the word `profile` from a header in the credentials file, because
     /// `[profile app]` isn't the profile "app" there. `None` if "app" isn't `name`, unless all
     /// profiles have such a header.
     pub(super) fn header_help(&self, name: &str) -> Option<String> {
-        // Returns `app` for the header `profile app`, and `None` for a header without the word. For
-        // `default`, `split_header` returns the header itself, which is right as it is.
-        let intended_name = |header: &str| {
-            let (kind, intended) = split_header(header)?;
-            (kind == PROFILE && intended != header).then_some(intended)
-        };
         let all_have_the_word = self.names().all(|header| intended_name(header).is_some());
-        let mut intended = self.names().filter_map(intended_name);
-        let wanted = intended.find(|intended| intended == name || all_have_the_word)?;
+        let wanted = self
+            .names()
+            .filter_map(intended_name)
+            .find(|intended| intended == name || all_have_the_word)?;
         Some(format!(
             "in the credentials file, name the section [{wanted}]"
         ))
     }
 
-    /// Returns the error for a profile that does not exist, with the most likely remedy. `setting`
-    /// is the option, the variable or the setting that names the profile.
+    /// The error for a profile that does not exist, with the most likely remedy. `setting` is the
+    /// option, the variable or the setting that names the profile.
     pub(super) fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from the declaration)
@@ -446,16 +480,17 @@ impl Profiles {
             return Ok(());
         };
         let file = path.display();
-        let refuse =
-            |line| Problem::usage(redacted_line(&format!("{file}:{line}: {UNREADABLE_LINE}")));
-        let sections = parse_ini(&text).map_err(refuse)?;
+        let sections = parse_ini(&text).map_err(|line| {
+            Problem::usage(redacted_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
+        })?;
 
         // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
         // in one never assume the role in the other.
         let default = Some((PROFILE, "default".to_owned()));
-        let is_prefixed = |name: &str| name != "default" && parse_header(name) == default;
-        let prefixed = sections.iter().find(|(_, name, _)| is_prefixed(name));
-        let prefixed_line = prefixed.map(|(line, _, _)| *line);
+        let prefixed_line = sections
+            .iter()
+            .find(|(_, name, _)| *name != "default" && parse_header(name) == default)
+            .map(|(line, _, _)| *line);
 
         for (line, name, section) in sections {
             if let ("default", Some(prefixed)) = (name, prefixed_line) {
@@ -479,7 +514,8 @@ impl Profiles {
 /// different user, is also treated as missing.
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
-        let (file, why) = (path.display(), os_error::file_error_text(path, &error));
+        let file = path.display();
+        let why = os_error::file_error_text(path, &error);
         let text = format!("the AWS configuration file {file} can't be read: {why}");
         redacted_line(&text)
     };
@@ -500,6 +536,17 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     }
 }
 
+/// The name that a section of the credentials file should have: `app` for the header `profile app`,
+/// and `None` for a header without the word. For `default`, [`split_header`] returns the header
+/// itself, which is right as it is.
+fn intended_name(header: &str) -> Option<String> {
+    let (kind, intended) = split_header(header)?;
+    if kind != PROFILE || intended == header {
+        return None;
+    }
+    Some(intended)
+}
+
 /// Splits the header of a section in the configuration file into the section's kind and its name.
 /// Returns `None` for an unknown kind, and for a name that has spaces or quotes but isn't in quotes
 /// as a whole.
@@ -508,8 +555,9 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
         return Some((PROFILE, header.to_owned()));
     }
     let (prefix, rest) = header.split_once(char::is_whitespace)?;
-    let mut kinds = [PROFILE, SSO_SESSION, SERVICES].into_iter();
-    let kind = kinds.find(|kind| *kind == prefix)?;
+    let kind = [PROFILE, SSO_SESSION, SERVICES]
+        .into_iter()
+        .find(|kind| *kind == prefix)?;
 
     let name = rest.trim();
     let unquoted = |quote| name.strip_prefix(quote)?.strip_suffix(quote);
@@ -533,9 +581,11 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// error is the number of the first such line.
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let mut sections = IniSections::new();
-    // The name of the section's last setting, and the indentation of the last section or setting. A
-    // line that is indented further continues the last setting.
-    let (mut last_name, mut indent) = (None::<String>, 0);
+    // The name of the section's last setting.
+    let mut last_name: Option<String> = None;
+    // The indentation of the last section or setting. A line that is indented further continues the
+    // last setting.
+    let mut indent = 0;
     // Some Windows editors put a byte order mark at the beginning of a file.
     let text = text.trim_start_matches('\u{feff}');
     for (index, line) in text.lines().enumerate() {
@@ -592,5 +642,9 @@ fn has_no_value(text: &str) -> bool {
 /// only `=` for an indented setting.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
-    Some((name.trim(), value.trim())).filter(|(name, _)| !name.is_empty())
+    let name = name.trim();
+    if name.is_empty() {
+        return None;
+    }
+    Some((name, value.trim()))
 }

@@ -15,7 +15,7 @@
 
 use aws_credential_types::Credentials;
 
-use super::places::{self, Profile, choice, session_name};
+use super::places::{self, Parsed, Profile, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
 use crate::time::Progress;
@@ -87,7 +87,8 @@ pub fn role_chain(
     progress: &Progress,
 ) -> Result<Option<RoleChain>, Problem> {
     let profiles = profile.profiles;
-    let (mut visited, mut roles) = (Vec::new(), Vec::new());
+    let mut visited = Vec::new();
+    let mut roles = Vec::new();
     let source = loop {
         if visited.contains(&profile.name) {
             visited.push(profile.name);
@@ -113,8 +114,9 @@ pub fn role_chain(
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let setting = format!("source_profile in {:?}", profile.name);
-                let found = profiles.profile(next);
-                profile = found.ok_or_else(|| profiles.no_profile(next, &setting))?;
+                profile = profiles
+                    .profile(next)
+                    .ok_or_else(|| profiles.no_profile(next, &setting))?;
             }
             None => break own_source(profile, progress)?,
         }
@@ -135,30 +137,33 @@ pub fn role_chain(
     }
 }
 
-/// Returns the role that a profile assumes with other credentials, if there is one. The role of a
-/// web identity isn't returned, because it is part of the source.
+/// Reads the role that a profile assumes with other credentials, if there is one. The role of a web
+/// identity isn't returned, because it is part of the source.
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
-    let text = |key| profile.setting(key).map(str::to_owned);
-    let (Some(arn), None) = (text("role_arn"), profile.setting("web_identity_token_file")) else {
+    if profile.setting("web_identity_token_file").is_some() {
         return Ok(None);
-    };
-
-    // The limits of AssumeRole.
-    let duration = |text: &str| {
-        let seconds = text.parse().ok();
-        let valid = seconds.filter(|seconds| (900..=43_200).contains(seconds));
-        valid.ok_or("a whole number of seconds from 900 to 43200")
+    }
+    let Some(arn) = profile.owned_setting("role_arn") else {
+        return Ok(None);
     };
     Ok(Some(ProfileRole {
         arn,
         external_id: profile.parse_setting("external_id", Role::check_external_id)?,
         session_name: profile.parse_setting("role_session_name", session_name)?,
         duration: profile.parse_setting("duration_seconds", duration)?,
-        mfa_serial: text("mfa_serial"),
+        mfa_serial: profile.owned_setting("mfa_serial"),
     }))
 }
 
-/// Returns the name of the profile that provides the credentials for assuming this profile's role.
+/// Parses the duration of a role's session, within the limits of AssumeRole.
+fn duration(text: &str) -> Parsed<i32> {
+    text.parse()
+        .ok()
+        .filter(|seconds| (900..=43_200).contains(seconds))
+        .ok_or("a whole number of seconds from 900 to 43200")
+}
+
+/// Finds the name of the profile that provides the credentials for assuming this profile's role.
 /// Returns `None` if `credential_source` says where to get these credentials.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let source_profile = profile.setting("source_profile");
@@ -173,25 +178,26 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 
 const ADD_SOURCE: &str = "add source_profile = NAME, with the profile that assumes the role, or credential_source = Environment, Ec2InstanceMetadata or EcsContainer";
 
-/// Returns the source of credentials that is in the profile itself. If there are several, the order
+/// Parses a `credential_source`.
+fn named_source(text: &str) -> Parsed<RoleSource> {
+    let sources = [
+        ("Environment", RoleSource::Environment),
+        ("EcsContainer", RoleSource::Container),
+        ("Ec2InstanceMetadata", RoleSource::Instance),
+    ];
+    let expected = "Environment, Ec2InstanceMetadata or EcsContainer";
+    choice(text, expected, &sources)
+}
+
+/// Reads the source of credentials that is in the profile itself. If there are several, the order
 /// of botocore decides. Returns `None` if there isn't one.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
-    let text = |key| profile.setting(key).map(str::to_owned);
-    let named_source = |text: &str| {
-        let sources = [
-            ("Environment", RoleSource::Environment),
-            ("EcsContainer", RoleSource::Container),
-            ("Ec2InstanceMetadata", RoleSource::Instance),
-        ];
-        let expected = "Environment, Ec2InstanceMetadata or EcsContainer";
-        choice(text, expected, &sources)
-    };
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));
     }
 
-    if let Some(file) = text("web_identity_token_file") {
-        let Some(role) = text("role_arn") else {
+    if let Some(file) = profile.owned_setting("web_identity_token_file") {
+        let Some(role) = profile.owned_setting("role_arn") else {
             let why = "has a web_identity_token_file, but no role_arn";
             return Err(profile.inconsistent(why, "add role_arn to this profile"));
         };
@@ -214,9 +220,10 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
     let are_keys_first = profile.profiles.with_stored_keys.contains(profile.name);
     for source in ["login_session", "credential_process"] {
         if is_set(source) && is_set("aws_access_key_id") {
-            let taken = match are_keys_first {
-                true => "keys, because they are in the credentials file",
-                false => "latter, because the keys are in the configuration file",
+            let taken = if are_keys_first {
+                "keys, because they are in the credentials file"
+            } else {
+                "latter, because the keys are in the configuration file"
             };
             let profile = profile.name;
             progress.note(format!(
@@ -224,11 +231,13 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
             ));
         }
     }
-    if is_set("login_session") && !are_keys_first {
-        return Ok(Some(RoleSource::Login));
-    }
-    if let Some(command) = text("credential_process").filter(|_| !are_keys_first) {
-        return Ok(Some(RoleSource::Process(command)));
+    if !are_keys_first {
+        if is_set("login_session") {
+            return Ok(Some(RoleSource::Login));
+        }
+        if let Some(command) = profile.owned_setting("credential_process") {
+            return Ok(Some(RoleSource::Process(command)));
+        }
     }
 
     if let Some(keys) = complete_keys(profile) {
@@ -247,7 +256,7 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
     Ok(None)
 }
 
-/// Returns the SSO settings. Each one is in the profile or in the `sso-session` section that the
+/// Reads the SSO settings. Each one is in the profile or in the `sso-session` section that the
 /// profile names.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
@@ -260,19 +269,21 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }
 
     let setting = |key: &str| {
-        let in_profile = profile.setting(key);
-        let found = in_profile.or_else(|| places::setting(section?, key));
-        found.ok_or_else(|| {
-            let why = format!("has SSO settings, but no {key}");
-            // Both the profile and its section can have the last two.
-            let place = match session {
-                Some(name) if key != "sso_account_id" && key != "sso_role_name" => {
-                    format!("the section [sso-session {name}]")
-                }
-                Some(_) | None => "this profile".to_owned(),
-            };
-            profile.inconsistent(why, format!("add {key} to {place}"))
-        })
+        if let Some(text) = profile
+            .setting(key)
+            .or_else(|| places::setting(section?, key))
+        {
+            return Ok(text);
+        }
+        let why = format!("has SSO settings, but no {key}");
+        // Both the profile and its section can have the last two.
+        let place = match session {
+            Some(name) if key != "sso_account_id" && key != "sso_role_name" => {
+                format!("the section [sso-session {name}]")
+            }
+            Some(_) | None => "this profile".to_owned(),
+        };
+        Err(profile.inconsistent(why, format!("add {key} to {place}")))
     };
     let start_url = setting("sso_start_url")?;
     let not_a_region = || {
@@ -291,11 +302,13 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }))
 }
 
-/// Returns the access key and the secret key in a profile, if it has both. `aws_security_token` is
+/// Reads the access key and the secret key in a profile, if it has both. `aws_security_token` is
 /// the older name of `aws_session_token`. As in botocore, the older name has precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
-    let text = |key| profile.setting(key).map(str::to_owned);
-    let (id, secret) = (text("aws_access_key_id")?, text("aws_secret_access_key")?);
-    let token = text("aws_security_token").or_else(|| text("aws_session_token"));
+    let id = profile.setting("aws_access_key_id")?;
+    let secret = profile.setting("aws_secret_access_key")?;
+    let token = profile
+        .owned_setting("aws_security_token")
+        .or_else(|| profile.owned_setting("aws_session_token"));
     Some(Credentials::new(id, secret, token, None, "profile"))
 }

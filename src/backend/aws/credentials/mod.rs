@@ -48,9 +48,8 @@ use super::config::{RoleSource, Settings, VariableKeys};
 use super::service_client::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::Region;
 use crate::system::redaction::redacted_line;
-use crate::time::{Deadline, RetryBudget, Turns};
+use crate::time::{Deadline, Turns};
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials};
@@ -94,7 +93,7 @@ pub fn ask_for_missing_code(
     Ok(())
 }
 
-/// Returns the credentials of the first provider that has any.
+/// Asks one provider after the other until one has credentials.
 ///
 /// # Errors
 /// If no provider has credentials, or if a configured provider fails
@@ -154,12 +153,13 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     Err(no_credentials(context.settings, reasons))
 }
 
-/// Returns the error for a search in which no provider had credentials. `reasons` has the origin of
-/// each provider, and why it doesn't have credentials. The error has the exit status of the last
-/// reason.
+/// The error for a search in which no provider had credentials. `reasons` has the origin of each
+/// provider, and why it doesn't have credentials. The error has the exit status of the last reason.
 fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
-    let (mut looked_at, mut help_of_provider) = (Vec::new(), None);
-    let (mut last_status, mut last_reason) = (Status::Denied, String::new());
+    let mut looked_at = Vec::new();
+    let mut help_of_provider = None;
+    let mut last_status = Status::Denied;
+    let mut last_reason = String::new();
     for (origin, problem) in reasons {
         let mut place = origin.to_string();
         if let CredentialsOrigin::Profile(_) = origin {
@@ -169,11 +169,13 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
         }
         looked_at.push(place);
         help_of_provider = help_of_provider.or(problem.help);
-        (last_status, last_reason) = (problem.status, problem.text);
+        last_status = problem.status;
+        last_reason = problem.text;
     }
 
-    let missing_file = settings.missing_file_help();
-    let observation = missing_file.or_else(|| incomplete_variables_help(settings));
+    let observation = settings
+        .missing_file_help()
+        .or_else(|| incomplete_variables_help(settings));
     let mut text = "no AWS credentials were found".to_owned();
     let last = looked_at.pop().unwrap_or_default();
     let others = looked_at.join(", ");
@@ -191,8 +193,11 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     // While a machine boots, credentials may come late, so `--wait` searches again. Fargate and
     // Lambda don't have instance metadata. A task or a function has its role from the start, so
     // waiting doesn't help.
-    let may_come = settings.metadata.may_exist;
-    let again = if may_come { Again::Later } else { Again::Never };
+    let again = if settings.metadata.may_exist {
+        Again::Later
+    } else {
+        Again::Never
+    };
     let mut error = FetchError::without_credentials(text, again);
     if observation.is_none() {
         error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
@@ -210,9 +215,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)
     error
 }
 
-/// Returns the help for a variable that is set without the one that it needs, or for an empty
-/// AWS_ACCESS_KEY_ID, because CI systems and Compose pass on variables that nobody has set. Returns
-/// `None` if a profile is chosen, which doesn't need variables.
+/// The help for a variable that is set without the one that it needs, or for an empty
+/// AWS_ACCESS_KEY_ID, because CI systems and Compose pass on variables that nobody has set. `None`
+/// if a profile is chosen, which doesn't need variables.
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     if settings.profile().0.is_some() {
         return None;
@@ -227,9 +232,11 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
         }
     }
     let access_key = settings.variables.get("AWS_ACCESS_KEY_ID");
-    let is_empty = access_key.is_some_and(OsStr::is_empty);
-    let help = "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY";
-    is_empty.then(|| help.to_owned())
+    if access_key.is_some_and(OsStr::is_empty) {
+        let help = "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY";
+        return Some(help.to_owned());
+    }
+    None
 }
 
 /// Asks a provider, and asks again after each outage. Requests to STS go to one region after the
@@ -239,27 +246,37 @@ async fn ask_in_regions(
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
-    let timed_out = || {
-        let why = format!("the AWS credentials from {origin} didn't arrive in time");
-        let is_instance = matches!(origin, CredentialsOrigin::Instance);
-        if is_instance && !context.settings.metadata.may_answer_later() {
-            return not_configured(why);
-        }
-        FetchError::outage(OutageKind::Timeout, why)
-    };
+    let settings = context.settings;
     let mut last_outage = None;
-    let ask_in = async |region: &Region, budget: RetryBudget| {
-        let mut context = context.clone();
-        context.region = region;
-        let turns = Turns::default();
-        let asking = budget.retry_with_last(&turns, &mut last_outage, timed_out, async |_| {
-            let found = ask(origin, &context).await?;
-            checked_credentials(found, origin.clone(), Some(&context.settings.endpoints))
-        });
-        asking.await
-    };
-    let regions = context.sts_regions;
-    context.budget.over_regions(begun, regions, ask_in).await
+    context
+        .budget
+        .over_regions(begun, context.sts_regions, async |region, budget| {
+            let mut context = context.clone();
+            context.region = region;
+            let turns = Turns::default();
+            budget
+                .retry_with_last(
+                    &turns,
+                    &mut last_outage,
+                    || timed_out(origin, settings),
+                    async |_| {
+                        let found = ask(origin, &context).await?;
+                        checked_credentials(found, origin.clone(), Some(&settings.endpoints))
+                    },
+                )
+                .await
+        })
+        .await
+}
+
+/// The failure of a provider that hasn't answered in time.
+fn timed_out(origin: &CredentialsOrigin, settings: &Settings) -> FetchError {
+    let why = format!("the AWS credentials from {origin} didn't arrive in time");
+    let is_instance = matches!(origin, CredentialsOrigin::Instance);
+    if is_instance && !settings.metadata.may_answer_later() {
+        return not_configured(why);
+    }
+    FetchError::outage(OutageKind::Timeout, why)
 }
 
 /// Asks the provider with this origin once.
@@ -278,7 +295,7 @@ async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchRe
     }
 }
 
-/// Returns the credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
+/// The credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
 ///
 /// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it
 /// accepts SECRET_ACCESS_KEY, which AWS does not document.
@@ -320,14 +337,18 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {
-        let code = context.mfa_code.filter(|_| role.mfa_serial.is_some());
+        let code = role.mfa_serial.as_ref().and(context.mfa_code).cloned();
         let assuming = async {
-            let (clients, region) = (context.clients, context.region);
-            let client = clients.client(Api::Sts, region, Some(&credentials)).await?;
-            sts::assume_once(&client, role, code.cloned()).await
+            let client = context
+                .clients
+                .client(Api::Sts, context.region, Some(&credentials))
+                .await?;
+            sts::assume_once(&client, role, code).await
         };
-        let failed = |error| request_failure(&sts::not_assumed(&role.arn), error);
-        credentials = assuming.await.map_err(failed)?.credentials;
+        let assumed = assuming
+            .await
+            .map_err(|error| request_failure(&sts::not_assumed(&role.arn), error))?;
+        credentials = assumed.credentials;
     }
     Ok(credentials)
 }
@@ -342,8 +363,9 @@ fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     let Problem { text, status, .. } = *error.problem;
     let text = format!("the profile {profile:?} doesn't have credentials, because {text}");
     // A temporary failure means that the source hasn't answered.
-    match status == Status::Temporary {
-        true => service_failure(text),
-        false => unusable(text),
+    if status == Status::Temporary {
+        service_failure(text)
+    } else {
+        unusable(text)
     }
 }

@@ -17,7 +17,7 @@ use std::fs::File;
 use std::io;
 use std::os::fd::OwnedFd;
 use std::os::unix::process::CommandExt;
-use std::process::{Child, Command, Stdio};
+use std::process::{Command, ExitStatus, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, SystemTime};
 
@@ -88,8 +88,11 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         unusable(format!("{name} {why}"))
     };
     let output = program.output().await.map_err(|failure| {
-        let help = failure.is_not_found.then_some(NOT_FOUND);
-        or_help(failed(failure.why), help)
+        let error = failed(failure.why);
+        if failure.is_not_found {
+            return error.help(NOT_FOUND);
+        }
+        error
     })?;
     let Some((credentials, expiration)) = parse_output(&output) else {
         let error = failed("didn't print credentials in AWS's JSON format".to_owned());
@@ -146,15 +149,21 @@ struct ProcessOutput {
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
 /// program wrote it, or an empty text if they don't expire.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
-    let parsed: Option<ProcessOutput> = serde_json::from_slice(printed).ok();
-    let output = parsed.filter(|output| output.version == 1)?;
+    let output: ProcessOutput = serde_json::from_slice(printed).ok()?;
+    if output.version != 1 {
+        return None;
+    }
     let expires = match &output.expiration {
         Some(text) => Some(parse_time(text)?),
         None => None,
     };
-    let (id, secret) = (output.access_key_id, output.secret_access_key);
-    let token = output.session_token.filter(|token| !token.is_empty());
-    let credentials = Credentials::new(id, secret, token, expires, "CredentialProcess");
+    let credentials = Credentials::new(
+        output.access_key_id,
+        output.secret_access_key,
+        output.session_token.filter(|token| !token.is_empty()),
+        expires,
+        "CredentialProcess",
+    );
     Some((credentials, output.expiration.unwrap_or_default()))
 }
 
@@ -180,7 +189,8 @@ impl CredentialProcess {
     /// launched.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
-        let (has_own_session, parent) = (terminal.is_none(), getpid());
+        let has_own_session = terminal.is_none();
+        let parent = getpid();
         command.stdin(Stdio::null()).stdout(Stdio::piped());
         if has_own_session && HAS_FAILED.load(Ordering::Relaxed) {
             command.stderr(Stdio::null());
@@ -213,20 +223,18 @@ impl CredentialProcess {
     /// which kills it.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, ProgramFailure> {
         let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
-        // If the program is gone, another thread has killed it and is ending this process. The loop
-        // below then never ends.
-        let try_wait = || {
-            let mut program = lifecycle::locked_program();
-            let child = program.as_mut().and_then(|program| program.child.as_mut());
-            child.map_or(Ok(None), Child::try_wait)
-        };
-
-        let reader = |stdout| pipe::Receiver::from_owned_fd(stdout).map_err(why);
-        let mut pipe = self.0.take().map(reader).transpose()?;
+        let mut pipe = self
+            .0
+            .take()
+            .map(pipe::Receiver::from_owned_fd)
+            .transpose()
+            .map_err(why)?;
         // The memory is allocated once, because a vector that grows leaves behind copies that
         // aren't wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
+            // If another thread has killed the program and is ending this process, this loop never
+            // ends.
             match try_wait().map_err(why)? {
                 Some(status) if !status.success() => {
                     return Err(ProgramFailure {
@@ -262,11 +270,24 @@ impl Drop for CredentialProcess {
     }
 }
 
+/// The exit status of the program that has been started. `None` while it is running, and also if
+/// another thread has killed it.
+fn try_wait() -> io::Result<Option<ExitStatus>> {
+    let mut program = lifecycle::locked_program();
+    match program.as_mut().and_then(|program| program.child.as_mut()) {
+        Some(child) => child.try_wait(),
+        None => Ok(None),
+    }
+}
+
 /// Opens the terminal if this process is in its foreground. Also returns the terminal's modes,
 /// which are restored if the program is killed at a password prompt.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
-    let tty = opened.ok().filter(|tty| streams::is_foreground(tty))?;
+    let tty = opened.ok()?;
+    if !streams::is_foreground(&tty) {
+        return None;
+    }
     let modes = tcgetattr(&tty).ok()?;
     Some((tty, modes))
 }

@@ -47,25 +47,24 @@ pub struct SearchContext<'a> {
     pub sso_token: &'a RefCell<RenewedToken>,
 }
 
-/// Returns the failure of a provider that is not configured. The next provider is asked. `why` is a
+/// The failure of a provider that is not configured. The next provider is asked. `why` is a
 /// sentence, as in the functions below.
 pub(super) fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
 
-/// Returns the failure of a provider that is configured but can't be used. The search ends, and
-/// only `--wait` repeats it.
+/// The failure of a provider that is configured but can't be used. The search ends, and only
+/// `--wait` repeats it.
 pub fn unusable(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Later)
 }
 
-/// Returns the failure of a provider with invalid settings. The search ends, even with `--wait`.
+/// The failure of a provider with invalid settings. The search ends, even with `--wait`.
 pub fn misconfigured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Never)
 }
 
-/// Returns the failure of a service or of this machine, after which the same provider is asked
-/// again.
+/// The failure of a service or of this machine, after which the same provider is asked again.
 pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
     let failure = FetchError::outage(OutageKind::Service, why);
     // `why` is a whole sentence, so the headline doesn't name the secret.
@@ -73,8 +72,8 @@ pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
     FetchError { mention, ..failure }
 }
 
-/// Returns the failure of a provider whose file can't be read. `name` says what the file contains,
-/// such as `the service account token`. `remedy` is for any reason except a missing permission.
+/// The failure of a provider whose file can't be read. `name` says what the file contains, such as
+/// `the service account token`. `remedy` is for any reason except a missing permission.
 pub(super) fn unreadable_file(
     name: &str,
     path: impl AsRef<Path>,
@@ -84,8 +83,11 @@ pub(super) fn unreadable_file(
     let path = path.as_ref();
     let why = os_error::file_error_text(path, error);
     // A relative path isn't shown, because it may be the token itself, set by mistake.
-    let shown = path.is_absolute().then(|| path.display().to_string());
-    let file = shown.as_deref().unwrap_or("its file");
+    let file = if path.is_absolute() {
+        path.to_string_lossy()
+    } else {
+        "its file".into()
+    };
     unusable(format!("{name} can't be read from {file}: {why}")).help(match error.kind() {
         ErrorKind::PermissionDenied => "let this user read it (on EKS, set the pod's fsGroup)",
         _ => remedy,
@@ -98,14 +100,15 @@ pub(super) fn unreadable_file(
 const REMEDIES: &str = include_str!("remedies.txt");
 
 pub(super) fn known_remedy(reason: &str) -> Option<String> {
-    REMEDIES.lines().find_map(|row| {
-        let (part, remedy) = row.split_once(" => ")?;
-        reason.contains(part).then(|| remedy.to_owned())
-    })
+    REMEDIES
+        .lines()
+        .filter_map(|row| row.split_once(" => "))
+        .find(|(part, _)| reason.contains(part))
+        .map(|(_, remedy)| remedy.to_owned())
 }
 
-/// Returns the failure of a provider whose request failed with `error`. `headline` is a sentence,
-/// such as `the role "…" couldn't be assumed`.
+/// The failure of a provider whose request failed with `error`. `headline` is a sentence, such as
+/// `the role "…" couldn't be assumed`.
 ///
 /// A denied or an invalid request is final. But a token that isn't accepted can be replaced, so
 /// `--wait` tries again. An outage gets the headline before its own text. An absence or a missing
@@ -154,14 +157,14 @@ pub enum CredentialsOrigin {
 }
 
 impl CredentialsOrigin {
-    /// Returns the origin of credentials. [`checked_credentials`] stores one in all credentials, so
+    /// Reads the origin of credentials. [`checked_credentials`] stores one in all credentials, so
     /// the default is never used.
     pub fn from_credentials(credentials: &Credentials) -> Self {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// Returns what messages call a part of the credentials: `variable` itself if the credentials
-    /// are from variables. Otherwise, the name is in lower case, with the origin:
+    /// What messages call a part of the credentials: `variable` itself if the credentials are from
+    /// variables. Otherwise, the name is in lower case, with the origin:
     /// `aws_access_key_id from …`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
@@ -170,8 +173,8 @@ impl CredentialsOrigin {
         format!("{} from {self}", variable.to_lowercase())
     }
 
-    /// Returns the word for the origin in the JSON of `check`, and the origin as a part of a
-    /// sentence: `the credentials from …`.
+    /// The word for the origin in the JSON of `check`, and the origin as a part of a sentence: `the
+    /// credentials from …`.
     pub fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
             Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
@@ -192,18 +195,21 @@ impl fmt::Display for CredentialsOrigin {
 
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// Returns the sentence about an access key id and a secret access key that look swapped.
+/// The sentence about an access key id and a secret access key that look swapped. `None` if they
+/// don't.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
-    let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
+    let id = credentials.access_key_id();
+    let secret = credentials.secret_access_key();
     // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
     let id_is_like_secret = id.len() == 40 || id.contains(['/', '+']);
     let begins_like_id = secret.starts_with("AKIA") || secret.starts_with("ASIA");
     let secret_is_like_id = begins_like_id && secret.len() != 40;
-    (id_is_like_secret || secret_is_like_id).then(|| {
-        let origin = CredentialsOrigin::from_credentials(credentials);
-        let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-        format!("{} look swapped", origin.name_of(names))
-    })
+    if !id_is_like_secret && !secret_is_like_id {
+        return None;
+    }
+    let origin = CredentialsOrigin::from_credentials(credentials);
+    let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
+    Some(format!("{} look swapped", origin.name_of(names)))
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages, except for
@@ -213,7 +219,8 @@ pub(super) fn checked_credentials(
     origin: CredentialsOrigin,
     endpoints: Option<&Endpoints>,
 ) -> FetchResult<Credentials> {
-    let (id, secret) = (credentials.access_key_id(), credentials.secret_access_key());
+    let id = credentials.access_key_id();
+    let secret = credentials.secret_access_key();
     let parts = [
         ("AWS_ACCESS_KEY_ID", Some(id)),
         ("AWS_SECRET_ACCESS_KEY", Some(secret)),
@@ -221,8 +228,12 @@ pub(super) fn checked_credentials(
     ];
     // Everything is concealed, except for a number: with LocalStack, an access key id may be the
     // number of an account, which isn't secret.
-    let texts = parts.iter().filter_map(|(_, text)| *text);
-    conceal(texts.filter(|text| text.parse::<u64>().is_err()));
+    conceal(
+        parts
+            .iter()
+            .filter_map(|(_, text)| *text)
+            .filter(|text| text.parse::<u64>().is_err()),
+    );
 
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
@@ -245,7 +256,7 @@ pub(super) fn checked_credentials(
     Ok(credentials)
 }
 
-/// Returns what is wrong with a part of the credentials, as a predicate: `is empty`.
+/// Finds what is wrong with a part of the credentials, as a predicate: `is empty`.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
@@ -257,8 +268,10 @@ fn credential_defect(text: &str) -> Option<String> {
     if let Some(found) = overlooked(text) {
         return Some(found.text);
     }
-    let is_illegal = HeaderValue::from_str(text).is_err();
-    is_illegal.then(|| "contains a character that isn't allowed".to_owned())
+    if HeaderValue::from_str(text).is_err() {
+        return Some("contains a character that isn't allowed".to_owned());
+    }
+    None
 }
 
 /// If AWS refused the credentials, replaces the error with one that says what is wrong with them
@@ -270,8 +283,10 @@ pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
 ) -> FetchError {
-    let (Cause::Denied(Denial::Credentials(fault)), Some(credentials)) = (error.cause, credentials)
-    else {
+    let Cause::Denied(Denial::Credentials(fault)) = error.cause else {
+        return error;
+    };
+    let Some(credentials) = credentials else {
         return error;
     };
 
@@ -285,9 +300,9 @@ pub fn explain_refused_credentials(
     refused
 }
 
-/// Returns the sentence that says what is wrong with credentials that AWS refused, and what
-/// somebody who has copied them should do. The sentence shows the last characters of the access
-/// key, unless the two keys look swapped, because then the characters could be secret.
+/// The sentence that says what is wrong with credentials that AWS refused, and what somebody who
+/// has copied them should do. The sentence shows the last characters of the access key, unless the
+/// two keys look swapped, because then the characters could be secret.
 fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
     if let Some(text) = swapped_keys(credentials) {
         return (text, SWAPPED_REMEDY);

@@ -86,37 +86,47 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
 
     let client = metadata_client(settings, context.clients);
     let path = "/latest/meta-data/iam/security-credentials/";
-    let listed = client.get(path).await;
-    let roles = listed.map_err(|error| no_role(&error, settings))?;
+    let roles = client
+        .get(path)
+        .await
+        .map_err(|error| no_role(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
-    let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte);
-    if role.is_empty() || !role.bytes().all(is_allowed) {
+    let is_allowed = role
+        .bytes()
+        .all(|byte| byte.is_ascii_alphanumeric() || b"+=,.@_-".contains(&byte));
+    if role.is_empty() || !is_allowed {
         let why = "something other than the instance metadata service answered at its address";
         return Err(service_failure(why));
     }
 
     let provider = ImdsCredentialsProvider::builder()
         .configure(&link_local_config(context.clients, hides_token_status))
-        .imds_client(client);
-    let found = provider.profile(role).build().provide_credentials().await;
-    found.map_err(|error| match &error {
-        // The SDK returns this error if the metadata service reports AssumeRoleUnauthorizedAccess.
-        CredentialsError::InvalidConfiguration(_) => {
-            let text = "EC2 may not assume the instance's role";
-            let why = error.source().map(error_text).unwrap_or_default();
-            let help = "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
-            let refused = FetchError::credentials_refused("role-denied", text);
-            refused.aws_says(why).help(help)
-        }
-        _ => sdk_failure(INSTANCE_UNREADABLE, &error),
-    })
+        .imds_client(client)
+        .profile(role)
+        .build();
+    provider
+        .provide_credentials()
+        .await
+        .map_err(|error| match &error {
+            // The SDK returns this error if the metadata service reports AssumeRoleUnauthorizedAccess.
+            CredentialsError::InvalidConfiguration(_) => {
+                let text = "EC2 may not assume the instance's role";
+                let why = error.source().map(error_text).unwrap_or_default();
+                let help =
+                    "allow ec2.amazonaws.com to use sts:AssumeRole in the role's trust policy";
+                let refused = FetchError::credentials_refused("role-denied", text);
+                refused.aws_says(why).help(help)
+            }
+            _ => sdk_failure(INSTANCE_UNREADABLE, &error),
+        })
 }
 
-/// Returns the failure of the request for the name of the instance's role. A refused connection
-/// means that this machine is not an instance. On an instance, silence or a missing route can also
-/// mean that the network is not up yet.
+/// The failure of the request for the name of the instance's role. A refused connection means that
+/// this machine is not an instance. On an instance, silence or a missing route can also mean that
+/// the network is not up yet.
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
-    let (why, status) = (error_text(error), http_status(error));
+    let why = error_text(error);
+    let status = http_status(error);
     if let Some(refusal) = refused_token(error) {
         return unusable(refusal).help(TOKEN_REMEDY);
     }
@@ -141,8 +151,8 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
 
 const TOKEN_REMEDY: &str = "turn it on (aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled), or remove the proxy. secrets-exec doesn't read metadata without a token (IMDSv1)";
 
-/// Returns the sentence about a metadata service that refuses the request for a token, or `None`
-/// for any other error.
+/// The sentence about a metadata service that refuses the request for a token. `None` for any other
+/// error.
 fn refused_token(error: &ImdsError) -> Option<String> {
     match find_source(error)? {
         HiddenResponse(status @ 403..=405, reason) => Some(format!(
@@ -152,10 +162,10 @@ fn refused_token(error: &ImdsError) -> Option<String> {
     }
 }
 
-/// Returns the client of the instance metadata service. The first call creates it, and later calls
-/// return the same one, so that its token is requested only once.
+/// The client of the instance metadata service. The first call creates it, and later calls return
+/// the same one, so that its token is requested only once.
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
-    let new = || {
+    let client = clients.metadata.get_or_init(|| {
         // The endpoint is always set. Otherwise the SDK would read the configuration files by its
         // own rules. The URL has been checked, so the default of `unwrap_or_default` isn't used.
         let endpoint = settings.endpoint.as_ref();
@@ -167,8 +177,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
             .connect_timeout(settings.timeout)
             .read_timeout(settings.timeout)
             .build()
-    };
-    clients.metadata.get_or_init(new).clone()
+    });
+    client.clone()
 }
 
 const TOKEN_PATH: &str = "/latest/api/token";
@@ -210,25 +220,22 @@ pub async fn instance_region(
     })
 }
 
-/// Returns the failure for a metadata service that doesn't return a region now. `--wait` tries
-/// again, because the service may return one later.
+/// The failure for a metadata service that doesn't return a region now. `--wait` tries again,
+/// because the service may return one later.
 fn no_region_yet(note: Option<String>) -> FetchError {
     let mut failure = FetchError::from(Cause::NoRegion).again(Again::Later);
     failure.problem.notes.extend(note);
     failure
 }
 
-/// Returns the region in a response from the metadata service.
+/// Parses the region in a response from the metadata service.
 fn read_region(
     response: Result<SensitiveString, ImdsError>,
     settings: &MetadataSettings,
 ) -> FetchResult<Region> {
     match response {
-        Ok(text) => {
-            let what = "a response that isn't a region code";
-            let region = Region::parse(text.as_ref().trim());
-            region.ok_or_else(|| FetchError::malformed(what))
-        }
+        Ok(text) => Region::parse(text.as_ref().trim())
+            .ok_or_else(|| FetchError::malformed("a response that isn't a region code")),
         Err(error) if is_silent_or_unreachable(&error) && settings.may_answer_later() => {
             // The network may come up late while the machine boots. Only `--wait` waits that long.
             let outage = FetchError::outage(OutageKind::Connection, error_text(&error));
@@ -250,7 +257,7 @@ fn is_silent_or_unreachable(error: &ImdsError) -> bool {
     matches!(kind, Some(TimedOut | HostUnreachable | NetworkUnreachable))
 }
 
-/// Returns the configuration of the SDK's credential providers that have link-local endpoints.
+/// The configuration of the SDK's credential providers that have link-local endpoints.
 ///
 /// `hides_status` gets the URL and the status of each response, and returns true if the SDK's error
 /// would hide the status. Such a response becomes an error whose status [`http_status`] returns.
@@ -287,8 +294,9 @@ impl HttpConnector for SdkConnector {
         let connector = self.clone();
         // The SDK doesn't retry a user error. Only our own retries repeat a request and count the
         // attempts.
-        let sending = async move { connector.send(request).await.map_err(ConnectorError::user) };
-        HttpConnectorFuture::new(sending)
+        HttpConnectorFuture::new(async move {
+            connector.send(request).await.map_err(ConnectorError::user)
+        })
     }
 }
 
@@ -302,15 +310,17 @@ impl SdkConnector {
             conceal_authorization(request.headers().get(name));
         }
         let (mut head, body) = self.http.send(request).await?;
-        let (status, body) = (head.status.as_u16(), body?);
+        let status = head.status.as_u16();
+        let body = body?;
         if (self.hides_status)(&url, status) {
             return Err(HiddenResponse(status, stated_reason(&body)).into());
         }
 
         // The metadata service of moto doesn't send this header, without which the SDK fails.
         if url.ends_with(TOKEN_PATH) {
-            let lifetime = head.headers.entry("x-aws-ec2-metadata-token-ttl-seconds");
-            lifetime.or_insert(HeaderValue::from_static("300"));
+            head.headers
+                .entry("x-aws-ec2-metadata-token-ttl-seconds")
+                .or_insert(HeaderValue::from_static("300"));
         }
         Ok(Response::from_parts(head, SdkBody::from(body)).try_into()?)
     }
@@ -322,8 +332,8 @@ impl SdkConnector {
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
 
-/// Returns a colon and the reason in the body of an error: the `message` of a JSON object or,
-/// without one, the whole text. Returns an empty text if the body is empty or a web page.
+/// A colon and the reason in the body of an error: the `message` of a JSON object or, without one,
+/// the whole text. An empty text if the body is empty or a web page.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -333,8 +343,8 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Returns the HTTP status that made a provider of the SDK fail: that of a [`HiddenResponse`], or
-/// of a response to the instance metadata client.
+/// Finds the HTTP status that made a provider of the SDK fail: that of a [`HiddenResponse`], or of
+/// a response to the instance metadata client.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
@@ -345,7 +355,7 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// Returns the failure of one of the SDK's providers. `headline` is a sentence.
+/// The failure of one of the SDK's providers. `headline` is a sentence.
 fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
@@ -359,9 +369,9 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     or_help(failure, known_remedy(&why).as_deref())
 }
 
-/// Returns the failure of a provider whose request the SDK sent. The failure depends on the HTTP
-/// status or, without one, on the error of our connector. The message is `why`. But if our
-/// connector's error isn't an outage, its own message is complete and stays.
+/// The failure of a provider whose request the SDK sent. It depends on the HTTP status or, without
+/// one, on the error of our connector. The message is `why`. But if our connector's error isn't an
+/// outage, its own message is complete and stays.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

@@ -43,8 +43,11 @@ pub(super) async fn sso_credentials(
         let text = format!("the SSO portal returned no credentials for the profile {profile:?}");
         request_failure(&text, error)
     };
-    let created = context.clients.client(Api::Sso, &sso.region, None).await;
-    let client = created.map_err(failed)?;
+    let client = context
+        .clients
+        .client(Api::Sso, &sso.region, None)
+        .await
+        .map_err(failed)?;
     let input = GetRoleCredentialsInput::builder()
         .access_token(&token)
         .account_id(&sso.account)
@@ -65,8 +68,10 @@ pub(super) async fn sso_credentials(
         or_help(failed(error), Some(&help))
     })?;
 
-    let found = output.role_credentials.and_then(portal_credentials);
-    found.ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
+    output
+        .role_credentials
+        .and_then(portal_credentials)
+        .ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
 }
 
 /// A file in which `aws sso login` stores a token, and what is needed to refresh the token.
@@ -83,7 +88,7 @@ struct StoredToken {
     others: Map<String, Value>,
 }
 
-/// Returns the stored token. If it has nearly expired, it is first refreshed and stored. If a new
+/// Reads the stored token. If it has nearly expired, it is first refreshed and stored. If a new
 /// token can't be stored, for example on a read-only mount, this launch uses it all the same, also
 /// when it asks again.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
@@ -171,20 +176,19 @@ async fn refreshed(
         .registration_expires_at
         .as_deref()
         .and_then(parse_time);
-    let is_registered = registration_end > Some(SystemTime::now());
-    let (true, Some(id), Some(secret), Some(refresh_token)) = (
-        is_registered,
-        &stored.client_id,
-        &stored.client_secret,
-        &stored.refresh_token,
-    ) else {
+    let input = if registration_end > Some(SystemTime::now())
+        && let Some(id) = &stored.client_id
+        && let Some(secret) = &stored.client_secret
+        && let Some(refresh_token) = &stored.refresh_token
+    {
+        CreateTokenInput::builder()
+            .grant_type("refresh_token")
+            .client_id(id)
+            .client_secret(secret)
+            .refresh_token(refresh_token)
+    } else {
         return Err(expired_sso_session(profile));
     };
-    let input = CreateTokenInput::builder()
-        .grant_type("refresh_token")
-        .client_id(id)
-        .client_secret(secret)
-        .refresh_token(refresh_token);
 
     let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
     let clients = context.clients;
@@ -207,9 +211,10 @@ async fn refreshed(
         }
     };
 
-    let access_token = output.access_token.filter(|token| !token.is_empty());
-    let seconds = u64::try_from(output.expires_in);
-    let (Some(access_token), Ok(seconds @ 1..)) = (access_token, seconds) else {
+    let Some(access_token) = output.access_token.filter(|token| !token.is_empty()) else {
+        return Err(service_failure(headline));
+    };
+    let Ok(seconds @ 1..) = u64::try_from(output.expires_in) else {
         return Err(service_failure(headline));
     };
     let end = SystemTime::now() + Duration::from_secs(seconds);
@@ -237,7 +242,7 @@ fn store_token(renewed: &StoredToken, path: &Path) {
     }
 }
 
-/// Returns the error for a refresh that failed.
+/// The error for a refresh that failed.
 fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchError {
     match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
@@ -259,7 +264,8 @@ const REREADING: [Duration; 4] = [
     Duration::from_millis(600),
 ];
 
-/// Returns the token that another process has stored since `stored` was read, if it is valid.
+/// Waits for the token that another process has stored since `stored` was read. `None` if the file
+/// doesn't get a valid token.
 async fn renewed_by_another(
     stored: &StoredToken,
     path: &Path,
@@ -280,10 +286,14 @@ async fn renewed_by_another(
 /// Converts the credentials in a response from the portal.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
-    let expires = Some(UNIX_EPOCH.checked_add(since_epoch)?);
-    let (id, secret) = (found.access_key_id?, found.secret_access_key?);
-    let token = found.session_token;
-    Some(Credentials::new(id, secret, token, expires, "SSO"))
+    let expires = UNIX_EPOCH.checked_add(since_epoch)?;
+    Some(Credentials::new(
+        found.access_key_id?,
+        found.secret_access_key?,
+        found.session_token,
+        Some(expires),
+        "SSO",
+    ))
 }
 
 fn expired_sso_session(profile: &str) -> FetchError {

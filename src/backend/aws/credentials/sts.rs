@@ -83,29 +83,28 @@ pub(super) async fn assume_once(
 
     let identity = client.identity.as_ref();
     let credentials = identity.and_then(|identity| identity.data());
-    let explained = |error| {
-        let mut error = explain_refused_credentials(error, credentials);
-        // STS refused the credentials, so the secret wasn't requested.
-        if error.cause == Cause::NoCredentials(Unsigned::Refused) {
-            error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
-        }
-        error
-    };
     let called = client.call(
         AssumeRole::new(),
         input.build(),
         AssumeRoleError::meta,
         Patience::Fixed,
     );
-    let output: AssumeRoleOutput = called.await.map_err(explained)?;
+    let output: AssumeRoleOutput = called.await.map_err(|error| {
+        let mut error = explain_refused_credentials(error, credentials);
+        // STS refused the credentials, so the secret wasn't requested.
+        if error.cause == Cause::NoCredentials(Unsigned::Refused) {
+            error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
+        }
+        error
+    })?;
 
-    let user = output
+    let arn = output
         .assumed_role_user
-        .map(|user| redacted_line(&user.arn));
+        .map(|user| Some(redacted_line(&user.arn)));
     Ok(CallerIdentity {
         credentials: read_credentials(output.credentials)?,
         // Without an ARN, the cell stays empty, so that STS can be asked for it.
-        arn: OnceCell::new_with(user.map(Some)),
+        arn: OnceCell::new_with(arn),
         clients: RefCell::default(),
     })
 }
@@ -140,9 +139,13 @@ pub async fn assume_with_retries(
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
-    let (id, secret) = (found.access_key_id, found.secret_access_key);
-    let token = Some(found.session_token);
-    let credentials = Credentials::new(id, secret, token, expires, "AssumeRole");
+    let credentials = Credentials::new(
+        found.access_key_id,
+        found.secret_access_key,
+        Some(found.session_token),
+        expires,
+        "AssumeRole",
+    );
     // The check's own help says how to copy credentials correctly, but STS has made these.
     checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
@@ -152,15 +155,17 @@ pub(super) fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", redacted_line(role))
 }
 
-/// Returns the error that a role could not be assumed ([`request_failure`]).
+/// The error that a role could not be assumed ([`request_failure`]).
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     if let Cause::Denied(_) = cause {
         return or_help(failed, Some(PERMISSION_REMEDY));
     }
-    let is_refused = cause == Cause::Refused(Refusal::Request);
-    or_help(failed, is_refused.then_some(UNKNOWN_ROLE_REMEDY))
+    if cause == Cause::Refused(Refusal::Request) {
+        return or_help(failed, Some(UNKNOWN_ROLE_REMEDY));
+    }
+    failed
 }
 
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
@@ -224,8 +229,10 @@ pub(super) async fn web_identity_credentials(
 
     // The request isn't signed, because STS trusts the token instead.
     let exchanging = async {
-        let (clients, region) = (context.clients, context.region);
-        let client = clients.client(Api::Sts, region, None).await?;
+        let client = context
+            .clients
+            .client(Api::Sts, context.region, None)
+            .await?;
         let input = AssumeRoleWithWebIdentityInput::builder()
             .role_arn(&identity.role)
             .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
@@ -238,13 +245,14 @@ pub(super) async fn web_identity_credentials(
         read_credentials(output.credentials)
     };
 
-    let exchanged = exchanging.await;
-    exchanged.map_err(|error| not_exchanged(identity, &token, error))
+    exchanging
+        .await
+        .map_err(|error| not_exchanged(identity, &token, error))
 }
 
-/// Returns the failure to exchange the token of a web identity. If AWS denies the exchange for a
-/// reason without a known remedy, the help shows the claims of the token, because the role has to
-/// trust exactly these claims.
+/// The failure to exchange the token of a web identity. If AWS denies the exchange for a reason
+/// without a known remedy, the help shows the claims of the token, because the role has to trust
+/// exactly these claims.
 fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
     let Cause::Denied(denial) = error.cause else {
@@ -260,8 +268,8 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
     };
 
-    let unreadable = || "no readable issuer, subject or audience".to_owned();
-    let claims = readable_claims(token).unwrap_or_else(unreadable);
+    let claims = readable_claims(token)
+        .unwrap_or_else(|| "no readable issuer, subject or audience".to_owned());
     let help = format!(
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
@@ -269,12 +277,14 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     or_help(request_failure(&headline, error), Some(&help))
 }
 
-/// Returns the claims of a token that a trust policy can compare: issuer, subject and audience.
+/// Decodes the claims of a token that a trust policy can compare: issuer, subject and audience.
 /// They aren't secret.
 fn readable_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
-    let (issuer, subject, audience) = (claims.get("iss")?, claims.get("sub")?, claims.get("aud")?);
+    let issuer = claims.get("iss")?;
+    let subject = claims.get("sub")?;
+    let audience = claims.get("aud")?;
     let text = format!("the issuer {issuer}, the subject {subject} and the audience {audience}");
     Some(redacted_line(&text))
 }
@@ -300,8 +310,8 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
     }
 }
 
-/// Returns the credentials that the AWS CLI has stored for a role that requires an MFA code, and
-/// adds a note about the file. Any other role can be assumed without a question, so the result is
+/// Reads the credentials that the AWS CLI has stored for a role that requires an MFA code, and adds
+/// a note about the file. Any other role can be assumed without a question, so the result is
 /// `None`. It is also `None` if there isn't a session of this role that stays valid for over a
 /// minute, or, with a note, if a different user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
@@ -311,7 +321,8 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     // O_NONBLOCK, opening a FIFO would wait for a writer.
     let flags = O_NOFOLLOW | O_NONBLOCK;
     let opened = File::options().read(true).custom_flags(flags).open(&path);
-    let (file, parent) = (opened.ok()?, fs::symlink_metadata(directory).ok()?);
+    let file = opened.ok()?;
+    let parent = fs::symlink_metadata(directory).ok()?;
     let metadata = file.metadata().ok()?;
 
     let shown = path.display();
@@ -330,15 +341,18 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
         return None;
     }
     progress.note(format!("the session of {} in {shown} is used", role.arn));
-    let (id, secret) = (text("AccessKeyId")?, text("SecretAccessKey")?);
-    let token = Some(text("SessionToken")?.to_owned());
-    let keys = Credentials::new(id, secret, token, Some(expires), "AssumeRole");
-    Some(keys)
+    Some(Credentials::new(
+        text("AccessKeyId")?,
+        text("SecretAccessKey")?,
+        Some(text("SessionToken")?.to_owned()),
+        Some(expires),
+        "AssumeRole",
+    ))
 }
 
-/// Returns the name under which botocore stores the session of a role
-/// (`AssumeRoleCredentialFetcher`): the hash of AssumeRole's arguments, as sorted JSON with the
-/// spacing of Python's json.dumps. A session name that botocore itself has chosen isn't included.
+/// The name under which botocore stores the session of a role (`AssumeRoleCredentialFetcher`): the
+/// hash of AssumeRole's arguments, as sorted JSON with the spacing of Python's json.dumps. A
+/// session name that botocore itself has chosen isn't included.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -348,9 +362,12 @@ fn stored_session_name(role: &ProfileRole) -> String {
         "SerialNumber": role.mfa_serial,
     });
 
-    let all = arguments.as_object().into_iter().flatten();
-    let given = all.filter(|(_, value)| !value.is_null());
-    let members = Vec::from_iter(given.map(|(name, value)| format!("\"{name}\": {value}")));
+    let mut members = Vec::new();
+    for (name, value) in arguments.as_object().into_iter().flatten() {
+        if !value.is_null() {
+            members.push(format!("\"{name}\": {value}"));
+        }
+    }
     format!("{:x}", Sha1::digest(format!("{{{}}}", members.join(", "))))
 }
 
@@ -400,6 +417,8 @@ fn ask(question: &str) -> io::Result<Option<String>> {
     let _ = terminal.read(&mut [])?;
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();
-    let length = BufReader::new(terminal).read_line(&mut line)?;
-    Ok((length > 0).then(|| line.trim().to_owned()))
+    if BufReader::new(terminal).read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    Ok(Some(line.trim().to_owned()))
 }
