@@ -108,7 +108,8 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
         .provide_credentials()
         .await
         .map_err(|error| match &error {
-            // The SDK returns this error if the metadata service reports AssumeRoleUnauthorizedAccess.
+            // The SDK returns this error if the metadata service reports
+            // AssumeRoleUnauthorizedAccess.
             CredentialsError::InvalidConfiguration(_) => {
                 let text = "EC2 may not assume the instance's role";
                 let why = error.source().map(error_text).unwrap_or_default();
