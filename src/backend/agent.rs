@@ -70,13 +70,14 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Returns the token as the value of a header, without trailing white space. The value is marked as
-/// sensitive, and messages conceal it, so it's never printed.
+/// Converts the token to the value of a header, without trailing white space. The value is marked
+/// as sensitive, and messages conceal it, so it's never printed.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
-    let value = HeaderValue::try_from(token.trim_end()).ok();
-    let nonempty = value.filter(|value| !value.is_empty());
-    let mut header = nonempty.ok_or("doesn't contain a token")?;
+    let mut header = HeaderValue::try_from(token.trim_end())
+        .ok()
+        .filter(|value| !value.is_empty())
+        .ok_or("doesn't contain a token")?;
     header.set_sensitive(true);
     Ok(header)
 }
@@ -108,8 +109,11 @@ pub struct Agent {
 impl Agent {
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // With a fallback, AWS is asked after the first failed attempt.
-        let configured = settings.max_attempts;
-        let max_attempts = if has_fallback { Some(1) } else { configured };
+        let max_attempts = if has_fallback {
+            Some(1)
+        } else {
+            settings.max_attempts
+        };
         // The parts of a response don't need a limit, because the budget limits the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {
@@ -122,15 +126,17 @@ impl Agent {
         }
     }
 
-    /// Returns a failure for each locator that the agent can never read. Call
+    /// Refuses each locator that the agent can never read, with a failure. Call
     /// [`Self::read_profile`] first, because the profile may set the region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
-        let refuse = |locator: &&Locator| {
-            let error = unsupported_error(self.unsupported_reason(locator)?);
-            let failure = FetchFailure::new(locator.region.clone(), error);
-            Some(((*locator).clone(), Err(failure)))
-        };
-        locators.iter().filter_map(refuse).collect()
+        locators
+            .iter()
+            .filter_map(|locator| {
+                let error = unsupported_error(self.unsupported_reason(locator)?);
+                let failure = FetchFailure::new(locator.region.clone(), error);
+                Some(((*locator).clone(), Err(failure)))
+            })
+            .collect()
     }
 
     /// Reads AWS's configuration files, and adds the profile's settings.
@@ -140,7 +146,7 @@ impl Agent {
         apply_settings(&mut self.settings, progress).map(|_| ())
     }
 
-    /// Returns one answer for each locator in `wanted`. The agent must support all of them
+    /// Answers each locator in `wanted`. The agent must support all of them
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
     /// error of [`Self::without_token`].
     ///
@@ -170,19 +176,20 @@ impl Agent {
             let answer = found.map_err(|error| FetchFailure::new(located.region.clone(), error));
             (located.clone(), answer)
         });
-        let reading = in_flight_unless(stream::iter(reading), GRACE, |answered| {
+        let answered = in_flight_unless(stream::iter(reading), GRACE, |answered| {
             is_lost.is_some_and(|is_lost| {
                 let answers = distribute(grouped.clone(), answered.iter().cloned());
                 is_lost(&answers.into_iter().collect())
             })
-        });
-        let answered = reading.await;
+        })
+        .await;
         let mut answers = distribute(grouped, answered);
         add_given_up(&mut answers, wanted);
         answers
     }
 
-    /// Returns why the agent can't read a locator, as the predicate of a sentence about the agent.
+    /// The reason why the agent can't read a locator, as the predicate of a sentence about the
+    /// agent. `None` if the agent may be able to read it.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let located = self.settings.with_defaults(locator);
         let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
@@ -237,18 +244,23 @@ impl Agent {
 
     /// Reads one secret in one attempt.
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
-        let head = Request::get(self.request_url(located)).header(TOKEN_HEADER, token);
-        let request = head.body(Bytes::new()).map_err(not_sent)?;
-        let sent = self.http.send(request).await;
-        let (response, body) = sent.map_err(|failure| failure.for_host_named_in("--agent"))?;
+        let request = Request::get(self.request_url(located))
+            .header(TOKEN_HEADER, token)
+            .body(Bytes::new())
+            .map_err(not_sent)?;
+        let (response, body) = self
+            .http
+            .send(request)
+            .await
+            .map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();
         // A body that breaks off or is too long is an outage, like a body that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, located)
     }
 
-    /// Returns the URL that asks the agent for a secret. It doesn't have the region, because the
-    /// agent always reads from its own.
+    /// The URL that asks the agent for a secret. It doesn't have the region, because the agent
+    /// always reads from its own.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.text.trim_end_matches('/');
@@ -281,8 +293,8 @@ fn with_agent_headline(error: FetchError) -> FetchError {
     error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
 }
 
-/// Returns the failure of a request that the agent doesn't support. `why` is the predicate of a
-/// sentence about the agent.
+/// The failure of a request that the agent doesn't support. `why` is the predicate of a sentence
+/// about the agent.
 fn unsupported_error(why: &str) -> FetchError {
     let text = format!("can't be read with --agent, because the Secrets Manager Agent {why}");
     FetchError::refused(Refusal::Agent, text)
@@ -305,7 +317,7 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
     Ok(Document { region, ..document })
 }
 
-/// Returns the failure for an error response. Messages quote only the code and the message in the
+/// Turns an error response into a failure. Messages quote only the code and the message in the
 /// body.
 fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     let object = serde_json::from_slice(body).unwrap_or_default();
@@ -343,9 +355,9 @@ const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 /// The length of the longest text of an error that messages repeat, in bytes.
 const LONGEST_TEXT: usize = 200;
 
-/// Returns the failure for an error response that doesn't have a code, and so isn't from AWS.
-/// Lambda's extension answers with status 400 and a text until the function has started.
-/// Agents older than version 2.1 answer with status 400 if a request names a role.
+/// Turns an error response that doesn't have a code, and so isn't from AWS, into a failure.
+/// Lambda's extension answers with status 400 and a text until the function has started. Agents
+/// older than version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, body: &[u8], has_role: bool) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');

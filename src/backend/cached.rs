@@ -82,9 +82,9 @@ pub struct Cached {
 }
 
 impl Cached {
-    /// Returns one answer for each locator in `wanted`, from AWS or from an entry. Stores each good
-    /// answer, and removes the entry of a secret that AWS doesn't have or denies access to. Adds a
-    /// notice for each entry that can't be used, stored or removed.
+    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each good answer, and
+    /// removes the entry of a secret that AWS doesn't have or denies access to. Adds a notice for
+    /// each entry that can't be used, stored or removed.
     ///
     /// `suffices` returns true if the answers that it gets provide a value for every target. If the
     /// entries suffice, AWS only has [`RETRIED_FOR`]. The entries of the locators in
@@ -100,21 +100,22 @@ impl Cached {
         suffices: &impl Fn(&Fetched) -> bool,
         not_from_cache: &BTreeSet<Locator>,
     ) -> Result<Answers, Problem> {
-        let (ttl, stale) = (self.options.ttl, self.options.stale);
+        let CacheOptions { ttl, stale, .. } = self.options;
         let begun = boot_time();
         let is_usable = |locator: &Locator, entry: &CacheEntry, max_age| {
             entry.age(begun) < max_age && !not_from_cache.contains(locator)
         };
 
-        let entries = self.read_entries(wanted.iter().copied()).into_iter();
-        let (fresh, mut not_fresh): (BTreeMap<_, _>, BTreeMap<_, _>) =
-            entries.partition(|(locator, entry)| is_usable(locator, entry, ttl));
-
         let mut asked = wanted.clone();
-        asked.retain(|locator| !fresh.contains_key(locator));
         let mut answers = Answers::new();
-        for (locator, entry) in fresh {
-            answers.push((locator.clone(), Ok(entry.into_document(None))));
+        let mut not_fresh = BTreeMap::new();
+        for (locator, entry) in self.read_entries(wanted.iter().copied()) {
+            if is_usable(locator, &entry, ttl) {
+                asked.remove(locator);
+                answers.push((locator.clone(), Ok(entry.into_document(None))));
+            } else {
+                not_fresh.insert(locator, entry);
+            }
         }
         if asked.is_empty() {
             return Ok(answers);
@@ -127,7 +128,11 @@ impl Cached {
                 usable.insert((*locator).clone(), Ok(entry.document.clone()));
             }
         }
-        let limit = suffices(&usable).then_some(RETRIED_FOR);
+        let limit = if suffices(&usable) {
+            Some(RETRIED_FOR)
+        } else {
+            None
+        };
 
         for (locator, answer) in self.aws.answers(&asked, limit, is_lost).await? {
             let existing = not_fresh.remove(&locator);
@@ -149,15 +154,17 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Returns the ages of the entries that exist for the locators in `wanted`. Adds a notice for
-    /// each entry that can't be used. Doesn't ask AWS.
+    /// The ages of the entries that exist for the locators in `wanted`. Adds a notice for each
+    /// entry that can't be used. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
     ) -> BTreeMap<Locator, Duration> {
         let now = boot_time();
-        let entries = self.read_entries(wanted).into_iter();
-        BTreeMap::from_iter(entries.map(|(locator, entry)| (locator.clone(), entry.age(now))))
+        self.read_entries(wanted)
+            .into_iter()
+            .map(|(locator, entry)| (locator.clone(), entry.age(now)))
+            .collect()
     }
 
     fn entry_name(&self, locator: &Locator) -> String {
@@ -197,8 +204,10 @@ impl Cached {
 
         let regions = &self.aws.settings.options.fallback_regions;
         let region = entry.document.region.as_ref();
-        let is_named = region.is_some_and(|region| regions.contains(region));
-        Ok((!entry.is_replica || is_named).then_some(entry))
+        if entry.is_replica && region.is_none_or(|region| !regions.contains(region)) {
+            return Ok(None);
+        }
+        Ok(Some(entry))
     }
 
     /// Stores a good answer, or removes the entry of a secret that is denied or absent
@@ -214,7 +223,8 @@ impl Cached {
         entry: Option<&CacheEntry>,
         begun: Duration,
     ) {
-        let (directory, name) = (&self.directory.0, self.entry_name(locator));
+        let directory = &self.directory.0;
+        let name = self.entry_name(locator);
         let (result, what) = match answer {
             Ok(document) => {
                 let bytes = encode(&name, document, begun);
@@ -237,8 +247,8 @@ impl Cached {
     }
 }
 
-/// Returns AWS's answer or, if AWS has an outage in every region, the stale answer in `substitute`.
-/// Without a stale answer, adds the note `without_substitute` to the failure.
+/// AWS's answer or, if AWS has an outage in every region, the stale answer in `substitute`. Without
+/// a stale answer, adds the note `without_substitute` to the failure.
 fn answer_or_substitute(
     answer: Answer,
     substitute: Option<CacheEntry>,
@@ -261,13 +271,13 @@ fn answer_or_substitute(
 }
 
 impl CacheEntry {
-    /// Returns the age of the answer at the time `now`, which is measured since boot.
+    /// The age of the answer at the time `now`, which is measured since boot.
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
 
-    /// Returns the entry's document with the age of the answer. `replaces` is the failure of AWS
-    /// that makes a stale entry necessary, or `None` for a fresh entry.
+    /// Turns the entry into its document, with the age of the answer. `replaces` is the failure of
+    /// AWS that makes a stale entry necessary, or `None` for a fresh entry.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -277,7 +287,7 @@ impl CacheEntry {
     }
 }
 
-/// Returns the content of a file in the cache: the line [`MAGIC`], a checksum, and the document as
+/// Writes the content of a file in the cache: the line [`MAGIC`], a checksum, and the document as
 /// JSON. `fetched` is the time from the machine's start to AWS's answer, as in [`CacheEntry`].
 ///
 /// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
@@ -306,18 +316,21 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         return Err(DAMAGED);
     }
 
-    let parsed: Option<CacheEntry> = serde_json::from_slice(json).ok();
-    parsed.filter(|entry| entry.name == name).ok_or(DAMAGED)
+    serde_json::from_slice(json)
+        .ok()
+        .filter(|entry: &CacheEntry| entry.name == name)
+        .ok_or(DAMAGED)
 }
 
 pub fn hex_hash(bytes: &[u8]) -> String {
-    let hash = Sha256::digest(bytes);
-    hash.iter().map(|byte| format!("{byte:02x}")).collect()
+    Sha256::digest(bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect()
 }
 
-/// Returns the time since boot, or zero if the kernel doesn't have this clock. Setting the system
-/// time doesn't change the result. On Linux, the result includes the time while the machine was
-/// asleep.
+/// The time since boot, or zero if the kernel doesn't have this clock. Setting the system time
+/// doesn't change the result. On Linux, the result includes the time while the machine was asleep.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -328,8 +341,9 @@ fn boot_time() -> Duration {
 
 /// True if the request failed in every region, and every failure may be temporary.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
-    let mut errors = failure.errors();
-    errors.all(|error| error.problem.status == Status::Temporary)
+    failure
+        .errors()
+        .all(|error| error.problem.status == Status::Temporary)
 }
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is
@@ -337,9 +351,11 @@ fn is_outage_everywhere(failure: &FetchFailure) -> bool {
 /// entry is removed only if its answer came from that region.
 fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
     let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
-    let mut elsewhere = failure.elsewhere.iter();
     failure.error.withholds_value()
-        || elsewhere.any(|(region, error)| error.withholds_value() && entry_region == Some(region))
+        || failure
+            .elsewhere
+            .iter()
+            .any(|(region, error)| error.withholds_value() && entry_region == Some(region))
 }
 
 /// The directory of the cache, which is open and has been checked: it belongs to this user, is
@@ -363,16 +379,18 @@ impl CacheDirectory {
     /// values must not be stored in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
         // If the directory doesn't exist, the help suggests this command.
-        let opened = open_directory(path.as_os_str(), "install -d -m 700");
-        let descriptor = opened.map_err(|problem| vec![unopened_problem(path, problem)])?;
+        let descriptor = open_directory(path.as_os_str(), "install -d -m 700")
+            .map_err(|problem| vec![unopened_problem(path, problem)])?;
 
         let shown = path.display();
         let problems = directory_problems(path, &descriptor).map_err(|errno| {
             let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]
         })?;
-        let directory = Self(descriptor);
-        problems.is_empty().then_some(directory).ok_or(problems)
+        if !problems.is_empty() {
+            return Err(problems);
+        }
+        Ok(Self(descriptor))
     }
 
     /// Reads a file.
@@ -410,14 +428,20 @@ const USE_TMPFS: &str =
 /// memory instead.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("{} (--cache)", problem.text);
-    let mut existing = path.ancestors().filter(|parent| parent.is_dir());
-    let nearest = existing.find_map(|parent| File::open(parent).ok());
-    let would_be_on_disk = nearest.is_none_or(|parent| is_in_memory(parent.as_fd()) != Ok(true));
-    problem.help_if_some(would_be_on_disk.then_some(USE_TMPFS))
+    let nearest = path
+        .ancestors()
+        .filter(|parent| parent.is_dir())
+        .find_map(|parent| File::open(parent).ok());
+    if let Some(parent) = nearest
+        && is_in_memory(parent.as_fd()) == Ok(true)
+    {
+        return problem;
+    }
+    problem.help(USE_TMPFS)
 }
 
-/// Returns every reason why values must not be stored in a directory. If the directory is on a
-/// disk, this is the only reason returned, because correcting the owner or mode wouldn't help.
+/// Finds every reason why values must not be stored in a directory. If the directory is on a disk,
+/// this is the only reason returned, because correcting the owner or mode wouldn't help.
 fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let shown = path.display();
     let problem = |what: String, help: String| {
@@ -429,7 +453,8 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     }
 
     let stat = fstat(directory)?;
-    let (owner, own_uid) = (stat.st_uid, geteuid().as_raw());
+    let owner = stat.st_uid;
+    let own_uid = geteuid().as_raw();
     let mode = Mode::from_bits_truncate(stat.st_mode);
     // An ACL that gives access to other users appears in the permissions of the group.
     let is_open_to_others = mode.intersects(OTHERS);
@@ -446,9 +471,10 @@ fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, 
     }
     if is_open_to_others {
         let install = format!("install -d -m 700 {shown}/secrets-exec");
-        let help = match is_shared {
-            true => format!("create and use a subdirectory: {install}"),
-            false => format!("run chmod 700 {shown}"),
+        let help = if is_shared {
+            format!("create and use a subdirectory: {install}")
+        } else {
+            format!("run chmod 700 {shown}")
         };
         let what = format!("is open to other users (mode {:04o})", mode.bits());
         problems.push(problem(what, help));

@@ -21,10 +21,11 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// Returns one answer for each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing
-    /// secrets or parameters, the answer also has the most similar id in the file, if there is one.
+    /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing secrets or
+    /// parameters, the answer also has the most similar id in the file, if there is one.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        let (mut answers, mut searches) = (Answers::new(), 0);
+        let mut answers = Answers::new();
+        let mut searches = 0;
         for locator in wanted.iter().copied() {
             let mut answer = self.answer(locator);
             if let Err(failure) = &mut answer
@@ -40,11 +41,12 @@ impl LocalFile {
         answers
     }
 
-    /// Returns the document for a locator.
+    /// Finds the document for a locator.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if let Some(path) = locator.path() {
-            let found = self.parameters_below(path);
-            return found.ok_or_else(|| self.not_found(Missing::Secret));
+            return self
+                .parameters_below(path)
+                .ok_or_else(|| self.not_found(Missing::Secret));
         }
 
         let names = possible_names(locator);
@@ -66,27 +68,35 @@ impl LocalFile {
         Err(self.not_found(Missing::Version))
     }
 
-    /// Returns the failure for a secret or a version that the file doesn't have. If the file is
-    /// probably a declaration, the failure says so.
+    /// The failure for a secret or a version that the file doesn't have. If the file is probably a
+    /// declaration, the failure says so.
     fn not_found(&self, missing: Missing) -> FetchFailure {
         // A declaration isn't empty, and all of its keys are in `TOP_KEYS`.
-        let is_key_of_declaration = |id: &String| TOP_KEYS.split(' ').any(|key| key == id);
-        let has_only_keys = self.secrets.keys().all(is_key_of_declaration);
-        let is_declaration = !self.secrets.is_empty() && has_only_keys;
+        let is_declaration = !self.secrets.is_empty()
+            && self
+                .secrets
+                .keys()
+                .all(|id| TOP_KEYS.split(' ').any(|key| key == id));
         let mut error = FetchError::from(Cause::Absent(missing));
-        error.problem.help = is_declaration.then(|| REMEDY.to_owned());
+        if is_declaration {
+            error = error.help(REMEDY);
+        }
         FetchFailure {
             local_file: Some(self.path.clone()),
             ..FetchFailure::new(None, error)
         }
     }
 
-    /// Returns the id in the file that is most similar to one of `names`. Tries the last name
-    /// first, because the earlier names can be a whole ARN, or end with AWS's random characters.
+    /// Finds the id in the file that is most similar to one of `names`. Tries the last name first,
+    /// because the earlier names can be a whole ARN, or end with AWS's random characters.
     fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
-        let keys = self.secrets.keys().map(String::as_str);
-        let ids = Vec::from_iter(keys.filter(|id| SecretId::parse(id).is_ok()));
+        let ids: Vec<&str> = self
+            .secrets
+            .keys()
+            .map(String::as_str)
+            .filter(|id| SecretId::parse(id).is_ok())
+            .collect();
         let last_word = |id: &str| id.rsplit('/').next().unwrap_or_default().to_owned();
         for name in names.iter().rev() {
             // `prod/app` isn't a typo of `prod/db`, so the last words must be similar, too.
@@ -99,7 +109,7 @@ impl LocalFile {
         None
     }
 
-    /// Returns a document with the current values of the parameters below a path. Returns `None` if
+    /// Collects the current values of the parameters below a path in a document. Returns `None` if
     /// there aren't any.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
         // A path from an ARN doesn't begin with a slash.
@@ -119,10 +129,10 @@ impl LocalFile {
     }
 }
 
-/// Returns the names that a secret or parameter can have in the file: its id, and for an ARN also
-/// the name in the ARN. In an ARN, AWS adds a hyphen and six random characters to a secret's name,
-/// and leaves out the leading slash of a parameter's name, so the list has the name with and
-/// without them.
+/// The names that a secret or parameter can have in the file: its id, and for an ARN also the name
+/// in the ARN. In an ARN, AWS adds a hyphen and six random characters to a secret's name, and
+/// leaves out the leading slash of a parameter's name, so the list has the name with and without
+/// them.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

@@ -57,7 +57,7 @@ impl Backend {
         Ok(Some(agent))
     }
 
-    /// Returns one answer for each locator in `wanted`. The backend must support all of them
+    /// Answers each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]).
     ///
     /// `is_lost` can end the requests early ([`Aws::answers`]). The last two parameters are for the
@@ -76,14 +76,17 @@ impl Backend {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None, is_lost).await,
             Self::Cached(cached) => {
-                let answering = cached.answers(wanted, is_lost, suffices, not_from_cache);
-                answering.await
+                cached
+                    .answers(wanted, is_lost, suffices, not_from_cache)
+                    .await
             }
             Self::Agent(agent, None) => Ok(agent.answers(wanted, is_lost).await),
             Self::Agent(agent, Some(aws)) => {
-                let answers = agent.answers(wanted, is_lost).await.into_iter();
-                let (mut answered, unanswered): (Answers, Answers) =
-                    answers.partition(|(_, answer)| is_final(answer));
+                let (mut answered, unanswered): (Answers, Answers) = agent
+                    .answers(wanted, is_lost)
+                    .await
+                    .into_iter()
+                    .partition(|(_, answer)| is_final(answer));
                 if !unanswered.is_empty() {
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
                     answered.extend(aws.answers(&missing, None, is_lost).await?);
@@ -94,7 +97,7 @@ impl Backend {
         }
     }
 
-    /// Returns the AWS client, or `None` if AWS is never asked.
+    /// The AWS client, or `None` if AWS is never asked.
     pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -114,9 +117,9 @@ impl Backend {
         }
     }
 
-    /// Returns the identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with
-    /// `--local`. With the agent, which has its own credentials, it also returns `None`, because a
-    /// message can't say which of the two identities a request had after `--agent-fallback`.
+    /// The identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with `--local`.
+    /// With the agent, which has its own credentials, it also returns `None`, because a message
+    /// can't say which of the two identities a request had after `--agent-fallback`.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;

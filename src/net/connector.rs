@@ -93,8 +93,9 @@ impl Connector {
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
         // Cloned, because hyper-util's connector has to be mutable.
         let stream = self.clone().open(to).await?;
-        let broken = |error| FetchError::from_exchange(error, host_and_port(to));
-        let (connection, exchanges) = http_handshake(stream).await.map_err(broken)?;
+        let (connection, exchanges) = http_handshake(stream)
+            .await
+            .map_err(|error| FetchError::from_exchange(error, host_and_port(to)))?;
         tokio::spawn(exchanges);
         Ok(connection)
     }
@@ -127,7 +128,8 @@ impl Connector {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
 
-        let (login, limit) = (self.login.clone(), self.limit);
+        let login = self.login.clone();
+        let limit = self.limit;
         let opening = async {
             let stream = self.open_to_proxy(&proxy, to).await?;
             let opened = timeout(limit, open_tunnel(stream, to, &proxy)).await;
@@ -142,14 +144,18 @@ impl Connector {
     /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of
     /// the request, for the remedy.
     async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
-        let (uri, name) = (proxy.intercept.uri(), proxy.to_string());
-        let opened = self.open_tcp(uri, &name).await;
-        let stream = opened.map_err(|failure| proxy.with_remedy(failure, to))?;
+        let uri = proxy.intercept.uri();
+        let name = proxy.to_string();
+        let stream = self
+            .open_tcp(uri, &name)
+            .await
+            .map_err(|failure| proxy.with_remedy(failure, to))?;
         if uri.scheme() != Some(&Scheme::HTTPS) {
             return Ok(stream);
         }
-        let opened = self.open_tls(stream, uri, &name).await;
-        opened.map_err(|failure| proxy.with_plain_remedy(failure))
+        self.open_tls(stream, uri, &name)
+            .await
+            .map_err(|failure| proxy.with_plain_remedy(failure))
     }
 
     /// Looks up a URL's host and opens a TCP connection to it. Messages call the host `peer`.
@@ -232,8 +238,8 @@ impl fmt::Display for Proxy {
 impl Proxy {
     /// Adds the remedy to an outage, unless it already has one.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
-        let (variable, advice) = (self.variable, advice_without_proxy(to));
-        failure.or_outage_help(format!("correct {variable}, or {advice}"))
+        let advice = advice_without_proxy(to);
+        failure.or_outage_help(format!("correct {}, or {advice}", self.variable))
     }
 
     /// If the failure may mean that the proxy doesn't speak TLS, sets the remedy to write `http://`
@@ -249,14 +255,14 @@ impl Proxy {
         failure.for_host_named_in(self.variable).help(help)
     }
 
-    /// Returns the remedy to change the variable: `write HTTPS_PROXY=http://USER:PASSWORD@host`.
-    /// `login` is `USER:PASSWORD@` or empty.
+    /// The remedy to change the variable: `write HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is
+    /// `USER:PASSWORD@` or empty.
     fn assignment_remedy(&self, login: &str) -> String {
         let host = host_and_port(self.intercept.uri());
         format!("write {}=http://{login}{host}", self.variable)
     }
 
-    /// Returns the failure for HTTP status 407 (Proxy Authentication Required).
+    /// The failure for HTTP status 407 (Proxy Authentication Required).
     pub(super) fn authentication_required(&self) -> FetchError {
         let login = self.intercept.basic_auth();
         let what = match login {
@@ -273,15 +279,15 @@ impl Proxy {
     }
 }
 
-/// Returns the host of a URL, and the port if the URL has one. The user name and password must not
-/// be printed, so they are left out.
+/// The host of a URL, and the port if the URL has one. The user name and password must not be
+/// printed, so they are left out.
 pub fn host_and_port(url: &Uri) -> &str {
     let authority = url.authority().map_or("", |authority| authority.as_str());
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// Returns the host of a URL and its port, which can be the scheme's default. Anyone who has
-/// written the URL without a port may not know this port.
+/// The host of a URL and its port, which can be the scheme's default. Anyone who has written the
+/// URL without a port may not know this port.
 fn host_with_port(url: &Uri) -> String {
     let host = host_and_port(url);
     match (url.port(), url.scheme()) {
@@ -291,8 +297,8 @@ fn host_with_port(url: &Uri) -> String {
     }
 }
 
-/// Returns what a message about a connection calls the host of `to`. `peer` gets the port if it is
-/// only the host, unless the host is one of AWS's, which all have the same port.
+/// What a message about a connection calls the host of `to`. `peer` gets the port if it is only the
+/// host, unless the host is one of AWS's, which all have the same port.
 fn with_port(to: &Uri, peer: &str) -> String {
     if peer == host_and_port(to) && aws_domain(to).is_none() {
         return host_with_port(to);
@@ -309,15 +315,15 @@ pub(super) const AWS_DOMAINS: [&str; 5] = [
     ".api.amazonwebservices.com.cn",
 ];
 
-/// Returns the advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one
-/// of AWS's hosts, the advice names AWS's whole domain, because a launch sends requests to several
-/// of AWS's hosts.
+/// The advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one of AWS's
+/// hosts, the advice names AWS's whole domain, because a launch sends requests to several of AWS's
+/// hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
     format!("add {} to NO_PROXY", aws_domain(to).unwrap_or(host))
 }
 
-/// Returns the domain of a URL's host if it is one of AWS's.
+/// The domain of a URL's host if it is one of AWS's.
 fn aws_domain(url: &Uri) -> Option<&'static str> {
     let host = url.host().unwrap_or_default();
     AWS_DOMAINS
@@ -326,8 +332,8 @@ fn aws_domain(url: &Uri) -> Option<&'static str> {
 }
 
 impl ProxySettings {
-    /// Returns the proxy for a request, or `None` if there isn't one or NO_PROXY has the host.
-    /// Keeps the proxy's password out of messages.
+    /// Finds the proxy for a request, or `None` if there isn't one or NO_PROXY has the host. Keeps
+    /// the proxy's password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -335,17 +341,20 @@ impl ProxySettings {
 
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
-        let entries = no_proxy.split(',').map(str::trim);
-        let hosts = Vec::from_iter(entries.filter_map(|entry| host_of_entry(entry, port)));
+        let hosts: Vec<&str> = no_proxy
+            .split(',')
+            .filter_map(|entry| host_of_entry(entry.trim(), port))
+            .collect();
         // curl and the AWS CLI also apply `*` to IP addresses, but hyper-util doesn't.
         if hosts.contains(&"*") {
             return None;
         }
 
-        let matcher = Matcher::builder()
+        let intercept = Matcher::builder()
             .all(proxy.text.as_str())
-            .no(hosts.join(","));
-        let intercept = matcher.build().intercept(to)?;
+            .no(hosts.join(","))
+            .build()
+            .intercept(to)?;
         conceal_authorization(intercept.basic_auth());
         Some(Proxy {
             intercept,
@@ -354,8 +363,8 @@ impl ProxySettings {
     }
 }
 
-/// Returns an entry of NO_PROXY without its port, or `None` if the entry is for a port other than
-/// `port`. Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry.
+/// An entry of NO_PROXY without its port, or `None` if the entry is for a port other than `port`.
+/// Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry.
 fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
     let authority = entry.parse::<Authority>().ok();
     match authority.and_then(|authority| authority.port_u16()) {
@@ -435,7 +444,8 @@ impl ProxyLogin {
 /// `stream`. Only the status of the response is parsed, so that even a malformed header doesn't
 /// hide status 407.
 async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Stream> {
-    let (name, port) = (to.host().unwrap_or_default(), to.port_u16().unwrap_or(443));
+    let name = to.host().unwrap_or_default();
+    let port = to.port_u16().unwrap_or(443);
     let host = format!("{name}:{port}");
     let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
     if let Some(authorization) = proxy.intercept.basic_auth() {
@@ -467,9 +477,10 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
             Some(status) => {
                 let shown = status.escape_ascii();
                 let why = format!("{proxy} doesn't connect to {host} (HTTP status {shown})");
-                let remedy = match status.starts_with(b"5") {
-                    true => "check the proxy's own connection and its DNS".to_owned(),
-                    false => format!("have the proxy allow {host}"),
+                let remedy = if status.starts_with(b"5") {
+                    "check the proxy's own connection and its DNS".to_owned()
+                } else {
+                    format!("have the proxy allow {host}")
                 };
                 let help = format!("{remedy}, or {}", advice_without_proxy(to));
                 return Err(FetchError::outage(OutageKind::Connection, why).help(help));
@@ -478,7 +489,7 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
     }
 }
 
-/// Returns the three digits of the status. Returns an empty slice if the response isn't HTTP, and
+/// Finds the three digits of the status. Returns an empty slice if the response isn't HTTP, and
 /// `None` while the response is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     // `HTTP/1.1 ` has nine bytes.
@@ -504,19 +515,19 @@ const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 impl DnsResolver {
     fn is_looking_up(&self, host: &str) -> bool {
         let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        let lookup = lookups.get(host);
-        lookup.is_some_and(|(_, lookup)| lookup.peek().is_none())
+        lookups
+            .get(host)
+            .is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
 
-    /// Returns the lookup of a host. Starts a new one unless a recent one is running or has
-    /// succeeded.
+    /// Starts a lookup of a host, unless a recent one is running or has succeeded. Returns the
+    /// lookup.
     pub(super) fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        let fresh = lookups.get(host).filter(|(started, lookup)| {
-            let has_failed = lookup.peek().is_some_and(Result::is_err);
-            !has_failed && started.elapsed() < MAX_LOOKUP_AGE
-        });
-        if let Some((_, lookup)) = fresh {
+        if let Some((started, lookup)) = lookups.get(host)
+            && lookup.peek().is_none_or(Result::is_ok)
+            && started.elapsed() < MAX_LOOKUP_AGE
+        {
             return lookup.clone();
         }
         let lookup = start_lookup(host.to_owned());
@@ -535,8 +546,9 @@ fn start_lookup(host: String) -> SharedLookup {
     let lookup = async move {
         started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
         // This can't fail, because the thread always sends an answer.
-        let answered = receiver.await;
-        answered.map_err(|error| LookupError(Some(error.to_string())))?
+        receiver
+            .await
+            .map_err(|error| LookupError(Some(error.to_string())))?
     };
     lookup.boxed().shared()
 }
@@ -568,9 +580,11 @@ impl Service<Name> for DnsResolver {
 /// the tokens for the agent and for a container's endpoint are sent there.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     if host.eq_ignore_ascii_case("localhost") {
-        let (ipv4, ipv6) = (Ipv4Addr::LOCALHOST, Ipv6Addr::LOCALHOST);
         // Port 0 is a placeholder. hyper-util sets the real port.
-        return Ok(vec![(ipv4, 0).into(), (ipv6, 0).into()]);
+        return Ok(vec![
+            (Ipv4Addr::LOCALHOST, 0).into(),
+            (Ipv6Addr::LOCALHOST, 0).into(),
+        ]);
     }
     if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
         && !is_in_hosts_file(host)
@@ -581,7 +595,7 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     addresses_of(host)
 }
 
-/// Returns the IPv4 and IPv6 addresses of a name.
+/// Asks for the IPv4 and IPv6 addresses of a name.
 ///
 /// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
 /// musl drops the IPv4 addresses, too. So if the query for both fails, there is one for IPv4
@@ -599,18 +613,21 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     };
     let any_family = 0; // AF_UNSPEC
     ask(any_family).or_else(|error: LookupError| {
-        let found = ask(AddrFamily::Inet.into()).or_else(|_| ask(AddrFamily::Inet6.into()));
-        found.map_err(|_| error)
+        ask(AddrFamily::Inet.into())
+            .or_else(|_| ask(AddrFamily::Inet6.into()))
+            .map_err(|_| error)
     })
 }
 
 /// True if /etc/hosts lists the host.
 fn is_in_hosts_file(host: &str) -> bool {
     let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
-    let mut names = hosts.lines().flat_map(|line| {
-        // A line has an address, the names of the host, and possibly a comment.
-        let entry = line.split('#').next().unwrap_or_default();
-        entry.split_whitespace().skip(1)
-    });
-    names.any(|name| name.eq_ignore_ascii_case(host))
+    hosts
+        .lines()
+        .flat_map(|line| {
+            // A line has an address, the names of the host, and possibly a comment.
+            let entry = line.split('#').next().unwrap_or_default();
+            entry.split_whitespace().skip(1)
+        })
+        .any(|name| name.eq_ignore_ascii_case(host))
 }

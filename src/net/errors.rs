@@ -49,8 +49,8 @@ impl FetchError {
         self
     }
 
-    /// Returns the failure to open a TCP connection to the URL `to`. `peer` is what the message
-    /// calls the host.
+    /// The failure to open a TCP connection to the URL `to`. `peer` is what the message calls the
+    /// host.
     pub(super) fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
         if let Some(LookupError(why)) = find_source(error) {
             return Self::unresolved(peer, why.as_deref());
@@ -64,15 +64,14 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Returns the failure for an open connection that broke, or for a response that isn't valid
-    /// HTTP or is too long.
+    /// The failure for an open connection that broke, or for a response that isn't valid HTTP or is
+    /// too long.
     pub(super) fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
         let (mut kind, text) = kind_and_text(&*error);
-        let is_cut_off = |error: &hyper::Error| {
-            error.is_incomplete_message() || error.is_body_write_aborted() || error.is_closed()
-        };
-        if find_source(&*error).is_some_and(is_cut_off) {
+        if let Some(cause) = find_source::<hyper::Error>(&*error)
+            && (cause.is_incomplete_message() || cause.is_body_write_aborted() || cause.is_closed())
+        {
             kind = Some(ErrorKind::UnexpectedEof);
         }
         let why = match kind {
@@ -85,8 +84,8 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// Returns the failure of a TLS handshake. If the error doesn't come from rustls, the server
-    /// probably didn't answer the first message before the connection ended or the time was up.
+    /// The failure of a TLS handshake. If the error doesn't come from rustls, the server probably
+    /// didn't answer the first message before the connection ended or the time was up.
     pub(super) fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
         let failure = match find_source(error) {
@@ -120,8 +119,8 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.problem.text).help(help)
     }
 
-    /// Returns the failure for a host whose name does not resolve. `why` is `None` if the name
-    /// doesn't exist or doesn't have an address.
+    /// The failure for a host whose name does not resolve. `why` is `None` if the name doesn't
+    /// exist or doesn't have an address.
     pub(super) fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {
@@ -130,7 +129,7 @@ impl FetchError {
         }
     }
 
-    /// Returns the failure for a host or proxy that does not answer a request for a connection.
+    /// The failure for a host or proxy that does not answer a request for a connection.
     pub(super) fn silent(to: &Uri, peer: &str) -> Self {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let why = match host.parse::<IpAddr>() {
@@ -140,12 +139,12 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Returns the failure for a response that isn't there at the end of its time limit.
+    /// The failure for a response that isn't there at the end of its time limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         Self::not_in_time(OutageKind::Timeout, host, limit)
     }
 
-    /// Returns the failure for a connection that isn't open at the end of its time limit.
+    /// The failure for a connection that isn't open at the end of its time limit.
     pub(super) fn not_opened(host: &str, limit: Duration) -> Self {
         Self::not_in_time(OutageKind::Silent, host, limit)
     }
@@ -156,7 +155,7 @@ impl FetchError {
         Self::outage(kind, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// Returns the failure for a certificate that is not trusted.
+    /// The failure for a certificate that is not trusted.
     ///
     /// Usually, the failure is a refusal, because a later request would get the same certificate.
     /// But if the certificate is not valid yet, this machine's clock is probably wrong, for example
@@ -190,15 +189,16 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     }
 }
 
-/// Returns the texts of an error and its sources on one line, leaving out those that an earlier
-/// text already contains.
+/// Joins the texts of an error and its sources on one line, leaving out those that an earlier text
+/// already contains.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = error_and_sources(error).peekable();
     while let Some(error) = errors.next() {
         // A wrapper that only prints its source adds nothing.
-        let source = errors.peek();
-        if source.is_some_and(|source| source.to_string() == error.to_string()) {
+        if let Some(source) = errors.peek()
+            && source.to_string() == error.to_string()
+        {
             continue;
         }
         let part = text_without_sources(error);
@@ -209,8 +209,8 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
     redacted_line(&parts.join(": "))
 }
 
-/// Returns the text of one error without its sources, reworded where it would puzzle a user. The
-/// text is empty for an SDK error that only says that it has a source. An `SdkError` (of
+/// The text of one error without its sources, reworded where it would puzzle a user. The text is
+/// empty for an SDK error that only says that it has a source. An `SdkError` (of
 /// aws-smithy-runtime-api 1.19) is generic, so it is recognized by its text.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
@@ -225,14 +225,17 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
         return String::new();
     }
 
-    let io_text = error.downcast_ref().map(os_error::io_error_text);
-    match io_text.unwrap_or_else(|| error.to_string()).as_str() {
+    let text = match error.downcast_ref() {
+        Some(io) => os_error::io_error_text(io),
+        None => error.to_string(),
+    };
+    match text.as_str() {
         "dispatch failure" | "service error" => String::new(),
         text => redacted_line(text),
     }
 }
 
-/// Returns an error and its sources, starting with the outermost. An `io::Error` is followed by the
+/// Follows an error to its sources, starting with the outermost. An `io::Error` is followed by the
 /// error that it wraps, which `io::Error::source` would skip.
 fn error_and_sources<'e>(
     error: &'e (dyn Error + 'static),

@@ -89,8 +89,10 @@ pub async fn in_flight_unless<F: Future>(
             }
             Either::Right(_) => {
                 let now = Instant::now();
-                let old = arrivals.iter().filter(|arrival| **arrival + grace <= now);
-                let old = old.count();
+                let old = arrivals
+                    .iter()
+                    .filter(|arrival| **arrival + grace <= now)
+                    .count();
                 if old > judged && are_enough(&results[..old]) {
                     return results;
                 }
@@ -182,11 +184,13 @@ const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 impl HttpClient {
     /// Creates a client. The two limits are [`Connector::limit`] and [`Self::read_limit`].
     pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
+        let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
         // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
         // always valid.
-        let is_illegal = |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c));
-        let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
-        let app_id = written_id.replace(is_illegal, "-");
+        let app_id = written_id.replace(
+            |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)),
+            "-",
+        );
         let user_agent = HeaderValue::try_from(format!("{PRODUCT} app/{app_id}"));
         Self {
             connector: Connector::new(settings, connect_limit),
@@ -196,23 +200,25 @@ impl HttpClient {
         }
     }
 
-    /// Returns a client that never uses a proxy. It has connections of its own, because those of
-    /// this client may go through a proxy.
+    /// Makes a client that never uses a proxy. It has connections of its own, because those of this
+    /// client may go through a proxy.
     pub fn without_proxy(mut self) -> Self {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
         self
     }
 
-    /// Returns the connections to the host of a URL.
+    /// The connections to the host of a URL.
     fn host(&self, to: &Uri) -> Arc<Host> {
         let key = (to.scheme().cloned(), to.authority().cloned());
         let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
-        let new = || Host {
-            permits: Semaphore::new(MAX_CONNECTIONS),
-            spare: Mutex::default(),
-        };
-        Arc::clone(hosts.entry(key).or_insert_with(|| Arc::new(new())))
+        let host = hosts.entry(key).or_insert_with(|| {
+            Arc::new(Host {
+                permits: Semaphore::new(MAX_CONNECTIONS),
+                spare: Mutex::default(),
+            })
+        });
+        Arc::clone(host)
     }
 
     /// Starts opening `count` connections for later requests, but not more than [`MAX_CONNECTIONS`]
@@ -223,7 +229,8 @@ impl HttpClient {
         let in_use = MAX_CONNECTIONS - host.permits.available_permits();
         let existing = in_use + spare.idle.len() + spare.preconnected.len();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(existing)) {
-            let (connector, to) = (self.connector.clone(), to.clone());
+            let connector = self.connector.clone();
+            let to = to.clone();
             let connecting = async move { connector.connect(&to).await };
             spare.preconnected.push_back(tokio::spawn(connecting));
         }
@@ -303,8 +310,11 @@ impl HttpClient {
         let is_late = |_| FetchError::late(host_and_port(to), silence);
         let waiting = async {
             // This can't fail, because nothing closes the semaphore.
-            let acquired = host.permits.acquire().await;
-            let permit = acquired.map_err(|error| broken(error.into()))?;
+            let permit = host
+                .permits
+                .acquire()
+                .await
+                .map_err(|error| broken(error.into()))?;
             Ok((permit, host.take_spare_connection().await?))
         };
         let (permit, spare) = self.opened(to, waiting).await?;
@@ -317,8 +327,8 @@ impl HttpClient {
             }
         }
         let mut connection = self.opened(to, self.connector.connect(to)).await?;
-        let sent = timeout(silence, connection.send_request(request)).await;
-        let response = sent
+        let response = timeout(silence, connection.send_request(request))
+            .await
             .map_err(is_late)?
             .map_err(|error| broken(error.into()))?;
         Ok((connection, permit, response))
@@ -330,8 +340,9 @@ impl HttpClient {
         to: &Uri,
         opening: impl Future<Output = FetchResult<T>>,
     ) -> FetchResult<T> {
-        let opened = timeout(self.read_limit, opening).await;
-        opened.unwrap_or_else(|_| Err(FetchError::not_opened(host_and_port(to), self.read_limit)))
+        timeout(self.read_limit, opening)
+            .await
+            .unwrap_or_else(|_| Err(FetchError::not_opened(host_and_port(to), self.read_limit)))
     }
 
     /// Sets the target of a request for `uri` to what its receiver expects: only the path and query
@@ -349,8 +360,10 @@ impl HttpClient {
             }
             return Some(proxy);
         }
-        let written = uri.path_and_query().cloned();
-        let path = written.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        let path = uri
+            .path_and_query()
+            .cloned()
+            .unwrap_or_else(|| PathAndQuery::from_static("/"));
         *request.uri_mut() = path.into();
         None
     }
@@ -395,9 +408,10 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };
-    let host = match to.port_u16() == Some(default_port) {
-        true => to.host().unwrap_or_default(),
-        false => host_and_port(to),
+    let host = if to.port_u16() == Some(default_port) {
+        to.host().unwrap_or_default()
+    } else {
+        host_and_port(to)
     };
     // This can't fail, because a URL only has visible ASCII characters.
     if let Ok(host) = HeaderValue::from_str(host) {

@@ -83,14 +83,13 @@ pub(super) fn client_config(settings: &TrustSettings) -> ConfigResult {
     if settings.key_exchange == KeyExchange::Classical {
         provider.kx_groups = vec![kx_group::X25519, kx_group::SECP256R1, kx_group::SECP384R1];
     }
-    let builder = ClientConfig::builder_with_provider(Arc::new(provider))
+    let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable_tls(format!("TLS isn't available: {error}")))?
         // rustls calls any verifier of our own dangerous.
-        .dangerous();
-    let verifying = builder.with_custom_certificate_verifier(Arc::new(verifier));
-
-    let mut config = verifying.with_no_client_auth();
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier))
+        .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     // The connections of a launch are opened together, before there is a TLS session to resume.
     config.resumption = Resumption::disabled();
@@ -101,11 +100,11 @@ fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Returns a rustls verifier that trusts these roots.
+/// Creates a rustls verifier that trusts these roots.
 fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
-    let builder = WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider());
-    let unusable = |error| unusable_tls(format!("the root certificates can't be used: {error}"));
-    builder.build().map_err(unusable)
+    WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider())
+        .build()
+        .map_err(|error| unusable_tls(format!("the root certificates can't be used: {error}")))
 }
 
 /// Reads the roots that the user names. As in OpenSSL, it isn't an error if one of several
@@ -122,8 +121,9 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     // `rustls_native_certs` overlooks a certificate right after a byte order mark.
     let file = fs::read(&named.path).unwrap_or_default();
     if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
-        let certificates = CertificateDer::pem_slice_iter(rest).flatten();
-        found.certs.extend(certificates);
+        found
+            .certs
+            .extend(CertificateDer::pem_slice_iter(rest).flatten());
     }
 
     let roots = root_store(found.certs);
@@ -136,16 +136,18 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
             let reason = os_error::file_error_text(&path, &inner);
             // The path may be a URL by mistake, or the text of a PEM file, even of a private key.
             let path = without_tokens(&path.to_string_lossy());
-            match path.contains('\n') || path.contains("-----") {
-                true => format!("the root certificates can't be read: {reason}"),
-                false => format!("the root certificates in {path} can't be read: {reason}"),
+            if path.contains('\n') || path.contains("-----") {
+                format!("the root certificates can't be read: {reason}")
+            } else {
+                format!("the root certificates in {path} can't be read: {reason}")
             }
         }
         Some(_) | None => {
             let der = root_store(vec![CertificateDer::from(file)]);
-            let defect = match !der.is_empty() {
-                true => "is in DER, not PEM: use openssl x509 -inform der -in FILE -out ca.pem",
-                false => "contains no usable root certificate (PEM)",
+            let defect = if der.is_empty() {
+                "contains no usable root certificate (PEM)"
+            } else {
+                "is in DER, not PEM: use openssl x509 -inform der -in FILE -out ca.pem"
             };
             format!("{} {defect}", named.path.display())
         }
@@ -207,10 +209,12 @@ impl ServerCertVerifier for Verifier {
             return Ok(ServerCertVerified::assertion());
         }
 
-        let first = &self.first;
-        let mut result = first.verify_server_cert(leaf, others, server, ocsp, now);
-        let is_unknown_to_first = is_unknown_issuer(&result);
-        if is_unknown_to_first && let Some(Some(system)) = self.system.as_deref() {
+        let mut result = self
+            .first
+            .verify_server_cert(leaf, others, server, ocsp, now);
+        if is_unknown_issuer(&result)
+            && let Some(Some(system)) = self.system.as_deref()
+        {
             result = system.verify_server_cert(leaf, others, server, ocsp, now);
         }
 
@@ -220,8 +224,10 @@ impl ServerCertVerifier for Verifier {
         }
         let verified = result?;
 
-        let certificates = chain().map(|certificate| certificate.clone().into_owned());
-        chains.insert(server.to_owned(), (certificates.collect(), now));
+        let certificates = chain()
+            .map(|certificate| certificate.clone().into_owned())
+            .collect();
+        chains.insert(server.to_owned(), (certificates, now));
         Ok(verified)
     }
 
@@ -257,8 +263,7 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
     has(CertificateError::UnknownIssuer) || has(CertificateError::BadSignature)
 }
 
-/// Returns the reason why a certificate isn't trusted, as the predicate of a sentence (`expired at
-/// …`).
+/// The reason why a certificate isn't trusted, as the predicate of a sentence (`expired at …`).
 pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
     let shown_time = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
@@ -268,13 +273,15 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
 
     match why {
         CertificateError::ExpiredContext { time, not_after } => {
-            let (end, now) = (shown_time(not_after), shown_time(time));
+            let end = shown_time(not_after);
+            let now = shown_time(time);
             let text = format!("expired at {end} (this machine's clock says {now})");
             let help = "set this machine's clock if it is wrong; otherwise, renew the certificate";
             Fault::new(text).help(help)
         }
         CertificateError::NotValidYetContext { time, not_before } => {
-            let (begin, now) = (shown_time(not_before), shown_time(time));
+            let begin = shown_time(not_before);
+            let now = shown_time(time);
             let text = format!("isn't valid before {begin} (this machine's clock says {now})");
             // `OutageKind::EarlyCertificate` has the help.
             Fault::new(text)
@@ -288,9 +295,12 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             presented,
         } => {
             // rustls writes a name as `DnsName("example.com")`.
-            let shown = |name: &String| name.split('"').nth(1).unwrap_or(name).to_owned();
-            let names = Vec::from_iter(presented.iter().map(shown));
-            let (valid, expected) = (names.join(", "), expected.to_str());
+            let names: Vec<&str> = presented
+                .iter()
+                .map(|name| name.split('"').nth(1).unwrap_or(name))
+                .collect();
+            let valid = names.join(", ");
+            let expected = expected.to_str();
             let text = format!("is valid for {valid}, not for {expected}");
             let help = "use one of the names in the certificate, or check which server answers to this name";
             Fault::new(text).help(help)
@@ -319,18 +329,19 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
 #[error("{0}")]
 struct UnknownIssuer(String);
 
-/// Returns the error for a chain: the server's certificate (`leaf`), and the others that the server
-/// sent. The message names the issuer at which the chain ends, if [`common_name`] finds its name.
+/// The error for a chain: the server's certificate (`leaf`), and the others that the server sent.
+/// The message names the issuer at which the chain ends, if [`common_name`] finds its name.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
-    let last = EndEntityCert::try_from(others.last().unwrap_or(leaf)).ok();
-    let name = last.and_then(|certificate| common_name(certificate.issuer()));
-    let issuer = name.map_or("without a name".to_owned(), |name| format!("{name:?}"));
+    let issuer = EndEntityCert::try_from(others.last().unwrap_or(leaf))
+        .ok()
+        .and_then(|certificate| common_name(certificate.issuer()))
+        .map_or("without a name".to_owned(), |name| format!("{name:?}"));
     UnknownIssuer(format!(
         "isn't trusted, because its chain ends at the issuer {issuer}, which isn't a trusted root"
     ))
 }
 
-/// Returns the first common name in a distinguished name (RFC 5280, section 4.1.2.4).
+/// Finds the first common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
 /// Returns `None` if there isn't one, for a name that isn't UTF-8, and for a name of 128 bytes or
 /// more, whose length DER encodes differently.

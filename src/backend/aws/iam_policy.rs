@@ -23,7 +23,7 @@ pub struct Policy {
     pub notes: Vec<String>,
 }
 
-/// Returns the policy for the caller, or for the role that `options` names. `settings` must include
+/// Derives the policy for the caller, or for the role that `options` names. `settings` must include
 /// the profile's settings.
 ///
 /// # Errors
@@ -34,16 +34,22 @@ pub fn policy(
     locators: &BTreeSet<&Locator>,
     options: &PolicyArguments,
 ) -> Result<Policy, Problem> {
-    let with_defaults = |locator: &&Locator| settings.with_defaults(locator);
-    let located = BTreeSet::from_iter(locators.iter().map(with_defaults));
+    let located: BTreeSet<Locator> = locators
+        .iter()
+        .map(|locator| settings.with_defaults(locator))
+        .collect();
     let owner = PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?;
 
-    // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
-    let is_requested = |locator: &Locator| {
-        !options.metadata || locator.store == Store::SecretsManager || can_be_described(locator)
-    };
-    let is_own = |locator: &&Locator| owner.reads(locator) && is_requested(locator);
-    let own_locators = Vec::from_iter(located.iter().filter(is_own));
+    let mut own_locators = Vec::new();
+    for locator in &located {
+        // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
+        let is_requested = !options.metadata
+            || locator.store == Store::SecretsManager
+            || can_be_described(locator);
+        if owner.reads(locator) && is_requested {
+            own_locators.push(locator);
+        }
+    }
 
     let policy = statements(settings, &owner, &own_locators, options).to_json(&options.kms_keys);
     Ok(Policy {
@@ -64,7 +70,7 @@ struct PolicyOwner<'a> {
 }
 
 impl<'a> PolicyOwner<'a> {
-    /// Returns the role of `--for-role` or, without this option, the caller.
+    /// The role of `--for-role` or, without this option, the caller.
     ///
     /// `chain` has the roles that are assumed, one after the other, to get the credentials of the
     /// launch. The last one is the role of the caller.
@@ -73,8 +79,11 @@ impl<'a> PolicyOwner<'a> {
         located: &BTreeSet<Locator>,
         options: &'a PolicyArguments,
     ) -> Result<Self, Problem> {
-        let roles = located.iter().filter_map(|locator| locator.role.as_ref());
-        let requested: BTreeSet<Arn> = roles.map(|role| role.arn.clone()).collect();
+        let requested: BTreeSet<Arn> = located
+            .iter()
+            .filter_map(|locator| locator.role.as_ref())
+            .map(|role| role.arn.clone())
+            .collect();
         let named = options.for_role.as_ref().map(|role| &role.arn);
         if let Some(role) = named
             && !requested.contains(role)
@@ -107,19 +116,20 @@ impl<'a> PolicyOwner<'a> {
     }
 }
 
-/// Returns the error for a `role` that the launch does not assume. The launch only assumes `roles`.
+/// The error for a `role` that the launch does not assume. The launch only assumes `roles`.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
-    let advice = match names.is_empty() {
-        true => "add --role-arn to read with this role".to_owned(),
-        false => format!("use --for-role {}", Vec::from_iter(names).join(" or ")),
+    let advice = if names.is_empty() {
+        "add --role-arn to read with this role".to_owned()
+    } else {
+        format!("use --for-role {}", Vec::from_iter(names).join(" or "))
     };
     let text = format!("the launch doesn't assume the role {role} that --for-role names");
     let help = format!("{advice} or, to print the caller's policy, remove --for-role");
     Problem::usage(text).help(help)
 }
 
-/// Returns the statements that allow reading `locators`, and those that allow `owner` to assume
+/// Collects the statements that allow reading `locators`, and those that allow `owner` to assume
 /// further roles.
 fn statements<'a>(
     settings: &Settings,
@@ -128,11 +138,14 @@ fn statements<'a>(
     options: &'a PolicyArguments,
 ) -> Statements<'a> {
     // A secret whose id doesn't have an account is in the account of the role that reads it.
-    let named_account = owner.named.and_then(Arn::account);
-    let account = named_account.or(options.account.as_deref());
+    let account = owner
+        .named
+        .and_then(Arn::account)
+        .or(options.account.as_deref())
+        .unwrap_or(ANY);
     let mut statements = Statements {
         options,
-        account: account.unwrap_or(ANY),
+        account,
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
     };
@@ -228,10 +241,11 @@ impl Statements<'_> {
         // Without a region, the policy is for the commercial partition.
         let default_partition = region.map_or("aws", partition_of);
         let partition = named_arn.map_or(default_partition, Arn::partition);
-        let account = match is_public(locator) {
+        let account = if is_public(locator) {
             // The account in the ARN of a public parameter is empty, which `ANY` also matches.
-            true => ANY,
-            false => named_arn.and_then(Arn::account).unwrap_or(self.account),
+            ANY
+        } else {
+            named_arn.and_then(Arn::account).unwrap_or(self.account)
         };
 
         let region_or_any = region.map_or(ANY, Region::as_str);
@@ -244,15 +258,17 @@ impl Statements<'_> {
         if !self.options.metadata && !is_public(locator) {
             // For a parameter such as /aws/reference/secretsmanager/prod/db, Secrets Manager
             // decrypts the value.
-            let referenced = referenced_secret(locator.id.name()).map(|_| Store::SecretsManager);
-            let decrypting = referenced.unwrap_or(locator.store);
+            let decrypting = match referenced_secret(locator.id.name()) {
+                Some(_) => Store::SecretsManager,
+                None => locator.store,
+            };
             self.decrypting.insert((decrypting, region.cloned()));
         }
     }
 
-    /// Returns the actions that a locator needs, each with the service of its resource and the last
-    /// part of the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. The agent
-    /// also describes each secret. With `--metadata`, the locator must be a secret's
+    /// The actions that a locator needs, each with the service of its resource and the last part of
+    /// the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. The agent also
+    /// describes each secret. With `--metadata`, the locator must be a secret's
     /// ([`Self::add_reading`]).
     ///
     /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
@@ -263,7 +279,8 @@ impl Statements<'_> {
     ///   `parameter/prod/app/*`. In case AWS removes the slash at the end, `parameter/prod/app` is
     ///   allowed, too.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
-        let (name, options) = (locator.id.name(), self.options);
+        let name = locator.id.name();
+        let options = self.options;
         let mut needed = Vec::new();
         match (locator.store, locator.path()) {
             (store @ Store::SecretsManager, _) => {
@@ -300,18 +317,20 @@ impl Statements<'_> {
         needed
     }
 
-    /// Returns the policy. It also allows using the KMS keys in `keys`, through the services that
+    /// Builds the policy. It also allows using the KMS keys in `keys`, through the services that
     /// read values in the regions of these keys.
     fn to_json(&self, keys: &[Arn]) -> Value {
-        let allowing = self.resources.iter().map(|((_, sid, action), resources)| {
-            statement(sid, action, resources.iter().map(Arn::to_string).collect())
-        });
-        let statements: Vec<Value> = allowing.chain(self.decryption(keys)).collect();
+        let mut statements = Vec::new();
+        for ((_, sid, action), resources) in &self.resources {
+            let resources = resources.iter().map(Arn::to_string).collect();
+            statements.push(statement(sid, action, resources));
+        }
+        statements.extend(self.decryption(keys));
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
-    /// Returns the statement for the KMS keys, or `None` if no service decrypts values in the
-    /// regions of the keys.
+    /// The statement for the KMS keys, or `None` if no service decrypts values in the regions of
+    /// the keys.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {

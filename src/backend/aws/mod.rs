@@ -81,9 +81,9 @@ impl Aws {
         }
     }
 
-    /// Returns one answer for each locator in `wanted`. Without a session, first reads AWS's
-    /// configuration files, and may ask the user for an MFA code. If AWS refuses credentials that
-    /// the AWS CLI has stored, everything is requested again without them.
+    /// Answers each locator in `wanted`. Without a session, first reads AWS's configuration files,
+    /// and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
+    /// stored, everything is requested again without them.
     ///
     /// Once the answers mean that the launch has failed (`is_lost`), the other requests have
     /// [`GRACE`] to finish. `limit` is a time limit for the requests, in addition to the deadline.
@@ -145,16 +145,21 @@ impl Aws {
         }
     }
 
-    /// Returns a key that is hashed to name the cache entry of a locator. Requests that differ in
-    /// what is read, in where it is read, or in the options and variables that choose the caller,
-    /// have different keys. Doesn't read a file. The key is never printed, because it contains an
-    /// access key id.
+    /// A key that is hashed to name the cache entry of a locator. Requests that differ in what is
+    /// read, in where it is read, or in the options and variables that choose the caller, have
+    /// different keys. Doesn't read a file. The key is never printed, because it contains an access
+    /// key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let located = settings.with_defaults(locator);
-        let (store, id, version) = (located.store, &located.id, &located.version);
-        let parts = (store, id, &located.region, &located.role, version);
-        let endpoints = settings.endpoints.cache_key(store);
+        let parts = (
+            located.store,
+            &located.id,
+            &located.region,
+            &located.role,
+            &located.version,
+        );
+        let endpoints = settings.endpoints.cache_key(located.store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
         // `$NAME` in AWS_CONFIG_FILE and a relative path can name several files.
         let files = settings.config_files.absolute_paths();
@@ -198,7 +203,7 @@ impl Aws {
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
-    /// Returns the descriptions of the secrets, and an answer for each locator in `wanted` that a
+    /// Describes the secrets. Also returns an answer for each locator in `wanted` that a
     /// description can answer: a document without a value, or the failure. Leaves out a version id
     /// that no description has, and a parameter that can't be described: AWS's own, or one with an
     /// ARN. No request reads a value, and no fallback region is asked. Also asks STS who the caller
@@ -226,17 +231,17 @@ impl Aws {
         Ok((answers, described))
     }
 
-    /// Returns the session. Opens it if necessary, which reads AWS's configuration files, and may
-    /// ask the user for an MFA code.
+    /// Opens the session if necessary, which reads AWS's configuration files, and may ask the user
+    /// for an MFA code.
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
-            none => {
-                let (settings, deadline) = (self.settings.clone(), self.deadline.clone());
-                let sso_token = Rc::clone(&self.sso_token);
-                let mfa_code = &mut self.mfa_code;
-                none.insert(Session::open(settings, deadline, mfa_code, sso_token)?)
-            }
+            none => none.insert(Session::open(
+                self.settings.clone(),
+                self.deadline.clone(),
+                &mut self.mfa_code,
+                Rc::clone(&self.sso_token),
+            )?),
         })
     }
 
@@ -252,10 +257,10 @@ impl Aws {
             .any(|store| settings.endpoints.url(Api::Store(store)).is_some())
     }
 
-    /// Returns the identity that sent the requests, and the provider of its credentials. The
-    /// identity doesn't have an ARN if STS wasn't asked or didn't answer. Returns `None` before the
-    /// first request, if no credentials were found, and if the default role wasn't assumed. Doesn't
-    /// send a request.
+    /// The identity that sent the requests, and the provider of its credentials. The identity
+    /// doesn't have an ARN if STS wasn't asked or didn't answer. Returns `None` before the first
+    /// request, if no credentials were found, and if the default role wasn't assumed. Doesn't send
+    /// a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
@@ -284,7 +289,9 @@ async fn describe_requests(
         }
     };
 
-    let (secrets, parameters): (Vec<_>, Vec<_>) = (requests.iter().cloned())
+    let (secrets, parameters): (Vec<_>, Vec<_>) = requests
+        .iter()
+        .cloned()
         .partition(|request| request.locator.store == Store::SecretsManager);
     let describing = secrets_manager::describe_all(session, secrets.clone());
     let checking = parameter_store::describe_parameters(session, parameters);
@@ -337,7 +344,7 @@ pub fn add_given_up(answers: &mut Answers, wanted: &BTreeSet<&Locator>) {
     }
 }
 
-/// Returns each locator with the answer to its request. Leaves out a locator without an answer.
+/// Gives each locator the answer to its request. Leaves out a locator without an answer.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsBy<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -351,13 +358,14 @@ pub fn distribute<R: Ord>(
     answers
 }
 
-/// Returns the distinct requests, and a failure for each locator whose region is unknown. May ask
-/// the instance metadata for the region.
+/// Groups the locators by their requests. Also returns a failure for each locator whose region is
+/// unknown. May ask the instance metadata for the region.
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
 ) -> (LocatorsBy<'a, Request>, Answers) {
-    let (mut requests, mut answers) = (LocatorsBy::new(), Vec::new());
+    let mut requests = LocatorsBy::new();
+    let mut answers = Vec::new();
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
@@ -378,9 +386,9 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     answers
 }
 
-/// Returns one answer for each request, grouped by batch. Each role is assumed once. With `-vv` and
-/// for `check`, also asks STS who the caller is. If there are no credentials, nothing is sent, and
-/// each answer is the error of the search for them. Leaves out the batches that weren't
+/// Sends the requests, and returns their answers, grouped by batch. Each role is assumed once. With
+/// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
+/// sent, and each answer is the error of the search for them. Leaves out the batches that weren't
 /// finished when `is_lost` became true ([`in_flight_unless`]).
 async fn read_in_batches(
     session: &mut Session,
@@ -394,7 +402,8 @@ async fn read_in_batches(
     if let Err(error) = session.prepare_credentials(&requests).await {
         return vec![fail_all(requests, &error)];
     }
-    let (session, begun) = (&*session, Instant::now());
+    let session = &*session;
+    let begun = Instant::now();
 
     // Each role is assumed separately, so that the wait for STS only delays the requests with this
     // role. Once a role is assumed, `ready` yields its batches, each with the caller.
@@ -438,7 +447,8 @@ async fn open_connections(session: &Session, requests: &[Request]) {
             // Parameters are read in batches.
             Store::ParameterStore => count.div_ceil(MAX_BATCH),
         };
-        let (clients, api) = (&session.clients, Api::Store(store));
+        let clients = &session.clients;
+        let api = Api::Store(store);
         // If there is no endpoint, the requests will report that error.
         if let Ok(endpoint) = clients.endpoints.endpoint(api, region).await {
             clients.http.preconnect(&endpoint, needed);
@@ -447,8 +457,10 @@ async fn open_connections(session: &Session, requests: &[Request]) {
 }
 
 fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
-    let fail = |request: Request| request.answered(Err(error.clone()));
-    requests.into_iter().map(fail).collect()
+    requests
+        .into_iter()
+        .map(|request| request.answered(Err(error.clone())))
+        .collect()
 }
 
 /// Groups requests by their role. Within a role, each secret is a batch of its own, and the
@@ -488,8 +500,10 @@ async fn read_with_failover(
 
     // Until this function ends, a message about a long wait names the requests.
     let progress = session.budget.progress();
-    let awaits = |request: &Request| progress.awaits(request.locator.to_string());
-    let _awaited = Vec::from_iter(batch.iter().map(awaits));
+    let _awaited: Vec<_> = batch
+        .iter()
+        .map(|request| progress.awaits(request.locator.to_string()))
+        .collect();
 
     let mut answers = RequestAnswers::with_capacity(batch.len());
     let mut unanswered = batch;
@@ -500,8 +514,11 @@ async fn read_with_failover(
         let budget = session.budget.share(begun, index, regions.len());
         let results = read_in_region(session, caller, region, &unanswered, &budget).await;
 
-        let sent = take(&mut unanswered).into_iter().zip(take(&mut outages));
-        for ((request, mut errors), result) in sent.zip(results) {
+        for ((request, mut errors), result) in take(&mut unanswered)
+            .into_iter()
+            .zip(take(&mut outages))
+            .zip(results)
+        {
             match result {
                 Ok(mut document) => {
                     document.region = Some(region.clone());
@@ -563,17 +580,18 @@ async fn explained(
     if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
         && !error.reason().contains("User: ")
     {
-        let identity = session.caller_arn(role, region).await;
-        let note = identity.map(|identity| format!("the caller is {identity}"));
-        error.problem.notes.extend(note);
+        if let Some(identity) = session.caller_arn(role, region).await {
+            let note = format!("the caller is {identity}");
+            error.problem.notes.push(note);
+        }
         return error;
     }
     session.explain_refused(role, error)
 }
 
-/// Returns the failure of a request from its errors, at least one, in the order in which the
-/// regions were tried. The main error is that of the first region, which is the secret's own. A
-/// denial or an absence in a fallback region is only about the replica there.
+/// Combines the errors of a request, at least one, in the order in which the regions were tried.
+/// The main error is that of the first region, which is the secret's own. A denial or an absence in
+/// a fallback region is only about the replica there.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     let mut failure = FetchFailure::new(Some(own_region), own_error);

@@ -37,17 +37,22 @@ pub(super) const MAX_BATCH: usize = 10;
 /// the same name in the response. Each further request for it becomes a batch of its own.
 pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
-    let (mut shared, mut single) = (Vec::new(), Vec::new());
+    let mut shared = Vec::new();
+    let mut single = Vec::new();
     for request in requests {
         let is_first = seen.insert(bare_name(request.locator.id.name()).to_owned());
-        match is_first && !request.locator.is_path() {
-            true => shared.push(request),
-            false => single.push(request),
+        if is_first && !request.locator.is_path() {
+            shared.push(request);
+        } else {
+            single.push(request);
         }
     }
 
-    let batches = shared.chunks(MAX_BATCH).chain(single.chunks(1));
-    batches.map(<[Request]>::to_vec).collect()
+    shared
+        .chunks(MAX_BATCH)
+        .chain(single.chunks(1))
+        .map(<[Request]>::to_vec)
+        .collect()
 }
 
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each
@@ -95,13 +100,17 @@ async fn read_together(
     requests: &[Request],
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Vec<FetchResult<Document>>> {
-    let name = |request: &Request| requested_name(&request.locator, &client.region);
-    let names = Vec::from_iter(requests.iter().map(name));
+    let names: Vec<String> = requests
+        .iter()
+        .map(|request| requested_name(&request.locator, &client.region))
+        .collect();
     let input = json!({ "Names": names, "WithDecryption": true });
-    let read = |body: &[u8]| read_parameters(body, requests, &client.region);
     let about = &ids_of(requests);
-    let calling = client.call_json(GET_PARAMETERS, about, &input, budget, read);
-    calling.await
+    client
+        .call_json(GET_PARAMETERS, about, &input, budget, |body| {
+            read_parameters(body, requests, &client.region)
+        })
+        .await
 }
 
 /// The maximum number of parameters on a page of GetParametersByPath.
@@ -133,25 +142,24 @@ async fn read_path(
     // only matches a path with a slash at its beginning, so the path from an ARN gets one.
     let name = &format!("/{}", bare_name(path.name));
     let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
-    let read = |body: &[u8]| parse_page(body, locator, &client.region);
-    let request_page = async |input: &Value| {
-        let about = &[name];
-        let calling = client.call_json(GET_BY_PATH, about, input, budget, read);
-        calling.await
-    };
-
     // One more than the maximum shows that there are too many, even if some of them are repeated.
-    let found = read_pages(input, MAX_BELOW_PATH + 1, request_page).await?;
+    let found = read_pages(input, MAX_BELOW_PATH + 1, async |input| {
+        client
+            .call_json(GET_BY_PATH, &[name], input, budget, |body| {
+                parse_page(body, locator, &client.region)
+            })
+            .await
+    })
+    .await?;
     if found.len() > MAX_BELOW_PATH {
         let name = shown(name);
         let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
 
-    let missing = Cause::Absent(Missing::Secret);
     // The map sorts the parameters.
     let sorted = BTreeMap::from_iter(found).into_iter().collect();
-    Ok(Document::from_parameters(sorted).ok_or(missing)?)
+    Ok(Document::from_parameters(sorted).ok_or(Cause::Absent(Missing::Secret))?)
 }
 
 /// Parses the body of a GetParametersByPath response, which is one page.
@@ -203,9 +211,11 @@ pub(super) fn read_parameters(
 ) -> FetchResult<Vec<FetchResult<Document>>> {
     let incomplete = "a response that doesn't contain all parameters";
     let mut response: GetParametersResponse = read_object(body, incomplete)?;
-    let take = |request: &Request| response.take(&request.locator, region);
-    let results: Option<_> = requests.iter().map(take).collect();
-    results.ok_or_else(|| FetchError::malformed(incomplete))
+    requests
+        .iter()
+        .map(|request| response.take(&request.locator, region))
+        .collect::<Option<_>>()
+        .ok_or_else(|| FetchError::malformed(incomplete))
 }
 
 impl GetParametersResponse {
@@ -214,19 +224,23 @@ impl GetParametersResponse {
     /// [`Cause::Absent`]. Returns `None` if the response has neither.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
-        let is_requested = |parameter: &Parameter| {
+        let position = parameters.iter().position(|parameter| {
             parameter.is_named(&locator.id)
                 && parameter.agrees_with_arn(&locator.id, region)
                 && parameter.has_version(locator)
-        };
-        if let Some(at) = parameters.iter().position(is_requested) {
+        });
+        if let Some(at) = position {
             let parameter = parameters.swap_remove(at);
             return Some(parameter.into_document(&locator.version));
         }
 
         let requested = requested_name(locator, region);
-        let is_invalid = |name: &String| bare_name(name) == bare_name(&requested);
-        if !self.invalid_parameters.iter().flatten().any(is_invalid) {
+        let is_invalid = self
+            .invalid_parameters
+            .iter()
+            .flatten()
+            .any(|name| bare_name(name) == bare_name(&requested));
+        if !is_invalid {
             return None;
         }
         // AWS doesn't say whether the whole parameter is missing, or only its version.
@@ -243,13 +257,14 @@ impl Parameter {
         let SecretId::Arn(requested) = requested.in_region(region) else {
             return true;
         };
-        let mut arns = self.names().filter_map(|text| Arn::parse(text));
-        arns.all(|arn| arn.resource_in_account_of(&requested).is_some())
+        self.names()
+            .filter_map(|text| Arn::parse(text))
+            .all(|arn| arn.resource_in_account_of(&requested).is_some())
     }
 
-    /// Returns the part of the parameter's name that follows the path of `locator`. Returns `None`
-    /// if the path doesn't include the parameter, if its name and its ARN name different
-    /// parameters, or if the response leaves out both.
+    /// Finds the part of the parameter's name that follows the path of `locator`. Returns `None` if
+    /// the path doesn't include the parameter, if its name and its ARN name different parameters,
+    /// or if the response leaves out both.
     fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&locator.id, region) {
             return None;
@@ -258,11 +273,13 @@ impl Parameter {
         let mut names = self.names().map(|name| bare_name(name));
         let name = names.next()?;
         let below = name.strip_prefix(bare_name(path.name))?;
-        let agree = names.all(|other| other == name);
-        (path.includes(below) && agree).then(|| below.to_owned())
+        if !path.includes(below) || names.any(|other| other != name) {
+            return None;
+        }
+        Some(below.to_owned())
     }
 
-    /// Returns the name and the ARN, if the response has them.
+    /// The name and the ARN, if the response has them.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
     }
@@ -276,9 +293,11 @@ impl Parameter {
     /// is missing. A requested version number must also be the parameter's version.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
-        let has_number = |id: &str| self.version.is_some_and(|number| id.parse() == Ok(number));
         (self.selector.is_none() || self.selector == selector)
-            && locator.version.id().is_none_or(has_number)
+            && locator
+                .version
+                .id()
+                .is_none_or(|id| self.version.is_some_and(|number| id.parse() == Ok(number)))
     }
 
     /// Converts the parameter into a document. A response doesn't have the labels of a parameter,
@@ -313,7 +332,7 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
     }
 }
 
-/// Returns the part of a parameter's name that is the same in all spellings: without the beginning
+/// Reduces a parameter's name to the part that is the same in all spellings: without the beginning
 /// of a parameter's ARN and without leading slashes. A secret's ARN stays as it is.
 pub fn bare_name(name: &str) -> &str {
     let own_name = match name.split_once(":parameter/") {
@@ -323,17 +342,18 @@ pub fn bare_name(name: &str) -> &str {
     own_name.trim_start_matches('/')
 }
 
-/// Returns the name of the secret that Parameter Store reads for a parameter below
+/// The name of the secret that Parameter Store reads for a parameter below
 /// `/aws/reference/secretsmanager/`.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub(super) fn referenced_secret(name: &str) -> Option<&str> {
-    let secret = bare_name(name).strip_prefix("aws/reference/secretsmanager/");
-    secret.filter(|secret| !secret.is_empty())
+    bare_name(name)
+        .strip_prefix("aws/reference/secretsmanager/")
+        .filter(|secret| !secret.is_empty())
 }
 
-/// Returns the name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the reference has
-/// an ARN, `NAME` is the ARN in `region`.
+/// The name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the reference has an ARN,
+/// `NAME` is the ARN in `region`.
 fn requested_name(locator: &Locator, region: &Region) -> String {
     let id = locator.id.in_region(region);
     match version_selector(locator) {
@@ -342,7 +362,7 @@ fn requested_name(locator: &Locator, region: &Region) -> String {
     }
 }
 
-/// Returns the label or the version number in a request, or `None` for the newest version.
+/// The label or the version number in a request, or `None` for the newest version.
 fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
 }
@@ -368,34 +388,42 @@ pub(super) async fn describe_parameters(
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
         let locator = &request.locator;
-        let own_path = locator.is_path().then(|| locator.id.clone());
+        let own_path = if locator.is_path() {
+            Some(locator.id.clone())
+        } else {
+            None
+        };
         let key = (request.region.clone(), locator.role.clone(), own_path);
         groups.entry(key).or_default().push(request);
     }
 
-    let batches = groups.values().map(|group| group.chunks(MAX_DESCRIBED));
-    let describing = batches.flatten().map(async |batch| {
-        let described = describe_batch(session, batch).await;
-        let answer = |request: &Request| {
-            let parameters = described.as_ref().map_err(FetchError::clone);
-            let found = parameters.and_then(|all| document_without_value(request, all));
-            request.clone().answered(found)
-        };
-        RequestAnswers::from_iter(batch.iter().map(answer))
-    });
+    let describing = groups
+        .values()
+        .flat_map(|group| group.chunks(MAX_DESCRIBED))
+        .map(async |batch| {
+            let described = describe_batch(session, batch).await;
+            let mut answers = RequestAnswers::new();
+            for request in batch {
+                let parameters = described.as_ref().map_err(FetchError::clone);
+                let found = parameters.and_then(|all| document_without_value(request, all));
+                answers.push(request.clone().answered(found));
+            }
+            answers
+        });
     in_flight(stream::iter(describing)).await.concat()
 }
 
-/// Returns a document without a value for a parameter or a path. For a path, all parameters in
+/// Makes a document without a value for a parameter or a path. For a path, all parameters in
 /// `described` are below it.
 fn document_without_value(request: &Request, described: &[Parameter]) -> FetchResult<Document> {
     let Request { locator, region } = request;
-    let is_requested = |parameter: &&Parameter| {
-        let name = parameter.name.as_deref().unwrap_or_default();
-        locator.is_path() || bare_name(name) == bare_name(locator.id.name())
-    };
-    let missing = Cause::Absent(Missing::Secret);
-    let found = described.iter().find(is_requested).ok_or(missing)?;
+    let found = described
+        .iter()
+        .find(|parameter| {
+            let name = parameter.name.as_deref().unwrap_or_default();
+            locator.is_path() || bare_name(name) == bare_name(locator.id.name())
+        })
+        .ok_or(Cause::Absent(Missing::Secret))?;
 
     let mut document = Document::new(SecretValue::default());
     document.region = Some(region.clone());
@@ -408,15 +436,17 @@ fn document_without_value(request: &Request, described: &[Parameter]) -> FetchRe
     Ok(document)
 }
 
-/// Returns the descriptions of the existing parameters in a batch. If the batch is a path, stops
-/// after the first page with a description. All requests in a batch have the same region and role.
+/// Describes the existing parameters in a batch. If the batch is a path, stops after the first page
+/// with a description. All requests in a batch have the same region and role.
 async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
     let Some(Request { locator, region }) = batch.first() else {
         return Ok(Vec::new());
     };
     let progress = session.budget.progress();
-    let awaits = |request: &Request| progress.awaits(request.locator.to_string());
-    let _awaited = Vec::from_iter(batch.iter().map(awaits));
+    let _awaited: Vec<_> = batch
+        .iter()
+        .map(|request| progress.awaits(request.locator.to_string()))
+        .collect();
 
     let caller = session.caller_with(locator.role.as_ref()).await?;
     let api = Api::Store(locator.store);
@@ -425,36 +455,44 @@ async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec
     let filter = match locator.path() {
         Some(path) => path_filter(path),
         None => {
-            let names = batch.iter().map(|request| request.locator.id.name());
-            json!({ "Key": "Name", "Option": "Equals", "Values": Vec::from_iter(names) })
+            let names: Vec<&str> = batch
+                .iter()
+                .map(|request| request.locator.id.name())
+                .collect();
+            json!({ "Key": "Name", "Option": "Equals", "Values": names })
         }
     };
     let input = json!({ "ParameterFilters": [filter], "MaxResults": MAX_DESCRIBED });
-    let read = |body: &[u8]| {
-        let page: Page = read_object(body, "a response that can't be read")?;
-        Ok((page.parameters, page.next_token))
-    };
-    let (about, budget) = (ids_of(batch), &session.budget);
-    let request_page = async |input: &Value| {
-        let calling = client.call_json(DESCRIBE_PARAMETERS, &about, input, budget, read);
-        calling.await
-    };
+    let about = &ids_of(batch);
+    let budget = &session.budget;
     // A path is the only request of its batch, so one parameter is enough.
-    read_pages(input, batch.len(), request_page).await
+    read_pages(input, batch.len(), async |input| {
+        client
+            .call_json(DESCRIBE_PARAMETERS, about, input, budget, |body| {
+                let page: Page = read_object(body, "a response that can't be read")?;
+                Ok((page.parameters, page.next_token))
+            })
+            .await
+    })
+    .await
 }
 
-/// Returns DescribeParameters' filter for the parameters below a path.
+/// DescribeParameters' filter for the parameters below a path.
 fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value {
-    let option = match is_recursive {
-        true => "Recursive",
-        false => "OneLevel",
+    let option = if is_recursive {
+        "Recursive"
+    } else {
+        "OneLevel"
     };
     // A path in this filter must not end with a slash, except for `/`.
-    let without_slash = name.strip_suffix('/').filter(|path| !path.is_empty());
-    json!({ "Key": "Path", "Option": option, "Values": [without_slash.unwrap_or(name)] })
+    let path = name
+        .strip_suffix('/')
+        .filter(|path| !path.is_empty())
+        .unwrap_or(name);
+    json!({ "Key": "Path", "Option": option, "Values": [path] })
 }
 
-/// Returns the items of a list that AWS sends page by page. `input` is the input of the first
+/// Reads the items of a list that AWS sends page by page. `input` is the input of the first
 /// request. A page can be empty although more pages follow. Once there are `enough` items, no
 /// further page is requested.
 ///
@@ -486,7 +524,7 @@ async fn read_pages<T>(
     }
 }
 
-/// Returns the ids in a batch, for `-vv`.
+/// The ids in a batch, for `-vv`.
 fn ids_of(batch: &[Request]) -> Vec<&SecretId> {
     batch.iter().map(|request| &request.locator.id).collect()
 }

@@ -40,10 +40,12 @@ pub(super) async fn get_secret(
         version_stage: locator.version.stage(),
         version_id: locator.version.id(),
     };
-    let read = |body: &[u8]| read_secret(body, &id, &locator.version);
     let about = &[&input.secret_id];
-    let calling = client.call_json(GET_SECRET_VALUE, about, &input, budget, read);
-    calling.await
+    client
+        .call_json(GET_SECRET_VALUE, about, &input, budget, |body| {
+            read_secret(body, &id, &locator.version)
+        })
+        .await
 }
 
 #[derive(Serialize)]
@@ -92,8 +94,10 @@ pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult
     let value = match (response.secret_string, response.secret_binary) {
         (Some(text), _) => SecretValue::new(text),
         (None, Some(base64)) => {
-            let malformed = |_| FetchError::malformed("a response whose SecretBinary isn't base64");
-            SecretValue::new(STANDARD.decode(base64).map_err(malformed)?)
+            let bytes = STANDARD
+                .decode(base64)
+                .map_err(|_| FetchError::malformed("a response whose SecretBinary isn't base64"))?;
+            SecretValue::new(bytes)
         }
         (None, None) => return Err(Cause::Refused(Refusal::NoValue).into()),
     };
@@ -126,12 +130,16 @@ pub(super) async fn describe_all(
     });
     // The requests finish in any order, so a map sorts them.
     let described = BTreeMap::from_iter(in_flight(stream::iter(describing)).await);
-    let to_secret = |(Request { locator, region }, description)| DescribedSecret {
-        locator,
-        region,
-        description,
-    };
-    described.into_iter().map(to_secret).collect()
+    described
+        .into_iter()
+        .map(
+            |(Request { locator, region }, description)| DescribedSecret {
+                locator,
+                region,
+                description,
+            },
+        )
+        .collect()
 }
 
 /// Describes a secret in a region. May assume a role first.
@@ -148,13 +156,14 @@ async fn describe_secret(
     let budget = session.budget.for_request(host, &name);
     let described = budget.retry(&client.turns, async |silence| {
         let input = DescribeSecretInput::builder().secret_id(id.to_string());
-        let calling = client.call(
-            DescribeSecret::new(),
-            input.build(),
-            DescribeSecretError::meta,
-            Patience::Silence(silence),
-        );
-        let output: DescribeSecretOutput = calling.await?;
+        let output: DescribeSecretOutput = client
+            .call(
+                DescribeSecret::new(),
+                input.build(),
+                DescribeSecretError::meta,
+                Patience::Silence(silence),
+            )
+            .await?;
         let arn = output.arn().and_then(Arn::parse);
         if !id.is_answered_by(output.name(), arn.as_ref()) {
             return Err(FetchError::malformed("a response that can't be read"));
@@ -168,8 +177,8 @@ async fn describe_secret(
 /// a simulation of AWS may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// Returns what `check` shows of a response of DescribeSecret. The lists are sorted, so that its
-/// output is the same each time.
+/// What `check` shows of a response of DescribeSecret. The lists are sorted, so that its output is
+/// the same each time.
 fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
     let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
@@ -208,30 +217,32 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
     }
 }
 
-/// Returns the answers that follow from the descriptions of secrets: documents without values, and
-/// the failures that a launch would have. Leaves out a request whose secret isn't in `described`,
-/// and a request for a version id that DescribeSecret doesn't list.
+/// Answers requests from the descriptions of secrets: with documents without values, and with the
+/// failures that a launch would have. Leaves out a request whose secret isn't in `described`, and a
+/// request for a version id that DescribeSecret doesn't list.
 pub(super) fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
 ) -> RequestAnswers {
-    let answer = |request: Request| {
+    let mut answers = RequestAnswers::new();
+    for request in requests {
         let Request { locator, region } = &request;
-        let is_requested = |secret: &&DescribedSecret| {
+        let secret = described.iter().find(|secret| {
             let found = &secret.locator;
             (&found.id, &secret.region, &found.role) == (&locator.id, region, &locator.role)
-        };
-        let secret = described.iter().find(is_requested)?;
-        let found = found_in_description(secret, &locator.version)?;
-        Some(request.answered(found))
-    };
-    requests.into_iter().filter_map(answer).collect()
+        });
+        if let Some(secret) = secret
+            && let Some(found) = found_in_description(secret, &locator.version)
+        {
+            answers.push(request.answered(found));
+        }
+    }
+    answers
 }
 
-/// Returns a document without a value for a version of a described secret, or the failure that a
-/// launch would have. Returns `None` for a version id that isn't in the description, because a
-/// launch might be able to read it: DescribeSecret lists only the versions that have a staging
-/// label.
+/// Finds a version of a described secret: a document without a value, or the failure that a launch
+/// would have. Returns `None` for a version id that isn't in the description, because a launch
+/// might be able to read it: DescribeSecret lists only the versions that have a staging label.
 fn found_in_description(
     secret: &DescribedSecret,
     version: &Version,
@@ -243,8 +254,11 @@ fn found_in_description(
     if description.deleted.is_some() {
         return Some(Err(Cause::Refused(Refusal::MarkedForDeletion).into()));
     }
-    let mut versions = description.versions.iter();
-    match versions.find(|(id, stages)| version.is_answered_by(Some(id), stages)) {
+    let found = description
+        .versions
+        .iter()
+        .find(|(id, stages)| version.is_answered_by(Some(id), stages));
+    match found {
         Some((id, stages)) => Some(Ok(Document {
             version_id: Some(id.clone()),
             stages: stages.clone(),

@@ -102,7 +102,7 @@ impl Clients {
         }
     }
 
-    /// Returns a client of a service.
+    /// Creates a client of a service.
     ///
     /// # Errors
     /// If no endpoint is found ([`Endpoints::endpoint`]).
@@ -161,9 +161,12 @@ impl Client {
         // Not reached: every operation of the SDK has a serializer and a deserializer.
         let unusable = || not_sent("an operation without serialization");
         let parts = operation.config().ok_or_else(unusable)?;
-        let serializer = parts.load::<SharedRequestSerializer>();
-        let deserializer = parts.load::<SharedResponseDeserializer>();
-        let (serializer, deserializer) = serializer.zip(deserializer).ok_or_else(unusable)?;
+        let serializer = parts
+            .load::<SharedRequestSerializer>()
+            .ok_or_else(unusable)?;
+        let deserializer = parts
+            .load::<SharedResponseDeserializer>()
+            .ok_or_else(unusable)?;
 
         let mut settings = ConfigBag::base();
         let request = input
@@ -180,11 +183,12 @@ impl Client {
             Err(failed) => failed,
         };
 
-        let header = |name: &str| response.headers().get(name);
-        let mut error = ServiceError::new(response.status().as_u16(), header);
+        let status = response.status().as_u16();
+        let mut error = ServiceError::new(status, |name| response.headers().get(name));
         // Only the code and the message are used. The rest may quote the response.
-        let sdk_error = failed.as_operation_error();
-        let meta = sdk_error.and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
+        let meta = failed
+            .as_operation_error()
+            .and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
         error.code = meta.and_then(ErrorMetadata::code);
         error.message = meta.and_then(ErrorMetadata::message);
         Err(error.classify())
@@ -205,16 +209,18 @@ impl Client {
     ) -> FetchResult<T> {
         let operation = target.rsplit('.').next().unwrap_or(target);
         let name = fmt::from_fn(|f| {
-            let ids = about.iter().map(|id| shown(&id.to_string()));
-            write!(f, "{operation} of {}", ids.collect::<Vec<_>>().join(", "))
+            let ids: Vec<_> = about.iter().map(|id| shown(&id.to_string())).collect();
+            write!(f, "{operation} of {}", ids.join(", "))
         });
         let budget = budget.for_request(host_and_port(&self.endpoint), &name);
-        let called = budget.retry(&self.turns, async |silence| {
-            let request = json_request(target, input).map_err(not_sent)?;
-            let response = self.send(request, Patience::Silence(silence)).await?;
-            parse(&object_body(response)?)
-        });
-        called.await.map_err(|error| self.with_remedy(error))
+        budget
+            .retry(&self.turns, async |silence| {
+                let request = json_request(target, input).map_err(not_sent)?;
+                let response = self.send(request, Patience::Silence(silence)).await?;
+                parse(&object_body(response)?)
+            })
+            .await
+            .map_err(|error| self.with_remedy(error))
     }
 
     /// Signs a request, sends it and reads the whole response, which may be AWS's error. Messages
@@ -248,8 +254,8 @@ impl Client {
                 Err(self.with_remedy(failure))
             }
             Err(_) => {
-                let header = |name: &str| head.headers.get(name)?.to_str().ok();
-                Err(ServiceError::new(status, header).classify())
+                let error = ServiceError::new(status, |name| head.headers.get(name)?.to_str().ok());
+                Err(error.classify())
             }
         }
     }
@@ -270,7 +276,7 @@ impl Client {
         })
     }
 
-    /// Returns the error for a request without a response: `failure`, with a remedy if the user has
+    /// The error for a request without a response: `failure`, with a remedy if the user has
     /// configured the endpoint ([`Self::with_remedy`]).
     ///
     /// In two cases, the error is a refusal, so that the request isn't repeated: if a configured
@@ -286,7 +292,8 @@ impl Client {
             && let Ok(endpoint) = Endpoints::default().endpoint(self.api, &similar).await
             && self.http.host_exists(&endpoint).await
         {
-            let (region, host) = (&self.region, host_and_port(&self.endpoint));
+            let region = &self.region;
+            let host = host_and_port(&self.endpoint);
             let why = format!("the region \"{region}\" doesn't exist: there is no host {host}");
             let help = did_you_mean(similar.as_str());
             return FetchError::refused(Refusal::Endpoint, why).help(help);
@@ -302,7 +309,10 @@ impl Client {
     /// is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
-        let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
+        let Some(setting) = self.endpoint_setting else {
+            return error;
+        };
+        let Cause::Outage(kind) = error.cause else {
             return error;
         };
         let dns_remedy = format!("check {}", dns_settings());
@@ -349,30 +359,38 @@ impl Client {
             .settings(settings)
             .build()?;
 
-        // All headers are ASCII, so none is left out.
-        let all = request.headers().iter();
-        let headers = all.filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?)));
-        let (method, body) = (request.method().as_str(), request.body());
-        let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
+        let signable = SignableRequest::new(
+            request.method().as_str(),
+            url,
+            // All headers are ASCII, so none is left out.
+            request
+                .headers()
+                .iter()
+                .filter_map(|(name, value)| Some((name.as_str(), value.to_str().ok()?))),
+            SignableBody::Bytes(request.body()),
+        )?;
         let (signed, signature) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
         signed.apply_to_request_http1x(&mut request);
         Ok((request, signature))
     }
 }
 
-/// Returns what to check if a name doesn't resolve. If there are several name servers, the name may
-/// resolve in other programs on the same machine: glibc asks the first server, but musl asks all of
-/// them and takes the first answer, even if it says that the name doesn't exist.
+/// What to check if a name doesn't resolve. If there are several name servers, the name may resolve
+/// in other programs on the same machine: glibc asks the first server, but musl asks all of them
+/// and takes the first answer, even if it says that the name doesn't exist.
 fn dns_settings() -> &'static str {
     let file = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let servers = file.lines().filter(|line| line.starts_with("nameserver"));
-    match servers.count() {
+    let servers = file
+        .lines()
+        .filter(|line| line.starts_with("nameserver"))
+        .count();
+    match servers {
         0 | 1 => "this machine's DNS settings",
         _ => "that each name server in /etc/resolv.conf can resolve this name",
     }
 }
 
-/// Returns the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
+/// Writes the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
 /// signature.
 fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post(Uri::default())
@@ -381,7 +399,7 @@ fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, 
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
-/// Returns the body of a successful response, which is a JSON object.
+/// Checks that a response is successful and that its body is a JSON object, and returns the body.
 pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
@@ -417,8 +435,8 @@ pub(super) fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
 
-/// Returns the time that is this many seconds after the beginning of 1970. Returns `None` before
-/// 1970, and after 9999, because a year has four digits in RFC 3339.
+/// The time that is this many seconds after the beginning of 1970. Returns `None` before 1970, and
+/// after 9999, because a year has four digits in RFC 3339.
 pub(super) fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;
@@ -440,7 +458,7 @@ pub enum Api {
 impl Api {
     pub(super) const SECRETS_MANAGER: Self = Self::Store(Store::SecretsManager);
 
-    /// Returns the name of the service in host names and in signatures.
+    /// The name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {
         match self {
             Self::Store(store) => store.service(),
@@ -469,20 +487,20 @@ pub struct Endpoints {
 }
 
 impl Endpoints {
-    /// Returns the endpoint that the user configures for a service, if any.
+    /// The endpoint that the user configures for a service, if any.
     pub fn url(&self, api: Api) -> Option<&HttpUrl> {
         self.configured.get(&api).map(|(_, url)| url)
     }
 
-    /// Returns the part of a cached answer's key that depends on the settings for the endpoints of
-    /// this store and of STS, which provides the credentials of a role.
+    /// The part of a cached answer's key that depends on the settings for the endpoints of this
+    /// store and of STS, which provides the credentials of a role.
     /// [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| &url.text));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
     }
 
-    /// Returns the endpoint of a service in a region: the one that the user configures, or AWS's.
+    /// Finds the endpoint of a service in a region: the one that the user configures, or AWS's.
     ///
     /// In the commercial partition, every host has the same form. The URL is built without the
     /// SDK's rules, which saves half a million instructions, because the rules parse a table of all
@@ -515,8 +533,8 @@ impl Endpoints {
                     .region(region.as_str())
                     .set_endpoint(self.url(api).map(|url| url.text.as_str().into()))
                     .use_fips(self.use_fips)
-                    .use_dual_stack(self.use_dual_stack);
-                let parameters = parameters.build()?;
+                    .use_dual_stack(self.use_dual_stack)
+                    .build()?;
                 DefaultResolver::new().resolve_endpoint(&parameters).await?
             }};
         }
@@ -530,7 +548,7 @@ impl Endpoints {
     }
 }
 
-/// Returns AWS's own host for a service in a region, if there is one.
+/// AWS's own host for a service in a region, if there is one.
 pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The rules never wait, so the future is ready immediately.
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();
@@ -552,13 +570,14 @@ const OTHER_PARTITIONS: [(&str, &str); 7] = [
     ("eusc-de", "aws-eusc"),
 ];
 
-/// Returns the name of a region's partition in ARNs. A code that doesn't have the form of AWS's
-/// codes, such as a simulation's, is treated as commercial.
+/// The name of a region's partition in ARNs. A code that doesn't have the form of AWS's codes, such
+/// as a simulation's, is treated as commercial.
 pub(super) fn partition_of(region: &Region) -> &'static str {
     let area = region.area();
-    let mut others = OTHER_PARTITIONS.iter();
-    let partition = others.find(|(other, _)| Some(*other) == area);
-    partition.map_or("aws", |(_, name)| name)
+    OTHER_PARTITIONS
+        .iter()
+        .find(|(other, _)| Some(*other) == area)
+        .map_or("aws", |(_, name)| name)
 }
 
 #[cfg(test)]

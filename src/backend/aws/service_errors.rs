@@ -17,7 +17,7 @@ use crate::model::answer::{
 use crate::net::{BoxError, error_text};
 use crate::system::redaction::redacted_line;
 
-/// Returns the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
+/// Finds the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
 /// over a code in the body.
 pub fn error_response<'a>(
     status: u16,
@@ -33,15 +33,15 @@ pub fn error_response<'a>(
     error.classify()
 }
 
-/// Returns the code, without a namespace or URL, and the message of an error. Services use
-/// different keys for them.
+/// Finds the code, without a namespace or URL, and the message of an error. Services use different
+/// keys for them.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     let code = text(&["code", "__type"]).map(bare_code);
     (code, text(&["message", "Message", "errorMessage"]))
 }
 
-/// Returns the code without the namespace before it and the URL after it: `NAMESPACE#CODE:URL`.
+/// Removes the namespace before a code and the URL after it: `NAMESPACE#CODE:URL`.
 fn bare_code(code: &str) -> &str {
     let without_url = code.split_once(':').map_or(code, |(before, _)| before);
     without_url.rsplit('#').next().unwrap_or(without_url)
@@ -69,20 +69,24 @@ impl<'a> ServiceError<'a> {
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
         // the SDKs.
-        let milliseconds = header("x-amz-retry-after").and_then(|text| text.trim().parse().ok());
-        let after = milliseconds.map(Duration::from_millis);
+        let after = header("x-amz-retry-after")
+            .and_then(|text| text.trim().parse().ok())
+            .map(Duration::from_millis);
         Self {
             status,
             code: None,
             message: None,
             request_id: header("x-amzn-requestid"),
             content_type: header("content-type"),
-            location: header("location").filter(|_| (300..400).contains(&status)),
+            location: match status {
+                300..400 => header("location"),
+                _ => None,
+            },
             again: Again::Here { after },
         }
     }
 
-    /// Returns the meaning of the error. The first row that matches applies, so a row for a message
+    /// Finds the meaning of the error. The first row that matches applies, so a row for a message
     /// is above the general row for its code. The rows for a status are below all codes whose
     /// meaning doesn't depend on the status.
     pub(super) fn classify(&self) -> FetchError {
@@ -170,13 +174,13 @@ impl<'a> ServiceError<'a> {
         failure
     }
 
-    /// Returns an outage after which the same service is asked again.
+    /// An outage after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// Returns the failure for a refused request ([`Refusal::Request`]), with AWS's `message` or
-    /// without one ([`Self::failure`]).
+    /// The failure for a refused request ([`Refusal::Request`]), with AWS's `message` or without
+    /// one ([`Self::failure`]).
     fn refused_request(&self, message: Option<&str>) -> FetchError {
         let failure = self.failure(Cause::Refused(Refusal::Request), message);
         // AWS says: "You can't access a secret from a different AWS account if you encrypt the
@@ -187,17 +191,18 @@ impl<'a> ServiceError<'a> {
         failure
     }
 
-    /// Returns the outage for an error without a code, which isn't from AWS.
+    /// The outage for an error without a code, which isn't from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
         // Only the host is shown, because the rest of the URL may contain a token.
-        let url = self.location.and_then(|url| url.parse::<Uri>().ok());
-        let redirect = url.and_then(|url| Some(format!("a redirect to {}", url.host()?)));
+        let redirect = self
+            .location
+            .and_then(|url| url.parse::<Uri>().ok())
+            .and_then(|url| Some(format!("a redirect to {}", url.host()?)));
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// Returns a failure that quotes the code and `message` or, without a code, the HTTP status. A
-    /// caller passes `None` instead of AWS's message if the message doesn't help or could quote a
-    /// value.
+    /// A failure that quotes the code and `message` or, without a code, the HTTP status. A caller
+    /// passes `None` instead of AWS's message if the message doesn't help or could quote a value.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => redacted_line(&format!("{code}: {message}")),
@@ -212,9 +217,9 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// Returns the remedy if a policy explicitly denies the request, or if a policy other than the
-/// caller's own doesn't allow it. AWS's message names the policy (IAM User Guide, "Troubleshoot
-/// access denied error messages").
+/// The remedy if a policy explicitly denies the request, or if a policy other than the caller's own
+/// doesn't allow it. AWS's message names the policy (IAM User Guide, "Troubleshoot access denied
+/// error messages").
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
@@ -227,13 +232,17 @@ fn policy_remedy(message: &str) -> Option<String> {
     // The message contains `because no service control policy allows the … action`.
     let (_, policy) = message.split_once("because no ")?;
     let (kind, _) = policy.split_once(" allows ")?;
-    let remedy = format!("an administrator has to allow the action in the {kind}, too");
     // An identity-based policy is the caller's own.
-    (kind != "identity-based policy").then_some(remedy)
+    if kind == "identity-based policy" {
+        return None;
+    }
+    Some(format!(
+        "an administrator has to allow the action in the {kind}, too"
+    ))
 }
 
-/// Returns the outage for a response that doesn't look like AWS's, because it is damaged or from a
-/// proxy. `detail` is the type of the body, or says where the response redirects to.
+/// The outage for a response that doesn't look like AWS's, because it is damaged or from a proxy.
+/// `detail` is the type of the body, or says where the response redirects to.
 pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     let suffix = detail.map_or(String::new(), |detail| {
         format!(", {}", redacted_line(detail))
@@ -242,7 +251,7 @@ pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     FetchError::malformed(&what)
 }
 
-/// Returns the failure for a request that can't be sent, or whose response can't be used.
+/// The failure for a request that can't be sent, or whose response can't be used.
 pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(&*error.into()))
 }

@@ -92,8 +92,7 @@ impl Session {
     ) -> Result<Self, Problem> {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
-        let applied = apply_profile(&mut settings, progress);
-        let mut chain = applied.map_err(|mut problem| {
+        let mut chain = apply_profile(&mut settings, progress).map_err(|mut problem| {
             problem.notes.extend(settings.hidden_keys_note());
             problem
         })?;
@@ -106,10 +105,12 @@ impl Session {
         // From here on, only the user is awaited.
         drop(awaited);
 
-        let roles = chain.as_ref().map_or(&[][..], |chain| &chain.roles);
         let mut base = OnceCell::new();
-        let mut serials = roles.iter().filter_map(|role| role.mfa_serial.as_ref());
-        if let Some(serial) = serials.next() {
+        let serial = chain
+            .iter()
+            .flat_map(|chain| &chain.roles)
+            .find_map(|role| role.mfa_serial.as_ref());
+        if let Some(serial) = serial {
             let profile = settings.profile_name();
             if settings.is_unattended {
                 let text = format!(
@@ -143,11 +144,14 @@ impl Session {
     pub(super) fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
-        let is_stored = matches!(source, Some(RoleSource::StoredSession(..)));
-        let failures = answers.iter().flat_map(|(_, answer)| answer.as_ref().err());
-        let mut causes = failures.map(|failure| failure.error.cause);
-        let is_refusal = |cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole));
-        is_stored && causes.any(is_refusal)
+        if !matches!(source, Some(RoleSource::StoredSession(..))) {
+            return false;
+        }
+        answers
+            .iter()
+            .filter_map(|(_, answer)| answer.as_ref().err())
+            .map(|failure| failure.error.cause)
+            .any(|cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole)))
     }
 
     /// True if the base credentials were found and have not expired.
@@ -166,9 +170,9 @@ impl Session {
         self.roles.retain(|_, caller| is_usable(caller));
     }
 
-    /// Returns the request for a locator: the locator with the default region and role, unless the
-    /// locator has its own. If the locator doesn't have a region and none is configured, the first
-    /// call asks the instance metadata for it.
+    /// The request for a locator: the locator with the default region and role, unless the locator
+    /// has its own. If the locator doesn't have a region and none is configured, the first call
+    /// asks the instance metadata for it.
     pub(super) async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
@@ -178,9 +182,9 @@ impl Session {
             let _awaited = self.budget.progress().awaits("the AWS region".to_owned());
             let metadata = &self.settings.metadata;
             // Boxed, because the SDK's client makes this future large.
-            let asking = Box::pin(instance_region(metadata, &self.clients, &self.budget));
-            let help = || self.settings.region_help();
-            asking.await.map_err(|error| error.help(help()))
+            Box::pin(instance_region(metadata, &self.clients, &self.budget))
+                .await
+                .map_err(|error| error.help(self.settings.region_help()))
         });
         Ok(Request::in_region(locator, found.await.clone()?))
     }
@@ -232,12 +236,13 @@ impl Session {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
         let base = self.known_caller(None)?;
-        let assume_in = async |region: &Region, budget: RetryBudget| {
-            let client = self.client(base, Api::Sts, region).await?;
-            assume_with_retries(&client, role, &budget).await
-        };
-        let (regions, begun) = (&self.sts_regions, Instant::now());
-        self.budget.over_regions(begun, regions, assume_in).await
+        let begun = Instant::now();
+        self.budget
+            .over_regions(begun, &self.sts_regions, async |region, budget| {
+                let client = self.client(base, Api::Sts, region).await?;
+                assume_with_retries(&client, role, &budget).await
+            })
+            .await
     }
 
     /// Assumes a role, unless an earlier call did, and returns its credentials.
@@ -255,8 +260,8 @@ impl Session {
         self.known_caller(role)
     }
 
-    /// Returns the credentials that were found for a role or, without a role, the base credentials,
-    /// with their ARN if it is known. Doesn't send a request.
+    /// The credentials that were found for a role or, without a role, the base credentials, with
+    /// their ARN if it is known. Doesn't send a request.
     pub(super) fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
@@ -265,8 +270,9 @@ impl Session {
         }
     }
 
-    /// Returns `error`. If it means that AWS refused the credentials for a role or, without a role,
-    /// the base credentials, the result says where these credentials come from.
+    /// Explains an error that means that AWS refused the credentials for a role or, without a role,
+    /// the base credentials: says where these credentials come from. Any other error stays as it
+    /// is.
     pub(super) fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -299,9 +305,9 @@ impl Session {
         }
     }
 
-    /// Returns the identity of the role in the settings or, without one, of the base credentials.
-    /// The provider is always that of the base credentials. Returns `None` if the base credentials
-    /// or those of the role weren't found. Doesn't send a request.
+    /// The identity of the role in the settings or, without one, of the base credentials. The
+    /// provider is always that of the base credentials. Returns `None` if the base credentials or
+    /// those of the role weren't found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -316,10 +322,10 @@ impl Session {
         })
     }
 
-    /// Returns the part of a `help` line that says where the default region and the account come
-    /// from: `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. Doesn't send
-    /// a request, so the account can only come from the ARN of a role. Without a role, the text
-    /// names the origin of the credentials instead.
+    /// The part of a `help` line that says where the default region and the account come from:
+    /// `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. Doesn't send a
+    /// request, so the account can only come from the ARN of a role. Without a role, the text names
+    /// the origin of the credentials instead.
     ///
     /// Returns `None` if there are neither a role nor credentials, and for a reference that names a
     /// region or a role, because these defaults don't apply to it.
@@ -338,8 +344,13 @@ impl Session {
         // The account is that of the role that is assumed last: the default role or, without one,
         // the last role on the way to the caller.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
-        let role = self.settings.options.role.as_ref().map(|role| &role.arn);
-        let account = match role.or(caller_roles.last()).and_then(Arn::account) {
+        let options = &self.settings.options;
+        let last_role = options
+            .role
+            .as_ref()
+            .map(|role| &role.arn)
+            .or(caller_roles.last());
+        let account = match last_role.and_then(Arn::account) {
             Some(account) => account.to_owned(),
             None => {
                 let base = self.known_caller(None).ok()?;
@@ -347,11 +358,12 @@ impl Session {
                 format!("from {origin}")
             }
         };
-        let text = format!("the region ({region}from {source}) and the account ({account})");
-        Some(text)
+        Some(format!(
+            "the region ({region}from {source}) and the account ({account})"
+        ))
     }
 
-    /// Returns the client for a service in a region, with the credentials of `caller`. Later calls
+    /// Creates the client for a service in a region, with the credentials of `caller`. Later calls
     /// return the same client.
     ///
     /// # Errors
@@ -362,9 +374,10 @@ impl Session {
         api: Api,
         region: &Region,
     ) -> FetchResult<Rc<Client>> {
-        let is_same = |client: &&Rc<Client>| client.api == api && client.region == *region;
-        if let Some(client) = caller.clients.borrow().iter().find(is_same).cloned() {
-            return Ok(client);
+        for client in caller.clients.borrow().iter() {
+            if client.api == api && client.region == *region {
+                return Ok(Rc::clone(client));
+            }
         }
 
         let credentials = Some(&caller.credentials);
@@ -373,9 +386,8 @@ impl Session {
         Ok(client)
     }
 
-    /// Returns the ARN of the caller with a role or, without a role, with the base credentials. May
-    /// assume the role. Returns `None` without credentials, or if STS refused or didn't answer in
-    /// time.
+    /// The ARN of the caller with a role or, without a role, with the base credentials. May assume
+    /// the role. Returns `None` without credentials, or if STS refused or didn't answer in time.
     pub(super) async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
@@ -390,6 +402,8 @@ fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;
     };
-    let expiry = caller.credentials.expiry();
-    expiry.is_none_or(|end| end > SystemTime::now())
+    caller
+        .credentials
+        .expiry()
+        .is_none_or(|end| end > SystemTime::now())
 }
