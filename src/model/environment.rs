@@ -19,7 +19,10 @@ pub struct EnvName(Arc<str>);
 
 impl EnvName {
     pub fn parse(text: &str) -> Option<Self> {
-        is_name(text).then(|| Self(text.into()))
+        if !is_name(text) {
+            return None;
+        }
+        Some(Self(text.into()))
     }
 
     pub fn as_str(&self) -> &str {
@@ -35,23 +38,30 @@ impl fmt::Display for EnvName {
 
 /// True for the text of an [`EnvName`].
 pub fn is_name(text: &str) -> bool {
-    let begins_with_digit = text.starts_with(|c: char| c.is_ascii_digit());
-    let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_';
-    !text.is_empty() && !begins_with_digit && text.bytes().all(is_legal)
+    !text.is_empty()
+        && !text.starts_with(|c: char| c.is_ascii_digit())
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// Returns the name in `NAME=value`, which a shell reads as a variable for the following command.
-/// The value may be a password, so messages show only the name.
+/// The name in `NAME=value`, which a shell reads as a variable for the following command. The value
+/// may be a password, so messages show only the name.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
-    is_name(name).then_some(name)
+    if !is_name(name) {
+        return None;
+    }
+    Some(name)
 }
 
-/// Returns the first name in a .env file: NAME if the first line that is neither empty nor a
-/// comment is `NAME=value` or `export NAME=value`.
+/// Finds the first name in a .env file: NAME if the first line that is neither empty nor a comment
+/// is `NAME=value` or `export NAME=value`.
 pub fn env_file_name(text: &str) -> Option<&str> {
-    let mut lines = text.lines().map(str::trim);
-    let first = lines.find(|line| !line.is_empty() && !line.starts_with('#'))?;
+    let first = text
+        .lines()
+        .map(str::trim)
+        .find(|line| !line.is_empty() && !line.starts_with('#'))?;
     assigned_name(first.trim_start_matches("export ").trim_start())
 }
 
@@ -61,8 +71,9 @@ pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 /// Compiles a list of our own patterns, separated by spaces. All of them are valid, so none is left
 /// out.
 pub(super) fn known_patterns(list: &str) -> Vec<Pattern> {
-    let patterns = list.split_whitespace().map(Pattern::new);
-    patterns.filter_map(Result::ok).collect()
+    list.split_whitespace()
+        .filter_map(|text| Pattern::new(text).ok())
+        .collect()
 }
 
 pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
@@ -79,9 +90,12 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
         return Err("a name pattern, such as AWS_* (one for each option or item of a list)");
     }
     let has_foreign_character = text.contains(|c| ":=|^$(){}<>\\".contains(c));
-    let is_usable = !text.is_empty() && !has_foreign_character;
-    let pattern = Pattern::new(text).ok().filter(|_| is_usable);
-    pattern.ok_or("a name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
+    match Pattern::new(text) {
+        Ok(pattern) if !text.is_empty() && !has_foreign_character => Ok(pattern),
+        Ok(_) | Err(_) => {
+            Err("a name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)")
+        }
+    }
 }
 
 /// The inherited variables, or those that the command gets. They don't have to be UTF-8, and each
@@ -93,8 +107,10 @@ impl Inherited {
     /// If a name occurs twice, keeps the first value, as getenv(3) does.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = HashSet::new();
-        let first_of_name = variables.filter(|(name, _)| seen.insert(name.clone()));
-        Self(Arc::new(first_of_name.collect()))
+        let first_values = variables
+            .filter(|(name, _)| seen.insert(name.clone()))
+            .collect();
+        Self(Arc::new(first_values))
     }
 
     pub fn get(&self, name: &str) -> Option<&OsStr> {
@@ -102,21 +118,27 @@ impl Inherited {
         Some(value)
     }
 
-    /// Returns the value of a variable, or `None` if it isn't set or is empty. The AWS CLI also
-    /// treats an empty variable as unset.
+    /// The value of a variable, or `None` if it isn't set or is empty. The AWS CLI also treats an
+    /// empty variable as unset.
     pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&OsStr, &OsStr)> {
-        let variables = self.0.iter();
-        variables.map(|(name, value)| (name.as_os_str(), value.as_os_str()))
+        self.0
+            .iter()
+            .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
-        let kept = self.0.iter().filter(|(name, _)| retention.keeps(name));
-        Self(Arc::new(kept.cloned().collect()))
+        let kept = self
+            .0
+            .iter()
+            .filter(|(name, _)| retention.keeps(name))
+            .cloned()
+            .collect();
+        Self(Arc::new(kept))
     }
 
     /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID
@@ -137,8 +159,9 @@ impl Inherited {
 /// Lists only the names, because values may be secrets.
 impl fmt::Debug for Inherited {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let names = self.0.iter().map(|(name, _)| name);
-        f.debug_list().entries(names).finish()
+        f.debug_list()
+            .entries(self.0.iter().map(|(name, _)| name))
+            .finish()
     }
 }
 
@@ -165,7 +188,6 @@ impl StartedBy {
     pub fn from_variables(inherited: &Inherited, process_id: u32, stderr: &str) -> Self {
         let is_set = |name| inherited.non_empty(name).is_some();
         let is = |name, value: &str| inherited.get(name) == Some(OsStr::new(value));
-        let mut names = inherited.iter().map(|(name, _)| name.as_bytes());
         let is_unit_process = is("SYSTEMD_EXEC_PID", &process_id.to_string());
 
         if is_set("ECS_CONTAINER_METADATA_URI_V4") {
@@ -176,7 +198,11 @@ impl StartedBy {
             Self::Kubernetes
         } else if is_unit_process || is("JOURNAL_STREAM", stderr) {
             Self::Systemd
-        } else if is_set("SUDO_USER") && !names.any(|name| name.starts_with(b"AWS_")) {
+        } else if is_set("SUDO_USER")
+            && !inherited
+                .iter()
+                .any(|(name, _)| name.as_bytes().starts_with(b"AWS_"))
+        {
             Self::Sudo
         } else if is("GITHUB_ACTIONS", "true") {
             Self::GitHubActions
@@ -185,25 +211,29 @@ impl StartedBy {
         }
     }
 
-    /// Returns how to give a program credentials in this environment, or `None` if the general help
-    /// says it all.
+    /// How to give a program credentials in this environment, or `None` if the general help says it
+    /// all.
     pub fn credentials_help(self) -> Option<&'static str> {
-        let ecs = "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)";
-        let lambda = "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role";
-        let pod = "give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn";
-        let unit = "set AWS_CONFIG_FILE and AWS_PROFILE with Environment= in the unit, or give the instance a role";
         match self {
-            Self::Ecs => Some(ecs),
-            Self::Lambda => Some(lambda),
-            Self::Kubernetes => Some(pod),
-            Self::Systemd => Some(unit),
+            Self::Ecs => Some(
+                "set taskRoleArn in the task definition (executionRoleArn is used only to start the task)",
+            ),
+            Self::Lambda => Some(
+                "don't unset AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN, which Lambda sets for the function's role",
+            ),
+            Self::Kubernetes => Some(
+                "give the pod's service account a role via an EKS Pod Identity association or the annotation eks.amazonaws.com/role-arn",
+            ),
+            Self::Systemd => Some(
+                "set AWS_CONFIG_FILE and AWS_PROFILE with Environment= in the unit, or give the instance a role",
+            ),
             Self::Sudo => Some(SUDO_REMEDY),
             Self::GitHubActions => Some(STEP_REMEDY),
             Self::Other => None,
         }
     }
 
-    /// Returns how to set a region in this environment, or `None` if the general help says it all.
+    /// How to set a region in this environment, or `None` if the general help says it all.
     pub fn region_help(self) -> Option<&'static str> {
         match self {
             Self::Systemd => Some("add --region, or set AWS_REGION with Environment= in the unit"),
@@ -261,19 +291,23 @@ impl Environment {
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
     ) -> Self {
-        let as_bytes = |(name, value): (&'a EnvName, _)| (name.as_str().as_bytes(), value);
-        let set_variables: Vec<(&[u8], &[u8])> = variables.map(as_bytes).collect();
+        let set_variables: Vec<(&[u8], &[u8])> = variables
+            .map(|(name, value)| (name.as_str().as_bytes(), value))
+            .collect();
         let set_names: HashSet<&[u8]> = set_variables.iter().map(|(name, _)| *name).collect();
-        let kept = retained.iter();
-        let inherited = kept.map(|(name, value)| (name.as_bytes(), value.as_bytes()));
-        let others = inherited.filter(|(name, _)| !set_names.contains(name));
 
         let mut strings = Vec::new();
-        for (name, value) in others.chain(set_variables) {
-            // `ok` drops nothing, because no string contains a NUL: the inherited variables came
+        for (name, value) in retained
+            .iter()
+            .map(|(name, value)| (name.as_bytes(), value.as_bytes()))
+            .filter(|(name, _)| !set_names.contains(name))
+            .chain(set_variables)
+        {
+            // Every string is valid, because none contains a NUL: the inherited variables came
             // through execve, and the caller has checked the others.
-            let string = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()).ok();
-            strings.extend(string.map(Zeroizing::new));
+            if let Ok(string) = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()) {
+                strings.push(Zeroizing::new(string));
+            }
         }
         Self(strings)
     }
@@ -285,17 +319,20 @@ pub struct CommandLine(Vec<OsString>);
 
 impl CommandLine {
     pub fn new(words: Vec<OsString>) -> Option<Self> {
-        (!words.is_empty()).then_some(Self(words))
+        if words.is_empty() {
+            return None;
+        }
+        Some(Self(words))
     }
 
-    /// Returns the program as written: a path if it contains a slash, and otherwise a name to look
-    /// up in PATH.
+    /// The program as written: a path if it contains a slash, and otherwise a name to look up in
+    /// PATH.
     pub fn program(&self) -> &OsStr {
         // There is always a first word (see [`Self::new`]).
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
-    /// Returns all words, which become argv. The program is the first one.
+    /// All words, which become argv. The program is the first one.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.0.iter().map(OsString::as_os_str)
     }

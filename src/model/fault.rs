@@ -59,7 +59,7 @@ impl<T: Into<String>> From<T> for Fault {
 /// compares all candidates, so thousands of suggestions would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// Returns the most similar candidate, if there is a similar one. Case doesn't matter.
+/// The most similar candidate, if there is a similar one. Case doesn't matter.
 ///
 /// Two names are similar if their optimal string alignment distance is less than the length of the
 /// shorter name, and at most a third (rounded) of the length of the longer one.
@@ -70,7 +70,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     for candidate in candidates {
         let lower = candidate.to_lowercase();
         let other_length = lower.chars().count();
-        let (shorter, longer) = (length.min(other_length), length.max(other_length));
+        let shorter = length.min(other_length);
+        let longer = length.max(other_length);
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
         // Nothing is similar to an empty name. The distance is at least the difference of the
         // lengths, so a candidate of a very different length isn't similar, either.
@@ -97,7 +98,7 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {:?}?", shown(nearest))
 }
 
-/// Returns the hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`.
+/// The hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`.
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     match write {
         Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
@@ -105,10 +106,10 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     }
 }
 
-/// Returns the fault of a text that is empty or has a character that people overlook, such as a
-/// space at its end or a curly quote.
+/// The fault of a text that is empty or has a character that people overlook, such as a space at
+/// its end or a curly quote.
 pub fn overlooked(text: &str) -> Option<Fault> {
-    let (Some(first), Some(last)) = (text.chars().next(), text.chars().next_back()) else {
+    let Some(first) = text.chars().next() else {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
     };
@@ -116,10 +117,11 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if is_plain_ascii(text) {
         return None;
     }
-    if last == '\r' {
-        let verb = match text.trim().is_empty() {
-            true => "is only",
-            false => "ends with",
+    if text.ends_with('\r') {
+        let verb = if text.trim().is_empty() {
+            "is only"
+        } else {
+            "ends with"
         };
         let predicate = format!("{verb} a carriage return (a Windows line ending)");
         let help = "convert the file to Unix line endings: sed -i 's/\\r$//' FILE";
@@ -128,64 +130,84 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the quotes"));
     }
-    // People see a space between other characters. After a letter of ASCII, a variation selector
-    // changes nothing.
-    let is_selector = |c: char| matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}');
-    let mut pairs = text.chars().zip(text.chars().skip(1));
-    let selector = pairs.find(|(before, c)| before.is_ascii_alphabetic() && is_selector(*c));
-    let unseen = text.chars().find(|c| *c != ' ' && is_unseen(*c));
-    let hidden = unseen.or(selector.map(|(_, c)| c));
-    let (verb, unseen) = match hidden {
-        _ if text.trim().is_empty() => ("is only", last),
-        _ if is_unseen(first) => ("begins with", first),
-        _ if is_unseen(last) => ("ends with", last),
-        found => ("contains", found?),
+    let last = text.chars().next_back().unwrap_or(first);
+    let (verb, unseen) = if text.trim().is_empty() {
+        ("is only", last)
+    } else if is_unseen(first) {
+        ("begins with", first)
+    } else if is_unseen(last) {
+        ("ends with", last)
+    } else {
+        ("contains", unseen_within(text)?)
     };
     Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
 }
 
+/// Finds a character within a text that people don't see. They see a space between other
+/// characters, but not a variation selector after a letter of ASCII, where it changes nothing.
+fn unseen_within(text: &str) -> Option<char> {
+    if let Some(unseen) = text.chars().find(|c| *c != ' ' && is_unseen(*c)) {
+        return Some(unseen);
+    }
+    let (_, selector) = text
+        .chars()
+        .zip(text.chars().skip(1))
+        .find(|(before, c)| before.is_ascii_alphabetic() && is_variation_selector(*c))?;
+    Some(selector)
+}
+
+fn is_variation_selector(c: char) -> bool {
+    matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
+}
+
 pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
-    overlooked(text).filter(|_| !text.is_empty())
+    if text.is_empty() {
+        return None;
+    }
+    overlooked(text)
 }
 
-/// Returns the fault of a text that has several lines where one is expected, such as a private key.
+/// The fault of a text that has several lines where one is expected, such as a private key.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
-    let is_multiline = text.trim().contains('\n');
-    is_multiline.then(|| Fault::new("has several lines").help(remedy))
+    if !text.trim().contains('\n') {
+        return None;
+    }
+    Some(Fault::new("has several lines").help(remedy))
 }
 
-/// Returns the fault of a text that is a URL or the content of a file, although a path is expected.
-/// Both may contain a password, so the fault doesn't quote the text.
+/// Refuses a text that is a URL or the content of a file, although a path is expected. Both may
+/// contain a password, so the fault doesn't quote the text.
 pub fn not_a_path(text: &str) -> Option<Fault> {
     // The marks of a URL, a key or certificate, YAML, and JSON. `NAME=VALUE` is from a .env file.
-    let marks = ["://", "-----BEGIN ", ": ", "\":"];
+    let has_mark = ["://", "-----BEGIN ", ": ", "\":"]
+        .iter()
+        .any(|mark| text.contains(mark));
+    if !has_mark && assigned_name(text).is_none() {
+        return None;
+    }
     let predicate = "must be a file path, not a URL or the contents of a file";
-    let has_mark = assigned_name(text).is_some() || marks.iter().any(|mark| text.contains(mark));
-    has_mark.then(|| Fault::new(predicate).help("save the file, and pass its path"))
+    Some(Fault::new(predicate).help("save the file, and pass its path"))
 }
 
-/// Returns the fault of the value of an option that has several lines, is empty, or has a character
-/// that people overlook ([`overlooked`]).
+/// The fault of the value of an option that has several lines, is empty, or has a character that
+/// people overlook ([`overlooked`]).
 pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     let remedy = "use the name of the secret or the path of the file instead";
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// Returns the fault of a command-line argument, as of the [value of an
-/// option](overlooked_in_value).
+/// The fault of a command-line argument, as of the [value of an option](overlooked_in_value).
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = overlooked_in_value(text)?;
     // A space that follows the backslash of a continued line becomes an argument.
-    Some(match text.trim_matches(' ') {
-        "" if !text.is_empty() => {
-            found.help("delete what follows the backslash at the end of the line before it")
-        }
-        _ => found,
-    })
+    if !text.is_empty() && text.trim_matches(' ').is_empty() {
+        let help = "delete what follows the backslash at the end of the line before it";
+        return Some(found.help(help));
+    }
+    Some(found)
 }
 
-/// Returns the fault of the first field of a reference with a character that people overlook
-/// ([`overlooked`]).
+/// Finds the first field of a reference with a character that people overlook ([`overlooked`]).
 pub(super) fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -193,19 +215,24 @@ pub(super) fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     })
 }
 
-/// Returns the fault of a line of YAML whose indentation, or gap after the colon, has a character
-/// that only looks like a space. In the gap, YAML allows a tab.
+/// The fault of a line of YAML whose indentation, or gap after the colon, has a character that only
+/// looks like a space. In the gap, YAML allows a tab.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
     }
     let (key, value) = line.split_once(':').unwrap_or((line, ""));
-    let mut indentation = key.chars().take_while(|c| is_unseen(*c));
-    let mut gap = value.chars().take_while(|c| is_unseen(*c));
-    let predicate = match indentation.find(|c| *c != ' ') {
+    let in_indentation = key
+        .chars()
+        .take_while(|c| is_unseen(*c))
+        .find(|c| *c != ' ');
+    let predicate = match in_indentation {
         Some(unseen) => format!("is indented with a {}", character_name(unseen)),
         None => {
-            let unseen = gap.find(|c| !matches!(c, ' ' | '\t'))?;
+            let unseen = value
+                .chars()
+                .take_while(|c| is_unseen(*c))
+                .find(|c| !matches!(c, ' ' | '\t'))?;
             format!("has a {} after its colon", character_name(unseen))
         }
     };
@@ -223,12 +250,13 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
 }
 
-/// Returns the remedy for a text that isn't the name of a variable: the variable from which .NET or
-/// Spring reads a setting with this name or, for any other text, the rules for names.
+/// The remedy for a text that isn't the name of a variable: the variable from which .NET or Spring
+/// reads a setting with this name or, for any other text, the rules for names.
 pub fn variable_name_help(text: &str) -> String {
-    let name = match text.contains('.') {
-        true => text.replace('-', "").replace('.', "_").to_uppercase(),
-        false => text.replace(':', "__").replace('-', "_"),
+    let name = if text.contains('.') {
+        text.replace('-', "").replace('.', "_").to_uppercase()
+    } else {
+        text.replace(':', "__").replace('-', "_")
     };
     if is_name(&name) && !has_credential(text) {
         return format!("write {name} instead");
@@ -236,11 +264,13 @@ pub fn variable_name_help(text: &str) -> String {
     "use letters, digits and \"_\", and don't start with a digit".to_owned()
 }
 
-/// Returns a character in quotes. Outside of ASCII, many characters look like others, so the
-/// character's code follows: `"р" (U+0440)`.
+/// A character in quotes. Outside of ASCII, many characters look like others, so the character's
+/// code follows: `"р" (U+0440)`.
 pub(super) fn quoted_character(c: char) -> String {
-    let code = (!c.is_ascii()).then(|| format!(" (U+{:04X})", c as u32));
-    format!("\"{c}\"{}", code.unwrap_or_default())
+    if c.is_ascii() {
+        return format!("\"{c}\"");
+    }
+    format!("\"{c}\" (U+{:04X})", c as u32)
 }
 
 fn is_unseen(c: char) -> bool {
@@ -265,29 +295,34 @@ const FOREIGN: &str = include_str!("foreign.txt");
 /// The keys of the top level of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &str = "defaults secrets env env-from files credentials $schema";
 
-/// Returns each word of a kind in [`FOREIGN`], with the text after ` = ` in its line.
+/// Each word of a kind in [`FOREIGN`], with the text after ` = ` in its line.
 pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
-    let lines = FOREIGN.lines().filter_map(|line| line.split_once(" = "));
-    let of_kind = lines.filter_map(move |(beginning, ours)| {
-        let words = beginning.strip_prefix(kind)?.strip_prefix(' ')?;
-        Some((words, ours))
-    });
-    of_kind.flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
+    FOREIGN
+        .lines()
+        .filter_map(move |line| {
+            line.strip_prefix(kind)?
+                .strip_prefix(' ')?
+                .split_once(" = ")
+        })
+        .flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// Returns what is written instead of another tool's word: `--clean-env` for the option
-/// `--pristine`.
+/// What is written instead of another tool's word: `--clean-env` for the option `--pristine`.
 pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
     let (_, ours) = foreign_words(kind).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
-/// Returns what is written instead of another tool's key in a declaration: `except: [KEY]` for
-/// `exclude`. The result is `None` if our key isn't one of those that are `known`.
+/// What is written instead of another tool's key in a declaration: `except: [KEY]` for `exclude`.
+/// The result is `None` if our key isn't one of those that are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
-    let is_known = |ours: &str| known.contains(&ours.split(':').next().unwrap_or_default());
-    let (_, ours) = foreign_words("key").find(|(other, ours)| *other == key && is_known(ours))?;
-    Some(ours)
+    for (other, ours) in foreign_words("key") {
+        let (our_key, _) = ours.split_once(':').unwrap_or((ours, ""));
+        if other == key && known.contains(&our_key) {
+            return Some(ours);
+        }
+    }
+    None
 }
 
 /// If a file has a key that only a file of another tool has, returns what the file is, and the
@@ -308,20 +343,20 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
         return None;
     }
     let in_aws = foreign_words("prefix").find(|(prefix, _)| text.starts_with(prefix));
-    in_aws.or_else(|| {
-        let mut elsewhere = foreign_words("elsewhere").filter(|_| text.contains('/'));
-        let (prefix, _) = elsewhere.find(|(prefix, _)| text.starts_with(prefix))?;
-        Some((prefix, ""))
-    })
+    if in_aws.is_some() || !text.contains('/') {
+        return in_aws;
+    }
+    let (prefix, _) = foreign_words("elsewhere").find(|(prefix, _)| text.starts_with(prefix))?;
+    Some((prefix, ""))
 }
 
 pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
-    let is_unrendered = text.contains("{{") && words.iter().any(|word| text.contains(word));
-    is_unrendered.then(|| {
-        Fault::new("is a Helm template that hasn't been rendered")
-            .help("in the chart, render the file with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}")
-    })
+    if !text.contains("{{") || !words.iter().any(|word| text.contains(word)) {
+        return None;
+    }
+    let help = "in the chart, render the file with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}";
+    Some(Fault::new("is a Helm template that hasn't been rendered").help(help))
 }
 
 #[cfg(test)]

@@ -64,8 +64,10 @@ pub fn placeholders(plan: &Plan) -> Vec<Misread<'_>> {
     let mut found = Vec::new();
     // Most plans have no literal for which the ids are needed.
     let read_ids = LazyCell::new(|| {
-        let locators = plan.locators().into_iter();
-        BTreeSet::from_iter(locators.map(Locator::written_id))
+        plan.locators()
+            .into_iter()
+            .map(Locator::written_id)
+            .collect::<BTreeSet<_>>()
     });
     for entry in &plan.entries {
         if entry.pattern.is_some() {
@@ -123,13 +125,18 @@ fn plain_placeholder<'a>(
         }
     }
     // JSON has single braces, too.
-    if let Some((written, lookup)) = alias_key(text, plan).filter(|(key, _)| key.starts_with('$')) {
+    if let Some((written, lookup)) = alias_key(text, plan)
+        && written.starts_with('$')
+    {
         return Some(Placeholder::Key { written, lookup });
     }
     if has_expression(text, plan) {
         return Some(Placeholder::Expression);
     }
-    is_meant_as_reference(text, is_read).then_some(Placeholder::Reference)
+    if is_meant_as_reference(text, is_read) {
+        return Some(Placeholder::Reference);
+    }
+    None
 }
 
 /// Finds the first placeholder in a template.
@@ -179,11 +186,14 @@ fn template_placeholder<'a>(
 /// True for a text with a brace that doesn't belong to Jinja.
 fn has_single_brace(text: &str) -> bool {
     let mut previous = b' ';
-    text.bytes().zip(text.bytes().skip(1)).any(|(byte, next)| {
+    for (byte, next) in text.bytes().zip(text.bytes().skip(1)) {
         let is_jinja = previous == b'{' || matches!(next, b'{' | b'%' | b'#');
+        if byte == b'{' && !is_jinja {
+            return true;
+        }
         previous = byte;
-        byte == b'{' && !is_jinja
-    })
+    }
+    false
 }
 
 fn is_variable(entry: &Planned) -> bool {
@@ -203,44 +213,57 @@ fn is_for_other_program(text: &str, entry: &Planned, plan: &Plan) -> bool {
 
 /// Lists the variables in a text, each with its form.
 fn variables(text: &str) -> impl Iterator<Item = (&str, Form)> {
-    text.split('$').skip(1).filter_map(move |rest| {
-        if let Some(inner) = rest.strip_prefix('{') {
-            // The name in `${NAME}` or `${NAME:-default}`.
-            let name = inner.split_once('}')?.0.split(":-").next()?;
-            return is_name(name).then_some((name, Form::Braces));
-        }
-        let is_end = |c: char| !c.is_ascii_alphanumeric() && c != '_';
-        let name = rest.split(is_end).next()?;
-        let form = match text.trim_end().len() == 1 + name.len() {
-            true => Form::Whole,
-            false => Form::Plain,
-        };
-        Some((name, form))
-    })
+    text.split('$')
+        .skip(1)
+        .filter_map(move |rest| variable_after_dollar(text, rest))
 }
 
-/// Returns the first key of an alias in single braces, as it is written and as a lookup.
+/// The variable whose `$` comes before `rest`, which ends at the next `$` of the text. `None` for a
+/// `${` that isn't followed by a variable.
+fn variable_after_dollar<'t>(text: &str, rest: &'t str) -> Option<(&'t str, Form)> {
+    if let Some(inner) = rest.strip_prefix('{') {
+        // The name in `${NAME}` or `${NAME:-default}`.
+        let name = inner.split_once('}')?.0.split(":-").next()?;
+        if !is_name(name) {
+            return None;
+        }
+        return Some((name, Form::Braces));
+    }
+    let name = rest
+        .split(|c: char| !c.is_ascii_alphanumeric() && c != '_')
+        .next()?;
+    if text.trim_end().len() == 1 + name.len() {
+        return Some((name, Form::Whole));
+    }
+    Some((name, Form::Plain))
+}
+
+/// Finds the first key of an alias in single braces, as it is written and as a lookup.
 fn alias_key(text: &str, plan: &Plan) -> Option<(String, String)> {
-    text.match_indices('{').find_map(|(at, _)| {
-        let lookup = lookup_at_start(&text[at + 1..], plan)?;
-        let mut start = at;
-        if text[..at].ends_with('$') {
-            start -= 1;
-        }
-        let mut end = at + 1 + lookup.len();
-        if text[end..].starts_with('}') {
-            end += 1;
-        }
-        Some((text[start..end].to_owned(), lookup.to_owned()))
-    })
+    let (brace, lookup) = text
+        .match_indices('{')
+        .find_map(|(at, _)| Some((at, lookup_at_start(&text[at + 1..], plan)?)))?;
+    let mut start = brace;
+    if text[..brace].ends_with('$') {
+        start -= 1;
+    }
+    let mut end = brace + 1 + lookup.len();
+    if text[end..].starts_with('}') {
+        end += 1;
+    }
+    Some((text[start..end].to_owned(), lookup.to_owned()))
 }
 
-/// Returns `db.password` at the beginning of a text if `db` is an alias.
+/// Finds `db.password` at the beginning of a text if `db` is an alias.
 fn lookup_at_start<'t>(text: &'t str, plan: &Plan) -> Option<&'t str> {
-    let is_end = |c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.');
-    let lookup = text.split(is_end).next()?;
+    let lookup = text
+        .split(|c: char| !c.is_ascii_alphanumeric() && !matches!(c, '_' | '-' | '.'))
+        .next()?;
     let (alias, key) = lookup.split_once('.')?;
-    (plan.aliases.contains_key(alias) && !key.is_empty()).then_some(lookup)
+    if key.is_empty() || !plan.aliases.contains_key(alias) {
+        return None;
+    }
+    Some(lookup)
 }
 
 /// True for text with an expression such as `{{ db.host }}`, with an alias or `env`.

@@ -133,7 +133,8 @@ impl Plan {
             claims: Claims::new(&kept),
             errors: Vec::new(),
         };
-        let (mut entries, mut overridden) = (Vec::new(), Vec::new());
+        let mut entries = Vec::new();
+        let mut overridden = Vec::new();
         // The latest layer comes first, because it overrides the others.
         for (number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             lookup.aliases = layer_aliases;
@@ -156,48 +157,55 @@ impl Plan {
         })
     }
 
-    /// Returns the locators to request: those that the entries read. If an optional entry turns out
-    /// to override another entry, the secret of the latter is requested needlessly.
+    /// The locators to request: those that the entries read. If an optional entry turns out to
+    /// override another entry, the secret of the latter is requested needlessly.
     pub fn locators(&self) -> BTreeSet<&Locator> {
-        // If the variable that names a secret is empty, the entry doesn't read anything.
-        let is_named = |entry: &&Planned| entry.source.empty_variable().is_none();
-        let named = self.entries.iter().filter(is_named);
-        let references = named.flat_map(|entry| entry.source.references());
-        references.map(|found| &found.locator).collect()
+        self.entries
+            .iter()
+            // If the variable that names a secret is empty, the entry doesn't read anything.
+            .filter(|entry| entry.source.empty_variable().is_none())
+            .flat_map(|entry| entry.source.references())
+            .map(|found| &found.locator)
+            .collect()
     }
 
-    /// Returns an error for each parameter that AWS refuses because its name doesn't begin with a
-    /// slash ([`Locator::slash_help`]).
+    /// An error for each parameter that AWS refuses because its name doesn't begin with a slash
+    /// ([`Locator::slash_help`]).
     pub fn refused_parameters(&self) -> impl Iterator<Item = Problem> {
-        let text = "has a parameter whose name contains a slash, but doesn't begin with one";
-        self.entries.iter().flat_map(move |entry| {
-            let references = entry.source.references().into_iter();
-            references.filter_map(move |found| {
-                let help = found.locator.slash_help(|| entry.subject.reference())?;
-                Some(reference_problem(
-                    &entry.subject,
-                    Fault::new(text).help(help),
-                ))
+        self.entries
+            .iter()
+            .flat_map(|entry| {
+                entry
+                    .source
+                    .references()
+                    .into_iter()
+                    .map(move |found| (&entry.subject, found))
             })
-        })
+            .filter_map(|(subject, found)| {
+                let text =
+                    "has a parameter whose name contains a slash, but doesn't begin with one";
+                let help = found.locator.slash_help(|| subject.reference())?;
+                Some(reference_problem(subject, Fault::new(text).help(help)))
+            })
     }
 
-    /// Returns the entries that have `optional: true` although the reference is `${NAME:-}`. If
-    /// NAME is empty, such an entry would be left out anyway. So `optional` only hides that the
-    /// secret doesn't exist.
+    /// The entries that have `optional: true` although the reference is `${NAME:-}`. If NAME is
+    /// empty, such an entry would be left out anyway. So `optional` only hides that the secret
+    /// doesn't exist.
     pub fn doubly_optional(&self) -> BTreeSet<EntryId> {
-        let may_be_empty = |secret: &str| {
-            let alias = self.aliases.get(secret);
-            optional_variable(alias.map_or(secret, |alias| &alias.id)).is_some()
-        };
-        let is_doubly = |entry: &&Planned| match &entry.subject.written {
-            Some(Written::Reference(text)) => {
-                entry.on_missing == OnMissing::Optional && may_be_empty(split_secret(text).0)
+        let mut doubly_optional = BTreeSet::new();
+        for entry in &self.entries {
+            if entry.on_missing == OnMissing::Optional
+                && let Some(Written::Reference(text)) = &entry.subject.written
+            {
+                let (secret, _) = split_secret(text);
+                let id = self.aliases.get(secret).map_or(secret, |alias| &alias.id);
+                if optional_variable(id).is_some() {
+                    doubly_optional.insert(entry.id);
+                }
             }
-            Some(Written::Template) | None => false,
-        };
-        let doubly_optional = self.entries.iter().filter(is_doubly);
-        doubly_optional.map(|entry| entry.id).collect()
+        }
+        doubly_optional
     }
 
     /// True if an entry that isn't overridden is a file with a `path`.
@@ -205,11 +213,12 @@ impl Plan {
         self.entries.iter().any(|entry| entry.target.has_path())
     }
 
-    /// Returns the text of a variable that is set to a literal.
+    /// The text of a variable that is set to a literal.
     pub fn literal(&self, name: &str) -> Option<&str> {
-        let mut entries = self.entries.iter();
-        let is_named = |target: &Target| matches!(target, Target::Env(env) if env.as_str() == name);
-        let entry = entries.find(|entry| is_named(&entry.target))?;
+        let entry = self
+            .entries
+            .iter()
+            .find(|entry| matches!(&entry.target, Target::Env(env) if env.as_str() == name))?;
         let Source::Literal(text) = &entry.source else {
             return None;
         };
@@ -217,25 +226,27 @@ impl Plan {
     }
 }
 
-/// Returns the names of the variables that `--keep-existing` keeps: those that aren't empty.
+/// The names of the variables that `--keep-existing` keeps: those that aren't empty.
 fn kept_names(existing: &Inherited) -> BTreeSet<String> {
-    let non_empty = existing.iter().filter(|(_, value)| !value.is_empty());
-    // No entry has a name that isn't UTF-8.
-    let names = non_empty.filter_map(|(name, _)| name.to_str());
-    names.map(str::to_owned).collect()
+    existing
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        // No entry has a name that isn't UTF-8.
+        .filter_map(|(name, _)| name.to_str())
+        .map(str::to_owned)
+        .collect()
 }
 
-/// Returns the error of an entry, one of whose parts has this fault: `the reference` or `the path`.
+/// The error of an entry, one of whose parts has this fault: `the reference` or `the path`.
 fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
     let status = match subject.origin {
         Origin::Argument(_) => Status::Usage,
         Origin::File { .. } | Origin::Inherited => Status::Configuration,
     };
-    let problem = Problem::from_fault(status, fault.about(part));
-    problem.for_entry(subject.clone(), Impact::None)
+    Problem::from_fault(status, fault.about(part)).for_entry(subject.clone(), Impact::None)
 }
 
-/// Returns the error of an entry whose reference has this fault.
+/// The error of an entry whose reference has this fault.
 fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
     entry_problem(subject, "the reference", fault)
 }
@@ -255,17 +266,18 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Returns the entries of a layer in the order of precedence, and those that are overridden
-    /// ([`certain_holder`]). Sets the ids of all entries. The latest layer has the number 0. Adds
-    /// to `claims` what the entries certainly set, so that the entries of earlier layers are
-    /// overridden. Adds each error to `errors`, and leaves out an entry whose reference can't be
-    /// looked up.
+    /// Plans the entries of a layer. Returns them in the order of precedence, and those that are
+    /// overridden ([`certain_holder`]). Sets the ids of all entries. The latest layer has the
+    /// number 0. Adds to `claims` what the entries certainly set, so that the entries of earlier
+    /// layers are overridden. Adds each error to `errors`, and leaves out an entry whose reference
+    /// can't be looked up.
     fn planned_layer(
         &mut self,
         layer_number: usize,
         layer: Layer,
     ) -> (Vec<Planned>, Vec<Overridden>) {
-        let (mut planned, mut overridden) = (Vec::new(), Vec::new());
+        let mut planned = Vec::new();
+        let mut overridden = Vec::new();
         for mut entry in layer.entries {
             self.expand_file_path(&mut entry.target, &mut entry.subject);
             if let Some(holder) = certain_holder(&entry, &self.claims) {
@@ -274,7 +286,9 @@ impl Lookup<'_> {
             }
             let source = self.planned_source(entry.source, &entry.subject);
             let empty_variable = source.as_ref().and_then(Source::empty_variable);
-            if let (Some(name), Target::Output) = (empty_variable, &entry.target) {
+            if let Some(name) = empty_variable
+                && let Target::Output = entry.target
+            {
                 let fault = Fault::new(format!("uses the variable {name}, which is empty"));
                 self.refuse(&entry.subject, fault.help(format!("set {name}")));
             }
@@ -286,23 +300,29 @@ impl Lookup<'_> {
             if !may_be_absent {
                 self.claims.add(&entry.target, &entry.subject);
             }
-            planned.extend(source.map(|source| Entry {
-                id: entry.id,
-                target: entry.target,
-                source,
-                transform: entry.transform,
-                pattern: entry.pattern,
-                on_missing: entry.on_missing,
-                subject: entry.subject,
-            }));
+            if let Some(source) = source {
+                planned.push(Entry {
+                    id: entry.id,
+                    target: entry.target,
+                    source,
+                    transform: entry.transform,
+                    pattern: entry.pattern,
+                    on_missing: entry.on_missing,
+                    subject: entry.subject,
+                });
+            }
         }
 
         // The ids follow the order in which the entries are written, with the overridden entries
         // last. `check` sorts by line, and then by id.
-        let ids = planned.iter_mut().map(|entry| &mut entry.id);
-        let overridden_ids = overridden.iter_mut().map(|(entry, _)| &mut entry.id);
-        for (number, id) in ids.chain(overridden_ids).enumerate() {
-            (id.layer, id.number) = (layer_number, number);
+        for (number, id) in planned
+            .iter_mut()
+            .map(|entry| &mut entry.id)
+            .chain(overridden.iter_mut().map(|(entry, _)| &mut entry.id))
+            .enumerate()
+        {
+            id.layer = layer_number;
+            id.number = number;
         }
 
         // The objects come last, and the latest of them has the highest precedence.
@@ -338,8 +358,7 @@ impl Lookup<'_> {
         }
     }
 
-    /// Returns a source with its references looked up. If that fails, adds the errors, and returns
-    /// `None`.
+    /// Looks up the references of a source. If that fails, adds the errors, and returns `None`.
     fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
         Some(match source {
             Source::Literal(text) => Source::Literal(text),
@@ -353,8 +372,10 @@ impl Lookup<'_> {
             }
             Source::Object(ObjectSource { reference, naming }) => {
                 // Unlike a single value, an object can be a path.
-                let located = reference.locate(&self.aliases, self.inherited);
-                let reference = located.map_err(|fault| self.refuse(subject, fault)).ok()?;
+                let reference = reference
+                    .locate(&self.aliases, self.inherited)
+                    .map_err(|fault| self.refuse(subject, fault))
+                    .ok()?;
                 Source::Object(ObjectSource { reference, naming })
             }
         })
@@ -363,13 +384,15 @@ impl Lookup<'_> {
     /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that
     /// fails, or if the reference is a path, which stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let located = reference.locate(&self.aliases, self.inherited);
         let written: &dyn fmt::Display = match self.aliases.get(&reference.secret) {
             Some(alias) => &alias.id,
             None => reference,
         };
-        let single = located.and_then(|found| found.single(written));
-        single.map_err(|fault| self.refuse(subject, fault)).ok()
+        reference
+            .locate(&self.aliases, self.inherited)
+            .and_then(|found| found.single(written))
+            .map_err(|fault| self.refuse(subject, fault))
+            .ok()
     }
 
     /// Adds the error of an entry whose reference has this fault.
@@ -378,8 +401,8 @@ impl Lookup<'_> {
     }
 
     fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
-        let (problem, entry) = (Problem::from_fault(status, fault), subject.clone());
-        self.errors.push(problem.for_entry(entry, Impact::None));
+        let problem = Problem::from_fault(status, fault).for_entry(subject.clone(), Impact::None);
+        self.errors.push(problem);
     }
 
     /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
@@ -398,8 +421,9 @@ impl Lookup<'_> {
         for name in &template.names {
             match Reference::parse(name) {
                 Ok(reference) if self.aliases.contains_key(name) => {
-                    let found = self.locate_single(&reference, subject);
-                    inputs.extend(found.map(|found| (name.clone(), found)));
+                    if let Some(found) = self.locate_single(&reference, subject) {
+                        inputs.insert(name.clone(), found);
+                    }
                 }
                 Ok(_) | Err(_) => {
                     let unknown = self.unknown_name(name, template);
@@ -407,7 +431,10 @@ impl Lookup<'_> {
                 }
             }
         }
-        (inputs.len() == template.names.len()).then_some(inputs)
+        if inputs.len() < template.names.len() {
+            return None;
+        }
+        Some(inputs)
     }
 
     /// True if a template uses an alias with a mistake, also one such as `my-db`, which Jinja
@@ -422,21 +449,21 @@ impl Lookup<'_> {
         })
     }
 
-    /// Returns the error of a reference that Jinja reads as a calculation, such as
-    /// `prod/db.password`. An expression in which every name is an alias isn't a reference.
+    /// The error of a reference that Jinja reads as a calculation, such as `prod/db.password`. An
+    /// expression in which every name is an alias isn't a reference.
     fn misread_expression(&self, template: &Template) -> Option<Fault> {
-        let is_unknown =
-            |name: &str| template.names.contains(name) && !self.aliases.contains_key(name);
-        let has_unknown = |text: &&str| text.split(['.', '/', '-']).any(is_unknown);
-        let mut misread = expressions(&template.text).filter(has_unknown);
-        misread.find_map(calculation_error)
+        expressions(&template.text)
+            .filter(|text| {
+                text.split(['.', '/', '-'])
+                    .any(|name| template.names.contains(name) && !self.aliases.contains_key(name))
+            })
+            .find_map(calculation_error)
     }
 
-    /// Returns the error for a name in a template that isn't an alias.
+    /// The error for a name in a template that isn't an alias.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
         // The search for a similar name compares all aliases, so only the first errors get it.
         let is_early = self.errors.len() < MOST_SUGGESTIONS;
-        let alias_names = self.aliases.keys().map(String::as_str).chain([ENV]);
 
         let observation = if let Some(variable) = self.variables.get(name) {
             Some(variable_help(variable))
@@ -447,7 +474,10 @@ impl Lookup<'_> {
             Some(format!(
                 "give the value a name first: {{% set {name} = … %}}"
             ))
-        } else if is_early && let Some(nearest) = nearest(name, alias_names) {
+        } else if is_early
+            && let Some(nearest) =
+                nearest(name, self.aliases.keys().map(String::as_str).chain([ENV]))
+        {
             Some(did_you_mean(nearest))
         } else if template.text.contains(&format!("{name}(")) {
             Some(FILTERS_HELP.to_owned())
@@ -460,8 +490,8 @@ impl Lookup<'_> {
     }
 }
 
-/// Returns what certainly holds the target of an entry or, for an object, the variables of all its
-/// keys. Returns `None` if the entry may set something, and for an object that selects no keys.
+/// What certainly holds the target of an entry or, for an object, the variables of all its keys.
+/// `None` if the entry may set something, and for an object that selects no keys.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {
@@ -469,19 +499,23 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     };
     // If the names aren't known or aren't all allowed, nothing overrides the object yet.
     let names = object.naming.variable_names()?;
-    let is_held = |name| claims.holder(&Target::Env(name), origin).is_some();
-    let are_all_held = !names.is_empty() && names.into_iter().all(is_held);
-    are_all_held.then_some(Holder::Several)
+    if names.is_empty() {
+        return None;
+    }
+    for name in names {
+        claims.holder(&Target::Env(name), origin)?;
+    }
+    Some(Holder::Several)
 }
 
-/// Returns what to write in a template for an inherited variable.
+/// What to write in a template for an inherited variable.
 pub fn inherited_help(name: &str) -> String {
     format!(
         "write {{{{ env.{name} }}}} (for a password in a URL, {{{{ env.{name} | urlencode }}}})"
     )
 }
 
-/// Returns what to write in a template instead of a variable that this launch sets.
+/// What to write in a template instead of a variable that this launch sets.
 pub fn variable_help(variable: &Subject) -> String {
     if matches!(variable.written, Some(Written::Template) | None) {
         return format!("put the text of {} into the template", variable.label);

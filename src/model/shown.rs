@@ -47,8 +47,8 @@ static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 /// The maximum length of a text in a message, in characters.
 const MAX_SHOWN_LENGTH: usize = 200;
 
-/// Returns a text as messages show it. Only the first four characters are shown of a part that has
-/// the form of a credential: a [known token](without_tokens) or, outside an ARN, a part that is
+/// A text as messages show it. Only the first four characters are shown of a part that has the form
+/// of a credential: a [known token](without_tokens) or, outside an ARN, a part that is
 /// [random](is_random). A long text is cut off.
 ///
 /// Call this only for a text that is printed: the first call compiles regular expressions, which
@@ -99,21 +99,24 @@ pub fn without_tokens(text: &str) -> String {
     let Some(token) = &*TOKEN_REGEX else {
         return "…".to_owned();
     };
-    let mask = |found: &Captures<'_>| {
-        let part = |name| found.name(name).map_or("", |part| part.as_str());
-        let kept = [part("before"), part("header")].concat();
-        kept + &masked(part("token")) + &masked(part("key"))
-    };
     token
-        .replace_all(&without_url_secrets(text), mask)
+        .replace_all(&without_url_secrets(text), masked_match)
         .into_owned()
+}
+
+/// What [`TOKEN`] has found, with its token or its key masked.
+fn masked_match(found: &Captures<'_>) -> String {
+    let part = |name| found.name(name).map_or("", |part| part.as_str());
+    let kept = [part("before"), part("header")].concat();
+    kept + &masked(part("token")) + &masked(part("key"))
 }
 
 /// The beginning of a credential and an ellipsis, or nothing for an empty text.
 fn masked(credential: &str) -> String {
-    let beginning = credential.chars().take(4);
-    let ellipsis = (!credential.is_empty()).then_some('…');
-    beginning.chain(ellipsis).collect()
+    if credential.is_empty() {
+        return String::new();
+    }
+    credential.chars().take(4).chain(['…']).collect()
 }
 
 /// True for 32 hexadecimal digits in a row, and for letters and digits that are mixed as only a
@@ -128,8 +131,10 @@ fn is_random(run: &str) -> bool {
     if run.starts_with("arn:") {
         return false;
     }
-    let mut digits = run.split(|c: char| !c.is_ascii_hexdigit());
-    if digits.any(|digits| digits.len() >= 32) {
+    if run
+        .split(|c: char| !c.is_ascii_hexdigit())
+        .any(|digits| digits.len() >= 32)
+    {
         return true;
     }
     let letters_and_digits = run.replace(['/', '+'], "");
@@ -137,23 +142,27 @@ fn is_random(run: &str) -> bool {
     let has_capital = judged.contains(|c: char| c.is_ascii_uppercase());
     let has_digit = judged.contains(|c: char| c.is_ascii_digit());
     // A word begins with a capital, and where letters and digits meet.
-    let later_words = judged.as_bytes().windows(2).filter(|pair| {
-        pair[1].is_ascii_uppercase() || pair[0].is_ascii_digit() != pair[1].is_ascii_digit()
-    });
-    let words = 1 + later_words.count();
+    let later_words = judged
+        .as_bytes()
+        .windows(2)
+        .filter(|pair| {
+            pair[1].is_ascii_uppercase() || pair[0].is_ascii_digit() != pair[1].is_ascii_digit()
+        })
+        .count();
+    let words = 1 + later_words;
     has_capital && has_digit && judged.len() * 4 < words * 9
 }
 
 /// The maximum length, in bytes, of a key of a secret's value that is quoted.
 const MAX_QUOTED_LENGTH: usize = 64;
 
-/// Returns the name of a file for messages. The name isn't escaped yet, because `report` escapes
-/// every line.
+/// The name of a file for messages. The name isn't escaped yet, because `report` escapes every
+/// line.
 pub fn file_name(path: &Path) -> String {
-    match path == Path::new("-") {
-        true => "standard input".to_owned(),
-        false => path.display().to_string(),
+    if path == Path::new("-") {
+        return "standard input".to_owned();
     }
+    path.display().to_string()
 }
 
 /// True if a message may quote a key of a secret's value, or a path in it.
@@ -161,18 +170,21 @@ pub fn file_name(path: &Path) -> String {
 /// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a
 /// key, as in `{ password~ 'hunter2' }`.
 pub fn is_quotable(text: &str) -> bool {
-    let is_plain = |byte: u8| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte);
-    text.len() <= MAX_QUOTED_LENGTH && text.bytes().all(is_plain)
+    text.len() <= MAX_QUOTED_LENGTH
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
 }
 
-/// Returns the program of a command for messages and tables. If someone wrote a whole command line
-/// instead, its arguments may include a password, so only its first word is returned: `psql …`.
-/// Also leaves out the values in `--password=…` and `NAME=…`, the password in a URL, and any other
-/// option.
+/// The program of a command for messages and tables. If someone wrote a whole command line instead,
+/// its arguments may include a password, so only its first word is returned: `psql …`. Also leaves
+/// out the values in `--password=…` and `NAME=…`, the password in a URL, and any other option.
 pub fn shown_program(program: &str) -> String {
-    let is_end = |c: char| c.is_whitespace() || "|&;<>('\"`".contains(c);
     let masked = without_tokens(program);
-    let first_word = masked.split(is_end).next().unwrap_or_default();
+    let first_word = masked
+        .split(|c: char| c.is_whitespace() || "|&;<>('\"`".contains(c))
+        .next()
+        .unwrap_or_default();
     match first_word.split_once('=') {
         Some((name, _)) => format!("{name}=…"),
         // The value may directly follow the option: `-phunter2`.
@@ -187,18 +199,18 @@ pub fn quoted_program(command: &CommandLine) -> String {
     format!("\"{shown}\"")
 }
 
-/// Returns a noun with a name, such as `key "password"`.
+/// A noun with a name, such as `key "password"`.
 pub fn noun_with_name(noun: &str, name: &str) -> String {
     format!("{noun} {:?}", shown(name))
 }
 
-/// Returns the predicate `doesn't match the pattern "…"`.
+/// The predicate `doesn't match the pattern "…"`.
 pub fn pattern_mismatch(pattern: &str) -> String {
     format!("doesn't match the pattern \"{}\"", shown(pattern))
 }
 
-/// Returns the end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable,
-/// or nothing for a text that may be a malformed URL or isn't UTF-8.
+/// The end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable, or
+/// nothing for a text that may be a malformed URL or isn't UTF-8.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
@@ -211,8 +223,7 @@ pub fn not_this_value(value: &str) -> String {
     format!(", not {:?}", shown(value))
 }
 
-/// Returns the message about a wrong value of an option or a variable. `expected` completes "… must
-/// be …".
+/// The message about a wrong value of an option or a variable. `expected` completes "… must be …".
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");
@@ -264,20 +275,19 @@ pub(super) fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Returns what people see of a name: without white space at its ends, and without invisible
-/// characters.
+/// What people see of a name: without white space at its ends, and without invisible characters.
 pub fn visible(name: &str) -> String {
     name.trim().chars().filter(|c| is_visible(*c)).collect()
 }
 
-/// Returns a text with `***` instead of the user name and password, the query and the fragment of
-/// each URL.
+/// Masks the user name and password, the query and the fragment of each URL with `***`.
 fn without_url_secrets(text: &str) -> String {
     let mut masked = String::with_capacity(text.len());
     let mut rest = text;
     while let Some((before, url_and_rest)) = rest.split_once("://") {
-        let is_end = |c: char| c.is_whitespace() || "\"<>".contains(c);
-        let end = url_and_rest.find(is_end).unwrap_or(url_and_rest.len());
+        let end = url_and_rest
+            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
+            .unwrap_or(url_and_rest.len());
         let (url, after_url) = url_and_rest.split_at(end);
 
         // A password that isn't percent-encoded may contain `/`, `?` and `:`, but it ends at the

@@ -26,11 +26,15 @@ impl HttpUrl {
         // address, or before a password, doesn't begin a port.
         let after_colon = authority.as_str().rsplit_once(':');
         let has_port = after_colon.is_some_and(|(_, port)| !port.contains([']', '@']));
-        let is_port_valid = !has_port || authority.port_u16().is_some();
-        let has_host = !authority.host().is_empty();
-        let is_http = matches!(uri.scheme_str(), Some("http" | "https"));
-        let has_no_later_at = text.matches('@').count() == authority.as_str().matches('@').count();
-        (has_host && is_port_valid && is_http && has_no_later_at).then(|| Self {
+        let has_later_at = text.matches('@').count() > authority.as_str().matches('@').count();
+        if has_later_at
+            || (has_port && authority.port_u16().is_none())
+            || authority.host().is_empty()
+            || !matches!(uri.scheme_str(), Some("http" | "https"))
+        {
+            return None;
+        }
+        Some(Self {
             text: text.to_owned(),
             uri,
         })
@@ -43,19 +47,28 @@ impl HttpUrl {
     /// which wouldn't be sent. The error describes the value that is expected.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
         // `Self::parse` accepts an `@` only at the end of a user name or a password.
-        let is_sent_whole = |url: &Self| !url.text.contains('@') && url.uri.query().is_none();
-        Self::parse(text).filter(is_sent_whole).ok_or(match text.contains("://") {
-            true => "a URL that begins with http:// or https://, without a user name, password or query",
-            false => "a URL that begins with http:// or https://",
-        })
+        if let Some(url) = Self::parse(text)
+            && !text.contains('@')
+            && url.uri.query().is_none()
+        {
+            return Ok(url);
+        }
+        if text.contains("://") {
+            return Err(
+                "a URL that begins with http:// or https://, without a user name, password or query",
+            );
+        }
+        Err("a URL that begins with http:// or https://")
     }
 
     /// True if the host is `localhost` or a loopback address.
     pub(super) fn is_loopback(&self) -> bool {
         // An IPv6 address is in brackets.
         let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        let is_loopback = |address: IpAddr| address.is_loopback();
-        host.eq_ignore_ascii_case("localhost") || host.parse().is_ok_and(is_loopback)
+        host.eq_ignore_ascii_case("localhost")
+            || host
+                .parse()
+                .is_ok_and(|address: IpAddr| address.is_loopback())
     }
 
     pub fn is_https(&self) -> bool {
@@ -71,20 +84,20 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// Returns what may be the password in a URL with any scheme, as it is written and decoded. It may
+/// Finds what may be the password in a URL with any scheme, as it is written and decoded. It may
 /// contain an `@` or a `/` that isn't encoded, so it may end at each `@`.
 pub fn passwords_in_url(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    let is_one_word = !text.trim().contains(char::is_whitespace);
-    let (_, rest) = text
-        .split_once("://")
-        .filter(|_| is_one_word)
-        .unwrap_or_default();
-    let is_login = |(user, _): &(&str, &str)| !user.contains(['@', '/']);
-    let login = rest.split_once(':').filter(is_login);
-    let (_, password) = login.unwrap_or_default();
-    let ends = password.match_indices('@').map(|(at, _)| at);
-    ends.flat_map(|end| {
-        let password = &password[..end];
+    let mut after_user = "";
+    // Text of several words may contain a URL, but isn't one.
+    if !text.trim().contains(char::is_whitespace)
+        && let Some((_, rest)) = text.split_once("://")
+        && let Some((user, password)) = rest.split_once(':')
+        && !user.contains(['@', '/'])
+    {
+        after_user = password;
+    }
+    after_user.match_indices('@').flat_map(move |(end, _)| {
+        let password = &after_user[..end];
         [password.into(), percent_decode_str(password).collect()]
     })
 }

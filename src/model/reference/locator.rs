@@ -35,9 +35,10 @@ pub struct Locator {
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.to_string();
-        match self.is_path() {
-            true => write!(f, "parameters below {id}")?,
-            false => write!(f, "{} {id}", self.store)?,
+        if self.is_path() {
+            write!(f, "parameters below {id}")?;
+        } else {
+            write!(f, "{} {id}", self.store)?;
         }
         match &self.region {
             Some(region) => write!(f, " in {region}"),
@@ -47,7 +48,7 @@ impl fmt::Display for Locator {
 }
 
 impl Locator {
-    /// Returns the id as it is written in a reference: the name of a parameter begins with `ssm:`.
+    /// The id as it is written in a reference: the name of a parameter begins with `ssm:`.
     pub fn written_id(&self) -> String {
         match &self.id {
             SecretId::Name(name) => format!("{}{name}", self.store.prefix()),
@@ -55,7 +56,7 @@ impl Locator {
         }
     }
 
-    /// Returns the id of a parameter below a path, as a reference to this parameter has it.
+    /// The id of a parameter below a path, as a reference to this parameter has it.
     /// `parameter_name` is the part of the parameter's name after the path.
     pub fn written_id_of(&self, parameter_name: Option<&str>) -> String {
         let id = self.written_id();
@@ -67,19 +68,19 @@ impl Locator {
 
     /// True if messages mask a part of the id or the version.
     pub fn is_masked(&self) -> bool {
-        let version = [self.version.stage(), self.version.id()];
-        let mut version = version.into_iter().flatten();
-        version.any(has_credential) || has_credential(&self.id.to_string())
+        self.version.stage().is_some_and(has_credential)
+            || self.version.id().is_some_and(has_credential)
+            || has_credential(&self.id.to_string())
     }
 
-    /// Returns [`Self::written_id`] as messages show it.
+    /// [`Self::written_id`] as messages show it.
     pub fn shown_id(&self) -> String {
         shown(&self.written_id())
     }
 
-    /// Returns the help for a parameter whose name has a slash, but not at its beginning, which AWS
-    /// doesn't allow. `written` returns the reference as the user has written it, if messages show
-    /// it as it is.
+    /// The help for a parameter whose name has a slash, but not at its beginning, which AWS doesn't
+    /// allow. `written` returns the reference as the user has written it, if messages show it as it
+    /// is.
     pub fn slash_help<'t>(&self, written: impl FnOnce() -> Option<&'t str>) -> Option<String> {
         let name = self.id.name();
         let is_parameter = self.store == Store::ParameterStore && self.id.arn().is_none();
@@ -93,19 +94,18 @@ impl Locator {
         Some(format!("write ssm:/{}", text_or("NAME", name)))
     }
 
-    /// Returns the secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the
-    /// path "/prod/"`.
+    /// The secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path
+    /// "/prod/"`.
     pub fn noun(&self) -> String {
-        let id = self.id.to_string();
-        let kind = match self.is_path() {
-            true => "path".to_owned(),
-            false => self.store.to_string(),
-        };
-        format!("the {kind} \"{}\"", shown(&id))
+        let id = shown(&self.id.to_string());
+        if self.is_path() {
+            return format!("the path \"{id}\"");
+        }
+        format!("the {} \"{id}\"", self.store)
     }
 
-    /// Returns a parameter below a path as the subject of a sentence. `parameter_name` is the part
-    /// of the parameter's name after the path. Without it, returns [`Self::noun`].
+    /// A parameter below a path as the subject of a sentence. `parameter_name` is the part of the
+    /// parameter's name after the path. Without it, returns [`Self::noun`].
     pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
         let Some(rest) = parameter_name else {
             return self.noun();
@@ -114,16 +114,18 @@ impl Locator {
         format!("the parameter \"{}\"", shown(&name))
     }
 
-    /// Returns the requested path, or `None` for a secret or a parameter. A path ends with a slash
-    /// or, if it leaves out deeper levels, with `/*`. The name of a parameter never does.
+    /// The requested path, or `None` for a secret or a parameter. A path ends with a slash or, if
+    /// it leaves out deeper levels, with `/*`. The name of a parameter never does.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         let name = self.id.name().trim_end_matches('*');
-        let is_path = self.store == Store::ParameterStore && name.ends_with('/');
+        if self.store != Store::ParameterStore || !name.ends_with('/') {
+            return None;
+        }
         let is_recursive = name == self.id.name();
-        is_path.then_some(ParameterPath { name, is_recursive })
+        Some(ParameterPath { name, is_recursive })
     }
 
-    /// Returns the name of the variable that should name the secret, if that variable is empty.
+    /// The name of the variable that should name the secret, if that variable is empty.
     pub fn empty_variable(&self) -> Option<&str> {
         let SecretId::Empty(name) = &self.id else {
             return None;
@@ -136,8 +138,8 @@ impl Locator {
     }
 }
 
-/// Returns the id or the reference of a parameter below a path. `path` is written with a slash or
-/// `/*` at its end, and `rest` is the part of the parameter's name after the path.
+/// The id or the reference of a parameter below a path. `path` is written with a slash or `/*` at
+/// its end, and `rest` is the part of the parameter's name after the path.
 pub fn below_path(path: &str, rest: &str) -> String {
     format!("{}{rest}", path.trim_end_matches('*'))
 }
@@ -189,7 +191,7 @@ pub enum Selector {
 }
 
 impl Selector {
-    /// Returns the KEY as messages show it.
+    /// The KEY as messages show it.
     pub fn shown(&self) -> String {
         shown(&self.to_string())
     }
@@ -217,7 +219,7 @@ pub struct JsonPath {
 const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
 
 impl JsonPath {
-    /// Returns the path as messages show it.
+    /// The path as messages show it.
     pub fn shown(&self) -> String {
         shown(&self.text)
     }
@@ -276,15 +278,18 @@ const RESERVED: &str = "\
 /// # Errors
 /// If the name is a reserved word, or isn't legal for a variable. The error is a predicate.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
-    let is_reserved = RESERVED.split(' ').any(|word| word == name);
-    Err(match name {
-        _ if name.contains('/') => "isn't a valid alias: put the alias first, as in ALIAS: SECRET",
-        _ if !is_name(name) => {
-            "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit"
-        }
-        _ if is_reserved => "isn't a valid alias, because it is a reserved word",
-        _ => return Ok(()),
-    })
+    if name.contains('/') {
+        return Err("isn't a valid alias: put the alias first, as in ALIAS: SECRET");
+    }
+    if !is_name(name) {
+        return Err(
+            "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit",
+        );
+    }
+    if RESERVED.split(' ').any(|word| word == name) {
+        return Err("isn't a valid alias, because it is a reserved word");
+    }
+    Ok(())
 }
 
 /// The version of a secret or parameter to request. The default is the version of a secret with
@@ -318,8 +323,6 @@ impl Version {
     /// about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
         use Store::{ParameterStore, SecretsManager};
-        // AWS stores the number in a signed integer of 64 bits. `parse` also accepts a plus sign.
-        let is_number = |id: &str| id.parse::<i64>().is_ok_and(|n| n > 0) && !id.starts_with('+');
         Err(match (store, self.stage(), self.id()) {
             (_, Some(stage), _) if stage.chars().count() > MAX_STAGE_LENGTH => {
                 "has a staging label that is longer than 256 characters"
@@ -333,7 +336,11 @@ impl Version {
             (ParameterStore, Some(label), _) if label.starts_with(|c: char| c.is_ascii_digit()) => {
                 "has a label that begins with a digit (write one more colon before a version: ssm:/NAME:::3)"
             }
-            (ParameterStore, _, Some(id)) if !is_number(id) => {
+            // AWS stores the number in a signed integer of 64 bits. `parse` also accepts a plus
+            // sign.
+            (ParameterStore, _, Some(id))
+                if id.starts_with('+') || !id.parse::<i64>().is_ok_and(|n| n > 0) =>
+            {
                 "has a version that isn't a positive number"
             }
             (SecretsManager | ParameterStore, _, _) => return Ok(()),
@@ -347,19 +354,20 @@ impl Version {
 
     /// Creates a version from STAGE and VERSION-ID.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
-        let is_default = |stage: &String| stage == AWSCURRENT && id.is_none();
-        let label = stage.filter(|stage| !is_default(stage));
+        let label = stage.filter(|stage| id.is_some() || stage != AWSCURRENT);
         Self { id, label }
     }
 
-    /// Returns the staging label to request.
+    /// The staging label to request.
     pub fn stage(&self) -> Option<&str> {
-        let default = self.id.is_none().then_some(AWSCURRENT);
-        self.label().or(default)
+        if self.id.is_some() {
+            return self.label();
+        }
+        Some(self.label().unwrap_or(AWSCURRENT))
     }
 
-    /// Returns the label to request for a parameter. Returns `None` for a version number, and for
-    /// the newest version, which AWS returns if a request has neither.
+    /// The label to request for a parameter. `None` for a version number, and for the newest
+    /// version, which AWS returns if a request has neither.
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
     }
@@ -367,12 +375,16 @@ impl Version {
     /// True if an answer with this version id and these staging labels is for this version. The
     /// answer may leave out its id or its labels.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
-        let has_id = |requested| id.is_none_or(|id| id == requested);
-        let has_stage = |requested| stages.is_empty() || stages.iter().any(|s| s == requested);
-        self.id().is_none_or(has_id) && self.stage().is_none_or(has_stage)
+        let has_id = self
+            .id()
+            .is_none_or(|requested| id.is_none_or(|id| id == requested));
+        let has_stage = self.stage().is_none_or(|requested| {
+            stages.is_empty() || stages.iter().any(|stage| stage == requested)
+        });
+        has_id && has_stage
     }
 
-    /// Returns the version id to request, or the number of a parameter's version.
+    /// The version id to request, or the number of a parameter's version.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }

@@ -30,7 +30,6 @@ pub use locator::*;
 pub use secret_id::*;
 
 use std::borrow::Cow;
-use std::ffi::OsStr;
 use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
@@ -68,8 +67,9 @@ impl Reference {
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
         // `is_ordinary` only saves time.
-        let may_be_misread = !is_ordinary(text);
-        if may_be_misread && let Some(fault) = misread_text(text, [secret, key, stage, version]) {
+        if !is_ordinary(text)
+            && let Some(fault) = misread_text(text, [secret, key, stage, version])
+        {
             return Err(fault);
         }
         validate_secret(secret)?;
@@ -99,18 +99,21 @@ impl Reference {
     /// True for a text that only makes sense as a reference: an ARN with a KEY, a STAGE or a
     /// VERSION-ID after it, or text with a dynamic reference of CloudFormation.
     pub fn is_meant_by(text: &str) -> bool {
-        let has_fields = |reference: Self| reference.only_secret().is_none();
-        let is_arn = Arn::has_prefix(text) && Self::parse(text).is_ok_and(has_fields);
+        let is_arn_with_fields = Arn::has_prefix(text)
+            && Self::parse(text).is_ok_and(|reference| reference.only_secret().is_none());
         // The services in a dynamic reference (secretsmanager, ssm, ssm-secure) begin with `s`.
-        is_arn || text.contains("{{resolve:s")
+        is_arn_with_fields || text.contains("{{resolve:s")
     }
 
-    /// Returns the SECRET field if the reference consists of nothing else.
+    /// The SECRET field if the reference consists of nothing else.
     pub fn only_secret(&self) -> Option<&str> {
-        (self.selector == Selector::Whole && self.version.is_none()).then_some(&self.secret)
+        if self.selector != Selector::Whole || self.version.is_some() {
+            return None;
+        }
+        Some(&self.secret)
     }
 
-    /// Returns the request for this reference, and what KEY selects from the document. SECRET is an
+    /// Finds the request for this reference, and what KEY selects from the document. SECRET is an
     /// alias or an id.
     ///
     /// # Errors
@@ -124,16 +127,22 @@ impl Reference {
             locator.region = locator.region.or_else(|| alias.region.clone());
             locator.role.clone_from(&alias.role);
         }
-        let written = self.version.as_ref().or(alias.map(|alias| &alias.version));
-        locator.version = written.cloned().unwrap_or(Version::CURRENT);
+        locator.version = self
+            .version
+            .as_ref()
+            .or(alias.map(|alias| &alias.version))
+            .cloned()
+            .unwrap_or(Version::CURRENT);
 
         let is_whole = self.selector == Selector::Whole && locator.version == Version::CURRENT;
         if locator.is_path() && !is_whole {
             let defect = "is a path, which can't have a key, a label or a version (for one parameter, write ssm:/NAME)";
             return Err(Fault::new(defect));
         }
-        let defect = locator.version.validate(locator.store);
-        defect.map_err(|defect| Fault::new(defect).help(PARTS_REMEDY))?;
+        locator
+            .version
+            .validate(locator.store)
+            .map_err(|defect| Fault::new(defect).help(PARTS_REMEDY))?;
         Ok(SecretRef {
             locator,
             selector: self.selector.clone(),
@@ -143,14 +152,13 @@ impl Reference {
 
 impl fmt::Display for Reference {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let (secret, selector) = (&self.secret, &self.selector);
         let version = self.version.as_ref();
         let stage = version.and_then(Version::stage).unwrap_or("");
         let id = version.and_then(Version::id).unwrap_or("");
         // Empty fields at the end aren't printed. Only SECRET can end with a colon of its own: an
         // ARN that isn't complete.
-        let fields = format!(":{selector}:{stage}:{id}");
-        write!(f, "{secret}{}", fields.trim_end_matches(':'))
+        let fields = format!(":{}:{stage}:{id}", self.selector);
+        write!(f, "{}{}", self.secret, fields.trim_end_matches(':'))
     }
 }
 
@@ -158,12 +166,13 @@ impl fmt::Display for Reference {
 /// reference.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
-    let has_legal_characters = text.chars().all(|c| c == ':' || is_name_character(c));
-    has_legal_characters && name.contains('/') && !text.contains("://")
+    name.contains('/')
+        && !text.contains("://")
+        && text.chars().all(|c| c == ':' || is_name_character(c))
 }
 
-/// Returns the fault of a text that was meant for another place or another tool, such as JSON, a
-/// URL or a template, or that has a character that people overlook.
+/// Refuses a text that was meant for another place or another tool, such as JSON, a URL or a
+/// template, or that has a character that people overlook.
 fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<Fault> {
     // JSON, braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
@@ -183,18 +192,22 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
 
     let is_url = searched.contains("://");
     if searched.contains("{{") {
-        let help = match is_url {
-            true => "declare it as NAME: { template: \"…{{ ALIAS.KEY | urlencode }}…\" }",
-            false => "declare it as NAME: { template: \"…\" }",
+        let help = if is_url {
+            "declare it as NAME: { template: \"…{{ ALIAS.KEY | urlencode }}…\" }"
+        } else {
+            "declare it as NAME: { template: \"…\" }"
         };
         let template = Fault::new("contains \"{{\", like a template").help(help);
         return helm_fault(text).or(Some(template));
     }
-    let url = "is a URL or a connection string, not the name of a secret";
-    is_url.then(|| Fault::new(url).help(VALUE_REMEDY))
+    if is_url {
+        let defect = "is a URL or a connection string, not the name of a secret";
+        return Some(Fault::new(defect).help(VALUE_REMEDY));
+    }
+    None
 }
 
-/// Returns NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
+/// Finds NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
 /// parameter or a path, `ssm:` precedes it, and `/` or `/*` can follow.
 pub fn optional_variable(id: &str) -> Option<&str> {
     let (store, name) = Store::split_prefix(id);
@@ -203,8 +216,10 @@ pub fn optional_variable(id: &str) -> Option<&str> {
         Store::ParameterStore => path.unwrap_or(name),
         Store::SecretsManager => name,
     };
-    let name = placeholder.strip_prefix("${")?.strip_suffix(":-}")?;
-    is_name(name).then_some(name)
+    placeholder
+        .strip_prefix("${")?
+        .strip_suffix(":-}")
+        .filter(|name| is_name(name))
 }
 
 /// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
@@ -213,11 +228,14 @@ pub fn optional_variable(id: &str) -> Option<&str> {
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     // If a placeholder is the whole id, the only closing brace is the last character.
     let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
-    let (mut names, mut empty) = (Vec::new(), None);
+    let mut names = Vec::new();
+    let mut empty = None;
     let expanded = replace_placeholders(text, |name, default| {
         let value = part_of_id(name, default, inherited, is_only_variable)?;
         names.push(name);
-        empty = value.is_empty().then_some(name).or(empty);
+        if value.is_empty() {
+            empty = Some(name);
+        }
         Ok(value)
     })?;
 
@@ -244,23 +262,23 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })
 }
 
-/// Returns the fault of an empty variable. If the variable is the whole id, an empty one can leave
-/// out the entry.
+/// The fault of an empty variable. If the variable is the whole id, an empty one can leave out the
+/// entry.
 fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
-    let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-    fault.help(match is_only_variable {
-        true => format!("set {name}. If it may be empty, write ${{{name}:-}}"),
-        false => format!("set {name}"),
-    })
+    let help = if is_only_variable {
+        format!("set {name}. If it may be empty, write ${{{name}:-}}")
+    } else {
+        format!("set {name}")
+    };
+    Fault::new(format!("uses the variable {name}, which is empty")).help(help)
 }
 
 /// True if an empty variable has left an id without its name, or without its last part: `ssm:/`, or
 /// `prod/` for `prod/${APP:-}`. A path such as `ssm:/prod/` would even read the parameters of other
 /// programs.
 fn lacks_part(expanded: &str, written: &str) -> bool {
-    let [name, written] = [expanded, written].map(|id| id.trim_end_matches('*'));
-    let (_, name) = Store::split_prefix(name);
-    let ends_early = name.ends_with('/') && !written.ends_with('/');
+    let (_, name) = Store::split_prefix(expanded.trim_end_matches('*'));
+    let ends_early = name.ends_with('/') && !written.trim_end_matches('*').ends_with('/');
     name.trim_matches('/').is_empty() || ends_early || name.contains("//")
 }
 
@@ -270,18 +288,19 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     let literal = replace_placeholders(text, |_, _| Ok(""))?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
     let may_be_path = Store::has_prefix(text) || text.contains(":parameter/");
-    let checked = match may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
-        true => literal.trim_end_matches('*'),
-        false => &literal,
+    let checked = if may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
+        literal.trim_end_matches('*')
+    } else {
+        &literal
     };
     // The only colons are those of an ARN or of `ssm:`, which are legal.
     if let Some(character) = checked.chars().find(|&c| c != ':' && !is_name_character(c)) {
         return Err(illegal_character(character));
     }
-    match text.contains("${") {
-        true => Ok(()),
-        false => SecretId::parse(text).map(drop),
+    if !text.contains("${") {
+        SecretId::parse(text)?;
     }
+    Ok(())
 }
 
 /// True for text that contains a JSON object with a key. False if the text contains `{{`, which
@@ -291,7 +310,7 @@ fn is_json(text: &str) -> bool {
     compact.contains("{\"") && !compact.contains("{{")
 }
 
-/// Returns the fault of a character that AWS doesn't allow in any name.
+/// The fault of a character that AWS doesn't allow in any name.
 fn illegal_character(character: char) -> Fault {
     let help = match character {
         // The variable itself may have a password, which AWS would get as a name.
@@ -310,23 +329,28 @@ fn illegal_character(character: char) -> Fault {
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
 /// returns the text after the colon that follows SECRET.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
-    let fields_of_secret = match text {
-        _ if Store::has_prefix(text) => 2,
-        _ if !Arn::has_prefix(text) => 1,
+    let mut fields_of_secret = if Store::has_prefix(text) {
+        2
+    } else if !Arn::has_prefix(text) {
+        1
+    } else if text.contains(":secretsmanager:") {
         // The resource, the last of an ARN's six fields, has a colon in a secret's ARN.
-        _ if text.contains(":secretsmanager:") => 7,
-        _ => 6,
+        7
+    } else {
+        6
     };
     // A colon within `${…}` isn't a separator.
     let mut is_in_placeholder = false;
-    let mut separators = text.char_indices().filter(|&(at, c)| {
+    for (at, c) in text.char_indices() {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
-        c == ':' && !is_in_placeholder
-    });
-    match separators.nth(fields_of_secret - 1) {
-        Some((end, _)) => (&text[..end], Some(&text[end + 1..])),
-        None => (text, None),
+        if c == ':' && !is_in_placeholder {
+            fields_of_secret -= 1;
+            if fields_of_secret == 0 {
+                return (&text[..at], Some(&text[at + 1..]));
+            }
+        }
     }
+    (text, None)
 }
 
 /// Splits text at its first colon.
@@ -338,9 +362,12 @@ pub fn split_colon(text: &str) -> (&str, Option<&str>) {
 /// Splits off KEY. A JSONPath can have colons in its brackets, so it ends at the first colon before
 /// which the path is complete. Also returns the text after the colon that follows KEY.
 fn split_key(text: &str) -> (&str, Option<&str>) {
-    let colons = text.match_indices(':').map(|(at, _)| at);
-    let mut ends = colons.chain([text.len()]);
-    match ends.find(|&end| JsonPath::parse(&text[..end]).is_some()) {
+    let end = text
+        .match_indices(':')
+        .map(|(at, _)| at)
+        .chain([text.len()])
+        .find(|&end| JsonPath::parse(&text[..end]).is_some());
+    match end {
         Some(end) => (&text[..end], text.get(end + 1..)),
         None => split_colon(text),
     }
@@ -351,11 +378,11 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     if stage.contains(' ') || id.contains(' ') {
         return Err(Fault::new("has a space in its stage or version id").help(VALUE_REMEDY));
     }
+    if stage.is_empty() && id.is_empty() {
+        return Ok(None);
+    }
     let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
-    Ok(match (non_empty(stage), non_empty(id)) {
-        (None, None) => None,
-        (stage, id) => Some(Version::new(stage, id)),
-    })
+    Ok(Some(Version::new(non_empty(stage), non_empty(id))))
 }
 
 /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
@@ -366,17 +393,20 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if !key.starts_with('$') {
         return Ok(Selector::Key(key.to_owned()));
     }
-    let defect = "has a key that begins with $ but isn't a valid JSONPath";
-    let fault = || Fault::new(defect).help("a JSONPath begins with $. or $[");
-    JsonPath::parse(key).map(Selector::Path).ok_or_else(fault)
+    let Some(path) = JsonPath::parse(key) else {
+        let defect = "has a key that begins with $ but isn't a valid JSONPath";
+        return Err(Fault::new(defect).help("a JSONPath begins with $. or $["));
+    };
+    Ok(Selector::Path(path))
 }
 
-/// Returns the fault of a text in the syntax of another tool, of the address of a page in AWS's
-/// console, and of an ARN without its beginning. The help has a reference only if nothing but
-/// another tool's prefix is wrong.
+/// Refuses a text in the syntax of another tool, the address of a page in AWS's console, and an ARN
+/// without its beginning. The help has a reference only if nothing but another tool's prefix is
+/// wrong.
 fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
-    let mut consoles = foreign_words("console").filter(|_| text.contains("://"));
-    if let Some((_, remedy)) = consoles.find(|(host, _)| text.contains(host)) {
+    if text.contains("://")
+        && let Some((_, remedy)) = foreign_words("console").find(|(host, _)| text.contains(host))
+    {
         return Some(Fault::new("is the address of a page in AWS's console").help(remedy));
     }
     if Store::has_prefix(text) && Arn::has_prefix(Store::split_prefix(text).1) {
@@ -389,9 +419,11 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     }
 
     let general = "a secret is written SECRET:KEY, and a parameter ssm:/NAME";
+    let mut found = foreign_prefix(text);
     // Without a slash, `secret:token` may be the key `token` of a secret "secret".
-    let mut words = foreign_words("word").filter(|_| text.contains('/'));
-    let found = foreign_prefix(text).or_else(|| words.find(|(word, _)| text.starts_with(word)));
+    if found.is_none() && text.contains('/') {
+        found = foreign_words("word").find(|(word, _)| text.starts_with(word));
+    }
     if let Some((prefix, ours)) = found {
         let rest = text[prefix.len()..].trim_start_matches("//");
         // In our references, only parameters have a prefix.
@@ -412,8 +444,7 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
 
     // Only SECRET is searched. After it, `${` is part of a JSONPath, or `parse` refuses it.
     let compact = secret.replace(' ', "");
-    let mut expressions = foreign_words("expression");
-    let (start, tool) = expressions.find(|(start, _)| compact.contains(start))?;
+    let (start, tool) = foreign_words("expression").find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{start}\", which only {tool} expands");
     Some(Fault::new(predicate).help(general))
 }
@@ -444,17 +475,19 @@ fn replace_placeholders<'t>(
     Ok(replaced + rest)
 }
 
-/// Returns the path of a file with the values of its placeholders.
+/// Expands the placeholders in the path of a file.
 ///
 /// # Errors
 /// If a placeholder is malformed, and in the same cases as [`variable_value`].
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
-    let value_of = |name, default| variable_value(name, default, inherited);
-    replace_placeholders(path, value_of).map(Cow::into_owned)
+    let expanded = replace_placeholders(path, |name, default| {
+        variable_value(name, default, inherited)
+    })?;
+    Ok(expanded.into_owned())
 }
 
-/// Returns the value of the variable `name`, or its default, for a secret's id. If the variable is
-/// the whole id (`is_only_variable`), the value may be an ARN. Any other value must not contain a
+/// The value of the variable `name`, or its default, for a secret's id. If the variable is the
+/// whole id (`is_only_variable`), the value may be an ARN. Any other value must not contain a
 /// colon, so that it can't select a different account, region or service. A value must never begin
 /// with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
 fn part_of_id<'a>(
@@ -494,23 +527,26 @@ fn part_of_id<'a>(
     Ok(value)
 }
 
-/// Returns the value of a variable, or the default. As in a shell, the default after `:-` also
-/// replaces an empty value. Without a default, an empty value is returned.
+/// The value of a variable, or the default. As in a shell, the default after `:-` also replaces an
+/// empty value. Without a default, an empty value is returned.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
     inherited: &'a Inherited,
 ) -> Result<&'a str, Fault> {
-    let is_usable = |value: &&OsStr| default.is_none() || !value.is_empty();
-    let Some(value) = inherited.get(name).filter(is_usable) else {
+    let usable_value = inherited
+        .get(name)
+        .filter(|value| default.is_none() || !value.is_empty());
+    let Some(value) = usable_value else {
         return default.ok_or_else(|| {
             let help = format!("set {name}, or add a default: ${{{name}:-default}}");
             Fault::new(format!("uses the variable {name}, which isn't set")).help(help)
         });
     };
 
-    let not_utf8 = || wrong_value(name, "isn't UTF-8");
-    let text = value.to_str().ok_or_else(not_utf8)?;
+    let text = value
+        .to_str()
+        .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
     match overlooked_unless_empty(text) {
         Some(found) => Err(wrong_value(name, found)),
         None if is_in_quotes(text) => Err(wrong_value(name, "is in quotes: remove them")),
@@ -518,7 +554,7 @@ fn variable_value<'a>(
     }
 }
 
-/// Returns the error for a variable with a wrong value. `defect` must not quote the value.
+/// The error for a variable with a wrong value. `defect` must not quote the value.
 fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
     let fault: Fault = defect.into();
     fault.about(&format!("uses the variable {name}, whose value"))

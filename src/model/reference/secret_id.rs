@@ -81,7 +81,7 @@ impl SecretId {
         Some(arn)
     }
 
-    /// Returns the id of the replica in `region`: the ARN with this region, or the same name.
+    /// The id of the replica in `region`: the ARN with this region, or the same name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) | Self::Empty(_) => self.clone(),
@@ -89,17 +89,18 @@ impl SecretId {
         }
     }
 
-    /// Returns the name within an account and region. For an ARN, this is its resource without
-    /// `secret:` or `parameter/`.
+    /// The name within an account and region. For an ARN, this is its resource without `secret:` or
+    /// `parameter/`.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
             Self::Empty(_) => "",
             Self::Arn(arn) => {
                 let resource = arn.resource();
-                let secret_name = resource.strip_prefix("secret:");
-                let name = secret_name.or(resource.strip_prefix("parameter/"));
-                name.unwrap_or(resource)
+                resource
+                    .strip_prefix("secret:")
+                    .or(resource.strip_prefix("parameter/"))
+                    .unwrap_or(resource)
             }
         }
     }
@@ -107,8 +108,11 @@ impl SecretId {
     /// True for an ARN that ends with a hyphen and six characters, as the complete ARN of a secret
     /// does. The ARN may be incomplete nevertheless, because a name can end in the same way.
     pub fn may_be_complete(&self) -> bool {
-        let ending = self.name().rfind('-').map(|at| &self.name()[at..]);
-        self.arn().is_some() && ending.is_some_and(is_random_ending)
+        let name = self.name();
+        self.arn().is_some()
+            && name
+                .rfind('-')
+                .is_some_and(|at| is_random_ending(&name[at..]))
     }
 
     /// True if an answer with this name and ARN is for the secret that this id names. (Parameters
@@ -136,10 +140,12 @@ impl SecretId {
             // Empty if `name` is from a complete ARN, and so already has the random ending.
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
-        // For a complete ARN, `self.name()` has the random ending, which the answer's name doesn't
-        // have.
-        let is_requested = |name: &str| name == self.name() || full_name == self.name();
-        is_in_arn(self.name()) && name.is_none_or(|name| is_in_arn(name) && is_requested(name))
+        is_in_arn(self.name())
+            && name.is_none_or(|name| {
+                // For a complete ARN, `self.name()` has the random ending, which the answer's name
+                // doesn't have.
+                is_in_arn(name) && (name == self.name() || full_name == self.name())
+            })
     }
 }
 
@@ -156,8 +162,8 @@ impl fmt::Display for SecretId {
 /// True for a hyphen and six letters or digits, such as `-AbCdEf`. AWS appends them to the name in
 /// the ARN of a secret.
 fn is_random_ending(text: &str) -> bool {
-    let is_random = |end: &str| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric());
-    text.strip_prefix('-').is_some_and(is_random)
+    text.strip_prefix('-')
+        .is_some_and(|end| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
 /// True for the characters of names: those that CreateSecret allows, and `!`, which only AWS's own
@@ -168,9 +174,11 @@ pub fn is_name_character(c: char) -> bool {
 
 /// True if the name only has characters that AWS allows. A parameter's path may end with `/*`.
 fn is_legal_name(store: Store, name: &str) -> bool {
-    let before_wildcard = name.strip_suffix("/*");
-    let path = before_wildcard.filter(|_| store == Store::ParameterStore);
-    path.unwrap_or(name).chars().all(is_name_character)
+    let checked = match store {
+        Store::SecretsManager => name,
+        Store::ParameterStore => name.strip_suffix("/*").unwrap_or(name),
+    };
+    checked.chars().all(is_name_character)
 }
 
 /// True for a text of only letters, digits and periods, such as `info` or `0.0.0.0`, and for an
@@ -186,7 +194,7 @@ pub(super) fn incomplete_arn() -> Fault {
 
 const ARN_REMEDY: &str = "copy the whole ARN of the secret or parameter";
 
-/// Returns the store whose service is in an ARN.
+/// The store whose service is in an ARN.
 fn store_of_arn(text: &str) -> Result<Store, Fault> {
     let service = text.split(':').nth(2).unwrap_or_default();
     let defect = match service {
@@ -197,13 +205,15 @@ fn store_of_arn(text: &str) -> Result<Store, Fault> {
     Store::from_service(service).ok_or_else(|| Fault::new(defect).help(ARN_REMEDY))
 }
 
-/// Returns the fault of an ARN whose resource doesn't begin with `prefix`.
+/// The fault of an ARN whose resource doesn't begin with `prefix`.
 fn missing_prefix(text: &str, arn: &Arn, prefix: &str) -> Fault {
     let (before, resource) = text.split_at(text.len() - arn.resource().len());
     let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
-    // The user may have written a slash instead of the colon: `secret/prod/db`.
-    let after_slash = resource.strip_prefix(&prefix.replace(':', "/"));
-    let bare_name = after_slash.unwrap_or(resource).trim_start_matches('/');
+    let bare_name = resource
+        // The user may have written a slash instead of the colon: `secret/prod/db`.
+        .strip_prefix(&prefix.replace(':', "/"))
+        .unwrap_or(resource)
+        .trim_start_matches('/');
     let name = text_or("NAME", bare_name);
     Fault::new(defect).help(format!("write {before}{prefix}{name}"))
 }
@@ -215,32 +225,34 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    // Without an account, a field is probably missing, so the fields after it are misplaced. An ARN
-    // that was cut off may also end within the prefix.
-    let is_whole = |arn: &Arn| arn.account().is_some() && !prefix.starts_with(arn.resource());
-    let found = Arn::parse(text).filter(is_whole);
-    let arn = found.ok_or_else(incomplete_arn)?;
-    let after_prefix = arn.resource().strip_prefix(prefix);
-    let name = after_prefix.ok_or_else(|| missing_prefix(text, &arn, prefix))?;
+    let arn = Arn::parse(text)
+        // Without an account, a field is probably missing, so the fields after it are misplaced. An
+        // ARN that was cut off may also end within the prefix.
+        .filter(|arn| arn.account().is_some() && !prefix.starts_with(arn.resource()))
+        .ok_or_else(incomplete_arn)?;
+    let name = arn
+        .resource()
+        .strip_prefix(prefix)
+        .ok_or_else(|| missing_prefix(text, &arn, prefix))?;
     // The partition is empty in `arn::secretsmanager:…`.
     if !arn.has_partition() {
         return Err(incomplete_arn());
     }
 
     let region = arn.region();
-    let defect = if region.as_ref().is_none_or(|region| region.area().is_none()) {
+    if region.as_ref().is_none_or(|region| region.area().is_none()) {
         let text = "is an ARN whose fourth field isn't a region code such as us-east-1";
         let help = region.as_ref().and_then(Region::form_remedy);
         return Err(Fault::new(text).help_if_some(help));
-    } else if !is_legal_name(store, name) {
-        ILLEGAL_CHARACTER
-    } else if store == Store::ParameterStore && arn.resource().contains("//") {
+    }
+    if !is_legal_name(store, name) {
+        return Err(Fault::new(ILLEGAL_CHARACTER));
+    }
+    if store == Store::ParameterStore && arn.resource().contains("//") {
         let help = format!("write {}", text.replace("//", "/"));
         return Err(Fault::new(TWO_SLASHES).help(help));
-    } else {
-        return Ok((store, arn));
-    };
-    Err(Fault::new(defect))
+    }
+    Ok((store, arn))
 }
 
 /// The most characters that a parameter's name can have. AWS allows 1011 characters for the whole
@@ -266,11 +278,12 @@ pub enum Store {
 
 impl Store {
     pub fn from_service(service: &str) -> Option<Self> {
-        let mut stores = [Self::SecretsManager, Self::ParameterStore].into_iter();
-        stores.find(|store| store.service() == service)
+        [Self::SecretsManager, Self::ParameterStore]
+            .into_iter()
+            .find(|store| store.service() == service)
     }
 
-    /// Returns the name of the service in ARNs, in host names and in signatures.
+    /// The name of the service in ARNs, in host names and in signatures.
     pub fn service(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager",
@@ -278,7 +291,7 @@ impl Store {
         }
     }
 
-    /// Returns what precedes a name in a reference.
+    /// What precedes a name in a reference.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::SecretsManager => "",
@@ -323,7 +336,10 @@ pub struct Arn(String);
 impl Arn {
     /// Parses an ARN. The content of the fields isn't checked.
     pub fn parse(text: &str) -> Option<Self> {
-        (Self::has_prefix(text) && text.splitn(6, ':').count() == 6).then(|| Self(text.to_owned()))
+        if !Self::has_prefix(text) || text.splitn(6, ':').count() < 6 {
+            return None;
+        }
+        Some(Self(text.to_owned()))
     }
 
     /// Creates an ARN from its fields after `arn`: the partition, the service, the region, the
@@ -349,29 +365,33 @@ impl Arn {
         self.field(2)
     }
 
-    /// Returns the last field, which may contain colons: `secret:NAME`.
+    /// The last field, which may contain colons: `secret:NAME`.
     pub fn resource(&self) -> &str {
         self.field(5)
     }
 
-    /// Returns the region, or `None` if the field is malformed or, as for IAM, empty.
+    /// The region, or `None` if the field is malformed or, as for IAM, empty.
     pub fn region(&self) -> Option<Region> {
         Region::parse(self.field(3))
     }
 
-    /// Returns the account, or `None` if the field doesn't have 12 digits. For AWS's public
-    /// parameters, the field is empty.
+    /// The account, or `None` if the field doesn't have 12 digits. For AWS's public parameters, the
+    /// field is empty.
     pub fn account(&self) -> Option<&str> {
         let account = self.field(4);
-        (account.len() == 12 && account.bytes().all(|byte| byte.is_ascii_digit()))
-            .then_some(account)
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(account)
     }
 
     /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`.
     pub(super) fn has_partition(&self) -> bool {
-        let is_legal = |byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-');
         let partition = self.partition();
-        partition.starts_with("aws") && partition.bytes().all(is_legal)
+        partition.starts_with("aws")
+            && partition
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     }
 
     pub fn in_region(&self, region: &Region) -> Self {
@@ -379,14 +399,18 @@ impl Arn {
         Self::new([field(1), field(2), region.as_str(), field(4), field(5)])
     }
 
-    /// Returns the resource if both ARNs have the same partition, region and account. The services
-    /// can differ, because a secret that is read through Parameter Store keeps its own ARN.
+    /// The resource if both ARNs have the same partition, region and account. The services can
+    /// differ, because a secret that is read through Parameter Store keeps its own ARN.
     pub fn resource_in_account_of(&self, other: &Self) -> Option<&str> {
-        let is_equal = |index| self.field(index) == other.field(index);
-        (is_equal(1) && is_equal(3) && is_equal(4)).then(|| self.resource())
+        for index in [1, 3, 4] {
+            if self.field(index) != other.field(index) {
+                return None;
+            }
+        }
+        Some(self.resource())
     }
 
-    /// Returns a field by its index, from 0 to 5. In [`Self::any`], all but the first are empty.
+    /// A field by its index, from 0 to 5. In [`Self::any`], all but the first are empty.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
@@ -416,32 +440,45 @@ impl Region {
     /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
     /// of regions would exclude new ones.
     pub fn parse(text: &str) -> Option<Self> {
-        let is_legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
-        let is_trimmed = text.trim_matches('-') == text;
-        let is_label = (1..=63).contains(&text.len()) && text.bytes().all(is_legal) && is_trimmed;
-        is_label.then(|| Self(text.to_owned()))
+        let is_label = (1..=63).contains(&text.len())
+            && text.trim_matches('-') == text
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !is_label {
+            return None;
+        }
+        Some(Self(text.to_owned()))
     }
 
     pub fn as_str(&self) -> &str {
         &self.0
     }
 
-    /// Returns `us` for `us-east-1`, and `us-gov` for `us-gov-east-1`. All of AWS's codes have the
-    /// form AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability
+    /// Finds `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of AWS's codes have the form
+    /// AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability
     /// zone.
     pub fn area(&self) -> Option<&str> {
         let (words, number) = self.0.rsplit_once('-')?;
         let (area, _) = words.rsplit_once('-')?;
-        let is_word = |word: &str| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase());
-        let has_form = words.split('-').all(is_word) && number.parse::<u8>().is_ok();
-        has_form.then_some(area)
+        let has_form = number.parse::<u8>().is_ok()
+            && words
+                .split('-')
+                .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()));
+        if !has_form {
+            return None;
+        }
+        Some(area)
     }
 
-    /// Returns the known region with the most similar code, or `None` if this region is known, or
-    /// if no code is similar.
+    /// Finds the known region with the most similar code. Returns `None` if this region is known,
+    /// or if no code is similar.
     pub fn similar_region(&self) -> Option<Self> {
         let similar = nearest(&self.0, KNOWN_REGIONS.split(' '))?;
-        (similar != self.0).then(|| Self(similar.to_owned()))
+        if similar == self.0 {
+            return None;
+        }
+        Some(Self(similar.to_owned()))
     }
 
     /// True for an availability zone, which is the code of a region and a letter: `us-east-1a`.
@@ -450,7 +487,7 @@ impl Region {
         region.is_some_and(|code| Self(code.to_owned()).area().is_some())
     }
 
-    /// Returns the remedy for a code, or `None` if it has the form of AWS's codes.
+    /// The remedy for a code, or `None` if it has the form of AWS's codes.
     pub fn form_remedy(&self) -> Option<String> {
         // Some SDKs accept `fips-us-east-1` and `us-east-1-fips`.
         let region = self.0.trim_start_matches("fips-").trim_end_matches("-fips");
@@ -460,16 +497,18 @@ impl Region {
         if self.area().is_some() {
             return None;
         }
-        let ends = (1..self.0.len()).rev();
-        let mut beginnings = ends.map(|end| Self(self.0[..end].to_owned()));
-        if let Some(region) = beginnings.find(|beginning| beginning.area().is_some()) {
-            let help = format!("use the region of this availability zone: {region}");
-            return Some(help);
+        for end in (1..self.0.len()).rev() {
+            let region = Self(self.0[..end].to_owned());
+            if region.area().is_some() {
+                return Some(format!(
+                    "use the region of this availability zone: {region}"
+                ));
+            }
         }
-
-        let similar = self.similar_region();
-        let list = "list the regions: aws account list-regions --region us-east-1".to_owned();
-        Some(similar.map_or(list, |region| did_you_mean(&region.0)))
+        Some(match self.similar_region() {
+            Some(region) => did_you_mean(&region.0),
+            None => "list the regions: aws account list-regions --region us-east-1".to_owned(),
+        })
     }
 }
 
@@ -501,20 +540,31 @@ impl Role {
             && arn.service() == "iam"
             && arn.field(3).is_empty()
             && arn.account().is_some();
-        let is_legal = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte);
-        let is_name = !name.is_empty() && !name.ends_with('/') && name.bytes().all(is_legal);
-        (is_role && is_name).then_some(Self { arn, external_id })
+        let is_name = !name.is_empty()
+            && !name.ends_with('/')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
+        if !is_role || !is_name {
+            return None;
+        }
+        Some(Self { arn, external_id })
     }
 
-    /// Returns the text if its characters are legal in an external id (AssumeRole, ExternalId).
-    /// They are checked here because STS's message about an illegal character shows the id.
+    /// Checks that the characters of a text are legal in an external id (AssumeRole, ExternalId),
+    /// and returns the text. They are checked here because STS's message about an illegal character
+    /// shows the id.
     ///
     /// # Errors
     /// If a character isn't legal. The error describes valid ids.
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
-        let is_allowed = |byte: u8| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte);
-        let checked = text.bytes().all(is_allowed).then(|| text.to_owned());
-        checked.ok_or(Self::EXTERNAL_ID)
+        let is_legal = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte));
+        if !is_legal {
+            return Err(Self::EXTERNAL_ID);
+        }
+        Ok(text.to_owned())
     }
 }
 
