@@ -88,8 +88,8 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
 /// Commands that usually exist only in a shell.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-/// Returns the problem for a file that exists but can't be executed. It has help only if access was
-/// denied (EACCES) and messages may show the whole path, which the help can repeat.
+/// The problem for a file that exists but can't be executed. It has help only if access was denied
+/// (EACCES) and messages may show the whole path, which the help can repeat.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -103,17 +103,20 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         Errno::EACCES if is_noexec => "can't be executed: its file system is mounted with noexec",
         _ => &format!("can't be executed: {}", errno_text(why)),
     };
-    let help = if file.metadata().is_err() {
-        "install it in a directory that this user can enter"
-    } else if is_noexec {
-        "mount the file system with exec, as in docker run --tmpfs /tmp:exec"
-    } else {
-        &format!("run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755")
-    };
+    let problem = Problem::new(Status::NotExecutable, format!("\"{shown}\" {reason}"));
+    if why != Errno::EACCES || shown != path {
+        return problem;
+    }
 
-    let text = format!("\"{shown}\" {reason}");
-    let has_help = why == Errno::EACCES && shown == path;
-    Problem::new(Status::NotExecutable, text).help_if_some(has_help.then_some(help))
+    if file.metadata().is_err() {
+        problem.help("install it in a directory that this user can enter")
+    } else if is_noexec {
+        problem.help("mount the file system with exec, as in docker run --tmpfs /tmp:exec")
+    } else {
+        problem.help(format!(
+            "run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"
+        ))
+    }
 }
 
 /// `search_path` is the PATH in which the name of the command was looked up. `None` means that the
@@ -155,15 +158,16 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
 
     let text = format!("the command \"{shown}\" wasn't found in PATH");
-    let help = match Path::new(command).is_file() {
-        true => &format!("use ./{command} for the file in this directory"),
-        false => "install the command, or use its full path",
+    let help = if Path::new(command).is_file() {
+        &format!("use ./{command} for the file in this directory")
+    } else {
+        "install the command, or use its full path"
     };
     let searched = search_path.unwrap_or_default().to_string_lossy();
     not_found(&text, help).note(format!("PATH is {searched}"))
 }
 
-/// Returns the path of a file that exists, isn't a directory and can be executed.
+/// Checks that a file exists, isn't a directory and can be executed.
 fn executable_at(file: &Path) -> Result<Program, Errno> {
     if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
@@ -174,8 +178,9 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
         return Err(Errno::EACCES);
     }
     // stat(2) has accepted the path, so it doesn't contain a NUL.
-    let path = CString::new(file.as_os_str().as_bytes());
-    path.map(Program).map_err(|_| Errno::EINVAL)
+    CString::new(file.as_os_str().as_bytes())
+        .map(Program)
+        .map_err(|_| Errno::EINVAL)
 }
 
 /// Replaces this process with the program. The program keeps the process id, and gets the signal
@@ -201,9 +206,9 @@ pub fn exec<'a>(
     Err(exec_problem(program, errno))
 }
 
-/// Returns the problem for an execve that failed although the file exists. Reads the first line of
-/// the file, because ENOENT and EACCES can be about the interpreter on that line. Without such a
-/// line, ENOENT is about the dynamic loader of a program.
+/// The problem for an execve that failed although the file exists. Reads the first line of the
+/// file, because ENOENT and EACCES can be about the interpreter on that line. Without such a line,
+/// ENOENT is about the dynamic loader of a program.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path().display();
     let first_line = first_line(program).unwrap_or_default();
@@ -249,14 +254,15 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 /// /bin/sh, as shells and glibc's execvp do.
 fn call_execve(program: &Program, command: &CommandLine, environment: &Environment) -> Errno {
     // The words were arguments of this process, so they can't contain a NUL.
-    let without_nul = |argument: &OsStr| CString::new(argument.as_bytes()).ok();
-    let arguments = Vec::from_iter(command.arguments().filter_map(without_nul));
+    let arguments: Vec<CString> = command
+        .arguments()
+        .filter_map(|argument| CString::new(argument.as_bytes()).ok())
+        .collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
 
     // The first line of a script doesn't contain a NUL, but the header of a program for a different
     // machine does.
-    let may_be_script = || first_line(program).is_ok_and(|line| !line.contains(&0));
-    if errno != Errno::ENOEXEC || !may_be_script() {
+    if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
     // The shell opens its first argument, so the path replaces the name of the command.
@@ -270,7 +276,7 @@ pub fn is_script(program: &Program) -> bool {
     first_line(program).is_ok_and(|line| line.starts_with(b"#!"))
 }
 
-/// Returns the first line of a file, with its line feed, or the first MiB of a longer line.
+/// Reads the first line of a file, with its line feed, or the first MiB of a longer line.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     /// A limit, so that a large program isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;
@@ -291,11 +297,14 @@ pub fn expect_fit(
 ) -> Result<(), Problem> {
     // The kernel needs the text of a string, its NUL and the pointer to it.
     let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
-    let strings = environment.0.iter();
-    let mut length: usize = strings.map(|string| size(string.as_bytes())).sum();
+    let mut length = 0;
+    for string in &environment.0 {
+        length += size(string.as_bytes());
+    }
     if let Some((command, program)) = command {
-        let arguments = command.arguments();
-        length += arguments.map(|text| size(text.as_bytes())).sum::<usize>();
+        for argument in command.arguments() {
+            length += size(argument.as_bytes());
+        }
         // The kernel also copies the path of the program (AT_EXECFN).
         length += program.as_os_str().len() + 1;
     }
@@ -303,8 +312,12 @@ pub fn expect_fit(
         return Ok(());
     }
 
-    let texts = environment.0.iter().map(|string| string.to_string_lossy());
-    let longest = texts.max_by_key(|text| text.len()).unwrap_or_default();
+    let longest = environment
+        .0
+        .iter()
+        .map(|string| string.to_string_lossy())
+        .max_by_key(|text| text.len())
+        .unwrap_or_default();
     let name = longest.split('=').next().unwrap_or_default();
     Err(Problem::configuration(format!(
         "the variables and arguments of the command are {length} bytes long, but the kernel allows at most {limit}"
@@ -313,18 +326,21 @@ pub fn expect_fit(
     .help("pass on fewer variables with --clean-env or --unset, or raise the stack limit (ulimit -s)"))
 }
 
-/// Returns Linux's limits for arguments and environment (execve(2), "Limits on size of arguments
-/// and environment"). If a different system has lower limits, execve itself fails.
+/// Linux's limits for arguments and environment (execve(2), "Limits on size of arguments and
+/// environment"). If a different system has lower limits, execve itself fails.
 pub fn argument_limits() -> Limits {
-    let page_size = sysconf(SysconfVar::PAGE_SIZE).ok().flatten();
-    let page = page_size.and_then(|size| usize::try_from(size).ok());
+    let page = sysconf(SysconfVar::PAGE_SIZE)
+        .ok()
+        .flatten()
+        .and_then(|size| usize::try_from(size).ok())
+        .unwrap_or(4096);
     // Without a limit, the soft limit is a huge number (RLIM_INFINITY).
     let soft_limit = getrlimit(Resource::RLIMIT_STACK).map_or(RLIM_INFINITY, |(soft, _)| soft);
     let stack = usize::try_from(soft_limit).unwrap_or(usize::MAX);
-    limits_on_linux(page.unwrap_or(4096), stack)
+    limits_on_linux(page, stack)
 }
 
-/// Returns the limits for a page size and a soft limit of the stack, both in bytes.
+/// The limits for a page size and a soft limit of the stack, both in bytes.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,

@@ -28,7 +28,7 @@ pub fn share_with_aws_lc() {
     assert!(is_set == 1, "aws-lc already has memory functions");
 }
 
-/// Returns the layout of an allocation. `length` includes the header.
+/// The layout of an allocation. `length` includes the header.
 fn layout(length: usize) -> Option<Layout> {
     Layout::from_size_align(length, HEADER).ok()
 }

@@ -56,8 +56,8 @@ impl DiskFile {
         write: impl FnOnce(&mut File) -> Result<(), Problem>,
     ) -> Result<Self, Problem> {
         entry.expect_regular_or_free()?;
-        let created = create_temporary(&entry.directory, &entry.name);
-        let (mut file, temporary) = created.map_err(|errno| entry.uncreated_problem(errno))?;
+        let (mut file, temporary) = create_temporary(&entry.directory, &entry.name)
+            .map_err(|errno| entry.uncreated_problem(errno))?;
         // From here on, the temporary file is removed after an error.
         let disk_file = Self {
             entry,
@@ -76,7 +76,11 @@ impl DiskFile {
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
-            self.name_to_remove = (!is_replacing).then(|| self.entry.name.clone());
+            self.name_to_remove = if is_replacing {
+                None
+            } else {
+                Some(self.entry.name.clone())
+            };
         }
         Ok(())
     }
@@ -103,18 +107,26 @@ pub(super) struct Access {
 }
 
 impl Access {
-    /// Returns the owner and mode that a declaration asks for. Looks names up in /etc/passwd and
-    /// /etc/group and, if nscd is running, asks nscd for a name that isn't there.
+    /// The owner and mode that a declaration asks for. Looks names up in /etc/passwd and /etc/group
+    /// and, if nscd is running, asks nscd for a name that isn't there.
     pub(super) fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
         let declared_group = owner.and_then(|owner| owner.group.as_ref());
 
         // In the static binary, getpwnam(3) and getgrnam(3) never load an NSS module.
-        let find_user = |name: &str| User::from_name(name).ok()?.map(|user| user.uid.as_raw());
-        let find_group = |name: &str| Group::from_name(name).ok()?.map(|group| group.gid.as_raw());
-        let user = account_id(declared_user, find_user, "user", "/etc/passwd")?;
-        let group = account_id(declared_group, find_group, "group", "/etc/group")?;
+        let user = account_id(
+            declared_user,
+            |name| User::from_name(name).ok()?.map(|user| user.uid.as_raw()),
+            "user",
+            "/etc/passwd",
+        )?;
+        let group = account_id(
+            declared_group,
+            |name| Group::from_name(name).ok()?.map(|group| group.gid.as_raw()),
+            "group",
+            "/etc/group",
+        )?;
 
         Ok(Self {
             user: user.map(Uid::from_raw),
@@ -154,12 +166,12 @@ impl Access {
         if self.user.is_some() {
             fchown(&*file, self.user, None).map_err(owner_problem)?;
         }
-        let written = file.write_all(content.expose());
-        written.map_err(|error| call_problem(WRITE, errno(&error)))
+        file.write_all(content.expose())
+            .map_err(|error| call_problem(WRITE, errno(&error)))
     }
 }
 
-/// Returns the id of a user or group: the number itself, or the id that `find` returns for a name.
+/// The id of a user or group: the number itself, or the id that `find` returns for a name.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -212,8 +224,9 @@ impl DirectoryEntry {
     /// owner of the file. The owner of a directory decides who can read the files that are created
     /// in it (acl(5)), and can replace them.
     pub(super) fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
-        let failed = |errno| call_problem("the directory can't be examined", errno);
-        let found = fstat(&self.directory).map_err(failed)?.st_uid;
+        let found = fstat(&self.directory)
+            .map_err(|errno| call_problem("the directory can't be examined", errno))?
+            .st_uid;
         if !is_foreign(found) || owner.map(Uid::as_raw) == Some(found) {
             return Ok(());
         }
@@ -225,8 +238,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// Returns the type, owner and mode of the file with this name (fstatat(2)), or `None` if there
-    /// isn't one. Of a symbolic link, it returns those of the link.
+    /// The type, owner and mode of the file with this name (fstatat(2)), or `None` if there isn't
+    /// one. For a symbolic link, they are the link's own.
     ///
     /// # Errors
     /// If the kernel can't examine the file.
@@ -268,10 +281,14 @@ impl DirectoryEntry {
 
     fn uncreated_problem(&self, errno: Errno) -> Problem {
         let problem = call_problem("the file can't be created", errno);
-        let named_parent = self.path.parent().filter(|path| *path != Path::new(""));
-        let directory = named_parent.unwrap_or(Path::new("."));
-        let help = format!("let user {} write to {directory:?}", geteuid());
-        problem.help_if_some((errno == Errno::EACCES).then_some(help))
+        if errno != Errno::EACCES {
+            return problem;
+        }
+        let directory = match self.path.parent() {
+            Some(parent) if parent != Path::new("") => parent,
+            Some(_) | None => Path::new("."),
+        };
+        problem.help(format!("let user {} write to {directory:?}", geteuid()))
     }
 
     /// Renames a temporary file to this name, replacing an existing file.
@@ -279,9 +296,8 @@ impl DirectoryEntry {
     /// # Errors
     /// If the kernel refuses. Both files are then unchanged.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
-        let (directory, name) = (&self.directory, self.name.as_os_str());
-        let renamed = renameat(directory, temporary, directory, name);
-        renamed.map_err(|errno| match errno {
+        let name = self.name.as_os_str();
+        renameat(&self.directory, temporary, &self.directory, name).map_err(|errno| match errno {
             Errno::EBUSY => Problem::configuration(format!(
                 "\"{}\" is a mount point, so it can't be replaced",
                 self.path.display()
@@ -327,29 +343,33 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 /// these cases, nothing has changed.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
-    let copy = || {
-        let entry = DirectoryEntry::open(&path)?;
-        // This link works even if the program's file was renamed or removed. macOS doesn't have it,
-        // but containers run Linux.
-        let mut program = File::open("/proc/self/exe").map_err(|error| {
-            call_problem("secrets-exec can't read its own binary", errno(&error))
-        })?;
+    copy_program(&path).map_err(|problem| {
+        let subject = Subject::for_file(&path, Argument::Install);
+        problem.for_entry(subject, Impact::None)
+    })
+}
 
-        hold_signals();
-        let mut installed = DiskFile::write_temporary(entry, |file| {
-            // Unlike open(2), fchmod(2) ignores the umask.
-            fchmod(&*file, Mode::from_bits_truncate(0o755))
-                .map_err(|errno| call_problem(SET_MODE, errno))?;
-            // After a crash, the name must not lead to an incomplete file.
-            let copied = io::copy(&mut program, file).and_then(|_| file.sync_all());
-            copied.map_err(|error| call_problem(WRITE, errno(&error)))
-        })?;
-        installed.rename_into_place()?;
-        installed.keep();
-        Ok(())
-    };
-    let subject = Subject::for_file(&path, Argument::Install);
-    copy().map_err(|problem: Problem| problem.for_entry(subject, Impact::None))
+/// Copies the running program to `path`, as [`install`] does. The problem doesn't name the path.
+fn copy_program(path: &Path) -> Result<(), Problem> {
+    let entry = DirectoryEntry::open(path)?;
+    // This link works even if the program's file was renamed or removed. macOS doesn't have it, but
+    // containers run Linux.
+    let mut program = File::open("/proc/self/exe")
+        .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
+
+    hold_signals();
+    let mut installed = DiskFile::write_temporary(entry, |file| {
+        // Unlike open(2), fchmod(2) ignores the umask.
+        fchmod(&*file, Mode::from_bits_truncate(0o755))
+            .map_err(|errno| call_problem(SET_MODE, errno))?;
+        // After a crash, the name must not lead to an incomplete file.
+        io::copy(&mut program, file)
+            .and_then(|_| file.sync_all())
+            .map_err(|error| call_problem(WRITE, errno(&error)))
+    })?;
+    installed.rename_into_place()?;
+    installed.keep();
+    Ok(())
 }
 
 /// Who has named the file, which decides whose files are trusted.
@@ -408,22 +428,25 @@ impl AppendedFile {
     /// if the kernel allows it.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
-        let mut append = || {
-            let length = file.metadata()?.len();
-            // If the file is empty, nothing is read, and `last` stays a line feed.
-            let mut last = *b"\n";
-            file.read_at(&mut last, length.saturating_sub(1))?;
-            let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
-            let lines = SecretValue::new([start, text.expose()].concat());
-            let written = file.write_all(lines.expose());
-            written.inspect_err(|_| drop(file.set_len(length)))
-        };
-        append().map_err(|error| not_appended(&error, &path))
+        append_lines(&mut file, text).map_err(|error| not_appended(&error, &path))
     }
 }
 
+/// Does the work of [`AppendedFile::append`].
+fn append_lines(file: &mut File, text: &SecretValue) -> io::Result<()> {
+    let length = file.metadata()?.len();
+    // If the file is empty, nothing is read, and `last` stays a line feed.
+    let mut last = *b"\n";
+    file.read_at(&mut last, length.saturating_sub(1))?;
+    let start: &[u8] = if last == *b"\n" { b"" } else { b"\n" };
+    let lines = SecretValue::new([start, text.expose()].concat());
+    file.write_all(lines.expose())
+        .inspect_err(|_| drop(file.set_len(length)))
+}
+
 fn not_appended(error: &io::Error, path: &Path) -> Problem {
-    let (path, why) = (path.display(), io_error_text(error));
+    let path = path.display();
+    let why = io_error_text(error);
     Problem::configuration(format!("the file {path} can't be written: {why}"))
 }
 

@@ -26,10 +26,11 @@ pub mod testing;
 
 pub use disk::{AppendedFile, NamedBy, install};
 
-use std::fs::File;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+
+use nix::unistd::Uid;
 
 use crate::model::entry::{EntryId, Subject};
 use crate::model::environment::EnvName;
@@ -69,12 +70,10 @@ impl<'a> Files<'a> {
         for file in files {
             let access = Access::from_target(file.target);
             let owner = access.as_ref().ok().and_then(|access| access.user);
-            let open = |path: &PathBuf| {
-                let entry = DirectoryEntry::open(path)?;
-                entry.expect_trusted_owner(owner)?;
-                Ok(entry)
+            let destination = match &file.target.path {
+                Some(path) => open_trusted(path, owner).map(Some),
+                None => Ok(None),
             };
-            let destination = file.target.path.as_ref().map(open).transpose();
             pending.push(Pending {
                 file,
                 access,
@@ -84,16 +83,17 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// Returns the paths of the files that aren't on tmpfs or ramfs, each with the file's name in
-    /// messages. Leaves out files in memory and files that can't be delivered.
+    /// The paths of the files that aren't on tmpfs or ramfs, each with the file's name in messages.
+    /// Leaves out files in memory and files that can't be delivered.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
             // If the kernel doesn't report the file system, the file isn't listed.
             let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
-            let is_deliverable = || pending.access.is_ok() && entry.expect_deliverable().is_ok();
-            let is_listed = is_persistent && is_deliverable();
-            is_listed.then_some((entry.path.as_path(), pending.file.subject))
+            if !is_persistent || pending.access.is_err() || entry.expect_deliverable().is_err() {
+                return None;
+            }
+            Some((entry.path.as_path(), pending.file.subject))
         })
     }
 
@@ -117,6 +117,13 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Opens the directory of a file, and checks who owns the directory.
+fn open_trusted(path: &Path, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
+    let entry = DirectoryEntry::open(path)?;
+    entry.expect_trusted_owner(owner)?;
+    Ok(entry)
+}
+
 impl Delivery {
     /// Writes every file, on a disk under a temporary name.
     ///
@@ -124,25 +131,30 @@ impl Delivery {
     /// If a file can't be written. There is a problem for each such file, and no file is left
     /// behind.
     pub fn write_temporary(files: Files<'_>) -> Result<Self, Vec<Problem>> {
-        let (mut delivery, mut errors) = (Self::default(), Vec::new());
+        let mut delivery = Self::default();
+        let mut errors = Vec::new();
         for pending in files.0 {
             let subject = pending.file.subject;
             if let Err(problem) = delivery.write(pending) {
                 errors.push(problem.for_entry(subject.clone(), Impact::Undelivered));
             }
         }
-        // After an error, dropping the delivery removes the files that were written.
-        errors.is_empty().then_some(delivery).ok_or(errors)
+        if !errors.is_empty() {
+            // Dropping the delivery removes the files that were written.
+            return Err(errors);
+        }
+        Ok(delivery)
     }
 
     /// Writes a file on a disk under a temporary name, or a file in memory.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
-        let (file, access) = (pending.file, pending.access?);
+        let file = pending.file;
+        let access = pending.access?;
         let path = match pending.destination? {
             Some(entry) => {
                 let path = entry.path.clone();
-                let write = |opened: &mut File| access.write(opened, file.value);
-                let written = DiskFile::write_temporary(entry, write)?;
+                let written =
+                    DiskFile::write_temporary(entry, |opened| access.write(opened, file.value))?;
                 self.disk_files.push((written, file.subject.clone()));
                 path
             }
@@ -150,9 +162,10 @@ impl Delivery {
             None => {
                 use std::os::fd::AsRawFd;
 
-                let descriptor = match file.target.once {
-                    true => in_memory::pipe(&access, file.value)?,
-                    false => in_memory::sealed_file(&access, file.value)?,
+                let descriptor = if file.target.once {
+                    in_memory::pipe(&access, file.value)?
+                } else {
+                    in_memory::sealed_file(&access, file.value)?
                 };
                 let path = format!("/proc/self/fd/{}", descriptor.as_raw_fd()).into();
                 self.memory_files.push(descriptor);
@@ -170,27 +183,29 @@ impl Delivery {
         Ok(())
     }
 
-    /// Returns the files on disk with their device and inode numbers, for the process that removes
-    /// them. Call this after [`Self::rename_all`]: before that, the names may belong to older
-    /// files.
+    /// The files on disk with their device and inode numbers, for the process that removes them.
+    /// Call this after [`Self::rename_all`]: before that, the names may belong to older files.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
         for (file, _) in &self.disk_files {
             if let Ok(Some(stat)) = file.entry.stat() {
-                let (path, id) = (file.entry.path.clone(), (stat.st_dev, stat.st_ino));
-                placed.push(PlacedFile { path, id });
+                placed.push(PlacedFile {
+                    path: file.entry.path.clone(),
+                    id: (stat.st_dev, stat.st_ino),
+                });
             }
         }
         placed
     }
 
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
-        let variables = self.variables.iter();
-        variables.map(|(name, path)| (name, path.as_os_str().as_bytes()))
+        self.variables
+            .iter()
+            .map(|(name, path)| (name, path.as_os_str().as_bytes()))
     }
 
-    /// Returns the descriptors of the files in memory, which the command must inherit.
+    /// The descriptors of the files in memory, which the command must inherit.
     pub fn descriptors(&self) -> impl Iterator<Item = BorrowedFd<'_>> {
         self.memory_files.iter().map(AsFd::as_fd)
     }
@@ -204,14 +219,14 @@ impl Delivery {
     pub fn rename_all(self) -> Result<Self, Problem> {
         let mut delivery = self.unless_interrupted();
         for (file, subject) in &mut delivery.disk_files {
-            let failed = |problem: Problem| problem.for_entry(subject.clone(), Impact::Undelivered);
-            file.rename_into_place().map_err(failed)?;
+            file.rename_into_place()
+                .map_err(|problem| problem.for_entry(subject.clone(), Impact::Undelivered))?;
         }
         Ok(delivery)
     }
 
-    /// Returns `self`. If a held signal has arrived, removes temporary and new files and ends this
-    /// process instead.
+    /// Removes temporary and new files and ends this process if a held signal has arrived.
+    /// Otherwise, returns `self`.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {

@@ -89,8 +89,8 @@ pub struct Outcomes {
 
 impl EntryOutcome {
     pub fn new(entry: &Planned, result: Outcome) -> Self {
-        let reads = entry.source.references().into_iter().cloned();
-        Self::with_reads(entry, reads.collect(), result)
+        let reads = entry.source.references().into_iter().cloned().collect();
+        Self::with_reads(entry, reads, result)
     }
 
     /// Creates the outcome of an entry that is overridden in the plan, and so reads nothing.
@@ -145,38 +145,53 @@ impl EntryOutcome {
         matches!(self.result, Outcome::Default(_))
     }
 
-    /// Returns the references that the value was, or should have been, read from. There aren't any
-    /// for a literal, or for the text of `default`.
+    /// True if the value was read, but doesn't match its `pattern`.
+    fn is_mismatched(&self) -> bool {
+        let Outcome::Failed(problems) = &self.result else {
+            return false;
+        };
+        problems
+            .iter()
+            .any(|problem| problem.impact == Impact::Mismatched)
+    }
+
+    /// The references that the value was, or should have been, read from. There aren't any for a
+    /// literal, or for the text of `default`.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }
 
-    /// Returns the name of a variable that should name a secret, but is empty, so that the value is
-    /// absent, or is the text of `default`.
+    /// The name of a variable that should name a secret, but is empty, so that the value is absent,
+    /// or is the text of `default`.
     pub fn empty_variable(&self) -> Option<&str> {
-        let mut reads = self.reads.iter();
-        reads.find_map(|read| read.locator.empty_variable())
+        self.reads
+            .iter()
+            .find_map(|read| read.locator.empty_variable())
     }
 }
 
 impl Outcomes {
-    /// Returns the outcomes of a plan before anything is read: one for each entry.
+    /// The outcomes of a plan before anything is read: one for each entry.
     pub fn unread(plan: &Plan) -> Self {
-        let entries = plan.entries.iter();
-        let unread = entries.map(|entry| EntryOutcome::new(entry, Outcome::Unread));
-        let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
+        let list = plan
+            .entries
+            .iter()
+            .map(|entry| EntryOutcome::new(entry, Outcome::Unread))
+            .chain(plan.overridden.iter().map(EntryOutcome::overridden))
+            .collect();
         Self {
-            list: unread.chain(overridden).collect(),
+            list,
             ..Self::default()
         }
     }
 
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
-        let all = self.list.iter();
-        all.filter_map(|outcome| Some((outcome, outcome.value()?)))
+        self.list
+            .iter()
+            .filter_map(|outcome| Some((outcome, outcome.value()?)))
     }
 
-    /// Returns the variables that get a value. A variable with the path of a file isn't among them.
+    /// The variables that get a value. A variable with the path of a file isn't among them.
     pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
         self.list.iter().filter_map(EntryOutcome::variable)
     }
@@ -200,7 +215,7 @@ impl Outcomes {
         })
     }
 
-    /// Returns every problem that makes a value missing, with the id of its outcome.
+    /// Every problem that makes a value missing, with the id of its outcome.
     pub fn problems(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for outcome in &self.list {
@@ -231,29 +246,30 @@ impl Outcomes {
         false
     }
 
-    /// Returns the locators of missing values that don't have a document in `fetched`, because the
-    /// request either failed or wasn't sent.
+    /// The locators of missing values that don't have a document in `fetched`, because the request
+    /// either failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
-        let is_missing = |result: &Outcome| matches!(result, Outcome::Failed(_) | Outcome::Unread);
-        let mut locators = self.locators_with(is_missing);
-        locators.retain(|locator| !matches!(fetched.get(locator), Some(Ok(_))));
-        locators
+        self.list
+            .iter()
+            .filter(|outcome| matches!(outcome.result, Outcome::Failed(_) | Outcome::Unread))
+            .flat_map(|outcome| &outcome.reads)
+            .filter(|read| !matches!(fetched.get(&read.locator), Some(Ok(_))))
+            .map(|read| read.locator.clone())
+            .collect()
     }
 
-    /// Returns the locators of values from the cache that don't match their pattern. AWS may have
-    /// newer values that do.
+    /// The locators of values from the cache that don't match their pattern. AWS may have newer
+    /// values that do.
     pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
-        let is_mismatched = |problem: &Problem| problem.impact == Impact::Mismatched;
-        let has_mismatch = |result: &Outcome| matches!(result, Outcome::Failed(problems) if problems.iter().any(is_mismatched));
-        let mut locators = self.locators_with(has_mismatch);
-        locators.retain(|locator| matches!(fetched.get(locator), Some(Ok(document)) if document.cached.is_some()));
-        locators
-    }
-
-    fn locators_with(&self, is_match: impl Fn(&Outcome) -> bool) -> BTreeSet<Locator> {
-        let matching = self.list.iter().filter(|outcome| is_match(&outcome.result));
-        let reads = matching.flat_map(|outcome| &outcome.reads);
-        reads.map(|read| read.locator.clone()).collect()
+        self.list
+            .iter()
+            .filter(|outcome| outcome.is_mismatched())
+            .flat_map(|outcome| &outcome.reads)
+            .filter(|read| {
+                matches!(fetched.get(&read.locator), Some(Ok(document)) if document.cached.is_some())
+            })
+            .map(|read| read.locator.clone())
+            .collect()
     }
 }
 
@@ -281,8 +297,8 @@ impl Values {
         }
     }
 
-    /// Returns the problems of the values that can't be read, and of the variables and systemd
-    /// credentials whose value can't be delivered, each with the id of its outcome.
+    /// The problems of the values that can't be read, and of the variables and systemd credentials
+    /// whose value can't be delivered, each with the id of its outcome.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         for (outcome, value) in self.outcomes.values() {
@@ -304,7 +320,7 @@ impl Values {
     }
 }
 
-/// Returns the problem for a value that can't be in the environment.
+/// The problem for a value that can't be in the environment.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();

@@ -171,8 +171,8 @@ impl Problem {
         self
     }
 
-    /// Returns the key by which a report groups problems. Problems with the same key are printed as
-    /// one, with all their entries. Returns `None` for a problem without entries, which is always
+    /// The key by which a report groups problems. Problems with the same key are printed as one,
+    /// with all their entries. Returns `None` for a problem without entries, which is always
     /// printed by itself.
     ///
     /// The key leaves out what can differ within a group: the entries, the details, the missing
@@ -208,14 +208,14 @@ impl Problem {
         self
     }
 
-    /// Returns the headline of a problem that isn't part of a group.
+    /// The headline of a problem that isn't part of a group.
     pub fn full_headline(&self) -> String {
         let secret = self.about.as_ref().map_or("", |about| &about.name);
         self.headline(secret, &self.text)
     }
 
-    /// Returns one headline for several secrets whose problems have the same reason, such as
-    /// `3 secrets don't exist in us-east-1`. `secrets` is `3 secrets`.
+    /// One headline for several secrets whose problems have the same reason, such as `3 secrets
+    /// don't exist in us-east-1`. `secrets` is `3 secrets`.
     pub fn headline_of_several(&self, secrets: &str) -> String {
         match self.several.as_str() {
             "" => self.headline(secrets, &self.text),
@@ -223,7 +223,7 @@ impl Problem {
         }
     }
 
-    /// Returns the details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.
+    /// The details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.
     pub fn suffix(&self) -> String {
         match self.details.as_slice() {
             [] => String::new(),
@@ -231,9 +231,9 @@ impl Problem {
         }
     }
 
-    /// Returns a headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the
-    /// headline doesn't name the secret. If there isn't a message from AWS, the suffix comes at the
-    /// end. Otherwise, the suffix follows that message, so it is left out here.
+    /// A headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the headline
+    /// doesn't name the secret. If there isn't a message from AWS, the suffix comes at the end.
+    /// Otherwise, the suffix follows that message, so it is left out here.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let suffix = match self.aws_says {
             Some(_) => String::new(),
@@ -246,8 +246,8 @@ impl Problem {
     }
 }
 
-/// Returns AWS's message about a denial without the resource that it names. Only the resource
-/// differs if several secrets are denied for one reason.
+/// AWS's message about a denial without the resource that it names. Only the resource differs if
+/// several secrets are denied for one reason.
 fn without_resource(aws_says: &str) -> (&str, &str) {
     let (before, after) = aws_says
         .split_once(" on resource: ")
@@ -272,7 +272,7 @@ pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Ve
 }
 
 impl About {
-    /// Returns what distinguishes the secret from others, whatever its region and role are.
+    /// What distinguishes the secret from others, whatever its region and role are.
     pub fn key(&self) -> (Store, &SecretId, &Version) {
         let locator = &self.locator;
         (locator.store, &locator.id, &locator.version)
@@ -281,18 +281,20 @@ impl About {
     /// Creates the description of a secret, for a problem that lies in the secret itself.
     pub fn new(locator: &Locator) -> Self {
         let Locator { store, version, .. } = locator;
-        let label = store.label_noun();
-        let stage = version.label();
-        let stage = stage.map(|stage| format!("{label} {}", shown(stage)));
-        let id = version.id();
-        let id = id.map(|id| format!("version {}", shown(id)));
-        let shown_version = match Vec::from_iter(stage.into_iter().chain(id)) {
-            fields if fields.is_empty() => String::new(),
-            fields => format!(" ({})", fields.join(", ")),
-        };
+        let mut fields = Vec::new();
+        if let Some(stage) = version.label() {
+            fields.push(format!("{} {}", store.label_noun(), shown(stage)));
+        }
+        if let Some(id) = version.id() {
+            fields.push(format!("version {}", shown(id)));
+        }
+        let mut name = locator.noun();
+        if !fields.is_empty() {
+            name += &format!(" ({})", fields.join(", "));
+        }
         Self {
             locator: Box::new(locator.clone()),
-            name: locator.noun() + &shown_version,
+            name,
             before: Some(""),
             scope: ReasonScope::OneSecret,
         }

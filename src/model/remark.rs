@@ -132,6 +132,8 @@ fn is_json(line: &[u8]) -> bool {
 /// True if the last line is the end of a PEM block (RFC 7468), such as a certificate or a key. A
 /// newline after it is normal.
 fn is_pem(text: &[u8]) -> bool {
-    let last_line = text.trim_ascii_end().rsplit(|byte| *byte == b'\n').next();
-    last_line.is_some_and(|line| line.starts_with(b"-----END ") && line.ends_with(b"-----"))
+    text.trim_ascii_end()
+        .rsplit(|byte| *byte == b'\n')
+        .next()
+        .is_some_and(|line| line.starts_with(b"-----END ") && line.ends_with(b"-----"))
 }

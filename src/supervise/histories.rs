@@ -95,8 +95,8 @@ impl World {
         world
     }
 
-    /// Returns the events that can happen now. `status` is the exit status with which the command
-    /// would end. A status of at least 230 stands for SIGKILL.
+    /// The events that can happen now. `status` is the exit status with which the command would
+    /// end. A status of at least 230 stands for SIGKILL.
     fn possible_events(&self, status: u8) -> Vec<Event> {
         let mut events = Vec::new();
         for sender in [Sender::Process, Sender::Kernel] {
@@ -330,7 +330,7 @@ impl World {
         }
     }
 
-    /// Returns what the current trial must be doing in this state.
+    /// What the current trial must be doing in this state.
     fn expected_child(&self) -> Child {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {

@@ -146,18 +146,19 @@ impl TrialProcess {
         status
     }
 
-    /// Returns a descriptor that is readable while there is a message, or at the end of the pipe.
+    /// A descriptor that is readable while there is a message, or at the end of the pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
 
-    /// Returns the messages that have arrived completely. Doesn't wait. Closes the pipe at its end
-    /// or after an error.
+    /// Reads the messages that have arrived completely. Doesn't wait. Closes the pipe at its end or
+    /// after an error.
     pub fn receive<M: DeserializeOwned>(&mut self) -> Vec<M> {
         if let Some(messages) = &mut self.messages {
             // The bytes that were read before an error are also in `received`.
-            let read = messages.read_to_end(&mut self.received);
-            let is_open = read.is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
+            let is_open = messages
+                .read_to_end(&mut self.received)
+                .is_err_and(|error| error.kind() == ErrorKind::WouldBlock);
             if !is_open {
                 self.messages = None;
             }
@@ -198,7 +199,7 @@ impl Gate {
         getppid() == self.parent
     }
 
-    /// Returns the pipe that the parent closes to end this process.
+    /// The pipe that the parent closes to end this process.
     pub fn descriptor(&self) -> BorrowedFd<'_> {
         self.opening.as_fd()
     }
@@ -231,7 +232,7 @@ pub fn adopt_orphans() {
     }
 }
 
-/// Returns a child whose state has changed, and the change, if there is one. Reaps the child if it
+/// Finds a child whose state has changed, and the change, if there is one. Reaps the child if it
 /// has ended. Doesn't wait.
 pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
@@ -334,7 +335,10 @@ impl Job {
 
     /// The command, unless it has been reaped.
     pub fn leader(&self) -> Option<Pid> {
-        self.group.filter(|_| !self.is_reaped)
+        if self.is_reaped {
+            return None;
+        }
+        self.group
     }
 
     /// True if this child is the command and hasn't been reaped yet.
@@ -361,11 +365,12 @@ impl Job {
         }
     }
 
-    /// Returns what is left once the command has ended. Forgets the group if no process of it is
-    /// left, not even a zombie.
+    /// What is left once the command has ended. Forgets the group if no process of it is left, not
+    /// even a zombie.
     pub fn left(&mut self, has_others: bool) -> Left {
-        let has_members = |group: &Pid| killpg(*group, None) != Err(Errno::ESRCH);
-        self.group = self.group.filter(has_members);
+        self.group = self
+            .group
+            .filter(|group| killpg(*group, None) != Err(Errno::ESRCH));
         if self.group.is_some() {
             Left::Group
         } else if has_others {

@@ -57,7 +57,7 @@ pub fn begin() -> (SupervisorState, Vec<Action>) {
     (state, vec![Action::Start, Action::Arm(Delay::FirstPoll)])
 }
 
-/// Returns the state after an event, and the actions to carry out now, in this order.
+/// The state after an event, and the actions to carry out now, in this order.
 ///
 /// An event that doesn't mean anything in the current state is ignored. For example, a poll's
 /// result can arrive while the poll is being cancelled.
@@ -184,13 +184,14 @@ pub enum Next {
 }
 
 impl RunningState {
-    /// Returns the action that sets the timer for a poll after `delay`, or as soon as possible if a
-    /// poll is requested.
+    /// The action that sets the timer for a poll after `delay`, or as soon as possible if a poll is
+    /// requested.
     fn arm_poll(&self, delay: Delay) -> Action {
-        Action::Arm(match self.is_poll_requested {
-            true => Delay::RequestedPoll,
-            false => delay,
-        })
+        if self.is_poll_requested {
+            Action::Arm(Delay::RequestedPoll)
+        } else {
+            Action::Arm(delay)
+        }
     }
 }
 
@@ -314,7 +315,7 @@ pub enum ExitReason {
 }
 
 impl ExitStatus {
-    /// Returns the exit status as a shell reports it.
+    /// The exit status as a shell reports it.
     pub fn code(self) -> u8 {
         match self {
             Self::Exited(code) => code,

@@ -127,15 +127,18 @@ pub fn restore_signals() {
     }
 }
 
-/// Returns a held signal that is pending. The signal stays pending.
+/// A held signal that is pending. The signal stays pending.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
-    let mut held = INHERITED.get()?.to_hold.iter();
-    held.find(|signal| pending.contains(*signal))
+    INHERITED
+        .get()?
+        .to_hold
+        .iter()
+        .find(|signal| pending.contains(*signal))
 }
 
-/// Returns a descriptor that is readable while a held signal is pending (signalfd(2)). It is only
-/// polled, never read. Returns `None` before [`hold_signals`], and on systems other than Linux.
+/// A descriptor that is readable while a held signal is pending (signalfd(2)). It is only polled,
+/// never read. `None` before [`hold_signals`], and on systems other than Linux.
 ///
 /// # Errors
 /// If this process has no free descriptor.
@@ -165,15 +168,19 @@ impl InheritedSignals {
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
-        // Only Linux has signalfd(2), so no signal is held on other systems.
-        let must_be_held = |signal: &Signal| {
-            cfg!(target_os = "linux")
-                && !mask.contains(*signal)
-                && !has_action(*signal as libc::c_int, libc::SIG_IGN)
-        };
+        let mut to_hold = SigSet::empty();
+        for signal in TERMINATION {
+            // Only Linux has signalfd(2), so no signal is held on other systems.
+            if cfg!(target_os = "linux")
+                && !mask.contains(signal)
+                && !has_action(signal as libc::c_int, libc::SIG_IGN)
+            {
+                to_hold.add(signal);
+            }
+        }
         Self {
             mask,
-            to_hold: TERMINATION.into_iter().filter(must_be_held).collect(),
+            to_hold,
             ignores_children: has_action(libc::SIGCHLD, libc::SIG_IGN),
         }
     }
@@ -189,7 +196,7 @@ impl InheritedSignals {
     }
 }
 
-/// Returns the blocked signals that are pending (sigpending(2)).
+/// The blocked signals that are pending (sigpending(2)).
 pub fn pending_signals() -> SigSet {
     // SAFETY: all-zero is a valid set, and the call writes only to this set.
     unsafe {
@@ -251,24 +258,26 @@ pub fn while_working<T: Send>(
     let held_signals = signal_descriptor()?;
     let (reader, writer) = io::pipe()?;
     thread::scope(|scope| {
-        let work_and_close = move || {
+        let builder = thread::Builder::new().stack_size(STACK_SIZE);
+        let worker = builder.spawn_scoped(scope, move || {
             let result = work();
             // From now on, poll(2) reports that the pipe has ended.
             drop(writer);
             result
-        };
-        let builder = thread::Builder::new().stack_size(STACK_SIZE);
-        let worker = builder.spawn_scoped(scope, work_and_close)?;
+        })?;
 
         loop {
             let limit = react(WaitEvent::Sleep);
 
             // The pipe is the first of the files, and the connection is the last.
             let mut files = vec![PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
-            let signals = held_signals.iter().map(AsFd::as_fd);
-            files.extend(signals.map(|file| PollFd::new(file, PollFlags::POLLIN)));
-            // No event is requested here: poll(2) always reports POLLHUP.
-            files.extend(connection.map(|file| PollFd::new(file, PollFlags::empty())));
+            if let Some(signals) = &held_signals {
+                files.push(PollFd::new(signals.as_fd(), PollFlags::POLLIN));
+            }
+            if let Some(connection) = connection {
+                // No event is requested here: poll(2) always reports POLLHUP.
+                files.push(PollFd::new(connection, PollFlags::empty()));
+            }
             sleep(&mut files, limit);
 
             let has_event = |file: Option<&PollFd>| file.and_then(PollFd::any) == Some(true);
@@ -279,8 +288,9 @@ pub fn while_working<T: Send>(
             }
             if is_done {
                 // The only error is a panic, and the panic hook has already ended the process.
-                let joined = worker.join();
-                return Ok(joined.unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
+                return Ok(worker
+                    .join()
+                    .unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
             }
             if is_closed {
                 react(WaitEvent::OtherEndClosed);
@@ -311,8 +321,11 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
 /// Sleeps until one of the descriptors is readable or at its end, until the time is up, or until
 /// poll(2) is interrupted.
 pub fn wait_for<'a>(files: impl IntoIterator<Item = BorrowedFd<'a>>, limit: Option<Duration>) {
-    let polled = |file| PollFd::new(file, PollFlags::POLLIN);
-    sleep(&mut Vec::from_iter(files.into_iter().map(polled)), limit);
+    let mut polled: Vec<PollFd<'_>> = files
+        .into_iter()
+        .map(|file| PollFd::new(file, PollFlags::POLLIN))
+        .collect();
+    sleep(&mut polled, limit);
 }
 
 /// Waits until one of `files` has an event, until `limit` is over, or until a signal handler has
@@ -405,8 +418,9 @@ pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
 
 /// True while a program may be asking the user on the terminal.
 pub fn asks_on_terminal() -> bool {
-    let is_on_terminal = |program: &AskedProgram| program.terminal.is_some();
-    locked_program().as_ref().is_some_and(is_on_terminal)
+    locked_program()
+        .as_ref()
+        .is_some_and(|program| program.terminal.is_some())
 }
 
 /// Takes the program that is asked for credentials out of its variable. Unless it has ended, kills
@@ -419,12 +433,17 @@ pub fn asks_on_terminal() -> bool {
 /// isn't a program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
-    let child = program.child.as_ref();
-    let id = child.map(|child| Pid::from_raw(child.id().cast_signed()));
+    let id = program
+        .child
+        .as_ref()
+        .map(|child| Pid::from_raw(child.id().cast_signed()));
 
-    // Without a child, the program is just being started, so it hasn't ended.
-    let is_running = |child: &mut Child| matches!(child.try_wait(), Ok(None));
-    if program.child.as_mut().is_none_or(is_running) {
+    let is_running = match &mut program.child {
+        Some(child) => matches!(child.try_wait(), Ok(None)),
+        // The program is just being started, so it hasn't ended.
+        None => true,
+    };
+    if is_running {
         let processes = match id {
             Some(id) => with_descendants(id),
             // This process, the first in the list, has only one child: the program.
@@ -452,9 +471,8 @@ pub fn kill_program() -> Option<Child> {
     program.child
 }
 
-/// Returns `process` itself, which is the first in the list, and, on Linux, its descendants. `sh`
-/// runs most commands as a child. If only `sh` were killed, the child would keep reading from the
-/// terminal.
+/// `process` itself, which is the first in the list, and, on Linux, its descendants. `sh` runs most
+/// commands as a child. If only `sh` were killed, the child would keep reading from the terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     let tasks = fs::read_dir(format!("/proc/{process}/task"));

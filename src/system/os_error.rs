@@ -11,13 +11,13 @@ use nix::unistd::geteuid;
 
 use crate::model::problem::Problem;
 
-/// Returns the errno of an I/O error, or EIO for an error that isn't from a system call.
+/// The errno of an I/O error, or EIO for an error that isn't from a system call.
 pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// Returns the text for an errno, in lower case. The text for EMFILE includes the remedy, because
-/// any system call that opens a file can fail with it.
+/// The text for an errno, in lower case. The text for EMFILE includes the remedy, because any
+/// system call that opens a file can fail with it.
 ///
 /// The text comes from a table in nix, because glibc and musl have different texts in strerror(3).
 pub fn errno_text(errno: Errno) -> String {
@@ -28,8 +28,8 @@ pub fn errno_text(errno: Errno) -> String {
     text
 }
 
-/// Returns the problem for a system call that failed. `what` is the beginning of the message, such
-/// as `the file can't be written`.
+/// The problem for a system call that failed. `what` is the beginning of the message, such as `the
+/// file can't be written`.
 pub fn call_problem(what: &str, errno: Errno) -> Problem {
     Problem::configuration(format!("{what}: {}", errno_text(errno)))
 }
@@ -38,7 +38,7 @@ pub fn no_thread_text(error: &io::Error) -> String {
     format!("no thread can be started ({})", io_error_text(error))
 }
 
-/// Returns the problem for a file that can't be read.
+/// The problem for a file that can't be read.
 pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     unreadable_from(file, "", error)
 }
@@ -46,8 +46,10 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 /// Like [`unreadable`]. `from` follows the name of the file: ` (from SECRETS_EXEC_FILE)`.
 pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Problem {
     let file = file.to_string();
-    let target = fs::read_link(&file).ok();
-    let link_clause = target.map_or(String::new(), |to| format!(" is a link to {to:?}, which"));
+    let link_clause = match fs::read_link(&file) {
+        Ok(target) => format!(" is a link to {target:?}, which"),
+        Err(_) => String::new(),
+    };
     let problem = Problem::configuration(match error.kind() {
         io::ErrorKind::NotFound => format!("the file \"{file}\"{from}{link_clause} doesn't exist"),
         io::ErrorKind::IsADirectory => format!("\"{file}\"{from} is a directory, not a file"),
@@ -59,25 +61,28 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
     problem.help_if_some(path_remedy(Path::new(&file)))
 }
 
-/// Returns the remedy for a path that can't be opened, if there is one.
+/// The remedy for a path that can't be opened, if there is one.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     match path.to_string_lossy().chars().next() {
         Some('$') => Some("the variable isn't expanded: use the path itself"),
         Some('~') => Some("use the full path instead of \"~\""),
         Some('"' | '\'') => Some("remove the quotes from the path"),
-        Some(_) | None => path.is_dir().then_some(
-            "use a file. If Docker made the directory, create the file on the host first",
-        ),
+        Some(_) | None if path.is_dir() => {
+            Some("use a file. If Docker made the directory, create the file on the host first")
+        }
+        Some(_) | None => None,
     }
 }
 
-/// Returns the text for a file's error. If access to an existing file was denied, the text includes
-/// the user of this process, and the owner and mode of the file.
+/// The text for a file's error. If access to an existing file was denied, the text includes the
+/// user of this process, and the owner and mode of the file.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
     let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
     if is_denied && let Ok(file) = path.metadata() {
-        let (uid, owner, mode) = (geteuid(), file.uid(), file.mode() & 0o7777);
+        let uid = geteuid();
+        let owner = file.uid();
+        let mode = file.mode() & 0o7777;
         return format!(
             "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"
         );
@@ -93,9 +98,12 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
 /// # Errors
 /// If the file can't be read or is larger than `max_mib` MiB.
 pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<Vec<u8>, Problem> {
-    let (mut bytes, max_length) = (Vec::new(), max_mib << 20);
-    let read = file.take(max_length as u64 + 1).read_to_end(&mut bytes);
-    let length = read.map_err(|error| unreadable(&name, &error))?;
+    let max_length = max_mib << 20;
+    let mut bytes = Vec::new();
+    let length = file
+        .take(max_length as u64 + 1)
+        .read_to_end(&mut bytes)
+        .map_err(|error| unreadable(&name, &error))?;
     if length > max_length {
         let text = format!("{name} is larger than {max_mib} MiB, the limit for this file");
         return Err(Problem::configuration(text));
@@ -103,7 +111,7 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
     Ok(bytes)
 }
 
-/// Returns the text for an I/O error's errno, or the number if there is no text for it.
+/// The text for an I/O error's errno, or the number if there is no text for it.
 pub fn io_error_text(error: &io::Error) -> String {
     let Some(code) = error.raw_os_error() else {
         return error.to_string();

@@ -104,8 +104,8 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     Ok(reached)
 }
 
-/// Returns the problem for a directory that can't be opened. If it doesn't exist, the help is the
-/// remedy for its path. Without one, the help says to create the directory.
+/// The problem for a directory that can't be opened. If it doesn't exist, the help is the remedy
+/// for its path. Without one, the help says to create the directory.
 fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `redacted_line` hides its password.
     let shown = redacted_line(path.to_string_lossy().trim_end_matches('/'));
@@ -154,12 +154,15 @@ fn open_start(path: &OsStr) -> Result<(OwnedFd, PathBuf), Errno> {
     Ok((start, shown.into()))
 }
 
-/// Returns the components of a path in reverse order, without `.` and empty ones. `..` stays a
+/// Splits a path into its components, in reverse order, without `.` and empty ones. `..` stays a
 /// component: like the kernel, we open it relative to the directory that has been reached by then.
 fn reversed_components(path: &OsStr) -> Vec<OsString> {
-    let components = path.as_bytes().split(|byte| *byte == b'/').rev();
-    let named = components.filter(|component| !matches!(*component, b"" | b"."));
-    Vec::from_iter(named.map(|name| OsStr::from_bytes(name).to_owned()))
+    path.as_bytes()
+        .split(|byte| *byte == b'/')
+        .rev()
+        .filter(|component| !matches!(*component, b"" | b"."))
+        .map(|component| OsStr::from_bytes(component).to_owned())
+        .collect()
 }
 
 /// Creates an empty file in an open directory, with mode 0600 (less the umask), and opens it for
@@ -253,8 +256,8 @@ pub fn is_foreign(owner: u32) -> bool {
 /// mends it, such as `chmod go-w`. The second text is empty if no command does.
 pub type Distrust = (&'static str, &'static str);
 
-/// Returns the reason why a different user could change a file, or the entries of a directory, with
-/// the command that mends it ([`Distrust`]).
+/// The reason why a different user could change a file, or the entries of a directory, with the
+/// command that mends it ([`Distrust`]).
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let command = "chmod go-w";
     if is_foreign(metadata.uid()) {

@@ -22,12 +22,15 @@ use crate::model::shown::without_tokens;
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// Returns the text of a server or a library as one printable line: without the credentials in use,
+/// Makes one printable line of the text of a server or a library: without the credentials in use,
 /// without [tokens](without_tokens) and without control characters. A long text is cut off.
 pub fn redacted_line(text: &str) -> String {
     let safe = without_tokens(&without_credentials(text));
-    let printable = safe.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let cut: String = printable.take(MAX_LINE_LENGTH).collect();
+    let cut: String = safe
+        .chars()
+        .map(|c| if c.is_control() { ' ' } else { c })
+        .take(MAX_LINE_LENGTH)
+        .collect();
     let mut line = cut.split_whitespace().collect::<Vec<_>>().join(" ");
     if safe.chars().nth(MAX_LINE_LENGTH).is_some() {
         line.push('…');
@@ -56,9 +59,12 @@ static SKIPPED_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(SKIP
 /// Makes [`redacted_line`] hide these credentials, tokens or passwords. Short ones are skipped
 /// ([`MIN_LENGTH`]).
 pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
-    let credentials = credentials.into_iter();
-    let long = credentials.filter(|credential| credential.len() >= MIN_LENGTH);
-    locked(&CREDENTIALS).extend(long.map(str::to_owned));
+    locked(&CREDENTIALS).extend(
+        credentials
+            .into_iter()
+            .filter(|credential| credential.len() >= MIN_LENGTH)
+            .map(str::to_owned),
+    );
 }
 
 /// Makes [`redacted_line`] hide the signature of the request whose response is read now. Each
@@ -71,7 +77,7 @@ fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {
     texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Returns the text of a server with `…` instead of each concealed credential. Each is found as it
+/// Replaces each concealed credential in the text of a server with `…`. A credential is found as it
 /// is, escaped as in a URL, in JSON or in XML, and within base64.
 ///
 /// Usually, an escape replaces only a character that is neither a letter nor a digit. So the other
@@ -98,16 +104,18 @@ fn without_credentials(text: &str) -> String {
         }
     }
 
-    let characters = text.char_indices();
-    let mut shown = Vec::from_iter(characters.map(|(at, c)| if is_hidden[at] { '…' } else { c }));
+    let mut shown: Vec<char> = text
+        .char_indices()
+        .map(|(at, c)| if is_hidden[at] { '…' } else { c })
+        .collect();
     shown.dedup_by(|next, last| (*next, *last) == ('…', '…'));
     shown.into_iter().collect()
 }
 
-/// Returns the forms in which a credential is searched for: its letters and digits, and those of
-/// its three encodings in base64. The encodings differ because zero, one or two bytes may be
-/// encoded together with the first bytes of the credential. Characters that also depend on other
-/// bytes are left out, and so are forms shorter than [`MIN_LETTERS`].
+/// The forms in which a credential is searched for: its letters and digits, and those of its three
+/// encodings in base64. The encodings differ because zero, one or two bytes may be encoded together
+/// with the first bytes of the credential. Characters that also depend on other bytes are left out,
+/// and so are forms shorter than [`MIN_LETTERS`].
 fn forms(credential: &str) -> Vec<String> {
     let mut forms = vec![letters_and_digits(credential).0];
     for before in 0..3 {
@@ -121,15 +129,17 @@ fn forms(credential: &str) -> Vec<String> {
     forms
 }
 
-/// Returns the ASCII letters and digits of a text, except those in escapes, and the index of each
-/// in the text. Each is one byte, so both results have the same indices.
+/// The ASCII letters and digits of a text, except those in escapes, and the index of each in the
+/// text. Each is one byte, so both results have the same indices.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
     for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
         is_skipped[part.range()].fill(true);
     }
-    let kept = text.char_indices().filter(|(at, _)| !is_skipped[*at]);
-    kept.map(|(at, c)| (c, at)).unzip()
+    text.char_indices()
+        .filter(|(at, _)| !is_skipped[*at])
+        .map(|(at, c)| (c, at))
+        .unzip()
 }
 
 #[cfg(test)]

@@ -103,8 +103,8 @@ pub fn has_connection(is_expected: bool) -> bool {
 pub fn take_connection() -> Result<(), Errno> {
     let input = io::stdin();
     // Standard input is replaced last. So after an error, it is still the connection.
-    let refuse = |_: &Errno| send_refusal(input.as_fd());
-    let socket = redirect_standard_streams(input.as_fd()).inspect_err(refuse)?;
+    let socket =
+        redirect_standard_streams(input.as_fd()).inspect_err(|_| send_refusal(input.as_fd()))?;
     let _ = CONNECTION.set(CredentialConnection {
         socket,
         is_answered: AtomicBool::new(false),
@@ -113,7 +113,7 @@ pub fn take_connection() -> Result<(), Errno> {
 }
 
 impl CredentialConnection {
-    /// Returns the unit and the credential that the client's address names.
+    /// The unit and the credential that the client's address names.
     ///
     /// # Errors
     /// If the client can't be identified, is neither root nor the effective user, or has an address
@@ -148,8 +148,8 @@ impl CredentialConnection {
     /// If the value was not sent completely, so that the connection has to be refused, or if the
     /// end of the stream was not sent.
     pub fn answer(&self, value: &[u8]) -> Result<(), Problem> {
-        let sent = write_all(self.socket.as_fd(), value);
-        sent.map_err(|error| not_sent_problem(os_error::errno(&error)))?;
+        write_all(self.socket.as_fd(), value)
+            .map_err(|error| not_sent_problem(os_error::errno(&error)))?;
         self.is_answered.store(true, Ordering::SeqCst);
 
         // systemd can keep its own descriptor open until the unit of this process ends, so closing
@@ -173,7 +173,7 @@ fn credential_named_by(address: &UnixAddr) -> Option<SystemdCredential> {
     SystemdCredential::from_address(address.as_abstract().unwrap_or_default())
 }
 
-/// Returns `None`, because only Linux has abstract addresses.
+/// Always `None`, because only Linux has abstract addresses.
 #[cfg(not(target_os = "linux"))]
 fn credential_named_by(_: &UnixAddr) -> Option<SystemdCredential> {
     None
@@ -198,8 +198,9 @@ fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = fstat(input).map(id)?;
     let null_device = open("/dev/null", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())?;
-    let cloned = input.try_clone_to_owned();
-    let socket = cloned.map_err(|error| os_error::errno(&error))?;
+    let socket = input
+        .try_clone_to_owned()
+        .map_err(|error| os_error::errno(&error))?;
 
     if fstat(io::stdout()).map(id) == Ok(socket_id) {
         dup2_stdout(&null_device)?;
@@ -235,8 +236,8 @@ fn send_refusal(connection: BorrowedFd<'_>) {
     }
 }
 
-/// Returns the problem for a value that could not be sent. If the client has closed the connection,
-/// the kernel reports EPIPE, because SIGPIPE is ignored while termination signals are held.
+/// The problem for a value that could not be sent. If the client has closed the connection, the
+/// kernel reports EPIPE, because SIGPIPE is ignored while termination signals are held.
 fn not_sent_problem(errno: Errno) -> Problem {
     Problem::temporary(match errno {
         Errno::EPIPE | Errno::ECONNRESET => {

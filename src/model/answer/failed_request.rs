@@ -89,8 +89,8 @@ impl FetchFailure {
         })
     }
 
-    /// Returns the problem of an entry whose request for `reference` has failed: the error, its
-    /// help, and notes about the regions, the role and `--wait`.
+    /// The problem of an entry whose request for `reference` has failed: the error, its help, and
+    /// notes about the regions, the role and `--wait`.
     pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
         let request = FailedRequest {
             failure: self,
@@ -121,7 +121,7 @@ impl FetchFailure {
         problem.for_entry(subject.clone(), Impact::Unread)
     }
 
-    /// Returns notes that say in which region each error occurred, if several regions were tried.
+    /// Notes about the region in which each error occurred, if several regions were tried.
     fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
@@ -143,8 +143,8 @@ struct FailedRequest<'a> {
 }
 
 impl FailedRequest<'_> {
-    /// Returns the secret as the message describes it, or `None` if the failure has nothing to do
-    /// with a particular secret.
+    /// The secret as the message describes it, or `None` if the failure has nothing to do with a
+    /// particular secret.
     fn about(&self) -> Option<About> {
         let mut about = About::new(self.locator);
         (about.before, about.scope) = match self.failure.error.mention {
@@ -167,7 +167,7 @@ impl FailedRequest<'_> {
         Some(about)
     }
 
-    /// Returns where the secret was looked for, for the end of a headline: ` in us-east-1`.
+    /// The place where the secret was looked for, for the end of a headline: ` in us-east-1`.
     fn location(&self) -> String {
         match (&self.failure.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
@@ -176,17 +176,18 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the headline for several secrets that don't exist.
+    /// The headline for several secrets that don't exist.
     fn several_absences(&self, missing: Missing) -> String {
         let location = self.location();
-        match self.failure.is_none_found {
-            true => format!("none of the {{}} exists{location}"),
-            false => format!("{{}} {}{location}", Absent(missing).facts().several),
+        if self.failure.is_none_found {
+            format!("none of the {{}} exists{location}")
+        } else {
+            format!("{{}} {}{location}", Absent(missing).facts().several)
         }
     }
 
-    /// Returns the part of the headline that follows the name of a secret, a parameter or a path
-    /// that doesn't exist, or has no matching version.
+    /// The part of the headline that follows the name of a secret, a parameter or a path that
+    /// doesn't exist, or has no matching version.
     fn absence(&self, missing: Missing) -> String {
         let location = self.location();
         if self.locator.is_path() {
@@ -209,23 +210,25 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns what the secret or parameter doesn't have, for the end of a sentence: `no version
-    /// with the stage "AWSPREVIOUS"`.
+    /// What the secret or parameter doesn't have, for the end of a sentence: `no version with the
+    /// stage "AWSPREVIOUS"`.
     fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
         if *version == Version::CURRENT {
             return None;
         }
-        let id = version.id().map(|id| format!(" {}", shown(id)));
-        let stage = version.stage().map(|stage| {
+        let mut text = "no version".to_owned();
+        if let Some(id) = version.id() {
+            text += &format!(" {}", shown(id));
+        }
+        if let Some(stage) = version.stage() {
             let label = store.label_noun();
-            format!(" with the {label} {:?}", shown(stage))
-        });
-        let (id, stage) = (id.unwrap_or_default(), stage.unwrap_or_default());
-        Some(format!("no version{id}{stage}"))
+            text += &format!(" with the {label} {:?}", shown(stage));
+        }
+        Some(text)
     }
 
-    /// Returns the observation and the general help, joined, and the guess.
+    /// The observation and the general help, joined, and the guess.
     fn help(&self) -> (Option<String>, Option<String>) {
         let error = &self.failure.error;
         let FetchError { cause, problem, .. } = error;
@@ -236,10 +239,10 @@ impl FailedRequest<'_> {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
-            Refused(Refusal::Request) => {
-                let slash_help = self.locator.slash_help(|| self.subject.reference());
-                slash_help.or_else(|| self.reserved_name_help())
-            }
+            Refused(Refusal::Request) => self
+                .locator
+                .slash_help(|| self.subject.reference())
+                .or_else(|| self.reserved_name_help()),
             Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
         let remedy = error.general_remedy();
@@ -256,24 +259,33 @@ impl FailedRequest<'_> {
         (help, guess.or_else(|| self.failure.alternative.clone()))
     }
 
-    /// Returns the help for a name that only parameters of AWS itself have.
+    /// The help for a name that only parameters of AWS itself have.
     fn reserved_name_help(&self) -> Option<String> {
-        let name = self.locator.id.name().to_lowercase();
-        let name = name.trim_start_matches('/');
+        let name = self
+            .locator
+            .id
+            .name()
+            .trim_start_matches('/')
+            .to_lowercase();
         let is_reserved = name.starts_with("aws") || name.starts_with("ssm");
+        if !is_reserved || self.locator.store != Store::ParameterStore {
+            return None;
+        }
         let help = "check the name: only AWS's own parameters have names that begin with \"aws\" or \"ssm\"";
-        (is_reserved && self.locator.store == Store::ParameterStore).then(|| help.to_owned())
+        Some(help.to_owned())
     }
 
-    /// Returns the help and the guess for a secret or parameter that doesn't exist. The list of the
-    /// secrets in a local file is complete, so a similar name there is the whole help.
+    /// The help and the guess for a secret or parameter that doesn't exist. The list of the secrets
+    /// in a local file is complete, so a similar name there is the whole help.
     fn help_for_absent_secret(&self) -> (Option<String>, Option<String>) {
         let settled = self.empty_variable_hint();
         let similar = self.stage_hint().or_else(|| self.nearest_hint());
         if let Some(file) = &self.failure.local_file {
-            let of_file = self.failure.error.problem.help.clone();
-            let add = || of_file.unwrap_or_else(|| self.local_help(file));
-            return (settled.or(similar).or_else(|| Some(add())), None);
+            let help = settled
+                .or(similar)
+                .or_else(|| self.failure.error.problem.help.clone())
+                .unwrap_or_else(|| self.local_help(file));
+            return (Some(help), None);
         }
         if settled.is_some() {
             return (settled, None);
@@ -285,7 +297,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns the help for a secret that isn't in the local file: what to add there.
+    /// The help for a secret that isn't in the local file: what to add there.
     fn local_help(&self, file: &Path) -> String {
         let id = self.locator.written_id();
         let placeholder = match self.locator.store {
@@ -304,8 +316,8 @@ impl FailedRequest<'_> {
         format!("add it to {}: {line}", file.display())
     }
 
-    /// Returns what can be wrong if AWS doesn't have a secret: `the name, the region (us-east-1,
-    /// from AWS_REGION) and the account (123456789012)`.
+    /// What can be wrong if AWS doesn't have a secret: `the name, the region (us-east-1, from
+    /// AWS_REGION) and the account (123456789012)`.
     fn what_to_check(&self) -> String {
         if self.locator.id.arn().is_some() {
             return "the name, the region and the account in the ARN, whose last six characters change if the secret is created again".to_owned();
@@ -316,17 +328,21 @@ impl FailedRequest<'_> {
             Store::ParameterStore if is_object => "the name (a path ends with a slash)",
             Store::SecretsManager | Store::ParameterStore => "the name",
         };
-        let known = self.failure.default_region_and_account.as_deref();
-        let region_and_account = known.unwrap_or("the region and the account");
-        match self.failure.is_none_found {
-            true => format!("{region_and_account} first, and then the names"),
-            false => format!("{name}, {region_and_account}"),
+        let region_and_account = self
+            .failure
+            .default_region_and_account
+            .as_deref()
+            .unwrap_or("the region and the account");
+        if self.failure.is_none_found {
+            format!("{region_and_account} first, and then the names")
+        } else {
+            format!("{name}, {region_and_account}")
         }
     }
 
-    /// Returns the guess about a reference whose secret may not exist, from its form: a last part
-    /// that may be a key, a slash at the beginning, or a word that may be plain text. A guess
-    /// doesn't repeat a text that messages mask.
+    /// The guess about a reference whose secret may not exist, from its form: a last part that may
+    /// be a key, a slash at the beginning, or a word that may be plain text. A guess doesn't repeat
+    /// a text that messages mask.
     fn guess(&self) -> Option<String> {
         let Some(Written::Reference(written)) = &self.subject.written else {
             return None;
@@ -370,32 +386,37 @@ impl FailedRequest<'_> {
         Some(format!("If it is plain text, {remedy}"))
     }
 
-    /// Returns the guess about a key with a colon, as .NET has it: what follows the colon was taken
-    /// for a staging label. Each part of such a key begins with a capital letter.
+    /// The guess about a key with a colon, as .NET has it: what follows the colon was taken for a
+    /// staging label. Each part of such a key begins with a capital letter.
     fn colon_guess(&self) -> Option<String> {
         let stage = self.locator.version.stage()?;
         let key = format!("{}:{stage}", self.reference.selector);
-        let mut parts = key.split(':');
-        let has_form = parts.all(|part| part.starts_with(char::is_uppercase));
+        let has_form = key
+            .split(':')
+            .all(|part| part.starts_with(char::is_uppercase));
+        if !has_form || stage.starts_with("AWS") {
+            return None;
+        }
         let path = format!("$[{key:?}]");
         let write = self.subject.rewritten_with_fields(&key, &path)?;
-        let is_guess = has_form && !stage.starts_with("AWS");
-        is_guess.then(|| format!("If {key:?} is a key, write {write}"))
+        Some(format!("If {key:?} is a key, write {write}"))
     }
 
-    /// Returns the hint for a name whose only variable is empty, such as `${STAGE}/db`, which
-    /// became `/db`.
+    /// The hint for a name whose only variable is empty, such as `${STAGE}/db`, which became `/db`.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
         let id_if_empty = format!("{before}{}", after.split(':').next()?);
+        if self.locator.written_id() != id_if_empty {
+            return None;
+        }
         // `${STAGE:-}` is the variable STAGE, with an empty default.
         let name = variable.trim_end_matches(":-");
-        (self.locator.written_id() == id_if_empty).then(|| format!("set {name}, which is empty"))
+        Some(format!("set {name}, which is empty"))
     }
 
-    /// Returns the hint for a staging label that is a typo of one of AWS's labels. The labels of
-    /// parameters are chosen by users, so they don't get a hint.
+    /// The hint for a staging label that is a typo of one of AWS's labels. The labels of parameters
+    /// are chosen by users, so they don't get a hint.
     fn stage_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager {
             return None;
@@ -406,9 +427,9 @@ impl FailedRequest<'_> {
         Some(did_you_mean_to_write(similar, write))
     }
 
-    /// Returns the hint for a name that is similar to an existing one. Usually, the hint corrects
-    /// the reference. If the reference has `ssm:`, but the similar key of the `--local` file
-    /// doesn't, the key is the mistake, so the hint corrects the file.
+    /// The hint for a name that is similar to an existing one. Usually, the hint corrects the
+    /// reference. If the reference has `ssm:`, but the similar key of the `--local` file doesn't,
+    /// the key is the mistake, so the hint corrects the file.
     fn nearest_hint(&self) -> Option<String> {
         let nearest = self.failure.nearest.as_deref()?;
         let id = self.locator.written_id();
@@ -425,15 +446,15 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// Returns what to write for the entry, with `id` instead of its own id. Returns `None` if the
-    /// reference isn't shown, or has an alias or a variable instead of the id.
+    /// What to write for the entry, with `id` instead of its own id. `None` if the reference isn't
+    /// shown, or has an alias or a variable instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator.written_id())?;
         Some(self.subject.rewritten_with(&format!("{id}{rest}")))
     }
 
-    /// Returns the help for a version that doesn't exist.
+    /// The help for a version that doesn't exist.
     fn help_for_absent_version(&self) -> String {
         if let Some(similar) = self.stage_hint() {
             return similar;
@@ -466,7 +487,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Returns an AWS CLI command for the secret or parameter.
+    /// The AWS CLI command of this operation for the secret or parameter.
     fn aws_command(&self, operation: &str) -> String {
         let mut command = format!("aws {operation}");
         if let Some(region) = &self.failure.region {
@@ -484,7 +505,7 @@ impl FailedRequest<'_> {
         format!("{command} {option} {id}")
     }
 
-    /// Returns the help about the permission that the caller needs for the request.
+    /// The help about the permission that the caller needs for the request.
     fn permission_help(&self) -> Option<String> {
         use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
         use Store::{ParameterStore, SecretsManager};
@@ -524,8 +545,9 @@ impl FailedRequest<'_> {
 /// True for the name of a variable that holds a password, such as `DB_PASSWORD`.
 fn is_name_of_password(name: &str) -> bool {
     let name = name.to_uppercase();
-    let endings = ["PASSWORD", "SECRET", "TOKEN", "KEY"];
-    endings.iter().any(|ending| name.ends_with(ending))
+    ["PASSWORD", "SECRET", "TOKEN", "KEY"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
 }
 
 /// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,

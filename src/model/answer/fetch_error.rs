@@ -131,14 +131,14 @@ impl FetchError {
         self
     }
 
-    /// Returns AWS's message or, without one, the headline.
+    /// AWS's message or, without one, the headline.
     pub fn reason(&self) -> &str {
         let Problem { text, aws_says, .. } = &*self.problem;
         aws_says.as_ref().unwrap_or(text)
     }
 
-    /// Returns the failure as a sentence that can be read without the name of the secret. The
-    /// details, such as the id of the request, aren't part of the sentence.
+    /// The failure as a sentence that can be read without the name of the secret. The details, such
+    /// as the id of the request, aren't part of the sentence.
     pub fn sentence(&self) -> String {
         // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
         // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
@@ -151,8 +151,8 @@ impl FetchError {
         }
     }
 
-    /// Returns the remedy for the cause. After an outage, the remedy names a limit only if raising
-    /// it can help. Empty if no remedy fits every failure with this cause.
+    /// The remedy for the cause. After an outage, the remedy names a limit only if raising it can
+    /// help. Empty if no remedy fits every failure with this cause.
     pub fn general_remedy(&self) -> &'static str {
         use OutageKind::{Service, Throttled, Timeout};
         match (self.cause, self.limit) {

@@ -58,24 +58,30 @@ pub struct Document {
 }
 
 impl Document {
-    /// Returns the document with the version id, the labels and the time of creation of a value.
-    /// For a parameter below a path, `parameter_name` is the part of the parameter's name after the
-    /// path, and the result is the parameter's own document. For any other value, `parameter_name`
-    /// is `None`, and the result is this document.
+    /// The document with the version id, the labels and the time of creation of a value. For a
+    /// parameter below a path, `parameter_name` is the part of the parameter's name after the path,
+    /// and the result is the parameter's own document. For any other value, `parameter_name` is
+    /// `None`, and the result is this document.
     ///
     /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
     /// its parameters has a version of its own.
     pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
-        let Some(name) = parameter_name else {
-            return self.parameters.is_empty().then_some(self);
-        };
-        let (_, parameter) = self.parameters.iter().find(|(other, _)| other == name)?;
-        Some(parameter)
+        match parameter_name {
+            Some(name) => {
+                let (_, parameter) = self.parameters.iter().find(|(other, _)| other == name)?;
+                Some(parameter)
+            }
+            None if self.parameters.is_empty() => Some(self),
+            None => None,
+        }
     }
 
     /// Creates the document of a path, which has these parameters and no value of its own.
     pub fn from_parameters(parameters: Vec<(String, Document)>) -> Option<Self> {
-        (!parameters.is_empty()).then(|| Self {
+        if parameters.is_empty() {
+            return None;
+        }
+        Some(Self {
             parameters,
             ..Self::default()
         })
@@ -103,7 +109,7 @@ impl SecretValue {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// Returns the bytes. Review every caller, because a value could leak there.
+    /// The bytes. Review every caller, because a value could leak there.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -227,8 +233,8 @@ pub struct RotationSchedule {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
-    /// Returns the number of days from one rotation to the next. If AWS didn't return it, reads it
-    /// from the schedule.
+    /// The number of days from one rotation to the next: the one that AWS returned or, without one,
+    /// that of the schedule.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;
@@ -246,8 +252,8 @@ impl RotationSchedule {
         self.is_enabled && due.is_some_and(|due| due < now)
     }
 
-    /// Returns a time by which the next rotation must have happened, computed from the schedule.
-    /// AWS chooses the time of day, so this is one day later than the schedule says.
+    /// A time by which the next rotation must have happened, computed from the schedule. AWS
+    /// chooses the time of day, so this is one day later than the schedule says.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

@@ -47,7 +47,7 @@ pub struct EntryId {
 }
 
 impl EntryId {
-    /// Returns the id of the entry, without the number of a key.
+    /// The id of the entry, without the number of a key.
     pub fn of_entry(self) -> Self {
         Self { key: None, ..self }
     }
@@ -88,11 +88,13 @@ impl Entry {
 }
 
 impl Entry<SecretRef> {
-    /// Returns the name of an empty variable, if the entry is left out because of it: the variable
-    /// should name the secret, as in `${NAME:-}`, and the entry doesn't have a default.
+    /// The name of an empty variable, if the entry is left out because of it: the variable should
+    /// name the secret, as in `${NAME:-}`, and the entry doesn't have a default.
     pub fn left_out_by(&self) -> Option<&str> {
-        let has_default = matches!(self.on_missing, OnMissing::Default(_));
-        self.source.empty_variable().filter(|_| !has_default)
+        if let OnMissing::Default(_) = self.on_missing {
+            return None;
+        }
+        self.source.empty_variable()
     }
 }
 
@@ -123,23 +125,24 @@ impl Source<SecretRef> {
     pub fn references(&self) -> Vec<&SecretRef> {
         match self {
             Self::Reference(reference) => vec![reference],
-            Self::Composed(parts) => {
-                let references = parts.iter().filter_map(|part| match part {
+            Self::Composed(parts) => parts
+                .iter()
+                .filter_map(|part| match part {
                     Part::Reference(reference) => Some(reference),
                     Part::Text(_) => None,
-                });
-                references.collect()
-            }
+                })
+                .collect(),
             Self::Template(_, inputs) => inputs.values().collect(),
             Self::Literal(_) => Vec::new(),
             Self::Object(object) => vec![&object.reference],
         }
     }
 
-    /// Returns the name of an empty variable that should name one of the secrets.
+    /// The name of an empty variable that should name one of the secrets.
     pub fn empty_variable(&self) -> Option<&str> {
-        let mut references = self.references().into_iter();
-        references.find_map(|reference| reference.locator.empty_variable())
+        self.references()
+            .into_iter()
+            .find_map(|reference| reference.locator.empty_variable())
     }
 }
 
@@ -214,8 +217,8 @@ impl Naming {
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// Returns the name of the variable that a key sets. [`unsafe_effect`] decides whether it is
-    /// safe to set the variable.
+    /// The name of the variable that a key sets. [`unsafe_effect`] decides whether it is safe to
+    /// set the variable.
     ///
     /// # Errors
     /// If the name begins with a digit, or is empty. The error is this name.
@@ -230,35 +233,48 @@ impl Naming {
         EnvName::parse(&name).ok_or(name)
     }
 
-    /// Returns the names of all variables that the object can set. Returns `None` without `only`,
-    /// because the names aren't known before the object is read, and if a name is illegal or
-    /// unsafe, which becomes an error when the object is resolved.
+    /// The names of all variables that the object can set. `None` without `only`, because the names
+    /// aren't known before the object is read, and if a name is illegal or unsafe, which becomes an
+    /// error when the object is resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
-        let selected = self.only.as_ref()?.iter().filter(|key| self.selects(key));
-        let names = selected.map(|key| self.variable_name(key).ok());
-        let safe = names.map(|name| name.filter(|name| unsafe_effect(name, b"").is_none()));
-        safe.collect()
+        self.only
+            .as_ref()?
+            .iter()
+            .filter(|key| self.selects(key))
+            .map(|key| {
+                self.variable_name(key)
+                    .ok()
+                    .filter(|name| unsafe_effect(name, b"").is_none())
+            })
+            .collect()
     }
 }
 
-/// Returns the effect of an unsafe variable, as a predicate: `can make programs run someone else's
-/// code`. A name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither empty nor a plain
-/// word.
+/// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`. A
+/// name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither empty nor a plain word.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
-        let groups = UNSAFE_NAMES.split("\n\n");
-        let by_effect = groups.filter_map(|group| group.split_once(":\n"));
-        let patterns = by_effect.map(|(effect, names)| (effect, known_patterns(names)));
-        patterns.collect()
+        UNSAFE_NAMES
+            .split("\n\n")
+            .filter_map(|group| group.split_once(":\n"))
+            .map(|(effect, names)| (effect, known_patterns(names)))
+            .collect()
     });
     let upper = name.as_str().to_ascii_uppercase();
-    let is_word_byte = |byte: &u8| byte.is_ascii_alphanumeric() || b"_-".contains(byte);
-    if SAFE_AS_WORDS.contains(&&*upper) && !value.iter().all(is_word_byte) {
+    if SAFE_AS_WORDS.contains(&&*upper)
+        && value
+            .iter()
+            .any(|byte| !byte.is_ascii_alphanumeric() && !b"_-".contains(byte))
+    {
         let effect =
             "can make a shell run code unless the value has only letters, digits, \"_\" and \"-\"";
         return Some(effect);
     }
-    let mut groups = PATTERNS.iter();
-    let (effect, _) = groups.find(|(_, patterns)| matches_any(patterns, &upper))?;
-    (*effect != SAFE).then_some(*effect)
+    let (effect, _) = PATTERNS
+        .iter()
+        .find(|(_, patterns)| matches_any(patterns, &upper))?;
+    if *effect == SAFE {
+        return None;
+    }
+    Some(*effect)
 }

@@ -86,7 +86,10 @@ impl Mode {
         let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         let has_length = (3..=4).contains(&text.len());
         let bits = u32::from_str_radix(text, 8).ok()?;
-        (is_octal && has_length && bits <= 0o777).then_some(Self(bits))
+        if !is_octal || !has_length || bits > 0o777 {
+            return None;
+        }
+        Some(Self(bits))
     }
 }
 
@@ -121,14 +124,19 @@ impl Owner {
 impl Account {
     /// Parses a name, or a number up to 4294967294. chown(2) reads 4294967295 as "unchanged".
     fn parse(text: &str) -> Option<Self> {
-        let is_legal = |byte: u8| byte.is_ascii_graphic() && byte != b':';
-        if text.is_empty() || !text.bytes().all(is_legal) {
+        let is_legal = text
+            .bytes()
+            .all(|byte| byte.is_ascii_graphic() && byte != b':');
+        if text.is_empty() || !is_legal {
             return None;
         }
 
         if text.bytes().all(|byte| byte.is_ascii_digit()) {
-            let number = text.parse().ok().filter(|number| *number != u32::MAX);
-            return number.map(Self::Number);
+            return text
+                .parse()
+                .ok()
+                .filter(|number| *number != u32::MAX)
+                .map(Self::Number);
         }
         Some(Self::Name(text.to_owned()))
     }
@@ -151,9 +159,9 @@ impl Target {
         matches!(self, Self::File(file) if file.path.is_some())
     }
 
-    /// Returns the variables, paths and systemd credentials that an entry with this target sets.
-    /// The variables of `env-from` aren't among them: each key claims its variable when the keys
-    /// are known.
+    /// The variables, paths and systemd credentials that an entry with this target sets. The
+    /// variables of `env-from` aren't among them: each key claims its variable when the keys are
+    /// known.
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
         let variable = self.variable().cloned().map(Claim::Variable);
         let other = match self {
@@ -166,11 +174,11 @@ impl Target {
 
     /// True if both targets set the same variable, path or systemd credential.
     pub fn overlaps(&self, other: &Self) -> bool {
-        let claims = Vec::from_iter(other.claims());
+        let claims: Vec<Claim> = other.claims().collect();
         self.claims().any(|claim| claims.contains(&claim))
     }
 
-    /// Returns the variable that gets the value or, for a file, the path.
+    /// The variable that gets the value or, for a file, the path.
     pub fn variable(&self) -> Option<&EnvName> {
         match self {
             Self::Env(name) => Some(name),
@@ -198,7 +206,7 @@ impl fmt::Display for Target {
 }
 
 impl Claim {
-    /// Returns only the name: that of the variable, for example.
+    /// Only the name: that of the variable, for example.
     pub fn name(&self) -> String {
         match self {
             Self::Variable(name) => name.to_string(),
@@ -265,22 +273,26 @@ pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
     let is_pattern = text.contains(['*', '?', '[']);
     // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d,
     // which a pattern matches literally.
-    let is_symbol = |c| ":-_.\\@".contains(c) || (is_pattern && "*?[]!".contains(c));
-    let is_legal = |c: char| c.is_ascii_alphanumeric() || is_symbol(c);
+    let is_legal = text.chars().all(|c| {
+        c.is_ascii_alphanumeric() || ":-_.\\@".contains(c) || (is_pattern && "*?[]!".contains(c))
+    });
     let has_type = is_pattern || UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix));
-    if !has_type || !text.chars().all(is_legal) {
+    if !has_type || !is_legal {
         return Err(EXPECTED);
     }
-    let pattern = is_pattern.then(|| Pattern::new(text)).transpose();
-    pattern.map_err(|_| EXPECTED)
+    if !is_pattern {
+        return Ok(None);
+    }
+    Pattern::new(text).map(Some).map_err(|_| EXPECTED)
 }
 
 /// True for a name that systemd accepts: 1 to 255 bytes of printable ASCII without `/` and `:`, but
 /// neither `.` nor `..` (systemd.exec(5)).
 pub fn is_credential_name(name: &str) -> bool {
-    let is_legal = |byte: u8| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':';
-    let is_plain = name.bytes().all(is_legal) && name != "." && name != "..";
-    (1..=255).contains(&name.len()) && is_plain
+    let is_legal = name
+        .bytes()
+        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
+    is_legal && (1..=255).contains(&name.len()) && name != "." && name != ".."
 }
 
 /// The reason why an entry doesn't have an effect: something else already holds its target.
@@ -337,7 +349,7 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Returns what holds a target, or a part of it. The result is `None` if an entry with this
+    /// Finds what holds a target, or a part of it. The result is `None` if an entry with this
     /// origin can set all of the target, and for `env-from`, whose variables are looked up one by
     /// one.
     ///
@@ -349,8 +361,10 @@ impl<'a> Claims<'a> {
             return Some(Holder::Entry(entry.clone()));
         }
         let name = target.variable()?.as_str();
-        let is_kept = *origin != Origin::Inherited && self.kept_names.contains(name);
-        is_kept.then(|| Holder::Kept(name.to_owned()))
+        if *origin == Origin::Inherited || !self.kept_names.contains(name) {
+            return None;
+        }
+        Some(Holder::Kept(name.to_owned()))
     }
 }
 
@@ -421,14 +435,14 @@ impl Subject {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
-    /// Returns the message `text` with the file's path as the user wrote it.
+    /// The message `text` with the file's path as the user wrote it.
     pub fn as_written(&self, text: &str) -> String {
         let [expanded, written] = &self.expanded;
         // If both beginnings are empty, the text stays the same.
         text.replace(expanded, written)
     }
 
-    /// Returns the reference as messages show it.
+    /// The reference as messages show it.
     pub fn shown_reference(&self) -> Option<String> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -436,8 +450,7 @@ impl Subject {
         Some(shown(reference))
     }
 
-    /// Returns the reference as written, or `None` if there isn't one, or if messages mask a part
-    /// of it.
+    /// The reference as written, or `None` if there isn't one, or if messages mask a part of it.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -445,11 +458,11 @@ impl Subject {
         Some(&**reference).filter(|reference| !has_credential(reference))
     }
 
-    /// Returns what to write so that this entry has a different reference. For `--env` and
-    /// `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the argument of
-    /// `get`, it is the whole command. For any other entry, it is only the reference, because a
-    /// subject has neither the PATH of an `--as-file`, the prefix of an `--env-from`, nor the keys
-    /// around a reference in a file.
+    /// What to write so that this entry has a different reference. For `--env` and `--as-file`,
+    /// this is the whole option (`--env NAME=REFERENCE`), and for the argument of `get`, it is the
+    /// whole command. For any other entry, it is only the reference, because a subject has neither
+    /// the PATH of an `--as-file`, the prefix of an `--env-from`, nor the keys around a reference
+    /// in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey};
         match (self.kind, &self.origin) {
@@ -465,23 +478,24 @@ impl Subject {
         }
     }
 
-    /// Returns what to write for a key of the object that this entry's reference selects as a
-    /// whole, or `None` if messages mask the reference.
+    /// What to write for a key of the object that this entry's reference selects as a whole, or
+    /// `None` if messages mask the reference.
     pub fn with_key(&self, key: &str) -> Option<String> {
-        let appended = || Some(self.rewritten_with(&format!("{}:{key}", self.reference()?)));
-        self.rewritten_with_fields("", key).or_else(appended)
+        self.rewritten_with_fields("", key)
+            .or_else(|| Some(self.rewritten_with(&format!("{}:{key}", self.reference()?))))
     }
 
-    /// Returns what to write for this entry with `new` instead of the fields `old`, which follow
-    /// the secret. If `new` is empty, the fields are left out, and so is the colon before them,
-    /// unless other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS`
+    /// What to write for this entry with `new` instead of the fields `old`, which follow the
+    /// secret. If `new` is empty, the fields are left out, and so is the colon before them, unless
+    /// other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS`
     /// becomes `prod/db::AWSPREVIOUS`.
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");
         // Search backwards, because an ARN before the fields may contain the same text.
         for (at, _) in written.rmatch_indices(&old_fields) {
-            let (before, after) = (&written[..at], &written[at + old_fields.len()..]);
+            let before = &written[..at];
+            let after = &written[at + old_fields.len()..];
             if new.is_empty() && after.is_empty() {
                 return Some(self.rewritten_with(before));
             }
@@ -494,7 +508,7 @@ impl Subject {
     }
 }
 
-/// Returns an argument, quoted for a shell if it has a special character.
+/// Quotes an argument for a shell if it has a special character.
 pub fn shell_quoted(argument: &str) -> String {
     // shlex quotes every `=`, which is special only in the first words of a command.
     if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&argument.replace('=', "-")) {
@@ -508,8 +522,10 @@ impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         // An object on the command line doesn't have a name, so messages name its option.
         if let (Origin::Argument(option), SubjectKind::EnvFrom) = (&self.origin, self.kind) {
-            let reference = self.shown_reference().map(|text| format!(" {text}"));
-            return write!(f, "{option}{}", reference.unwrap_or_default());
+            return match self.shown_reference() {
+                Some(reference) => write!(f, "{option} {reference}"),
+                None => write!(f, "{option}"),
+            };
         }
         let Self { label, origin, .. } = self;
         match (&self.written, self.shown_reference()) {

@@ -55,8 +55,9 @@ impl Template {
         }
 
         let environment = environment();
-        let parsed = environment.template_from_str(text);
-        let template = parsed.map_err(|error| syntax_error(&error, text))?;
+        let template = environment
+            .template_from_str(text)
+            .map_err(|error| syntax_error(&error, text))?;
 
         let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
         names.remove(ENV);
@@ -77,13 +78,14 @@ impl Template {
     /// key. Any other key was computed, and may be a value.
     pub fn has_key(&self, key: &str) -> bool {
         self.text.match_indices(key).any(|(at, _)| {
-            let (before, after) = (&self.text[..at], &self.text[at + key.len()..]);
+            let before = &self.text[..at];
+            let after = &self.text[at + key.len()..];
             !before.ends_with(is_in_word) && !after.starts_with(is_in_word)
         })
     }
 }
 
-/// Returns the lookups of a template with the keys in brackets, which `undeclared_variables` leaves
+/// Finds the lookups of a template with the keys in brackets, which `undeclared_variables` leaves
 /// out: `db.host` for `db["host"]`. For that, each key gets a name, so that MiniJinja sees
 /// `db.subscript0_`.
 fn subscript_lookups(text: &str, environment: &Environment<'_>) -> Vec<String> {
@@ -127,11 +129,14 @@ fn quoted_key(text: &str) -> Option<(&str, &str)> {
     let (quoted, end) = text.split_once(']')?;
     let quoted = quoted.trim();
     let key = quoted.trim_matches(['\'', '"']);
-    (quoted.len() == key.len() + 2).then_some((key, end))
+    if quoted.len() != key.len() + 2 {
+        return None;
+    }
+    Some((key, end))
 }
 
-/// Returns the text of a template without its expressions, statements, comments and `{% raw %}`
-/// blocks. A space stands in for each of them.
+/// The text of a template without its expressions, statements, comments and `{% raw %}` blocks. A
+/// space stands in for each of them.
 pub fn literal_text(template: &str) -> String {
     let mut literal = String::new();
     let mut rest = template;
@@ -171,8 +176,8 @@ fn end_of(text: &str, from: usize, end: &str) -> Option<usize> {
     Some(from + at + end.len())
 }
 
-/// Returns the fault of a syntax error. The most common mistakes, such as unclosed braces or the
-/// syntax of other template languages, have a message of ours, and any other has MiniJinja's.
+/// The fault of a syntax error. The most common mistakes, such as unclosed braces or the syntax of
+/// other template languages, have a message of ours, and any other has MiniJinja's.
 fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     if let Some(fault) = helm_fault(template) {
         return fault.about("the template");
@@ -188,7 +193,7 @@ fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
     Fault::new(format!("{position} has a syntax error: {detail}")).help(SYNTAX_HELP)
 }
 
-/// Returns the expressions of a template without their filters: `db.password` of `{{ db.password |
+/// The expressions of a template without their filters: `db.password` of `{{ db.password |
 /// urlencode }}`.
 pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
     template.split("{{").skip(1).map(|rest| {
@@ -198,14 +203,13 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Returns the error of a reference or a name that Jinja reads as a calculation, such as
-/// `prod/db:password` or `db.pass-word`. A real calculation, such as `a-b`, looks the same, so
-/// callers only ask if something in the template is known to be wrong.
+/// The error of a reference or a name that Jinja reads as a calculation, such as `prod/db:password`
+/// or `db.pass-word`. A real calculation, such as `a-b`, looks the same, so callers only ask if
+/// something in the template is known to be wrong.
 pub fn calculation_error(expression: &str) -> Option<Fault> {
-    let is_legal = |c| c == ':' || is_name_character(c);
     // A path can't be in a template.
     let is_reference = expression.starts_with(char::is_alphabetic)
-        && expression.chars().all(is_legal)
+        && expression.chars().all(|c| c == ':' || is_name_character(c))
         && !expression.ends_with('/');
     if !is_reference {
         return None;
@@ -227,7 +231,7 @@ pub fn calculation_error(expression: &str) -> Option<Fault> {
     Some(Fault::new(text).help(help))
 }
 
-/// Returns the position of an error as the subject of a sentence: `line 3 of the template`.
+/// The position of an error as the subject of a sentence: `line 3 of the template`.
 pub fn position_text(template: &str, line: Option<usize>) -> String {
     match line {
         Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),

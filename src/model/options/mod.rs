@@ -169,9 +169,8 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// Returns the options with their defaults. They are usable even if
-    /// [`Self::unmet_requirements`] has errors, so that the errors can be printed in the chosen
-    /// format.
+    /// The options with their defaults. They are usable even if [`Self::unmet_requirements`] has
+    /// errors, so that the errors can be printed in the chosen format.
     pub fn to_options(&self, inherited: &Inherited) -> Options {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
@@ -201,8 +200,8 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the source of all values. The result doesn't matter if one place sets both a local
-    /// file and an agent, which is an error.
+    /// The source of all values. The result doesn't matter if one place sets both a local file and
+    /// an agent, which is an error.
     fn source(&self) -> SourceOption {
         let fallback = self.agent_fallback == Some(true);
         match (self.local.clone(), self.agent.clone()) {
@@ -212,13 +211,17 @@ impl TypedOptions {
         }
     }
 
-    /// Returns the options about AWS. The place of the profile is only used if a profile is set.
+    /// The options about AWS. The place of the profile is only used if a profile is set.
     fn aws(&self) -> AwsOptions {
-        // Only an option of a declaration has a position.
-        let source_of = |id, flag, variable| match self.positions.contains_key(&id) {
-            true => RegionSource::new("the declaration", Status::Configuration),
-            false if self.in_variables.contains(&id) => RegionSource::new(variable, Status::Usage),
-            false => RegionSource::new(flag, Status::Usage),
+        let source_of = |id, flag, variable| {
+            // Only an option of a declaration has a position.
+            if self.positions.contains_key(&id) {
+                RegionSource::new("the declaration", Status::Configuration)
+            } else if self.in_variables.contains(&id) {
+                RegionSource::new(variable, Status::Usage)
+            } else {
+                RegionSource::new(flag, Status::Usage)
+            }
         };
         let ca_source = source_of(OptionId::CaBundle, "--ca-bundle", "SECRETS_EXEC_CA_BUNDLE").name;
         let ca_bundle = self.ca_bundle.clone();
@@ -260,10 +263,11 @@ impl TypedOptions {
         })
     }
 
-    /// Returns the pairs of options in this place that exclude each other, each with the reason.
+    /// The pairs of options in this place that exclude each other, each with the reason.
     pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
-        let exclusions = EXCLUSIONS.into_iter();
-        exclusions.filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
+        EXCLUSIONS
+            .into_iter()
+            .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
     }
 
     /// Turns off each option that can't apply because of `higher`, a place with higher precedence.
@@ -336,7 +340,7 @@ impl TypedOptions {
         self.sets(option) && !is_off
     }
 
-    /// Returns an error for each option that is set although the option that it needs isn't.
+    /// An error for each option that is set although the option that it needs isn't.
     ///
     /// On a system other than Linux, also returns an error for each flag that needs Linux. In a
     /// variable or a declaration, [`Self::turn_off_below`] has already turned off such an option,

@@ -77,7 +77,7 @@ impl OptionSpec {
 }
 
 impl OptionId {
-    /// Returns the variable that sets the option, such as `SECRETS_EXEC_REGION`.
+    /// The variable that sets the option, such as `SECRETS_EXEC_REGION`.
     pub fn variable(self) -> String {
         let name = format!("{OWN_PREFIX}{self}");
         name.to_uppercase().replace('-', "_")
@@ -373,10 +373,10 @@ fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<
 }
 
 fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
-    match value.is_empty() {
-        true => Err("a path"),
-        false => Ok(value.into()),
+    if value.is_empty() {
+        return Err("a path");
     }
+    Ok(value.into())
 }
 
 /// Makes a parser that turns a name in `choices` into its value, and refuses any other text.
@@ -385,8 +385,11 @@ fn choice<T: Copy>(
     expected: Expected,
 ) -> impl Fn(&OsStr) -> Result<T, Expected> {
     move |value| {
-        let chosen = choices.iter().find(|(name, _)| value == *name);
-        chosen.map(|(_, choice)| *choice).ok_or(expected)
+        choices
+            .iter()
+            .find(|(name, _)| value == *name)
+            .map(|(_, choice)| *choice)
+            .ok_or(expected)
     }
 }
 
@@ -419,12 +422,13 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
         Some("1" | "true") => Some(DEFAULT_AGENT),
         other => other,
     };
-    let url = text.and_then(|text| HttpUrl::parse_endpoint(text).ok());
-    let safe_url = url.filter(|url| url.is_loopback() || url.is_https());
-    safe_url.map(AgentChoice::At).ok_or(
-        "a URL such as http://127.0.0.1:2773, without a user name, password or query (use https \
-         if the agent is on another host)",
-    )
+    text.and_then(|text| HttpUrl::parse_endpoint(text).ok())
+        .filter(|url| url.is_loopback() || url.is_https())
+        .map(AgentChoice::At)
+        .ok_or(
+            "a URL such as http://127.0.0.1:2773, without a user name, password or query (use \
+             https if the agent is on another host)",
+        )
 }
 
 /// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have
@@ -456,10 +460,10 @@ fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
 /// cost money, and reach AWS's quotas.
 fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     let interval = parse_duration(value)?;
-    match interval >= Duration::from_secs(10) {
-        true => Ok(interval),
-        false => Err("at least 10s"),
+    if interval < Duration::from_secs(10) {
+        return Err("at least 10s");
     }
+    Ok(interval)
 }
 
 fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
