@@ -61,7 +61,7 @@ impl EnvVariable {
         format!("{} ({})", self.name, self.position)
     }
 
-    /// Returns the value as a JSON string, which is also valid YAML.
+    /// The value as a JSON string, which is also valid YAML.
     pub fn json(&self) -> SecretValue {
         // Writing to memory doesn't fail.
         let json = Zeroizing::new(serde_json::to_string(&self.text()).unwrap_or_default());
@@ -78,21 +78,24 @@ impl EnvVariable {
         SecretValue::new(escaped.as_bytes())
     }
 
-    /// Returns a made-up value of the same kind. All that it can have of the real value is the
-    /// scheme of a URL, if this is one of [`SCHEMES`]. A made-up URL only has a login if the real
-    /// one has one, because many libraries refuse a login in a URL of a website.
+    /// Makes up a value of the same kind. All that it can have of the real value is the scheme of a
+    /// URL, if this is one of [`SCHEMES`]. A made-up URL only has a login if the real one has one,
+    /// because many libraries refuse a login in a URL of a website.
     pub fn placeholder(&self) -> String {
         let text = self.text();
         match text.trim().as_bytes() {
             [b'{', .., b'}'] => "{}".to_owned(),
             [b'[', .., b']'] => "[]".to_owned(),
             _ if text.contains("://") && !text.contains(is_space) => {
-                let mut schemes = SCHEMES.split(' ');
-                let scheme = schemes.find(|scheme| text.starts_with(&format!("{scheme}://")));
-                let login = text
-                    .contains('@')
-                    .then_some("not-a-real-user:not-a-real-password@");
-                let (scheme, login) = (scheme.unwrap_or("https"), login.unwrap_or_default());
+                let scheme = SCHEMES
+                    .split(' ')
+                    .find(|scheme| text.starts_with(&format!("{scheme}://")))
+                    .unwrap_or("https");
+                let login = if text.contains('@') {
+                    "not-a-real-user:not-a-real-password@"
+                } else {
+                    ""
+                };
                 format!("{scheme}://{login}not-a-real-host.invalid")
             }
             _ if text.parse().is_ok_and(f64::is_finite) => "1".to_owned(),
@@ -101,7 +104,7 @@ impl EnvVariable {
         }
     }
 
-    /// Returns the value as text. The file is UTF-8, so nothing in the value is replaced.
+    /// The value as text. The file is UTF-8, so nothing in the value is replaced.
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
     }
@@ -115,7 +118,7 @@ fn is_to_be_filled_in(name: &EnvName) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
-/// Returns an error at a position, which is `FILE` or `FILE:LINE`.
+/// An error at a position, which is `FILE` or `FILE:LINE`.
 fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
@@ -207,15 +210,20 @@ pub fn parse_env_file(
         return Err(found.errors);
     }
 
-    let variables = found.variables.iter();
-    let differing = variables.filter(|variable| variable.differs_in_node);
+    let differing: Vec<String> = found
+        .variables
+        .iter()
+        .filter(|variable| variable.differs_in_node)
+        .map(EnvVariable::name_and_position)
+        .collect();
     found.warnings.extend(warning_about(
         "Node's --env-file or npm's dotenv may give a different value to",
-        &Vec::from_iter(differing.map(EnvVariable::name_and_position)),
+        &differing,
         ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
     ));
-    let expansions = expansion_warnings(&found.variables, &arguments.secret);
-    found.warnings.extend(expansions);
+    found
+        .warnings
+        .extend(expansion_warnings(&found.variables, &arguments.secret));
     // The warnings about the file come with the declaration, and aren't repeated.
     if arguments.values || arguments.for_local {
         found.warnings.clear();
@@ -224,7 +232,7 @@ pub fn parse_env_file(
     Ok(found)
 }
 
-/// Returns the error about a file without any variables to move. `unmatched_only` has a sentence
+/// The error about a file without any variables to move. `unmatched_only` has a sentence
 /// for each pattern of `--only` that matches nothing, which is the most likely reason.
 fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     if let Some(text) = unmatched_only.first() {
@@ -235,33 +243,38 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     error(file, "this file doesn't have any variables to move").help(help)
 }
 
-/// Returns the error about JSON or an encrypted file, which isn't a plain .env file.
+/// The error about JSON or an encrypted file, which isn't a plain .env file.
 fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     if lines.trim_start().starts_with('{') {
         let problem = error(file, "this file is JSON, not a .env file");
         return Some(problem.help("store the JSON itself as the secret"));
     }
-    let mut texts = found.variables.iter().map(EnvVariable::text);
     // dotenvx writes `encrypted:` and Base64 that begins with B.
-    texts.any(|text| text.starts_with("encrypted:B")).then(|| {
-        let problem = error(file, "this file is encrypted with dotenvx, not a .env file");
-        problem.help(format!("decrypt it: <(dotenvx decrypt --stdout -f {file})"))
-    })
+    for variable in &found.variables {
+        if variable.text().starts_with("encrypted:B") {
+            let problem = error(file, "this file is encrypted with dotenvx, not a .env file");
+            let help = format!("decrypt it: <(dotenvx decrypt --stdout -f {file})");
+            return Some(problem.help(help));
+        }
+    }
+    None
 }
 
-/// Returns the warnings about values that contain `$`, which some readers of .env files expand. A
-/// value with `${NAME}` gets its own warning if NAME is a literal, whose text should replace it, or
-/// if a template can insert NAME. One warning lists all other values.
+/// Warns about values that contain `$`, which some readers of .env files expand. A value with
+/// `${NAME}` gets its own warning if NAME is a literal, whose text should replace it, or if a
+/// template can insert NAME. One warning lists all other values.
 fn expansion_warnings(variables: &[EnvVariable], secret: &SecretId) -> Vec<String> {
-    let (mut warnings, mut others) = (Vec::new(), Vec::new());
+    let mut warnings = Vec::new();
+    let mut others = Vec::new();
     for variable in variables {
         if !variable.value.expose().contains(&b'$') {
             continue;
         }
         let name_and_position = variable.name_and_position();
         let value = variable.text();
-        let mut literals = variables.iter().filter(|other| other.is_literal);
-        let literal = literals.find(|other| value.contains(&format!("${{{}}}", other.name)));
+        let literal = variables
+            .iter()
+            .find(|other| other.is_literal && value.contains(&format!("${{{}}}", other.name)));
         if let Some(EnvVariable { name: other, .. }) = literal {
             warnings.push(format!(
                 "secrets-exec doesn't expand ${{{other}}} in the value of {name_and_position}: write the text of {other} instead"
@@ -286,7 +299,10 @@ fn expansion_warnings(variables: &[EnvVariable], secret: &SecretId) -> Vec<Strin
 }
 
 fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
-    (!names.is_empty()).then(|| format!("{before} {}{after}", names.join(", ")))
+    if names.is_empty() {
+        return None;
+    }
+    Some(format!("{before} {}{after}", names.join(", ")))
 }
 
 impl EnvFile {
@@ -312,8 +328,8 @@ impl EnvFile {
             return;
         }
         // python-dotenv also forgets an earlier value if this line only has the name.
-        let is_other = |variable: &EnvVariable| variable.name.as_str() != written_name;
-        self.variables.retain(is_other);
+        self.variables
+            .retain(|variable| variable.name.as_str() != written_name);
         let Some(found) = value else {
             let what = "this line has a name but no value, so migrate leaves it out";
             return self.warnings.push(format!("{position}: {what}"));
@@ -345,13 +361,20 @@ impl EnvFile {
     }
 }
 
-/// Returns a sentence for each pattern that matches no name in the file.
+/// A sentence for each pattern that matches no name in the file.
 fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]) -> Vec<String> {
-    let bindings = statements.iter().flat_map(|statement| &statement.binding);
-    let is_used = |pattern: &Pattern| bindings.clone().any(|(name, _)| pattern.matches(name));
-    let unmatched = patterns.iter().filter(|pattern| !is_used(pattern));
-    let shown = unmatched.map(|pattern| shown(pattern.as_str()));
-    Vec::from_iter(shown.map(|shown| format!("no name in {file} matches {shown}")))
+    let mut sentences = Vec::new();
+    for pattern in patterns {
+        let is_used = statements
+            .iter()
+            .flat_map(|statement| &statement.binding)
+            .any(|(name, _)| pattern.matches(name));
+        if !is_used {
+            let shown = shown(pattern.as_str());
+            sentences.push(format!("no name in {file} matches {shown}"));
+        }
+    }
+    sentences
 }
 
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
@@ -372,16 +395,22 @@ fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String>
         }
     }
     let template: String = parts.into_iter().map(|(_, part)| part).collect();
-    (!template.is_empty()).then(|| template.replace("……", "…"))
+    if template.is_empty() {
+        return None;
+    }
+    Some(template.replace("……", "…"))
 }
 
-/// Returns the JSON object of the variables that become a secret, in the order of the file.
+/// The JSON object of the variables that become a secret, in the order of the file.
 pub fn secret_json(variables: &[EnvVariable]) -> SecretValue {
-    let in_secret = variables.iter().filter(|variable| !variable.is_literal);
-    let members = in_secret.map(|variable| (variable.name.as_str(), variable.text()));
     let mut text = Vec::new();
     // Writing to memory doesn't fail.
-    let _ = serde_json::Serializer::new(&mut text).collect_map(members);
+    let _ = serde_json::Serializer::new(&mut text).collect_map(
+        variables
+            .iter()
+            .filter(|variable| !variable.is_literal)
+            .map(|variable| (variable.name.as_str(), variable.text())),
+    );
     SecretValue::new(text)
 }
 
@@ -408,7 +437,7 @@ struct DotenvValue {
     next_line_is_appended: bool,
 }
 
-/// Returns the statements in the order of the file. The caller must have replaced all other line
+/// Parses the statements in the order of the file. The caller must have replaced all other line
 /// ends in `text` with line feeds.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -455,8 +484,10 @@ impl<'t> DotenvReader<'t> {
         }
 
         self.skip(is_blank);
-        let is_at_end = self.rest.is_empty() || self.rest.starts_with(['#', '\n']);
-        is_at_end.then_some((name, value))
+        if !self.rest.is_empty() && !self.rest.starts_with(['#', '\n']) {
+            return None;
+        }
+        Some((name, value))
     }
 
     /// Reads a name. A name in single quotes can have any character except this quote.
@@ -464,13 +495,17 @@ impl<'t> DotenvReader<'t> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'')?,
             None => {
-                let is_end = |c: char| c == '=' || c == '#' || is_space(c);
-                let end = self.rest.find(is_end).unwrap_or(self.rest.len());
-                self.rest.split_at(end)
+                let end = self
+                    .rest
+                    .find(|c: char| c == '=' || c == '#' || is_space(c));
+                self.rest.split_at(end.unwrap_or(self.rest.len()))
             }
         };
         self.advance(rest);
-        (!name.is_empty()).then(|| name.to_owned())
+        if name.is_empty() {
+            return None;
+        }
+        Some(name.to_owned())
     }
 
     /// Reads the value after `=`.
@@ -490,7 +525,8 @@ impl<'t> DotenvReader<'t> {
     /// Reads a value in quotes, which can have several lines. The result is `None` if the quote is
     /// never closed.
     fn read_quoted(&mut self, quote: char) -> Option<DotenvValue> {
-        let (mut value, mut differs_in_node) = (String::new(), false);
+        let mut value = String::new();
+        let mut differs_in_node = false;
         let mut chars = self.rest.strip_prefix(quote)?.chars();
         loop {
             match chars.next()? {
@@ -522,9 +558,10 @@ impl<'t> DotenvReader<'t> {
         let line = self.rest.split('\n').next().unwrap_or_default();
         self.advance(&self.rest[line.len()..]);
 
-        let mut hashes = line.match_indices('#');
-        let comment = hashes.find(|(at, _)| line[..*at].ends_with(is_space));
-        let end = comment.map_or(line.len(), |(at, _)| at);
+        let end = line
+            .match_indices('#')
+            .find(|(at, _)| line[..*at].ends_with(is_space))
+            .map_or(line.len(), |(at, _)| at);
         let value = line[..end].trim_end_matches(is_space);
 
         DotenvValue {
@@ -546,8 +583,7 @@ impl<'t> DotenvReader<'t> {
     }
 }
 
-/// Returns the character that a backslash and `c` stand for within these quotes, if they are an
-/// escape.
+/// The character that a backslash and `c` stand for within these quotes, if they are an escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
         ('\\' | '\'', _) | ('"', '"') => Some(c),

@@ -25,14 +25,15 @@ const OPEN: &str = "{{resolve:";
 
 const CLOSE: &str = "}}";
 
-/// Returns an entry for each variable whose name matches one of the patterns and whose value
+/// Parses an entry for each variable whose name matches one of the patterns and whose value
 /// contains a reference.
 ///
 /// # Errors
 /// If references are malformed, if a variable can't get its value from a secret, or if a value is a
 /// reference of another tool, unless only the pattern `*` matches its name.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
-    let (mut layer, mut errors) = (Layer::default(), Vec::new());
+    let mut layer = Layer::default();
+    let mut errors = Vec::new();
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
         // The command doesn't inherit SECRETS_EXEC_*.
@@ -48,11 +49,14 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
         }
     }
 
-    errors.is_empty().then_some(layer).ok_or(errors)
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(layer)
 }
 
-/// Returns a warning for each pattern that doesn't match any variable, and for each variable that
-/// keeps a reference as its value, also one in a form that isn't read. Skips the variables that the
+/// Warns about each pattern that doesn't match any variable, and about each variable that keeps a
+/// reference as its value, also one in a form that isn't read. Skips the variables that the
 /// command gets from elsewhere, or not at all. `entry_of` returns the entry that sets a variable.
 /// Programs keep whole ARNs for their own use, so an ARN gets a warning only if `--keep-existing`
 /// keeps it instead of a value that would be read.
@@ -63,15 +67,19 @@ pub fn unresolved_warnings<'l>(
     entry_of: impl Fn(&OsStr) -> Option<&'l Entry>,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let names = || inherited.iter().map(|(name, _)| name.to_string_lossy());
-    let is_unmatched = |pattern: &&Pattern| !names().any(|name| pattern.matches(&name));
-    for pattern in patterns.iter().filter(is_unmatched) {
-        let shown = shown(pattern.as_str());
-        warnings.push(format!("--resolve-env {shown} doesn't match any variable"));
+    for pattern in patterns {
+        let is_used = inherited
+            .iter()
+            .any(|(name, _)| pattern.matches(&name.to_string_lossy()));
+        if !is_used {
+            let shown = shown(pattern.as_str());
+            warnings.push(format!("--resolve-env {shown} doesn't match any variable"));
+        }
     }
 
     for (variable, value) in inherited.iter() {
-        let (name, text) = (variable.to_string_lossy(), value.to_string_lossy());
+        let name = variable.to_string_lossy();
+        let text = value.to_string_lossy();
         let entry = entry_of(variable);
         let is_replaced = entry.is_some() && !options.keep_existing;
         if is_replaced || !options.retention.keeps(variable) {
@@ -87,9 +95,10 @@ pub fn unresolved_warnings<'l>(
                 ))
             } else if has_spaced_reference(&text) {
                 Some(format!("{why}, and write {{{{resolve:…}}}} without spaces"))
+            } else if Reference::is_meant_by(&text) || (is_kept && is_own_arn(&text)) {
+                Some(why)
             } else {
-                let is_reference = Reference::is_meant_by(&text) || (is_kept && is_own_arn(&text));
-                is_reference.then_some(why)
+                None
             }
         } else if is_own_arn(&text) || text.contains(OPEN) {
             // `inherited_layer` has made an entry of it.
@@ -101,12 +110,16 @@ pub fn unresolved_warnings<'l>(
         } else if let Some(fault) = foreign_syntax(&text) {
             // If only the pattern `*` matches, `inherited_layer` keeps the text as it is.
             Some(fault.text)
+        } else if contains_reference(&text) {
+            Some(UNREAD_FORM.to_owned())
         } else {
-            contains_reference(&text).then(|| UNREAD_FORM.to_owned())
+            None
         };
-        warnings.extend(reason.map(|reason| {
-            format!("the reference in the variable {name} isn't resolved, because {reason}")
-        }));
+        if let Some(reason) = reason {
+            warnings.push(format!(
+                "the reference in the variable {name} isn't resolved, because {reason}"
+            ));
+        }
     }
     warnings
 }
@@ -154,11 +167,12 @@ pub fn may_have_reference(text: &str) -> bool {
 /// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for a
 /// different tool.
 fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
-    let mut matching = patterns.iter().filter(|pattern| pattern.matches(name));
-    matching.any(|pattern| pattern.as_str() != "*")
+    patterns
+        .iter()
+        .any(|pattern| pattern.as_str() != "*" && pattern.matches(name))
 }
 
-/// Returns the mistake in a value that begins like a reference of another tool, or with `ssm:/`.
+/// The mistake in a value that begins like a reference of another tool, or with `ssm:/`.
 fn foreign_syntax(text: &str) -> Option<Fault> {
     // In the value of a variable, a parameter needs `{{resolve:…}}`. Documents of Systems Manager
     // have `{{ssm:NAME}}`, which may also be a part of a text that is meant for a program.
@@ -178,12 +192,11 @@ fn foreign_syntax(text: &str) -> Option<Fault> {
 /// True for a text with a dynamic reference that has a space after its braces, as in
 /// `{{ resolve:ssm:/prod/level }}`. CloudFormation doesn't resolve such a reference, either.
 fn has_spaced_reference(text: &str) -> bool {
-    let after_braces = text.split("{{").skip(1);
-    let mut spaced = after_braces.filter(|rest| rest.starts_with(char::is_whitespace));
-    spaced.any(|rest| {
+    text.split("{{").skip(1).any(|rest| {
         let reference = rest.trim_start();
-        let mut own = ["resolve:secretsmanager:", "resolve:ssm"].into_iter();
-        own.any(|own| reference.starts_with(own))
+        rest.starts_with(char::is_whitespace)
+            && (reference.starts_with("resolve:secretsmanager:")
+                || reference.starts_with("resolve:ssm"))
     })
 }
 
@@ -192,7 +205,7 @@ fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
-/// Returns the entry for a variable whose value contains a reference. If the value is nothing but
+/// Parses the entry for a variable whose value contains a reference. If the value is nothing but
 /// one reference in quotes or spaces, as `docker run --env-file` passes it on, the reference is
 /// malformed: otherwise, the command would get the text of the reference as its password.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
@@ -212,8 +225,10 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     } else if text.contains(OPEN) {
         Source::Composed(split_value(&text)?)
     } else {
-        let defect = foreign_syntax(&text).filter(|_| matches_closely(patterns, name));
-        return defect.map_or(Ok(None), Err);
+        return match foreign_syntax(&text) {
+            Some(fault) if matches_closely(patterns, name) => Err(fault),
+            Some(_) | None => Ok(None),
+        };
     };
 
     if value.to_str().is_none() {
@@ -235,10 +250,10 @@ fn parse_reference(text: &str) -> Result<SecretRef, Fault> {
         let why = "contains \"${\", but variables aren't expanded there";
         return Err(Fault::new(why).about("a reference in the value"));
     }
-    let located = Reference::parse(text)
+    Reference::parse(text)
         .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
-        .and_then(|found| found.single(&text));
-    located.map_err(|fault| fault.about("a reference in the value"))
+        .and_then(|found| found.single(&text))
+        .map_err(|fault| fault.about("a reference in the value"))
 }
 
 /// Splits a value into its dynamic references and the text around them.
@@ -284,9 +299,10 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
             Ok(found)
         }
         "ssm" | "ssm-secure" => {
-            let name = match Arn::has_prefix(rest) {
-                true => rest.to_owned(),
-                false => format!("{}{rest}", Store::ParameterStore.prefix()),
+            let name = if Arn::has_prefix(rest) {
+                rest.to_owned()
+            } else {
+                format!("{}{rest}", Store::ParameterStore.prefix())
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();

@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
-use super::yaml::{FaultAt, Key, Kind, Node, Position, parse_yaml};
+use super::yaml::{FaultAt, Kind, Node, Position, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
 use crate::model::problem::{Problem, Status};
@@ -39,9 +39,9 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 
-    let (node, syntax_errors) = parse_yaml(&text);
-    let (Some(node), []) = (node, syntax_errors.as_slice()) else {
-        return Err(syntax_errors.into_iter().map(error).collect());
+    let node = match parse_yaml(&text) {
+        (Some(node), errors) if errors.is_empty() => node,
+        (_, errors) => return Err(errors.into_iter().map(error).collect()),
     };
 
     let Kind::Mapping(entries) = &node.kind else {
@@ -50,17 +50,21 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         return Err(vec![error((node.position, Fault::new(text).help(help)))]);
     };
     // No secret overwrites another one, because a key that occurs twice is a syntax error.
-    let (mut secrets, mut errors) = (BTreeMap::new(), Vec::new());
+    let mut secrets = BTreeMap::new();
+    let mut errors = Vec::new();
     for (key, value) in entries {
         match values_by_stage(value) {
             Ok(stages) => secrets.extend([(key.text.clone(), stages)]),
             Err(found) => errors.push(error(found)),
         }
     }
-    errors.is_empty().then_some(secrets).ok_or(errors)
+    if !errors.is_empty() {
+        return Err(errors);
+    }
+    Ok(secrets)
 }
 
-/// Returns the values of a secret by staging label: those under `$stages`, if that is the only key,
+/// The values of a secret by staging label: those under `$stages`, if that is the only key,
 /// or otherwise the node itself as the value for AWSCURRENT.
 fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, FaultAt> {
     let Some(("$stages", stages)) = only_entry(node) else {
@@ -71,8 +75,10 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, FaultAt
         let text = "the value of $stages must be a mapping of staging labels to values";
         return Err((stages.position, text.into()));
     };
-    let stage = |(key, node): &(Key, Node)| Ok((key.text.clone(), secret_value(node)?));
-    entries.iter().map(stage).collect()
+    entries
+        .iter()
+        .map(|(key, node)| Ok((key.text.clone(), secret_value(node)?)))
+        .collect()
 }
 
 fn only_entry(node: &Node) -> Option<(&str, &Node)> {
@@ -86,17 +92,21 @@ fn only_entry(node: &Node) -> Option<(&str, &Node)> {
 /// mapping as a JSON object.
 fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     if let Some(("$binary", bytes)) = only_entry(node) {
-        let encoded = bytes.scalar_text().map(SecretValue::new);
-        let decoded = encoded.and_then(|text| text.base64_decoded());
-        let text = "the value of $binary isn't valid base64";
-        return decoded.ok_or_else(|| (bytes.position, text.into()));
+        return bytes
+            .scalar_text()
+            .and_then(|text| SecretValue::new(text).base64_decoded())
+            .ok_or_else(|| {
+                let text = "the value of $binary isn't valid base64";
+                (bytes.position, text.into())
+            });
     }
     if let Kind::Mapping(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));
     }
-    let text = "the value of a secret must be text, or a mapping of keys to values";
-    let value = node.scalar_text().map(SecretValue::new);
-    value.ok_or_else(|| (node.position, text.into()))
+    node.scalar_text().map(SecretValue::new).ok_or_else(|| {
+        let text = "the value of a secret must be text, or a mapping of keys to values";
+        (node.position, text.into())
+    })
 }
 
 /// Converts a node to JSON. A null stays a null. Any other plain scalar that is valid JSON keeps

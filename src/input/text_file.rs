@@ -25,30 +25,38 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
+        let mut problem = unreadable_from(path.display(), from, &error);
         // For a path in quotes, `unreadable_from` has better help: it says to remove the quotes. A
         // symbolic link has the right name, even if its target doesn't exist.
-        let is_missing = error.kind() == ErrorKind::NotFound && !path.is_symlink();
-        let can_be_similar = is_missing && !is_in_quotes(&path.to_string_lossy());
-        let similar = can_be_similar.then(|| similar_file(path)).flatten();
-        let problem = unreadable_from(path.display(), from, &error);
-        problem.help_if_some(similar.map(|file| did_you_mean(&file)))
+        if error.kind() == ErrorKind::NotFound
+            && !path.is_symlink()
+            && !is_in_quotes(&path.to_string_lossy())
+            && let Some(file) = similar_file(path)
+        {
+            problem = problem.help(did_you_mean(&file));
+        }
+        problem
     })
 }
 
-/// Returns the path with the most similar name in the directory of `path`, if one is similar.
+/// The path with the most similar name in the directory of `path`, if one is similar.
 pub(super) fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
     let name = path.file_name()?.to_str()?;
     // The similar file must be of the same kind: both are for `--local`, or neither is.
-    let is_local = |name: &str| name.contains(".local.");
-    let others = names.iter().map(String::as_str);
-    let same_kind = others.filter(|other| is_local(other) == is_local(name));
-    let nearest = nearest(name, same_kind)?;
+    let is_local = name.contains(".local.");
+    let nearest = nearest(
+        name,
+        names
+            .iter()
+            .map(String::as_str)
+            .filter(|other| other.contains(".local.") == is_local),
+    )?;
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Returns the path of a file for `--local` in a directory: of all names that end with
+/// Finds the path of a file for `--local` in a directory: of all names that end with
 /// `.local.yaml`, the first in alphabetical order.
 pub fn find_local_file(directory: &Path) -> Option<String> {
     let names = names_in(directory);
@@ -56,14 +64,15 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
     Some(directory.join(name).to_str()?.to_owned())
 }
 
-/// Returns the names of everything in a directory, except those that aren't UTF-8. The result is
+/// Lists the names of everything in a directory, except those that aren't UTF-8. The result is
 /// empty if the directory can't be read.
 fn names_in(directory: &Path) -> BTreeSet<String> {
     // The directory of `secrets.yaml` is an empty path, which `read_dir` doesn't accept.
-    let path = Path::new(".").join(directory);
-    let files = fs::read_dir(path).into_iter().flatten();
-    let found = files.filter_map(|file| file.ok()?.file_name().into_string().ok());
-    BTreeSet::from_iter(found)
+    fs::read_dir(Path::new(".").join(directory))
+        .into_iter()
+        .flatten()
+        .filter_map(|file| file.ok()?.file_name().into_string().ok())
+        .collect()
 }
 
 pub(super) enum FileKind {
@@ -130,12 +139,13 @@ const ENCRYPTED_FILES: [(&[u8], &str, &str); 8] = [
     (b"\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
 ];
 
-/// Returns the tool that encrypted the file or values in it, and the command that decrypts the
-/// file, to which the path has to be added.
+/// Recognizes the tool that encrypted the file or values in it. Also returns the command that
+/// decrypts the file, to which the path has to be added.
 fn encryption(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    let mut files = ENCRYPTED_FILES.into_iter();
-    if let Some((_, tool, command)) = files.find(|(start, ..)| bytes.starts_with(start)) {
-        return Some((tool, command));
+    for (start, tool, command) in ENCRYPTED_FILES {
+        if bytes.starts_with(start) {
+            return Some((tool, command));
+        }
     }
     // The file itself is readable, but values in it are encrypted.
     match String::from_utf8_lossy(bytes) {

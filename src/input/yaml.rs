@@ -42,15 +42,18 @@ pub struct Key {
 }
 
 impl Node {
-    /// Returns the characters of a scalar. A null isn't a scalar here.
+    /// The characters of a scalar. A null isn't a scalar here.
     pub(super) fn scalar_text(&self) -> Option<&str> {
         let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
             return None;
         };
-        (!self.is_null()).then_some(text)
+        if self.is_null() {
+            return None;
+        }
+        Some(text)
     }
 
-    /// Returns the value of a boolean: a plain scalar that is one in the core schema (YAML 1.2.2,
+    /// The value of a boolean: a plain scalar that is one in the core schema (YAML 1.2.2,
     /// section 10.3.2).
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
@@ -85,7 +88,7 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if matches!(text.as_str(), "" | "~" | "null" | "Null" | "NULL"))
     }
 
-    /// Returns the name of the node's type for messages. Every scalar is `a string`, even a number,
+    /// The name of the node's type for messages. Every scalar is `a string`, even a number,
     /// because its meaning depends on the reader.
     pub(super) fn type_name(&self) -> &'static str {
         match &self.kind {
@@ -122,8 +125,8 @@ pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
         Ok(node) => (Some(node), builder.duplicates),
         Err((position, fault)) => {
             // Until Helm has rendered a template, it's rarely valid YAML.
-            let helm = helm_fault(text).map(|helm| helm.about("this file"));
-            (None, vec![(position, helm.unwrap_or(fault))])
+            let fault = helm_fault(text).map_or(fault, |helm| helm.about("this file"));
+            (None, vec![(position, fault)])
         }
     }
 }
@@ -236,7 +239,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     /// Reads the entries of a mapping until its end. If a key occurs twice, the first value is
     /// used, and an error is added to the duplicates.
     fn mapping(&mut self, depth: usize) -> Result<Kind, FaultAt> {
-        let (mut entries, mut first_lines) = (Vec::new(), BTreeMap::new());
+        let mut entries = Vec::new();
+        let mut first_lines = BTreeMap::new();
         loop {
             let key = match self.next_event()? {
                 (Event::MappingEnd, _) => return Ok(Kind::Mapping(entries)),
@@ -266,7 +270,7 @@ pub(super) fn repeated_key_fault(first: usize) -> Fault {
     ))
 }
 
-/// Returns what is wrong with a value that has a tag: it is in the syntax of another tool, such as
+/// Explains what is wrong with a value that has a tag: it is in the syntax of another tool, such as
 /// `!Ref name`, or it needs quotes.
 fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event {
@@ -283,7 +287,7 @@ fn tag_fault(event: &Event<'_>) -> Fault {
     Fault::new(text).help(QUOTES)
 }
 
-/// Returns a node of the file as the key of a mapping.
+/// Converts a node of the file to the key of a mapping.
 fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     match kind {
         Kind::Plain(text) if text == "<<" => {
@@ -310,7 +314,7 @@ fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Nod
     Ok(node.clone())
 }
 
-/// Returns the size of a tree, which [`MAX_COPIED_NODES`] limits: usually the number of its nodes.
+/// The size of a tree, which [`MAX_COPIED_NODES`] limits: usually the number of its nodes.
 fn size(node: &Node) -> usize {
     match &node.kind {
         // Every 64 bytes of a string are treated as one more node, so that the number of aliases of
@@ -318,8 +322,10 @@ fn size(node: &Node) -> usize {
         Kind::Text(text) | Kind::Plain(text) => 1 + text.len() / 64,
         Kind::List(items) => 1 + items.iter().map(size).sum::<usize>(),
         Kind::Mapping(entries) => {
-            let entry_size = |(key, value): &(Key, Node)| key.text.len() / 64 + size(value);
-            1 + entries.iter().map(entry_size).sum::<usize>()
+            1 + entries
+                .iter()
+                .map(|(key, value)| key.text.len() / 64 + size(value))
+                .sum::<usize>()
         }
     }
 }
@@ -350,26 +356,30 @@ const QUOTES: &str = "put the whole value in quotes";
 fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
     // The parser may report a merge conflict many lines later, so the whole file is searched.
-    let known = conflict_error(text).or_else(|| overlooked_error(text, position.line));
-    known.unwrap_or_else(|| (position, parser_fault(scan, text, position)))
+    conflict_error(text)
+        .or_else(|| overlooked_error(text, position.line))
+        .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
 /// Searches four lines, beginning with the line before `line`, for a character in the indentation
 /// or before a value that people take for a space. Returns the error for the first such line. For a
 /// tab, the parser may report an earlier line, and for other characters the next line.
 fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
-    let mut near = (1..).zip(text.lines()).skip(line.saturating_sub(2)).take(4);
-    near.find_map(|(number, content)| {
-        let fault = overlooked_in_line(content)?.about("this line");
-        Some((position(number, 0), fault))
-    })
+    (1..)
+        .zip(text.lines())
+        .skip(line.saturating_sub(2))
+        .take(4)
+        .find_map(|(number, content)| {
+            let fault = overlooked_in_line(content)?.about("this line");
+            Some((position(number, 0), fault))
+        })
 }
 
-/// Returns what is wrong in `text` at the position of the parser's error.
+/// Explains what is wrong in `text` at the position of the parser's error.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
-    let mut lines_above = text.lines().take(position.line).collect::<Vec<_>>();
+    let mut lines_above: Vec<&str> = text.lines().take(position.line).collect();
     let line = lines_above.pop().unwrap_or_default();
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
@@ -419,7 +429,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     Fault::new(message).help(help)
 }
 
-/// Returns what is wrong with a line where the parser expected a name: the colon after the name on
+/// Explains what is wrong with a line where the parser expected a name: the colon after the name on
 /// this line or on the line above is missing, or the indentation is wrong.
 fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
     let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
@@ -428,7 +438,8 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
         return Fault::new("the text below the line above isn't indented")
             .help("indent the text further than the name above it");
     }
-    let (here, there) = (column(line), above.map_or(1, |line| column(line)));
+    let here = column(line);
+    let there = above.map_or(1, |line| column(line));
     if here == there || above.is_some_and(|line| is_name(line.trim())) {
         let message =
             "the name on this line, or on the line above, isn't followed by a colon and a space";
@@ -448,8 +459,8 @@ fn conflict_error(text: &str) -> Option<FaultAt> {
     Some((position(above + 1, 0), fault))
 }
 
-/// Returns the column, counted from 1, in which the content of a line starts. The hyphen before a
-/// list item isn't part of the content.
+/// The column, counted from 1, in which the content of a line starts. The hyphen before a list item
+/// isn't part of the content.
 fn column(line: &str) -> usize {
     1 + line.len() - line.trim_start_matches([' ', '-']).len()
 }

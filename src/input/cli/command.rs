@@ -30,14 +30,14 @@ const USAGE: &str = "\
 secrets-exec [OPTIONS] -- COMMAND [ARG]...
        secrets-exec <SUBCOMMAND> [OPTIONS]";
 
-/// Returns clap's definition of the command line for parsing, with an argument for the program
-/// after `--`. This argument is hidden, because [`USAGE`] already shows it.
+/// clap's definition of the command line for parsing, with an argument for the program after `--`.
+/// This argument is hidden, because [`USAGE`] already shows it.
 pub(super) fn with_program() -> Command {
     without_program().arg(command_argument("The command to start").hide(true))
 }
 
-/// Returns the definition without an argument for the program after `--`. With that argument, zsh
-/// wouldn't complete our own options.
+/// The definition without an argument for the program after `--`. With that argument, zsh wouldn't
+/// complete our own options.
 fn without_program() -> Command {
     let last_heading = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
@@ -126,9 +126,11 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     roff.to_writer(page)?;
 
     // A launch also has the options under a heading, so the page has already described them.
-    let all = subcommand.get_arguments();
-    let own = all.filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help");
-    let without_launch_options = Command::new("").disable_help_flag(true).args(own);
+    let without_launch_options = Command::new("").disable_help_flag(true).args(
+        subcommand
+            .get_arguments()
+            .filter(|arg| arg.get_help_heading().is_none() && arg.get_id() != "help"),
+    );
     let mut section = Vec::new();
     Man::new(without_launch_options).render_options_section(&mut section)?;
     // The page has a single section for all subcommands, so this heading is removed.
@@ -173,17 +175,19 @@ pub(super) fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
 
 /// True if a command has an option whose long or short form is `option`, such as `--env` or `-e`.
 pub(super) fn has_option(command: &Command, option: &str) -> bool {
-    command.get_arguments().any(|arg| {
-        let is_long = |long| option.strip_prefix("--") == Some(long);
-        let is_short = |short| option == format!("-{short}");
-        arg.get_long().is_some_and(is_long) || arg.get_short().is_some_and(is_short)
-    })
+    let mut arguments = command.get_arguments();
+    if let Some(name) = option.strip_prefix("--") {
+        return arguments.any(|arg| arg.get_long() == Some(name));
+    }
+    arguments
+        .filter_map(Arg::get_short)
+        .any(|short| option == format!("-{short}"))
 }
 
-/// Returns the problem for a word, if clap would misread it. `number` is its position, from 1. A
+/// The problem for a word that clap would misread. `number` is the word's position, from 1. A
 /// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
-/// the value. Or it can be a long option, ours or another tool's, with only one
-/// hyphen: `-env` would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
+/// the value. Or it can be a long option, ours or another tool's, with only one hyphen: `-env`
+/// would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
 pub(super) fn misread_option_problem(
     number: usize,
     word: &str,
@@ -208,10 +212,11 @@ pub(super) fn misread_option_problem(
         return None;
     }
     let long = format!("-{option}");
-    let help = match has_option(command, &long) {
-        true => format!("write {long}, with two hyphens"),
-        // Otherwise, `-environment=A` would set the variable `nvironment`.
-        false => format!("use {}", foreign_word("option", &long)?),
+    let help = if has_option(command, &long) {
+        format!("write {long}, with two hyphens")
+    } else {
+        // Without this error, `-environment=A` would set the variable `nvironment`.
+        format!("use {}", foreign_word("option", &long)?)
     };
     Some(Problem::usage(format!("{option} has only one hyphen")).help(help))
 }
@@ -288,7 +293,7 @@ fn is_common(option: &str) -> bool {
     COMMON.split(' ').any(|name| option == name)
 }
 
-/// Returns the option that prints the help. clap's own help option would get a separate heading.
+/// The option that prints the help. clap's own help option would get a separate heading.
 fn help_option(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
@@ -361,7 +366,7 @@ fn command_argument(help: &'static str) -> Arg {
         .value_hint(ValueHint::CommandName)
 }
 
-/// Returns a repeatable option that says what to read, such as `--env NAME=REF`.
+/// Defines a repeatable option that says what to read, such as `--env NAME=REF`.
 fn entry_option(name: &'static str, value: &'static str) -> Arg {
     Arg::new(name)
         .long(name)
@@ -399,7 +404,7 @@ fn entry_options() -> [Arg; 5] {
     ]
 }
 
-/// Returns clap's argument for an option.
+/// Defines clap's argument for an option.
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg.help(option.help).help_heading(option.heading);
@@ -574,18 +579,21 @@ pub(super) struct InstallArguments {
 
 /// Parses the id of an AWS account.
 fn parse_account(text: &str) -> Result<String, &'static str> {
-    let is_account = text.len() == 12 && text.bytes().all(|byte| byte.is_ascii_digit());
-    let account = is_account.then(|| text.to_owned());
-    account.ok_or("an account id of 12 digits without hyphens, such as 123456789012")
+    if text.len() != 12 || !text.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err("an account id of 12 digits without hyphens, such as 123456789012");
+    }
+    Ok(text.to_owned())
 }
 
 /// Parses the ARN of a KMS key. The ARN of an alias isn't accepted, because a policy can't name a
 /// key by its alias.
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
-    let is_key = |arn: &Arn| arn.service() == "kms" && arn.resource().starts_with("key/");
-    Arn::parse(text).filter(is_key).ok_or(
-        "the ARN of a key (print it with aws kms describe-key --key-id KEY --query KeyMetadata.Arn)",
-    )
+    match Arn::parse(text) {
+        Some(arn) if arn.service() == "kms" && arn.resource().starts_with("key/") => Ok(arn),
+        Some(_) | None => Err(
+            "the ARN of a key (print it with aws kms describe-key --key-id KEY --query KeyMetadata.Arn)",
+        ),
+    }
 }
 
 /// Parses one pattern from a list with commas.

@@ -28,11 +28,14 @@ pub(super) fn parse_entry(
     let assignment = Assignment::parse(option, shown_option, text)?;
     let name = assignment.name;
     let (target, argument) = if option == Argument::AsFile {
-        let path = assignment.path.map(FileTarget::parse_path).transpose();
-        let path = path.map_err(|fault| {
-            let fault = fault.about(&format!("the path for {name}"));
-            Problem::from_fault(Status::Usage, fault)
-        })?;
+        let path = assignment
+            .path
+            .map(FileTarget::parse_path)
+            .transpose()
+            .map_err(|fault| {
+                let fault = fault.about(&format!("the path for {name}"));
+                Problem::from_fault(Status::Usage, fault)
+            })?;
         let argument = match path {
             Some(_) => Argument::AsFileAtPath,
             None => option,
@@ -75,14 +78,17 @@ impl<'t> Assignment<'t> {
         }
 
         // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
-        let settings = text.split(';').map(str::trim);
-        if settings.filter_map(assigned_name).count() > 1 {
+        let assignments = text
+            .split(';')
+            .map(str::trim)
+            .filter_map(assigned_name)
+            .count();
+        if assignments > 1 {
             return Err(problem("is a connection string, not a reference").help(VALUE_REMEDY));
         }
 
         // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
-        let words = text.split([' ', ',']);
-        if words.filter_map(assigned_name).count() > 1 {
+        if text.split([' ', ',']).filter_map(assigned_name).count() > 1 {
             let problem = Problem::usage(format!("one {option} can't set several variables"));
             return Err(problem.help(format!("put {option} before each NAME=SECRET:KEY")));
         }
@@ -166,8 +172,8 @@ pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Prob
 
 /// Parses the reference of the entry that `subject` names.
 fn parse_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
-    let parsed = Reference::parse(text);
-    parsed.map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
+    Reference::parse(text)
+        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
 }
 
 pub(super) fn malformed_reference(error: Fault) -> Problem {

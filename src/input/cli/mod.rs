@@ -19,6 +19,7 @@ pub use command::{
 
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
+use std::iter;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -87,36 +88,40 @@ pub fn parse_command_line(
     if arguments_for_clap.iter().any(|word| word == "--help") {
         command = with_variables(command);
     }
-    let words = std::iter::once("secrets-exec".into()).chain(arguments_for_clap);
-    let mut matches = match command.try_get_matches_from_mut(words) {
-        Ok(matches) => matches,
-        // clap returns the help and the version as errors with the exit code 0.
-        Err(error) if error.exit_code() == 0 => {
-            return Ok(Invocation::Print(error.render().to_string()));
-        }
-        Err(error) => return Err(vec![usage::problem(error, &arguments, command)]),
-    };
+    let program = OsString::from("secrets-exec");
+    let mut matches =
+        match command.try_get_matches_from_mut(iter::once(program).chain(arguments_for_clap)) {
+            Ok(matches) => matches,
+            // clap returns the help and the version as errors with the exit code 0.
+            Err(error) if error.exit_code() == 0 => {
+                return Ok(Invocation::Print(error.render().to_string()));
+            }
+            Err(error) => return Err(vec![usage::problem(error, &arguments, command)]),
+        };
 
     let Some((name, mut subcommand_matches)) = matches.remove_subcommand() else {
         return launch_invocation(&mut matches, &arguments, inherited);
     };
-    let invocation = subcommand_invocation(&name, &mut subcommand_matches, inherited);
-    invocation.map_err(|error| vec![usage::problem(error, &arguments, command)])
+    subcommand_invocation(&name, &mut subcommand_matches, inherited)
+        .map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Returns a problem for each argument before `--` that clap would misread, that is empty, or that
-/// has a character that is easy to overlook, such as a line feed. Skips most entries (`NAME=REF`),
+/// The problems of each argument before `--` that clap would misread, that is empty, or that has a
+/// character that is easy to overlook, such as a line feed. Skips most entries (`NAME=REF`),
 /// because their parser's message says which part of REF has the character.
 fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
-    let first = arguments.first();
-    let row = first.and_then(|first| find_subcommand(first.to_str()?));
-    let subcommand = row.map(|row| with_arguments(Command::new(row.name)));
+    let subcommand = arguments
+        .first()
+        .and_then(|first| find_subcommand(first.to_str()?))
+        .map(|row| with_arguments(Command::new(row.name)));
     let command = subcommand.as_ref().unwrap_or(launch);
     let has_separator = arguments.iter().any(|argument| argument == "--");
 
     let mut problems = Vec::new();
-    let own = arguments.iter().take_while(|argument| *argument != "--");
-    for (number, argument) in (1..).zip(own) {
+    for (number, argument) in (1..).zip(arguments) {
+        if argument == "--" {
+            break;
+        }
         let text = argument.to_string_lossy();
         let is_entry = assigned_name(&text).is_some();
         // `--env "A=prod/db:a -- app"` has the command in it.
@@ -146,7 +151,7 @@ fn with_help_options(arguments: &[OsString]) -> Vec<OsString> {
     }
 }
 
-/// Returns the invocation of the subcommand `name`, whose arguments are in `matches`.
+/// Parses the arguments of the subcommand `name`, which are in `matches`.
 fn subcommand_invocation(
     name: &str,
     matches: &mut ArgMatches,
@@ -154,9 +159,11 @@ fn subcommand_invocation(
 ) -> Result<Invocation, clap::Error> {
     use SubcommandId::*;
 
-    // clap only accepts the names of our subcommands, so this error doesn't occur.
-    let unknown = || clap::Error::new(ErrorKind::InvalidSubcommand);
-    Ok(match find_subcommand(name).ok_or_else(unknown)?.id {
+    let Some(subcommand) = find_subcommand(name) else {
+        // clap only accepts the names of our subcommands, so this error doesn't occur.
+        return Err(clap::Error::new(ErrorKind::InvalidSubcommand));
+    };
+    Ok(match subcommand.id {
         Check => {
             let mut inputs = Inputs::for_entries(matches, inherited);
             let command = inputs.take_command(matches);
@@ -191,7 +198,10 @@ fn subcommand_invocation(
     })
 }
 
-/// Returns the launch of the command after `--`.
+/// The launch of the command after `--`.
+///
+/// # Errors
+/// If there is no command: every error of its inputs, and one about the missing command.
 fn launch_invocation(
     matches: &mut ArgMatches,
     arguments: &[OsString],
@@ -261,11 +271,12 @@ impl Inputs {
 
         // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`,
         // which has a single colon.
-        let has_empty_key = |entry: &&String| matches!(entry.split_once(':'), Some((_, "")));
-        let entries = matches.get_many::<String>("env").into_iter().flatten();
-        let suspicious = entries.filter(has_empty_key);
-        for name in suspicious.filter_map(|entry| assigned_name(entry)) {
-            inputs.warnings.push(format!("{name} gets the whole secret, because the key after the colon is empty (is a shell variable unset?)"));
+        for entry in matches.get_many::<String>("env").into_iter().flatten() {
+            if let Some((_, "")) = entry.split_once(':')
+                && let Some(name) = assigned_name(entry)
+            {
+                inputs.warnings.push(format!("{name} gets the whole secret, because the key after the colon is empty (is a shell variable unset?)"));
+            }
         }
 
         inputs.take_entries(matches);
@@ -333,11 +344,13 @@ impl Inputs {
     /// Reads the inputs of `get`. The only entry is the reference in `text`.
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        let entry = Reference::parse(text).map(|reference| {
-            let source = Source::Reference(reference);
-            Entry::new(Target::Output, source, Origin::Argument(Argument::Get))
-        });
-        inputs.add(entry.map_err(malformed_reference));
+        let entry = Reference::parse(text)
+            .map(|reference| {
+                let source = Source::Reference(reference);
+                Entry::new(Target::Output, source, Origin::Argument(Argument::Get))
+            })
+            .map_err(malformed_reference);
+        inputs.add(entry);
         inputs
     }
 
@@ -394,12 +407,14 @@ impl Inputs {
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
         let mut options = TypedOptions::default();
         for (variable, value) in inherited.iter() {
-            // The beginning may be misspelled, too: `SECRET_EXEC_REGION`. One of AWS's variables is
-            // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`.
-            let is_close = |name: &&str| name.contains("EXEC_") || name.contains("ENDPOINT_URL_SE");
-            let Some(name) = variable.to_str().filter(is_close) else {
+            let Some(name) = variable.to_str() else {
                 continue;
             };
+            // The beginning may be misspelled, too: `SECRET_EXEC_REGION`. One of AWS's variables is
+            // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`.
+            if !name.contains("EXEC_") && !name.contains("ENDPOINT_URL_SE") {
+                continue;
+            }
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
                 self.warnings.extend(misspelling_warning(name));
                 continue;
@@ -432,13 +447,13 @@ impl Inputs {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
-                let problem = Problem::usage(invalid_value(name, &text, expected));
+                let mut problem = Problem::usage(invalid_value(name, &text, expected));
                 // A duration without a unit, such as `30`.
                 let corrected = format!("{text}s");
-                let is_valid =
-                    (option.set)(&mut TypedOptions::default(), corrected.as_ref()).is_ok();
-                let help = is_valid.then(|| format!("use {corrected}"));
-                self.errors.push(problem.help_if_some(help));
+                if (option.set)(&mut TypedOptions::default(), corrected.as_ref()).is_ok() {
+                    problem = problem.help(format!("use {corrected}"));
+                }
+                self.errors.push(problem);
             }
         }
     }
@@ -481,45 +496,60 @@ impl Inputs {
     }
 }
 
-/// Returns the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.
+/// The declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.
 fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
-    let (true, Some(value)) = (from_flag.is_empty(), inherited.non_empty(FILE_VARIABLE)) else {
+    if !from_flag.is_empty() {
         return from_flag;
+    }
+    let Some(value) = inherited.non_empty(FILE_VARIABLE) else {
+        return Vec::new();
     };
     // If the value is a URL or the content of a file, its commas don't separate names.
     if not_a_path(&value.to_string_lossy()).is_some() {
         return vec![value.into()];
     }
-    let names = value.as_bytes().split(|byte| *byte == b',');
-    let paths = names.map(|name| OsStr::from_bytes(name.trim_ascii()).into());
-    paths.collect()
+    value
+        .as_bytes()
+        .split(|byte| *byte == b',')
+        .map(|name| OsStr::from_bytes(name.trim_ascii()).into())
+        .collect()
 }
 
-/// Returns the warning about a variable that doesn't set any of the [`OPTIONS`], if its name looks
-/// like one of these mistakes:
+/// Warns about a variable that doesn't set any of the [`OPTIONS`], if its name looks like one of
+/// these mistakes:
 ///
 /// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
 /// - a misspelling of one of our variables (`SECRETS_EXEC_AWS_REGION`), or of one of AWS's
 ///   (`AWS_ENDPOINT_URL_SECRETSMANAGER`)
 fn misspelling_warning(name: &str) -> Option<String> {
     // `SECRETS_EXEC_ENV_FROM` → `--env-from`
-    let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
-    let flag = words.to_lowercase();
-    let mut entry_options = ENTRY_OPTIONS.split(' ');
-    let own = entry_options.find(|own| *own == flag && name != FILE_VARIABLE);
-    let option = own.map(str::to_owned);
-
-    // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
-    let bare = name.replace("_AWS", "").replace("_DEFAULT", "");
-    let short = bare.replace("_CONFIG", "");
-    let of_options = OPTIONS.iter().map(|option| option.id.variable());
-    let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
-    let mut variables = of_options.chain(others);
-    // The names in `others` aren't mistakes, although they don't set any of the `OPTIONS`.
-    let is_similar = |own: &String| own != name && strsim::osa_distance(&short, own) <= 1;
-
-    let instead = option.or_else(|| variables.find(is_similar))?;
+    let flag = name
+        .replace(OWN_PREFIX, "--")
+        .replace('_', "-")
+        .to_lowercase();
+    let is_flag = name != FILE_VARIABLE && ENTRY_OPTIONS.split(' ').any(|own| own == flag);
+    let instead = if is_flag {
+        flag
+    } else {
+        similar_variable(name)?
+    };
     Some(format!("secrets-exec ignores {name}: use {instead}"))
+}
+
+/// Finds the variable, ours or AWS's, that `name` misspells. `None` if none is similar.
+fn similar_variable(name: &str) -> Option<String> {
+    // People add these words to our names, as in `SECRETS_EXEC_CONFIG_FILE`.
+    let short = name
+        .replace("_AWS", "")
+        .replace("_DEFAULT", "")
+        .replace("_CONFIG", "");
+    // These two names aren't mistakes, although they don't set any of the `OPTIONS`.
+    let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
+    OPTIONS
+        .iter()
+        .map(|option| option.id.variable())
+        .chain(others)
+        .find(|own| own != name && strsim::osa_distance(&short, own) <= 1)
 }
 
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {

@@ -25,7 +25,10 @@ use crate::model::shown::{has_credential, invalid_value, shown, text_or};
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
     command.build();
-    let words = Vec::from_iter(arguments.iter().map(|word| word.to_string_lossy()));
+    let words: Vec<_> = arguments
+        .iter()
+        .map(|word| word.to_string_lossy())
+        .collect();
     let subcommand = words.first().and_then(|first| find_subcommand(first));
     let clap_subcommand = subcommand.and_then(|row| command.find_subcommand(row.name));
     let line = Line {
@@ -37,9 +40,10 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
 
     let argument = context(&error, ContextKind::InvalidArg);
     let has_command = words.iter().any(|word| word == "--");
-    let mut own_words = line.own_words();
     // True for an argument before `--`, such as `--foo` in `get --foo -- prod/db:host`.
-    let is_own = own_words.any(|word| word.split('=').next() == Some(&argument));
+    let is_own = line
+        .own_words()
+        .any(|word| word.split('=').next() == Some(&argument));
 
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
@@ -73,7 +77,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     }
 }
 
-/// Returns the first text of a kind that clap has added to an error, or an empty text.
+/// The first text of a kind that clap has added to an error, or an empty text.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -82,7 +86,7 @@ fn context(error: &clap::Error, kind: ContextKind) -> String {
     }
 }
 
-/// Returns the name of an argument: `--format` for `--format <FORMAT>`, and `REF` for `<REF>`.
+/// The name of an argument: `--format` for `--format <FORMAT>`, and `REF` for `<REF>`.
 fn argument_name(argument: &str) -> &str {
     let name = argument.split(' ').next().unwrap_or_default();
     name.trim_matches(['<', '>'])
@@ -100,7 +104,7 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// Returns the words with which the line begins: `secrets-exec check`.
+    /// The words with which the line begins: `secrets-exec check`.
     fn first_words(&self) -> String {
         match self.subcommand {
             Some(row) => format!("secrets-exec {}", row.name),
@@ -108,7 +112,7 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the words before `--`. The words after it belong to the command, and may be secrets.
+    /// The words before `--`. The words after it belong to the command, and may be secrets.
     fn own_words(&self) -> impl Iterator<Item = &str> {
         self.words.iter().copied().take_while(|word| *word != "--")
     }
@@ -117,11 +121,19 @@ impl Line<'_> {
     /// such as `--format`, or the name of a positional argument, such as `SHELL`.
     fn possible_values(&self, name: &str) -> Option<String> {
         let id = name.trim_matches('-').to_lowercase();
-        let mut arguments = self.command.get_arguments();
-        let argument = arguments.find(|argument| argument.get_id().as_str() == id)?;
-        let values = argument.get_possible_values();
-        let names = Vec::from_iter(values.iter().map(|value| value.get_name().to_owned()));
-        (!names.is_empty()).then(|| names.join(", "))
+        let argument = self
+            .command
+            .get_arguments()
+            .find(|argument| argument.get_id().as_str() == id)?;
+        let names: Vec<String> = argument
+            .get_possible_values()
+            .iter()
+            .map(|value| value.get_name().to_owned())
+            .collect();
+        if names.is_empty() {
+            return None;
+        }
+        Some(names.join(", "))
     }
 
     /// True for a launch and for `check`, which accept a command after `--`.
@@ -130,17 +142,17 @@ impl Line<'_> {
             .is_none_or(|row| row.id == SubcommandId::Check)
     }
 
-    /// Returns the help with the usage of the subcommand or of a launch.
+    /// The help with the usage of the subcommand or of a launch.
     fn usage_help(&self) -> String {
         let row = self.subcommand;
         let usage = row.map_or("[OPTIONS] -- COMMAND", |row| row.usage);
         format!("use {} {usage}", self.first_words())
     }
 
-    /// Returns the problem for a required argument that is missing, such as `--format <FORMAT>` or
-    /// `<REF>`.
+    /// Reports that a required argument is missing, such as `--format <FORMAT>` or `<REF>`.
     fn missing_argument(&self, argument: &str) -> Problem {
-        let (name, program) = (argument_name(argument), self.first_words());
+        let name = argument_name(argument);
+        let program = self.first_words();
         let text = match self.possible_values(name) {
             _ if !name.starts_with('-') => format!("{program} needs an argument: {name}"),
             Some(values) => format!("{name} is missing: it must be one of {values}"),
@@ -149,8 +161,8 @@ impl Line<'_> {
         Problem::usage(text).help(self.usage_help())
     }
 
-    /// Returns the problem for an option that is missing its value. `argument` includes the name of
-    /// the value, as in `--region <REGION>`.
+    /// Reports that an option is missing its value. `argument` includes the name of the value, as
+    /// in `--region <REGION>`.
     fn missing_value(&self, argument: &str) -> Problem {
         let name = argument_name(argument);
         let help = match (expected_value(name), self.possible_values(name)) {
@@ -161,7 +173,7 @@ impl Line<'_> {
         Problem::usage(format!("{name} needs a value")).help(help)
     }
 
-    /// Returns the problem for a value that an argument doesn't accept. `expected` describes the
+    /// Refuses a value that an argument doesn't accept. `expected` describes the
     /// values that the argument's parser accepts.
     fn wrong_value(&self, argument: &str, value: &str, expected: Option<String>) -> Problem {
         let name = argument_name(argument);
@@ -171,21 +183,23 @@ impl Line<'_> {
         } else {
             format!("the argument of {}", self.first_words())
         };
-        let listed = || format!("one of {}", self.possible_values(name).unwrap_or_default());
-        let expected = expected.unwrap_or_else(listed);
+        let expected = expected.unwrap_or_else(|| {
+            format!("one of {}", self.possible_values(name).unwrap_or_default())
+        });
         Problem::usage(invalid_value(&name_in_message, value, &expected))
     }
 
-    /// Returns the problem for an option that doesn't exist here, or that clap has misread.
+    /// Refuses an option that doesn't exist here, or that clap has misread.
     fn unknown_option(&self, option: &str) -> Problem {
         // What follows a space may be a password.
         let option = option.split(' ').next().unwrap_or_default();
         // clap reports `-region` as the option `-r`, so all words that begin with `-r` are checked.
-        let numbered = (1..).zip(self.own_words());
-        let mut written = numbered.filter(|(_, word)| word.starts_with(option));
-        let misread = written.find_map(|(n, word)| misread_option_problem(n, word, self.command));
-        if let Some(problem) = misread {
-            return problem;
+        for (number, word) in (1..).zip(self.own_words()) {
+            if word.starts_with(option)
+                && let Some(problem) = misread_option_problem(number, word, self.command)
+            {
+                return problem;
+            }
         }
         if option == "-" {
             let problem = Problem::usage("\"-\" has only one hyphen");
@@ -196,19 +210,17 @@ impl Line<'_> {
         Problem::usage(text).help(self.unknown_option_help(option))
     }
 
-    /// Returns the help for an option that doesn't exist here: the first remedy that applies.
+    /// The help for an option that doesn't exist here: the first remedy that applies.
     fn unknown_option_help(&self, option: &str) -> String {
-        // Most options of other tools are one of ours, which the subcommand may not have.
-        let is_option_here = |ours: &&str| {
-            let first_word = ours.split([' ', ',']).next().unwrap_or_default();
-            let is_option = first_word.starts_with('-') && self.subcommand.is_some();
-            !is_option || has_option(self.command, first_word)
-        };
         // The subcommand that has the option: `check` for `--offline`.
-        let mut subcommands = self.launch.get_subcommands();
-        let owner = subcommands.find(|subcommand| has_option(subcommand, option));
+        let owner = self
+            .launch
+            .get_subcommands()
+            .find(|subcommand| has_option(subcommand, option));
 
-        if let Some(ours) = foreign_word("option", option).filter(is_option_here) {
+        if let Some(ours) = foreign_word("option", option)
+            && self.can_use(ours)
+        {
             format!("use {ours}")
         } else if let (None, Some(owner)) = (self.subcommand, owner) {
             format!("use secrets-exec {} {option}", owner.get_name())
@@ -222,14 +234,25 @@ impl Line<'_> {
         }
     }
 
-    /// Returns our option with a similar name: `region` for `--regoin` and `--aws-region`.
-    fn similar_option(&self, option: &str) -> Option<&str> {
-        let name = option.trim_start_matches('-').trim_start_matches("aws-");
-        let mut options = self.command.get_arguments().filter_map(Arg::get_long);
-        options.find(|long| *long == name || is_one_letter_away(name, long))
+    /// False for a remedy that begins with an option that the subcommand doesn't have. Most options
+    /// of other tools are one of ours, but a subcommand has only some of them.
+    fn can_use(&self, remedy: &str) -> bool {
+        let first_word = remedy.split([' ', ',']).next().unwrap_or_default();
+        !first_word.starts_with('-')
+            || self.subcommand.is_none()
+            || has_option(self.command, first_word)
     }
 
-    /// Returns the problem for an argument that is neither an option nor the value of one.
+    /// Finds our option with a similar name: `region` for `--regoin` and `--aws-region`.
+    fn similar_option(&self, option: &str) -> Option<&str> {
+        let name = option.trim_start_matches('-').trim_start_matches("aws-");
+        self.command
+            .get_arguments()
+            .filter_map(Arg::get_long)
+            .find(|long| *long == name || is_one_letter_away(name, long))
+    }
+
+    /// Refuses an argument that is neither an option nor the value of one.
     fn stray_word(&self, word: &str) -> Problem {
         use SubcommandId::{Check, Get};
         // clap reports the word as it was written, so it is always found.
@@ -276,8 +299,8 @@ impl Line<'_> {
         }
     }
 
-    /// Returns the problem for a word where a launch expects an option. `number` is the word's
-    /// position, counted from 1.
+    /// Refuses a word where a launch expects an option. `number` is the word's position, counted
+    /// from 1.
     fn misplaced_word(&self, word: &str, number: usize) -> Problem {
         // `--env A=b check`: clap recognizes a subcommand only as the first word.
         if find_subcommand(word).is_some() {
@@ -292,18 +315,20 @@ impl Line<'_> {
         }
 
         // `chekc` or `help chekc`: a misspelled subcommand.
-        let names = SUBCOMMANDS.iter().map(|row| row.name);
-        if let Some(similar) = nearest(word, names).filter(|_| number <= 2) {
+        if number <= 2
+            && let Some(similar) = nearest(word, SUBCOMMANDS.iter().map(|row| row.name))
+        {
             let text = format!("argument {number} isn't a subcommand");
             return Problem::usage(text).help(did_you_mean(similar));
         }
-        match self.begins_command(number) {
-            true => self.missing_separator_problem(number),
-            false => unexpected_argument_problem(number).help(OWN_WORDS),
+        if self.begins_command(number) {
+            self.missing_separator_problem(number)
+        } else {
+            unexpected_argument_problem(number).help(OWN_WORDS)
         }
     }
 
-    /// Returns the problem for a command without `--`, whose first word has this number.
+    /// The problem for a command without `--`, whose first word has this number.
     fn missing_separator_problem(&self, number: usize) -> Problem {
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
@@ -315,14 +340,19 @@ impl Line<'_> {
     /// isn't a `--`, or this word and the next one begin with a letter or digit, so that the `--`
     /// probably belongs to the command, as in `npm run start -- --port 80`.
     fn begins_command(&self, number: usize) -> bool {
-        let words = self.words.iter().skip(number.saturating_sub(1)).take(2);
-        let are_plain = words.map(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()));
-        self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain.eq([true, true]))
+        let are_plain = self
+            .words
+            .iter()
+            .skip(number.saturating_sub(1))
+            .take(2)
+            .map(|word| word.starts_with(|c: char| c.is_ascii_alphanumeric()))
+            .eq([true, true]);
+        self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain)
     }
 
-    /// Returns the problem for the word with this number, counted from 1, if an option for one
-    /// entry precedes it: the word may be a reference that a space separates from its NAME (`-e
-    /// PASSWORD= prod/db:password`), or a second NAME=REF.
+    /// The problem for the word with this number, counted from 1, if an option for one entry
+    /// precedes it: the word may be a reference that a space separates from its NAME (`-e PASSWORD=
+    /// prod/db:password`), or a second NAME=REF.
     fn split_entry_problem(&self, number: usize) -> Option<Problem> {
         let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
         if !matches!(option, "-e" | "--env" | "--as-file") {
@@ -330,9 +360,13 @@ impl Line<'_> {
         }
         let name = first.trim_end_matches(['=', ':']);
         if is_name(name) {
-            let shown = Some(second).filter(|word| is_shown_reference(word));
+            let reference = if is_shown_reference(second) {
+                second
+            } else {
+                "SECRET:KEY"
+            };
             let text = format!("the secret for {option} {name} must come right after \"=\"");
-            let help = format!("write {option} {name}={}", shown.unwrap_or("SECRET:KEY"));
+            let help = format!("write {option} {name}={reference}");
             return Some(Problem::usage(text).help(help));
         }
         assigned_name(second)?;
@@ -343,8 +377,8 @@ impl Line<'_> {
 
 const OWN_WORDS: &str = "put only options and their values before `--`";
 
-/// Returns what an option accepts, such as `a duration with a unit`. Each option's parser has this
-/// text as its error, so the parser is given an empty text, which no option accepts.
+/// Describes what an option accepts, such as `a duration with a unit`. Each option's parser has
+/// this text as its error, so the parser is given an empty text, which no option accepts.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
@@ -362,18 +396,24 @@ fn is_shown_reference(word: &str) -> bool {
     may_be_reference && Reference::parse(word).is_ok() && !has_credential(word)
 }
 
-/// Returns what to write instead of a REF or NAME=REF without an option before it.
+/// Says what to write instead of a REF or NAME=REF without an option before it.
 fn missing_option_help(word: &str) -> Option<String> {
-    let assignment = word.split_once('=').filter(|(name, _)| is_name(name));
-    let (name, reference) = assignment.unwrap_or(("NAME", word));
+    let (name, reference) = word
+        .split_once('=')
+        .filter(|(name, _)| is_name(name))
+        .unwrap_or(("NAME", word));
+    if !is_shown_reference(reference) {
+        return None;
+    }
     // A path of parameters has several values.
-    is_shown_reference(reference).then(|| match reference.ends_with(['/', '*']) {
-        true => format!("write --env-from {reference}"),
-        false => format!("write --env {name}={reference}"),
+    Some(if reference.ends_with(['/', '*']) {
+        format!("write --env-from {reference}")
+    } else {
+        format!("write --env {name}={reference}")
     })
 }
 
-/// Returns the problem for an argument that may be a secret, so the message shows only its number.
+/// The problem for an argument that may be a secret, so the message shows only its number.
 fn unexpected_argument_problem(number: usize) -> Problem {
     let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
     Problem::usage(text)

@@ -90,7 +90,7 @@ impl Declarations {
     }
 }
 
-/// Returns the text of a declaration that the user names.
+/// Reads a declaration that the user names.
 fn read_named_declaration(path: &Path, from: &str) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
@@ -130,35 +130,44 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
     }
 }
 
-/// Returns the name of the declaration in the working directory that isn't read, because the user
-/// has named `files`. The result is `None` if there isn't exactly one, or if it can't be trusted or
-/// is one of `files`.
+/// The name of the declaration in the working directory that isn't read, because the user has named
+/// `files`. The result is `None` if there isn't exactly one, or if it can't be trusted or is one of
+/// `files`.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
-    let is_found = |file: &PathBuf| file.canonicalize().is_ok_and(|file| file == found);
-    (!files.iter().any(is_found)).then(|| name.display().to_string())
+    for file in files {
+        if file.canonicalize().is_ok_and(|file| file == found) {
+            return None;
+        }
+    }
+    Some(name.display().to_string())
 }
 
-/// Returns the help for a working directory without a declaration. The help names the declaration
-/// in a directory above, a file with a similar name, or the command that turns a .env file into a
+/// The help for a working directory without a declaration. The help names the declaration in a
+/// directory above, a file with a similar name, or the command that turns a .env file into a
 /// declaration.
 pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
-        let mut names = DEFAULT_NAMES.iter();
-        if let Some(name) = names.find(|name| directory.join(name).exists()) {
-            return Some(format!("use -f {}{name}", "../".repeat(depth)));
+        for name in DEFAULT_NAMES {
+            if directory.join(name).exists() {
+                return Some(format!("use -f {}{name}", "../".repeat(depth)));
+            }
         }
     }
-    let mut similar = DEFAULT_NAMES.iter().map(Path::new).filter_map(similar_file);
-    let is_local = |file: &str| matches!(source, SourceOption::Local(path) if path.ends_with(file));
-    if let Some(file) = similar.find(|file| !file.ends_with(".local.yaml") && !is_local(file)) {
-        return Some(format!("use -f {file}"));
+    for file in DEFAULT_NAMES.iter().map(Path::new).filter_map(similar_file) {
+        let is_local = matches!(source, SourceOption::Local(path) if path.ends_with(&file));
+        if !file.ends_with(".local.yaml") && !is_local {
+            return Some(format!("use -f {file}"));
+        }
+    }
+    if !Path::new(".env").is_file() {
+        return None;
     }
     let migrate =
         "turn .env into a declaration: secrets-exec migrate .env --secret ID >secrets-exec.yaml";
-    Path::new(".env").is_file().then(|| migrate.to_owned())
+    Some(migrate.to_owned())
 }
 
 /// Opens a file in the working directory without following a symbolic link.
@@ -184,9 +193,11 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     }
 
     // Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    let flags = O_NOFOLLOW | O_NONBLOCK;
-    let opened = File::options().read(true).custom_flags(flags).open(name);
-    let file = opened.map_err(failed)?;
+    let file = File::options()
+        .read(true)
+        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
+        .open(name)
+        .map_err(failed)?;
     let metadata = file.metadata().map_err(failed)?;
     match distrust(&metadata) {
         _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
@@ -212,19 +223,23 @@ pub fn parse_declaration(
     // In a list from a task definition, most ARNs end with a colon, which YAML only accepts in
     // quotes. So the list is recognized by its text.
     let has_list = text.contains("- name: ") && text.contains(" valueFrom: ");
-    let top_value = |key: &str| node.as_ref()?.value_of(key);
-    let has_key = |key: &str| top_value(key).is_some() || (has_list && key == "valueFrom");
-    if let Some((what, help)) = foreign_file(has_key) {
+    let foreign = foreign_file(|key| {
+        (has_list && key == "valueFrom")
+            || node.as_ref().and_then(|node| node.value_of(key)).is_some()
+    });
+    if let Some((what, help)) = foreign {
         let fault = Fault::new(format!("{THIS_FILE} is {what}, not a declaration")).help(help);
-        (node, errors) = (None, vec![(Position { line: 1, column: 1 }, fault)]);
+        node = None;
+        errors = vec![(Position { line: 1, column: 1 }, fault)];
     }
     let source = SourceFile {
         path: Arc::new(path.to_owned()),
         mistakes: RefCell::new(errors),
         pattern_memory: Cell::new(PATTERN_MEMORY),
     };
-    let declaration = node.map(|node| declaration(&source, &node, sections));
-    let (options, layer) = declaration.unwrap_or_default();
+    let (options, layer) = node
+        .map(|node| declaration(&source, &node, sections))
+        .unwrap_or_default();
     (options, layer, source.problems())
 }
 
@@ -291,8 +306,11 @@ fn defaults(item: &Item<'_>) -> TypedOptions {
                 set_option(&mut options, spec, &value.named(format!("{name:?}")));
             }
             None if !is_only_flag => {
-                let legal = OPTIONS.iter().filter(|option| option.is_for_declarations());
-                let names = Vec::from_iter(legal.map(|option| option.name));
+                let names: Vec<&str> = OPTIONS
+                    .iter()
+                    .filter(|option| option.is_for_declarations())
+                    .map(|option| option.name)
+                    .collect();
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
             // A declaration can't set this option, such as `--local`.

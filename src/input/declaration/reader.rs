@@ -86,7 +86,7 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the item with a different subject, and with `is_whole_file` set to false.
+    /// The item with a different subject, and with `is_whole_file` set to false.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
@@ -161,8 +161,8 @@ impl<'a> Item<'a> {
         self.refuse(fault.help(help.unwrap_or_else(|| format!("use {expected}"))));
     }
 
-    /// Returns the value of `parsed`. If `parsed` is an error, adds a mistake with its text, which
-    /// is a whole sentence, and returns `None`.
+    /// The value of `parsed`. If `parsed` is an error, adds a mistake with its text, which is a
+    /// whole sentence, and returns `None`.
     pub(super) fn parsed_or_refused<T>(&self, parsed: Result<T, Fault>) -> Option<T> {
         parsed.map_err(|fault| self.refuse_sentence(fault)).ok()
     }
@@ -174,13 +174,17 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the entries of a mapping in the order of the file. If the node is not a mapping,
-    /// adds a mistake, usually with `help`.
+    /// Reads the entries of a mapping in the order of the file. If the node is not a mapping, adds
+    /// a mistake, usually with `help`.
     pub(super) fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
             // The help about an assignment shows a reference, so it isn't for `rename`.
-            let text = self.node.scalar_text().filter(|_| self.key.is_empty());
-            if !text.is_some_and(|text| self.refuse_if_assignment(text)) {
+            let is_refused = self.key.is_empty()
+                && self
+                    .node
+                    .scalar_text()
+                    .is_some_and(|text| self.refuse_if_assignment(text));
+            if !is_refused {
                 self.refuse_type("a mapping of names to values", help);
             }
             return Vec::new();
@@ -212,13 +216,14 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Returns the entries of a mapping whose possible keys are `known`, separated by spaces. Adds
-    /// a mistake for every other key.
+    /// Reads the entries of a mapping whose possible keys are `known`, separated by spaces. Adds a
+    /// mistake for every other key.
     pub(super) fn expect_fields(&self, known: &'static str) -> Fields<'a> {
-        let keys = Vec::from_iter(known.split(' '));
-        let members = self.expect_entries(None).into_iter();
-        let (entries, unknown): (Vec<_>, Vec<_>) =
-            members.partition(|member| keys.contains(&member.name));
+        let keys: Vec<&str> = known.split(' ').collect();
+        let (entries, unknown): (Vec<_>, Vec<_>) = self
+            .expect_entries(None)
+            .into_iter()
+            .partition(|member| keys.contains(&member.name));
         for MappingEntry { name, key, value } in &unknown {
             self.refuse_unknown(name, key.position, value.node, &keys);
         }
@@ -294,12 +299,12 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Returns the characters of a scalar.
+    /// The characters of a scalar. If the node is not a scalar, adds a mistake.
     pub(super) fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
 
-    /// Returns the value that `parse` makes of a scalar. If the node is not a scalar, or if `parse`
+    /// Reads the value that `parse` makes of a scalar. If the node is not a scalar, or if `parse`
     /// returns `None`, adds the mistake that the node is not `expected`.
     pub(super) fn expect_parsed<T>(
         &self,
@@ -319,16 +324,21 @@ impl<'a> Item<'a> {
             self.refuse_type(expected, None);
             return None;
         };
-        let items = nodes.iter().map(|node| self.at(node, node.position));
-        Some(items.collect())
+        Some(
+            nodes
+                .iter()
+                .map(|node| self.at(node, node.position))
+                .collect(),
+        )
     }
 
-    /// Returns the items of a list of strings. If the node isn't a list, or if an item isn't text,
+    /// Reads the items of a list of strings. If the node isn't a list, or if an item isn't text,
     /// adds a mistake, and returns `None`.
     pub(super) fn expect_texts(&self) -> Option<Vec<String>> {
-        let items = self.expect_list("a list of strings")?;
-        let texts = items.iter().map(|item| item.expect_text(TEXT));
-        texts.map(|text| text.map(str::to_owned)).collect()
+        self.expect_list("a list of strings")?
+            .iter()
+            .map(|item| item.expect_text(TEXT).map(str::to_owned))
+            .collect()
     }
 
     pub(super) fn expect_boolean(&self) -> Option<bool> {
@@ -407,31 +417,33 @@ pub(super) struct SourceFile {
     pub(super) pattern_memory: Cell<usize>,
 }
 
-/// Returns the text and the help, which are equal for mistakes of the same kind. Leaves out help
-/// that names the mistake's own entry, because such help, as an example, also helps with the other
-/// entries.
+/// The text and the help, which are equal for mistakes of the same kind. Leaves out help that names
+/// the mistake's own entry, because such help, as an example, also helps with the other entries.
 fn text_and_general_help(fault: &Fault) -> (String, Option<String>) {
     // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
     let last_word = fault.subject.rsplit(' ').next().unwrap_or_default();
-    let is_entry = |word: &str| word == last_word.trim_matches('"');
-    let is_example = |help: &String| help.split([' ', ':', '-', ')']).any(is_entry);
-    let general_help = fault.help.clone().filter(|help| !is_example(help));
+    let entry = last_word.trim_matches('"');
+    let general_help = fault
+        .help
+        .clone()
+        .filter(|help| !help.split([' ', ':', '-', ')']).any(|word| word == entry));
     (fault.text.clone(), general_help)
 }
 
-/// Returns how a note about an earlier mistake names a later one: `DB_HOST (line 4)`.
+/// How a note about an earlier mistake names a later one: `DB_HOST (line 4)`.
 fn subject_and_line((position, fault): &FaultAt) -> String {
     let line = format!("line {}", position.line);
     // A subject such as "this name" replaces a name that may not be shown. Only its line tells it
     // apart from the others.
-    match fault.subject.starts_with("this ") {
-        true => line,
-        false => format!("{} ({line})", fault.subject),
+    if fault.subject.starts_with("this ") {
+        line
+    } else {
+        format!("{} ({line})", fault.subject)
     }
 }
 
 impl SourceFile {
-    /// Returns the mistakes as problems, in the order of their lines. If several entries have the
+    /// Converts the mistakes to problems, in the order of their lines. If several entries have the
     /// same mistake, there is a problem for the first entry, and a note lists the others.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
@@ -441,24 +453,29 @@ impl SourceFile {
             b_position == a_position && (&b.text, &b.help) == (&a.text, &a.help)
         });
 
-        let numbered = mistakes.into_iter().enumerate();
-        let keyed = numbered.map(|(at, (position, fault))| {
-            // Mistakes in the syntax don't have a subject, so each gets its own problem.
-            let has_subject = !fault.subject.is_empty();
-            let kind = has_subject.then(|| text_and_general_help(&fault));
-            (kind.ok_or(at), (position, fault))
-        });
-        let groups = grouped(keyed).into_iter();
-        groups.map(|(_, group)| self.problem(&group)).collect()
+        let mut keyed = Vec::new();
+        for (at, (position, fault)) in mistakes.into_iter().enumerate() {
+            let kind = if fault.subject.is_empty() {
+                // Mistakes in the syntax don't have a subject, so each gets its own problem.
+                Err(at)
+            } else {
+                Ok(text_and_general_help(&fault))
+            };
+            keyed.push((kind, (position, fault)));
+        }
+        grouped(keyed)
+            .iter()
+            .map(|(_, group)| self.problem(group))
+            .collect()
     }
 
-    /// Returns the problem for mistakes of the same kind. A note lists the entries that have it,
-    /// except the first one. `group` isn't empty.
+    /// The problem for mistakes of the same kind. A note lists the entries that have it, except the
+    /// first one. `group` isn't empty.
     fn problem(&self, group: &[FaultAt]) -> Problem {
         let (position, fault) = &group[0];
         let headline = format!("{}: {fault}", self.position_text(*position));
         let problem = Problem::configuration(headline).help_if_some(fault.help.clone());
-        let others = Vec::from_iter(group[1..].iter().map(subject_and_line));
+        let others: Vec<String> = group[1..].iter().map(subject_and_line).collect();
         let listed = match others.as_slice() {
             [] => return problem,
             [other] => other.clone(),
@@ -472,18 +489,18 @@ impl SourceFile {
     }
 }
 
-/// Returns where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
+/// Finds where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
 /// "defaults"`.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
-    let mut levels = LEVELS.into_iter();
-    let level = levels.find(|(keys, _)| keys.split(' ').any(|other| other == key));
+    let in_level = LEVELS
+        .into_iter()
+        .find(|(keys, _)| keys.split(' ').any(|other| other == key))
+        .map(|(_, location)| location);
     let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
-    let in_level = level.map(|(_, location)| location);
-    let in_defaults = is_option.then_some("under \"defaults\"");
     // `region` can be in an alias and under `defaults`. If an entry has it (only entries have
     // `from`), the alias is right, because under `defaults`, it would apply to all entries.
-    match known.contains(&"from") {
-        true => in_level.or(in_defaults),
-        false => in_defaults.or(in_level),
+    if is_option && (in_level.is_none() || !known.contains(&"from")) {
+        return Some("under \"defaults\"");
     }
+    in_level
 }

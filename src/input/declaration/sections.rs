@@ -38,12 +38,12 @@ pub fn aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
         let is_refused = key.refuse_key_if_overlooked(name);
         if !is_refused && let Err(why) = validate_alias_name(name) {
             let legal = name.replace(['-', '.'], "_");
-            let can_help = validate_alias_name(&legal).is_ok() && !has_credential(name);
-            refused.extend([name.to_owned(), legal.clone()]);
-            let help = can_help.then(|| format!("write {legal} here and where you use the alias"));
-            let subject = format!("{name:?}");
-            key.named(subject)
-                .refuse(Fault::new(why).help_if_some(help));
+            let mut fault = Fault::new(why);
+            if validate_alias_name(&legal).is_ok() && !has_credential(name) {
+                fault = fault.help(format!("write {legal} here and where you use the alias"));
+            }
+            refused.extend([name.to_owned(), legal]);
+            key.named(format!("{name:?}")).refuse(fault);
         }
 
         let named_value = value.named(format!("the alias {name:?}"));
@@ -70,9 +70,11 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     };
 
     let mut fields = item.expect_fields(ALIAS_KEYS);
-    let id_item = fields.take_required("id", "the name or ARN of the secret");
-    let valid_id = id_item.and_then(|item| id(&item));
-    let (stage, version_id) = (fields.take("stage"), fields.take("version-id"));
+    let valid_id = fields
+        .take_required("id", "the name or ARN of the secret")
+        .and_then(|item| id(&item));
+    let stage = fields.take("stage");
+    let version_id = fields.take("version-id");
     let version_item = stage.clone().or_else(|| version_id.clone());
     let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
     let region = fields.take_parsed("region", Region::EXPECTED, Region::parse);
@@ -106,10 +108,11 @@ fn id(item: &Item<'_>) -> Option<String> {
     let reference = parse_reference(item, text)?;
     let (id, fields) = split_secret(text);
     if reference.only_secret().is_none() {
-        let help = match fields.is_some_and(|fields| fields.starts_with(':')) {
+        let help = if fields.is_some_and(|fields| fields.starts_with(':')) {
             // In `prod/db::AWSPREVIOUS`, a version follows the id.
-            true => "write { id: SECRET, stage: STAGE }",
-            false => "write the key where you use the alias: ALIAS:KEY",
+            "write { id: SECRET, stage: STAGE }"
+        } else {
+            "write the key where you use the alias: ALIAS:KEY"
         };
         item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }
@@ -119,22 +122,25 @@ fn id(item: &Item<'_>) -> Option<String> {
 /// Reads a staging label or a version id.
 fn label(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
-        let is_illegal = |c: char| c.is_whitespace() || c.is_control();
-        (!text.is_empty() && !text.contains(is_illegal)).then(|| text.to_owned())
+        if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
+            return None;
+        }
+        Some(text.to_owned())
     })
 }
 
 /// Reads `role-arn` and `external-id`.
 fn role(fields: &mut Fields<'_>) -> Option<Role> {
-    let (arn, external_id) = (fields.take("role-arn"), fields.take("external-id"));
-    let Some(arn) = arn else {
+    let external_id = fields.take("external-id");
+    let Some(arn) = fields.take("role-arn") else {
         if let Some(external_id) = external_id {
             external_id.refuse("requires \"role-arn\"");
         }
         return None;
     };
-    let parse = |text| Role::check_external_id(text).ok();
-    let external_id = external_id.and_then(|item| item.expect_parsed(Role::EXTERNAL_ID, parse));
+    let external_id = external_id.and_then(|item| {
+        item.expect_parsed(Role::EXTERNAL_ID, |text| Role::check_external_id(text).ok())
+    });
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
@@ -185,8 +191,8 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
     entries
 }
 
-/// Returns the variables of a section. Leaves out keys of an entry that aren't indented below it,
-/// and an empty entry above them. Adds a mistake for each such key.
+/// The variables of a section. Leaves out keys of an entry that aren't indented below it, and an
+/// empty entry above them. Adds a mistake for each such key.
 fn with_indented_keys(members: Vec<MappingEntry<'_>>) -> Vec<MappingEntry<'_>> {
     let mut variables = Vec::<MappingEntry<'_>>::new();
     // The positions of entries that have only lost keys.
@@ -245,8 +251,10 @@ const FILES: &str = "a list whose items begin with a hyphen (- { from: SECRET:KE
 /// Reads the section `files`, and returns its entries after `entries`, which are the entries of
 /// `env`. Adds a mistake for each variable and path that two entries set.
 pub(super) fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
-    let claims = entries.iter().flat_map(|entry| entry.target.claims());
-    let mut claimed: HashSet<_> = claims.collect();
+    let mut claimed: HashSet<_> = entries
+        .iter()
+        .flat_map(|entry| entry.target.claims())
+        .collect();
     for item in section.expect_list(FILES).unwrap_or_default() {
         let Some(entry) = file(&item.named("an entry in \"files\"")) else {
             continue;
@@ -271,7 +279,8 @@ fn file(item: &Item<'_>) -> Option<Entry> {
 
     let mut fields = item.expect_fields(FILE_KEYS);
     fields.item = item.named("\"files\"");
-    let (path, env) = (fields.take("path"), fields.take("env"));
+    let path = fields.take("path");
+    let env = fields.take("env");
     // An unknown key may be meant as one of the two.
     if path.is_none() && env.is_none() && !fields.has_unknown {
         item.refuse("needs \"path\" or \"env\" (or both)");
@@ -291,8 +300,9 @@ fn file(item: &Item<'_>) -> Option<Entry> {
     // From here on, messages name the path or the variable of this entry instead of the section.
     fields.item = item.named(Target::File(target.clone()).to_string());
 
-    let mode = fields.take_parsed("mode", "octal, from \"0000\" to \"0777\"", Mode::parse);
-    target.mode = mode.unwrap_or_default();
+    target.mode = fields
+        .take_parsed("mode", "octal, from \"0000\" to \"0777\"", Mode::parse)
+        .unwrap_or_default();
     target.owner = fields.take_parsed("owner", "USER, USER:GROUP or :GROUP", Owner::parse);
     if let Some(once) = fields.take("once") {
         target.once = once.expect_boolean() == Some(true);
@@ -321,7 +331,8 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
 /// `LoadCredential=`. Returns the names and patterns of all units, and the entries. A unit without
 /// entries is in the list, too, because a listed unit doesn't get the credentials of a pattern.
 pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
-    let (mut units, mut entries) = (Vec::new(), Vec::new());
+    let mut units = Vec::new();
+    let mut entries = Vec::new();
     let units_help = "use a mapping of units to their credentials: UNIT: { NAME: SECRET:KEY }";
     for unit in item.expect_entries(Some(units_help)) {
         if let Err(expected) = parse_unit(unit.name) {
@@ -351,8 +362,11 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
 
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.
 pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
-    let items = item.expect_list("a list of references: [SECRET]");
-    items.iter().flatten().filter_map(env_from_entry).collect()
+    item.expect_list("a list of references: [SECRET]")
+        .iter()
+        .flatten()
+        .filter_map(env_from_entry)
+        .collect()
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`.
@@ -365,14 +379,17 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
     };
 
     let mut fields = item.expect_fields(OBJECT_KEYS);
-    let from_item = fields.take_required("from", "the reference to a JSON object");
-    let from = from_item.and_then(|item| reference(&item, EXPECTED));
+    let from = fields
+        .take_required("from", "the reference to a JSON object")
+        .and_then(|item| reference(&item, EXPECTED));
     // The names of the variables begin with the prefix, so a prefix must be a name, too, or empty.
-    let valid_prefix = fields.take("prefix").and_then(|item| {
-        let text = item.expect_text(TEXT).filter(|text| !text.is_empty());
-        item.expect_variable(text?)
-    });
-    let prefix = valid_prefix.map_or(String::new(), |name| name.to_string());
+    let prefix = fields
+        .take("prefix")
+        .and_then(|item| {
+            let text = item.expect_text(TEXT).filter(|text| !text.is_empty());
+            item.expect_variable(text?)
+        })
+        .map_or(String::new(), |name| name.to_string());
     let only = fields.take("only").and_then(|item| {
         let keys = item.expect_texts()?;
         if keys.is_empty() {
@@ -429,9 +446,10 @@ fn entry(
         return entry_from_map(item.expect_fields(keys), target, origin);
     }
 
-    let expected = match keys.split(' ').any(|key| key == "value") {
-        true => "a reference, SECRET:KEY, or { value: … } for plain text",
-        false => REFERENCE,
+    let expected = if keys.split(' ').any(|key| key == "value") {
+        "a reference, SECRET:KEY, or { value: … } for plain text"
+    } else {
+        REFERENCE
     };
     let source = Source::Reference(reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
@@ -442,13 +460,19 @@ fn entry(
 /// mistakes are reported, too.
 fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
     let source = source(&mut fields);
-    let base64 = |text: &str| (text == "base64").then_some(());
-    let mut has_base64 = |name| fields.take_parsed(name, "base64", base64).is_some();
-    let (decode, encode) = (has_base64("decode"), has_base64("encode"));
+    let mut has_base64 = |name| {
+        fields
+            .take_parsed(name, "base64", |text| (text == "base64").then_some(()))
+            .is_some()
+    };
+    let transform = Transform {
+        decode: has_base64("decode"),
+        encode: has_base64("encode"),
+    };
     let pattern = fields.take("pattern").and_then(regular_expression);
     let on_missing = on_missing(&mut fields, pattern.as_ref());
     Some(Entry {
-        transform: Transform { decode, encode },
+        transform,
         pattern,
         on_missing,
         ..Entry::new(target?, source?, origin)
@@ -468,8 +492,13 @@ fn source(fields: &mut Fields<'_>) -> Option<Source> {
         }
         [None, None, None] if fields.has_unknown => None,
         [..] => {
-            let sources = fields.known.split(' ').filter(|key| SOURCES.contains(key));
-            let listed = Vec::from_iter(sources.map(|key| format!("{key:?}"))).join(", ");
+            let sources: Vec<String> = fields
+                .known
+                .split(' ')
+                .filter(|key| SOURCES.contains(key))
+                .map(|key| format!("{key:?}"))
+                .collect();
+            let listed = sources.join(", ");
             fields.item.refuse(format!("needs exactly one of {listed}"));
             None
         }
@@ -481,7 +510,9 @@ fn source(fields: &mut Fields<'_>) -> Option<Source> {
 fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
-        if let Some(pattern) = pattern.filter(|pattern| !pattern.is_match(text)) {
+        if let Some(pattern) = pattern
+            && !pattern.is_match(text)
+        {
             default.refuse(pattern_mismatch(pattern.as_str()));
         }
         Some(text.to_owned())
