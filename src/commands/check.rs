@@ -64,8 +64,14 @@ pub fn check(
         },
     });
 
-    let program = found_command.as_ref().map(|found| found.program.as_ref());
-    let mut report = Report::from(program.and_then(Result::err).cloned());
+    let mut report = Report::default();
+    if let Some(FoundCommand {
+        program: Err(problem),
+        ..
+    }) = &found_command
+    {
+        report.problems.push(problem.clone());
+    }
     report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {
@@ -140,8 +146,8 @@ impl Checked {
         (checked, report)
     }
 
-    /// Returns the findings, and the problems with the entries. Prints the warnings and notes about
-    /// the values, the files and the command.
+    /// The findings, and the problems with the entries. Prints the warnings and notes about the
+    /// values, the files and the command.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
@@ -154,29 +160,36 @@ impl Checked {
 
         // `check --metadata` needs permissions that a launch doesn't need. So after a denial, the
         // report doesn't say that the command wouldn't be started.
-        let is_denied = |problem: &Problem| problem.status == Status::Denied;
-        let is_uncertain = self.depth == CheckDepth::Metadata
-            && problems.iter().any(|(_, problem)| is_denied(problem));
-        let quoted = command.map(|command| format!(" {}", quoted_program(command.line)));
-        let name = quoted.unwrap_or_default();
-        let consequence = format!("the command{name} wouldn't be started");
-        let report = match is_uncertain {
-            true => problems.into_iter().map(|(_, problem)| problem).into(),
-            false => Report::from_values(problems, &consequence),
+        if self.depth == CheckDepth::Metadata
+            && problems
+                .iter()
+                .any(|(_, problem)| problem.status == Status::Denied)
+        {
+            let report = problems.into_iter().map(|(_, problem)| problem).into();
+            return (findings, report);
+        }
+        let name = match command {
+            Some(command) => format!(" {}", quoted_program(command.line)),
+            None => String::new(),
         };
-        (findings, report)
+        let consequence = format!("the command{name} wouldn't be started");
+        (findings, Report::from_values(problems, &consequence))
     }
 
-    /// Returns the problem if the environment that the command would get is too large. The
-    /// variables with the paths of files are left out, because paths are short.
+    /// The problem if the environment that the command would get is too large. The variables with
+    /// the paths of files are left out, because paths are short.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;
             Some((*line, program.as_path()))
         });
-        let variables = self.values.outcomes.variables();
-        let values = variables.map(|variable| (variable.name, variable.value));
-        let environment = Environment::new(&self.prepared.retained, values);
+        let environment = Environment::new(
+            &self.prepared.retained,
+            self.values
+                .outcomes
+                .variables()
+                .map(|variable| (variable.name, variable.value)),
+        );
         exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
@@ -206,10 +219,12 @@ impl Checked {
         }
     }
 
-    /// Returns everything that the table and the JSON show, except for the command, the messages,
-    /// `ok` and the exit status.
+    /// Everything that the table and the JSON show, except for the command, the messages, `ok` and
+    /// the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
-        let (values, plan, now) = (&self.values, &self.prepared.plan, SystemTime::now());
+        let values = &self.values;
+        let plan = &self.prepared.plan;
+        let now = SystemTime::now();
         let checked = CheckedValues {
             values,
             problems,
@@ -218,7 +233,6 @@ impl Checked {
             doubly_optional: plan.doubly_optional(),
             placeholder_notes: placeholder_notes(plan),
         };
-        let secrets = values.secrets.iter();
         let reads_values = self.depth == CheckDepth::Values;
         let source = match (self.depth, &self.prepared.options.source) {
             (CheckDepth::Offline, _) => None,
@@ -236,7 +250,11 @@ impl Checked {
             caller: values.caller.clone(),
             values: checked.rows(),
             overridden: values.outcomes.overridden().map(override_object).collect(),
-            secrets: secrets.map(|secret| secret_row(secret, now)).collect(),
+            secrets: values
+                .secrets
+                .iter()
+                .map(|secret| secret_row(secret, now))
+                .collect(),
             ..Findings::new()
         }
     }

@@ -17,8 +17,8 @@ use crate::model::problem::{Impact, Problem};
 use crate::report::{self, Report, terminal};
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
-/// Returns the error for a connection from systemd that isn't answered, because the arguments
-/// aren't those of `secrets-exec credential`.
+/// The error for a connection from systemd that isn't answered, because the arguments aren't those
+/// of `secrets-exec credential`.
 pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
     let request = match connection.request() {
         Ok(request) => request,
@@ -57,10 +57,16 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
 
     // Without a value, the entry is left out, because the variable that names its secret is empty.
     let Some((credential, value)) = values.outcomes.values().next() else {
-        let mut outcomes = values.outcomes.list.iter();
-        let name = outcomes.find_map(EntryOutcome::empty_variable);
-        let why = name.map_or(String::new(), |name| format!(", because {name} is empty"));
-        return Err(Problem::configuration(consequence + &why).into());
+        let mut text = consequence;
+        if let Some(name) = values
+            .outcomes
+            .list
+            .iter()
+            .find_map(EntryOutcome::empty_variable)
+        {
+            text += &format!(", because {name} is empty");
+        }
+        return Err(Problem::configuration(text).into());
     };
     terminal::print_unless_hidden(report::value_warnings(&values.outcomes.list));
     let subject = credential.subject.clone();

@@ -61,15 +61,17 @@ pub fn export(
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
     let text = value_or_add(exported, &mut report.problems);
-    let (Some(text), Some(destination), true) = (text, destination, report.is_empty()) else {
+    let (Some(text), Some(destination)) = (text, destination) else {
         return Err(report);
     };
+    report.into_result()?;
 
-    let exported = outcomes
-        .list
-        .iter()
-        .filter(|outcome| outcome.variable().is_some());
-    terminal::print_unless_hidden(report::value_warnings(exported));
+    terminal::print_unless_hidden(report::value_warnings(
+        outcomes
+            .list
+            .iter()
+            .filter(|outcome| outcome.variable().is_some()),
+    ));
     terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
 
     match destination {
@@ -80,8 +82,9 @@ pub fn export(
             terminal::print_unless_hidden(warning);
             // The file is opened before the masks are printed. If it can't be used, none is
             // printed.
-            let result = file.map(|(path, named_by)| AppendedFile::open(&path, named_by));
-            let opened = result.transpose()?;
+            let opened = file
+                .map(|(path, named_by)| AppendedFile::open(&path, named_by))
+                .transpose()?;
             // If the masks can't be printed, nothing is appended, because GitHub would show the
             // values in the log of the job.
             terminal::output_whole(masks.expose())?;
@@ -93,13 +96,15 @@ pub fn export(
     }
 }
 
-/// Returns the destination of the variables: the file that `--output` names or, without `--output`,
+/// Decides where the variables go: to the file that `--output` names or, without `--output`, to
 /// standard output. For GitHub, the file that GITHUB_ENV names is used instead of standard output.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
     // `-` is standard output.
-    let named = arguments.output.clone();
-    let output = named.filter(|path| path.as_os_str() != "-");
+    let output = arguments
+        .output
+        .clone()
+        .filter(|path| path.as_os_str() != "-");
     if !matches!(arguments.format, Github | GithubMasks) {
         return Ok(output.map_or(Destination::Output, Destination::File));
     }
@@ -113,9 +118,11 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     if arguments.format == GithubMasks {
         return Ok(Destination::Github(None));
     }
-    let by_user = output.map(|path| (path, NamedBy::User));
-    let by_runner = || Some((inherited.non_empty("GITHUB_ENV")?.into(), NamedBy::Runner));
-    let Some(file) = by_user.or_else(by_runner) else {
+    let file = if let Some(path) = output {
+        (path, NamedBy::User)
+    } else if let Some(path) = inherited.non_empty("GITHUB_ENV") {
+        (path.into(), NamedBy::Runner)
+    } else {
         let text =
             "GITHUB_ENV isn't set, so secrets-exec doesn't know where to write the variables";
         let help =

@@ -23,9 +23,13 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
     // `subcommand_values` consumes the inputs, but `entry_name_problem` needs parts of them.
-    let first_entry = inputs.layer.entries.first();
-    let argument = first_entry.map(|entry| entry.subject.clone());
-    let (files, finds_file) = (inputs.files.clone(), inputs.find_file);
+    let argument = inputs
+        .layer
+        .entries
+        .first()
+        .map(|entry| entry.subject.clone());
+    let files = inputs.files.clone();
+    let finds_file = inputs.find_file;
 
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
     // If the secret doesn't exist or can't be read, the argument may be the name of a variable.
@@ -57,9 +61,9 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
     )
 }
 
-/// Returns the error for an argument that is the name of an entry instead of a secret, as in
-/// `secrets-exec get DB_PASSWORD`. Returns `None` if no entry has this name, or if the entry has
-/// neither a reference nor a variable.
+/// The error for an argument that is the name of an entry instead of a secret, as in
+/// `secrets-exec get DB_PASSWORD`. `None` if no entry has this name, or if the entry has neither a
+/// reference nor a variable.
 ///
 /// Reads the declarations again (`files` and, with `finds_file`, the one in the working directory).
 /// The first time, only their options and aliases were read, because a mistake in an entry must not
@@ -75,9 +79,12 @@ fn entry_name_problem(
 
     let declarations = load_declarations(&files, "", finds_file, Sections::All);
     // A later declaration overrides an earlier one.
-    let latest_first = declarations.layers.iter().rev();
-    let mut entries = latest_first.flat_map(|layer| &layer.entries);
-    let entry = entries.find(|entry| Some(&*entry.subject.label) == argument.reference())?;
+    let entry = declarations
+        .layers
+        .iter()
+        .rev()
+        .flat_map(|layer| &layer.entries)
+        .find(|entry| Some(&*entry.subject.label) == argument.reference())?;
 
     let Subject { label, origin, .. } = &entry.subject;
     let text = format!("{label:?} is a name in a declaration ({origin}), not the name of a secret");
@@ -88,6 +95,9 @@ fn entry_name_problem(
             entry.target.variable()?
         ),
     };
-    let problem = Problem::new(failed.status, text).code(failed.code);
-    Some(problem.help(format!("to print its value, use {write}")))
+    Some(
+        Problem::new(failed.status, text)
+            .code(failed.code)
+            .help(format!("to print its value, use {write}")),
+    )
 }

@@ -109,8 +109,12 @@ impl Launch<'_> {
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
         }
-        let (program, descriptors) = (&self.program, placed.descriptors());
-        let Err(problem) = exec::exec(program, self.command, &environment, descriptors);
+        let Err(problem) = exec::exec(
+            &self.program,
+            self.command,
+            &environment,
+            placed.descriptors(),
+        );
         Err(problem.into())
     }
 
@@ -136,10 +140,13 @@ impl Launch<'_> {
         }
 
         let delivery = Delivery::write_temporary(files)?;
-        let variables = outcomes.variables();
-        let with_values = variables.map(|variable| (variable.name, variable.value));
-        let all_variables = with_values.chain(delivery.variables());
-        let environment = Environment::new(&self.prepared.retained, all_variables);
+        let environment = Environment::new(
+            &self.prepared.retained,
+            outcomes
+                .variables()
+                .map(|variable| (variable.name, variable.value))
+                .chain(delivery.variables()),
+        );
         let command = (self.command, self.program.as_path());
         exec::expect_fit(&environment, Some(command), exec::argument_limits().total)?;
         Ok((delivery, environment))

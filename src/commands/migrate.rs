@@ -70,14 +70,16 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// Returns the notes with the commands that come after the declaration, for the same variables.
+/// The notes with the commands that come after the declaration, for the same variables.
 fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
     // A pipe, such as that of `<(…)`, can't be read again.
-    let path = arguments.file.to_str();
-    let reusable = path.filter(|path| !path.starts_with("/dev/") && !path.starts_with("/proc/"));
-    let file = shell_quoted(reusable.unwrap_or("FILE"));
-    let id = arguments.secret.to_string();
-    let id = shell_quoted(text_or("ID", &id));
+    let path = arguments
+        .file
+        .to_str()
+        .filter(|path| !path.starts_with("/dev/") && !path.starts_with("/proc/"))
+        .unwrap_or("FILE");
+    let file = shell_quoted(path);
+    let id = shell_quoted(text_or("ID", &arguments.secret.to_string()));
     let mut migrate = format!("secrets-exec migrate {file} --secret {id}");
     // `--literal` isn't needed, because the declaration has the literals.
     for (option, globs) in [("only", &arguments.only), ("except", &arguments.except)] {
@@ -107,15 +109,18 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
     steps.map(Record::note)
 }
 
-/// Returns the variables that existing declarations set to a literal. If `files` is empty, reads
-/// the declaration in the working directory, if there is one.
+/// The variables that existing declarations set to a literal. If `files` is empty, reads the
+/// declaration in the working directory, if there is one.
 fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     let declarations = load_declarations(files, "", files.is_empty(), Sections::All);
     Report::from(declarations.errors).into_result()?;
     let mut literals = BTreeMap::new();
-    let layers = declarations.layers.into_iter();
     // A later declaration overrides an earlier one.
-    for entry in layers.flat_map(|layer| layer.entries) {
+    for entry in declarations
+        .layers
+        .into_iter()
+        .flat_map(|layer| layer.entries)
+    {
         if let Target::Env(name) = entry.target {
             literals.insert(name, matches!(entry.source, Source::Literal(_)));
         }
@@ -124,25 +129,34 @@ fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
     Ok(literals.into_keys().collect())
 }
 
-/// Returns a declaration with an entry for each variable.
+/// A declaration with an entry for each variable.
 fn declaration(secret: &SecretId, variables: &[EnvVariable]) -> SecretValue {
-    mapping("env", variables, |variable| match variable.is_literal {
-        true => SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat()),
-        false => SecretValue::new(scalar(&format!("{secret}:{}", variable.name))),
+    mapping("env", variables, |variable| {
+        if variable.is_literal {
+            SecretValue::new([b"{ value: ", variable.json().expose(), b" }"].concat())
+        } else {
+            SecretValue::new(scalar(&format!("{secret}:{}", variable.name)))
+        }
     })
 }
 
-/// Returns a file for `--local` with the values that move to the secret, or with placeholders.
+/// A file for `--local` with the values that move to the secret, or with placeholders.
 fn local_file(arguments: &MigrateArguments, variables: &[EnvVariable]) -> SecretValue {
     let id = scalar(&arguments.secret.to_string());
-    let in_secret = variables.iter().filter(|variable| !variable.is_literal);
-    mapping(&id, in_secret, |variable| match arguments.placeholders {
-        true => SecretValue::new(format!("\"{}\"", variable.placeholder())),
-        false => variable.json(),
+    let in_secret: Vec<_> = variables
+        .iter()
+        .filter(|variable| !variable.is_literal)
+        .collect();
+    mapping(&id, in_secret, |variable| {
+        if arguments.placeholders {
+            SecretValue::new(format!("\"{}\"", variable.placeholder()))
+        } else {
+            variable.json()
+        }
     })
 }
 
-/// Returns a YAML mapping with one key. Below the key, each variable has a line with its name and
+/// Makes a YAML mapping with one key. Below the key, each variable has a line with its name and
 /// the result of `value`. The key and the values are inserted unchanged, so they must be valid
 /// YAML.
 fn mapping<'v>(
@@ -165,7 +179,7 @@ fn mapping<'v>(
     SecretValue::new(text.as_slice())
 }
 
-/// Returns an id or a reference, which contains neither quotes nor backslashes, as a YAML scalar.
+/// Writes an id or a reference, which contains neither quotes nor backslashes, as a YAML scalar.
 /// The scalar is in quotes unless it begins with a letter, because `@`, `!` or `---` at the start
 /// has a meaning in YAML.
 fn scalar(id: &str) -> String {

@@ -33,15 +33,20 @@ pub fn policy(
     Ok(())
 }
 
-/// Returns the policy that allows the requests of a launch or, with `--metadata`, the requests of
+/// The policy that allows the requests of a launch or, with `--metadata`, the requests of
 /// `check --metadata`. Reads AWS's configuration files.
 fn needed_policy(
     prepared: Prepared,
     mut arguments: PolicyArguments,
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
-    let (mut settings, plan) = (prepared.settings, prepared.plan);
-    let source = match prepared.options.source {
+    let Prepared {
+        options,
+        mut settings,
+        plan,
+        ..
+    } = prepared;
+    let source = match options.source {
         SourceOption::Local(_) => {
             let text = "policy can't be used with --local, because reading a local file doesn't need permissions";
             return Err(Problem::usage(text).into());

@@ -81,9 +81,10 @@ pub(super) fn prepare(
 
     let mut errors = take(&mut inputs.errors);
     // A missing entry isn't reported together with other errors, because they may be the reason.
-    let narrowed = asker.narrow(&mut layers);
-    if errors.is_empty() {
-        errors.extend(narrowed.err());
+    if let Err(problem) = asker.narrow(&mut layers)
+        && errors.is_empty()
+    {
+        errors.push(problem);
     }
     // An image for general use can have `--resolve-env '*'`, even if the variables of some tasks
     // don't have references. `check` and `policy`, however, report that there is nothing to do.
@@ -99,18 +100,20 @@ pub(super) fn prepare(
     let retained = inherited.retained(&options.retention);
     let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
     let plan = value_or_add(planned, &mut errors);
-    if let (Some(settings), Some(plan)) = (&settings, &plan) {
-        errors.extend(useless_signal_problem(&options, plan));
-        let refused = Vec::from_iter(plan.refused_parameters());
-        let is_local = matches!(options.source, SourceOption::Local(_));
-        let has_endpoint = || has_parameter_endpoint(settings.clone(), &deadline.progress);
-        if !refused.is_empty() && !is_local && !has_endpoint() {
-            errors.extend(refused);
-        }
-    }
-    let (Some(mut settings), Some(plan), true) = (settings, plan, errors.is_empty()) else {
+    let (Some(mut settings), Some(plan)) = (settings, plan) else {
         return Err(errors.into());
     };
+    errors.extend(useless_signal_problem(&options, &plan));
+    let refused: Vec<Problem> = plan.refused_parameters().collect();
+    if !refused.is_empty()
+        && !matches!(options.source, SourceOption::Local(_))
+        && !has_parameter_endpoint(settings.clone(), &deadline.progress)
+    {
+        errors.extend(refused);
+    }
+    if !errors.is_empty() {
+        return Err(errors.into());
+    }
 
     settings.asks_identity = matches!(asker, Asker::Check { .. });
     print_plan_notices(&plan, &asker);
@@ -133,19 +136,22 @@ fn merge_inputs(
     asker: &Asker,
     inherited: &Inherited,
 ) -> (Options, Vec<Layer>, Vec<String>) {
-    let (mut layers, mut names) = (Vec::new(), Vec::new());
+    let mut layers = Vec::new();
+    let mut names = Vec::new();
     if inputs.find_file || !inputs.files.is_empty() {
         // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-        let sections = match matches!(asker, Asker::Get) {
-            true => Sections::OptionsAndAliases,
-            false => Sections::All,
+        let sections = if let Asker::Get = asker {
+            Sections::OptionsAndAliases
+        } else {
+            Sections::All
         };
         let declarations =
             load_declarations(&inputs.files, inputs.files_from, inputs.find_file, sections);
         inputs.errors.extend(declarations.errors);
         // Options on the command line and in variables win over every declaration.
         inputs.options = take(&mut inputs.options).over(declarations.options);
-        (layers, names) = (declarations.layers, declarations.names);
+        layers = declarations.layers;
+        names = declarations.names;
     }
     if !inputs.resolve_env.is_empty() {
         let layer = inherited_layer(inherited, &inputs.resolve_env);
@@ -162,8 +168,8 @@ fn merge_inputs(
     (options, layers, names)
 }
 
-/// Returns the warnings about references in inherited variables that aren't resolved, and about
-/// patterns without an effect.
+/// Warns about references in inherited variables that aren't resolved, and about patterns without
+/// an effect.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -174,19 +180,25 @@ fn variable_warnings(
     let mut warnings = Vec::new();
     let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
     // This quick search only saves time: few launches inherit a variable with a reference.
-    let mut inherited_values = inherited.iter().map(|(_, value)| value.to_string_lossy());
     let may_keep_reference = is_launch
-        && (options.keep_existing || inherited_values.any(|value| may_have_reference(&value)));
+        && (options.keep_existing
+            || inherited
+                .iter()
+                .any(|(_, value)| may_have_reference(&value.to_string_lossy())));
     // After an error, these warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`.
     if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
-        let entry_of = |name: &OsStr| certain_entry(name, layers);
-        warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, entry_of);
+        warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, |name| {
+            certain_entry(name, layers)
+        });
     }
     // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing
     // from the options.
-    let is_pass_useless = inputs.options.clean_env.is_none() && !options.retention.pass.is_empty();
-    if is_launch && is_pass_useless && inputs.errors.is_empty() {
+    if is_launch
+        && inputs.errors.is_empty()
+        && inputs.options.clean_env.is_none()
+        && !options.retention.pass.is_empty()
+    {
         let text = "--pass has no effect without --clean-env: the command gets all variables";
         warnings.push(text.to_owned());
     }
@@ -201,16 +213,26 @@ fn variable_warnings(
 /// printed texts out of `inputs`.
 fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     // The note wouldn't help after an error, such as a missing file of `-f`.
-    if inputs.replaces_file && inputs.errors.is_empty() {
-        let text = replaced_declaration(&inputs.files).map(|name| match inputs.files_from {
-            "" => format!("./{name} isn't read, because -f is given; to read both, use -f {name} first"),
-            _ => format!("./{name} isn't read, because SECRETS_EXEC_FILE is set; to read both, begin its list with {name}"),
-        });
-        terminal::print_unless_hidden(text.map(Record::note));
+    if inputs.replaces_file
+        && inputs.errors.is_empty()
+        && let Some(name) = replaced_declaration(&inputs.files)
+    {
+        let text = match inputs.files_from {
+            "" => format!(
+                "./{name} isn't read, because -f is given; to read both, use -f {name} first"
+            ),
+            _ => format!(
+                "./{name} isn't read, because SECRETS_EXEC_FILE is set; to read both, begin its list with {name}"
+            ),
+        };
+        terminal::print_unless_hidden([Record::note(text)]);
     }
     if verbose {
-        let turned_off = take(&mut inputs.options.turned_off).into_iter();
-        terminal::print_always(turned_off.map(Record::note));
+        terminal::print_always(
+            take(&mut inputs.options.turned_off)
+                .into_iter()
+                .map(Record::note),
+        );
     }
     let mut warnings = take(&mut inputs.warnings);
     warnings.append(&mut inputs.options.ignored);
@@ -219,8 +241,8 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
 
 const NO_ENTRY_REMEDY: &str = "add --env NAME=SECRET:KEY, or name a declaration with -f FILE";
 
-/// Returns the error for inputs without any entry. `declarations` has the names of the declarations
-/// that were read.
+/// The error for inputs without any entry. `declarations` has the names of the declarations that
+/// were read.
 fn no_entry_problem(
     declarations: &[String],
     inputs: &Inputs,
@@ -248,42 +270,47 @@ fn no_entry_problem(
         let shown = directory.display();
         let text = format!("{nothing} there is no secrets-exec.yaml, .yml or .json in {shown}");
         // The working directory of a service or container is often `/`.
-        let help = match directory == Path::new("/") {
-            true => {
-                "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
-            }
-            false => NO_ENTRY_REMEDY,
+        let help = if directory == Path::new("/") {
+            "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
+        } else {
+            NO_ENTRY_REMEDY
         };
         // What is known about a file or a variable replaces the general help.
         let file_help = missing_declaration_help(source);
         let observation = file_help.or_else(|| inherited_reference_help(inherited));
         Problem::usage(text).help(help).help_if_some(observation)
     };
-    match inputs.resolve_env.is_empty() {
-        true => problem,
-        false => problem.note("no variable that --resolve-env matches has a reference"),
+    if inputs.resolve_env.is_empty() {
+        return problem;
     }
+    problem.note("no variable that --resolve-env matches has a reference")
 }
 
-/// Returns the help for inputs without an entry if an inherited variable is exactly a reference
-/// with a key, as in `docker run -e DB_PASSWORD=prod/db:password`, or has a reference that
-/// `--resolve-env` reads.
+/// The help for inputs without an entry if an inherited variable is exactly a reference with a key,
+/// as in `docker run -e DB_PASSWORD=prod/db:password`, or has a reference that `--resolve-env`
+/// reads.
 fn inherited_reference_help(inherited: &Inherited) -> Option<String> {
-    inherited.iter().find_map(|(name, value)| {
-        let (name, text) = (name.to_str()?, value.to_str()?);
-        if is_short_reference(text) {
-            return Some(format!("write --env {name}={text}"));
+    for (name, value) in inherited.iter() {
+        if let Some(name) = name.to_str()
+            && let Some(text) = value.to_str()
+        {
+            if is_short_reference(text) {
+                return Some(format!("write --env {name}={text}"));
+            }
+            if Reference::is_meant_by(text) {
+                return Some(format!("add --resolve-env {name}"));
+            }
         }
-        Reference::is_meant_by(text).then(|| format!("add --resolve-env {name}"))
-    })
+    }
+    None
 }
 
-/// Returns the value of `result`. If there are errors instead, adds them to `errors`.
+/// The value of `result`. If there are errors instead, adds them to `errors`.
 pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|found| errors.extend(found)).ok()
 }
 
-/// Returns the error about `--on-rotation signal=` if no new value could ever reach the running
+/// The error about `--on-rotation signal=` if no new value could ever reach the running
 /// command, because the plan doesn't have a file with a `path`.
 fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
     let on_rotation = options.rotation.as_ref()?.on_rotation;
@@ -307,13 +334,16 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
     }
 }
 
-/// Returns a warning for each pattern of `--unset` or `--pass` that doesn't match any variable,
-/// although a variable with a similar name is set ([`similar_name`]).
+/// Warns of each pattern of `--unset` or `--pass` that doesn't match any variable, although a
+/// variable with a similar name is set ([`similar_name`]).
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
     let mut warnings = Vec::new();
     for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
         for pattern in patterns {
-            let names = Vec::from_iter(inherited.iter().filter_map(|(name, _)| name.to_str()));
+            let names: Vec<&str> = inherited
+                .iter()
+                .filter_map(|(name, _)| name.to_str())
+                .collect();
             let is_unmatched = !names.iter().any(|name| pattern.matches(name));
             if is_unmatched && let Some(similar) = similar_name(pattern.as_str(), names) {
                 let text = format!("--{option} {pattern} doesn't match any variable, although");
@@ -324,15 +354,14 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// Returns the first name that begins with a pattern such as `DB_*`, or that differs from the
-/// pattern in one letter. The names of proxies are similar on purpose, and short names by chance,
-/// so they are never returned.
+/// Finds the first name that begins with a pattern such as `DB_*`, or that differs from the pattern
+/// in one letter. The names of proxies are similar on purpose, and short names by chance, so they
+/// are never returned.
 fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
     // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
     let stem = &pattern.trim_end_matches(['.', '*']).to_uppercase();
-    let mut longer = names.iter().filter(|name| name.starts_with(stem));
-    match longer.next() {
+    match names.iter().find(|name| name.starts_with(stem)) {
         Some(name) if stem.ends_with('_') => Some(name),
         Some(_) | None => names
             .into_iter()
@@ -340,16 +369,20 @@ fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
     }
 }
 
-/// Returns an entry that sets the variable. An entry that may be absent isn't returned. The
-/// variables of `env-from` aren't considered, because their names aren't known before the secret is
-/// read.
+/// Finds an entry that sets the variable. An entry that may be absent isn't returned. The variables
+/// of `env-from` aren't considered, because their names aren't known before the secret is read.
 fn certain_entry<'l>(name: &OsStr, layers: &'l [Layer]) -> Option<&'l Entry> {
-    let mut entries = layers.iter().flat_map(|layer| &layer.entries);
-    entries.find(|entry| {
-        let is_set = entry.target.variable().is_some_and(|set| *name == *set.as_str());
+    for entry in layers.iter().flat_map(|layer| &layer.entries) {
+        let is_set = entry
+            .target
+            .variable()
+            .is_some_and(|set| *name == *set.as_str());
         let may_be_empty = matches!(&entry.source, Source::Reference(reference) if optional_variable(&reference.secret).is_some());
-        is_set && entry.on_missing != OnMissing::Optional && !may_be_empty
-    })
+        if is_set && entry.on_missing != OnMissing::Optional && !may_be_empty {
+            return Some(entry);
+        }
+    }
+    None
 }
 
 impl Prepared {
@@ -370,8 +403,11 @@ impl Prepared {
     /// # Errors
     /// If the program isn't found or can't be executed.
     pub fn find_program(&self, command: &CommandLine) -> Result<Program, Problem> {
-        let declared = self.plan.literal("PATH").map(AsRef::as_ref);
-        let path = declared.or_else(|| self.retained.get("PATH"));
+        let path = self
+            .plan
+            .literal("PATH")
+            .map(AsRef::as_ref)
+            .or_else(|| self.retained.get("PATH"));
         exec::find_program(command.program(), path)
     }
 }
@@ -382,9 +418,10 @@ impl Asker {
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
         match self {
             Self::Launch | Self::Poll | Self::Export => {
-                let is_needed = |entry: &Entry| !matches!(entry.target, Target::Credential(_));
                 for layer in layers {
-                    layer.entries.retain(is_needed);
+                    layer
+                        .entries
+                        .retain(|entry| !matches!(entry.target, Target::Credential(_)));
                 }
                 Ok(())
             }
@@ -399,8 +436,10 @@ impl Asker {
 /// declaration lists this unit by its name, the entries under patterns are removed, too, even those
 /// in other files.
 fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
-    let (unit, name) = (declared_unit(layers, request)?, request.name.clone());
-    let listed = SystemdCredential { unit, name };
+    let listed = SystemdCredential {
+        unit: declared_unit(layers, request)?,
+        name: request.name.clone(),
+    };
     let listed_target = Target::Credential(listed.clone());
     for layer in &mut *layers {
         layer.entries.retain(|entry| entry.target == listed_target);
@@ -417,15 +456,18 @@ fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<
     Err(refused_credential_problem(request, &listed.unit, why))
 }
 
-/// Returns the name or pattern under `credentials:` that applies to the unit of `request`.
+/// Finds the name or pattern under `credentials:` that applies to the unit of `request`.
 fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String, Problem> {
-    let listed = layers.iter().flat_map(|layer| &layer.units);
-    let units: BTreeSet<&str> = listed.map(String::as_str).collect();
+    let units: BTreeSet<&str> = layers
+        .iter()
+        .flat_map(|layer| &layer.units)
+        .map(String::as_str)
+        .collect();
     if units.contains(request.unit.as_str()) {
         return Ok(request.unit.clone());
     }
 
-    let mut patterns = Vec::from_iter(units.iter().copied());
+    let mut patterns: Vec<&str> = units.iter().copied().collect();
     patterns.retain(
         |unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)),
     );
@@ -444,8 +486,8 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
     }
 }
 
-/// Returns the error for a unit that isn't given the credential that it asks for. The help shows
-/// how to list the credential under `listed`, which is the unit or a pattern.
+/// The error for a unit that isn't given the credential that it asks for. The help shows how to
+/// list the credential under `listed`, which is the unit or a pattern.
 fn refused_credential_problem(request: &SystemdCredential, listed: &str, why: &str) -> Problem {
     let SystemdCredential { unit, name } = request;
     let text = format!("\"{unit}\" wasn't given the credential \"{name}\", because {why}");

@@ -108,7 +108,8 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
 /// Opens the backend. Reads the file of `--local`, and prints the warning about the file, unless
 /// this is a poll or, in text, `-q` is on the command line. In JSON, an alarm can depend on it.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
-    let (options, settings) = (&prepared.options, &prepared.settings);
+    let options = &prepared.options;
+    let settings = &prepared.settings;
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
         let _awaited = deadline.progress.awaits(name);
@@ -123,7 +124,11 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
 
     let aws = Aws::new(settings.clone(), deadline.clone());
     if let Some(agent) = configured_agent(&options.source, settings, deadline) {
-        let fallback = agent.has_fallback.then(|| Box::new(aws));
+        let fallback = if agent.has_fallback {
+            Some(Box::new(aws))
+        } else {
+            None
+        };
         return Ok(Backend::Agent(Box::new(agent), fallback));
     }
     Ok(with_cache(aws, prepared)?)
@@ -153,7 +158,8 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     };
     if prepared.is_poll() {
         // A poll stores AWS's answers for the next launch, but doesn't use stored answers.
-        (options.ttl, options.stale) = (Duration::ZERO, Duration::ZERO);
+        options.ttl = Duration::ZERO;
+        options.stale = Duration::ZERO;
     }
     Ok(Backend::Cached(Box::new(Cached {
         aws,
@@ -183,7 +189,11 @@ async fn fetch_and_resolve(
     };
 
     // After a poll, the next one follows anyway.
-    let wait = prepared.options.wait.filter(|_| !prepared.is_poll());
+    let wait = if prepared.is_poll() {
+        None
+    } else {
+        prepared.options.wait
+    };
     loop {
         let outcomes = fetching.next_round(backend, prepared).await?;
 
@@ -234,8 +244,10 @@ pub(super) fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<
     }
 
     let mut locators = plan.locators();
-    let failures = agent.map(|agent| agent.unsupported(&locators));
-    let unsupported = Fetched::from_iter(failures.unwrap_or_default());
+    let mut unsupported = Fetched::default();
+    if let Some(agent) = agent {
+        unsupported.extend(agent.unsupported(&locators));
+    }
     let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
     locators.retain(|locator| !is_unsupported(locator));
     let needs_requests = !locators.is_empty();
@@ -295,8 +307,10 @@ impl Fetching<'_> {
         self.fetched.extend(fetch.await?);
         // An entry without an answer would have neither a value nor an error, and the command would
         // start without it.
-        let mut supported = self.supported.iter();
-        let is_complete = supported.all(|locator| self.fetched.contains_key(*locator));
+        let is_complete = self
+            .supported
+            .iter()
+            .all(|locator| self.fetched.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
         note_that_none_is_found(&mut self.fetched);
         suggest_names(&mut self.fetched, self.plan);
@@ -307,8 +321,10 @@ impl Fetching<'_> {
     }
 
     fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
-        let failure_of = |locator: &Locator| self.fetched.get(locator)?.as_ref().err();
-        missing.iter().filter_map(failure_of).collect()
+        missing
+            .iter()
+            .filter_map(|locator| self.fetched.get(locator)?.as_ref().err())
+            .collect()
     }
 
     /// True if requests for the locators in `missing` have failed, and every failure may be
@@ -350,8 +366,8 @@ impl Fetching<'_> {
         Values::new(resolve(self.plan, &self.fetched), self.fetched)
     }
 
-    /// Returns the values of the last round, because the time of `--wait` is over. The message
-    /// about each failure says how long secrets-exec has tried.
+    /// The values of the last round, after the time of `--wait` is over. The message about each
+    /// failure says how long secrets-exec has tried.
     fn give_up(mut self) -> Values {
         let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
         for failure in failures_mut(&mut self.fetched) {
@@ -370,15 +386,18 @@ fn failures_mut(fetched: &mut Fetched) -> impl Iterator<Item = &mut FetchFailure
 /// If there are more than two secrets in one region and account, and none exists, marks their
 /// failures, because the region or the account is probably wrong.
 pub(super) fn note_that_none_is_found(fetched: &mut Fetched) {
-    let place = |(locator, answer): (&Locator, &Answer)| match answer {
-        Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
-            let is_elsewhere = locator.id.arn().is_some() || failure.local_file.is_some();
-            (!is_elsewhere).then(|| (locator.store, failure.region.clone(), locator.role.clone()))
+    let mut places = BTreeSet::new();
+    for (locator, answer) in &*fetched {
+        let Err(failure) = answer else {
+            return;
+        };
+        let is_elsewhere = locator.id.arn().is_some() || failure.local_file.is_some();
+        if is_elsewhere || failure.error.cause != Cause::Absent(Missing::Secret) {
+            return;
         }
-        Ok(_) | Err(_) => None,
-    };
-    let places = fetched.iter().map(place).collect::<Option<BTreeSet<_>>>();
-    if fetched.len() > 2 && places.is_some_and(|places| places.len() == 1) {
+        places.insert((locator.store, &failure.region, &locator.role));
+    }
+    if fetched.len() > 2 && places.len() == 1 {
         for failure in failures_mut(fetched) {
             failure.is_none_found = true;
         }
@@ -389,20 +408,25 @@ pub(super) fn note_that_none_is_found(fetched: &mut Fetched) {
 /// next to the latest declaration that has an entry, or in the working directory if there isn't
 /// such a declaration. If there is a file, each such failure suggests it.
 fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
-    let is_unconfigured = |failure: &&mut FetchFailure| {
+    let mut unconfigured = Vec::new();
+    for failure in failures_mut(fetched) {
         let cause = failure.error.cause;
-        cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured)
-    };
-    let unconfigured = Vec::from_iter(failures_mut(fetched).filter(is_unconfigured));
+        if cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured) {
+            unconfigured.push(failure);
+        }
+    }
     if unconfigured.is_empty() {
         return;
     }
 
-    let (entries, overridden) = (plan.entries.iter(), plan.overridden.iter());
-    let entries = entries.map(|entry| (entry.id, &entry.subject));
-    let overridden = overridden.map(|(entry, _)| (entry.id, &entry.subject));
     // The latest layer has the smallest ids.
-    let subjects = BTreeMap::from_iter(entries.chain(overridden));
+    let mut subjects = BTreeMap::new();
+    for entry in &plan.entries {
+        subjects.insert(entry.id, &entry.subject);
+    }
+    for (entry, _) in &plan.overridden {
+        subjects.insert(entry.id, &entry.subject);
+    }
     let directory = subjects.values().find_map(|subject| match &subject.origin {
         Origin::File { path, .. } => path.parent(),
         Origin::Argument(_) | Origin::Inherited => None,

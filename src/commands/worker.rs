@@ -59,8 +59,8 @@ pub(super) trait Messenger {
         failures.print()
     }
 
-    /// Returns the pipe or connection on which somebody waits for the result. When its other end
-    /// closes, this process ends.
+    /// The pipe or connection on which somebody waits for the result. When its other end closes,
+    /// this process ends.
     fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
 }
 
@@ -94,8 +94,9 @@ pub fn run<T: Send>(
     // The worker reads the declarations under this deadline, and these options say how errors in
     // them are printed. `prepare` makes the options again, with those of the declarations.
     let options = inputs.options.to_options(inherited);
-    let work = |deadline: &Deadline| work(inputs, deadline);
-    run_with(&options, &Notifier::new(inherited), work)
+    run_with(&options, &Notifier::new(inherited), |deadline| {
+        work(inputs, deadline)
+    })
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
@@ -120,20 +121,11 @@ pub(super) fn run_with<T: Send>(
     };
     hold_signals();
 
-    let react = |event| match event {
-        WaitEvent::Sleep => Some(watch.tick(messenger)),
-        WaitEvent::Signal(signal) => {
-            let waiting = deadline.progress.waiting();
-            let error = report::interruption_error(signal.as_str(), deadline.elapsed(), &waiting);
-            end(End::Signal(signal), || {
-                if messenger.shows_progress() {
-                    terminal::print_unless_stalled(error);
-                }
-            })
-        }
-        WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), print_lost_client),
-    };
-    let result = while_working(|| work(&deadline), messenger.watched_connection(), react);
+    let result = while_working(
+        || work(&deadline),
+        messenger.watched_connection(),
+        |event| Some(watch.react(event, messenger)),
+    );
 
     if watch.messages_sent > 0 {
         terminal::erase_progress();
@@ -186,6 +178,27 @@ struct Watch {
 }
 
 impl Watch {
+    /// Ends this process after a termination signal, or when the other end of the connection has
+    /// closed. Otherwise, returns the time until [`Self::tick`] must be called again.
+    fn react(&mut self, event: WaitEvent, messenger: &impl Messenger) -> Duration {
+        match event {
+            WaitEvent::Sleep => self.tick(messenger),
+            WaitEvent::Signal(signal) => {
+                let waiting = self.deadline.progress.waiting();
+                let elapsed = self.deadline.elapsed();
+                let error = report::interruption_error(signal.as_str(), elapsed, &waiting);
+                end(End::Signal(signal), || {
+                    if messenger.shows_progress() {
+                        terminal::print_unless_stalled(error);
+                    }
+                })
+            }
+            WaitEvent::OtherEndClosed => {
+                end(End::Status(Status::Temporary as u8), print_lost_client)
+            }
+        }
+    }
+
     /// Ends this process if [`OVERTIME`] is over, and sends the message about a long wait if one is
     /// due. Returns the time until this function must be called again.
     fn tick(&mut self, messenger: &impl Messenger) -> Duration {
@@ -197,8 +210,11 @@ impl Watch {
             return TICK;
         };
 
-        let first_noticed = self.overdue_since.unwrap_or(now);
-        self.overdue_since = (now >= deadline).then_some(first_noticed);
+        if now < deadline {
+            self.overdue_since = None;
+        } else {
+            self.overdue_since.get_or_insert(now);
+        }
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         if end_of_overtime.is_some_and(|end| end <= now) {
             let report = Report::from(report::overdue_problem(&self.deadline.progress.waiting()));

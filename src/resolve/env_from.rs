@@ -27,7 +27,7 @@ use crate::model::shown::{is_quotable, noun_with_name, visible};
 /// value is `None` if the entry doesn't select the key, or if the value is null.
 pub(super) type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
-/// Returns the option, or the line of a declaration, that sets one variable, for a help text:
+/// Writes the option, or the line of a declaration, that sets one variable, for a help text:
 /// `--env LEVEL=prod/app:level`.
 fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String {
     let assignment = format!("{name}={reference}");
@@ -37,20 +37,21 @@ fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String
     }
 }
 
-/// Returns the text that sets a variable to the whole value of the secret, or `None` if the
-/// reference must not be shown.
+/// The text that sets a variable to the whole value of the secret, or `None` if the reference must
+/// not be shown.
 pub(super) fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
-/// Returns all keys of a JSON object ([`Members`]).
+/// All keys of a JSON object ([`Members`]).
 pub(super) fn object_members<'j>(
     json: &'j Value,
     object: &PlannedObject,
     subject: &Subject,
 ) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
-        let (selector, kind) = (&object.reference.selector, json_type(json));
+        let selector = &object.reference.selector;
+        let kind = json_type(json);
         let what = match selector {
             Selector::Whole => format!("is {kind}"),
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
@@ -58,25 +59,34 @@ pub(super) fn object_members<'j>(
         let text = format!("{what}, not an object, so it has no keys");
         return Err(not_an_object(json, text, whole_value_as_variable(subject)));
     };
-    let members = map.iter().map(|(key, value)| {
-        let selected = object.naming.selects(key).then_some(value);
-        (key.as_str(), selected.and_then(text_of))
-    });
-    Ok(members.collect())
+    let mut members = Vec::with_capacity(map.len());
+    for (key, value) in map {
+        let text = if object.naming.selects(key) {
+            text_of(value)
+        } else {
+            None
+        };
+        members.push((key.as_str(), text));
+    }
+    Ok(members)
 }
 
 pub(super) fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
-    let parameters = document.parameters.iter();
-    let members = parameters.map(|(name, parameter)| {
-        let value = || SecretValue::new(parameter.body.expose());
-        (name.as_str(), object.naming.selects(name).then(value))
-    });
-    members.collect()
+    let mut members = Vec::new();
+    for (name, parameter) in &document.parameters {
+        let value = if object.naming.selects(name) {
+            Some(SecretValue::new(parameter.body.expose()))
+        } else {
+            None
+        };
+        members.push((name.as_str(), value));
+    }
+    members
 }
 
-/// Returns the problem of an object that doesn't set any variable, which is an absence: the object
-/// is empty, or every key is null or isn't selected. Whether something else sets the variable of a
-/// key doesn't matter here.
+/// The problem of an object that doesn't set any variable, which is an absence: the object is
+/// empty, or every key is null or isn't selected. Whether something else sets the variable of a key
+/// doesn't matter here.
 pub(super) fn no_variable_problem(
     members: &Members<'_>,
     object: &PlannedObject,
@@ -108,7 +118,7 @@ enum KeyFault {
 /// Keys that can't be variables, each with the name that its variable would have.
 type FaultyKeys<'a> = Vec<(&'a str, String)>;
 
-/// Returns an outcome for each key that sets a variable or is overridden, and an error for the keys
+/// Makes an outcome for each key that sets a variable or is overridden, and an error for the keys
 /// that can't name a variable. The overridden keys come last, as in the table of `check`.
 ///
 /// A key is overridden if `claims` already has its variable. Such a key sets nothing, so even an
@@ -119,7 +129,8 @@ pub(super) fn key_outcomes(
     object: &PlannedObject,
     claims: &Claims<'_>,
 ) -> (Vec<EntryOutcome>, Vec<Problem>) {
-    let (mut outcomes, mut overridden) = (Vec::new(), Vec::new());
+    let mut outcomes = Vec::new();
+    let mut overridden = Vec::new();
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     let mut faulty: BTreeMap<KeyFault, FaultyKeys<'_>> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
@@ -142,9 +153,10 @@ pub(super) fn key_outcomes(
             let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
             harmful.push((key, name.to_string()));
         } else if let Some(earlier) = keys_by_name.insert(name.clone(), key) {
-            let shown = match is_quotable(earlier) {
-                true => format!("{name}, like {earlier:?}"),
-                false => name.to_string(),
+            let shown = if is_quotable(earlier) {
+                format!("{name}, like {earlier:?}")
+            } else {
+                name.to_string()
             };
             let repeated = faulty.entry(KeyFault::SameName).or_default();
             repeated.push((key, shown));
@@ -181,52 +193,65 @@ fn key_outcome(
     let mut outcome = EntryOutcome::new(entry, result);
     outcome.id.key = Some(number);
     outcome.subject.kind = SubjectKind::EnvFromKey;
-    outcome.subject.label = match is_quotable(key) {
-        true => name.as_str().into(),
-        false => format!("key number {number} (name not shown)").into(),
+    outcome.subject.label = if is_quotable(key) {
+        name.as_str().into()
+    } else {
+        format!("key number {number} (name not shown)").into()
     };
-    let is_path = object.reference.locator.is_path();
-    outcome.parameter_name = is_path.then(|| key.to_owned());
+    if object.reference.locator.is_path() {
+        outcome.parameter_name = Some(key.to_owned());
+    }
     outcome
 }
 
-/// Returns the warnings about an object:
+/// Warns about an object:
 ///
 /// - A key in `except` doesn't exist.
 /// - A selected key has a space or an invisible character, so it looks like a different key.
-pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> impl Iterator<Item = String> {
-    let (what, naming) = (member_noun(object), &object.naming);
-    let is_missing = |key: &&String| !members.iter().any(|(name, _)| name == key);
-    let unknown = naming.except.iter().filter(is_missing).map(move |key| {
-        let noun = noun_with_name(what, key);
-        let hint = missing_key_hint(members, key);
-        let ending = hint.map(|hint| format!(": {hint}")).unwrap_or_default();
-        format!("there is no {noun}, but \"except\" lists it{ending}")
-    });
+pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
+    let what = member_noun(object);
+    let naming = &object.naming;
+    let mut warnings = Vec::new();
+    for key in &naming.except {
+        if !members.iter().any(|(name, _)| name == key) {
+            let noun = noun_with_name(what, key);
+            let mut text = format!("there is no {noun}, but \"except\" lists it");
+            if let Some(hint) = missing_key_hint(members, key) {
+                text += &format!(": {hint}");
+            }
+            warnings.push(text);
+        }
+    }
 
-    let misread = members.iter().filter_map(move |(key, value)| {
-        let (seen, name) = (visible(key), naming.variable_name(key).ok()?);
+    for (key, value) in members {
+        let seen = visible(key);
         // If not even what people see of a key is quotable, the key may be a value.
         let looks_different = seen != *key && is_quotable(&seen);
         // A user who has renamed the key has seen the character.
-        let is_misread = value.is_some() && looks_different && !naming.rename.contains_key(*key);
-        (is_misread && unsafe_effect(&name, b"").is_none()).then(|| {
-            format!("the {what} {key:?} has a space or an invisible character, so it sets {name}")
-        })
-    });
-
-    unknown.chain(misread)
+        if value.is_some()
+            && looks_different
+            && !naming.rename.contains_key(*key)
+            && let Ok(name) = naming.variable_name(key)
+            && unsafe_effect(&name, b"").is_none()
+        {
+            warnings.push(format!(
+                "the {what} {key:?} has a space or an invisible character, so it sets {name}"
+            ));
+        }
+    }
+    warnings
 }
 
-/// Returns an error for each key in `only` and `rename` that doesn't exist, and for each selected
+/// An error for each key in `only` and `rename` that doesn't exist, and for each selected
 /// key in `only` whose value is null.
 pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Problem> {
     let naming = &object.naming;
     let missing = |list, key| {
         let noun = noun_with_name(member_noun(object), key);
         let text = format!("has no {noun}, but \"{list}\" lists it");
-        let problem = Problem::configuration(text).code("key-not-found");
-        problem.help_if_some(missing_key_hint(members, key))
+        Problem::configuration(text)
+            .code("key-not-found")
+            .help_if_some(missing_key_hint(members, key))
     };
 
     let mut errors = Vec::new();
@@ -249,14 +274,14 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
     errors
 }
 
-/// Returns the first hint that applies to a key in `only`, `except` or `rename` that doesn't exist:
+/// Finds the first hint that applies to a key in `only`, `except` or `rename` that doesn't exist:
 /// an existing key that looks the same, or a similar key.
 fn missing_key_hint(members: &Members<'_>, key: &str) -> Option<String> {
-    let names = members.iter().map(|(name, _)| *name);
-    let quotable_names = names.clone().filter(|name| is_quotable(name));
+    let names = || members.iter().map(|(name, _)| *name);
     // `/prod/app/token` stands for the parameter `token` below a path.
-    let similar = nearest(key.rsplit('/').next()?, quotable_names);
-    twin_hint(names, key).or(similar.map(did_you_mean))
+    let last_name = key.rsplit('/').next()?;
+    twin_hint(names(), key)
+        .or_else(|| nearest(last_name, names().filter(|name| is_quotable(name))).map(did_you_mean))
 }
 
 /// Variables that nearly every program or shell reads, and that the secret of a database can have
@@ -292,8 +317,8 @@ fn member_noun(object: &PlannedObject) -> &'static str {
 /// The maximum number of keys that an error about several keys lists.
 const LISTED: usize = 5;
 
-/// Returns the error for all keys with the same fault. It lists the first of them, each with the
-/// name that its variable would have, without those that may be values.
+/// The error for all keys with the same fault. It lists the first of them, each with the name that
+/// its variable would have, without those that may be values.
 fn faulty_keys_problem(
     fault: KeyFault,
     keys: &FaultyKeys<'_>,
@@ -308,10 +333,15 @@ fn faulty_keys_problem(
         }
         KeyFault::SameName => format!("would set the same variable as another {what}"),
     };
-    let quotable = Vec::from_iter(keys.iter().filter(|(key, _)| is_quotable(key)));
-    let first = quotable.iter().take(LISTED);
-    let mut listed = Vec::from_iter(first.map(|(key, name)| format!("{key:?} ({name})")));
-    listed.extend((listed.len() < keys.len()).then(|| "…".to_owned()));
+    let quotable: Vec<_> = keys.iter().filter(|(key, _)| is_quotable(key)).collect();
+    let mut listed: Vec<String> = quotable
+        .iter()
+        .take(LISTED)
+        .map(|(key, name)| format!("{key:?} ({name})"))
+        .collect();
+    if listed.len() < keys.len() {
+        listed.push("…".to_owned());
+    }
     let list = listed.join(", ");
     let text = match (&quotable[..], keys.len()) {
         ([], count) => {
@@ -324,18 +354,20 @@ fn faulty_keys_problem(
     };
 
     let subject = &entry.subject;
-    let allowed = quotable.iter().find_map(|(key, name)| {
+    let mut help = format!(
+        "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
+    );
+    for (key, name) in quotable {
         // No entry can read PATH from a secret.
-        let is_allowed = matches!(fault, KeyFault::Unsafe(_)) && name != "PATH";
-        let reference = is_allowed.then(|| reference_to_key(key, object, subject))??;
-        Some(written_as_variable(name, &reference, subject))
-    });
-    let help = match allowed {
-        Some(write) => format!("to set it anyway, write {write}"),
-        None => format!(
-            "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
-        ),
-    };
+        if matches!(fault, KeyFault::Unsafe(_))
+            && name != "PATH"
+            && let Some(reference) = reference_to_key(key, object, subject)
+        {
+            let write = written_as_variable(name, &reference, subject);
+            help = format!("to set it anyway, write {write}");
+            break;
+        }
+    }
     let code = match fault {
         KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",
         KeyFault::SameName => "same-name",
@@ -343,15 +375,18 @@ fn faulty_keys_problem(
     Problem::configuration(text).code(code).help(help)
 }
 
-/// Returns the reference to one key of an object, or to one parameter below a path. Returns `None`
-/// if the object is a part of a secret, or if the reference must not be shown.
+/// The reference to one key of an object, or to one parameter below a path. `None` if the object is
+/// a part of a secret, or if the reference must not be shown.
 fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Option<String> {
     let SecretRef { locator, selector } = &object.reference;
     let (secret, version) = split_secret(subject.reference()?);
     if locator.is_path() {
         return Some(below_path(secret, key));
     }
+    if *selector != Selector::Whole {
+        return None;
+    }
     // For `prod/app::AWSPREVIOUS`, this is `:AWSPREVIOUS`, because KEY is empty.
     let version = version.unwrap_or_default();
-    (*selector == Selector::Whole).then(|| format!("{secret}:{key}{version}"))
+    Some(format!("{secret}:{key}{version}"))
 }

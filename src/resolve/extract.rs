@@ -44,9 +44,12 @@ impl Json {
 
     /// Creates a JSON object from the inherited variables. A variable that isn't UTF-8 is left out.
     pub fn from_variables(inherited: &Inherited) -> Self {
-        let variables = inherited.iter();
-        let texts = variables.filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)));
-        Self(Value::from_iter(texts))
+        Self(
+            inherited
+                .iter()
+                .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
+                .collect(),
+        )
     }
 
     pub fn value(&self) -> &Value {
@@ -117,8 +120,12 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
 /// line.
 fn syntax_error(bytes: &[u8], error: &Error) -> String {
     let is_line_feed = |byte: &u8| *byte == b'\n';
-    let earlier_lines = bytes.split_inclusive(is_line_feed).take(error.line() - 1);
-    let position = earlier_lines.flatten().count() + error.column();
+    let length_of_earlier_lines = bytes
+        .split_inclusive(is_line_feed)
+        .take(error.line() - 1)
+        .flatten()
+        .count();
+    let position = length_of_earlier_lines + error.column();
     let (before, rest) = bytes.split_at(position.clamp(1, bytes.len()) - 1);
 
     let previous = before.trim_ascii_end().last();
@@ -140,12 +147,12 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
     format!("line {line}, column {column}{what}")
 }
 
-/// Returns the keys of an object that a message may quote. Leaves out a key whose value is null,
-/// because in a malformed secret, such a key can be a value.
+/// The keys of an object that a message may quote. Leaves out a key whose value is null, because in
+/// a malformed secret, such a key can be a value.
 pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
-    let members = map.iter();
-    let quotable = members.filter(|(key, value)| !value.is_null() && is_quotable(key));
-    quotable.map(|(key, _)| key.as_str())
+    map.iter()
+        .filter(|(key, value)| !value.is_null() && is_quotable(key))
+        .map(|(key, _)| key.as_str())
 }
 
 /// A reason why an entry doesn't have a value.
@@ -202,15 +209,17 @@ pub(super) type ParsedDocument = serde_json::Result<Arc<Json>>;
 /// example because the reference must not be shown.
 pub(super) type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
-/// Returns the part of a document that `selector` selects. `parsed` is the same document as JSON.
+/// Finds the part of a document that `selector` selects. `parsed` is the same document as JSON.
 pub(super) fn find_value<'j>(
     document: &Document,
     parsed: &'j ParsedDocument,
     selector: &Selector,
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
-    let problem_for = |error| not_json(document, error, selector, rewrite);
-    let json = parsed.as_ref().map_err(problem_for)?.value();
+    let json = parsed
+        .as_ref()
+        .map_err(|error| not_json(document, error, selector, rewrite))?
+        .value();
     match selector {
         Selector::Whole => Ok(json),
         Selector::Key(key) => find_key(json, key, selector, rewrite),
@@ -218,8 +227,8 @@ pub(super) fn find_value<'j>(
     }
 }
 
-/// Returns the error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
-/// The help corrects JSON or a .env file, and otherwise suggests the whole value.
+/// The error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`. The help
+/// corrects JSON or a .env file, and otherwise suggests the whole value.
 fn not_json(
     document: &Document,
     error: &Error,
@@ -227,16 +236,18 @@ fn not_json(
     rewrite: Rewrite<'_>,
 ) -> Problem {
     let bytes = without_byte_order_mark(document.body.expose());
-    // A password or Base64 may contain an equals sign, too, but rarely after a name in capitals.
-    let is_env_file = |text| env_file_name(text).is_some_and(|name| name == name.to_uppercase());
     let what = match str::from_utf8(bytes) {
         _ if bytes.trim_ascii_start().starts_with(b"{") => {
             Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
                 .help("correct the JSON in the secret")
         }
-        Ok(text) if is_env_file(text) => Fault::new("is a .env file, not JSON").help(
-            "store JSON: save it as .env, and run secrets-exec migrate .env --secret ID --values",
-        ),
+        // A password or Base64 may contain an equals sign, too, but rarely after a name in
+        // capitals.
+        Ok(text) if env_file_name(text).is_some_and(|name| name == name.to_uppercase()) => {
+            Fault::new("is a .env file, not JSON").help(
+                "store JSON: save it as .env, and run secrets-exec migrate .env --secret ID --values",
+            )
+        }
         Ok(_) => Fault::new("is plain text, not JSON"),
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
@@ -249,9 +260,10 @@ fn not_json(
         Selector::Key(_) => format!("it has no key {:?}", selector.shown()),
         Selector::Path(path) => format!("it has nothing at {}", path.shown()),
     };
-    let problem = Problem::configuration(format!("{}, so {consequence}", what.text));
     let help = what.help.or_else(|| whole_value_hint(rewrite("")));
-    problem.code("not-json").help_if_some(help)
+    Problem::configuration(format!("{}, so {consequence}", what.text))
+        .code("not-json")
+        .help_if_some(help)
 }
 
 fn whole_value_hint(write: Option<String>) -> Option<String> {
@@ -262,18 +274,22 @@ fn whole_value_hint(write: Option<String>) -> Option<String> {
 /// or `None` if it can't be suggested.
 pub(super) fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
     let help = encoded_twice_hint(json).or_else(|| whole_value_hint(write));
-    let problem = Problem::configuration(text).code("not-an-object");
-    problem.help_if_some(help)
+    Problem::configuration(text)
+        .code("not-an-object")
+        .help_if_some(help)
 }
 
-/// Returns the hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`.
+/// The hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`.
 pub(super) fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
+    if !parsed.value().is_object() {
+        return None;
+    }
     let help = "the string contains JSON, so it was encoded twice: store the object itself";
-    parsed.value().is_object().then(|| help.to_owned())
+    Some(help.to_owned())
 }
 
-/// Returns the value of the top-level key `key`. Messages need the whole `selector`.
+/// Finds the value of the top-level key `key`. Messages need the whole `selector`.
 fn find_key<'j>(
     json: &'j Value,
     key: &str,
@@ -281,7 +297,8 @@ fn find_key<'j>(
     rewrite: Rewrite<'_>,
 ) -> Resolved<&'j Value> {
     let Value::Object(map) = json else {
-        let (kind, shown_key) = (json_type(json), selector.shown());
+        let kind = json_type(json);
+        let shown_key = selector.shown();
         let text = format!("is {kind}, not an object, so it has no key {shown_key:?}");
         // For an array of objects, the help suggests `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
@@ -295,13 +312,15 @@ fn find_key<'j>(
 
     let shown_key = selector.shown();
     // As printed: the secret "prod/db" has no key "pasword"
-    let problem = Problem::configuration(format!("has no key {shown_key:?}"));
-    let mut problem = problem.code("key-not-found");
+    let mut problem =
+        Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
     // The key is a path, or someone has stored the whole output of `aws secretsmanager
     // get-secret-value`. A key with such a hint gets an error of its own.
-    let is_output_of_aws = map.contains_key("SecretString");
-    let stored = is_output_of_aws.then(|| "store only the value of SecretString".to_owned());
-    if let Some(hint) = nested_value_hint(json, key, rewrite).or(stored) {
+    let mut hint = nested_value_hint(json, key, rewrite);
+    if hint.is_none() && map.contains_key("SecretString") {
+        hint = Some("store only the value of SecretString".to_owned());
+    }
+    if let Some(hint) = hint {
         return Err(Unresolved::Absent(problem.help(hint)));
     }
     // jq users write `.password`, and kubectl users write `{.password}`.
@@ -312,7 +331,7 @@ fn find_key<'j>(
     ))
 }
 
-/// Returns a missing key, with a similar key and the keys that exist in `map`.
+/// A missing key, with a similar key and the keys that exist in `map`.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
@@ -332,9 +351,9 @@ pub(super) fn with_entry(
     Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
 }
 
-/// Returns the hint for a KEY that is probably a version in the wrong field. AWS itself writes
-/// `NAME:3` for version 3 of a parameter, and people often write a stage after one colon. Returns
-/// `None` for any other KEY, and if the reference must not be shown.
+/// The hint for a KEY that is probably a version in the wrong field. AWS itself writes `NAME:3` for
+/// version 3 of a parameter, and people often write a stage after one colon. `None` for any other
+/// KEY, and if the reference must not be shown.
 fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
     let key = reference.selector.to_string();
     let is_stage = AWS_STAGES.contains(&key.as_str());
@@ -350,7 +369,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
     Some(format!("for {purpose} {key}, write {write}"))
 }
 
-/// Returns the hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or
+/// The hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or
 /// `db[host]`, the hint is to write `$.db.host`.
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let path = key_as_path(key)?;
@@ -361,23 +380,27 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     Some(format!("write {write}"))
 }
 
-/// Returns the JSONPath for a key that may be meant as a path: `$.db.host` for `db.host`,
-/// `/db/host` or `db[host]`. Returns `None` if the key has fewer than two names, or if the path
-/// isn't valid.
+/// The JSONPath for a key that may be meant as a path: `$.db.host` for `db.host`, `/db/host` or
+/// `db[host]`. `None` if the key has fewer than two names, or if the path isn't valid.
 fn key_as_path(key: &str) -> Option<JsonPath> {
-    let is_separator = |c: char| c.is_ascii_punctuation() && !"_-".contains(c);
-    let names = Vec::from_iter(key.split(is_separator).filter(|name| !name.is_empty()));
+    let names: Vec<&str> = key
+        .split(|c: char| c.is_ascii_punctuation() && !"_-".contains(c))
+        .filter(|name| !name.is_empty())
+        .collect();
     names.get(1)?;
-    let segments = names.iter().map(|name| match name.parse::<usize>() {
-        Ok(index) => format!("[{index}]"),
-        Err(_) => format!("['{name}']"),
-    });
-    JsonPath::parse(&short_path(&format!("${}", String::from_iter(segments))))
+    let mut path = "$".to_owned();
+    for name in names {
+        match name.parse::<usize>() {
+            Ok(index) => path += &format!("[{index}]"),
+            Err(_) => path += &format!("['{name}']"),
+        }
+    }
+    JsonPath::parse(&short_path(&path))
 }
 
-/// Returns the hint for a key that doesn't exist. It names a key that looks the same, the most
-/// similar key or, if no key is similar, the first keys of the object. `path` is the path of the
-/// object, or `None` for the whole secret.
+/// The hint for a key that doesn't exist. It names a key that looks the same, the most similar key
+/// or, if no key is similar, the first keys of the object. `path` is the path of the object, or
+/// `None` for the whole secret.
 pub(super) fn keys_hint(
     map: &Object,
     path: Option<&str>,
@@ -390,8 +413,7 @@ pub(super) fn keys_hint(
         .unwrap_or_else(|| listed_keys(map, path))
 }
 
-/// Returns the hint about a key that looks the same as `key`, but has a character that people don't
-/// see.
+/// The hint about a key that looks the same as `key`, but has a character that people don't see.
 pub(super) fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
     let seen = visible(key);
     // A quotable key has only visible characters, so it isn't a twin. Messages don't show a key
@@ -401,8 +423,8 @@ pub(super) fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) 
     Some(format!("its key {twin:?} {what}"))
 }
 
-/// Returns a clause with the first [`quotable_keys`] of an object or, if there aren't any, a clause
-/// that says why. `path` is the path of the object, or `None` for the whole secret.
+/// A clause with the first [`quotable_keys`] of an object or, if there aren't any, a clause that
+/// says why. `path` is the path of the object, or `None` for the whole secret.
 fn listed_keys(map: &Object, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),
@@ -420,7 +442,7 @@ fn listed_keys(map: &Object, path: Option<&str>) -> String {
     }
 }
 
-/// Returns the only node that a path matches.
+/// Finds the only node that a path matches.
 fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
     // jsonpath_rust's error isn't shown, because it quotes the value.
     let found = js_path_process(&path.query, json).map_err(|_| {
@@ -446,12 +468,17 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
         }
         [one] => Ok(one.val),
         several => {
-            // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0]. What is between
-            // the brackets and quotes is a name, a number, or empty.
-            let has_plain_names = |path: &&str| path.split(['$', '[', ']', '\'']).all(is_quotable);
-            let not_null = several.iter().filter(|node| !node.val.is_null());
-            let quotable = not_null.map(|node| &*node.path).filter(has_plain_names);
-            let mut shown_paths: Vec<String> = quotable.take(LISTED).map(short_path).collect();
+            let mut shown_paths = Vec::new();
+            for node in several {
+                // The paths of nodes are normalized (RFC 9535), such as $['hosts'][0]. What is
+                // between the brackets and quotes is a name, a number, or empty.
+                if shown_paths.len() < LISTED
+                    && !node.val.is_null()
+                    && node.path.split(['$', '[', ']', '\'']).all(is_quotable)
+                {
+                    shown_paths.push(short_path(&node.path));
+                }
+            }
             let total = several.len();
             if shown_paths.len() < total {
                 shown_paths.push("…".to_owned());
@@ -459,8 +486,10 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 
             let text = format!("has {total} values at {} instead of one", path.shown());
             let help = format!("use the path of one value: {}", shown_paths.join(", "));
-            let problem = Problem::configuration(text).code("several-matches");
-            Err(problem.help(help).into())
+            Err(Problem::configuration(text)
+                .code("several-matches")
+                .help(help)
+                .into())
         }
     }
 }
@@ -468,10 +497,10 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath) -> Resolved<&'j Value> {
 /// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, because a shell
 /// would remove the quotes. A name that needs quotes keeps them.
 fn short_path(normalized: &str) -> String {
-    let plain_name = Regex::new(r"\['([A-Za-z_]\w*)'\]");
     // The expression is valid, so the default is never used.
-    let short = plain_name.map(|name| name.replace_all(normalized, ".$1").into_owned());
-    short.unwrap_or_default()
+    Regex::new(r"\['([A-Za-z_]\w*)'\]")
+        .map(|plain_name| plain_name.replace_all(normalized, ".$1").into_owned())
+        .unwrap_or_default()
 }
 
 /// Follows a path to the first name or index that doesn't exist, and returns the hint about it. If
@@ -490,7 +519,10 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
                     return Some(keys_hint(map, parent.as_deref(), name, &|_| None));
                 };
                 // A hint must not show a name that isn't quotable, because it may be a value.
-                (is_quotable(name).then_some(value)?, format!(".{name}"))
+                if !is_quotable(name) {
+                    return None;
+                }
+                (value, format!(".{name}"))
             }
             (Selected::Index(index), Value::Array(items)) => {
                 let item = usize::try_from(*index).ok().and_then(|at| items.get(at));
@@ -508,7 +540,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
     None
 }
 
-/// Returns the hint for a key or an index that an array doesn't have.
+/// The hint for a key or an index that an array doesn't have.
 pub(super) fn array_hint(items: &[Value]) -> String {
     match items.len().checked_sub(1) {
         Some(last) => format!("the last index of the array is {last}"),
@@ -516,8 +548,8 @@ pub(super) fn array_hint(items: &[Value]) -> String {
     }
 }
 
-/// Returns a JSON value as the command gets it: the characters of a string, a number as it was
-/// written, `true` or `false`, and compact JSON for an object or array.
+/// A JSON value as the command gets it: the characters of a string, a number as it was written,
+/// `true` or `false`, and compact JSON for an object or array.
 pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

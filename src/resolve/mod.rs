@@ -72,8 +72,9 @@ pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
         outcomes: Outcomes::default(),
     };
 
-    let overridden = plan.overridden.iter().map(EntryOutcome::overridden);
-    walk.outcomes.list.extend(overridden);
+    walk.outcomes
+        .list
+        .extend(plan.overridden.iter().map(EntryOutcome::overridden));
 
     for entry in &plan.entries {
         walk.add_outcomes(entry);
@@ -85,7 +86,8 @@ impl<'a> Walk<'a> {
     /// Resolves an entry unless it is overridden, and adds its outcome and, if the value looks
     /// misplaced, a warning.
     fn add_outcomes(&mut self, entry: &'a Planned) {
-        let (answers, subject) = (&mut self.answers, &entry.subject);
+        let answers = &mut self.answers;
+        let subject = &entry.subject;
         if let Some(holder) = self.claims.holder(&entry.target, &subject.origin) {
             return self.add(entry, Outcome::Overridden(holder));
         }
@@ -102,10 +104,9 @@ impl<'a> Walk<'a> {
 
         let read = match &entry.source {
             Source::Literal(text) => Ok(SecretValue::new(text.as_str())),
-            Source::Reference(reference) => {
-                let selected = answers.read_value(reference, subject);
-                selected.map_err(|reason| vec![reason])
-            }
+            Source::Reference(reference) => answers
+                .read_value(reference, subject)
+                .map_err(|reason| vec![reason]),
             Source::Composed(items) => answers.composed_value(items, entry),
             Source::Template(template, inputs) => answers.rendered_value(template, inputs, entry),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
@@ -114,14 +115,14 @@ impl<'a> Walk<'a> {
             Ok(value) => Outcome::Value(value),
             Err(reasons) => {
                 let reasons = answers.without_replicas(reasons, entry);
-                let warning = near_key_warning(&reasons, entry, answers.plan);
-                self.outcomes.warnings.extend(warning);
+                self.outcomes
+                    .warnings
+                    .extend(near_key_warning(&reasons, entry, answers.plan));
                 outcome_without_value(entry, reasons)
             }
         };
 
-        let warning = value_warning(entry, &result);
-        self.outcomes.warnings.extend(warning);
+        self.outcomes.warnings.extend(value_warning(entry, &result));
         self.add(entry, result);
     }
 
@@ -162,9 +163,9 @@ impl<'a> Walk<'a> {
         };
         let retained = &self.answers.plan.retained;
         for outcome in outcomes {
-            let warning = env_from::replacement_warning(&outcome, object, retained);
-            let warning = warning.map(|text| (outcome.subject.clone(), text));
-            self.outcomes.warnings.extend(warning);
+            if let Some(text) = env_from::replacement_warning(&outcome, object, retained) {
+                self.outcomes.warnings.push((outcome.subject.clone(), text));
+            }
             // An overridden key has the target of the object, which doesn't claim anything.
             self.claims.add(&outcome.target, &outcome.subject);
             self.outcomes.list.push(outcome);
@@ -190,25 +191,30 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Returns a warning if a variable gets a value that was read from a secret and probably isn't what
-/// the program expects. A value that matches a `pattern` is expected.
+/// Warns if a variable gets a value that was read from a secret and probably isn't what the program
+/// expects. A value that matches a `pattern` is expected.
 fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
-    let (Target::Env(name), Outcome::Value(value), None) = (&entry.target, result, &entry.pattern)
-    else {
+    let Target::Env(name) = &entry.target else {
         return None;
     };
+    let Outcome::Value(value) = result else {
+        return None;
+    };
+    if entry.pattern.is_some() {
+        return None;
+    }
     // Without a reference, the value wasn't read from a secret.
     let reference = *entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
     let is_template = matches!(entry.source, Source::Template(..));
-    let text = if name.as_str().ends_with("_FILE") && !may_be_path(text) {
+    let warning = if name.as_str().ends_with("_FILE") && !may_be_path(text) {
         "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file".to_owned()
     } else if reference.selector == Selector::Whole && !is_template {
         whole_object_text(name, text, reference, &entry.subject)?
     } else {
         return None;
     };
-    Some((entry.subject.clone(), text))
+    Some((entry.subject.clone(), warning))
 }
 
 /// True for a value that may be the path of a file, which programs expect in a variable such as
@@ -221,8 +227,8 @@ fn may_be_path(text: &str) -> bool {
     text.len() < 8 || text.starts_with('/') || (is_like_a_path && is_quotable(text))
 }
 
-/// Returns the text of the warning about a JSON object in a variable such as `DB_PASSWORD` if the
-/// last word of the name is a key of the object with a text or a number.
+/// The text of the warning about a JSON object in a variable such as `DB_PASSWORD` if the last word
+/// of the name is a key of the object with a text or a number.
 fn whole_object_text(
     name: &EnvName,
     text: &str,
@@ -231,12 +237,12 @@ fn whole_object_text(
 ) -> Option<String> {
     let object: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
     let last_word = name.as_str().rsplit('_').next()?;
-    let is_scalar = |json: &&RawValue| {
-        json.get()
-            .starts_with(|c| matches!(c, '"' | '-' | '0'..='9'))
-    };
-    let mut members = object.iter().filter(|(_, json)| is_scalar(json));
-    let (key, _) = members.find(|(key, _)| key.eq_ignore_ascii_case(last_word))?;
+    let (key, _) = object.iter().find(|(key, json)| {
+        let is_scalar = json
+            .get()
+            .starts_with(|c| matches!(c, '"' | '-' | '0'..='9'));
+        is_scalar && key.eq_ignore_ascii_case(last_word)
+    })?;
 
     let id = reference.locator.shown_id();
     let found = format!("{name} gets the whole JSON object of {id:?}");
@@ -246,50 +252,63 @@ fn whole_object_text(
     })
 }
 
-/// Returns a warning if the object has a key that the KEY of an entry with a `default` was probably
-/// meant to be: only one letter or the case differs, and no other entry uses the key. Names such as
-/// `user` and `users`, or `key1` and `key2`, differ on purpose.
+/// Warns if the object has a key that the KEY of an entry with a `default` was probably meant to
+/// be: only one letter or the case differs, and no other entry uses the key. Names such as `user`
+/// and `users`, or `key1` and `key2`, differ on purpose.
 fn near_key_warning(
     reasons: &[Unresolved],
     entry: &Planned,
     plan: &Plan,
 ) -> Option<(Subject, String)> {
-    let (Source::Reference(reference), OnMissing::Default(_), [Unresolved::Absent(problem)]) =
-        (&entry.source, &entry.on_missing, reasons)
-    else {
+    let Source::Reference(reference) = &entry.source else {
+        return None;
+    };
+    let [Unresolved::Absent(problem)] = reasons else {
+        return None;
+    };
+    let OnMissing::Default(_) = entry.on_missing else {
         return None;
     };
     let similar = problem.missing_key.as_ref()?.similar.as_ref()?;
     let key = reference.selector.to_string();
-    let (written, other) = (key.to_lowercase(), similar.to_lowercase());
+    let written = key.to_lowercase();
+    let other = similar.to_lowercase();
     let is_plural = written.trim_end_matches('s') == other.trim_end_matches('s');
     let is_near = !is_plural && is_one_letter_away(&written, &other);
-
-    // An entry without a plain KEY, such as a template, may use the key, too.
-    let may_use = |read: &SecretRef| match &read.selector {
-        Selector::Key(key) => key == similar,
-        Selector::Whole | Selector::Path(_) => true,
-    };
-    let all = plan.entries.iter();
-    let mut reads = all.flat_map(|entry| entry.source.references());
-    let is_used = reads.any(|read| read.locator == reference.locator && may_use(read));
-    if is_used || !(is_near || written == other) {
+    if !is_near && written != other {
         return None;
     }
+
+    for read in plan
+        .entries
+        .iter()
+        .flat_map(|entry| entry.source.references())
+    {
+        let may_use_key = match &read.selector {
+            Selector::Key(key) => key == similar,
+            // An entry without a plain KEY, such as a template, may use the key, too.
+            Selector::Whole | Selector::Path(_) => true,
+        };
+        if may_use_key && read.locator == reference.locator {
+            return None;
+        }
+    }
     let subject = &entry.subject;
-    let write = subject.rewritten_with_fields(&key, similar);
-    let write = write.map_or_else(String::new, |write| format!(": write {write}"));
     let secret = reference.locator.noun();
-    let text = format!("the default is used, although {secret} has a key {similar:?}{write}");
+    let mut text = format!("the default is used, although {secret} has a key {similar:?}");
+    if let Some(write) = subject.rewritten_with_fields(&key, similar) {
+        text += &format!(": write {write}");
+    }
     Some((subject.clone(), text))
 }
 
-/// Returns the outcome of an entry without a value. The entry has failed if one of the reasons is a
+/// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is a
 /// failure, or if one is an absence and the entry has neither `default` nor `optional`. Otherwise,
 /// an absence makes the entry absent or gives it its default. If there isn't an absence, the entry
 /// is unread.
 fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
-    let (mut has_absence, mut problems) = (false, Vec::new());
+    let mut has_absence = false;
+    let mut problems = Vec::new();
     for reason in reasons {
         match reason {
             Unresolved::Unread => {}
@@ -327,15 +346,16 @@ impl<'a> ParsedAnswers<'a> {
     /// an encoded value to [`Self::add_part`].
     fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
-        let decoded = match entry.transform.decode {
-            false => read,
+        let decoded = if entry.transform.decode {
             // A value that can't be decoded is reported as missing, like a key in invalid JSON.
-            true => decode(&read).map_err(|problem| failed(problem, Impact::Unread))?,
+            decode(&read).map_err(|problem| failed(problem, Impact::Unread))?
+        } else {
+            read
         };
 
         if let Some(pattern) = &entry.pattern {
-            let checked = check_pattern(pattern, &decoded);
-            checked.map_err(|problem| failed(problem, Impact::Mismatched))?;
+            check_pattern(pattern, &decoded)
+                .map_err(|problem| failed(problem, Impact::Mismatched))?;
         }
 
         self.add_remarks(&decoded, entry);
@@ -400,7 +420,7 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Returns the value that a reference selects.
+    /// Reads the value that a reference selects.
     fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
         let selector = &reference.selector;
@@ -408,14 +428,15 @@ impl<'a> ParsedAnswers<'a> {
             return Ok(SecretValue::new(document.body.expose()));
         }
 
-        let rewrite = |key: &str| subject.rewritten_with_fields(&selector.to_string(), key);
         let parsed = self.parsed(&reference.locator, document);
-        let selected = find_value(document, parsed, selector, &rewrite);
-        let read = selected.and_then(|value| text_of(value).ok_or_else(|| null_value(selector)));
-        read.map_err(|reason| reason.with_entry(reference, subject))
+        find_value(document, parsed, selector, &|key| {
+            subject.rewritten_with_fields(&selector.to_string(), key)
+        })
+        .and_then(|value| text_of(value).ok_or_else(|| null_value(selector)))
+        .map_err(|reason| reason.with_entry(reference, subject))
     }
 
-    /// Returns the keys of an object, or the parameters below a path.
+    /// Reads the keys of an object, or the parameters below a path.
     fn members(&mut self, object: &'a PlannedObject, subject: &Subject) -> Resolved<Members<'_>> {
         let reference = &object.reference;
         let document = self.document(reference, subject)?;
@@ -434,15 +455,16 @@ impl<'a> ParsedAnswers<'a> {
             Selector::Key(_) | Selector::Path(_) => None,
         };
         let parsed = self.parsed(&reference.locator, document);
-        let found = find_value(document, parsed, &reference.selector, &rewrite);
-        let members = found.and_then(|value| Ok(env_from::object_members(value, object, subject)?));
-        members.map_err(|reason| reason.with_entry(reference, subject))
+        find_value(document, parsed, &reference.selector, &rewrite)
+            .and_then(|value| Ok(env_from::object_members(value, object, subject)?))
+            .map_err(|reason| reason.with_entry(reference, subject))
     }
 
-    /// Returns the document of a locator as JSON. Parses each document only once.
+    /// The document of a locator as JSON. Parses each document only once.
     fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
-        let parse = || Json::parse(document.body.expose()).map(Arc::new);
-        self.parsed_documents.entry(locator).or_insert_with(parse)
+        self.parsed_documents
+            .entry(locator)
+            .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 
     /// Replaces what a replica doesn't have by the outage of the region that should have answered,
@@ -463,8 +485,11 @@ impl<'a> ParsedAnswers<'a> {
     /// something. `None` if the secret's own region has answered.
     fn replica_failure(&self, absence: &Problem, entry: &Planned) -> Option<Problem> {
         let locator = &absence.about.as_ref()?.locator;
-        let references = entry.source.references();
-        let reference = references.iter().find(|read| read.locator == **locator)?;
+        let reference = entry
+            .source
+            .references()
+            .into_iter()
+            .find(|read| read.locator == **locator)?;
         let Some(Ok(document)) = self.fetched.get(locator) else {
             return None;
         };
@@ -480,7 +505,7 @@ impl<'a> ParsedAnswers<'a> {
         Some(failure.problem(reference, &entry.subject).note(note))
     }
 
-    /// Returns the document of a reference.
+    /// The document of a reference.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         match self.fetched.get(&reference.locator) {
             None => Err(Unresolved::Unread),
@@ -488,18 +513,20 @@ impl<'a> ParsedAnswers<'a> {
             Some(Err(failure)) => {
                 let problem = failure.problem(reference, subject);
                 let is_absent = matches!(failure.error.cause, Cause::Absent(_));
-                Err(match is_absent {
-                    true => Unresolved::Absent(problem),
-                    false => Unresolved::Failed(problem),
+                Err(if is_absent {
+                    Unresolved::Absent(problem)
+                } else {
+                    Unresolved::Failed(problem)
                 })
             }
         }
     }
 
-    /// Returns a value that consists of text and of the values of references. Passes each of these
+    /// Composes a value that consists of text and of the values of references. Passes each of these
     /// values to [`Self::add_part`], and notes what is odd about it.
     fn composed_value(&mut self, items: &'a [Part], entry: &Planned) -> ResolvedAll<SecretValue> {
-        let (mut composed, mut errors) = (Zeroizing::new(Vec::new()), Vec::new());
+        let mut composed = Zeroizing::new(Vec::new());
+        let mut errors = Vec::new();
         for item in items {
             match item {
                 Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
@@ -535,8 +562,7 @@ impl<'a> ParsedAnswers<'a> {
         for (alias, reference) in references {
             let input = self.document(reference, subject).and_then(|document| {
                 let parsed = self.parsed(&reference.locator, document);
-                let input = input_of(parsed, document);
-                input.ok_or_else(|| {
+                input_of(parsed, document).ok_or_else(|| {
                     let problem = not_text_problem(document, alias);
                     with_entry(problem, Some(reference), subject).into()
                 })
@@ -588,7 +614,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// Returns the problem for a binary secret in a template.
+/// The problem for a binary secret in a template.
 fn not_text_problem(document: &Document, alias: &str) -> Problem {
     let mut what = "binary";
     let mut help = "use encode: base64 or an entry in \"files\" instead of the template";
@@ -600,7 +626,7 @@ fn not_text_problem(document: &Document, alias: &str) -> Problem {
     Problem::configuration(text).code("not-text").help(help)
 }
 
-/// Returns the error for a null, which is treated like a value that doesn't exist.
+/// The error for a null, which is treated like a value that doesn't exist.
 fn null_value(selector: &Selector) -> Unresolved {
     let text = match selector {
         Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
@@ -670,21 +696,36 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 /// alias may have been written where a secret's name belongs. Without one, it is an existing secret
 /// of the plan, but only if a single letter differs: secrets often have similar names.
 pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
-    let existing = fetched.iter().filter(|(_, answer)| answer.is_ok());
-    let existing_ids = Vec::from_iter(existing.map(|(locator, _)| locator.written_id()));
-    let absences = fetched.iter_mut().filter_map(|(locator, answer)| {
-        let failure = answer.as_mut().err()?;
-        let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
-        (is_absent && failure.nearest.is_none()).then(|| (locator.written_id(), failure))
-    });
+    let existing_ids: Vec<String> = fetched
+        .iter()
+        .filter(|(_, answer)| answer.is_ok())
+        .map(|(locator, _)| locator.written_id())
+        .collect();
+    let mut absences = Vec::new();
+    for (locator, answer) in fetched {
+        if let Err(failure) = answer
+            && failure.error.cause == Cause::Absent(Missing::Secret)
+            && failure.nearest.is_none()
+        {
+            absences.push((locator.written_id(), failure));
+        }
+    }
 
-    for (id, failure) in absences.take(MOST_SUGGESTIONS) {
+    for (id, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
         // Suggesting what the user has written would change nothing.
-        let aliases = plan.aliases.keys().filter(|alias| **alias != id);
-        let mut existing = existing_ids.iter().map(String::as_str);
-        let similar = nearest(&id, aliases.map(String::as_str))
-            .or_else(|| existing.find(|other| is_one_letter_away(&id, other)));
-
+        let similar_alias = nearest(
+            &id,
+            plan.aliases
+                .keys()
+                .map(String::as_str)
+                .filter(|alias| *alias != id),
+        );
+        let similar = similar_alias.or_else(|| {
+            existing_ids
+                .iter()
+                .map(String::as_str)
+                .find(|other| is_one_letter_away(&id, other))
+        });
         failure.nearest = similar.map(Into::into);
     }
 }

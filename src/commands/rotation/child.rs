@@ -29,7 +29,6 @@ use crate::model::shown::quoted_program;
 use crate::report::terminal::{self, some_of};
 use crate::report::{self, Label, Record, Report};
 use crate::supervise::Gate;
-use crate::time::Deadline;
 
 /// A message from a trial to its parent.
 #[derive(Serialize, Deserialize)]
@@ -92,8 +91,8 @@ impl Trial<'_, '_> {
         let retained = &mut self.launch.prepared.retained;
         retained.replace_process_id(self.gate.parent.as_raw(), std::process::id());
 
-        let result = self.read_and_deliver();
-        result.unwrap_or_else(|report| self.fail(&report))
+        self.read_and_deliver()
+            .unwrap_or_else(|report| self.fail(&report))
     }
 
     /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
@@ -102,10 +101,12 @@ impl Trial<'_, '_> {
     /// process can't become the command.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let is_poll = self.launch.prepared.is_poll();
-        let read = |deadline: &Deadline| self.launch.all_values(deadline);
-        let values = worker::run_with(&self.launch.prepared.options, self, read)?;
+        let values = worker::run_with(&self.launch.prepared.options, self, |deadline| {
+            self.launch.all_values(deadline)
+        })?;
 
-        let (hash_key, on_rotation) = (&self.baseline.hash_key, self.rotation.on_rotation);
+        let hash_key = &self.baseline.hash_key;
+        let on_rotation = self.rotation.on_rotation;
         let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
         let mut is_unchanged = false;
         if let Some(command_values) = &self.baseline.command_values {
@@ -163,15 +164,17 @@ impl Trial<'_, '_> {
     /// renames the files and sends their paths. When the parent closes the gate, removes the
     /// temporary files. Either way, returns the exit status 0.
     fn replace_files(&self, outcomes: &Outcomes, ready: &Message) -> Result<u8, Report> {
-        let files = outcomes.files().filter(|file| file.target.path.is_some());
-        let delivery = Delivery::write_temporary(Files::open_directories(files))?;
+        let files =
+            Files::open_directories(outcomes.files().filter(|file| file.target.path.is_some()));
+        let delivery = Delivery::write_temporary(files)?;
         // Once the gate is open, this process gets SIGTERM if the parent ends.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
-            let replaced = outcomes
-                .list
-                .iter()
-                .filter(|outcome| outcome.target.has_path());
-            terminal::print_unless_hidden(report::value_warnings(replaced));
+            terminal::print_unless_hidden(report::value_warnings(
+                outcomes
+                    .list
+                    .iter()
+                    .filter(|outcome| outcome.target.has_path()),
+            ));
             let placed = delivery.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));
             // Dropping `placed` would remove the files that didn't exist before.
@@ -200,8 +203,10 @@ impl Messenger for Trial<'_, '_> {
         }
         let command = quoted_program(self.launch.command);
         let mut warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
-        let mut problems = failures.problems.iter();
-        let is_less = problems.any(|problem| problem.impact == Impact::Less);
+        let is_less = failures
+            .problems
+            .iter()
+            .any(|problem| problem.impact == Impact::Less);
         // Someone has to act on this, because no later poll succeeds by itself.
         if is_less {
             warning = warning.with("level", Label::Error.name());
@@ -216,9 +221,9 @@ impl Messenger for Trial<'_, '_> {
     }
 }
 
-/// Returns the warning about a poll that failed: the first of `errors` with its notes and help, and
-/// the number of the other errors. `command` is in quotes. `since` is when the polls began to fail,
-/// or `None` for the first such poll.
+/// The warning about a poll that failed: the first of `errors` with its notes and help, and the
+/// number of the other errors. `command` is in quotes. `since` is when the polls began to fail, or
+/// `None` for the first such poll.
 pub(super) fn failed_poll_warning(
     command: &str,
     since: Option<SystemTime>,
@@ -238,10 +243,12 @@ pub(super) fn failed_poll_warning(
         message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
     }
 
-    let messages = errors.iter().map(|error| error.message.as_str());
     let json_members = match errors {
         [only] => only.json_members.clone(),
-        _ => vec![("errors", messages.collect())],
+        _ => {
+            let messages = errors.iter().map(|error| error.message.as_str()).collect();
+            vec![("errors", messages)]
+        }
     };
     Record {
         label: Label::Warning,
@@ -351,12 +358,11 @@ impl HashedValue {
 }
 
 impl Fingerprint {
-    /// Returns the fingerprint of the values, and of the documents that were read.
+    /// The fingerprint of the values, and of the documents that were read.
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
             let name = outcome.parameter_name.as_deref();
-            let key = |reference: &SecretRef| hash_of_locator(hash_key, &reference.locator, name);
             let is_odd = |remark| outcome.remarks.contains_key(&remark);
             let content = if is_odd(Remark::Empty) || is_odd(Remark::Blank) {
                 Content::Empty
@@ -376,7 +382,11 @@ impl Fingerprint {
                 absence: absence_predicate(outcome),
                 is_fixed: matches!(on_rotation, OnRotation::Signal(_))
                     && !outcome.target.has_path(),
-                read_from: outcome.read_from().iter().map(key).collect(),
+                read_from: outcome
+                    .read_from()
+                    .iter()
+                    .map(|reference| hash_of_locator(hash_key, &reference.locator, name))
+                    .collect(),
             };
             let target_hash = hash_of_target(hash_key, &outcome.target);
             fingerprint.values.insert(target_hash, hashed_value);
@@ -384,10 +394,14 @@ impl Fingerprint {
 
         for (locator, answer) in &values.fetched {
             let Ok(document) = answer else { continue };
-            let whole = (!locator.is_path()).then_some((None, document));
-            let parameters = document.parameters.iter();
-            let named = parameters.map(|(name, parameter)| (Some(name.as_str()), parameter));
-            for (parameter_name, document) in whole.into_iter().chain(named) {
+            let mut documents = Vec::new();
+            if !locator.is_path() {
+                documents.push((None, document));
+            }
+            for (name, parameter) in &document.parameters {
+                documents.push((Some(name.as_str()), parameter));
+            }
+            for (parameter_name, document) in documents {
                 let secret = Secret {
                     name: locator.noun_of(parameter_name),
                     id: locator.written_id_of(parameter_name),
@@ -413,9 +427,8 @@ impl Fingerprint {
             let new = latest.values.get(&target_hash);
             let loss = match (old, new) {
                 (Some(old), Some(new)) => old.loss_by(new),
-                (_, _) => self
-                    .loses_object(hash_key, outcome, values)
-                    .then_some(Loss::Object),
+                (_, _) if self.loses_object(hash_key, outcome, values) => Some(Loss::Object),
+                (_, _) => None,
             };
             if let Some(loss) = loss {
                 losses
@@ -453,12 +466,12 @@ impl Fingerprint {
         let locator = &reference.locator;
         let was_read = matches!(values.fetched.get(locator), Some(Ok(_))) && !locator.is_path();
         let key = hash_of_locator(hash_key, locator, None);
-        let had_variable = || {
-            self.values
+        matches!(outcome.result, Outcome::Absent)
+            && was_read
+            && self
+                .values
                 .values()
                 .any(|value| value.is_member && value.read_from.contains(&key))
-        };
-        matches!(outcome.result, Outcome::Absent) && was_read && had_variable()
     }
 
     /// The sorted labels of the secrets' values that the command can't get while it runs.
@@ -493,7 +506,8 @@ impl Fingerprint {
         let mut labels_of: BTreeMap<&u64, BTreeMap<&String, Option<&String>>> = BTreeMap::new();
         let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
         for target in targets {
-            let (old_value, new_value) = (self.values.get(target), later.values.get(target));
+            let old_value = self.values.get(target);
+            let new_value = later.values.get(target);
             if old_value.map(|value| value.hash) == new_value.map(|value| value.hash) {
                 continue;
             }
@@ -505,7 +519,10 @@ impl Fingerprint {
                 for key in &value.read_from {
                     let content = |fingerprint: &Self| Some(fingerprint.secrets.get(key)?.content);
                     if content(self) != content(later) {
-                        let absence = new_value.is_none().then_some(&value.absence);
+                        let absence = match new_value {
+                            Some(_) => None,
+                            None => Some(&value.absence),
+                        };
                         let labels = labels_of.entry(key).or_default();
                         labels.insert(&value.label, absence);
                     }
@@ -515,7 +532,8 @@ impl Fingerprint {
 
         let mut changes = Vec::new();
         for (key, labels) in labels_of {
-            let (old, new) = (self.secrets.get(key), later.secrets.get(key));
+            let old = self.secrets.get(key);
+            let new = later.secrets.get(key);
             // The contents of `old` and `new` differ, so at least one of them exists.
             if let Some(secret) = new.or(old) {
                 let mut gone = BTreeMap::new();

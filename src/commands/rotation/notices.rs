@@ -190,7 +190,7 @@ impl Notices<'_> {
         self.write([record]);
     }
 
-    /// Returns the note that the command is about to be stopped because of a change.
+    /// The note that the command is about to be stopped because of a change.
     fn stopping_note(&self) -> Record {
         let predicate = match self.rotation.on_rotation {
             OnRotation::Restart => "is being restarted",
@@ -212,9 +212,9 @@ impl Notices<'_> {
         self.write([note.with("seconds", whole_seconds)]);
     }
 
-    /// Returns the record about the end of the command, normally a note for `--verbose`. It is a
-    /// warning if the signal of `--on-rotation signal=` killed the command, because that means that
-    /// the command doesn't handle the signal.
+    /// The record about the end of the command, normally a note for `--verbose`. It is a warning if
+    /// the signal of `--on-rotation signal=` killed the command, because that means that the
+    /// command doesn't handle the signal.
     ///
     /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
     /// probably just been asked to end.
@@ -241,7 +241,7 @@ impl Notices<'_> {
         }
     }
 
-    /// Returns the note about what has happened to the command because values have changed, such as
+    /// The note about what has happened to the command because values have changed, such as
     /// `"node" was stopped, because DB_PASSWORD changed (the secret "prod/db"); secrets-exec exits
     /// with status 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the
     /// semicolon.
@@ -313,7 +313,7 @@ fn option_text(signal: SignalNumber) -> String {
     )
 }
 
-/// Returns the note about a secret that has changed: `the secret "prod/db" changed from version 1
+/// The note about a secret that has changed: `the secret "prod/db" changed from version 1
 /// to version 2, which changes DB_PASSWORD`.
 fn change_note(change: &Change<'_>) -> Record {
     let versions = match (change.old_version, change.new_version) {

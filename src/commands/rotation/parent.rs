@@ -5,6 +5,7 @@
 //! There is at most one trial, the first start or a poll, at any time.
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::iter;
 use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
@@ -242,12 +243,16 @@ impl Parent<'_> {
         // After the command has ended, processes that it has started may still be running.
         let awaits_rest =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
-        let signals = [self.signals.0.as_fd()].into_iter();
-        let descriptors = signals.chain(self.trials.descriptor());
-        let now = Instant::now();
-        let timer = self.timer.map(|end| end.saturating_duration_since(now));
-        let times = [timer, awaits_rest.then_some(LEFT_INTERVAL)];
-        wait_for(descriptors, times.into_iter().flatten().min());
+        let mut limit = self
+            .timer
+            .map(|end| end.saturating_duration_since(Instant::now()));
+        if awaits_rest {
+            limit = Some(limit.unwrap_or(LEFT_INTERVAL).min(LEFT_INTERVAL));
+        }
+        wait_for(
+            iter::once(self.signals.0.as_fd()).chain(self.trials.descriptor()),
+            limit,
+        );
 
         while let Some((signal, sender)) = self.signals.next_to_forward() {
             self.events.push_back(Event::Signal(signal, sender));
@@ -287,7 +292,7 @@ impl Parent<'_> {
     }
 }
 
-/// Returns the length of a delay. `until_poll` is the time until the next poll is allowed
+/// The length of a delay. `until_poll` is the time until the next poll is allowed
 /// ([`SHORTEST_PAUSE`]). A delay that ends with a poll is never shorter than that. `random` is at
 /// least 0 and less than 1.
 fn delay_length(
@@ -310,7 +315,7 @@ fn delay_length(
     }
 }
 
-/// Returns the pause before the next poll. It doubles with each failed poll in a row, up to
+/// The pause before the next poll. It doubles with each failed poll in a row, up to
 /// [`LONGEST_BACKOFF`] or the interval, whichever is longer. `random` then shortens or lengthens
 /// the pause, by at most [`JITTER`].
 fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration {
@@ -334,8 +339,8 @@ struct Trials<'a> {
 }
 
 impl Trials<'_> {
-    /// Returns the descriptor on which the messages of the trial arrive, or `None` if there isn't a
-    /// trial, or once [`Self::receive`] has read to the end of the pipe.
+    /// The descriptor on which the messages of the trial arrive. `None` if there is no trial, or
+    /// once [`Self::receive`] has read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.process.as_ref()?.descriptor()
     }
@@ -350,11 +355,16 @@ impl Trials<'_> {
             .map_err(|why| Problem::nothing_resolved(&why))?;
 
         // Without a free descriptor, a signal is noticed only after the trial's next message.
-        let held_signals = signal_descriptor().ok().flatten();
+        let held_signals = signal_descriptor().unwrap_or_default();
         // The trial sends the latest values when it has reached its gate.
         while self.baseline.latest_values.is_none() {
-            let held = held_signals.iter().map(AsFd::as_fd);
-            wait_for(held.chain(self.descriptor()), None);
+            wait_for(
+                held_signals
+                    .iter()
+                    .map(AsFd::as_fd)
+                    .chain(self.descriptor()),
+                None,
+            );
             if let Some(signal) = held_signal() {
                 if let Some(process) = &mut self.process {
                     process.terminate(signal);
@@ -397,26 +407,24 @@ impl Trials<'_> {
     /// Forks a trial. SIGALRM ends it if it needs more than [`TIME_TO_END`] beyond its deadline to
     /// reach its gate.
     fn fork_trial(&mut self) -> Result<(), String> {
-        let (baseline, launch) = (&self.baseline, &mut self.launch);
-        let (rotation, failing_since) = (self.notices.rotation, self.notices.failing_since);
-        let options = &launch.prepared.options;
-        let is_first = baseline.command_values.is_none();
+        let options = &self.launch.prepared.options;
+        let mut limit = options.timeout + TIME_TO_END;
         // `--wait` doesn't apply to a poll, because the next one follows anyway.
-        let wait = options.wait.filter(|_| is_first).unwrap_or_default();
-        let limit = options.timeout + wait + TIME_TO_END;
+        if self.baseline.command_values.is_none() {
+            limit += options.wait.unwrap_or_default();
+        }
 
-        let run = |gate| {
+        let process = fork(limit, |gate| {
             let trial = Trial {
-                launch,
+                launch: &mut self.launch,
                 gate,
-                baseline,
-                rotation,
-                failing_since,
+                baseline: &self.baseline,
+                rotation: self.notices.rotation,
+                failing_since: self.notices.failing_since,
             };
             trial.run()
-        };
-        let process = fork(limit, run)
-            .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
+        })
+        .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
         self.unreaped.insert(process.pid);
         self.process = Some(process);
         Ok(())
@@ -463,7 +471,8 @@ impl Trials<'_> {
         let earlier_values = self.baseline.latest_values.take();
         let values = self.baseline.latest_values.insert(fingerprint);
         // A poll that reaches its gate hasn't failed.
-        (self.notices.failing_since, self.notices.warned_at) = (None, None);
+        self.notices.failing_since = None;
+        self.notices.warned_at = None;
         self.notices.has_warned_of_less = false;
         // For the first trial, there isn't a command yet.
         let command_values = self.baseline.command_values.as_ref()?;

@@ -79,8 +79,8 @@ const FUEL: u64 = 1_000_000;
 /// object, whose keys the template looks up, or a text.
 pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 
-/// Returns a document as a template reads it: an object if the document is one, and text otherwise.
-/// Returns `None` if the document is binary.
+/// A document as a template reads it: an object if the document is one, and text otherwise. `None`
+/// if the document is binary.
 pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json>> {
     match parsed {
         Ok(json) if json.value().is_object() => Some(json.clone()),
@@ -110,7 +110,7 @@ struct Attempt {
 }
 
 impl Rendering<'_> {
-    /// Returns the text of the rendered template, and what is odd about the texts that it prints.
+    /// Renders the template. Returns the text, and what is odd about the texts that it prints.
     ///
     /// If a key is missing, renders the template again with an empty text for this key, so that the
     /// rendering reaches the next error. If the next error isn't another missing key, the empty
@@ -125,8 +125,7 @@ impl Rendering<'_> {
     /// follow from this.
     pub fn render(&self) -> ResolvedAll<(SecretValue, Remarks)> {
         // The input of a secret that isn't a JSON object is text ([`AliasInputs`]).
-        let is_text = |input: &Json| input.value().is_string();
-        if let Some(problem) = self.non_object_problem(is_text) {
+        if let Some(problem) = self.non_object_problem(|input| input.value().is_string()) {
             return Err(vec![problem.into()]);
         }
 
@@ -169,8 +168,11 @@ impl Rendering<'_> {
         // An index past the end is a failure, so it comes before the limit.
         missing.sort_by_key(|lookup| !lookup.is_past_end);
         missing.truncate(MOST_MISSING_KEYS);
-        let reasons = missing.iter().map(|lookup| self.missing_key_error(lookup));
-        Err(reasons.chain(problem.map(Unresolved::from)).collect())
+        Err(missing
+            .iter()
+            .map(|lookup| self.missing_key_error(lookup))
+            .chain(problem.map(Unresolved::from))
+            .collect())
     }
 
     /// Renders the template until no further key is missing, with stand-ins for the missing keys
@@ -201,17 +203,16 @@ impl Rendering<'_> {
         }
     }
 
-    /// Returns the remarks, each with the lookups that find such a text. An empty or blank text
-    /// that no lookup finds is the template's own, as in `{{ ":" ~ x if x else "" }}`, so it is
-    /// right.
+    /// The remarks, each with the lookups that find such a text. An empty or blank text that no
+    /// lookup finds is the template's own, as in `{{ ":" ~ x if x else "" }}`, so it is right.
     fn with_lookups(&self, remarks: BTreeSet<Remark>) -> Remarks {
         let mut found = Remarks::new();
         for remark in remarks {
             let lookups = found.entry(remark).or_default();
             for lookup in self.template.lookups.iter() {
-                let text = looked_up(lookup, self.inputs).and_then(JsonValue::as_str);
-                let bytes = text.map(str::as_bytes);
-                if bytes.is_some_and(|bytes| Remark::about_part(bytes).contains(&remark)) {
+                if let Some(JsonValue::String(text)) = looked_up(lookup, self.inputs)
+                    && Remark::about_part(text.as_bytes()).contains(&remark)
+                {
                     lookups.push(lookup.clone());
                 }
             }
@@ -222,8 +223,8 @@ impl Rendering<'_> {
         found
     }
 
-    /// Returns the problem for an error that a stand-in hasn't caused. An undefined value may come
-    /// from a lookup in a stand-in, unless a value that exists isn't an object.
+    /// The problem for an error that a stand-in hasn't caused. An undefined value may come from a
+    /// lookup in a stand-in, unless a value that exists isn't an object.
     fn certain_problem(&self, error: &Error) -> Option<Problem> {
         if is_undefined_error(error) {
             return self.non_object_problem(|_| true);
@@ -231,7 +232,7 @@ impl Rendering<'_> {
         Some(self.other_problem(error))
     }
 
-    /// Returns the problem for a template that failed with `error`, but not for a missing key.
+    /// The problem for a template that failed with `error`, but not for a missing key.
     fn other_problem(&self, error: &Error) -> Problem {
         let is_undefined = is_undefined_error(error);
         // An undefined value can come from a lookup in something that isn't an object.
@@ -242,29 +243,33 @@ impl Rendering<'_> {
     }
 
     fn missing_key_error(&self, lookup: &FailedLookup) -> Unresolved {
-        let alias = lookup.alias.as_deref();
-        let reference = alias.and_then(|alias| self.references.get(alias));
+        let reference = lookup
+            .alias
+            .as_deref()
+            .and_then(|alias| self.references.get(alias));
         let problem = with_entry(self.lookup_problem(lookup), reference, self.subject);
-        match lookup.is_past_end {
-            true => Unresolved::Failed(problem),
-            false => Unresolved::Absent(problem),
+        if lookup.is_past_end {
+            Unresolved::Failed(problem)
+        } else {
+            Unresolved::Absent(problem)
         }
     }
 
     /// Renders the text of a template with its secrets. Failed lookups are noted in `misses`.
     fn render_with_inputs(&self, text: &str, misses: &Arc<Misses>) -> Result<String, Error> {
-        let values = self.inputs.iter().map(|(alias, input)| {
+        let mut names = BTreeMap::new();
+        for (alias, input) in self.inputs {
             // If a secret is plain text, MiniJinja gets a copy of it, which nothing overwrites.
             let value = SecretObject::root(Some(alias.clone()), input.clone(), misses);
-            (alias.clone(), value)
-        });
-        let unavailable = self.unavailable.iter();
-        let stand_ins =
-            unavailable.map(|alias| ((*alias).into(), misses.stand_ins.value_of(alias)));
-        render_with(text, Names(values.chain(stand_ins).collect()), misses)
+            names.insert(alias.clone(), value);
+        }
+        for alias in self.unavailable {
+            names.insert((*alias).into(), misses.stand_ins.value_of(alias));
+        }
+        render_with(text, Names(names), misses)
     }
 
-    /// Returns the failed lookup that made the rendering fail with `error`, or `None` if something
+    /// Finds the failed lookup that made the rendering fail with `error`, or `None` if something
     /// else did. The candidates are the last [`MOST_TRIES`] lookups in `misses`.
     ///
     /// For each candidate, renders the template again with [`MARK`] in front, so that only this
@@ -282,25 +287,27 @@ impl Rendering<'_> {
         // The last lookup is the most likely cause.
         for (number, lookup) in misses.take().into_iter().enumerate().rev().take(MOST_TRIES) {
             let marked = Misses::new(Some(number), &misses.missing, &misses.stand_ins);
-            let marked_error = self.render_with_inputs(&text, &marked).err();
-            let detail = marked_error.as_ref().and_then(Error::detail);
-            if detail.is_some_and(|detail| detail.contains(MARKED)) {
+            if let Err(marked_error) = self.render_with_inputs(&text, &marked)
+                && let Some(detail) = marked_error.detail()
+                && detail.contains(MARKED)
+            {
                 return Some(lookup);
             }
         }
         None
     }
 
-    /// Returns the problem for a key or index that doesn't exist or is null, or for a variable of
-    /// `env` that isn't set. The problem names the key, and has a help, only if the text of the
-    /// template contains all keys of its path, because a computed key may be a value.
+    /// The problem for a key or index that doesn't exist or is null, or for a variable of `env`
+    /// that isn't set. The problem names the key, and has a help, only if the text of the template
+    /// contains all keys of its path, because a computed key may be a value.
     fn lookup_problem(&self, lookup: &FailedLookup) -> Problem {
         let problem = |text: String| Problem::configuration(text).code("key-not-found");
         let is_quotable = lookup.path.iter().all(|key| self.template.has_key(key));
         let path = lookup.path.join(".");
-        let predicate = match is_quotable {
-            true => format!("has no key {:?}", shown(&path)),
-            false => "doesn't have a key that the template looks up".to_owned(),
+        let predicate = if is_quotable {
+            format!("has no key {:?}", shown(&path))
+        } else {
+            "doesn't have a key that the template looks up".to_owned()
         };
 
         // The value in which the key was looked up. A result of `fromjson` isn't in `inputs`.
@@ -333,21 +340,28 @@ impl Rendering<'_> {
             return problem(text).help(NULL_HELP);
         }
 
-        let path_of_parent = (!parents.is_empty()).then(|| parents.join("."));
-        let parent = [&[name.to_owned()], parents].concat().join(".");
-        let expression_for = |other: &str| match is_name(other) {
-            true => Some(format!("{{{{ {parent}.{other} }}}}")),
-            false => Some(format!("{{{{ {parent}['{other}'] }}}}")),
+        let path_of_parent = match parents {
+            [] => None,
+            _ => Some(parents.join(".")),
         };
-        let hint = keys_hint(map, path_of_parent.as_deref(), key, &expression_for);
+        let parent = [&[name.to_owned()], parents].concat().join(".");
+        let hint = keys_hint(map, path_of_parent.as_deref(), key, &|other| {
+            Some(if is_name(other) {
+                format!("{{{{ {parent}.{other} }}}}")
+            } else {
+                format!("{{{{ {parent}['{other}'] }}}}")
+            })
+        });
         let mut missing = problem(predicate).help(hint);
         // The report merges the missing top-level keys of a secret into one error.
-        missing.missing_key = parents.is_empty().then(|| missing_key(key, map));
+        if parents.is_empty() {
+            missing.missing_key = Some(missing_key(key, map));
+        }
         missing
     }
 
-    /// Returns the error for `env.NAME` if NAME isn't inherited. `nearest` is an inherited variable
-    /// with a similar name.
+    /// The error for `env.NAME` if NAME isn't inherited. `nearest` is an inherited variable with a
+    /// similar name.
     fn unset_variable_problem(&self, name: &str, nearest: Option<&str>) -> Problem {
         let declared = self.plan.variables.get(name);
         let name = shown(name);
@@ -363,12 +377,13 @@ impl Rendering<'_> {
         } else {
             format!("set {name}, or give the entry a \"default\"")
         };
-        let problem = Problem::configuration(text).code("key-not-found");
-        problem.help(help)
+        Problem::configuration(text)
+            .code("key-not-found")
+            .help(help)
     }
 
-    /// Returns the problem of the first lookup whose last key, such as `name` in `db.host.name`, is
-    /// looked up in a value that is neither an object nor null.
+    /// The problem of the first lookup whose last key, such as `name` in `db.host.name`, is looked
+    /// up in a value that is neither an object nor null.
     fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
@@ -377,15 +392,15 @@ impl Rendering<'_> {
         })
     }
 
-    /// Returns the problem of `lookup` if its last key is looked up in a value that is neither an
-    /// object nor null.
+    /// The problem of `lookup` if its last key is looked up in a value that is neither an object
+    /// nor null.
     fn non_object_problem_at(&self, lookup: &str, alias: &str, input: &Json) -> Option<Problem> {
         let (parent, _) = lookup.rsplit_once('.')?;
         let text_of_secret = input.value().as_str();
         // If the whole secret is text, this text is at fault, whatever `parent` is.
         let keys = match text_of_secret {
             Some(_) => Vec::new(),
-            None => Vec::from_iter(parent.split('.').skip(1)),
+            None => parent.split('.').skip(1).collect(),
         };
         let value = value_at(input.value(), &keys)?;
         if value.is_object() || value.is_null() {
@@ -401,18 +416,23 @@ impl Rendering<'_> {
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };
-        let parsed = text_of_secret.and_then(|text| Json::parse(text.as_bytes()).ok());
-        let encoded_twice = parsed.and_then(|json| encoded_twice_hint(json.value()));
-        let help = encoded_twice
+        let help = text_of_secret
+            .and_then(|text| Json::parse(text.as_bytes()).ok())
+            .and_then(|json| encoded_twice_hint(json.value()))
             .or_else(|| value.as_array().map(|items| array_hint(items)))
             .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
-        let problem = Problem::configuration(text).code("not-an-object");
-        let reference = self.references.get(alias);
-        Some(with_entry(problem.help(help), reference, self.subject))
+        let problem = Problem::configuration(text)
+            .code("not-an-object")
+            .help(help);
+        Some(with_entry(
+            problem,
+            self.references.get(alias),
+            self.subject,
+        ))
     }
 }
 
-/// Returns the texts of secrets that a template looks up, so that logs can hide them. Leaves out
+/// Collects the texts of secrets that a template looks up, so that logs can hide them. Leaves out
 /// numbers, which logs needn't hide, and `env`, which `inputs` must not have yet. If a lookup finds
 /// an object or an array, returns all texts in it, because the template may compute the keys.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
@@ -431,16 +451,16 @@ pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretV
     texts
 }
 
-/// Returns the value of a lookup such as `db.host`.
+/// Finds the value of a lookup such as `db.host`.
 fn looked_up<'i>(lookup: &str, inputs: &'i AliasInputs) -> Option<&'i JsonValue> {
     let mut keys = lookup.split('.');
     let input = inputs.get(keys.next()?)?;
     value_at(input.value(), &Vec::from_iter(keys))
 }
 
-/// Returns the problem for a filter, test or function that a template uses but that doesn't exist.
-/// To find it, renders the template with placeholders instead of secrets. The parts of the template
-/// that this rendering doesn't reach aren't checked.
+/// The problem for a filter, test or function that a template uses but that doesn't exist. To find
+/// it, renders the template with placeholders instead of secrets. The parts of the template that
+/// this rendering doesn't reach aren't checked.
 ///
 /// Ignores any other error, because the placeholders may have caused it.
 pub fn unknown_name_problem(
@@ -448,14 +468,17 @@ pub fn unknown_name_problem(
     inputs: &TemplateInputs,
     subject: &Subject,
 ) -> Option<Problem> {
-    let names = inputs.keys().map(String::as_str).chain([template::ENV]);
-    let placeholder = |name: &str| (name.into(), Value::from_object(UnreadSecret));
-    let placeholders = Names(names.map(placeholder).collect());
-    let error = render_with(&template.text, placeholders, &Arc::default()).err()?;
-
-    let is_unknown = matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest);
-    is_unknown
-        .then(|| template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
+    let placeholders = inputs
+        .keys()
+        .map(String::as_str)
+        .chain([template::ENV])
+        .map(|name| (name.into(), Value::from_object(UnreadSecret)))
+        .collect();
+    let error = render_with(&template.text, Names(placeholders), &Arc::default()).err()?;
+    if !matches!(error.kind(), UnknownFilter | UnknownFunction | UnknownTest) {
+        return None;
+    }
+    Some(template_problem(&error, template).for_entry(subject.clone(), Impact::Unread))
 }
 
 /// Renders the text of a template with a value for each name. Failed lookups are noted in `misses`.
@@ -516,8 +539,10 @@ fn is_same_error(error: &Error, other: &Error) -> bool {
 /// True if the template has used an undefined value. For MiniJinja's operators and many filters,
 /// only the text of the error says so.
 fn is_undefined_error(error: &Error) -> bool {
-    let says_undefined = |text: &str| text.contains("undefined");
-    error.kind() == ErrorKind::UndefinedError || error.detail().is_some_and(says_undefined)
+    error.kind() == ErrorKind::UndefinedError
+        || error
+            .detail()
+            .is_some_and(|text| text.contains("undefined"))
 }
 
 #[cfg(test)]

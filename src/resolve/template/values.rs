@@ -35,13 +35,13 @@ pub struct Names(pub BTreeMap<Arc<str>, Value>);
 
 impl Object for Names {
     fn get_value(self: &Arc<Self>, name: &Value) -> Option<Value> {
-        let value = self.0.get(name.as_str()?).cloned();
+        if let Some(value) = self.0.get(name.as_str()?) {
+            return Some(value.clone());
+        }
         // `undeclared_variables` misses a name that is only used in a slice, so the help is about
         // slices. A value made from an error fails with this error as soon as it is used.
-        Some(value.unwrap_or_else(|| {
-            let help = "give the value a name first: {% set NAME = … %}";
-            own_error(Fault::new(format!("{name} can't be used here")).help(help)).into()
-        }))
+        let help = "give the value a name first: {% set NAME = … %}";
+        Some(own_error(Fault::new(format!("{name} can't be used here")).help(help)).into())
     }
 }
 
@@ -100,7 +100,10 @@ impl Misses {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         let is_marked = self.marked == Some(lookups.len());
         lookups.push(lookup);
-        self.mark.get().filter(|_| is_marked).cloned()
+        if !is_marked {
+            return None;
+        }
+        self.mark.get().cloned()
     }
 }
 
@@ -176,8 +179,8 @@ pub(super) struct SecretObject {
 }
 
 impl SecretObject {
-    /// Returns the value of a whole secret or, without an alias, of text that `fromjson` has
-    /// parsed. A null is undefined.
+    /// The value of a whole secret or, without an alias, of text that `fromjson` has parsed. A null
+    /// is undefined.
     pub fn root(alias: Option<Arc<str>>, secret: Arc<Json>, misses: &Arc<Misses>) -> Value {
         let root = Self {
             alias,
@@ -194,7 +197,7 @@ impl SecretObject {
         value_at(self.secret.value(), &self.path).unwrap_or(&JsonValue::Null)
     }
 
-    /// Returns `json`, which is at `path`, as a MiniJinja value. The result is `None` for null,
+    /// Turns `json`, which is at `path`, into a MiniJinja value. The result is `None` for null,
     /// which Jinja sees as undefined.
     fn value(&self, json: &JsonValue, path: Vec<String>) -> Option<Value> {
         Some(match json {
@@ -212,9 +215,10 @@ impl SecretObject {
 
 impl Object for SecretObject {
     fn repr(self: &Arc<Self>) -> ObjectRepr {
-        match self.json().is_array() {
-            true => ObjectRepr::Seq,
-            false => ObjectRepr::Map,
+        if self.json().is_array() {
+            ObjectRepr::Seq
+        } else {
+            ObjectRepr::Map
         }
     }
 
@@ -226,15 +230,17 @@ impl Object for SecretObject {
             JsonValue::Array(_) => key.as_usize()?.to_string(),
             _ => key.to_string(),
         };
-        let path = self.path.iter().chain([&name]).cloned().collect::<Vec<_>>();
+        let path: Vec<String> = self.path.iter().chain([&name]).cloned().collect();
         let found = value_at(self.json(), &[&name]);
-        let value = found.and_then(|json| self.value(json, path.clone()));
-        value.or_else(|| {
-            self.misses.note(FailedLookup {
-                alias: self.alias.clone(),
-                path,
-                is_past_end: self.json().is_array() && found.is_none(),
-            })
+        if let Some(json) = found
+            && let Some(value) = self.value(json, path.clone())
+        {
+            return Some(value);
+        }
+        self.misses.note(FailedLookup {
+            alias: self.alias.clone(),
+            path,
+            is_past_end: self.json().is_array() && found.is_none(),
         })
     }
 
@@ -243,9 +249,12 @@ impl Object for SecretObject {
         match self.json() {
             JsonValue::Array(items) => Enumerator::Seq(items.len()),
             JsonValue::Object(map) => {
-                let is_set = |(_, value): &(&String, &JsonValue)| !value.is_null();
-                let keys = map.iter().filter(is_set).map(|(key, _)| Value::from(key));
-                Enumerator::Values(keys.collect())
+                let keys = map
+                    .iter()
+                    .filter(|(_, value)| !value.is_null())
+                    .map(|(key, _)| Value::from(key))
+                    .collect();
+                Enumerator::Values(keys)
             }
             _ => Enumerator::Empty,
         }
@@ -291,8 +300,8 @@ pub(super) fn value_at<'j>(json: &'j JsonValue, path: &[impl AsRef<str>]) -> Opt
     })
 }
 
-/// Returns a number, if MiniJinja prints it as it is written in the secret. Otherwise returns its
-/// digits as text (`1.10`, `-0`, `1e400`).
+/// A number, if MiniJinja prints it as it is written in the secret. Otherwise, its digits as text
+/// (`1.10`, `-0`, `1e400`).
 fn number_as_written(literal: &str) -> Value {
     let parsed = literal
         .parse::<i64>()
@@ -305,8 +314,8 @@ fn number_as_written(literal: &str) -> Value {
     }
 }
 
-/// Returns the text of a value: the characters of a string, a number as it was written, `true` or
-/// `false`, and compact JSON for anything else.
+/// The text of a value: the characters of a string, a number as it was written, `true` or `false`,
+/// and compact JSON for anything else.
 pub(super) fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     match (value.as_str(), value.kind()) {
         (Some(text), _) => Ok(text.into()),
@@ -315,7 +324,7 @@ pub(super) fn printed_text(value: &Value) -> Result<Cow<'_, str>, Error> {
     }
 }
 
-/// Returns a value as compact JSON. In the objects and arrays of a secret, the keys keep their
+/// Writes a value as compact JSON. In the objects and arrays of a secret, the keys keep their
 /// order, and numbers are as they were written.
 pub(super) fn compact_json(value: &Value) -> Result<String, Error> {
     let mut text = String::new();
@@ -364,12 +373,14 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
     Ok(())
 }
 
-/// Returns MiniJinja's error about the use of an undefined value or of `none`. Only an error that
-/// MiniJinja itself makes names the expression that an undefined value comes from, so this function
-/// causes one: it looks up an attribute of the value.
+/// MiniJinja's error about the use of an undefined value or of `none`. Only an error that MiniJinja
+/// itself makes names the expression that an undefined value comes from, so this function causes
+/// one: it looks up an attribute of the value.
 pub(super) fn undefined_error(value: &Value) -> Error {
-    let error = value.get_attr("").err();
-    error.unwrap_or_else(|| ErrorKind::UndefinedError.into())
+    value
+        .get_attr("")
+        .err()
+        .unwrap_or_else(|| ErrorKind::UndefinedError.into())
 }
 
 /// Creates a MiniJinja error whose cause is a fault of our own. The fault is printed, so it must
@@ -424,12 +435,14 @@ fn add_strict_filters(environment: &mut Environment<'_>) {
     ];
     let short_escape = ("e", Value::from_function(filters::escape));
     for (name, filter) in builtins.into_iter().chain([short_escape]) {
-        let checked = move |state: &mut State<'_, '_>, arguments: Rest<ValueOrKwargs>| {
-            let given = arguments.into_values();
-            expect_usable(name, &given, state)?;
-            filter.call(state, &given)
-        };
-        environment.add_filter(name, checked);
+        environment.add_filter(
+            name,
+            move |state: &mut State<'_, '_>, arguments: Rest<ValueOrKwargs>| {
+                let given = arguments.into_values();
+                expect_usable(name, &given, state)?;
+                filter.call(state, &given)
+            },
+        );
     }
 }
 
@@ -439,17 +452,20 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
         // The filter itself fails without an input.
         return Ok(());
     };
-    let is_join = filter == "join";
-    let is_huge = |count| is_too_large(filter, input, count);
     for undefined in given.iter().filter(|value| value.is_undefined()) {
         // Formatting fails for a missing key, but not for a missing `else`.
         state.format(undefined.clone())?;
     }
-    if is_join && let Some(item) = input.try_iter()?.find(Value::is_undefined) {
+    if filter == "join"
+        && let Some(item) = input.try_iter()?.find(Value::is_undefined)
+    {
         return Err(undefined_error(&item));
     } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
         return Err(own_error("a name in %(name)s isn't ASCII"));
-    } else if given.get(1).is_some_and(is_huge) {
+    } else if given
+        .get(1)
+        .is_some_and(|count| is_too_large(filter, input, count))
+    {
         return Err(own_error(format!("a number for {filter:?} is too large")));
     }
     Ok(())
@@ -471,8 +487,10 @@ fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
 fn has_non_ascii_name(format: &str) -> bool {
     let without_literal_percents = format.replace("%%", "");
-    let mut names = without_literal_percents.split("%(").skip(1);
-    names.any(|name| !name.split(')').next().is_some_and(str::is_ascii))
+    without_literal_percents
+        .split("%(")
+        .skip(1)
+        .any(|name| !name.split(')').next().is_some_and(str::is_ascii))
 }
 
 /// Runs MiniJinja's test `divisibleby`, which would panic if the divisor were zero.
@@ -483,12 +501,12 @@ fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     }
 }
 
-/// Returns the text that a template prints for a value, as bytes.
+/// The text that a template prints for a value, as bytes.
 fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }
 
-/// Returns encoded or decoded bytes as text.
+/// Encoded or decoded bytes as text.
 fn text_value(coded: &SecretValue) -> Result<Value, Error> {
     let text = std::str::from_utf8(coded.expose())
         .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8"))?;
