@@ -101,8 +101,10 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
 
     let result = match invocation {
         Invocation::Launch(inputs, command) => {
-            let read = |inputs, deadline: &_| launch::read(inputs, &command, inherited, deadline);
-            return match worker::run(*inputs, inherited, read)? {
+            let start = worker::run(*inputs, inherited, |inputs, deadline| {
+                launch::read(inputs, &command, inherited, deadline)
+            })?;
+            return match start {
                 // `become_program` returns only if it fails.
                 Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
                 #[cfg(target_os = "linux")]

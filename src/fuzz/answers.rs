@@ -57,7 +57,7 @@ pub fn response(data: &[u8]) {
     }
 }
 
-/// Returns the problem of a variable whose request failed. `None` if `id` isn't a reference.
+/// The problem of a variable whose request failed. `None` if `id` isn't a reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
     let aliases = Aliases::default();
     let reference = Reference::parse(id)
@@ -124,22 +124,23 @@ fn field<'a, T: Deserialize<'a>>(object: &RawObject<'a>, name: &str) -> Option<T
     serde_json::from_str(object.get(name)?.get()).ok()
 }
 
-/// Returns the values in a response: those of parameters, and a secret's text or bytes.
+/// The values in a response: those of parameters, and a secret's text or bytes.
 fn values_in(body: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(body);
     let response: RawObject<'_> = serde_json::from_str(&text).unwrap_or_default();
     let parameters: Vec<RawObject<'_>> = field(&response, "Parameters").unwrap_or_default();
-    let texts = parameters
-        .iter()
-        .map(|parameter| field(parameter, "Value"))
-        .chain([field(&response, "SecretString")])
-        .flatten();
-    let binary =
-        field(&response, "SecretBinary").and_then(|base64: String| STANDARD.decode(base64).ok());
-    texts.map(String::into_bytes).chain(binary).collect()
+    let mut values = Vec::new();
+    for parameter in &parameters {
+        values.extend(field(parameter, "Value").map(String::into_bytes));
+    }
+    values.extend(field(&response, "SecretString").map(String::into_bytes));
+    values.extend(
+        field(&response, "SecretBinary").and_then(|base64: String| STANDARD.decode(base64).ok()),
+    );
+    values
 }
 
-/// Returns the body with the credential at the start of each message.
+/// Puts the credential in the body, at the start of each message.
 fn with_credential(body: &[u8]) -> Vec<u8> {
     let mut planted = String::from_utf8_lossy(body).into_owned();
     for key in ["message", "Message", "errorMessage"] {
@@ -149,7 +150,7 @@ fn with_credential(body: &[u8]) -> Vec<u8> {
     planted.into_bytes()
 }
 
-/// Returns the body with the canary at the start of each value.
+/// Puts the canary in the body, at the start of each value or, if the body has none, before it.
 fn with_canary(body: &[u8]) -> Vec<u8> {
     let text = String::from_utf8_lossy(body);
     let mut planted = text.clone().into_owned();
@@ -206,14 +207,11 @@ pub fn cache_entry(data: &[u8]) {
     assert!(decode("name", &damaged).is_err() && decode("other", &entry).is_err());
 }
 
-/// Returns a document's own value, with an empty name, and the names and values of its parameters.
+/// A document's own value, with an empty name, and the names and values of its parameters.
 fn document_values(document: &Document) -> Vec<(&str, &[u8])> {
-    let own = std::iter::once(("", document.body.expose()));
-    own.chain(
-        document
-            .parameters
-            .iter()
-            .map(|(name, parameter)| (name.as_str(), parameter.body.expose())),
-    )
-    .collect()
+    let mut values = vec![("", document.body.expose())];
+    for (name, parameter) in &document.parameters {
+        values.push((name, parameter.body.expose()));
+    }
+    values
 }

@@ -32,11 +32,11 @@ pub fn declaration(data: &[u8]) {
     // In YAML, a carriage return also ends a line.
     let lines = text.split(['\n', '\r']).count();
     for error in errors {
-        let position = error
+        let line = error
             .text
             .strip_prefix("a.yaml:")
-            .and_then(|rest| rest.split_once(':'));
-        let line = position.and_then(|(line, _)| line.parse().ok());
+            .and_then(|rest| rest.split_once(':'))
+            .and_then(|(line, _)| line.parse().ok());
         assert!(
             line.is_some_and(|line| (1..=lines).contains(&line)),
             "line {line:?} of {lines}: {error:?}"
@@ -49,9 +49,7 @@ pub fn declaration(data: &[u8]) {
         return;
     }
     match plan(layer) {
-        Err(errors) => errors
-            .into_iter()
-            .for_each(|error| assert_quotes_no_value(&error)),
+        Err(errors) => errors.iter().for_each(assert_quotes_no_value),
         Ok(plan) => {
             assert_hold_no_value(reasons(&resolve_all(&plan, SECRET.as_bytes())));
         }
@@ -77,10 +75,12 @@ pub fn config_file(data: &[u8]) {
             }
 
             let without_line = |(_, name, section)| (name, section);
-            let parsed_again = parse_ini(&printed).unwrap_or_default().into_iter();
-            let sections_again = parsed_again.map(without_line);
+            let parsed_again = parse_ini(&printed).unwrap_or_default();
             assert!(
-                sections_again.eq(sections.into_iter().map(without_line)),
+                parsed_again
+                    .into_iter()
+                    .map(without_line)
+                    .eq(sections.into_iter().map(without_line)),
                 "{printed}"
             );
         }
@@ -125,17 +125,14 @@ pub fn env_file(data: &[u8]) {
             );
             let object: Result<BTreeMap<String, String>, _> =
                 serde_json::from_slice(secret_json(&file.variables).expose());
-            let in_secret = file
-                .variables
-                .iter()
-                .filter(|variable| !variable.is_literal);
-            let moved = in_secret.map(|variable| {
-                (
-                    variable.name.as_str().to_owned(),
-                    String::from_utf8_lossy(variable.value.expose()).into_owned(),
-                )
-            });
-            assert_eq!(object.ok(), Some(moved.collect()));
+            let mut moved = BTreeMap::new();
+            for variable in &file.variables {
+                if !variable.is_literal {
+                    let value = String::from_utf8_lossy(variable.value.expose()).into_owned();
+                    moved.insert(variable.name.as_str().to_owned(), value);
+                }
+            }
+            assert_eq!(object.ok(), Some(moved));
         }
     }
 }
@@ -153,16 +150,14 @@ pub fn inherited(data: &[u8]) {
         [data, CANARY.as_bytes()].concat(),
     ] {
         match layer_of(&value) {
-            Err(errors) => errors
-                .into_iter()
-                .for_each(|error| assert_quotes_no_value(&error)),
+            Err(errors) => errors.iter().for_each(assert_quotes_no_value),
             Ok(layer) if layer.entries.is_empty() => {}
             Ok(layer) => assert_keeps_text(&value, layer),
         }
     }
 }
 
-/// Returns the layer with the entry for a variable A that has this value. The layer is empty if the
+/// The layer with the entry for a variable A that has this value. The layer is empty if the
 /// value doesn't contain a reference.
 fn layer_of(value: &[u8]) -> Result<Layer, Vec<Problem>> {
     let variables = [(OsString::from("A"), OsString::from_vec(value.to_vec()))];
@@ -180,17 +175,15 @@ fn assert_keeps_text(value: &[u8], layer: Layer) {
     };
 
     let text = String::from_utf8_lossy(value);
-    let mut pieces = text.split("{{resolve:");
-    let before = pieces.next().unwrap_or_default();
+    let mut expected = String::new();
     // If the value doesn't have a dynamic reference, all of it is an ARN.
-    let first = if text.contains("{{resolve:") {
-        before
-    } else {
-        ""
-    };
-    let around = pieces
-        .filter_map(|piece| piece.split_once("}}"))
-        .map(|(_, after)| after);
-    let expected: String = std::iter::once(first).chain(around).collect();
+    if let Some((before, references)) = text.split_once("{{resolve:") {
+        expected += before;
+        for piece in references.split("{{resolve:") {
+            if let Some((_, after)) = piece.split_once("}}") {
+                expected += after;
+            }
+        }
+    }
     assert_eq!(String::from_utf8_lossy(&made), expected, "of {text:?}");
 }

@@ -36,9 +36,12 @@ pub fn reference(data: &[u8]) {
 
     check_lookup(&reference);
 
-    let planned = layer(Source::Reference(reference)).map(plan);
-    for error in planned.and_then(Result::err).unwrap_or_default() {
-        assert!(!message(&error).is_empty());
+    if let Some(layer) = layer(Source::Reference(reference))
+        && let Err(errors) = plan(layer)
+    {
+        for error in errors {
+            assert!(!message(&error).is_empty());
+        }
     }
 }
 
@@ -81,12 +84,10 @@ fn check_lookup(reference: &Reference) {
 /// of `data` is the secret. Asserts that a whole secret and the value of a key are unchanged, that
 /// hints lead to values, and that no error contains a value.
 pub fn extraction(data: &[u8]) {
-    let at = data
-        .iter()
-        .position(|byte| *byte == b'\n')
-        .unwrap_or(data.len());
-    let (key, body) = (&data[..at], data.get(at + 1..).unwrap_or_default());
-    let Ok(key) = std::str::from_utf8(key) else {
+    let mut halves = data.splitn(2, |byte| *byte == b'\n');
+    let first_line = halves.next().unwrap_or_default();
+    let body = halves.next().unwrap_or_default();
+    let Ok(key) = std::str::from_utf8(first_line) else {
         return;
     };
     let Some((plan, selector)) = plan_of_key(key) else {
@@ -114,7 +115,7 @@ pub fn extraction(data: &[u8]) {
     }
 }
 
-/// Returns a plan that reads this KEY of a secret, and the selector of KEY.
+/// Makes a plan that reads this KEY of a secret, and the selector of KEY.
 fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
     let reference = Reference::parse(&format!("secret:{key}")).ok()?;
     let selector = reference
@@ -129,10 +130,15 @@ fn plan_of_key(key: &str) -> Option<(Plan, Selector)> {
 /// found.
 fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
     let values: BTreeMap<String, &RawValue> = serde_json::from_slice(body).unwrap_or_default();
-    let (Some(written), Some(bytes)) = (values.get(key).map(|raw| raw.get()), found) else {
-        assert!(found.is_none(), "a value for {key:?}, which isn't there");
+    let Some(bytes) = found else {
         return;
     };
+    // No JSON is empty.
+    let written = values.get(key).map_or("", |raw| raw.get());
+    assert!(
+        !written.is_empty(),
+        "a value for {key:?}, which isn't there"
+    );
 
     let text = String::from_utf8_lossy(bytes);
     match written.as_bytes().first() {
@@ -169,7 +175,7 @@ fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     }
 }
 
-/// Returns an argument as a shell would pass it on, without the quotes of
+/// An argument as a shell would pass it on, without the quotes of
 /// [`Subject::rewritten_with`](crate::model::entry::Subject::rewritten_with).
 fn unquoted(argument: &str) -> String {
     let within = |quote: char| argument.strip_prefix(quote)?.strip_suffix(quote);
@@ -186,14 +192,14 @@ fn leads_to_one_node(outcomes: &Outcomes) -> bool {
     reasons(outcomes).iter().all(|error| error.code == "null")
 }
 
-/// Returns the JSON of the secret as serde_json writes it, so that no letter or digit is escaped
-/// and the canary can't be hidden by escapes.
+/// The JSON of the secret as serde_json writes it, so that no letter or digit is escaped and the
+/// canary can't be hidden by escapes.
 fn reprinted(body: &[u8]) -> Vec<u8> {
     let value: Value = serde_json::from_slice(body).unwrap_or_default();
     value.to_string().into_bytes()
 }
 
-/// Returns variants of the secret that contain the canary.
+/// Variants of the secret that contain the canary.
 fn with_canaries(body: &[u8]) -> Vec<Vec<u8>> {
     match serde_json::from_slice::<Value>(body) {
         Ok(mut value) => {
@@ -249,9 +255,7 @@ pub fn template(data: &[u8]) {
     }
 
     match plan(layer) {
-        Err(errors) => errors
-            .into_iter()
-            .for_each(|error| assert_quotes_no_value(&error)),
+        Err(errors) => errors.iter().for_each(assert_quotes_no_value),
         Ok(plan) => {
             // The check for filters, tests and functions must not panic.
             invalid_template_outcomes(&plan);

@@ -45,8 +45,8 @@ pub fn assert_hold_no_value(errors: Vec<Problem>) {
     }
 }
 
-/// Returns a layer whose only entry is the variable A. Never returns `None`, because this name is
-/// valid.
+/// Makes a layer whose only entry is the variable A. The result is never `None`, because this name
+/// is valid.
 pub fn layer(source: Source) -> Option<Layer> {
     let entry = Entry::new(
         Target::Env(EnvName::parse("A")?),
@@ -70,18 +70,21 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
 
 /// Resolves a plan. Each secret has the value `body`.
 pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcomes {
-    let document = || Document::new(SecretValue::new(body));
-    let answers = plan
+    let fetched = plan
         .locators()
         .into_iter()
-        .map(|locator| (locator.clone(), Ok(document())));
-    resolve(plan, &answers.collect())
+        .map(|locator| (locator.clone(), Ok(Document::new(SecretValue::new(body)))))
+        .collect();
+    resolve(plan, &fetched)
 }
 
-/// Returns every problem that makes a value missing.
+/// Every problem that makes a value missing.
 pub fn reasons(outcomes: &Outcomes) -> Vec<Problem> {
-    let problems = outcomes.problems();
-    problems.into_iter().map(|(_, problem)| problem).collect()
+    outcomes
+        .problems()
+        .into_iter()
+        .map(|(_, problem)| problem)
+        .collect()
 }
 
 /// Resolves a plan with one variable, and returns its value. Every secret has the value `body`.

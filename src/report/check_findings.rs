@@ -65,8 +65,8 @@ impl Findings {
         }
     }
 
-    /// Returns the findings as indented JSON that ends with a line feed. Characters that change
-    /// what a terminal shows are escaped.
+    /// The findings as indented JSON that ends with a line feed. Characters that change what a
+    /// terminal shows are escaped.
     pub fn json(&self) -> String {
         // These types can always be serialized, so the default is never used.
         let object = serde_json::to_value(self).unwrap_or_default();
@@ -120,6 +120,13 @@ pub struct Row {
     pub line: usize,
 }
 
+impl Row {
+    /// True for a literal without an error or a remark, whose row wouldn't say anything new.
+    fn is_plain_literal(&self) -> bool {
+        self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
+    }
+}
+
 /// The form in which the entry was written.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
@@ -145,20 +152,24 @@ const GAP: usize = 2;
 /// The columns that a narrow terminal doesn't show, in the order in which they are left out.
 const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
 
-/// Returns the tables of the values, the command and the secrets, and the sentences below them,
-/// separated by blank lines. `screen` is `None` if standard output isn't a terminal.
+/// The tables of the values, the command and the secrets, and the sentences below them, separated
+/// by blank lines. `screen` is `None` if standard output isn't a terminal.
 pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
-    // The row of a literal without an error or a remark wouldn't say anything new.
-    let is_unremarkable = |row: &Row| row.status == "ok" && row.note.is_none();
-    let is_plain_literal = |row: &Row| row.kind == RowKind::Literal && is_unremarkable(row);
-    let is_listed = |row: &&Row| findings.lists_literals || !is_plain_literal(row);
-    let listed: Vec<&Row> = findings.values.iter().filter(is_listed).collect();
+    let listed: Vec<&Row> = findings
+        .values
+        .iter()
+        .filter(|row| findings.lists_literals || !row.is_plain_literal())
+        .collect();
 
     let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
-    headings.extend(findings.has_cache.then_some("CACHED"));
+    if findings.has_cache {
+        headings.push("CACHED");
+    }
     headings.push("STATUS");
-    let rows = listed.iter();
-    let values = Vec::from_iter(rows.flat_map(|row| value_rows(row, findings.has_cache)));
+    let values: Vec<TableRow> = listed
+        .iter()
+        .flat_map(|row| value_rows(row, findings.has_cache))
+        .collect();
     let secret_headings = [
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
     ];
@@ -195,15 +206,17 @@ const STATUS_SENTENCES: [&str; 8] = [
     "valid: the reference is well-formed. Nothing was requested, because of --offline.",
 ];
 
-/// Returns the sentence about each status in the rows and, if a row has an error, a line that says
-/// where the errors are explained.
+/// The sentence about each status in the rows and, if a row has an error, a line that says where
+/// the errors are explained.
 fn status_lines(rows: &[&Row]) -> String {
     let mut lines = String::new();
     for sentence in STATUS_SENTENCES {
         let status = sentence.split(':').next();
         // A row with an error shows the error's code instead of the status.
-        let mut without_error = rows.iter().filter(|row| row.error.is_none());
-        if without_error.any(|row| Some(row.status) == status) {
+        if rows
+            .iter()
+            .any(|row| row.error.is_none() && Some(row.status) == status)
+        {
             lines += &format!("{sentence}\n");
         }
     }
@@ -213,23 +226,23 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Returns the lines of a table, or an empty text if there aren't any rows. On a terminal, the
-/// status of a failure may be red, and the columns in [`LEAST_IMPORTANT`] are left out one by one
-/// until the table fits.
+/// Lays out a table in lines. The result is empty if there are no rows. On a terminal, the status
+/// of a failure may be red, and the columns in [`LEAST_IMPORTANT`] are left out one by one until
+/// the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     rows: impl IntoIterator<Item = &'r TableRow>,
     screen: Option<TableScreen>,
 ) -> String {
-    let heading_cells = headings.iter().map(|heading| (*heading).to_owned());
+    let heading_cells = headings
+        .iter()
+        .map(|heading| (*heading).to_owned())
+        .collect();
     // The cells of each line, and true for a failure.
-    let mut lines: Vec<(Vec<String>, bool)> = vec![(heading_cells.collect(), false)];
+    let mut lines: Vec<(Vec<String>, bool)> = vec![(heading_cells, false)];
     for row in rows {
-        let shown = row.cells.iter().map(|cell| match cell.as_str() {
-            "" => "-".to_owned(),
-            text => escaped(text),
-        });
-        lines.push((shown.collect(), row.is_failed));
+        let cells = row.cells.iter().map(|cell| shown_cell(cell)).collect();
+        lines.push((cells, row.is_failed));
     }
     if lines.len() == 1 {
         return String::new();
@@ -273,8 +286,16 @@ fn aligned_table<'r>(
     text
 }
 
-/// Returns the row of an entry. If the entry is a template or has several secrets, an indented row
-/// for each secret follows.
+/// A cell as the table shows it: escaped, or `-` if it is empty.
+fn shown_cell(cell: &str) -> String {
+    if cell.is_empty() {
+        return "-".to_owned();
+    }
+    escaped(cell)
+}
+
+/// The row of an entry. If the entry is a template or has several secrets, an indented row for each
+/// secret follows.
 fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
@@ -294,9 +315,12 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
     };
 
     // The first cell of a source is the reference, and the last one is the status.
-    let source_cells = only_source.map(|source| source.cells.clone());
-    let mut cells = source_cells.unwrap_or(vec![String::new(); CELLS_OF_SOURCE]);
-    (cells[0], cells[CELLS_OF_SOURCE - 1]) = (reference, status_text);
+    let mut cells = match only_source {
+        Some(source) => source.cells.clone(),
+        None => vec![String::new(); CELLS_OF_SOURCE],
+    };
+    cells[0] = reference;
+    cells[CELLS_OF_SOURCE - 1] = status_text;
 
     let table_row = |label: &str, mut cells: Vec<String>, is_failed| {
         if !has_cache {
@@ -325,8 +349,10 @@ fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
 fn caller_sentence(caller: &Caller) -> String {
     let provider = caller.credentials;
     // The last of an ARN's six fields is the name, such as `assumed-role/app/session`.
-    let arn = caller.arn.as_ref();
-    let name = arn.and_then(|arn| arn.splitn(6, ':').nth(5));
+    let name = caller
+        .arn
+        .as_ref()
+        .and_then(|arn| arn.splitn(6, ':').nth(5));
     let sentence = match name.zip(caller.account.as_ref()) {
         Some((name, account)) => format!(
             "The caller is {name} in account {account}, using credentials from the {provider}."

@@ -86,16 +86,17 @@ impl Row {
 }
 
 impl CheckedValues<'_> {
-    /// Returns the rows, beginning with those of the earliest layer. Within a layer, they are in
-    /// the order of their lines, because `env:`, `env-from:` and `files:` can be in any order.
+    /// The rows, beginning with those of the earliest layer. Within a layer, they are in the order
+    /// of their lines, because `env:`, `env-from:` and `files:` can be in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
             // The keys of an object precede it. If a key has a row, the object needs a row only for
             // an error.
-            let entry_of_last_row = rows.last().map(|(id, _)| id.of_entry());
-            let has_key_row = entry_of_last_row == Some(outcome.id);
-            if has_key_row && matches!(outcome.result, Outcome::Keys) {
+            if matches!(outcome.result, Outcome::Keys)
+                && let Some((last, _)) = rows.last()
+                && last.of_entry() == outcome.id
+            {
                 continue;
             }
             if let Some(row) = self.row(outcome) {
@@ -108,8 +109,8 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// Returns the row of an outcome. The result is `None` for most overridden entries
-    /// ([`overridden_row`]), and for an absent entry that [`Self::is_superseded`].
+    /// The row of an outcome. `None` for most overridden entries ([`overridden_row`]), and for an
+    /// absent entry that [`Self::is_superseded`].
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
@@ -133,15 +134,17 @@ impl CheckedValues<'_> {
         Some(row)
     }
 
-    /// Returns the row of any outcome except [`Outcome::Overridden`], with its sources. The row
-    /// shows a path as the user wrote it, because the value of a variable in the path may be a
-    /// password.
+    /// The row of any outcome except [`Outcome::Overridden`], with its sources. The row shows a
+    /// path as the user wrote it, because the value of a variable in the path may be a password.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
-        let (target, subject) = (&outcome.target, &outcome.subject);
+        let EntryOutcome {
+            target, subject, ..
+        } = outcome;
         let is_key = outcome.id.key.is_some();
-        let label = match is_key {
-            true => subject.label.to_string(),
-            false => subject.as_written(&target_label(target)),
+        let label = if is_key {
+            subject.label.to_string()
+        } else {
+            subject.as_written(&target_label(target))
         };
         let mut row = Row::new(label, subject, status);
         // The name of a key's variable contains the key, which messages may have to hide. So for a
@@ -149,24 +152,13 @@ impl CheckedValues<'_> {
         if !is_key {
             row.variable = target.variable().map(ToString::to_string);
         }
-
-        let empty_variable = outcome.empty_variable();
-        let mut warnings = self.values.outcomes.warnings.iter();
-        let is_warned_of = warnings.any(|(warned, _)| warned.label == subject.label);
-        let is_mistyped = outcome.is_default() && is_warned_of;
-        let is_doubly_optional = self.doubly_optional.contains(&outcome.id.of_entry());
-        row.note = whole_object_remark(outcome)
-            .or(remark_text(outcome))
-            .or(self.unchecked_remark(outcome).map(str::to_owned))
-            .or(is_mistyped.then(|| "although there is a similar key".to_owned()))
-            .or((is_key && is_warned_of).then(|| "replaces the inherited variable".to_owned()))
-            .or(empty_variable.map(|name| format!("{name} is empty")))
-            .or(self.placeholder_notes.get(&outcome.id).cloned())
-            .or(is_doubly_optional.then(|| DOUBLY_OPTIONAL.to_owned()));
+        row.note = self.note(outcome);
 
         if let Target::File(file) = target {
-            let expanded = file.path.as_ref();
-            let path = expanded.map(|path| subject.as_written(&path.display().to_string()));
+            let path = file
+                .path
+                .as_ref()
+                .map(|path| subject.as_written(&path.display().to_string()));
             row.file = Some(json!({ "path": path }));
         }
         if let Target::Credential(SystemdCredential { unit, name }) = target {
@@ -184,6 +176,35 @@ impl CheckedValues<'_> {
         row
     }
 
+    /// The note that follows the status: the most important one, if there are several.
+    fn note(&self, outcome: &EntryOutcome) -> Option<String> {
+        if let Some(remark) = whole_object_remark(outcome).or_else(|| remark_text(outcome)) {
+            return Some(remark);
+        }
+        let is_warned_of = self
+            .values
+            .outcomes
+            .warnings
+            .iter()
+            .any(|(warned, _)| warned.label == outcome.subject.label);
+        let note = if self.is_version_unchecked(outcome) {
+            "version not checked"
+        } else if is_warned_of && outcome.is_default() {
+            "although there is a similar key"
+        } else if is_warned_of && outcome.id.key.is_some() {
+            "replaces the inherited variable"
+        } else if let Some(name) = outcome.empty_variable() {
+            return Some(format!("{name} is empty"));
+        } else if let Some(note) = self.placeholder_notes.get(&outcome.id) {
+            note
+        } else if self.doubly_optional.contains(&outcome.id.of_entry()) {
+            DOUBLY_OPTIONAL
+        } else {
+            return None;
+        };
+        Some(note.to_owned())
+    }
+
     /// True for an absent entry if another entry has a value for its target, or if a later layer
     /// has an absent entry with the same target.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
@@ -195,30 +216,35 @@ impl CheckedValues<'_> {
         })
     }
 
-    /// Returns the status of a value that needs `reads`, but was not read.
+    /// The status of a value that needs `reads`, but was not read.
     fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
-        // If a request fails, so does the value. So here, an answer is always a document.
-        let is_found = |read: &SecretRef| self.values.fetched.contains_key(&read.locator);
         match self.depth {
             CheckDepth::Values => "unread",
-            CheckDepth::Metadata if reads.iter().all(is_found) => "not-read",
-            CheckDepth::Metadata => "not-checked",
+            CheckDepth::Metadata => {
+                // If a request fails, so does the value. So here, an answer is always a document.
+                let fetched = &self.values.fetched;
+                if reads.iter().all(|read| fetched.contains_key(&read.locator)) {
+                    "not-read"
+                } else {
+                    "not-checked"
+                }
+            }
             CheckDepth::Offline => "valid",
         }
     }
 
-    /// Returns the remark for a value that reads a version or a label of a parameter, which
-    /// `--metadata` doesn't check.
-    fn unchecked_remark(&self, outcome: &EntryOutcome) -> Option<&'static str> {
-        let is_unchecked = outcome.reads.iter().any(|read| {
-            let Locator { store, version, .. } = &read.locator;
-            *store == Store::ParameterStore && *version != Version::CURRENT
-        });
-        (self.depth == CheckDepth::Metadata && is_unchecked).then_some("version not checked")
+    /// True for a value that reads a version or a label of a parameter, which `--metadata` doesn't
+    /// check.
+    fn is_version_unchecked(&self, outcome: &EntryOutcome) -> bool {
+        self.depth == CheckDepth::Metadata
+            && outcome.reads.iter().any(|read| {
+                let Locator { store, version, .. } = &read.locator;
+                *store == Store::ParameterStore && *version != Version::CURRENT
+            })
     }
 
-    /// Returns the row for one of the secrets that a value is read from: an object in `sources`,
-    /// and a line of the table.
+    /// The row for one of the secrets that a value is read from: an object in `sources`, and a line
+    /// of the table.
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
         let SecretRef { locator, selector } = reference;
         let only_read = std::slice::from_ref(reference);
@@ -232,20 +258,22 @@ impl CheckedValues<'_> {
         let id = shown_source(locator, parameter_name);
         let key = Some(selector.shown()).filter(|key| !key.is_empty());
         let role = locator.role.as_ref().map(|role| role.arn.to_string());
-        let answered_region = document.and_then(|document| document.region.as_ref());
-        let failed_region = failure.and_then(|failure| failure.region.as_ref());
-        let requested_region = locator.region.as_ref();
-        let region = answered_region.or(failed_region).or(requested_region);
+        let region = document
+            .and_then(|document| document.region.as_ref())
+            .or_else(|| failure?.region.as_ref())
+            .or(locator.region.as_ref());
 
         // A path as a whole doesn't have a version.
         let versioned = document.and_then(|document| document.versioned(parameter_name));
         let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
-        let short_version = version.unwrap_or_default().chars().take(ID_LENGTH);
         let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
         let created = versioned.and_then(|versioned| versioned.created);
         let age_seconds = created.map(|created| seconds_since(created, self.now));
-        let passed_over = document.map_or(&[][..], |document| &document.passed_over);
-        let regions_passed_over = passed_over.iter().map(|(region, _)| region.as_str());
+        let regions_passed_over: Vec<&str> = document
+            .iter()
+            .flat_map(|document| &document.passed_over)
+            .map(|(region, _)| region.as_str())
+            .collect();
 
         let cached = self.cached_answer(locator, document);
         TableRow {
@@ -259,14 +287,18 @@ impl CheckedValues<'_> {
                 "stages": stages,
                 "created": created.map(time_text),
                 "age_seconds": age_seconds,
-                "regions_passed_over": Vec::from_iter(regions_passed_over),
+                "regions_passed_over": regions_passed_over,
                 "cached": cached.map(|(seconds, used)| json!({ "age_seconds": seconds, "used": used })),
                 "status": status,
                 "error": error,
             }),
             cells: vec![
                 key.map_or(id.clone(), |key| format!("{id}:{key}")),
-                short_version.collect(),
+                version
+                    .unwrap_or_default()
+                    .chars()
+                    .take(ID_LENGTH)
+                    .collect(),
                 stages.join(","),
                 age_seconds.map(age).unwrap_or_default(),
                 match cached {
@@ -280,8 +312,8 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Returns the age in seconds of the answer in the cache, if there is one, and true if this
-    /// answer is used.
+    /// The age in seconds of the answer in the cache, if there is one, and true if this answer is
+    /// used.
     fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
         if let Some(used) = document.and_then(|document| document.cached.as_ref()) {
             return Some((used.age.as_secs(), true));
@@ -291,9 +323,9 @@ impl CheckedValues<'_> {
     }
 }
 
-/// Returns the remark that a variable gets a whole JSON object: the KEY may be missing from its
-/// reference. Keys of `env-from` don't get this remark, and neither do templates, which may be JSON
-/// on purpose.
+/// The remark that a variable gets a whole JSON object: the KEY may be missing from its reference.
+/// Keys of `env-from` don't get this remark, and neither do templates, which may be JSON on
+/// purpose.
 fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     let is_variable = matches!(outcome.target, Target::Env(_));
     let is_whole = matches!(outcome.read_from(), [read] if read.selector == Selector::Whole);
@@ -307,7 +339,7 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
     Some(format!("a JSON object with {keys}"))
 }
 
-/// Returns the row of an overridden entry. Only two kinds of entries have one: a variable that
+/// The row of an overridden entry. Only two kinds of entries have one: a variable that
 /// `--keep-existing` keeps, and a key of `env-from` that a later `env-from` object overrides.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
@@ -319,14 +351,16 @@ fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     }
 }
 
-/// Returns an item of `overridden` in `check --json`.
+/// An item of `overridden` in `check --json`.
 pub fn override_object((outcome, holder): (&EntryOutcome, &Holder)) -> Value {
-    let mut object = subject_object(&outcome.subject);
-    (object["reason"], object["by"]) = match holder {
-        Holder::Entry(other) => ("entry".into(), subject_object(other)),
-        Holder::Kept(_) => ("kept".into(), Value::Null),
-        Holder::Several => ("entries".into(), Value::Null),
+    let (reason, by) = match holder {
+        Holder::Entry(other) => ("entry", subject_object(other)),
+        Holder::Kept(_) => ("kept", Value::Null),
+        Holder::Several => ("entries", Value::Null),
     };
+    let mut object = subject_object(&outcome.subject);
+    object["reason"] = reason.into();
+    object["by"] = by;
     object
 }
 
@@ -344,7 +378,7 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     Record::note(format!("{subject} isn't read, because {why}"))
 }
 
-/// Returns the label in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
+/// The label in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
 /// `PREFIX*` or `UNIT/CREDENTIAL`.
 fn target_label(target: &Target) -> String {
     let Target::File(file) = target else {
@@ -358,7 +392,7 @@ fn target_label(target: &Target) -> String {
     }
 }
 
-/// Returns the row of a secret that AWS was asked to describe, whether or not AWS described it.
+/// The row of a secret that AWS was asked to describe, whether or not AWS described it.
 pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),
@@ -371,21 +405,23 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     };
 
     let locator = &secret.locator;
-    let role = locator.role.as_ref().map(|role| role.arn.to_string());
-    let id = shown(&locator.id.to_string());
     let region = secret.region.to_string();
-    let shown_id = locator.shown_id();
-    let mut fields =
-        json!({ "id": shown_id, "region": region, "role": role, "status": status, "error": error });
-    let described = match &secret.description {
+    let mut fields = json!({
+        "id": locator.shown_id(),
+        "region": region,
+        "role": locator.role.as_ref().map(|role| role.arn.to_string()),
+        "status": status,
+        "error": error,
+    });
+    let mut cells = vec![shown(&locator.id.to_string()), region];
+    match &secret.description {
         Ok(description) => {
             add_description(&mut fields, description, now);
-            description_cells(description, now)
+            cells.extend(description_cells(description, now));
         }
         // This table doesn't have a STATUS column, so the ROTATION column shows the status.
-        Err(_) => [error.unwrap_or(status), "", "", ""].map(str::to_owned),
-    };
-    let cells = [id, region].into_iter().chain(described).collect();
+        Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
+    }
     TableRow {
         fields,
         cells,
@@ -410,7 +446,7 @@ fn add_description(fields: &mut Value, description: &Description, now: SystemTim
     fields["deleted"] = json!(description.deleted.map(time_text));
 }
 
-/// Returns the cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
+/// The cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
 fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
     let rotation = &description.rotation;
     let is_overdue = rotation.is_overdue(now);
@@ -430,12 +466,16 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
     };
 
     // The default key doesn't appear in a description.
-    let named_key = description.kms_key.as_deref();
-    let kms_key = named_key.unwrap_or("aws/secretsmanager");
+    let kms_key = description
+        .kms_key
+        .as_deref()
+        .unwrap_or("aws/secretsmanager");
 
+    let mut copies = Vec::new();
     // A replica names its primary region: `of us-east-1`.
-    let primary = description.primary_region.iter();
-    let mut copies: Vec<String> = primary.map(|region| format!("of {region}")).collect();
+    if let Some(region) = &description.primary_region {
+        copies.push(format!("of {region}"));
+    }
     for Replica { region, status, .. } in &description.replicas {
         copies.push(match status.as_deref() {
             Some("InSync") | None => region.clone(),
@@ -446,7 +486,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
     [rotation_text, last, kms_key.to_owned(), copies.join(", ")]
 }
 
-/// Returns the whole seconds from `then` to `now`, or 0 if `then` is later.
+/// The whole seconds from `then` to `now`, or 0 if `then` is later.
 fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then).unwrap_or_default().as_secs()
 }

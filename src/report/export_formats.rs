@@ -19,14 +19,16 @@ use crate::model::url::passwords_in_url;
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
 const LONGEST_LINE: usize = 64 * 1024 - 1;
 
-/// Returns the variables that a launch would set, in the order of a launch: first those with a
+/// The variables that a launch would set, in the order of a launch: first those with a
 /// value, then those with the path of a file.
 ///
 /// Leaves out the paths of files in memory, which disappear with the process that makes them, and
 /// values that no variable can hold: `Values::problems` reports them.
 pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
-    let mut variables = Vec::from_iter(outcomes.variables());
-    variables.retain(|variable| variable_problem(*variable, limits).is_none());
+    let mut variables: Vec<Variable<'_>> = outcomes
+        .variables()
+        .filter(|variable| variable_problem(*variable, limits).is_none())
+        .collect();
     for file in outcomes.files() {
         if let (Some(name), Some(path)) = (&file.target.env, &file.target.path) {
             variables.push(Variable {
@@ -39,7 +41,7 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
     variables
 }
 
-/// Returns the text of the variables in a format. For `GithubMasks`, the text is empty, because
+/// Writes the variables as text in a format. For `GithubMasks`, the text is empty, because
 /// [`masks`] makes the commands that hide values.
 ///
 /// # Errors
@@ -76,7 +78,11 @@ pub fn export(
 
     // This value is wiped when it is dropped, even if there is an error.
     let text = SecretValue::new(text);
-    errors.is_empty().then_some(text).ok_or(errors)
+    if errors.is_empty() {
+        Ok(text)
+    } else {
+        Err(errors)
+    }
 }
 
 /// Writes a variable as a member of a JSON object, after the start of the object if the member is
@@ -132,7 +138,6 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
     let value = utf8_value(variable, "a file for `fileKeyRef`")?;
     let start = text.len();
     push(text, &[variable.name.as_str(), "='", value, "'\n"]);
-    let mut lines = text[start..].split(|byte| *byte == b'\n');
 
     let why = if value.contains('\'') {
         "the value contains a single quote, which can't be escaped in a file for Kubernetes' `fileKeyRef`"
@@ -140,7 +145,10 @@ fn write_kubernetes(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Pr
         "the value is empty, and the kubelet treats an empty value in a file for `fileKeyRef` as a missing key"
     } else if value.contains("\r\n") {
         "the value contains Windows line endings (CRLF), and the kubelet removes the carriage returns from a file for `fileKeyRef`"
-    } else if lines.any(|line| line.len() > LONGEST_LINE) {
+    } else if text[start..]
+        .split(|byte| *byte == b'\n')
+        .any(|line| line.len() > LONGEST_LINE)
+    {
         "a line of the value has more than 65,535 bytes, counting the name and the quotes, and the kubelet doesn't read a file for \
          `fileKeyRef` with longer lines"
     } else {
@@ -173,7 +181,7 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     Ok(())
 }
 
-/// Returns a value as text, for a format whose files must be UTF-8.
+/// Reads a value as text, for a format whose files must be UTF-8.
 fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Problem> {
     str::from_utf8(variable.value).map_err(|_| {
         let text = format!("the value isn't UTF-8 text, and {format} can't hold anything else");
@@ -191,9 +199,10 @@ fn push(text: &mut Vec<u8>, parts: &[&str]) {
 
 fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
-        match *byte == escaped {
-            true => text.extend_from_slice(escape),
-            false => text.push(*byte),
+        if *byte == escaped {
+            text.extend_from_slice(escape);
+        } else {
+            text.push(*byte);
         }
     }
 }
@@ -242,21 +251,19 @@ fn write_dotenv(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
 /// True if the value contains a backslash before one of the characters in `followers`, before its
 /// end (where the closing quote follows), or before a carriage return, which is written as `\r`.
 fn has_backslash_before(value: &str, followers: &str) -> bool {
-    let mut backslashes = value.match_indices('\\');
-    backslashes.any(|(at, _)| match value[at + 1..].chars().next() {
-        None | Some('\r') => true,
-        Some(next) => followers.contains(next),
+    value.match_indices('\\').any(|(at, _)| {
+        let next = value[at + 1..].chars().next();
+        next.is_none_or(|next| next == '\r' || followers.contains(next))
     })
 }
 
 /// True if a value can be written without quotes. JavaScript's white space includes U+FEFF, and
 /// Python's includes some control characters.
 fn is_bare(value: &str) -> bool {
-    let is_misread = |c: char| {
-        matches!(c, '#' | '\u{feff}') || c.is_control() || (c != ' ' && c.is_whitespace())
-    };
     !value.is_empty()
-        && !value.contains(is_misread)
+        && !value.contains(|c: char| {
+            matches!(c, '#' | '\u{feff}') || c.is_control() || (c != ' ' && c.is_whitespace())
+        })
         && !value.starts_with([' ', '\'', '"', '`'])
         && !value.ends_with(' ')
 }
@@ -291,8 +298,8 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Returns an `::add-mask::` command for each line of the values that were read and of the secrets
-/// in them, both with and without the white space at its ends. Also returns a warning about lines
+/// Makes an `::add-mask::` command for each line of the values that were read and of the secrets
+/// in them, both with and without the white space at its ends. Also makes a warning about lines
 /// that are too short. Literals and defaults aren't masked, because a word such as `info` would
 /// disappear from every log.
 pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
@@ -300,20 +307,28 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut unmasked = Vec::new();
     let mut commands = Vec::new();
     // If the value is a URL, its password is a part of it, too.
-    let passwords = Vec::from_iter(outcomes.values().map(|(_, value)| {
+    let mut passwords: Vec<Vec<SecretValue>> = Vec::new();
+    for (_, value) in outcomes.values() {
         let url = String::from_utf8_lossy(value.expose());
-        let passwords = passwords_in_url(&url).map(SecretValue::new);
-        Vec::from_iter(passwords.filter(SecretValue::is_hidden_as_part))
-    }));
+        passwords.push(
+            passwords_in_url(&url)
+                .map(SecretValue::new)
+                .filter(SecretValue::is_hidden_as_part)
+                .collect(),
+        );
+    }
     for ((outcome, value), passwords) in outcomes.values().zip(&passwords) {
         if outcome.read_from().is_empty() {
             continue;
         }
 
         let mut has_short_line = false;
-        let texts = iter::once(value).chain(&outcome.parts).chain(passwords);
-        let lines = texts.flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)));
-        for line in lines.flat_map(|line| [line, line.trim_ascii()]) {
+        for line in iter::once(value)
+            .chain(&outcome.parts)
+            .chain(passwords)
+            .flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)))
+            .flat_map(|line| [line, line.trim_ascii()])
+        {
             let length = String::from_utf8_lossy(line).trim().chars().count();
             has_short_line |= (1..SHORTEST_MASK).contains(&length);
             if length >= SHORTEST_MASK && masked.insert(line) {
@@ -329,8 +344,12 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
         }
     }
 
-    let short = format!("lines of fewer than {SHORTEST_MASK} characters");
-    let message = format!("{short} aren't masked in the log: {}", some_of(&unmasked));
-    let warning = (!unmasked.is_empty()).then(|| Record::warning(message));
+    let mut warning = None;
+    if !unmasked.is_empty() {
+        warning = Some(Record::warning(format!(
+            "lines of fewer than {SHORTEST_MASK} characters aren't masked in the log: {}",
+            some_of(&unmasked)
+        )));
+    }
     (SecretValue::new(commands), warning)
 }

@@ -39,7 +39,7 @@ use std::collections::BTreeSet;
 
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
-use crate::model::problem::{About, Impact, MissingKey, Problem, grouped};
+use crate::model::problem::{Impact, MissingKey, Problem, grouped};
 use crate::model::shown::shown;
 use crate::system::lifecycle::interruptibly;
 use terminal::counted;
@@ -100,13 +100,16 @@ impl Report {
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
-            let records = self.records().into_iter();
-            terminal::print_always(records.map(|record| record.with("status", exit_status)));
+            terminal::print_always(
+                self.records()
+                    .into_iter()
+                    .map(|record| record.with("status", exit_status)),
+            );
         });
         exit_status
     }
 
-    /// Returns the errors. If there are several, the [last line](Self::summary) follows, if any.
+    /// The errors. If there are several, the [last line](Self::summary) follows, if any.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1 {
@@ -115,15 +118,20 @@ impl Report {
         records
     }
 
-    /// Returns an error for each problem. Problems with the same reason share one error, which
-    /// lists all their entries.
+    /// An error for each problem. Problems with the same reason share one error, which lists all
+    /// their entries.
     pub fn errors(&self) -> Vec<Record> {
         // A problem that isn't grouped gets a record of its own, because its position is unique.
-        let numbered = self.problems.iter().enumerate();
-        let keyed = numbered.map(|(at, problem)| (problem.group_key().ok_or(at), problem));
+        let groups = grouped(
+            self.problems
+                .iter()
+                .enumerate()
+                .map(|(at, problem)| (problem.group_key().ok_or(at), problem)),
+        );
 
-        let (mut records, mut is_note_added) = (Vec::new(), false);
-        for (_, problems) in grouped(keyed) {
+        let mut records = Vec::new();
+        let mut is_note_added = false;
+        for (_, problems) in groups {
             let mut record = error_record(&problems);
             if !is_note_added && problems.iter().any(|problem| problem.has_sent_hidden_name) {
                 record.notes.push(SENT_NOTE.to_owned());
@@ -134,27 +142,33 @@ impl Report {
         records
     }
 
-    /// Returns the highest exit status of the problems. An empty report has the status of a bug,
-    /// because callers only ask a report with problems.
+    /// The highest exit status of the problems. An empty report has the status of a bug, because
+    /// callers only ask a report with problems.
     pub fn exit_status(&self) -> u8 {
-        let status = self.problems.iter().map(|problem| problem.status).max();
-        status.unwrap_or_default() as u8
+        self.problems
+            .iter()
+            .map(|problem| problem.status)
+            .max()
+            .unwrap_or_default() as u8
     }
 
-    /// Returns the last line of the report: the consequence, and the number of values with a
-    /// problem. Returns `None` if there isn't a consequence, or if no problem is about a value.
+    /// The last line of the report: the consequence, and the number of values with a problem.
+    /// `None` if there is no consequence, or if no problem is about a value.
     fn summary(&self) -> Option<Record> {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();
         let mut are_all_unread = true;
-        let problems = self.problems.iter();
-        for problem in problems.filter(|problem| problem.impact != Impact::None) {
+        for problem in &self.problems {
+            if problem.impact == Impact::None {
+                continue;
+            }
             for entry in &problem.entries {
                 // A template with several missing secrets is one value. The keys of an `env-from`
                 // object are several values, and their problems have different texts.
-                let is_object =
-                    matches!(entry.kind, SubjectKind::EnvFrom | SubjectKind::EnvFromKey);
-                let text_about_key = is_object.then_some(&problem.text);
+                let text_about_key = match entry.kind {
+                    SubjectKind::Entry => None,
+                    SubjectKind::EnvFrom | SubjectKind::EnvFromKey => Some(&problem.text),
+                };
                 affected.insert((entry, text_about_key));
             }
             are_all_unread &= problem.impact == Impact::Unread;
@@ -172,27 +186,31 @@ impl Report {
 
 const SENT_NOTE: &str = "a name that isn't shown in full may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
-/// Returns the record about problems with the same reason. `problems` isn't empty.
+/// The record about problems with the same reason. `problems` isn't empty.
 fn error_record(problems: &[&Problem]) -> Record {
     // The notes are those of the first problem. So are the headline and the help, unless several
     // keys are missing: then both are about all of these keys.
     let common = with_all_missing_keys(problems[0], problems);
-    let abouts = problems.iter().filter_map(|problem| problem.about.as_ref());
-    let secrets: BTreeSet<_> = abouts.map(About::key).collect();
+    let secrets: BTreeSet<_> = problems
+        .iter()
+        .filter_map(|problem| Some(problem.about.as_ref()?.key()))
+        .collect();
 
     // An entry with a template can have several problems, but its variable is listed only once.
-    let mut affected = Vec::from_iter(problems.iter().flat_map(|problem| &problem.entries));
+    let mut affected: Vec<_> = problems
+        .iter()
+        .flat_map(|problem| &problem.entries)
+        .collect();
     affected.dedup();
-    let variables = Vec::from_iter(affected.iter().map(|entry| &*entry.label));
+    let variables: Vec<&str> = affected.iter().map(|entry| &*entry.label).collect();
 
-    let is_in_headline = |about: &About| secrets.len() == 1 && about.before.is_some();
     let mut lines = Vec::new();
     for problem in problems {
         for entry in &problem.entries {
             let mut line = entry.to_string();
             // The line names the secret, unless the headline or the entry's reference already does.
             if let Some(about) = &problem.about
-                && !is_in_headline(about)
+                && (secrets.len() > 1 || about.before.is_none())
                 && !line.contains(&about.locator.shown_id())
             {
                 line += &format!(": {}", about.name);
@@ -212,9 +230,11 @@ fn error_record(problems: &[&Problem]) -> Record {
         None => (common.full_headline(), None),
     };
 
-    let variables = (!variables.is_empty()).then_some(variables);
-    let record = Record::error(headline).with_some("variables", variables);
-    let mut record = record.with_some("secret", secret);
+    let mut record = Record::error(headline);
+    if !variables.is_empty() {
+        record = record.with("variables", variables);
+    }
+    record = record.with_some("secret", secret);
     record.entries = lines.into_iter().map(|(_, line)| line).collect();
     // The suffix follows AWS's message. If there isn't a message, the headline already ends with
     // the suffix.
@@ -229,26 +249,27 @@ fn error_record(problems: &[&Problem]) -> Record {
     record
 }
 
-/// Returns the first problem. If several keys are missing, its headline names all of them, and its
-/// help has the key that is similar to each of them and, unless all have one, the keys that exist.
+/// The first problem. If several keys are missing, its headline names all of them, and its help has
+/// the key that is similar to each of them and, unless all have one, the keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let all_missing = problems.iter().flat_map(|problem| &problem.missing_key);
-    let missing = BTreeSet::from_iter(all_missing);
+    let missing_keys: BTreeSet<_> = problems
+        .iter()
+        .flat_map(|problem| &problem.missing_key)
+        .collect();
     let mut problem = first.clone();
-    if missing.len() > 1
+    if missing_keys.len() > 1
         && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()
     {
-        let keys = Vec::from_iter(
-            missing
-                .iter()
-                .map(|missing| format!("{:?}", shown(&missing.key))),
-        );
+        let mut keys = Vec::new();
+        let mut corrected = Vec::new();
+        for missing in missing_keys {
+            let key = format!("{:?}", shown(&missing.key));
+            if let Some(similar) = &missing.similar {
+                corrected.push(format!("{similar:?} instead of {key}"));
+            }
+            keys.push(key);
+        }
         problem.text = format!("doesn't have these keys: {}", keys.join(", "));
-        let corrected = missing.iter().filter_map(|missing| {
-            let similar = missing.similar.as_ref()?;
-            Some(format!("{similar:?} instead of {:?}", shown(&missing.key)))
-        });
-        let corrected = Vec::from_iter(corrected);
         let similar = format!("did you mean {}?", corrected.join(" and "));
         problem.help = Some(match corrected.len() {
             0 => existing_keys.clone(),

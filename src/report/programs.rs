@@ -104,11 +104,21 @@ struct Started<'a> {
 /// Warns of a command whose program loses the variables of this launch, or can't open its files in
 /// memory.
 pub fn program_warning(outcomes: &Outcomes, command: &CommandLine) -> Option<Record> {
-    let words = Vec::from_iter(command.arguments().map(|word| word.to_str().unwrap_or("")));
+    let words: Vec<&str> = command
+        .arguments()
+        .map(|word| word.to_str().unwrap_or(""))
+        .collect();
     let program = Started::find(&words)?;
 
-    let set = Vec::from_iter(outcomes.list.iter().filter(|outcome| is_set(outcome)));
-    let variables = Vec::from_iter(set.iter().filter_map(|outcome| outcome.target.variable()));
+    let set: Vec<_> = outcomes
+        .list
+        .iter()
+        .filter(|outcome| is_set(outcome))
+        .collect();
+    let variables: Vec<&EnvName> = set
+        .iter()
+        .filter_map(|outcome| outcome.target.variable())
+        .collect();
     if let Some((defect, help)) = program.loss_of_variables(&variables)
         && !variables.is_empty()
     {
@@ -145,8 +155,10 @@ pub fn session_token_warning(outcomes: &Outcomes, retained: &Inherited) -> Optio
         let name = outcome.variable().map(|variable| variable.name.as_str());
         name == Some("AWS_ACCESS_KEY_ID") && !outcome.reads.is_empty()
     })?;
-    let mut variables = outcomes.variables();
-    if variables.any(|variable| variable.name.as_str() == "AWS_SESSION_TOKEN") {
+    if outcomes
+        .variables()
+        .any(|variable| variable.name.as_str() == "AWS_SESSION_TOKEN")
+    {
         return None;
     }
     retained.non_empty("AWS_SESSION_TOKEN")?;
@@ -221,7 +233,7 @@ impl<'a> Started<'a> {
         };
         match self.name {
             "sudo" if !has_one_of(SUDO_OPTIONS, &["-E", "--preserve-env"]) => {
-                let names = Vec::from_iter(variables.iter().map(|name| name.as_str()));
+                let names: Vec<&str> = variables.iter().map(|name| name.as_str()).collect();
                 let list = match names.len() {
                     1..=5 => names.join(","),
                     _ => "NAME,NAME".to_owned(),
@@ -293,8 +305,7 @@ fn has_new_processes(arguments: &[&str]) -> bool {
 
 /// True for `name`, and for its name with a version, such as `python3.12`.
 fn is_versioned(program: &str, name: &str) -> bool {
-    let version = program.strip_prefix(name);
-    version.is_some_and(|version| {
+    program.strip_prefix(name).is_some_and(|version| {
         version
             .bytes()
             .all(|byte| matches!(byte, b'0'..=b'9' | b'.'))

@@ -40,8 +40,8 @@ pub enum Label {
 }
 
 impl Label {
-    /// Returns the word for this label. JSON has the word as the default `event` and, except for
-    /// notes, as the `level`.
+    /// The word for this label. JSON has the word as the default `event` and, except for notes, as
+    /// the `level`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -122,7 +122,7 @@ impl Record {
     }
 }
 
-/// Returns a number and its noun, in the singular or plural: `1 value is missing` or `2 values are
+/// A number and its noun, in the singular or plural: `1 value is missing` or `2 values are
 /// missing`.
 pub fn counted(count: usize, one: &str, several: &str) -> String {
     let noun = if count == 1 { one } else { several };
@@ -142,7 +142,7 @@ pub fn some_of(names: &[String]) -> String {
     }
 }
 
-/// Returns a duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
+/// A duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
     const HOUR: u64 = 60 * 60;
     const DAY: u64 = 24 * HOUR;
@@ -171,7 +171,7 @@ pub enum Screen {
     Terminal { has_colours: bool },
 }
 
-/// Returns the lines of records. Below the headline of a record, the other lines are indented: the
+/// Lays out records in lines. Below the headline of a record, the other lines are indented: the
 /// entries, the notes, AWS's message, and the help unless an earlier record has the same help.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
@@ -187,8 +187,12 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
             lines += &format!("{prefix}  {start}{}\n", escaped(text));
         };
 
-        let (count, is_abridged) = (record.entries.len(), record.is_abridged);
-        let listed = if is_abridged { MOST_NAMES } else { count };
+        let count = record.entries.len();
+        let listed = if record.is_abridged {
+            MOST_NAMES
+        } else {
+            count
+        };
         for entry in record.entries.iter().take(listed) {
             add("for ", entry);
         }
@@ -210,7 +214,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
     lines
 }
 
-/// Returns the first line of a record with its prefix and label, but without a line feed.
+/// The first line of a record with its prefix and label, but without a line feed.
 fn headline(label: Label, text: &str, screen: Screen) -> String {
     let mut shown = escaped(text);
     if let (Label::Error, Screen::Terminal { has_colours: true }) = (label, screen) {
@@ -232,7 +236,7 @@ pub(super) fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
 
-/// Returns a label as the screen shows it, with a colon and a space: `error: `.
+/// A label as the screen shows it, with a colon and a space: `error: `.
 fn shown_label(label: Label, screen: Screen) -> String {
     let name = label.name();
     match (label, screen) {
@@ -244,11 +248,13 @@ fn shown_label(label: Label, screen: Screen) -> String {
     }
 }
 
-/// Returns the JSON object of each record, with the current time.
+/// The JSON object of each record, with the current time.
 pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
     let now = SystemTime::now();
-    let records = records.into_iter();
-    records.map(|record| record_object(record, now)).collect()
+    records
+        .into_iter()
+        .map(|record| record_object(record, now))
+        .collect()
 }
 
 fn record_object(record: Record, now: SystemTime) -> Value {
@@ -290,10 +296,10 @@ pub(super) fn escaped_value(value: Value) -> Value {
     match value {
         Value::String(text) => escaped(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
-        Value::Object(members) => {
-            let members = members.into_iter();
-            Value::from_iter(members.map(|(name, value)| (name, escaped_value(value))))
-        }
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, escaped_value(value)))
+            .collect(),
         Value::Null | Value::Bool(_) | Value::Number(_) => value,
     }
 }
@@ -329,14 +335,18 @@ static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 /// looks for `--log-format` in the arguments, because errors may be found before they are parsed.
 pub fn use_early_settings(arguments: &[OsString], inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
-    let own = arguments.split(|word| word == "--").next();
     // `--log-format json` becomes `--log-format=json`.
-    let own_text = own.unwrap_or_default().join(OsStr::new("="));
-    let own_text = own_text.to_string_lossy();
-    let variable = inherited.get("SECRETS_EXEC_LOG_FORMAT");
-    let in_variable = variable.and_then(OsStr::to_str);
-    let after_option = own_text.split_once("--log-format=").map(|(_, rest)| rest);
-    let format = after_option.or(in_variable).unwrap_or_default();
+    let own_words = arguments
+        .split(|word| word == "--")
+        .next()
+        .unwrap_or_default()
+        .join(OsStr::new("="));
+    let own_text = own_words.to_string_lossy();
+    let format = own_text
+        .split_once("--log-format=")
+        .map(|(_, rest)| rest)
+        .or_else(|| inherited.get("SECRETS_EXEC_LOG_FORMAT")?.to_str())
+        .unwrap_or_default();
     let mut mode = locked(&MODE);
     mode.has_progress_line = !is_dumb;
     mode.has_colours = !is_dumb && inherited.non_empty("NO_COLOR").is_none();
@@ -402,26 +412,28 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
     rest.split_at(rest_of_line)
 }
 
-/// Returns the lines that [`print_always`] prints.
+/// The lines that [`print_always`] prints.
 fn lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     match mode.format {
         LogFormat::Text => {
-            let has_colours = mode.has_colours;
-            let screen = match io::stderr().is_terminal() {
-                true => Screen::Terminal { has_colours },
-                false => Screen::Log,
+            let screen = if io::stderr().is_terminal() {
+                Screen::Terminal {
+                    has_colours: mode.has_colours,
+                }
+            } else {
+                Screen::Log
             };
             record_lines(&Vec::from_iter(records), screen)
         }
-        LogFormat::Json => {
-            let objects = objects(records).into_iter();
-            objects.map(|object| format!("{object}\n")).collect()
-        }
+        LogFormat::Json => objects(records)
+            .into_iter()
+            .map(|object| format!("{object}\n"))
+            .collect(),
     }
 }
 
-/// Returns the lines that [`print_unless_hidden`] prints.
+/// The lines that [`print_unless_hidden`] prints.
 pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
@@ -481,10 +493,12 @@ pub struct TableScreen {
 }
 
 pub fn table_screen() -> Option<TableScreen> {
-    let has_colours = locked(&MODE).has_colours;
-    is_output_terminal().then(|| TableScreen {
+    if !is_output_terminal() {
+        return None;
+    }
+    Some(TableScreen {
         columns: columns(io::stdout()),
-        has_colours,
+        has_colours: locked(&MODE).has_colours,
     })
 }
 

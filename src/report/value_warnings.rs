@@ -13,7 +13,7 @@ use crate::model::plan::{Plan, inherited_help, variable_help};
 use crate::model::remark::Remark;
 use crate::model::shown::shown;
 
-/// Returns a warning for each kind of odd values, with the entries that have such a value.
+/// Warns of each kind of odd values, with the entries that have such a value.
 pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) -> Vec<Record> {
     let mut subjects = BTreeMap::<Remark, Vec<String>>::new();
     for outcome in outcomes {
@@ -31,8 +31,7 @@ pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) 
         .collect()
 }
 
-/// Returns the warning about values of these entries. The result is `None` for a remark that only
-/// `check` shows.
+/// The warning about values of these entries. `None` for a remark that only `check` shows.
 fn value_warning(remark: Remark, entries: &str) -> Option<Record> {
     let read = |what: &str| Record::warning(format!("{what} was read for {entries}"));
     Some(match remark {
@@ -52,10 +51,11 @@ fn value_warning(remark: Remark, entries: &str) -> Option<Record> {
 }
 
 fn parts_text(parts: &[String]) -> String {
-    some_of(&Vec::from_iter(parts.iter().map(|part| shown(part))))
+    let parts: Vec<String> = parts.iter().map(|part| shown(part)).collect();
+    some_of(&parts)
 }
 
-/// Returns what is odd about a value, for its row in the table of `check`.
+/// What is odd about a value, for its row in the table of `check`.
 pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
     let mut texts = Vec::new();
     for (remark, parts) in &outcome.remarks {
@@ -71,8 +71,8 @@ pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
     Some(texts.join(", "))
 }
 
-/// Returns a warning for each text of a declaration that looks as if secrets-exec should replace
-/// something in it.
+/// Warns of each text of a declaration that looks as if secrets-exec should replace something in
+/// it.
 pub fn placeholder_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     placeholders(plan)
         .into_iter()
@@ -133,8 +133,8 @@ fn placeholder_warning(misread: &Misread<'_>, plan: &Plan) -> Record {
 
 const DEFAULT_HELP: &str = "write the text itself, because nothing is replaced in a default";
 
-/// Returns the name of a variable, and what to write in a template for it. The name is shown only
-/// if the variable exists, because any other name may be part of a password.
+/// The name of a variable, and what to write in a template for it. The name is shown only if the
+/// variable exists, because any other name may be part of a password.
 fn variable_and_help<'p>(name: &'p str, misread: &Misread<'_>, plan: &Plan) -> (&'p str, String) {
     match plan.variables.get(name) {
         // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
@@ -145,7 +145,7 @@ fn variable_and_help<'p>(name: &'p str, misread: &Misread<'_>, plan: &Plan) -> (
     }
 }
 
-/// Returns the note about a placeholder for the row of each such entry in the table of `check`.
+/// The notes about placeholders, each for the row of its entry in the table of `check`.
 pub fn placeholder_notes(plan: &Plan) -> impl Iterator<Item = (EntryId, String)> {
     placeholders(plan)
         .into_iter()

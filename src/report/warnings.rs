@@ -23,8 +23,8 @@ use crate::model::reference::Locator;
 use crate::model::shown::{quoted_program, shown};
 use crate::time::Waiting;
 
-/// Returns the text about a long wait, for the log, the terminal and the service manager. The last
-/// error, if any, comes first, because a terminal may cut off the end.
+/// The text about a long wait, for the log, the terminal and the service manager. The last error,
+/// if any, comes first, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let waiting = format!("waiting up to {left} for {}", awaited_text(status));
@@ -36,7 +36,7 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
 
 /// Lists what the process is waiting for: `secret prod/a in us-east-1, … and 2 more`.
 fn awaited_text(status: &Waiting) -> String {
-    let awaited = Vec::from_iter(status.awaited.iter().map(|name| shown(name)));
+    let awaited: Vec<String> = status.awaited.iter().map(|name| shown(name)).collect();
     match (awaited.as_slice(), status.others) {
         ([], _) => "a file or a template".to_owned(),
         (awaited, 0) => awaited.join(", "),
@@ -44,17 +44,18 @@ fn awaited_text(status: &Waiting) -> String {
     }
 }
 
-/// Returns the note for a line of `-vv`.
+/// The note for a line of `-vv`.
 pub fn trace_note(event: &str) -> Record {
     Record::note(event).event("trace")
 }
 
-/// Returns the error about a termination signal that ends this process.
+/// The error about a termination signal that ends this process.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
     /// The limit in characters. Nearly all of them are ASCII, so a pipe with room for PIPE_BUF
     /// (4,096 bytes) takes the whole line.
     const LONGEST: usize = 1_000;
-    let (seconds, awaited) = (after.as_secs_f64(), awaited_text(status));
+    let seconds = after.as_secs_f64();
+    let awaited = awaited_text(status);
     let mut text = format!(
         "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {awaited}"
     );
@@ -65,8 +66,8 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     Record::error(start).event("signal").with("signal", signal)
 }
 
-/// Returns the problem for a worker that doesn't return after the deadline, because it waits for a
-/// file or a computation.
+/// The problem for a worker that doesn't return after the deadline, because it waits for a file or
+/// a computation.
 pub fn overdue_problem(status: &Waiting) -> Problem {
     let mut text = "timed out".to_owned();
     if !status.awaited.is_empty() {
@@ -77,8 +78,7 @@ pub fn overdue_problem(status: &Waiting) -> Problem {
     Problem::temporary(text).help(help)
 }
 
-/// Returns the error about a panic. The message of the panic isn't shown, because it may contain a
-/// value.
+/// The error about a panic. The message of the panic isn't shown, because it may contain a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     let mut text = concat!("this is a bug in secrets-exec ", env!("CARGO_PKG_VERSION")).to_owned();
     if let Some(location) = panic.location() {
@@ -93,7 +93,7 @@ pub fn local_warning(path: &Path) -> Record {
     Record::warning(text).event("local")
 }
 
-/// Returns a warning for each template that inserts a password into a URL as it is.
+/// Warns of each template that inserts a password into a URL as it is.
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.entries.iter().filter_map(move |entry| {
         let (Source::Template(template, _), None) = (&entry.source, &entry.pattern) else {
@@ -108,7 +108,7 @@ pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// Returns `db.password` for `postgres://app:{{ db.password }}@localhost`: the first expression
+/// Finds `db.password` in `postgres://app:{{ db.password }}@localhost`: the first expression
 /// that is the password of a URL, if it inserts a secret or its key without a filter such as
 /// `urlencode`.
 fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
@@ -117,35 +117,43 @@ fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
     let (_, expression) = before_host.rsplit_once(":{{")?;
     let expression = expression.trim();
     let alias = expression.split('.').next()?;
-    (plan.aliases.contains_key(alias) && expression.split('.').all(is_name)).then_some(expression)
+    if !plan.aliases.contains_key(alias) || !expression.split('.').all(is_name) {
+        return None;
+    }
+    Some(expression)
 }
 
-/// Returns a warning for each file that every user can write to. Such a mode is usually a decimal
+/// Warns of each file that every user can write to. Such a mode is usually a decimal
 /// number that was read as octal: 256, which means 0400 in Kubernetes' `defaultMode`.
 pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    let open = plan
-        .entries
+    plan.entries
         .iter()
-        .filter(|entry| matches!(&entry.target, Target::File(file) if file.mode.0 & 0o002 != 0));
-    open.map(|entry| {
-        let text = format!("the mode of {} lets any user write to it", entry.subject);
-        Record::warning(text).help("use mode: \"0400\", which is octal")
-    })
+        .filter(|entry| matches!(&entry.target, Target::File(file) if file.mode.0 & 0o002 != 0))
+        .map(|entry| {
+            let text = format!("the mode of {} lets any user write to it", entry.subject);
+            Record::warning(text).help("use mode: \"0400\", which is octal")
+        })
 }
 
-/// Returns a note for each variable that should name a secret but is empty, with the number of
-/// entries that are left out because of it.
+/// A note for each variable that should name a secret but is empty, with the number of entries that
+/// are left out because of it.
 pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
-    let mut as_written = Vec::from_iter(&plan.entries);
+    let mut as_written: Vec<&Planned> = plan.entries.iter().collect();
     as_written.sort_by_key(|entry| entry.id);
-    let entries = as_written.into_iter();
-    let left_out = entries.filter_map(|entry| Some((entry.left_out_by()?, entry)));
-    grouped(left_out).into_iter().map(|(name, entries)| {
-        let is_variable = |entry: &&Planned| matches!(entry.target, Target::Env(_));
-        let (count, are_variables) = (entries.len(), entries.iter().all(is_variable));
-        let consequence = match are_variables {
-            true => counted(count, "variable is left out", "variables are left out"),
-            false => counted(count, "entry is left out", "entries are left out"),
+    let left_out = grouped(
+        as_written
+            .into_iter()
+            .filter_map(|entry| Some((entry.left_out_by()?, entry))),
+    );
+    left_out.into_iter().map(|(name, entries)| {
+        let count = entries.len();
+        let consequence = if entries
+            .iter()
+            .all(|entry| matches!(entry.target, Target::Env(_)))
+        {
+            counted(count, "variable is left out", "variables are left out")
+        } else {
+            counted(count, "entry is left out", "entries are left out")
         };
         Record::note(format!("{name} is empty: {consequence}"))
     })
@@ -183,14 +191,14 @@ pub fn none_found_warning(values: &Values) -> Option<Record> {
     Some(Record::warning(text).help(help))
 }
 
-/// Returns the warning about an entry that was resolved, but that is probably a mistake.
+/// Warns of an entry that was resolved, but that is probably a mistake.
 pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
     let entries = vec![subject.to_string()];
     let warning = Record::warning(text);
     Record { entries, ..warning }
 }
 
-/// Returns the warnings about the cache in `directory`. If cached values are used because requests
+/// Makes the warnings about the cache in `directory`. If cached values are used because requests
 /// failed, the first warnings say so: one for each reason, with a note for each value. The others
 /// are about cache entries that can't be used, stored or removed (`notices`, each with the
 /// predicate of its message). A message may show the name of any secret that exists.
@@ -205,7 +213,8 @@ pub fn cache_warnings(
             && let Some(cached) = &document.cached
             && let Some(failure) = &cached.replaces
         {
-            let (name, cached_age) = (locator.noun(), age(cached.age.as_secs()));
+            let name = locator.noun();
+            let cached_age = age(cached.age.as_secs());
             let mut note = format!("the cached value of {name} is {cached_age} old");
             if let Some(id) = &document.version_id {
                 note += &format!(" (version {id})");
@@ -219,9 +228,9 @@ pub fn cache_warnings(
         records.push(Record { notes, ..warning });
     }
 
-    let unusable = notices.iter().map(|(locator, what)| (what, locator.noun()));
     let directory = directory.display();
-    for (what, entries) in grouped(unusable) {
+    let unusable = grouped(notices.iter().map(|(locator, what)| (what, locator.noun())));
+    for (what, entries) in unusable {
         let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
         records.push(Record { entries, ..warning });
     }
@@ -230,7 +239,7 @@ pub fn cache_warnings(
 
 const LITERAL: &str = "is passed on literally, because no shell interprets it: use sh -c '…'";
 
-/// Returns the warnings about arguments of the command:
+/// Warns of arguments of the command:
 ///
 /// - the first URL with an empty password ([`has_empty_password`]), if this launch sets a password
 /// - each argument that is only a variable that this launch sets, such as `$DB_PASSWORD`
@@ -238,51 +247,66 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 ///
 /// If the command is a shell or envsubst, only the warning about a URL remains.
 pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
-    let set_entries = outcomes.list.iter().filter(|outcome| is_set(outcome));
-    let variables = set_entries.filter_map(|outcome| outcome.target.variable());
-    let set_names = Vec::from_iter(variables.map(EnvName::as_str));
+    let set_names: Vec<&str> = outcomes
+        .list
+        .iter()
+        .filter(|outcome| is_set(outcome))
+        .filter_map(|outcome| outcome.target.variable())
+        .map(EnvName::as_str)
+        .collect();
 
     let mut warnings = Vec::new();
-    let words = command
+    let number_of_url = command
         .arguments()
-        .map(|word| word.to_str().unwrap_or_default());
-    if let Some((number, _)) = words.enumerate().find(|(_, word)| has_empty_password(word)) {
-        let endings = ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"];
-        let is_password = |name: &str| endings.iter().any(|end| name.ends_with(end));
-        let mut names = set_names.iter();
-        if let Some(name) = names.find(|name| is_password(&name.to_uppercase())) {
-            let text = format!("argument {number} of the command has a URL without its password");
-            let help = format!(
-                "if the password is ${name}, don't let your shell expand it: sh -c '…' in single quotes"
-            );
-            warnings.push(Record::warning(text).help(help));
-        }
+        .position(|word| word.to_str().is_some_and(has_empty_password));
+    if let Some(number) = number_of_url
+        && let Some(name) = set_names.iter().find(|name| is_password_name(name))
+    {
+        let text = format!("argument {number} of the command has a URL without its password");
+        let help = format!(
+            "if the password is ${name}, don't let your shell expand it: sh -c '…' in single quotes"
+        );
+        warnings.push(Record::warning(text).help(help));
     }
     if runs_one_of(SHELLS, command) || runs_one_of("envsubst", command) {
         return warnings;
     }
 
     // The first word is the program.
-    let arguments = command.arguments().skip(1).filter_map(OsStr::to_str);
-    // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
-    let variable_warnings = arguments.filter_map(|argument| {
-        let written = argument.strip_prefix('$')?;
-        let name = written.trim_matches(['{', '(', '}', ')']);
-        // A shell would run NAME for `$(NAME)`, so the remedy has `$NAME`.
-        let end_of_remedy = match written.starts_with('(') {
-            true => format!(" with ${name}"),
-            false => String::new(),
+    for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
+        // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
+        let Some(written) = argument.strip_prefix('$') else {
+            continue;
         };
-        let text = format!("the argument \"{argument}\" {LITERAL}{end_of_remedy}");
-        set_names.contains(&name).then(|| Record::warning(text))
-    });
+        let name = written.trim_matches(['{', '(', '}', ')']);
+        if !set_names.contains(&name) {
+            continue;
+        }
+        let mut text = format!("the argument \"{argument}\" {LITERAL}");
+        // A shell would run NAME for `$(NAME)`, so the remedy has `$NAME`.
+        if written.starts_with('(') {
+            text += &format!(" with ${name}");
+        }
+        warnings.push(Record::warning(text));
+    }
 
-    let mut words = command.arguments().filter_map(OsStr::to_str);
     // Other operators, such as `;` and `>`, can be meant for the command.
-    let operator = words.find(|word| ["&&", "||", "2>&1"].contains(word));
-    let warning = operator.map(|word| Record::warning(format!("the argument {word:?} {LITERAL}")));
-    warnings.extend(variable_warnings.chain(warning));
+    let operator = command
+        .arguments()
+        .filter_map(OsStr::to_str)
+        .find(|word| ["&&", "||", "2>&1"].contains(word));
+    if let Some(word) = operator {
+        warnings.push(Record::warning(format!("the argument {word:?} {LITERAL}")));
+    }
     warnings
+}
+
+/// True for the name of a variable that usually has a password.
+fn is_password_name(name: &str) -> bool {
+    let name = name.to_uppercase();
+    ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"]
+        .iter()
+        .any(|end| name.ends_with(end))
 }
 
 /// True for an argument with a URL such as `postgres://app:@db`. A server on this machine often
@@ -300,7 +324,7 @@ fn has_empty_password(argument: &str) -> bool {
     })
 }
 
-/// Returns the warning of `check` about files that can be read only once, if the command is a
+/// The warning of `check` about files that can be read only once, if the command is a
 /// script (`is_script`) or runs a shell, so that several programs may read them.
 pub fn read_once_warning(
     outcomes: &Outcomes,
@@ -311,7 +335,8 @@ pub fn read_once_warning(
     if files.is_empty() || !(is_script || runs_one_of(SHELLS, command)) {
         return None;
     }
-    let (files, program) = (some_of(&files), quoted_program(command));
+    let files = some_of(&files);
+    let program = quoted_program(command);
     Some(Record::warning(format!(
         "{files} can be read only once, either by {program} or by one program that it starts"
     )))
@@ -322,9 +347,10 @@ const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
 /// True if the program of the command, or an argument, is one of `programs`. A program such as
 /// env(1) starts the program that an argument names.
 fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
-    let words = command.arguments();
-    let mut names = words.filter_map(|word| Path::new(word).file_name()?.to_str());
-    names.any(|name| programs.split(' ').any(|program| program == name))
+    command
+        .arguments()
+        .filter_map(|word| Path::new(word).file_name()?.to_str())
+        .any(|name| programs.split(' ').any(|program| program == name))
 }
 
 /// True if an entry sets its target, or would set it if its value could be made.
@@ -333,20 +359,25 @@ pub(super) fn is_set(outcome: &EntryOutcome) -> bool {
 }
 
 fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
-    let is_pipe = |target: &Target| matches!(target, Target::File(file) if file.once);
-    let all = outcomes.list.iter();
-    let pipes = all.filter(|outcome| is_set(outcome) && is_pipe(&outcome.target));
-    pipes.map(|outcome| outcome.subject.to_string()).collect()
+    outcomes
+        .list
+        .iter()
+        .filter(|outcome| is_set(outcome))
+        .filter(|outcome| matches!(&outcome.target, Target::File(file) if file.once))
+        .map(|outcome| outcome.subject.to_string())
+        .collect()
 }
 
-/// Returns the notes of `--verbose`.
+/// The notes of `--verbose`.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
 
     let outcomes = &values.outcomes;
-    let resolved = outcomes.values().map(|(outcome, _)| outcome);
-    let literals = resolved.filter(|outcome| outcome.reads.is_empty() && !outcome.is_default());
-    let labels: Vec<&str> = literals.map(|outcome| &*outcome.subject.label).collect();
+    let labels: Vec<&str> = outcomes
+        .values()
+        .filter(|(outcome, _)| outcome.reads.is_empty() && !outcome.is_default())
+        .map(|(outcome, _)| &*outcome.subject.label)
+        .collect();
     if !labels.is_empty() {
         let text = counted(labels.len(), "value is a literal", "values are literals");
         records.push(resolved_note(text).with("variables", labels));
@@ -363,12 +394,15 @@ pub fn provenance_notes(values: &Values) -> Vec<Record> {
     records
 }
 
-/// Returns a note for each secret or parameter that gives a value, in the order of the entries.
+/// A note for each secret or parameter that gives a value, in the order of the entries.
 pub fn secret_notes(values: &Values) -> Vec<Record> {
-    let sources = values.outcomes.values().flat_map(|(outcome, _)| {
-        let reads = outcome.read_from().iter();
-        reads.map(move |read| ((&read.locator, outcome.parameter_name.as_deref()), outcome))
-    });
+    let mut sources = Vec::new();
+    for (outcome, _) in values.outcomes.values() {
+        for read in outcome.read_from() {
+            let parameter_name = outcome.parameter_name.as_deref();
+            sources.push(((&read.locator, parameter_name), outcome));
+        }
+    }
 
     let mut records = Vec::new();
     for ((locator, parameter_name), mut outcomes) in grouped(sources) {
@@ -379,20 +413,25 @@ pub fn secret_notes(values: &Values) -> Vec<Record> {
         // A value can be composed of several keys of a secret.
         outcomes.dedup_by_key(|outcome| outcome.id);
 
-        let labels = Vec::from_iter(outcomes.iter().map(|outcome| &*outcome.subject.label));
+        let labels: Vec<&str> = outcomes
+            .iter()
+            .map(|outcome| &*outcome.subject.label)
+            .collect();
         // `versioned` never returns `None` here, because the secret or parameter has given a value.
         let versioned = document.versioned(parameter_name).unwrap_or(document);
         let facts = source_facts(locator, document, versioned);
         let noun = locator.noun_of(parameter_name);
         let text = format!("{noun} ({facts}) gives {}", labels.join(", "));
-        let note = resolved_note(text).with("variables", labels);
-        let note = note.with("secret", shown_source(locator, parameter_name));
-        records.push(note.with_some("version", versioned.version_id.clone()));
+        let note = resolved_note(text)
+            .with("variables", labels)
+            .with("secret", shown_source(locator, parameter_name))
+            .with_some("version", versioned.version_id.clone());
+        records.push(note);
     }
     records
 }
 
-/// Returns the id of a secret or parameter as messages show it, spelled as in a reference.
+/// The id of a secret or parameter as messages show it, spelled as in a reference.
 pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> String {
     shown(&locator.written_id_of(parameter_name))
 }
@@ -401,8 +440,9 @@ pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> S
 /// us-east-1`. `versioned` is the document that has the version ([`Document::versioned`]).
 fn source_facts(locator: &Locator, document: &Document, versioned: &Document) -> String {
     let mut facts = Vec::new();
-    let version_id = versioned.version_id.as_ref();
-    facts.extend(version_id.map(|id| format!("version {id}")));
+    if let Some(id) = &versioned.version_id {
+        facts.push(format!("version {id}"));
+    }
     if !versioned.stages.is_empty() {
         let label = locator.store.label_noun();
         facts.push(format!("{label} {}", versioned.stages.join(", ")));
@@ -421,8 +461,8 @@ fn source_facts(locator: &Locator, document: &Document, versioned: &Document) ->
     facts.join(", ")
 }
 
-/// Returns a note for each entry that gets its default, and for each absent entry whose target no
-/// other entry sets.
+/// A note for each entry that gets its default, and for each absent entry whose target no other
+/// entry sets.
 fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     let mut records = Vec::new();
     for outcome in &outcomes.list {
@@ -445,29 +485,36 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
     records
 }
 
-/// Returns the last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets
-/// that were read.
+/// The last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets that
+/// were read.
 pub fn total_note(values: &Values) -> Option<Record> {
     if values.fetched.is_empty() {
         return None;
     }
     let outcomes = &values.outcomes;
-    let documents = values.fetched.values().flatten();
-    let cached = documents.clone().filter(|read| read.cached.is_some());
-    let (value_count, secrets) = (outcomes.values().count(), documents.count());
-    let (milliseconds, requests) = (outcomes.elapsed.as_millis() as u64, outcomes.requests);
+    let value_count = outcomes.values().count();
+    let milliseconds = outcomes.elapsed.as_millis() as u64;
+    let mut secrets = 0;
+    let mut cached = 0;
+    for document in values.fetched.values().flatten() {
+        secrets += 1;
+        cached += usize::from(document.cached.is_some());
+    }
 
     let text = format!(
         "{} of {} in {milliseconds} ms, {}",
         counted(value_count, "value", "values"),
         counted(secrets, "secret", "secrets"),
-        counted(requests, "request", "requests"),
+        counted(outcomes.requests, "request", "requests"),
     );
-    let note = Record::note(text).event("resolution");
-    let note = note.with("values", value_count).with("secrets", secrets);
-    let note = note.with("milliseconds", milliseconds);
-    let note = note.with("requests", requests);
-    Some(note.with("from_cache", cached.count()))
+    let note = Record::note(text)
+        .event("resolution")
+        .with("values", value_count)
+        .with("secrets", secrets)
+        .with("milliseconds", milliseconds)
+        .with("requests", outcomes.requests)
+        .with("from_cache", cached);
+    Some(note)
 }
 
 fn resolved_note(text: String) -> Record {

@@ -58,22 +58,22 @@ impl Deadline {
         times.timeout = options.timeout;
         times.wait = options.wait;
         times.end = Some(times.begun + options.timeout);
-        let trace = options.trace.then_some(trace);
-        self.progress.with_state(|state| state.trace = trace);
+        self.progress
+            .with_state(|state| state.trace = options.trace.then_some(trace));
     }
 
     pub fn elapsed(&self) -> Duration {
         self.lock().begun.elapsed()
     }
 
-    /// Returns the moment of the deadline, which [`Self::with_limit`] doesn't change, or `None`
-    /// while the user is being asked for something.
+    /// The moment of the deadline, which [`Self::with_limit`] doesn't change. `None` while the user
+    /// is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
 
-    /// Returns the time until the deadline or until the limit of [`Self::with_limit`], whichever is
-    /// earlier. While the user is being asked for something, the result is the whole timeout.
+    /// The time until the deadline or until the limit of [`Self::with_limit`], whichever is
+    /// earlier. While the user is being asked for something, this is the whole timeout.
     pub fn left(&self) -> Duration {
         let times = *self.lock();
         let Some(deadline) = times.end else {
@@ -83,8 +83,8 @@ impl Deadline {
         end.saturating_duration_since(Instant::now())
     }
 
-    /// Returns the longest time that the launch can still take. As long as the time of `--wait`
-    /// isn't up, another try can begin, and that try has the whole `--timeout`.
+    /// The longest time that the launch can still take. As long as the time of `--wait` isn't up,
+    /// another try can begin, and that try has the whole `--timeout`.
     pub fn longest_left(&self) -> Duration {
         let times = *self.lock();
         let elapsed = times.begun.elapsed();
@@ -207,7 +207,7 @@ impl Progress {
         self.with_state(|state| state.attempts += 1);
     }
 
-    /// Returns the number of attempts so far, for all named requests together
+    /// The number of attempts so far, for all named requests together
     /// ([`RetryBudget::for_request`]).
     pub fn attempts(&self) -> usize {
         self.with_state(|state| state.attempts)
@@ -223,7 +223,7 @@ impl Progress {
         self.with_state(|state| state.notes.insert(text));
     }
 
-    /// Returns the warnings and the notes.
+    /// The warnings and the notes.
     pub fn notices(&self) -> (BTreeSet<String>, BTreeSet<String>) {
         self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
     }

@@ -57,7 +57,7 @@ pub struct RetryBudget<'r> {
 }
 
 impl<'r> RetryBudget<'r> {
-    /// Returns a budget with all of the time until `deadline` and at most `max_attempts` attempts
+    /// Creates a budget with all of the time until `deadline` and at most `max_attempts` attempts
     /// (AWS_MAX_ATTEMPTS).
     pub fn new(deadline: Deadline, max_attempts: Option<u32>) -> Self {
         Self {
@@ -79,8 +79,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Returns the same budget for a named request to `host`. The attempts of a named request are
-    /// counted and, with `-vv`, printed with the name and the host.
+    /// The same budget for a named request to `host`. The attempts of a named request are counted
+    /// and, with `-vv`, printed with the name and the host.
     pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
         Self {
             request: Some((host, name)),
@@ -101,8 +101,7 @@ impl<'r> RetryBudget<'r> {
         turns: &Turns,
         attempt: impl AsyncFn(Duration) -> FetchResult<T>,
     ) -> FetchResult<T> {
-        let unanswered = || self.unanswered();
-        self.retry_with_last(turns, &mut None, unanswered, attempt)
+        self.retry_with_last(turns, &mut None, || self.unanswered(), attempt)
             .await
     }
 
@@ -195,7 +194,7 @@ impl<'r> RetryBudget<'r> {
         Err(last.unwrap_or_else(|| self.unanswered()))
     }
 
-    /// Returns the outage for a request that is still in progress at the end of the budget.
+    /// The outage for a request that is still in progress at the end of the budget.
     fn unanswered(&self) -> FetchError {
         let host = self.request.map_or("AWS", |(host, _)| host);
         FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
@@ -241,9 +240,11 @@ impl<'r> RetryBudget<'r> {
     }
 
     fn left(&self) -> Duration {
-        let until = |end: Instant| end.saturating_duration_since(Instant::now());
-        let share_left = self.share_end.map_or(Duration::MAX, until);
-        share_left.min(self.deadline.left())
+        let left = self.deadline.left();
+        match self.share_end {
+            Some(end) => left.min(end.saturating_duration_since(Instant::now())),
+            None => left,
+        }
     }
 
     /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
@@ -264,7 +265,7 @@ impl<'r> RetryBudget<'r> {
         is_limit_reached || malformed_answers >= MOST_MALFORMED_ANSWERS
     }
 
-    /// Returns the end of the pause after these failures of the endpoint, or `None` if the attempts
+    /// Chooses the end of the pause after these failures of the endpoint. `None` if the attempts
     /// are used up. If too little time is left for a pause and an attempt, the pause ends with the
     /// budget.
     fn pause_end(&self, failures: Failures, last: &FetchError) -> Option<PauseEnd> {
@@ -282,9 +283,9 @@ impl<'r> RetryBudget<'r> {
         })
     }
 
-    /// Returns the length of the pause before the next attempt, or `None` if too little time is
-    /// left for a pause and an attempt. `failures` is the number of failures in a row, and `last`
-    /// is the outage of the last one.
+    /// Chooses the length of the pause before the next attempt. `None` if too little time is left
+    /// for a pause and an attempt. `failures` is the number of failures in a row, and `last` is the
+    /// outage of the last one.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
@@ -330,7 +331,7 @@ enum Company {
     Others,
 }
 
-/// Returns the maximum length of the pause after this number of failures in a row.
+/// The maximum length of the pause after this number of failures in a row.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
 /// fleet (docs/ecs.md, "Many services that start at once"). If several requests of this launch

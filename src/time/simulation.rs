@@ -66,7 +66,8 @@ struct Launched {
 
 /// Simulates a launch with one secret.
 async fn launch(is_granted: impl Fn() -> bool) -> Launched {
-    let (begun, requests) = (Instant::now(), Cell::new([0; TIMEOUT]));
+    let begun = Instant::now();
+    let requests = Cell::new([0; TIMEOUT]);
     let attempt = async |_| {
         let mut counts = requests.get();
         counts[begun.elapsed().as_secs() as usize] += 1;
@@ -121,8 +122,10 @@ fn a_fleet_that_starts_at_once_gets_its_secrets() {
             let bucket = service.get_or_insert_with(|| Bucket::full(QUOTA, BURST));
             bucket.take_token()
         });
-        let times = ended.iter().filter_map(|launched| launched.time);
-        let mut times: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();
+        let mut times: Vec<f64> = ended
+            .iter()
+            .filter_map(|launched| Some(launched.time?.as_secs_f64()))
+            .collect();
         times.sort_by(f64::total_cmp);
         let (half, last) = (times[times.len() / 2], times[times.len() - 1]);
         let requests = ended

@@ -129,7 +129,7 @@ impl Turns {
         self.state.borrow().is_used_up
     }
 
-    /// Returns the latest failure of the endpoint.
+    /// The latest failure of the endpoint.
     pub(super) fn last_failure(&self) -> Option<FetchError> {
         let state = self.state.borrow();
         let (error, _) = state.last.as_ref()?;
@@ -283,8 +283,9 @@ impl Waiter<'_> {
 impl State {
     /// True if the latest failure that was counted was a throttled request.
     fn is_throttled(&self) -> bool {
-        let last = self.last.as_ref();
-        last.is_some_and(|(error, _)| error.cause == Cause::Outage(OutageKind::Throttled))
+        self.last
+            .as_ref()
+            .is_some_and(|(error, _)| error.cause == Cause::Outage(OutageKind::Throttled))
     }
 
     /// Adds a ticket at the end of the line.
