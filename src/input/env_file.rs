@@ -2,8 +2,8 @@
 //! of a declaration. Neither an error nor a warning shows a value.
 //!
 //! The grammar is that of `parser.py` in python-dotenv 1.2 with interpolation turned off, and a
-//! test compares the two parsers. Crates such as dotenvy can't be used, because they expand `$`,
-//! and read escapes and comments differently.
+//! test compares the two parsers. dotenvy expands `$`, and reads escapes and comments differently.
+//! ARCHITECTURE.md says why `adotenv` isn't used.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

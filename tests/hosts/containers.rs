@@ -151,9 +151,10 @@ fn assert_promises_kept(engine: &Engine) {
             _ => container.start(),
         };
         if let Gets(command) = then {
-            match arguments.contains("hangs") {
-                true => aws.await_calls(1),
-                false => started.await_file("ready"),
+            if arguments.contains("hangs") {
+                aws.await_calls(1)
+            } else {
+                started.await_file("ready")
             }
             engine.done(command.iter().copied().chain([started.name()]));
         }

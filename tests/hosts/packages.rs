@@ -567,17 +567,18 @@ fn each_package_names_the_architecture_of_its_binary_and_needs_no_other_package(
     for package in [named(".deb"), rpms].concat() {
         // What the package says about its architecture and needs, and how it is unpacked. A
         // requirement of `rpmlib(…)` is a feature of rpm itself, not another package.
-        let [architecture, needs, unpack] = match package.ends_with(".deb") {
-            true => [
+        let [architecture, needs, unpack] = if package.ends_with(".deb") {
+            [
                 "dpkg-deb --field FILE Architecture",
                 "dpkg-deb --field FILE Depends",
                 "dpkg-deb --fsys-tarfile FILE | tar -x ./usr/bin",
-            ],
-            false => [
+            ]
+        } else {
+            [
                 "rpm --query --package --queryformat=%{ARCH} FILE",
                 "rpm --query --package --requires FILE | sed '/^rpmlib(/d'",
                 "rpm2cpio FILE | cpio --quiet -id ./usr/bin/secrets-exec",
-            ],
+            ]
         };
         let file = dist().join(&package).display().to_string();
         let run = |script: &str| sh(&script.replace("FILE", &file));

@@ -562,6 +562,115 @@ fn no_two_files_of_src_have_the_same_name() {
     assert_none(equal.map(|two| two[0].display().to_string()));
 }
 
+/// The forms that CONTRIBUTING.md ("Plain Rust") avoids, and how many of them `src` may have. Each
+/// number is what `src` has now, and only goes down.
+const FORMS: [(&str, usize); 4] = [
+    ("a chain cut in two", 999),
+    ("a closure that is called once", 999),
+    ("a filter that ignores the value", 0),
+    ("two values in one let", 999),
+];
+
+/// The methods after which a chain goes on.
+const ADAPTERS: &str = "iter iter_mut into_iter lines chars char_indices bytes keys values values_mut drain split split_whitespace rsplit map filter filter_map flat_map flatten chain zip rev enumerate skip take skip_while take_while copied cloned peekable chunks windows";
+
+/// The tokens of a block, where those of nested groups follow their bracket.
+fn flattened(tokens: &[TokenTree]) -> Vec<String> {
+    let mut words = Vec::new();
+    for token in tokens {
+        words.push(word(token));
+        if let TokenTree::Group(group) = token {
+            words.extend(flattened(&Vec::from_iter(group.stream())));
+        }
+    }
+    words
+}
+
+/// The text of a token. A group is only its brackets.
+fn word(token: &TokenTree) -> String {
+    match token {
+        TokenTree::Group(group) => match group.delimiter() {
+            Delimiter::Parenthesis => "()".to_owned(),
+            Delimiter::Brace => "{}".to_owned(),
+            Delimiter::Bracket | Delimiter::None => "[]".to_owned(),
+        },
+        token => token.to_string(),
+    }
+}
+
+/// Adds the form of each statement in a block, and in the blocks within it, with its first words.
+fn add_forms(block: TokenStream, forms: &mut Vec<(&'static str, String)>) {
+    let tokens: Vec<TokenTree> = block.into_iter().collect();
+    let words: Vec<String> = tokens.iter().map(word).collect();
+    let words: Vec<&str> = words.iter().map(String::as_str).collect();
+    for (at, token) in tokens.iter().enumerate() {
+        if let TokenTree::Group(group) = token {
+            add_forms(group.stream(), forms);
+            if words[..at].ends_with(&["filter"])
+                && flattened(&Vec::from_iter(group.stream()))
+                    .starts_with(&["|", "_", "|"].map(str::to_owned))
+            {
+                forms.push(("a filter that ignores the value", "filter(|_|".to_owned()));
+            }
+        }
+        let is_condition = at > 0 && ["if", "while", "&"].contains(&words[at - 1]);
+        let Some(length) = words[at..].iter().position(|word| *word == ";") else {
+            continue;
+        };
+        if words[at] != "let" || is_condition {
+            continue;
+        }
+        let statement = &words[at..at + length];
+        let below = flattened(&tokens[at + length..]);
+        let is_used_once = |name: &str| below.iter().filter(|word| *word == name).count() == 1;
+        let goes_on = |name: &str| below.windows(2).any(|two| two[0] == name && two[1] == ".");
+        let form = match statement {
+            ["let", "()", "=", "()"] => "two values in one let",
+            ["let", name, "=", "|", ..] | ["let", name, "=", "move", "|", ..]
+                if is_used_once(name) =>
+            {
+                "a closure that is called once"
+            }
+            ["let", name, "=", .., ".", method, "()"]
+                if ADAPTERS.split(' ').any(|adapter| adapter == *method)
+                    && is_used_once(name)
+                    && goes_on(name) =>
+            {
+                "a chain cut in two"
+            }
+            _ => continue,
+        };
+        forms.push((form, statement.join(" ")));
+    }
+}
+
+#[test]
+fn the_forms_that_contributing_md_avoids_become_fewer() {
+    let mut forms = Vec::new();
+    for file in sources().values() {
+        let text = fs::read_to_string(repository("src").join(&file.path)).unwrap();
+        let code = text
+            .split("\n#[cfg(test)]\nmod ")
+            .next()
+            .unwrap_or_default();
+        let mut found = Vec::new();
+        add_forms(code.parse().expect(&file.path), &mut found);
+        forms.extend(
+            found
+                .into_iter()
+                .map(|(form, text)| (form, format!("{}: {text}", file.path))),
+        );
+    }
+    for (form, limit) in FORMS {
+        let places: Vec<&String> = forms
+            .iter()
+            .filter(|(found, _)| *found == form)
+            .map(|(_, text)| text)
+            .collect();
+        assert!(places.len() <= limit, "{form}: {places:#?}");
+    }
+}
+
 #[test]
 fn no_comment_of_the_rust_code_has_over_100_columns() {
     let folders = ["benches", "fuzz", "src", "tests"].map(repository);

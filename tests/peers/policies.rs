@@ -127,9 +127,10 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     let (partition, suffix) = partition_and_suffix(&region);
     let account = call.account();
     let secret = |id: &str| {
-        let mut arn = match id.starts_with("arn:") {
-            true => id.to_owned(),
-            false => format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{id}"),
+        let mut arn = if id.starts_with("arn:") {
+            id.to_owned()
+        } else {
+            format!("arn:{partition}:secretsmanager:{region}:{account}:secret:{id}")
         };
         if !arn.ends_with("-AbCdEf") {
             arn += "-AbCdEf";
@@ -138,9 +139,10 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     };
     let parameter = |action, name: &str| {
         let path = name.trim_start_matches('/');
-        let arn = match name.starts_with("arn:") {
-            true => name.to_owned(),
-            false => format!("arn:{partition}:ssm:{region}:{account}:parameter/{path}"),
+        let arn = if name.starts_with("arn:") {
+            name.to_owned()
+        } else {
+            format!("arn:{partition}:ssm:{region}:{account}:parameter/{path}")
         };
         Request::new(action, arn)
     };
@@ -290,9 +292,10 @@ fn launches() -> Vec<Launch> {
 
 /// The fake with everything that a launch reads.
 fn serving(launch: &Launch) -> Aws {
-    let aws = match launch.line.contains("--fallback-region") {
-        true => Aws::start().region_fails("us-east-1", fault::unavailable()),
-        false => Aws::start(),
+    let aws = if launch.line.contains("--fallback-region") {
+        Aws::start().region_fails("us-east-1", fault::unavailable())
+    } else {
+        Aws::start()
     };
     let ids = launch.serves.split_whitespace();
     ids.fold(aws, |aws, id| match id.strip_prefix("ssm:") {

@@ -14,9 +14,10 @@ const WAYS: [(&str, &str); 4] = [
 
 /// A launch that gets its root certificates in one of the [`WAYS`].
 fn trusting(site: &Site, sandbox: Sandbox, (way, file): (&str, &str)) -> Sandbox {
-    match way.starts_with("--") {
-        true => sandbox.arg(way).arg(site.file(file)),
-        false => sandbox.env(way, site.file(file)),
+    if way.starts_with("--") {
+        sandbox.arg(way).arg(site.file(file))
+    } else {
+        sandbox.env(way, site.file(file))
     }
 }
 

@@ -55,9 +55,10 @@ const EXPIRED_SESSION: &str = r#"400 {"__type":"InvalidGrantException","message"
 
 fn response(error: &str, message: &str) -> Vec<u8> {
     let (status, body) = error.split_once(' ').unwrap();
-    let message = match body.starts_with('<') {
-        true => escaped_xml(message),
-        false => json!(message).to_string(),
+    let message = if body.starts_with('<') {
+        escaped_xml(message)
+    } else {
+        json!(message).to_string()
     };
     let head = format!("HTTP/1.1 {status} No");
     answer(&head, body.replace("MESSAGE", &message))

@@ -81,9 +81,10 @@ impl CacheDirectory {
     /// Adds `--cache` with this directory, and more options. The name of a cache entry depends on
     /// HOME, so sandboxes without AWS files in their home directory get the same HOME.
     pub fn with(&self, sandbox: Sandbox, options: &[&str]) -> Sandbox {
-        let sandbox = match sandbox.home().join(".aws").exists() {
-            true => sandbox,
-            false => sandbox.env("HOME", "/nonexistent"),
+        let sandbox = if sandbox.home().join(".aws").exists() {
+            sandbox
+        } else {
+            sandbox.env("HOME", "/nonexistent")
         };
         sandbox.arg("--cache").arg(self.path()).args(options)
     }

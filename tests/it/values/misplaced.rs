@@ -64,9 +64,10 @@ fn in_every_situation(subcommands: &[&str], options: &[String], test: impl Fn(Ou
             Some((name, value)) => sandbox.env(name, value),
             None => sandbox.args(setting.split_whitespace()),
         };
-        test(match subcommand.starts_with("check") {
-            true => sandbox.bare().run(),
-            false => sandbox.run(),
+        test(if subcommand.starts_with("check") {
+            sandbox.bare().run()
+        } else {
+            sandbox.run()
         });
     });
 }

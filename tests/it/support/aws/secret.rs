@@ -139,9 +139,10 @@ impl Secret {
 
 /// The ARN of a secret, which is requested by this name or by its ARN.
 fn arn(id: &str, region: &str, account: &str) -> String {
-    match id.starts_with("arn:") {
-        true => id.to_owned(),
-        false => format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}-AbCdEf"),
+    if id.starts_with("arn:") {
+        id.to_owned()
+    } else {
+        format!("arn:aws:secretsmanager:{region}:{account}:secret:{id}-AbCdEf")
     }
 }
 
@@ -183,9 +184,10 @@ pub fn read(secrets: &mut BTreeMap<String, Secret>, call: &Call) -> Answer {
         return refusal(&fault::no_such_version(&wanted));
     };
     let response = version.response(&id, &call.region(), &call.account());
-    match secret.held {
-        true => Answer::Hold(response),
-        false => Answer::Send(response),
+    if secret.held {
+        Answer::Hold(response)
+    } else {
+        Answer::Send(response)
     }
 }
 

@@ -168,9 +168,10 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
     let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     // A subcommand comes before the options that columns add.
     let has_command = launch.subcommand().is_some() || launch.column("unit").is_some();
-    let sandbox = match has_command {
-        true => sandbox.options_first(options),
-        false => sandbox.args(options),
+    let sandbox = if has_command {
+        sandbox.options_first(options)
+    } else {
+        sandbox.args(options)
     };
     let command: Vec<String> = words.collect();
     let sandbox = match command.is_empty() {
