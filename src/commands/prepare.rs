@@ -168,8 +168,8 @@ fn merge_inputs(
     (options, layers, names)
 }
 
-/// Warns about references in inherited variables that aren't resolved, and about patterns without
-/// an effect.
+/// The warnings about references in inherited variables that aren't resolved, and about patterns
+/// without an effect.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -334,7 +334,7 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
     }
 }
 
-/// Warns of each pattern of `--unset` or `--pass` that doesn't match any variable, although a
+/// A warning for each pattern of `--unset` or `--pass` that doesn't match any variable, although a
 /// variable with a similar name is set ([`similar_name`]).
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
     let mut warnings = Vec::new();

@@ -2,8 +2,8 @@
 //! of a declaration. Neither an error nor a warning shows a value.
 //!
 //! The grammar is that of `parser.py` in python-dotenv 1.2 with interpolation turned off, and a
-//! test compares the two parsers. dotenvy expands `$`, and reads escapes and comments differently.
-//! ARCHITECTURE.md says why `adotenv` isn't used.
+//! test compares the two parsers. dotenvy can't be used, because it expands `$`, and reads escapes
+//! and comments differently. ARCHITECTURE.md says why `adotenv` isn't used either.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -191,8 +191,8 @@ impl<'a> Walk<'a> {
     }
 }
 
-/// Warns if a variable gets a value that was read from a secret and probably isn't what the program
-/// expects. A value that matches a `pattern` is expected.
+/// The warning about a variable whose value was read from a secret and probably isn't what the
+/// program expects. A value that matches a `pattern` is expected.
 fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
     let Target::Env(name) = &entry.target else {
         return None;
@@ -252,9 +252,9 @@ fn whole_object_text(
     })
 }
 
-/// Warns if the object has a key that the KEY of an entry with a `default` was probably meant to
-/// be: only one letter or the case differs, and no other entry uses the key. Names such as `user`
-/// and `users`, or `key1` and `key2`, differ on purpose.
+/// The warning about a key of the object that the KEY of an entry with a `default` was probably
+/// meant to be: only one letter or the case differs, and no other entry uses the key. Names such as
+/// `user` and `users`, or `key1` and `key2`, differ on purpose.
 fn near_key_warning(
     reasons: &[Unresolved],
     entry: &Planned,
