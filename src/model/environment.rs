@@ -211,8 +211,7 @@ impl StartedBy {
         }
     }
 
-    /// How to give a program credentials in this environment, or `None` if the general help says it
-    /// all.
+    /// The help about credentials in this environment, or `None` if the general help says it all.
     pub fn credentials_help(self) -> Option<&'static str> {
         match self {
             Self::Ecs => Some(
@@ -233,7 +232,7 @@ impl StartedBy {
         }
     }
 
-    /// How to set a region in this environment, or `None` if the general help says it all.
+    /// The help about the region in this environment, or `None` if the general help says it all.
     pub fn region_help(self) -> Option<&'static str> {
         match self {
             Self::Systemd => Some("add --region, or set AWS_REGION with Environment= in the unit"),

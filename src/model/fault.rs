@@ -307,14 +307,14 @@ pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &
         .flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// What is written instead of another tool's word: `--clean-env` for the option `--pristine`.
+/// Translates another tool's word: `--clean-env` for the option `--pristine`.
 pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
     let (_, ours) = foreign_words(kind).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
-/// What is written instead of another tool's key in a declaration: `except: [KEY]` for `exclude`.
-/// The result is `None` if our key isn't one of those that are `known`.
+/// Translates another tool's key of a declaration: `except: [KEY]` for `exclude`. The result is
+/// `None` if our key isn't one of those that are `known`.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     for (other, ours) in foreign_words("key") {
         let (our_key, _) = ours.split_once(':').unwrap_or((ours, ""));

@@ -33,8 +33,8 @@ pub struct EntryOutcome {
     pub parameter_name: Option<String>,
     /// The texts of secrets that the value is composed of, or that it encodes, for masks in logs.
     pub parts: Vec<SecretValue>,
-    /// What is odd about the value. There are no remarks on a literal, a default, or a value that
-    /// matches a `pattern`, because it has the form that the user wants.
+    /// The remarks on the value. There are none on a literal, a default, or a value that matches a
+    /// `pattern`, because it has the form that the user wants.
     pub remarks: Remarks,
     pub result: Outcome,
 }
@@ -155,8 +155,8 @@ impl EntryOutcome {
             .any(|problem| problem.impact == Impact::Mismatched)
     }
 
-    /// The references that the value was, or should have been, read from. There aren't any for a
-    /// literal, or for the text of `default`.
+    /// The references that the value was, or should have been, read from. A literal and the text
+    /// of `default` have none.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }

@@ -48,7 +48,7 @@ pub enum Placeholder<'a> {
     NoExpression,
 }
 
-/// How a variable is written.
+/// The syntax of a variable.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Form {
     /// `${NAME}` or `${NAME:-default}`.

@@ -490,8 +490,8 @@ impl Lookup<'_> {
     }
 }
 
-/// What certainly holds the target of an entry or, for an object, the variables of all its keys.
-/// `None` if the entry may set something, and for an object that selects no keys.
+/// Finds what certainly sets the target of an entry or, for an object, the variables of all its
+/// keys. `None` if the entry may set something, and for an object that selects no keys.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {
@@ -508,14 +508,14 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     Some(Holder::Several)
 }
 
-/// What to write in a template for an inherited variable.
+/// The help that says how a template inserts an inherited variable.
 pub fn inherited_help(name: &str) -> String {
     format!(
         "write {{{{ env.{name} }}}} (for a password in a URL, {{{{ env.{name} | urlencode }}}})"
     )
 }
 
-/// What to write in a template instead of a variable that this launch sets.
+/// The help that says how a template inserts the value of a variable that this launch sets.
 pub fn variable_help(variable: &Subject) -> String {
     if matches!(variable.written, Some(Written::Template) | None) {
         return format!("put the text of {} into the template", variable.label);

@@ -232,8 +232,8 @@ impl Problem {
     }
 
     /// A headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the headline
-    /// doesn't name the secret. If there isn't a message from AWS, the suffix comes at the end.
-    /// Otherwise, the suffix follows that message, so it is left out here.
+    /// doesn't name the secret. The suffix comes at the end. If AWS has sent a message, the suffix
+    /// follows that message, so it is left out here.
     fn headline(&self, secret: &str, predicate: &str) -> String {
         let suffix = match self.aws_says {
             Some(_) => String::new(),
@@ -272,7 +272,7 @@ pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Ve
 }
 
 impl About {
-    /// What distinguishes the secret from others, whatever its region and role are.
+    /// The parts that identify the secret, without its region and role.
     pub fn key(&self) -> (Store, &SecretId, &Version) {
         let locator = &self.locator;
         (locator.store, &locator.id, &locator.version)

@@ -14,7 +14,7 @@ use zeroize::Zeroizing;
 
 use crate::model::entry::Target;
 
-/// What is odd about a value. It is legal, but often a mistake.
+/// Something odd about a value, which is legal, but often a mistake.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Remark {
     Empty,

@@ -104,7 +104,7 @@ pub fn without_tokens(text: &str) -> String {
         .into_owned()
 }
 
-/// What [`TOKEN`] has found, with its token or its key masked.
+/// Masks the token or the key in a text that [`TOKEN`] has found.
 fn masked_match(found: &Captures<'_>) -> String {
     let part = |name| found.name(name).map_or("", |part| part.as_str());
     let kept = [part("before"), part("header")].concat();
@@ -275,7 +275,7 @@ pub(super) fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// What people see of a name: without white space at its ends, and without invisible characters.
+/// Removes the white space at the ends of a name, and all invisible characters.
 pub fn visible(name: &str) -> String {
     name.trim().chars().filter(|c| is_visible(*c)).collect()
 }

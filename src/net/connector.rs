@@ -297,8 +297,8 @@ fn host_with_port(url: &Uri) -> String {
     }
 }
 
-/// What a message about a connection calls the host of `to`. `peer` gets the port if it is only the
-/// host, unless the host is one of AWS's, which all have the same port.
+/// The name of the host of `to` in a message about a connection. `peer` gets the port if it is only
+/// the host, unless the host is one of AWS's, which all have the same port.
 fn with_port(to: &Uri, peer: &str) -> String {
     if peer == host_and_port(to) && aws_domain(to).is_none() {
         return host_with_port(to);

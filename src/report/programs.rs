@@ -224,8 +224,8 @@ impl<'a> Started<'a> {
         None
     }
 
-    /// What the program does to the variables of a launch, as a predicate, and the help. `None` if
-    /// it passes them on.
+    /// Says as a predicate what the program does to the variables of a launch, with the help.
+    /// Returns `None` if it passes them on.
     fn loss_of_variables(&self, variables: &[&EnvName]) -> Option<(&'static str, String)> {
         let has_one_of = |with_value: WithValue, options: &[&str]| {
             let (given, _) = split_options(self.arguments, with_value);
@@ -312,7 +312,7 @@ fn is_versioned(program: &str, name: &str) -> bool {
     })
 }
 
-/// Splits the options and assignments at the beginning of `words` from the words after them.
+/// Splits `words` into the options and assignments at their beginning, and the rest.
 /// Returns each option without its value; letters in a group, such as `-EH`, are options of their
 /// own. `with_value` lists the options whose value is the next word.
 fn split_options<'a>(words: &'a [&'a str], with_value: WithValue) -> (Vec<String>, &'a [&'a str]) {

@@ -55,7 +55,7 @@ fn parts_text(parts: &[String]) -> String {
     some_of(&parts)
 }
 
-/// What is odd about a value, for its row in the table of `check`.
+/// Words the remarks on a value for its row in the table of `check`.
 pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
     let mut texts = Vec::new();
     for (remark, parts) in &outcome.remarks {

@@ -423,8 +423,8 @@ pub(super) fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) 
     Some(format!("its key {twin:?} {what}"))
 }
 
-/// A clause with the first [`quotable_keys`] of an object or, if there aren't any, a clause that
-/// says why. `path` is the path of the object, or `None` for the whole secret.
+/// A clause with the first [`quotable_keys`] of an object or, if it has none, a clause that says
+/// why. `path` is the path of the object, or `None` for the whole secret.
 fn listed_keys(map: &Object, path: Option<&str>) -> String {
     let (the, of) = match path {
         None => ("its", String::new()),

@@ -335,7 +335,7 @@ struct ParsedAnswers<'a> {
     /// The texts of secrets in the value that was resolved last, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     parts: Vec<SecretValue>,
-    /// What is odd about the value that was resolved last.
+    /// The remarks on the value that was resolved last.
     remarks: Remarks,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
 }

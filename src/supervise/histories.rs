@@ -330,7 +330,7 @@ impl World {
         }
     }
 
-    /// What the current trial must be doing in this state.
+    /// The step of the current trial that this state requires.
     fn expected_child(&self) -> Child {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {

@@ -365,8 +365,8 @@ impl Job {
         }
     }
 
-    /// What is left once the command has ended. Forgets the group if no process of it is left, not
-    /// even a zombie.
+    /// The processes that are left once the command has ended. Forgets the group if no process of
+    /// it is left, not even a zombie.
     pub fn left(&mut self, has_others: bool) -> Left {
         self.group = self
             .group

@@ -12,7 +12,7 @@
 //! request D                (never sent) └─────o             └  follows immediately
 //! ```
 //!
-//! - After a failure, one request asks after each pause: the one that has waited longest. A request
+//! - After a failure, only the request that has waited longest asks after each pause. A request
 //!   that hasn't been sent waits in the same line. Requests in flight are finished.
 //! - An answer that isn't retried (a value, but also a denial or an absence) ends the failure: all
 //!   that wait follow immediately, and the pauses begin again at the shortest. After throttling, they
@@ -82,7 +82,7 @@ struct State {
     turn: Option<(u32, Instant)>,
 }
 
-/// What is known when an attempt is sent.
+/// The facts about an attempt that are known when it is sent.
 #[derive(Clone, Copy)]
 pub struct Sent {
     /// How long the attempt may be silent.

@@ -177,8 +177,8 @@ async fn describe_secret(
 /// a simulation of AWS may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// What `check` shows of a response of DescribeSecret. The lists are sorted, so that its output is
-/// the same each time.
+/// Takes the facts that `check` shows from a response of DescribeSecret. The lists are sorted, so
+/// that its output is the same each time.
 fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
     let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));

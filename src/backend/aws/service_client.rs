@@ -70,7 +70,7 @@ pub(super) struct Clients {
 /// The time limit for each step of opening a connection, as in the SDK.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
-/// How long an attempt waits for its response.
+/// The time limits of an attempt.
 #[derive(Clone, Copy)]
 pub(super) enum Patience {
     /// [`SILENCE`] for each part of the response, and [`ATTEMPT_TIMEOUT`] for all of it.
@@ -375,9 +375,9 @@ impl Client {
     }
 }
 
-/// What to check if a name doesn't resolve. If there are several name servers, the name may resolve
-/// in other programs on the same machine: glibc asks the first server, but musl asks all of them
-/// and takes the first answer, even if it says that the name doesn't exist.
+/// Names the settings to check if a name doesn't resolve. If there are several name servers, the
+/// name may resolve in other programs on the same machine: glibc asks the first server, but musl
+/// asks all of them and takes the first answer, even if it says that the name doesn't exist.
 fn dns_settings() -> &'static str {
     let file = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let servers = file

@@ -277,7 +277,7 @@ struct HashedValue {
     content: Content,
     /// True if the value is a key of an `env-from` object.
     is_member: bool,
-    /// What the secret no longer does once the value is gone, although the secret still exists.
+    /// A predicate about the secret, which still exists: `has no key "password"`.
     absence: String,
     /// True if the command can't get a new value while it runs: with `signal=NAME`, the value of a
     /// variable or of a file in memory.
@@ -286,7 +286,7 @@ struct HashedValue {
     read_from: Vec<u64>,
 }
 
-/// What a poll must not replace a working value with.
+/// The kind of value, for the rule that a poll never replaces a working value with less.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Content {
     /// Neither the value nor a part of it is empty or blank, or it matches a `pattern`.
@@ -327,7 +327,7 @@ pub(super) struct Change<'a> {
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
-/// What a poll has found less than the command has.
+/// The way in which a poll found less than the command has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Loss {
     Empty,
@@ -346,7 +346,7 @@ impl Loss {
 }
 
 impl HashedValue {
-    /// What the command would lose if `new` replaced this value.
+    /// Finds out what the command would lose if `new` replaced this value.
     fn loss_by(&self, new: &Self) -> Option<Loss> {
         match (self.content, new.content) {
             _ if self.hash == new.hash => None,
@@ -418,7 +418,8 @@ impl Fingerprint {
     /// The problem of a poll that has found less than the command has: a value that is empty or a
     /// default now, or an object that sets no variable. `latest` is the fingerprint of `values`.
     ///
-    /// There is only one problem, so that the log has all of it: the second reason is a note.
+    /// A second reason is a note of the same problem, because the log of a poll has only one
+    /// problem.
     fn losses(&self, hash_key: &RandomState, latest: &Self, values: &Values) -> Option<Problem> {
         let mut losses: BTreeMap<Loss, Vec<Subject>> = BTreeMap::new();
         for outcome in &values.outcomes.list {
@@ -560,7 +561,7 @@ impl Fingerprint {
     }
 }
 
-/// What a secret no longer does once the value of an outcome is gone, as a predicate.
+/// Says as a predicate what is gone from a secret: `has no key "password"`.
 fn absence_predicate(outcome: &EntryOutcome) -> String {
     if outcome.subject.kind == SubjectKind::EnvFromKey {
         return "has other keys now".to_owned();

@@ -430,7 +430,7 @@ fn text_and_general_help(fault: &Fault) -> (String, Option<String>) {
     (fault.text.clone(), general_help)
 }
 
-/// How a note about an earlier mistake names a later one: `DB_HOST (line 4)`.
+/// Names a mistake in a note about an earlier one: `DB_HOST (line 4)`.
 fn subject_and_line((position, fault): &FaultAt) -> String {
     let line = format!("line {}", position.line);
     // A subject such as "this name" replaces a name that may not be shown. Only its line tells it

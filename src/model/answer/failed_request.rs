@@ -210,8 +210,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// What the secret or parameter doesn't have, for the end of a sentence: `no version with the
-    /// stage "AWSPREVIOUS"`.
+    /// Names the version that the secret or parameter doesn't have, for the end of a sentence: `no
+    /// version with the stage "AWSPREVIOUS"`.
     fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
         if *version == Version::CURRENT {
@@ -316,7 +316,7 @@ impl FailedRequest<'_> {
         format!("add it to {}: {line}", file.display())
     }
 
-    /// What can be wrong if AWS doesn't have a secret: `the name, the region (us-east-1, from
+    /// Lists what can be wrong if AWS doesn't have a secret: `the name, the region (us-east-1, from
     /// AWS_REGION) and the account (123456789012)`.
     fn what_to_check(&self) -> String {
         if self.locator.id.arn().is_some() {
@@ -446,8 +446,8 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// What to write for the entry, with `id` instead of its own id. `None` if the reference isn't
-    /// shown, or has an alias or a variable instead of the id.
+    /// The text of the entry with `id` instead of its own id. `None` if the reference isn't shown,
+    /// or has an alias or a variable instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
         let written = self.subject.reference()?;
         let rest = written.strip_prefix(&self.locator.written_id())?;

@@ -458,11 +458,11 @@ impl Subject {
         Some(&**reference).filter(|reference| !has_credential(reference))
     }
 
-    /// What to write so that this entry has a different reference. For `--env` and `--as-file`,
-    /// this is the whole option (`--env NAME=REFERENCE`), and for the argument of `get`, it is the
-    /// whole command. For any other entry, it is only the reference, because a subject has neither
-    /// the PATH of an `--as-file`, the prefix of an `--env-from`, nor the keys around a reference
-    /// in a file.
+    /// The text that gives this entry a different reference. For `--env` and `--as-file`, this is
+    /// the whole option (`--env NAME=REFERENCE`), and for the argument of `get`, it is the whole
+    /// command. For any other entry, it is only the reference, because a subject has neither the
+    /// PATH of an `--as-file`, the prefix of an `--env-from`, nor the keys around a reference in a
+    /// file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey};
         match (self.kind, &self.origin) {
@@ -478,17 +478,17 @@ impl Subject {
         }
     }
 
-    /// What to write for a key of the object that this entry's reference selects as a whole, or
-    /// `None` if messages mask the reference.
+    /// The text that selects a key of the object instead of all of it, or `None` if messages mask
+    /// the reference.
     pub fn with_key(&self, key: &str) -> Option<String> {
         self.rewritten_with_fields("", key)
             .or_else(|| Some(self.rewritten_with(&format!("{}:{key}", self.reference()?))))
     }
 
-    /// What to write for this entry with `new` instead of the fields `old`, which follow the
-    /// secret. If `new` is empty, the fields are left out, and so is the colon before them, unless
-    /// other fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS`
-    /// becomes `prod/db::AWSPREVIOUS`.
+    /// The text of this entry with `new` instead of the fields `old`, which follow the secret. If
+    /// `new` is empty, the fields are left out, and so is the colon before them, unless other
+    /// fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS` becomes
+    /// `prod/db::AWSPREVIOUS`.
     pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
         let written = self.reference()?;
         let old_fields = format!(":{old}");

@@ -291,7 +291,7 @@ impl Store {
         }
     }
 
-    /// What precedes a name in a reference.
+    /// The prefix of a name in a reference.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::SecretsManager => "",

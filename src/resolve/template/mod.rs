@@ -103,7 +103,7 @@ pub struct Rendering<'a> {
     pub subject: &'a Subject,
 }
 
-/// What came out of one rendering after the other, each with one more stand-in for a missing key.
+/// The last of several renderings, each of which had one more stand-in for a missing key.
 struct Attempt {
     missing: Vec<FailedLookup>,
     result: Result<(SecretValue, BTreeSet<Remark>), Error>,

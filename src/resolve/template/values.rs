@@ -45,8 +45,8 @@ impl Object for Names {
     }
 }
 
-/// What has happened in one rendering: the lookups of keys that don't exist or are null, and what
-/// is odd about the texts that were printed.
+/// The lookups of one rendering whose keys don't exist or are null, and the remarks on the texts
+/// that it printed.
 #[derive(Default)]
 pub(super) struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
@@ -127,12 +127,12 @@ impl FailedLookup {
     }
 }
 
-/// What stands in for values that don't exist, so that a rendering reaches the next error.
+/// Substitutes for values that don't exist, so that a rendering reaches the next error.
 #[derive(Clone, Debug, Default)]
 pub(super) struct StandIns {
     /// [`Template::lookups`](crate::model::entry::template::Template::lookups).
     pub lookups: Arc<BTreeSet<String>>,
-    /// What stands in for a value in which nothing is looked up.
+    /// The substitute for a value in which nothing is looked up.
     pub leaf: Value,
 }
 

@@ -1,5 +1,4 @@
-//! The refresh of an SSO token by several launches at once. `sso.rows` has everything else about
-//! SSO.
+//! Several launches that refresh an SSO token together. `sso.rows` has everything else about SSO.
 
 use crate::support::*;
 

@@ -274,7 +274,7 @@ impl ConfigFiles {
         })
     }
 
-    /// Where profiles are looked for: `in PATH or PATH`, or why there is no path.
+    /// Names the files that can have profiles: `in PATH or PATH`. If there is no path, says why.
     pub fn location(&self) -> String {
         let paths: Vec<String> = [&self.config, &self.credentials]
             .into_iter()

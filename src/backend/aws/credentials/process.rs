@@ -115,7 +115,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
 const NOT_FOUND: &str =
     "install the program in credential_process, or write its full path in the profile";
 
-/// Why a program didn't print credentials.
+/// The reason why a program didn't print credentials.
 struct ProgramFailure {
     /// The predicate of a sentence about the program.
     why: String,

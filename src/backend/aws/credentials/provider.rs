@@ -163,9 +163,9 @@ impl CredentialsOrigin {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// What messages call a part of the credentials: `variable` itself if the credentials are from
-    /// variables. Otherwise, the name is in lower case, with the origin:
-    /// `aws_access_key_id from …`.
+    /// The name of a part of the credentials in messages: `variable` itself if the credentials are
+    /// from variables. Otherwise, the name is in lower case, with the origin: `aws_access_key_id
+    /// from …`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
             return variable.to_owned();
