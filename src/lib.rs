@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! argv ───┐
-//! files ──┼─ input ─▶ Layers ─ plan ─▶ Plan ─ backend ─▶ Fetched ─ resolve ─▶ Outcomes ─ deliver ─▶ Environment ─ exec ─▶ (the command)
+//! files ──┼─ input ─▶ Layers ─ plan ─▶ Plan ─ backend ─▶ Answers ─ resolve ─▶ Outcomes ─ deliver ─▶ Environment ─ exec ─▶ (the command)
 //! environ ┘  files             pure           I/O                  pure                  files                    never returns
 //! ```
 //!

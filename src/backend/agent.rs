@@ -18,12 +18,12 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::aws::{
-    GRACE, IsLost, LocatorsBy, Settings, add_given_up, apply_settings, code_and_message,
-    distribute, error_response, malformed_response, not_sent, read_secret,
+    GRACE, IsLost, LocatorsByRequest, Settings, add_given_up, apply_settings, code_and_message,
+    distribute, malformed_response, not_sent, parse_service_error, read_secret,
 };
 use crate::model::answer::{
-    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, OutageKind,
-    Refusal,
+    Again, AnsweredLocators, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
+    OutageKind, Refusal,
 };
 use crate::model::environment::StartedBy;
 use crate::model::problem::Problem;
@@ -128,7 +128,7 @@ impl Agent {
 
     /// Refuses each locator that the agent can never read, with a failure. Call
     /// [`Self::read_profile`] first, because the profile may set the region.
-    pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
+    pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> AnsweredLocators {
         locators
             .iter()
             .filter_map(|locator| {
@@ -146,14 +146,18 @@ impl Agent {
         apply_settings(&mut self.settings, progress).map(|_| ())
     }
 
-    /// Answers each locator in `wanted`. The agent must support all of them
+    /// AnsweredLocators each locator in `wanted`. The agent must support all of them
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
     /// error of [`Self::without_token`].
     ///
     /// Once the answers mean that the launch has failed (`is_lost`), the other requests have
     /// [`GRACE`] to finish.
-    pub async fn answers(&self, wanted: &BTreeSet<&Locator>, is_lost: IsLost<'_>) -> Answers {
-        let mut grouped = LocatorsBy::<Locator>::new();
+    pub async fn answers(
+        &self,
+        wanted: &BTreeSet<&Locator>,
+        is_lost: IsLost<'_>,
+    ) -> AnsweredLocators {
+        let mut grouped = LocatorsByRequest::<Locator>::new();
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
             grouped.entry(located).or_default().push(locator);
@@ -303,7 +307,7 @@ fn unsupported_error(why: &str) -> FetchError {
 /// Parses a response. The document gets the requested region if the response doesn't have one.
 fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
     if status != 200 {
-        return Err(failure_in_response(status, body, located.role.as_ref()));
+        return Err(parse_agent_error(status, body, located.role.as_ref()));
     }
 
     let document = read_secret(body, &located.id, &located.version)?;
@@ -317,9 +321,13 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
     Ok(Document { region, ..document })
 }
 
-/// Turns an error response into a failure. Messages quote only the code and the message in the
-/// body.
-fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
+/// Parses an error response of the agent: an error of its own, or one of AWS that it passes on.
+/// Messages quote only the code and the message in the body.
+///
+/// `role` is the role that the request named. An error whose message has this role's ARN is the
+/// agent's own, because the agent couldn't assume the role. With a role, an error without a code
+/// can also mean that the agent is too old to assume roles.
+fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
         return error_without_code(status, body, role.is_some());
@@ -327,8 +335,7 @@ fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchEr
     if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
     {
-        // Only the agent's own errors contain the role's ARN. AWS's errors have the ARN of the
-        // role's session instead.
+        // AWS's errors have the ARN of the role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let help = if code == "MaxRolesExceeded" {
             "raise max_roles in the agent's configuration, or restart the agent"
@@ -340,7 +347,7 @@ fn failure_in_response(status: u16, body: &[u8], role: Option<&Role>) -> FetchEr
         return error.aws_says(reason).help(help);
     }
 
-    let error = error_response(status, NO_HEADERS, body);
+    let error = parse_service_error(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
         // A 403 is a denial even if the error's code is that of an outage, so neither the agent nor
         // AWS is asked again.
@@ -368,7 +375,7 @@ fn error_without_code(status: u16, body: &[u8], has_role: bool) -> FetchError {
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
         // The status makes the failure an outage.
-        429 | 500.. => error_response(status, NO_HEADERS, &[]),
+        429 | 500.. => parse_service_error(status, NO_HEADERS, &[]),
         400 if has_role && !is_starting => unsupported_error(
             "refused the role, or is older than 2.1, the first version that assumes roles",
         ),

@@ -40,7 +40,9 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::aws::{Aws, IsLost};
-use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure, Fetched};
+use crate::model::answer::{
+    Answer, AnsweredLocators, Answers, CachedAnswer, Document, FetchFailure,
+};
 use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Locator;
@@ -82,7 +84,7 @@ pub struct Cached {
 }
 
 impl Cached {
-    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each good answer, and
+    /// AnsweredLocators each locator in `wanted`, from AWS or from an entry. Stores each good answer, and
     /// removes the entry of a secret that AWS doesn't have or denies access to. Adds a notice for
     /// each entry that can't be used, stored or removed.
     ///
@@ -97,9 +99,9 @@ impl Cached {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         is_lost: IsLost<'_>,
-        suffices: &impl Fn(&Fetched) -> bool,
+        suffices: &impl Fn(&Answers) -> bool,
         not_from_cache: &BTreeSet<Locator>,
-    ) -> Result<Answers, Problem> {
+    ) -> Result<AnsweredLocators, Problem> {
         let CacheOptions { ttl, stale, .. } = self.options;
         let begun = boot_time();
         let is_usable = |locator: &Locator, entry: &CacheEntry, max_age| {
@@ -107,7 +109,7 @@ impl Cached {
         };
 
         let mut asked = wanted.clone();
-        let mut answers = Answers::new();
+        let mut answers = AnsweredLocators::new();
         let mut not_fresh = BTreeMap::new();
         for (locator, entry) in self.read_entries(wanted.iter().copied()) {
             if is_usable(locator, &entry, ttl) {
@@ -122,7 +124,7 @@ impl Cached {
         }
 
         // The documents that the launch would get in an outage.
-        let mut usable = Fetched::from_iter(answers.iter().cloned());
+        let mut usable = Answers::from_iter(answers.iter().cloned());
         for (locator, entry) in &not_fresh {
             if is_usable(locator, entry, stale) {
                 usable.insert((*locator).clone(), Ok(entry.document.clone()));

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{
-    Answers, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
+    AnsweredLocators, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
 };
 use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
@@ -21,10 +21,10 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing secrets or
+    /// AnsweredLocators each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing secrets or
     /// parameters, the answer also has the most similar id in the file, if there is one.
-    pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
-        let mut answers = Answers::new();
+    pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
+        let mut answers = AnsweredLocators::new();
         let mut searches = 0;
         for locator in wanted.iter().copied() {
             let mut answer = self.answer(locator);

@@ -19,7 +19,9 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{Again, Answer, Answers, Caller, Cause, Fetched, OutageKind, Refusal};
+use crate::model::answer::{
+    Again, Answer, AnsweredLocators, Answers, Caller, Cause, OutageKind, Refusal,
+};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -57,7 +59,7 @@ impl Backend {
         Ok(Some(agent))
     }
 
-    /// Answers each locator in `wanted`. The backend must support all of them
+    /// AnsweredLocators each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]).
     ///
     /// `is_lost` can end the requests early ([`Aws::answers`]). The last two parameters are for the
@@ -70,9 +72,9 @@ impl Backend {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         is_lost: IsLost<'_>,
-        suffices: &impl Fn(&Fetched) -> bool,
+        suffices: &impl Fn(&Answers) -> bool,
         not_from_cache: &BTreeSet<Locator>,
-    ) -> Result<Answers, Problem> {
+    ) -> Result<AnsweredLocators, Problem> {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None, is_lost).await,
             Self::Cached(cached) => {
@@ -82,7 +84,7 @@ impl Backend {
             }
             Self::Agent(agent, None) => Ok(agent.answers(wanted, is_lost).await),
             Self::Agent(agent, Some(aws)) => {
-                let (mut answered, unanswered): (Answers, Answers) = agent
+                let (mut answered, unanswered): (AnsweredLocators, AnsweredLocators) = agent
                     .answers(wanted, is_lost)
                     .await
                     .into_iter()

@@ -16,7 +16,7 @@ use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
 use crate::input::env_references::is_short_reference;
-use crate::model::answer::Fetched;
+use crate::model::answer::Answers;
 use crate::model::entry::{EntryId, Source};
 use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::SourceOption;
@@ -134,7 +134,7 @@ impl Checked {
             Ok(values) => (values, Report::default()),
             Err(report) => {
                 let outcomes = Outcomes::unread(&prepared.plan);
-                (Values::new(outcomes, Fetched::default()), report)
+                (Values::new(outcomes, Answers::default()), report)
             }
         };
 
@@ -290,7 +290,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     }
     // A mistake in a template is reported without sending a request.
     if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Ok(Values::new(outcomes, Fetched::default()));
+        return Ok(Values::new(outcomes, Answers::default()));
     }
 
     let begun = Instant::now();
@@ -301,8 +301,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let mut aws = ManuallyDrop::new(Aws::new(settings, deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 
-    let answers = Fetched::from_iter(answers);
-    let (mut failures, existing): (Fetched, Fetched) =
+    let answers = Answers::from_iter(answers);
+    let (mut failures, existing): (Answers, Answers) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
 

@@ -27,7 +27,7 @@ use crate::exec;
 use crate::input::cli::Inputs;
 use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, Cause, Document, FetchFailure, Fetched, Missing, Unsigned};
+use crate::model::answer::{Answer, Answers, Cause, Document, FetchFailure, Missing, Unsigned};
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, SourceOption};
@@ -240,11 +240,11 @@ pub(super) enum Preflight<'a> {
 /// are required.
 pub(super) fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
     if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Preflight::Decided(Values::new(outcomes, Fetched::default()));
+        return Preflight::Decided(Values::new(outcomes, Answers::default()));
     }
 
     let mut locators = plan.locators();
-    let mut unsupported = Fetched::default();
+    let mut unsupported = Answers::default();
     if let Some(agent) = agent {
         unsupported.extend(agent.unsupported(&locators));
     }
@@ -281,7 +281,7 @@ pub(super) struct Fetching<'a> {
     /// don't match the `pattern` of an entry.
     not_from_cache: BTreeSet<Locator>,
     /// The latest answer for each locator.
-    fetched: Fetched,
+    fetched: Answers,
 }
 
 impl Fetching<'_> {
@@ -293,14 +293,14 @@ impl Fetching<'_> {
         prepared: &Prepared,
     ) -> Result<Outcomes, Problem> {
         // The cache calls this function to find out whether its documents are enough.
-        let suffices = |cached: &Fetched| {
+        let suffices = |cached: &Answers| {
             let outcomes = resolve(self.plan, cached);
             outcomes.missing_documents(cached).is_empty()
         };
-        let is_lost = |answers: &Fetched| resolve(self.plan, answers).are_lost();
+        let is_lost = |answers: &Answers| resolve(self.plan, answers).are_lost();
         let is_lost = prepared
             .may_give_up_requests()
-            .then_some(&is_lost as &dyn Fn(&Fetched) -> bool);
+            .then_some(&is_lost as &dyn Fn(&Answers) -> bool);
         // Boxed, because the future is large, and every future around it would contain it.
         let fetch =
             Box::pin(backend.fetch(&self.requested, is_lost, &suffices, &self.not_from_cache));
@@ -377,7 +377,7 @@ impl Fetching<'_> {
     }
 }
 
-fn failures_mut(fetched: &mut Fetched) -> impl Iterator<Item = &mut FetchFailure> {
+fn failures_mut(fetched: &mut Answers) -> impl Iterator<Item = &mut FetchFailure> {
     fetched
         .values_mut()
         .filter_map(|answer| answer.as_mut().err())
@@ -385,7 +385,7 @@ fn failures_mut(fetched: &mut Fetched) -> impl Iterator<Item = &mut FetchFailure
 
 /// If there are more than two secrets in one region and account, and none exists, marks their
 /// failures, because the region or the account is probably wrong.
-pub(super) fn note_that_none_is_found(fetched: &mut Fetched) {
+pub(super) fn note_that_none_is_found(fetched: &mut Answers) {
     let mut places = BTreeSet::new();
     for (locator, answer) in &*fetched {
         let Err(failure) = answer else {
@@ -407,7 +407,7 @@ pub(super) fn note_that_none_is_found(fetched: &mut Fetched) {
 /// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
 /// next to the latest declaration that has an entry, or in the working directory if there isn't
 /// such a declaration. If there is a file, each such failure suggests it.
-fn suggest_local_file(fetched: &mut Fetched, plan: &Plan) {
+fn suggest_local_file(fetched: &mut Answers, plan: &Plan) {
     let mut unconfigured = Vec::new();
     for failure in failures_mut(fetched) {
         let cause = failure.error.cause;

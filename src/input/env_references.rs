@@ -221,7 +221,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     }
 
     let source = if is_own_arn(&text) {
-        Source::Composed(vec![Part::Reference(parse_reference(&text)?)])
+        Source::Composed(vec![Part::Reference(parse_single_reference(&text)?)])
     } else if text.contains(OPEN) {
         Source::Composed(split_value(&text)?)
     } else {
@@ -245,7 +245,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
 }
 
 /// Parses a reference to a single secret or parameter. It can't use an alias or `${NAME}`.
-fn parse_reference(text: &str) -> Result<SecretRef, Fault> {
+fn parse_single_reference(text: &str) -> Result<SecretRef, Fault> {
     if text.contains("${") {
         let why = "contains \"${\", but variables aren't expanded there";
         return Err(Fault::new(why).about("a reference in the value"));
@@ -290,9 +290,10 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
-            // `ID::STAGE:VERSION-ID`. The KEY is set below, because `parse_reference` could take it
+            // `ID::STAGE:VERSION-ID`. The KEY is set below, because `parse_single_reference` could take it
             // for a JSONPath.
-            let mut found = parse_reference(format!("{id}::{version}").trim_end_matches(':'))?;
+            let mut found =
+                parse_single_reference(format!("{id}::{version}").trim_end_matches(':'))?;
             if !key.is_empty() {
                 found.selector = Selector::Key(key.to_owned());
             }
@@ -307,7 +308,7 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();
             // `ssm:NAME:::VERSION`, without a KEY and a STAGE.
-            parse_reference(format!("{id}:::{version}").trim_end_matches(':'))
+            parse_single_reference(format!("{id}:::{version}").trim_end_matches(':'))
         }
         _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".into()),
     }

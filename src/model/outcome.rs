@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::answer::{Caller, DescribedSecret, Fetched, SecretValue};
+use super::answer::{Answers, Caller, DescribedSecret, SecretValue};
 use super::entry::{Entry, EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
@@ -248,7 +248,7 @@ impl Outcomes {
 
     /// The locators of missing values that don't have a document in `fetched`, because the request
     /// either failed or wasn't sent.
-    pub fn missing_documents(&self, fetched: &Fetched) -> BTreeSet<Locator> {
+    pub fn missing_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         self.list
             .iter()
             .filter(|outcome| matches!(outcome.result, Outcome::Failed(_) | Outcome::Unread))
@@ -260,7 +260,7 @@ impl Outcomes {
 
     /// The locators of values from the cache that don't match their pattern. AWS may have newer
     /// values that do.
-    pub fn mismatched_in_cache(&self, fetched: &Fetched) -> BTreeSet<Locator> {
+    pub fn mismatched_in_cache(&self, fetched: &Answers) -> BTreeSet<Locator> {
         self.list
             .iter()
             .filter(|outcome| outcome.is_mismatched())
@@ -278,7 +278,7 @@ impl Outcomes {
 #[derive(Default)]
 pub struct Values {
     pub outcomes: Outcomes,
-    pub fetched: Fetched,
+    pub fetched: Answers,
     /// For `--describe` and `--metadata`, the description of each secret, or why AWS didn't return
     /// one.
     pub secrets: Vec<DescribedSecret>,
@@ -289,7 +289,7 @@ pub struct Values {
 }
 
 impl Values {
-    pub fn new(outcomes: Outcomes, fetched: Fetched) -> Self {
+    pub fn new(outcomes: Outcomes, fetched: Answers) -> Self {
         Self {
             outcomes,
             fetched,

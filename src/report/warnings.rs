@@ -13,7 +13,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::terminal::{Record, age, counted, some_of};
-use crate::model::answer::{Document, Fetched};
+use crate::model::answer::{Answers, Document};
 use crate::model::entry::{Source, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, is_name};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
@@ -205,7 +205,7 @@ pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
 pub fn cache_warnings(
     directory: &Path,
     notices: &BTreeSet<(Locator, String)>,
-    fetched: &Fetched,
+    fetched: &Answers,
 ) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in fetched {

@@ -1,8 +1,12 @@
 //! Resolves a plan with the documents that were fetched.
 //!
 //! The input is the plan and the answers. The output is an outcome for each entry, so that one
-//! report has every error. No request is sent here, and an error never contains the value of a
-//! secret.
+//! report has every error. An error never contains the value of a secret.
+//!
+//! A launch resolves its plan several times: before a request, to see whether the answers in the
+//! cache are enough; whenever an answer arrives, to see whether the launch can still succeed; and
+//! after the last answer, for the outcomes that it reports or delivers. So [`resolve`] must be pure
+//! and cheap: it sends no request, reads no file, and keeps no state.
 //!
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable, path
 //!   and systemd credential is set once (`model::entry::Claims`). If the target of an entry is set
@@ -24,7 +28,7 @@ use regex_lite::Regex;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Cause, Document, FetchFailure, Fetched, Missing, SecretValue};
+use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::environment::EnvName;
@@ -59,7 +63,7 @@ struct Walk<'a> {
 /// Resolves every entry of a plan. The latest layer comes first, and the first entry that claims a
 /// target keeps it, so later layers override earlier ones. If `fetched` doesn't have an answer that
 /// an entry needs, the entry is unread, unless something else that it needs is absent or fails.
-pub fn resolve(plan: &Plan, fetched: &Fetched) -> Outcomes {
+pub fn resolve(plan: &Plan, fetched: &Answers) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
             plan,
@@ -331,7 +335,7 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
 /// The answers, and the documents that have been parsed as JSON so far.
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
-    fetched: &'a Fetched,
+    fetched: &'a Answers,
     /// The texts of secrets in the value that was resolved last, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     parts: Vec<SecretValue>,
@@ -695,7 +699,7 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 /// unless the backend has made one. The suggestion is the alias that is most similar, because an
 /// alias may have been written where a secret's name belongs. Without one, it is an existing secret
 /// of the plan, but only if a single letter differs: secrets often have similar names.
-pub fn suggest_names(fetched: &mut Fetched, plan: &Plan) {
+pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     let existing_ids: Vec<String> = fetched
         .iter()
         .filter(|(_, answer)| answer.is_ok())

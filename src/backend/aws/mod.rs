@@ -32,7 +32,7 @@ pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::read_secret;
-pub use service_errors::{code_and_message, error_response, malformed_response, not_sent};
+pub use service_errors::{code_and_message, malformed_response, not_sent, parse_service_error};
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -45,8 +45,8 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::model::answer::{
-    Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
-    FetchResult, Fetched, Missing,
+    Answer, AnsweredLocators, Answers, Caller, Cause, Denial, DescribedSecret, Document,
+    FetchError, FetchFailure, FetchResult, Missing,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -55,7 +55,7 @@ use crate::time::{Deadline, RetryBudget};
 use credentials::{CALLER_VARIABLES, CallerIdentity, RenewedToken};
 use parameter_store::MAX_BATCH;
 use service_client::Api;
-use session::{Request, RequestAnswers, Session};
+use session::{AnsweredRequests, Request, Session};
 
 /// The client of Secrets Manager and Parameter Store for one launch.
 pub struct Aws {
@@ -81,7 +81,7 @@ impl Aws {
         }
     }
 
-    /// Answers each locator in `wanted`. Without a session, first reads AWS's configuration files,
+    /// AnsweredLocators each locator in `wanted`. Without a session, first reads AWS's configuration files,
     /// and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
     /// stored, everything is requested again without them.
     ///
@@ -97,7 +97,7 @@ impl Aws {
         wanted: &BTreeSet<&Locator>,
         limit: Option<Duration>,
         is_lost: IsLost<'_>,
-    ) -> Result<Answers, Problem> {
+    ) -> Result<AnsweredLocators, Problem> {
         let deadline = self.deadline.clone();
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
@@ -105,7 +105,7 @@ impl Aws {
             let (requests, mut answers) = requests_for(session, wanted).await;
             let distinct = requests.keys().cloned().collect();
             let is_lost = is_lost.map(|is_lost| {
-                |batches: &[RequestAnswers]| {
+                |batches: &[AnsweredRequests]| {
                     let answers = batches.iter().flatten().cloned();
                     is_lost(&distribute(requests.clone(), answers).into_iter().collect())
                 }
@@ -125,7 +125,7 @@ impl Aws {
 
     /// If AWS has refused credentials that the AWS CLI has stored, forgets the session and returns
     /// true. The next session doesn't use stored credentials, so it may ask for an MFA code.
-    fn forget_refused_session(&mut self, answers: &Answers) -> bool {
+    fn forget_refused_session(&mut self, answers: &AnsweredLocators) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
         if is_refused {
@@ -177,7 +177,7 @@ impl Aws {
     /// If a session isn't open yet, and opening one fails.
     pub async fn describe_secrets(
         &mut self,
-        fetched: &Fetched,
+        fetched: &Answers,
     ) -> Result<Vec<DescribedSecret>, Problem> {
         let session = self.session()?;
         let mut requests = Vec::new();
@@ -216,7 +216,7 @@ impl Aws {
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
-    ) -> Result<(Answers, Vec<DescribedSecret>), Problem> {
+    ) -> Result<(AnsweredLocators, Vec<DescribedSecret>), Problem> {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let (requests, mut answers) = requests_for(session, wanted).await;
@@ -279,7 +279,7 @@ fn is_about_the_secret(error: &FetchError) -> bool {
 async fn describe_requests(
     session: &mut Session,
     requests: &[Request],
-) -> (RequestAnswers, Vec<DescribedSecret>) {
+) -> (AnsweredRequests, Vec<DescribedSecret>) {
     // The error isn't lost, because each request fails with it.
     let _ = session.prepare_credentials(requests).await;
     let session = &*session;
@@ -306,7 +306,7 @@ async fn describe_requests(
 /// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
 /// adds where they come from. If a policy denied a request, changes the cause to
 /// [`Denial::Metadata`], whose help names the permission for descriptions.
-fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
+fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
         let role = request.locator.role.as_ref();
@@ -320,18 +320,18 @@ fn explain_failures(session: &Session, answers: &mut RequestAnswers) {
 
 /// The locators that share a request, by the request. A locator that names the default region and a
 /// locator without a region become the same request.
-pub type LocatorsBy<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
+pub type LocatorsByRequest<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
 /// A function that returns true if the launch fails with the answers that it gets, whatever the
 /// other answers are. `None` if every answer matters, even then.
-pub type IsLost<'a> = Option<&'a dyn Fn(&Fetched) -> bool>;
+pub type IsLost<'a> = Option<&'a dyn Fn(&Answers) -> bool>;
 
 /// The time that requests have to finish once the launch has failed. The report should have all
 /// their failures, but nobody should wait for a service that doesn't answer.
 pub const GRACE: Duration = Duration::from_secs(5);
 
 /// Adds the failure of each locator in `wanted` whose request was given up, and so has no answer.
-pub fn add_given_up(answers: &mut Answers, wanted: &BTreeSet<&Locator>) {
+pub fn add_given_up(answers: &mut AnsweredLocators, wanted: &BTreeSet<&Locator>) {
     if answers.len() == wanted.len() {
         return;
     }
@@ -346,9 +346,9 @@ pub fn add_given_up(answers: &mut Answers, wanted: &BTreeSet<&Locator>) {
 
 /// Gives each locator the answer to its request. Leaves out a locator without an answer.
 pub fn distribute<R: Ord>(
-    mut requests: LocatorsBy<'_, R>,
+    mut requests: LocatorsByRequest<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
-) -> Answers {
+) -> AnsweredLocators {
     let mut answers = Vec::with_capacity(requests.len());
     for (request, answer) in answered {
         let locators = requests.remove(&request).unwrap_or_default();
@@ -363,8 +363,8 @@ pub fn distribute<R: Ord>(
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
-) -> (LocatorsBy<'a, Request>, Answers) {
-    let mut requests = LocatorsBy::new();
+) -> (LocatorsByRequest<'a, Request>, AnsweredLocators) {
+    let mut requests = LocatorsByRequest::new();
     let mut answers = Vec::new();
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {
@@ -375,7 +375,7 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-fn with_advice(session: &Session, mut answers: Answers) -> Answers {
+fn with_advice(session: &Session, mut answers: AnsweredLocators) -> AnsweredLocators {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
             failure.default_region_and_account =
@@ -393,8 +393,8 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
 async fn read_in_batches(
     session: &mut Session,
     requests: Vec<Request>,
-    is_lost: Option<impl Fn(&[RequestAnswers]) -> bool>,
-) -> Vec<RequestAnswers> {
+    is_lost: Option<impl Fn(&[AnsweredRequests]) -> bool>,
+) -> Vec<AnsweredRequests> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
     };
@@ -418,7 +418,7 @@ async fn read_in_batches(
         Ok(caller) => read_with_failover(session, caller, batch, begun).await,
         Err(error) => fail_all(batch, &error),
     });
-    let answering = in_flight_unless(reading, GRACE, |answers: &[RequestAnswers]| {
+    let answering = in_flight_unless(reading, GRACE, |answers: &[AnsweredRequests]| {
         is_lost.as_ref().is_some_and(|is_lost| is_lost(answers))
     });
     let (answers, ()) = join(answering, session.trace_identities(&first_region)).await;
@@ -456,7 +456,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
     }
 }
 
-fn fail_all(requests: Vec<Request>, error: &FetchError) -> RequestAnswers {
+fn fail_all(requests: Vec<Request>, error: &FetchError) -> AnsweredRequests {
     requests
         .into_iter()
         .map(|request| request.answered(Err(error.clone())))
@@ -494,7 +494,7 @@ async fn read_with_failover(
     caller: &CallerIdentity,
     batch: Vec<Request>,
     begun: Instant,
-) -> RequestAnswers {
+) -> AnsweredRequests {
     let [first, ..] = &*batch else { return vec![] };
     let regions = session.settings.regions(&first.region);
 
@@ -505,7 +505,7 @@ async fn read_with_failover(
         .map(|request| progress.awaits(request.locator.to_string()))
         .collect();
 
-    let mut answers = RequestAnswers::with_capacity(batch.len());
+    let mut answers = AnsweredRequests::with_capacity(batch.len());
     let mut unanswered = batch;
     // For each request in `unanswered`, the regions that were tried so far, with their outages.
     let mut outages = vec![Vec::new(); unanswered.len()];

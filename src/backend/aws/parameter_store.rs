@@ -14,7 +14,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
 use super::service_client::{Api, Client, read_object, timestamp};
-use super::session::{Request, RequestAnswers, Session};
+use super::session::{AnsweredRequests, Request, Session};
 use crate::model::answer::{
     Cause, Denial, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
 };
@@ -383,7 +383,7 @@ const MAX_DESCRIBED: usize = 50;
 pub(super) async fn describe_parameters(
     session: &Session,
     mut requests: Vec<Request>,
-) -> RequestAnswers {
+) -> AnsweredRequests {
     requests.retain(|request| can_be_described(&request.locator));
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
@@ -402,7 +402,7 @@ pub(super) async fn describe_parameters(
         .flat_map(|group| group.chunks(MAX_DESCRIBED))
         .map(async |batch| {
             let described = describe_batch(session, batch).await;
-            let mut answers = RequestAnswers::new();
+            let mut answers = AnsweredRequests::new();
             for request in batch {
                 let parameters = described.as_ref().map_err(FetchError::clone);
                 let found = parameters.and_then(|all| document_without_value(request, all));

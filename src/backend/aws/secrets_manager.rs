@@ -16,7 +16,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use super::service_client::{Api, Client, Patience, read_object, system_time, timestamp};
-use super::session::{Request, RequestAnswers, Session};
+use super::session::{AnsweredRequests, Request, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
     Replica, RotationSchedule, SecretValue,
@@ -223,8 +223,8 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
 pub(super) fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
-) -> RequestAnswers {
-    let mut answers = RequestAnswers::new();
+) -> AnsweredRequests {
+    let mut answers = AnsweredRequests::new();
     for request in requests {
         let Request { locator, region } = &request;
         let secret = described.iter().find(|secret| {

@@ -45,7 +45,7 @@ use serde_json::value::RawValue;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::service_errors::{ServiceError, error_response, malformed_response, not_sent};
+use super::service_errors::{ServiceError, malformed_response, not_sent, parse_service_error};
 use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind, Refusal};
 use crate::model::fault::did_you_mean;
 use crate::model::reference::{Region, Store};
@@ -404,7 +404,11 @@ pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
     if !status.is_success() {
-        return Err(error_response(status.as_u16(), header, response.body()));
+        return Err(parse_service_error(
+            status.as_u16(),
+            header,
+            response.body(),
+        ));
     }
     if !is_object(response.body()) {
         return Err(malformed_response(status.as_u16(), header("content-type")));

@@ -17,9 +17,9 @@ use crate::model::answer::{
 use crate::net::{BoxError, error_text};
 use crate::system::redaction::redacted_line;
 
-/// Finds the meaning of an error response. A code in the header `x-amzn-errortype` has precedence
-/// over a code in the body.
-pub fn error_response<'a>(
+/// Parses an error response of one of AWS's services, and finds its meaning. A code in the header
+/// `x-amzn-errortype` has precedence over a code in the body.
+pub fn parse_service_error<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
     body: &[u8],

@@ -22,7 +22,8 @@ use super::credentials::{
 };
 use super::service_client::{Api, Client, Clients};
 use crate::model::answer::{
-    Answer, Answers, Caller, Cause, Document, FetchError, FetchFailure, FetchResult, Unsigned,
+    Answer, AnsweredLocators, Caller, Cause, Document, FetchError, FetchFailure, FetchResult,
+    Unsigned,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
@@ -49,7 +50,7 @@ impl Request {
 }
 
 /// The answers to requests, in any order.
-pub(super) type RequestAnswers = Vec<(Request, Answer)>;
+pub(super) type AnsweredRequests = Vec<(Request, Answer)>;
 
 /// A session with AWS. The region, the credentials and each role are looked up when they are first
 /// needed, and then reused.
@@ -141,7 +142,7 @@ impl Session {
 
     /// True if the credentials come from a session that the AWS CLI has stored for a role, and AWS
     /// has refused credentials in one of the answers.
-    pub(super) fn is_stored_and_refused(&self, answers: &Answers) -> bool {
+    pub(super) fn is_stored_and_refused(&self, answers: &AnsweredLocators) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
         if !matches!(source, Some(RoleSource::StoredSession(..))) {

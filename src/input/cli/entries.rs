@@ -58,7 +58,7 @@ pub(super) fn parse_entry(
         let problem = Problem::usage(headline).help(help);
         return Err(problem.for_entry(subject, Impact::None));
     }
-    let reference = parse_reference(assignment.reference, subject)?;
+    let reference = parse_argument_reference(assignment.reference, subject)?;
     Ok(Entry::new(target, Source::Reference(reference), origin))
 }
 
@@ -166,12 +166,12 @@ pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Prob
     let origin = Origin::Argument(Argument::EnvFrom);
     let target = Target::Variables(prefix.to_owned());
     let subject = Subject::for_target(&target, origin.clone());
-    let parsed_reference = parse_reference(reference, subject)?;
+    let parsed_reference = parse_argument_reference(reference, subject)?;
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
 /// Parses the reference of the entry that `subject` names.
-fn parse_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
+fn parse_argument_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
     Reference::parse(text)
         .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
 }

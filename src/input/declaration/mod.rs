@@ -238,7 +238,7 @@ pub fn parse_declaration(
         pattern_memory: Cell::new(PATTERN_MEMORY),
     };
     let (options, layer) = node
-        .map(|node| declaration(&source, &node, sections))
+        .map(|node| read_declaration(&source, &node, sections))
         .unwrap_or_default();
     (options, layer, source.problems())
 }
@@ -246,7 +246,7 @@ pub fn parse_declaration(
 const EMPTY_HELP: &str = "what writes this file may have failed. If nothing is to be declared, write {} into it or, for no declaration at all, use --no-file instead";
 
 /// Reads the sections of a declaration from its tree.
-fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
+fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,
         node,
@@ -261,10 +261,10 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
     }
 
     let mut fields = item.expect_fields(TOP_KEYS);
-    let options = fields.take("defaults").map(|item| defaults(&item));
+    let options = fields.take("defaults").map(|item| read_defaults(&item));
     let mut layer = Layer::default();
     if let Some(item) = fields.take("secrets") {
-        (layer.aliases, layer.refused_aliases) = sections::aliases(&item);
+        (layer.aliases, layer.refused_aliases) = sections::read_aliases(&item);
     }
     if sections == Sections::All {
         // If `env` is empty because its variables aren't indented, each of them has been reported
@@ -272,18 +272,18 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
-            layer.entries = sections::variables(&item);
+            layer.entries = sections::read_variables(&item);
         }
         if let Some(item) = fields.take("files") {
             layer.entries = sections::with_files(&item, layer.entries);
         }
         if let Some(item) = fields.take("credentials") {
-            let (units, credentials) = sections::credentials(&item);
+            let (units, credentials) = sections::read_credentials(&item);
             layer.units = units;
             layer.entries.extend(credentials);
         }
         if let Some(item) = fields.take("env-from") {
-            layer.entries.extend(sections::env_from(&item));
+            layer.entries.extend(sections::read_env_from(&item));
         }
     }
 
@@ -293,7 +293,7 @@ fn declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOp
 /// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each key
 /// that can't be set in a declaration, for each value that an option doesn't accept, and for
 /// options that exclude each other.
-fn defaults(item: &Item<'_>) -> TypedOptions {
+fn read_defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "use a mapping of options to their values";
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {

@@ -29,7 +29,7 @@ use crate::model::shown::{has_credential, pattern_mismatch, shown};
 /// the alias would otherwise get an error as well. Also returns the names of the aliases that have
 /// been refused, as they are written and as the help spells them, because a template that uses one
 /// of them doesn't need a second error.
-pub fn aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
+pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     let mut aliases = Aliases::default();
     let mut refused = BTreeSet::new();
     for MappingEntry { name, key, value } in
@@ -47,7 +47,7 @@ pub fn aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
         }
 
         let named_value = value.named(format!("the alias {name:?}"));
-        match alias(&named_value) {
+        match read_alias(&named_value) {
             Some(alias) => {
                 aliases.insert(name.to_owned(), alias);
             }
@@ -61,10 +61,10 @@ pub fn aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
 
 /// Reads an alias, whose value is the id of a secret, or a mapping with the key `id`. The result is
 /// `None` without a valid id.
-fn alias(item: &Item<'_>) -> Option<Alias> {
+fn read_alias(item: &Item<'_>) -> Option<Alias> {
     let Kind::Mapping(_) = item.node.kind else {
         return Some(Alias {
-            id: id(item)?,
+            id: read_id(item)?,
             ..Alias::default()
         });
     };
@@ -72,13 +72,13 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
     let mut fields = item.expect_fields(ALIAS_KEYS);
     let valid_id = fields
         .take_required("id", "the name or ARN of the secret")
-        .and_then(|item| id(&item));
+        .and_then(|item| read_id(&item));
     let stage = fields.take("stage");
     let version_id = fields.take("version-id");
     let version_item = stage.clone().or_else(|| version_id.clone());
-    let mut version = Version::new(stage.and_then(label), version_id.and_then(label));
+    let mut version = Version::new(stage.and_then(read_label), version_id.and_then(read_label));
     let region = fields.take_parsed("region", Region::EXPECTED, Region::parse);
-    let role = role(&mut fields);
+    let role = read_role(&mut fields);
 
     // The other keys have been read first, so that their mistakes are reported, too.
     let id = valid_id?;
@@ -103,9 +103,9 @@ fn alias(item: &Item<'_>) -> Option<Alias> {
 
 /// Reads the id of an alias. A key or a version after the id is a mistake, and isn't part of the
 /// result.
-fn id(item: &Item<'_>) -> Option<String> {
+fn read_id(item: &Item<'_>) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
-    let reference = parse_reference(item, text)?;
+    let reference = read_reference_text(item, text)?;
     let (id, fields) = split_secret(text);
     if reference.only_secret().is_none() {
         let help = if fields.is_some_and(|fields| fields.starts_with(':')) {
@@ -120,7 +120,7 @@ fn id(item: &Item<'_>) -> Option<String> {
 }
 
 /// Reads a staging label or a version id.
-fn label(item: Item<'_>) -> Option<String> {
+fn read_label(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
         if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return None;
@@ -130,7 +130,7 @@ fn label(item: Item<'_>) -> Option<String> {
 }
 
 /// Reads `role-arn` and `external-id`.
-fn role(fields: &mut Fields<'_>) -> Option<Role> {
+fn read_role(fields: &mut Fields<'_>) -> Option<Role> {
     let external_id = fields.take("external-id");
     let Some(arn) = fields.take("role-arn") else {
         if let Some(external_id) = external_id {
@@ -160,7 +160,7 @@ const KEYS_OF_ENTRIES: [&str; 13] = [
 
 /// Reads the section `env`. PATH only accepts `value`, because the command is looked up before any
 /// secret is read.
-pub fn variables(item: &Item<'_>) -> Vec<Entry> {
+pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
     let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
     let members = with_indented_keys(item.expect_entries(Some(help)));
@@ -175,7 +175,7 @@ pub fn variables(item: &Item<'_>) -> Vec<Entry> {
             continue;
         }
 
-        let Some(entry) = entry(&value, VARIABLE_KEYS, target, key.origin()) else {
+        let Some(entry) = read_entry(&value, VARIABLE_KEYS, target, key.origin()) else {
             continue;
         };
         let has_only_value = matches!(entry.source, Source::Literal(_))
@@ -256,7 +256,7 @@ pub(super) fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Ent
         .flat_map(|entry| entry.target.claims())
         .collect();
     for item in section.expect_list(FILES).unwrap_or_default() {
-        let Some(entry) = file(&item.named("an entry in \"files\"")) else {
+        let Some(entry) = read_file(&item.named("an entry in \"files\"")) else {
             continue;
         };
         for claim in entry.target.claims() {
@@ -270,7 +270,7 @@ pub(super) fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Ent
 }
 
 /// Reads an entry of `files`.
-fn file(item: &Item<'_>) -> Option<Entry> {
+fn read_file(item: &Item<'_>) -> Option<Entry> {
     let Kind::Mapping(_) = item.node.kind else {
         let help = "write - { from: SECRET:KEY, path: FILE }";
         item.refuse_type("a mapping", Some(help));
@@ -286,7 +286,7 @@ fn file(item: &Item<'_>) -> Option<Entry> {
         item.refuse("needs \"path\" or \"env\" (or both)");
     }
     let mut target = FileTarget {
-        path: path.and_then(|path| file_path(&path)),
+        path: path.and_then(|path| read_file_path(&path)),
         env: env.and_then(|env| match env.expect_text("a variable name")? {
             "PATH" => {
                 item.named("PATH").refuse(PATH_FROM_SECRET);
@@ -310,11 +310,11 @@ fn file(item: &Item<'_>) -> Option<Entry> {
             once.refuse("can't be used with \"path\", because a file at a path can be read again");
         }
     }
-    entry_from_map(fields, Some(Target::File(target)), item.origin())
+    read_entry_fields(fields, Some(Target::File(target)), item.origin())
 }
 
 /// Reads the path of a file. The plan expands its placeholders.
-fn file_path(path: &Item<'_>) -> Option<PathBuf> {
+fn read_file_path(path: &Item<'_>) -> Option<PathBuf> {
     let text = path.expect_text("a path")?;
     match FileTarget::parse_path(text) {
         Ok(parsed) => Some(parsed),
@@ -330,7 +330,7 @@ fn file_path(path: &Item<'_>) -> Option<PathBuf> {
 /// Reads the section `credentials`, which lists the values that systemd units load with
 /// `LoadCredential=`. Returns the names and patterns of all units, and the entries. A unit without
 /// entries is in the list, too, because a listed unit doesn't get the credentials of a pattern.
-pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
+pub fn read_credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
     let mut units = Vec::new();
     let mut entries = Vec::new();
     let units_help = "use a mapping of units to their credentials: UNIT: { NAME: SECRET:KEY }";
@@ -353,7 +353,7 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
             });
             let subject = format!("{}/{name}", unit.name);
             let named_value = value.named(subject);
-            let found = entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
+            let found = read_entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
             entries.extend(found);
         }
     }
@@ -361,27 +361,27 @@ pub fn credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
 }
 
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.
-pub fn env_from(item: &Item<'_>) -> Vec<Entry> {
+pub fn read_env_from(item: &Item<'_>) -> Vec<Entry> {
     item.expect_list("a list of references: [SECRET]")
         .iter()
         .flatten()
-        .filter_map(env_from_entry)
+        .filter_map(read_env_from_object)
         .collect()
 }
 
 /// Reads an entry of `env-from`: a reference, or a mapping with `from`.
-fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
+fn read_env_from_object(item: &Item<'_>) -> Option<Entry> {
     const EXPECTED: &str = "a reference: SECRET, or SECRET:KEY";
     let origin = item.origin();
     let Kind::Mapping(_) = item.node.kind else {
-        let object = reference(item, EXPECTED)?;
+        let object = read_reference(item, EXPECTED)?;
         return Some(Entry::for_object(object, Naming::default(), origin));
     };
 
     let mut fields = item.expect_fields(OBJECT_KEYS);
     let from = fields
         .take_required("from", "the reference to a JSON object")
-        .and_then(|item| reference(&item, EXPECTED));
+        .and_then(|item| read_reference(&item, EXPECTED));
     // The names of the variables begin with the prefix, so a prefix must be a name, too, or empty.
     let prefix = fields
         .take("prefix")
@@ -398,7 +398,9 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
         Some(keys)
     });
     let except = fields.take("except").and_then(|item| item.expect_texts());
-    let rename = fields.take("rename").map(|item| renames(&item, &prefix));
+    let rename = fields
+        .take("rename")
+        .map(|item| read_renames(&item, &prefix));
     let keeps_case = fields.take_parsed("case", "upper or keep", |text| match text {
         "upper" => Some(false),
         "keep" => Some(true),
@@ -419,7 +421,7 @@ fn env_from_entry(item: &Item<'_>) -> Option<Entry> {
 
 /// Reads the mapping `rename`, which maps keys of the object to the names of their variables,
 /// without the prefix.
-fn renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
+fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
     let mut names = BTreeMap::new();
     for entry in item.expect_entries(Some("use a mapping of keys to names: KEY: NAME")) {
         let value = entry.value.named("rename");
@@ -436,14 +438,14 @@ const REFERENCE: &str = "a reference: SECRET:KEY";
 
 /// Reads an entry: a reference, or a mapping with some of the `keys`. If `target` is `None` because
 /// it has a mistake, the value is only read to find its mistakes.
-fn entry(
+fn read_entry(
     item: &Item<'_>,
     keys: &'static str,
     target: Option<Target>,
     origin: Origin,
 ) -> Option<Entry> {
     if let Kind::Mapping(_) = item.node.kind {
-        return entry_from_map(item.expect_fields(keys), target, origin);
+        return read_entry_fields(item.expect_fields(keys), target, origin);
     }
 
     let expected = if keys.split(' ').any(|key| key == "value") {
@@ -451,15 +453,19 @@ fn entry(
     } else {
         REFERENCE
     };
-    let source = Source::Reference(reference(item, expected)?);
+    let source = Source::Reference(read_reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
 }
 
 /// Reads an entry from the keys of its mapping that have not been taken out yet. The result is
 /// `None` if the target or the source has a mistake. Even then, all keys are read, so that their
 /// mistakes are reported, too.
-fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
-    let source = source(&mut fields);
+fn read_entry_fields(
+    mut fields: Fields<'_>,
+    target: Option<Target>,
+    origin: Origin,
+) -> Option<Entry> {
+    let source = read_source(&mut fields);
     let mut has_base64 = |name| {
         fields
             .take_parsed(name, "base64", |text| (text == "base64").then_some(()))
@@ -469,8 +475,8 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
         decode: has_base64("decode"),
         encode: has_base64("encode"),
     };
-    let pattern = fields.take("pattern").and_then(regular_expression);
-    let on_missing = on_missing(&mut fields, pattern.as_ref());
+    let pattern = fields.take("pattern").and_then(read_pattern);
+    let on_missing = read_on_missing(&mut fields, pattern.as_ref());
     Some(Entry {
         transform,
         pattern,
@@ -482,9 +488,9 @@ fn entry_from_map(mut fields: Fields<'_>, target: Option<Target>, origin: Origin
 /// Reads the key that gives an entry its value: `from`, `value` or `template`. If there isn't
 /// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. If there
 /// is an unknown key instead, the mistake about that key is enough.
-fn source(fields: &mut Fields<'_>) -> Option<Source> {
+fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
     match SOURCES.map(|key| fields.take(key)) {
-        [Some(from), None, None] => reference(&from, REFERENCE).map(Source::Reference),
+        [Some(from), None, None] => read_reference(&from, REFERENCE).map(Source::Reference),
         [None, Some(value), None] => Some(Source::Literal(value.expect_text(TEXT)?.to_owned())),
         [None, None, Some(text)] => {
             let template = text.parsed_or_refused(Template::parse(text.expect_text(TEXT)?))?;
@@ -507,7 +513,7 @@ fn source(fields: &mut Fields<'_>) -> Option<Source> {
 
 /// Reads `default` and `optional`, which say what happens if the secret is absent. Adds a mistake
 /// if both are given, or if the default doesn't match the entry's pattern.
-fn on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
+fn read_on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
         if let Some(pattern) = pattern
@@ -536,17 +542,17 @@ fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
 
 /// Reads a reference. A number or a boolean is a mistake, because it is most likely meant as plain
 /// text.
-fn reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
+fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
     // An empty text gets the error of `Reference::parse`.
     if is_plain_value(item.node) && !text.is_empty() {
         item.refuse(Fault::new(PLAIN_VALUE).help(VALUE_REMEDY));
         return None;
     }
-    parse_reference(item, text)
+    read_reference_text(item, text)
 }
 
-fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
+fn read_reference_text(item: &Item<'_>, text: &str) -> Option<Reference> {
     item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }
 
@@ -556,7 +562,7 @@ fn parse_reference(item: &Item<'_>, text: &str) -> Option<Reference> {
 ///
 /// regex-lite doesn't return the size of an expression, so the size limit is doubled until the
 /// expression fits.
-fn regular_expression(item: Item<'_>) -> Option<Regex> {
+fn read_pattern(item: Item<'_>) -> Option<Regex> {
     let text = item.expect_text("a regular expression")?;
     let compiled = |limit| RegexBuilder::new(text).size_limit(limit).build();
     let left = item.source.pattern_memory.get();

@@ -28,10 +28,10 @@ pub type Answer = Result<Document, FetchFailure>;
 pub type FetchResult<T> = Result<T, FetchError>;
 
 /// The locators of one fetch, in any order, each with its answer.
-pub type Answers = Vec<(Locator, Answer)>;
+pub type AnsweredLocators = Vec<(Locator, Answer)>;
 
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
-pub type Fetched = BTreeMap<Locator, Answer>;
+pub type Answers = BTreeMap<Locator, Answer>;
 
 /// One version of a secret or parameter, or the parameters below a path. Only the cache serializes
 /// documents.

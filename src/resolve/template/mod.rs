@@ -15,10 +15,22 @@
 //!
 //! Two things are harder than they look:
 //!
-//! - **Is a key missing?** A missing key of a secret is an absence, so the entry's `default`
-//!   applies, but an index past the end of a list is a mistake. MiniJinja reports that a value is
-//!   undefined, but not why. So a [`SecretObject`] notes each lookup that fails.
-//!   [`Rendering::lookup_at_fault`] finds the lookup that made the rendering fail.
+//! - **Which keys are missing?** A missing key of a secret is an absence, so the entry's `default`
+//!   applies, but an index past the end of a list is a mistake. MiniJinja stops at the first value
+//!   that is undefined, and reports neither the key nor the next one. So the template is rendered
+//!   again and again, until every missing key is known:
+//!
+//!   ```text
+//!        ┌────────────── again, with a stand-in for its value ◀──────────────┐
+//!        ▼                                                                   │
+//!     render ─▶ error, lookups that failed ─▶ render, with a mark as the value of each of them
+//!        │                                    in turn: the lookup whose mark is in the error
+//!        └───▶ text                           is at fault
+//!   ```
+//!
+//!   A [`SecretObject`] lists each lookup that fails, [`Rendering::lookup_at_fault`] tries the
+//!   marks, and [`Rendering::render`] tells the errors that a stand-in may have caused from the
+//!   others.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.

@@ -56,7 +56,7 @@ pub(super) struct Misses {
     /// The index in `lookups` of the failed lookup that returns `mark`.
     marked: Option<usize>,
     /// The lookups that were known to be missing before this rendering. They get a stand-in, and
-    /// [`Self::note`] doesn't list them again.
+    /// [`Self::add`] doesn't list them again.
     pub missing: Vec<FailedLookup>,
     pub stand_ins: StandIns,
 }
@@ -90,21 +90,40 @@ impl Misses {
         mem::take(&mut *lookups)
     }
 
-    /// Adds a lookup to the list, unless it is in `missing`. Returns what replaces MiniJinja's
-    /// undefined value: a stand-in for a lookup in `missing`, [`Self::mark`] for the one with the
-    /// number `marked`, and `None` for any other.
-    fn note(&self, lookup: FailedLookup) -> Option<Value> {
-        if self.missing.contains(&lookup) {
-            return Some(self.stand_ins.value_of(&lookup.written()));
+    /// Adds a lookup to the list, unless it is in `missing`, and chooses the replacement for its
+    /// value.
+    fn add(&self, lookup: &FailedLookup) -> Replacement {
+        if self.missing.contains(lookup) {
+            return Replacement::StandIn;
         }
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        let is_marked = self.marked == Some(lookups.len());
-        lookups.push(lookup);
-        if !is_marked {
-            return None;
+        let number = lookups.len();
+        lookups.push(lookup.clone());
+        if self.marked == Some(number) {
+            Replacement::Mark
+        } else {
+            Replacement::Undefined
         }
-        self.mark.get().cloned()
     }
+
+    /// The value for a template whose lookup has failed, or `None` for MiniJinja's undefined value.
+    fn replacement_of(&self, lookup: &FailedLookup) -> Option<Value> {
+        match self.add(lookup) {
+            Replacement::Undefined => None,
+            Replacement::StandIn => Some(self.stand_ins.value_of(&lookup.written())),
+            Replacement::Mark => self.mark.get().cloned(),
+        }
+    }
+}
+
+/// The value that a template gets for a lookup that has failed.
+enum Replacement {
+    /// The rendering fails if it uses the value.
+    Undefined,
+    /// The lookup is known to have failed, so the rendering goes on to the next one.
+    StandIn,
+    /// An undefined value that an error names, so that the lookup is recognized as the cause.
+    Mark,
 }
 
 /// A lookup of a key that doesn't exist or is null.
@@ -223,7 +242,7 @@ impl Object for SecretObject {
     }
 
     /// Looks up a key of an object or an index of an array. If the value doesn't exist or is null,
-    /// notes the failed lookup and returns the result of [`Misses::note`].
+    /// the lookup has failed ([`Misses::replacement_of`]).
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // Anything but an index is a mistake, so it isn't noted as missing.
@@ -237,7 +256,7 @@ impl Object for SecretObject {
         {
             return Some(value);
         }
-        self.misses.note(FailedLookup {
+        self.misses.replacement_of(&FailedLookup {
             alias: self.alias.clone(),
             path,
             is_past_end: self.json().is_array() && found.is_none(),
