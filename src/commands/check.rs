@@ -45,10 +45,20 @@ pub fn check(
     arguments: CheckArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    let describes = arguments.describe;
+    let depth = if arguments.offline {
+        CheckDepth::Offline
+    } else if arguments.metadata {
+        CheckDepth::Metadata
+    } else {
+        CheckDepth::Values
+    };
+    let asker = Asker::Check {
+        depth,
+        describes: arguments.describe,
+    };
     let read = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, Asker::Check { describes }, inherited, deadline)?;
-        Ok(Checked::read(prepared, arguments, deadline))
+        let prepared = prepare(inputs, asker, inherited, deadline)?;
+        Ok(Checked::read(prepared, depth, deadline))
     });
     // `not_read` says why nothing could be read. It is empty if something was read.
     let (checked, not_read) = match read {
@@ -119,16 +129,13 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the options allow. The report is empty unless
-    /// nothing at all could be read, because the failure of a single value is an outcome.
-    fn read(prepared: Prepared, arguments: CheckArguments, deadline: &Deadline) -> (Self, Report) {
-        let (depth, read) = if arguments.offline {
-            let values = resolve_offline(&prepared, deadline);
-            (CheckDepth::Offline, Ok(values))
-        } else if arguments.metadata {
-            (CheckDepth::Metadata, resolve_metadata(&prepared, deadline))
-        } else {
-            (CheckDepth::Values, read_values(&prepared, deadline))
+    /// Resolves the plan, with the requests that `depth` allows. The report is empty unless nothing
+    /// at all could be read, because the failure of a single value is an outcome.
+    fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
+        let read = match depth {
+            CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
+            CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
+            CheckDepth::Values => read_values(&prepared, deadline),
         };
         let (values, report) = match read {
             Ok(values) => (values, Report::default()),
@@ -294,11 +301,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     }
 
     let begun = Instant::now();
-    let mut settings = settings.clone();
-    // Even with `--on-rotation`, the user of `check` can type an MFA code.
-    settings.is_unattended = false;
     // Closing the connections would take time, and the process ends soon anyway.
-    let mut aws = ManuallyDrop::new(Aws::new(settings, deadline.clone()));
+    let mut aws = ManuallyDrop::new(Aws::new(settings.clone(), deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 
     let answers = Answers::from_iter(answers);

@@ -10,6 +10,7 @@ use std::path::Path;
 use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;
+use crate::input::declaration::DeclarationChoice;
 use crate::model::entry::SystemdCredential;
 use crate::model::environment::Inherited;
 use crate::model::outcome::EntryOutcome;
@@ -38,8 +39,10 @@ pub fn unanswered_request(connection: &CredentialConnection) -> Problem {
 /// # Errors
 /// If the value wasn't sent.
 pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Report> {
-    if inputs.files.iter().any(|file| file == Path::new("-")) {
-        inputs.files.clear();
+    if let DeclarationChoice::Named { files, .. } = &inputs.declarations
+        && files.iter().any(|file| file == Path::new("-"))
+    {
+        inputs.declarations = DeclarationChoice::None;
         let text = "-f - can't be used here, because standard input is systemd's connection";
         inputs.errors.push(Problem::usage(text));
     }

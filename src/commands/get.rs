@@ -1,12 +1,10 @@
 //! `secrets-exec get`: prints one value, byte for byte.
 
-use std::path::PathBuf;
-
 use super::export::refuse_terminal;
 use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;
-use crate::input::declaration::{Sections, load_declarations};
+use crate::input::declaration::{DeclarationChoice, Sections, load_declarations};
 use crate::model::answer::{Answer, Cause, Denial, Missing};
 use crate::model::entry::Subject;
 use crate::model::environment::Inherited;
@@ -28,14 +26,13 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
         .entries
         .first()
         .map(|entry| entry.subject.clone());
-    let files = inputs.files.clone();
-    let finds_file = inputs.find_file;
+    let declarations = inputs.declarations.clone();
 
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
     // If the secret doesn't exist or can't be read, the argument may be the name of a variable.
     if let (Some(argument), [failed]) = (argument, &report.problems[..])
         && values.fetched.values().any(is_absent_or_denied)
-        && let Some(problem) = entry_name_problem(argument, files, finds_file, failed)
+        && let Some(problem) = entry_name_problem(argument, declarations, failed)
     {
         return Err(problem.into());
     }
@@ -65,19 +62,19 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
 /// `secrets-exec get DB_PASSWORD`. `None` if no entry has this name, or if the entry has neither a
 /// reference nor a variable.
 ///
-/// Reads the declarations again (`files` and, with `finds_file`, the one in the working directory).
-/// The first time, only their options and aliases were read, because a mistake in an entry must not
-/// keep `get` from reading a secret. `failed` is the failure to read the argument as a secret.
+/// Reads the declarations again. The first time, only their options and aliases were read, because
+/// a mistake in an entry must not keep `get` from reading a secret. `failed` is the failure to read
+/// the argument as a secret.
 fn entry_name_problem(
     argument: Subject,
-    mut files: Vec<PathBuf>,
-    finds_file: bool,
+    mut choice: DeclarationChoice,
     failed: &Problem,
 ) -> Option<Problem> {
     // A pipe can be read only once, so a declaration that came from a pipe is skipped.
-    files.retain(|path| path.is_file());
-
-    let declarations = load_declarations(&files, "", finds_file, Sections::All);
+    if let DeclarationChoice::Named { files, .. } = &mut choice {
+        files.retain(|path| path.is_file());
+    }
+    let declarations = load_declarations(&choice, Sections::All);
     // A later declaration overrides an earlier one.
     let entry = declarations
         .layers

@@ -4,13 +4,12 @@
 //! `--placeholders`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
 use super::export::refuse_terminal;
 use crate::input::cli::MigrateArguments;
-use crate::input::declaration::{Sections, load_declarations};
+use crate::input::declaration::{DeclarationChoice, Sections, load_declarations};
 use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Source, Target, shell_quoted};
@@ -88,8 +87,10 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
             migrate += &format!(" --{option} {}", shell_quoted(glob));
         }
     }
-    for path in &arguments.declarations {
-        migrate += &format!(" -f {}", shell_quoted(&path.display().to_string()));
+    if let DeclarationChoice::Named { files, .. } = &arguments.declarations {
+        for path in files {
+            migrate += &format!(" -f {}", shell_quoted(&path.display().to_string()));
+        }
     }
     // A secret with an ARN exists, and may have other keys.
     let (purpose, store) = match arguments.secret {
@@ -109,10 +110,9 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
     steps.map(Record::note)
 }
 
-/// The variables that existing declarations set to a literal. If `files` is empty, reads the
-/// declaration in the working directory, if there is one.
-fn declared_literals(files: &[PathBuf]) -> Result<BTreeSet<EnvName>, Report> {
-    let declarations = load_declarations(files, "", files.is_empty(), Sections::All);
+/// Reads the declarations, and finds the variables that they set to a literal.
+fn declared_literals(choice: &DeclarationChoice) -> Result<BTreeSet<EnvName>, Report> {
+    let declarations = load_declarations(choice, Sections::All);
     Report::from(declarations.errors).into_result()?;
     let mut literals = BTreeMap::new();
     // A later declaration overrides an earlier one.

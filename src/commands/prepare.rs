@@ -11,11 +11,12 @@ use std::mem::take;
 use std::path::Path;
 
 use super::worker::apply_options;
-use crate::backend::aws::{Settings, has_parameter_endpoint};
+use crate::backend::aws::{Purpose, Settings, has_parameter_endpoint};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
-    Sections, load_declarations, missing_declaration_help, replaced_declaration,
+    DeclarationChoice, NamedBy, Sections, load_declarations, missing_declaration_help,
+    replaced_declaration,
 };
 use crate::input::env_references::{
     inherited_layer, is_short_reference, may_have_reference, unresolved_warnings,
@@ -27,6 +28,7 @@ use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
+use crate::report::check_rows::CheckDepth;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 
@@ -50,7 +52,7 @@ pub(super) enum Asker {
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
     Poll,
     /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
-    Check { describes: bool },
+    Check { depth: CheckDepth, describes: bool },
     /// `policy` covers a launch and all systemd credentials.
     Policy,
     /// `export` prints the variables of a launch.
@@ -72,7 +74,25 @@ pub(super) fn prepare(
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress.awaits("the declarations".to_owned());
-    let (options, mut layers, read_files) = merge_inputs(&mut inputs, &asker, inherited);
+    let declarations = load_declarations(&inputs.declarations, asker.sections());
+    inputs.errors.extend(declarations.errors);
+
+    // Options on the command line and in variables win over every declaration, and a later layer
+    // overrides an earlier one.
+    inputs.options = take(&mut inputs.options).over(declarations.options);
+    let mut layers = declarations.layers;
+    if !inputs.resolve_env.is_empty() {
+        let layer = inherited_layer(inherited, &inputs.resolve_env);
+        layers.extend(value_or_add(layer, &mut inputs.errors));
+    }
+    layers.push(take(&mut inputs.layer));
+
+    inputs.errors.extend(inputs.options.unmet_requirements());
+    let mut options = inputs.options.to_options(inherited);
+    if !asker.asks_for_launch() {
+        // Only a launch has a command that can be restarted.
+        options.rotation = None;
+    }
     apply_options(&options, deadline);
 
     let warnings = variable_warnings(&inputs, &asker, &options, &layers, inherited);
@@ -87,35 +107,29 @@ pub(super) fn prepare(
         errors.push(problem);
     }
     // An image for general use can have `--resolve-env '*'`, even if the variables of some tasks
-    // don't have references. `check` and `policy`, however, report that there is nothing to do.
-    let must_have_entries = matches!(asker, Asker::Check { .. } | Asker::Policy);
-    let may_be_empty = !inputs.resolve_env.is_empty() && !must_have_entries;
+    // don't have references.
+    let needs_entries = inputs.resolve_env.is_empty() || asker.reports_empty_plan();
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
-    if errors.is_empty() && is_empty && !may_be_empty {
-        let problem = no_entry_problem(&read_files, &inputs, &options.source, inherited);
+    if errors.is_empty() && is_empty && needs_entries {
+        let names = &declarations.names;
+        let problem = no_entry_problem(names, &inputs, &options.source, inherited);
         errors.push(problem);
     }
 
-    let settings = value_or_add(Settings::new(&options, inherited), &mut errors);
+    let settings = Settings::new(&options, inherited, asker.purpose());
+    let settings = value_or_add(settings, &mut errors);
     let retained = inherited.retained(&options.retention);
     let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
     let plan = value_or_add(planned, &mut errors);
-    let (Some(mut settings), Some(plan)) = (settings, plan) else {
+    let (Some(settings), Some(plan)) = (settings, plan) else {
         return Err(errors.into());
     };
     errors.extend(useless_signal_problem(&options, &plan));
-    let refused: Vec<Problem> = plan.refused_parameters().collect();
-    if !refused.is_empty()
-        && !matches!(options.source, SourceOption::Local(_))
-        && !has_parameter_endpoint(settings.clone(), &deadline.progress)
-    {
-        errors.extend(refused);
-    }
+    errors.extend(refused_parameters(&plan, &options, &settings, deadline));
     if !errors.is_empty() {
         return Err(errors.into());
     }
 
-    settings.asks_identity = matches!(asker, Asker::Check { .. });
     print_plan_notices(&plan, &asker);
     Ok(Prepared {
         asker,
@@ -127,45 +141,22 @@ pub(super) fn prepare(
     })
 }
 
-/// Reads the declarations, and merges their options into those of `inputs`. Returns the merged
-/// options, the layers of all inputs, and the names of the declarations that were read. A later
-/// layer overrides an earlier one. Moves the entries of the command line out of `inputs`, and adds
-/// every error to its errors.
-fn merge_inputs(
-    inputs: &mut Inputs,
-    asker: &Asker,
-    inherited: &Inherited,
-) -> (Options, Vec<Layer>, Vec<String>) {
-    let mut layers = Vec::new();
-    let mut names = Vec::new();
-    if inputs.find_file || !inputs.files.is_empty() {
-        // `get` has an entry of its own, so a mistake in another entry doesn't matter.
-        let sections = if let Asker::Get = asker {
-            Sections::OptionsAndAliases
-        } else {
-            Sections::All
-        };
-        let declarations =
-            load_declarations(&inputs.files, inputs.files_from, inputs.find_file, sections);
-        inputs.errors.extend(declarations.errors);
-        // Options on the command line and in variables win over every declaration.
-        inputs.options = take(&mut inputs.options).over(declarations.options);
-        layers = declarations.layers;
-        names = declarations.names;
+/// The problems with the names of parameters that AWS itself would refuse. An endpoint that the
+/// user configures, such as a simulation, may accept them.
+fn refused_parameters(
+    plan: &Plan,
+    options: &Options,
+    settings: &Settings,
+    deadline: &Deadline,
+) -> Vec<Problem> {
+    let refused: Vec<Problem> = plan.refused_parameters().collect();
+    if refused.is_empty()
+        || matches!(options.source, SourceOption::Local(_))
+        || has_parameter_endpoint(settings.clone(), &deadline.progress)
+    {
+        return Vec::new();
     }
-    if !inputs.resolve_env.is_empty() {
-        let layer = inherited_layer(inherited, &inputs.resolve_env);
-        layers.extend(value_or_add(layer, &mut inputs.errors));
-    }
-    layers.push(take(&mut inputs.layer));
-
-    inputs.errors.extend(inputs.options.unmet_requirements());
-    let mut options = inputs.options.to_options(inherited);
-    // Only a launch has a command that can be restarted, and `check` checks a launch.
-    if !matches!(asker, Asker::Launch | Asker::Poll | Asker::Check { .. }) {
-        options.rotation = None;
-    }
-    (options, layers, names)
+    refused
 }
 
 /// The warnings about references in inherited variables that aren't resolved, and about patterns
@@ -178,7 +169,7 @@ fn variable_warnings(
     inherited: &Inherited,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let is_launch = matches!(asker, Asker::Launch | Asker::Check { .. });
+    let is_launch = asker.asks_for_launch();
     // This quick search only saves time: few launches inherit a variable with a reference.
     let may_keep_reference = is_launch
         && (options.keep_existing
@@ -213,15 +204,19 @@ fn variable_warnings(
 /// printed texts out of `inputs`.
 fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     // The note wouldn't help after an error, such as a missing file of `-f`.
-    if inputs.replaces_file
+    if let DeclarationChoice::Named {
+        files,
+        by,
+        hides_note: false,
+    } = &inputs.declarations
         && inputs.errors.is_empty()
-        && let Some(name) = replaced_declaration(&inputs.files)
+        && let Some(name) = replaced_declaration(files)
     {
-        let text = match inputs.files_from {
-            "" => format!(
+        let text = match by {
+            NamedBy::Option => format!(
                 "./{name} isn't read, because -f is given; to read both, use -f {name} first"
             ),
-            _ => format!(
+            NamedBy::Variable => format!(
                 "./{name} isn't read, because SECRETS_EXEC_FILE is set; to read both, begin its list with {name}"
             ),
         };
@@ -259,7 +254,7 @@ fn no_entry_problem(
         let text =
             format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
         Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }")
-    } else if !inputs.find_file {
+    } else if !matches!(inputs.declarations, DeclarationChoice::Default) {
         let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
         let observation = inherited_reference_help(inherited);
         Problem::usage(text)
@@ -329,7 +324,7 @@ fn print_plan_notices(plan: &Plan, asker: &Asker) {
     terminal::print_unless_hidden(report::placeholder_warnings(plan));
     terminal::print_unless_hidden(report::template_warnings(plan));
     terminal::print_unless_hidden(report::open_mode_warnings(plan));
-    if !matches!(asker, Asker::Check { .. }) {
+    if !asker.is_check() {
         terminal::print_unless_hidden(report::left_out_notes(plan));
     }
 }
@@ -387,14 +382,21 @@ fn certain_entry<'l>(name: &OsStr, layers: &'l [Layer]) -> Option<&'l Entry> {
 
 impl Prepared {
     pub(super) fn is_poll(&self) -> bool {
-        matches!(self.asker, Asker::Poll)
+        match self.asker {
+            Asker::Poll => true,
+            Asker::Launch
+            | Asker::Check { .. }
+            | Asker::Policy
+            | Asker::Export
+            | Asker::Get
+            | Asker::Credential(_) => false,
+        }
     }
 
     /// True if requests that haven't finished may be given up once the values can't be complete any
     /// more. `check` shows every failure, and with `--wait`, every failure decides whether to wait.
     pub(super) fn may_give_up_requests(&self) -> bool {
-        let is_check = matches!(self.asker, Asker::Check { .. });
-        !is_check && self.options.wait.is_none()
+        !self.asker.is_check() && self.options.wait.is_none()
     }
 
     /// Looks for the program of a command in the PATH that the command will get. A secret can't set
@@ -413,6 +415,64 @@ impl Prepared {
 }
 
 impl Asker {
+    fn is_check(&self) -> bool {
+        match self {
+            Self::Check { .. } => true,
+            Self::Launch
+            | Self::Poll
+            | Self::Policy
+            | Self::Export
+            | Self::Get
+            | Self::Credential(_) => false,
+        }
+    }
+
+    /// True for a launch, and for `check`, which checks one. Only a launch has a command, which
+    /// gets the inherited variables and can be restarted.
+    fn asks_for_launch(&self) -> bool {
+        match self {
+            Self::Launch | Self::Poll | Self::Check { .. } => true,
+            Self::Policy | Self::Export | Self::Get | Self::Credential(_) => false,
+        }
+    }
+
+    /// True for the subcommands that have nothing to do without an entry.
+    fn reports_empty_plan(&self) -> bool {
+        match self {
+            Self::Check { .. } | Self::Policy => true,
+            Self::Launch | Self::Poll | Self::Export | Self::Get | Self::Credential(_) => false,
+        }
+    }
+
+    /// The sections of declarations that matter. `get` has an entry of its own, so a mistake in
+    /// another entry doesn't matter.
+    fn sections(&self) -> Sections {
+        match self {
+            Self::Get => Sections::OptionsAndAliases,
+            Self::Launch
+            | Self::Poll
+            | Self::Check { .. }
+            | Self::Policy
+            | Self::Export
+            | Self::Credential(_) => Sections::All,
+        }
+    }
+
+    fn purpose(&self) -> Purpose {
+        match self {
+            Self::Check { depth, .. } => match depth {
+                CheckDepth::Values | CheckDepth::Offline => Purpose::Check,
+                CheckDepth::Metadata => Purpose::Metadata,
+            },
+            Self::Launch
+            | Self::Poll
+            | Self::Policy
+            | Self::Export
+            | Self::Get
+            | Self::Credential(_) => Purpose::Values,
+        }
+    }
+
     /// Removes from `layers` the entries that the asker doesn't need. For a systemd credential,
     /// also replaces the unit in the remaining entries ([`keep_credential`]).
     fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {

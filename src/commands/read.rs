@@ -75,7 +75,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
-        if let Asker::Check { describes } = prepared.asker {
+        if let Asker::Check { describes, .. } = prepared.asker {
             if let Backend::Cached(cached) = &mut *backend {
                 values.cached = cached.ages(values.fetched.keys());
             }

@@ -14,6 +14,7 @@ use super::support::{
 };
 use crate::backend::aws::parse_ini;
 use crate::input::cli::MigrateArguments;
+use crate::input::declaration::DeclarationChoice;
 use crate::input::declaration::{Sections, parse_declaration};
 use crate::input::env_file::{parse_env_file, secret_json};
 use crate::input::env_references::inherited_layer;
@@ -105,7 +106,8 @@ pub fn env_file(data: &[u8]) {
         only: Vec::new(),
         except: Vec::new(),
         literal: Vec::new(),
-        declarations: Vec::new(),
+        files: Vec::new(),
+        declarations: DeclarationChoice::None,
         values: false,
         for_local: false,
         placeholders: false,

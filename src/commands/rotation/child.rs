@@ -66,6 +66,13 @@ pub(super) struct Baseline {
     pub(super) latest_values: Option<Fingerprint>,
 }
 
+impl Baseline {
+    /// True as long as there is no command: for the first trial.
+    pub(super) fn is_before_start(&self) -> bool {
+        self.command_values.is_none()
+    }
+}
+
 /// The forked process's side of a trial.
 pub(super) struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,
@@ -81,8 +88,7 @@ impl Trial<'_, '_> {
     /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
     /// get the terminal's signals.
     pub fn run(self) -> u8 {
-        let is_poll = self.baseline.command_values.is_some();
-        if is_poll {
+        if !self.baseline.is_before_start() {
             self.launch.prepared.asker = Asker::Poll;
             self.gate.leave_group();
         }

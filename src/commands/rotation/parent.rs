@@ -410,7 +410,7 @@ impl Trials<'_> {
         let options = &self.launch.prepared.options;
         let mut limit = options.timeout + TIME_TO_END;
         // `--wait` doesn't apply to a poll, because the next one follows anyway.
-        if self.baseline.command_values.is_none() {
+        if self.baseline.is_before_start() {
             limit += options.wait.unwrap_or_default();
         }
 
@@ -544,7 +544,7 @@ impl Trials<'_> {
     /// the command since its gate was opened, even if it fails.
     fn end_trial(&mut self) -> Option<Event> {
         let stage = self.process.take()?.stage;
-        let is_first = self.baseline.command_values.is_none();
+        let is_first = self.baseline.is_before_start();
         if matches!(stage, Stage::Unchanged | Stage::Placed) {
             // Even unchanged values can have new version ids.
             self.baseline.command_values = self.baseline.latest_values.take();

@@ -14,6 +14,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
+use crate::input::declaration::DeclarationChoice;
 use crate::model::environment::parse_pattern;
 use crate::model::fault::foreign_word;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
@@ -544,7 +545,10 @@ pub struct MigrateArguments {
     /// [default: secrets-exec.yaml, .yml or .json in the working directory]
     /// [env: SECRETS_EXEC_FILE]
     #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
-    pub declarations: Vec<PathBuf>,
+    pub files: Vec<PathBuf>,
+    /// `files` or, without them, the declarations that are read instead.
+    #[arg(skip)]
+    pub declarations: DeclarationChoice,
     /// Print the secret's JSON, with its values, instead of the declaration
     #[arg(long)]
     pub values: bool,

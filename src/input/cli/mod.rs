@@ -20,6 +20,7 @@ pub use command::{
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::iter;
+use std::mem::take;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -27,6 +28,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
+use crate::input::declaration::{DeclarationChoice, NamedBy};
 use crate::model::entry::{Argument, Entry, Origin, Source, Target};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
 use crate::model::fault::{not_a_path, overlooked_in_argument, overlooked_in_value};
@@ -184,7 +186,11 @@ fn subcommand_invocation(
         }
         Migrate => {
             let mut arguments = MigrateArguments::from_arg_matches(matches)?;
-            arguments.declarations = named_declarations(arguments.declarations, inherited);
+            arguments.declarations =
+                declaration_choice(take(&mut arguments.files), false, inherited);
+            if let DeclarationChoice::Named { by, .. } = &mut arguments.declarations {
+                *by = NamedBy::Option;
+            }
             Invocation::Migrate(Box::new(arguments))
         }
         Completions => {
@@ -245,15 +251,7 @@ pub struct Inputs {
     /// `--local`; SECRETS_EXEC_QUIET doesn't.
     pub has_quiet_flag: bool,
     pub layer: Layer,
-    /// The declarations that `-f` or `SECRETS_EXEC_FILE` names, in their order.
-    pub files: Vec<PathBuf>,
-    /// ` (from SECRETS_EXEC_FILE)` if the variable names `files`, for messages.
-    pub files_from: &'static str,
-    /// True to look for a declaration in the working directory.
-    pub find_file: bool,
-    /// True with `-f` or `SECRETS_EXEC_FILE`, unless `--no-file` is given, too. If the working
-    /// directory has a declaration, a note says that it isn't read.
-    pub replaces_file: bool,
+    pub declarations: DeclarationChoice,
     /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
     /// matching name.
     pub resolve_env: Vec<Pattern>,
@@ -331,13 +329,7 @@ impl Inputs {
             }
         }
 
-        let ignores_file = matches.get_flag("no-file");
-        if files.is_empty() {
-            inputs.files_from = " (from SECRETS_EXEC_FILE)";
-        }
-        inputs.files = named_declarations(files, inherited);
-        inputs.replaces_file = !inputs.files.is_empty() && !ignores_file;
-        inputs.find_file = inputs.files.is_empty() && !ignores_file;
+        inputs.declarations = declaration_choice(files, matches.get_flag("no-file"), inherited);
         inputs
     }
 
@@ -496,14 +488,31 @@ impl Inputs {
     }
 }
 
-/// The declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.
-fn named_declarations(from_flag: Vec<PathBuf>, inherited: &Inherited) -> Vec<PathBuf> {
-    if !from_flag.is_empty() {
-        return from_flag;
-    }
-    let Some(value) = inherited.non_empty(FILE_VARIABLE) else {
-        return Vec::new();
+/// Chooses the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.
+/// If neither does, chooses the one in the working directory, unless there is `--no-file`.
+fn declaration_choice(
+    from_option: Vec<PathBuf>,
+    has_no_file: bool,
+    inherited: &Inherited,
+) -> DeclarationChoice {
+    let (files, by) = if !from_option.is_empty() {
+        (from_option, NamedBy::Option)
+    } else if let Some(value) = inherited.non_empty(FILE_VARIABLE) {
+        (split_file_variable(value), NamedBy::Variable)
+    } else if has_no_file {
+        return DeclarationChoice::None;
+    } else {
+        return DeclarationChoice::Default;
     };
+    DeclarationChoice::Named {
+        files,
+        by,
+        hides_note: has_no_file,
+    }
+}
+
+/// Splits the list in `SECRETS_EXEC_FILE` at its commas.
+fn split_file_variable(value: &OsStr) -> Vec<PathBuf> {
     // If the value is a URL or the content of a file, its commas don't separate names.
     if not_a_path(&value.to_string_lossy()).is_some() {
         return vec![value.into()];

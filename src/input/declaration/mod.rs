@@ -33,6 +33,33 @@ use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, MappingEntry, SourceFile, TEXT, THIS_FILE};
 
+/// The declarations that a launch or subcommand reads.
+#[derive(Clone, Debug, Default)]
+pub enum DeclarationChoice {
+    /// No declaration, because of `--no-file`.
+    #[default]
+    None,
+    /// The declaration in the working directory, if there is one.
+    Default,
+    /// These files, in this order.
+    Named {
+        files: Vec<PathBuf>,
+        by: NamedBy,
+        /// True with `--no-file`. Without it, a note says that the declaration in the working
+        /// directory isn't read.
+        hides_note: bool,
+    },
+}
+
+/// The option or the variable that names the declarations.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NamedBy {
+    /// `-f`
+    Option,
+    /// `SECRETS_EXEC_FILE`
+    Variable,
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sections {
     All,
@@ -51,25 +78,22 @@ pub struct Declarations {
     pub errors: Vec<Problem>,
 }
 
-/// Reads `files` and, with `finds_file`, the declaration in the working directory. `from`
-/// is for messages: ` (from SECRETS_EXEC_FILE)` if the variable names the files, or nothing.
-pub fn load_declarations(
-    files: &[PathBuf],
-    from: &str,
-    finds_file: bool,
-    sections: Sections,
-) -> Declarations {
+/// Reads the chosen declarations.
+pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Declarations {
     let mut declarations = Declarations::default();
-    for path in files {
-        declarations.add(path, read_named_declaration(path, from), sections);
-    }
-    if finds_file {
-        match open_default_declaration() {
+    match choice {
+        DeclarationChoice::None => {}
+        DeclarationChoice::Default => match open_default_declaration() {
             Ok(Some((path, file))) => {
                 declarations.add(path, read_yaml(path, file, FileKind::Declaration), sections);
             }
             Ok(None) => {}
             Err(problem) => declarations.errors.push(problem),
+        },
+        DeclarationChoice::Named { files, by, .. } => {
+            for path in files {
+                declarations.add(path, read_named_declaration(path, *by), sections);
+            }
         }
     }
     declarations
@@ -91,10 +115,14 @@ impl Declarations {
 }
 
 /// Reads a declaration that the user names.
-fn read_named_declaration(path: &Path, from: &str) -> Result<String, Problem> {
+fn read_named_declaration(path: &Path, by: NamedBy) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
+    let from = match by {
+        NamedBy::Option => "",
+        NamedBy::Variable => " (from SECRETS_EXEC_FILE)",
+    };
     let file = text_file::open(path, "-f or SECRETS_EXEC_FILE", from)?;
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
