@@ -4,10 +4,12 @@
 //! docs/check.md describes the statuses and codes, and docs/reference.md the fields. The output
 //! never contains a value.
 
-use serde::Serialize;
+use std::collections::BTreeSet;
+
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::terminal::{TableScreen, counted, escaped_value, red};
+use super::terminal::{TableScreen, age, counted, escaped_value, red};
 use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
@@ -44,17 +46,22 @@ pub struct Findings {
     pub lists_literals: bool,
 }
 
+/// A row about the command, or about the description of a secret.
 #[derive(Debug, Serialize)]
 pub struct TableRow {
-    /// The members of the row's JSON object. A row about a value doesn't have any, because its
-    /// object is made from a [`Row`].
+    /// The members of the row's JSON object.
     #[serde(flatten)]
     pub fields: Value,
     #[serde(skip)]
-    pub(super) cells: Vec<String>,
+    pub(super) line: TableLine,
+}
+
+/// A line of a table.
+#[derive(Debug)]
+pub(super) struct TableLine {
+    pub cells: Vec<String>,
     /// True if the last cell is the status of a failure.
-    #[serde(skip)]
-    pub(super) is_failed: bool,
+    pub is_failed: bool,
 }
 
 impl Findings {
@@ -83,13 +90,14 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
     let name = shown_program(&command.program().to_string_lossy());
     TableRow {
         fields: json!({ "name": name, "file": file, "status": status }),
-        cells: vec![name, file.unwrap_or_default(), status.to_owned()],
-        is_failed: found.is_err(),
+        line: TableLine {
+            cells: vec![name, file.unwrap_or_default(), status.to_owned()],
+            is_failed: found.is_err(),
+        },
     }
 }
 
-/// The row of a variable, a file or a systemd credential. Its cells are made later, by
-/// [`value_rows`], because they depend on whether the table has a column for the cache.
+/// The row of a variable, a file or a systemd credential.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
     /// The target of the entry, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
@@ -106,14 +114,13 @@ pub struct Row {
     /// The reference as messages show it or, for a parameter below a path, the one to this
     /// parameter. `None` if the value isn't written as a single reference.
     pub reference: Option<String>,
-    pub status: &'static str,
+    pub status: RowStatus,
     pub error: Option<&'static str>,
     /// A note in the table after the status of an existing value, such as `ends with a newline`.
     pub note: Option<String>,
     pub messages: Vec<String>,
-    /// The secrets and parameters that the value is made from, with a cell for every column from
-    /// REFERENCE to STATUS, including CACHED, which the table may not have.
-    pub sources: Vec<TableRow>,
+    /// The secrets and parameters that the value is made from.
+    pub sources: Vec<SourceRow>,
     /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't
     /// in a declaration.
     #[serde(skip)]
@@ -123,7 +130,7 @@ pub struct Row {
 impl Row {
     /// True for a literal without an error or a remark, whose row wouldn't say anything new.
     fn is_plain_literal(&self) -> bool {
-        self.kind == RowKind::Literal && self.status == "ok" && self.note.is_none()
+        self.kind == RowKind::Literal && self.status == RowStatus::Ok && self.note.is_none()
     }
 }
 
@@ -140,11 +147,128 @@ pub enum RowKind {
     Inherited,
 }
 
-/// The number of cells of each of [`Row::sources`].
-const CELLS_OF_SOURCE: usize = 6;
+/// The status of a value, or of a secret that it is made from. A table shows the code of an error
+/// instead.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowStatus {
+    #[default]
+    Ok,
+    Failed,
+    Default,
+    Unset,
+    Overridden,
+    Kept,
+    Unread,
+    NotRead,
+    NotChecked,
+    Valid,
+}
 
-/// The position of the cell for CACHED in each of [`Row::sources`].
-const CACHED: usize = 4;
+impl RowStatus {
+    /// The status as it is printed, and the sentence below the table that explains it.
+    fn text_and_meaning(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ok => ("ok", ""),
+            Self::Failed => ("failed", ""),
+            Self::Default => (
+                "default",
+                "the secret or key doesn't exist, or the variable that names it is empty, so the default is used.",
+            ),
+            Self::Unset => (
+                "unset",
+                "the entry is optional and its secret or key doesn't exist, or the variable that names it is empty.",
+            ),
+            Self::Overridden => (
+                "overridden",
+                "another entry sets this variable (-v shows which one).",
+            ),
+            Self::Kept => (
+                "kept",
+                "the variable was already set, so --keep-existing left it alone.",
+            ),
+            Self::Unread => ("unread", "the value wasn't requested, because of an error."),
+            Self::NotRead => (
+                "not-read",
+                "the secret exists. Its keys, JSON and templates weren't checked, because --metadata reads no values.",
+            ),
+            Self::NotChecked => (
+                "not-checked",
+                "--metadata can't tell whether this version, label or parameter exists.",
+            ),
+            Self::Valid => (
+                "valid",
+                "the reference is well-formed. Nothing was requested, because of --offline.",
+            ),
+        }
+    }
+
+    fn text(self) -> &'static str {
+        let (text, _) = self.text_and_meaning();
+        text
+    }
+}
+
+impl Serialize for RowStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text().serialize(serializer)
+    }
+}
+
+/// A secret or parameter that a value is made from.
+#[derive(Debug, Default, Serialize)]
+pub struct SourceRow {
+    pub id: String,
+    pub store: &'static str,
+    pub key: Option<String>,
+    pub region: Option<String>,
+    pub role: Option<String>,
+    pub version: Option<String>,
+    pub stages: Vec<String>,
+    pub created: Option<String>,
+    pub age_seconds: Option<u64>,
+    pub regions_passed_over: Vec<String>,
+    pub cached: Option<CachedRow>,
+    pub status: RowStatus,
+    pub error: Option<&'static str>,
+}
+
+/// The answer in the cache for a source.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CachedRow {
+    pub age_seconds: u64,
+    pub used: bool,
+}
+
+/// The number of characters of a version id in the table. Eight are enough to distinguish the
+/// versions of a secret.
+const ID_LENGTH: usize = 8;
+
+impl SourceRow {
+    fn reference(&self) -> String {
+        match &self.key {
+            Some(key) => format!("{}:{key}", self.id),
+            None => self.id.clone(),
+        }
+    }
+
+    /// The cells of the columns VERSION, STAGES, AGE and, if the table has it, CACHED.
+    fn detail_cells(&self, has_cache: bool) -> Vec<String> {
+        let version = self.version.as_deref().unwrap_or_default();
+        let mut cells = vec![
+            version.chars().take(ID_LENGTH).collect(),
+            self.stages.join(","),
+            self.age_seconds.map(age).unwrap_or_default(),
+        ];
+        if has_cache {
+            cells.push(match self.cached {
+                Some(cached) if cached.used => age(cached.age_seconds) + ", used",
+                Some(cached) => age(cached.age_seconds),
+                None => String::new(),
+            });
+        }
+        cells
+    }
+}
 
 /// The number of spaces between two columns.
 const GAP: usize = 2;
@@ -166,10 +290,12 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
         headings.push("CACHED");
     }
     headings.push("STATUS");
-    let values: Vec<TableRow> = listed
+    let values: Vec<TableLine> = listed
         .iter()
-        .flat_map(|row| value_rows(row, findings.has_cache))
+        .flat_map(|row| value_lines(row, findings.has_cache))
         .collect();
+    let command = findings.command.iter().map(|row| &row.line);
+    let secrets = findings.secrets.iter().map(|row| &row.line);
     let secret_headings = [
         "SECRET", "REGION", "ROTATION", "LAST", "KMS KEY", "REPLICAS",
     ];
@@ -186,38 +312,27 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
 
     let mut parts = vec![
         aligned_table(&headings, &values, screen),
-        aligned_table(&["COMMAND", "FILE", "STATUS"], &findings.command, screen),
-        aligned_table(&secret_headings, &findings.secrets, screen),
+        aligned_table(&["COMMAND", "FILE", "STATUS"], command, screen),
+        aligned_table(&secret_headings, secrets, screen),
         sentences,
     ];
     parts.retain(|part| !part.is_empty());
     parts.join("\n")
 }
 
-/// A sentence about each status of a value, except `ok` and `failed`. It begins with the status.
-const STATUS_SENTENCES: [&str; 8] = [
-    "default: the secret or key doesn't exist, or the variable that names it is empty, so the default is used.",
-    "unset: the entry is optional and its secret or key doesn't exist, or the variable that names it is empty.",
-    "overridden: another entry sets this variable (-v shows which one).",
-    "kept: the variable was already set, so --keep-existing left it alone.",
-    "unread: the value wasn't requested, because of an error.",
-    "not-read: the secret exists. Its keys, JSON and templates weren't checked, because --metadata reads no values.",
-    "not-checked: --metadata can't tell whether this version, label or parameter exists.",
-    "valid: the reference is well-formed. Nothing was requested, because of --offline.",
-];
-
-/// The sentence about each status in the rows and, if a row has an error, a line that says where
-/// the errors are explained.
+/// Explains each status in the rows. If a row has an error, also says where the errors are
+/// explained.
 fn status_lines(rows: &[&Row]) -> String {
+    let statuses: BTreeSet<RowStatus> = rows
+        .iter()
+        .filter(|row| row.error.is_none())
+        .map(|row| row.status)
+        .collect();
     let mut lines = String::new();
-    for sentence in STATUS_SENTENCES {
-        let status = sentence.split(':').next();
-        // A row with an error shows the error's code instead of the status.
-        if rows
-            .iter()
-            .any(|row| row.error.is_none() && Some(row.status) == status)
-        {
-            lines += &format!("{sentence}\n");
+    for status in statuses {
+        let (text, meaning) = status.text_and_meaning();
+        if !meaning.is_empty() {
+            lines += &format!("{text}: {meaning}\n");
         }
     }
     if rows.iter().any(|row| row.error.is_some()) {
@@ -231,26 +346,26 @@ fn status_lines(rows: &[&Row]) -> String {
 /// the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
-    rows: impl IntoIterator<Item = &'r TableRow>,
+    rows: impl IntoIterator<Item = &'r TableLine>,
     screen: Option<TableScreen>,
 ) -> String {
-    let heading_cells = headings
-        .iter()
-        .map(|heading| (*heading).to_owned())
-        .collect();
-    // The cells of each line, and true for a failure.
-    let mut lines: Vec<(Vec<String>, bool)> = vec![(heading_cells, false)];
-    for row in rows {
-        let cells = row.cells.iter().map(|cell| shown_cell(cell)).collect();
-        lines.push((cells, row.is_failed));
+    let mut lines = vec![TableLine {
+        cells: headings.iter().map(ToString::to_string).collect(),
+        is_failed: false,
+    }];
+    for TableLine { cells, is_failed } in rows {
+        lines.push(TableLine {
+            cells: cells.iter().map(|cell| shown_cell(cell)).collect(),
+            is_failed: *is_failed,
+        });
     }
     if lines.len() == 1 {
         return String::new();
     }
 
     let mut widths = vec![0; headings.len()];
-    for (cells, _) in &lines {
-        for (width, cell) in widths.iter_mut().zip(cells) {
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(&line.cells) {
             *width = cell.chars().count().max(*width);
         }
     }
@@ -259,19 +374,18 @@ fn aligned_table<'r>(
         let width: usize = widths.iter().map(|width| width + GAP).sum();
         // The last column doesn't need a gap.
         let is_too_wide = screen.is_some_and(|screen| width > screen.columns + GAP);
-        let (remaining_headings, _) = &lines[0];
-        let column = remaining_headings.iter().position(|cell| cell == heading);
+        let column = lines[0].cells.iter().position(|cell| cell == heading);
         if is_too_wide && let Some(column) = column {
             widths.remove(column);
-            for (cells, _) in &mut lines {
-                cells.remove(column);
+            for line in &mut lines {
+                line.cells.remove(column);
             }
         }
     }
 
     let has_colours = screen.is_some_and(|screen| screen.has_colours);
     let mut text = String::new();
-    for (cells, is_failed) in lines {
+    for TableLine { cells, is_failed } in lines {
         let mut line = String::new();
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             // `format!` can't pad beyond 65,535 columns.
@@ -294,56 +408,45 @@ fn shown_cell(cell: &str) -> String {
     escaped(cell)
 }
 
-/// The row of an entry. If the entry is a template or has several secrets, an indented row for each
-/// secret follows.
-fn value_rows(row: &Row, has_cache: bool) -> Vec<TableRow> {
+/// The line of an entry. If the entry is a template or has several secrets, an indented line for
+/// each secret follows.
+fn value_lines(row: &Row, has_cache: bool) -> Vec<TableLine> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
     };
     let reference = match (&row.reference, only_source, row.kind) {
         (Some(reference), ..) => reference.clone(),
-        (None, Some(only_source), _) => only_source.cells[0].clone(),
+        (None, Some(only_source), _) => only_source.reference(),
         (None, None, RowKind::Reference | RowKind::Template) => "template".to_owned(),
         (None, None, RowKind::Literal) => "literal".to_owned(),
         (None, None, RowKind::EnvFrom) => "env-from".to_owned(),
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
-    let status_text = match (row.error.unwrap_or(row.status), &row.note) {
-        (status, Some(note)) => format!("{status}, {note}"),
-        (status, None) => status.to_owned(),
-    };
+    let no_source = SourceRow::default();
+    let details = only_source.unwrap_or(&no_source).detail_cells(has_cache);
+    let mut status = row.error.unwrap_or(row.status.text()).to_owned();
+    if let Some(note) = &row.note {
+        status += &format!(", {note}");
+    }
 
-    // The first cell of a source is the reference, and the last one is the status.
-    let mut cells = match only_source {
-        Some(source) => source.cells.clone(),
-        None => vec![String::new(); CELLS_OF_SOURCE],
-    };
-    cells[0] = reference;
-    cells[CELLS_OF_SOURCE - 1] = status_text;
-
-    let table_row = |label: &str, mut cells: Vec<String>, is_failed| {
-        if !has_cache {
-            cells.remove(CACHED);
-        }
-        cells.insert(0, label.to_owned());
-        TableRow {
-            fields: Value::Null,
-            cells,
-            is_failed,
-        }
-    };
-
-    let mut rows = vec![table_row(&row.label, cells, row.error.is_some())];
+    let mut lines = vec![TableLine {
+        cells: [vec![row.label.clone(), reference], details, vec![status]].concat(),
+        is_failed: row.error.is_some(),
+    }];
     if only_source.is_none() {
         for source in &row.sources {
-            let mut cells = source.cells.clone();
-            cells[0].insert_str(0, "  ");
             // A space, because an empty cell would be shown as `-`.
-            rows.push(table_row(" ", cells, source.is_failed));
+            let first_cells = vec![" ".to_owned(), format!("  {}", source.reference())];
+            let details = source.detail_cells(has_cache);
+            let status = source.error.unwrap_or(source.status.text()).to_owned();
+            lines.push(TableLine {
+                cells: [first_cells, details, vec![status]].concat(),
+                is_failed: source.error.is_some(),
+            });
         }
     }
-    rows
+    lines
 }
 
 fn caller_sentence(caller: &Caller) -> String {

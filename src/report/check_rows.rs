@@ -11,7 +11,7 @@ use std::time::SystemTime;
 use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
-use super::check_findings::{Row, RowKind, TableRow};
+use super::check_findings::{CachedRow, Row, RowKind, RowStatus, SourceRow, TableLine, TableRow};
 use super::terminal::{Record, age, counted};
 use super::value_warnings::remark_text;
 use super::warnings::shown_source;
@@ -26,10 +26,6 @@ use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
 use crate::model::shown::shown;
-
-/// The number of characters of a version id in the table. Eight are enough to distinguish the
-/// versions of a secret.
-const ID_LENGTH: usize = 8;
 
 /// The remark on an entry with `optional: true` and `${NAME:-}`.
 const DOUBLY_OPTIONAL: &str = "remove \"optional\", which would hide a misspelled secret";
@@ -60,7 +56,7 @@ pub enum CheckDepth {
 impl Row {
     /// Creates the row of the entry that `subject` names, without sources. Sets `variable` only if
     /// the label shows its name.
-    fn new(label: String, subject: &Subject, status: &'static str) -> Self {
+    fn new(label: String, subject: &Subject, status: RowStatus) -> Self {
         let kind = match (&subject.written, subject.kind, &subject.origin) {
             (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
             (Some(Written::Reference(_)), ..) => RowKind::Reference,
@@ -115,19 +111,19 @@ impl CheckedValues<'_> {
         let status = match &outcome.result {
             Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
             Outcome::Absent if self.is_superseded(outcome) => return None,
-            Outcome::Absent => "unset",
-            Outcome::Default(_) => "default",
-            Outcome::Value(_) => "ok",
+            Outcome::Absent => RowStatus::Unset,
+            Outcome::Default(_) => RowStatus::Default,
+            Outcome::Value(_) => RowStatus::Ok,
             // `rows` skips an object if one of its keys has a row. So all keys are overridden here.
-            Outcome::Keys => "overridden",
+            Outcome::Keys => RowStatus::Overridden,
             Outcome::Unread => self.unread_status(&outcome.reads),
-            Outcome::Failed(_) => "failed",
+            Outcome::Failed(_) => RowStatus::Failed,
         };
 
         let mut row = self.row_with_sources(outcome, status);
         // A value that was read can still have a problem, for example with its file.
         for (_, problem) in self.problems.iter().filter(|(id, _)| *id == outcome.id) {
-            row.status = "failed";
+            row.status = RowStatus::Failed;
             row.error.get_or_insert(problem.code);
             row.messages.push(problem.full_headline());
         }
@@ -136,7 +132,7 @@ impl CheckedValues<'_> {
 
     /// The row of any outcome except [`Outcome::Overridden`], with its sources. The row shows a
     /// path as the user wrote it, because the value of a variable in the path may be a password.
-    fn row_with_sources(&self, outcome: &EntryOutcome, status: &'static str) -> Row {
+    fn row_with_sources(&self, outcome: &EntryOutcome, status: RowStatus) -> Row {
         let EntryOutcome {
             target, subject, ..
         } = outcome;
@@ -217,19 +213,19 @@ impl CheckedValues<'_> {
     }
 
     /// The status of a value that needs `reads`, but was not read.
-    fn unread_status(&self, reads: &[SecretRef]) -> &'static str {
+    fn unread_status(&self, reads: &[SecretRef]) -> RowStatus {
         match self.depth {
-            CheckDepth::Values => "unread",
+            CheckDepth::Values => RowStatus::Unread,
             CheckDepth::Metadata => {
                 // If a request fails, so does the value. So here, an answer is always a document.
                 let fetched = &self.values.fetched;
                 if reads.iter().all(|read| fetched.contains_key(&read.locator)) {
-                    "not-read"
+                    RowStatus::NotRead
                 } else {
-                    "not-checked"
+                    RowStatus::NotChecked
                 }
             }
-            CheckDepth::Offline => "valid",
+            CheckDepth::Offline => RowStatus::Valid,
         }
     }
 
@@ -243,83 +239,69 @@ impl CheckedValues<'_> {
             })
     }
 
-    /// The row for one of the secrets that a value is read from: an object in `sources`, and a line
-    /// of the table.
-    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> TableRow {
+    /// The row for one of the secrets that a value is read from.
+    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
         let SecretRef { locator, selector } = reference;
-        let only_read = std::slice::from_ref(reference);
-        let (document, failure, status) = match self.values.fetched.get(locator) {
-            Some(Ok(document)) => (Some(document), None, "ok"),
-            Some(Err(failure)) => (None, Some(failure), "failed"),
-            None => (None, None, self.unread_status(only_read)),
-        };
-        let error = failure.map(|failure| failure.error.problem.code);
-
-        let id = shown_source(locator, parameter_name);
-        let key = Some(selector.shown()).filter(|key| !key.is_empty());
-        let role = locator.role.as_ref().map(|role| role.arn.to_string());
-        let region = document
-            .and_then(|document| document.region.as_ref())
-            .or_else(|| failure?.region.as_ref())
-            .or(locator.region.as_ref());
-
-        // A path as a whole doesn't have a version.
-        let versioned = document.and_then(|document| document.versioned(parameter_name));
-        let version = versioned.and_then(|versioned| versioned.version_id.as_deref());
-        let stages = versioned.map_or(&[][..], |versioned| &versioned.stages);
-        let created = versioned.and_then(|versioned| versioned.created);
-        let age_seconds = created.map(|created| seconds_since(created, self.now));
-        let regions_passed_over: Vec<&str> = document
-            .iter()
-            .flat_map(|document| &document.passed_over)
-            .map(|(region, _)| region.as_str())
-            .collect();
-
-        let cached = self.cached_answer(locator, document);
-        TableRow {
-            fields: json!({
-                "id": id,
-                "store": locator.store.service(),
-                "key": key,
-                "region": region.map(Region::as_str),
-                "role": role,
-                "version": version,
-                "stages": stages,
-                "created": created.map(time_text),
-                "age_seconds": age_seconds,
-                "regions_passed_over": regions_passed_over,
-                "cached": cached.map(|(seconds, used)| json!({ "age_seconds": seconds, "used": used })),
-                "status": status,
-                "error": error,
+        let row = SourceRow {
+            id: shown_source(locator, parameter_name),
+            store: locator.store.service(),
+            key: Some(selector.shown()).filter(|key| !key.is_empty()),
+            region: locator.region.as_ref().map(Region::to_string),
+            role: locator.role.as_ref().map(|role| role.arn.to_string()),
+            cached: self.values.cached.get(locator).map(|age| CachedRow {
+                age_seconds: age.as_secs(),
+                used: false,
             }),
-            cells: vec![
-                key.map_or(id.clone(), |key| format!("{id}:{key}")),
-                version
-                    .unwrap_or_default()
-                    .chars()
-                    .take(ID_LENGTH)
-                    .collect(),
-                stages.join(","),
-                age_seconds.map(age).unwrap_or_default(),
-                match cached {
-                    Some((seconds, true)) => age(seconds) + ", used",
-                    Some((seconds, false)) => age(seconds),
-                    None => String::new(),
-                },
-                error.unwrap_or(status).to_owned(),
-            ],
-            is_failed: error.is_some(),
+            ..SourceRow::default()
+        };
+        match self.values.fetched.get(locator) {
+            Some(Ok(document)) => self.answered_row(row, document, parameter_name),
+            Some(Err(failure)) => SourceRow {
+                region: failure
+                    .region
+                    .as_ref()
+                    .map(Region::to_string)
+                    .or(row.region),
+                status: RowStatus::Failed,
+                error: Some(failure.error.problem.code),
+                ..row
+            },
+            None => SourceRow {
+                status: self.unread_status(std::slice::from_ref(reference)),
+                ..row
+            },
         }
     }
 
-    /// The age in seconds of the answer in the cache, if there is one, and true if this answer is
-    /// used.
-    fn cached_answer(&self, locator: &Locator, document: Option<&Document>) -> Option<(u64, bool)> {
-        if let Some(used) = document.and_then(|document| document.cached.as_ref()) {
-            return Some((used.age.as_secs(), true));
+    /// Adds the details of a document to the row of its secret.
+    fn answered_row(
+        &self,
+        mut row: SourceRow,
+        document: &Document,
+        parameter_name: Option<&str>,
+    ) -> SourceRow {
+        if let Some(region) = &document.region {
+            row.region = Some(region.to_string());
         }
-        let unused_age = self.values.cached.get(locator)?;
-        Some((unused_age.as_secs(), false))
+        for (region, _) in &document.passed_over {
+            row.regions_passed_over.push(region.to_string());
+        }
+        if let Some(cached) = &document.cached {
+            row.cached = Some(CachedRow {
+                age_seconds: cached.age.as_secs(),
+                used: true,
+            });
+        }
+        // A path as a whole doesn't have a version.
+        if let Some(versioned) = document.versioned(parameter_name) {
+            row.version.clone_from(&versioned.version_id);
+            row.stages.clone_from(&versioned.stages);
+            row.created = versioned.created.map(time_text);
+            row.age_seconds = versioned
+                .created
+                .map(|created| seconds_since(created, self.now));
+        }
+        row
     }
 }
 
@@ -343,10 +325,10 @@ fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
 /// `--keep-existing` keeps, and a key of `env-from` that a later `env-from` object overrides.
 fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     match holder {
-        Holder::Kept(name) => Some(Row::new(name.clone(), subject, "kept")),
-        Holder::Entry(other) if [subject.kind, other.kind] == [SubjectKind::EnvFromKey; 2] => {
-            Some(Row::new(subject.label.to_string(), subject, "overridden"))
-        }
+        Holder::Kept(name) => Some(Row::new(name.clone(), subject, RowStatus::Kept)),
+        Holder::Entry(other) if [subject.kind, other.kind] == [SubjectKind::EnvFromKey; 2] => Some(
+            Row::new(subject.label.to_string(), subject, RowStatus::Overridden),
+        ),
         Holder::Entry(_) | Holder::Several => None,
     }
 }
@@ -422,11 +404,11 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         // This table doesn't have a STATUS column, so the ROTATION column shows the status.
         Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
+    // The last cell, which is red after a failure, isn't a status here.
+    let is_failed = false;
     TableRow {
         fields,
-        cells,
-        // The last cell, which is red after a failure, isn't a status here.
-        is_failed: false,
+        line: TableLine { cells, is_failed },
     }
 }
 
