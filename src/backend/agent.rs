@@ -23,7 +23,7 @@ use super::aws::{
 };
 use crate::model::answer::{
     Again, AnsweredLocators, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
-    OutageKind, Refusal,
+    Operation, OutageKind, Refusal,
 };
 use crate::model::environment::StartedBy;
 use crate::model::problem::Problem;
@@ -351,7 +351,8 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     if status == 403 && error.again.is_here() {
         // A 403 is a denial even if the error's code is that of an outage, so neither the agent nor
         // AWS is asked again.
-        return FetchError::from(Cause::Denied(Denial::PolicyOrMissing)).explaining(error);
+        return FetchError::from(Cause::Denied(Denial::PolicyOrMissing(Operation::Read)))
+            .explaining(error);
     }
     error
 }

@@ -54,7 +54,7 @@ fn is_absent_or_denied(answer: &Answer) -> bool {
     matches!(
         failure.error.cause,
         Cause::Absent(Missing::Secret)
-            | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata)
+            | Cause::Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_))
     )
 }
 

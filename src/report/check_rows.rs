@@ -380,7 +380,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         Ok(_) => ("ok", None),
         // This isn't an error, because a launch doesn't need the permission to describe a secret.
         Err(FetchError {
-            cause: Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key),
+            cause: Cause::Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key),
             ..
         }) => ("not-permitted", None),
         Err(error) => ("unknown", Some(error.problem.code)),

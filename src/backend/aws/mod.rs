@@ -47,7 +47,7 @@ use tokio::time::Instant;
 
 use crate::model::answer::{
     Answer, AnsweredLocators, Answers, Caller, Cause, Denial, DescribedSecret, Document,
-    FetchError, FetchFailure, FetchResult, Missing,
+    FetchError, FetchFailure, FetchResult, Missing, Operation,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -305,15 +305,17 @@ async fn describe_requests(
 }
 
 /// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
-/// adds where they come from. If a policy denied a request, changes the cause to
-/// [`Denial::Metadata`], whose help names the permission for descriptions.
+/// adds where they come from. If a policy denied a request, the denied operation is
+/// [`Operation::Describe`], so that the help names the permission for descriptions.
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
         let role = request.locator.role.as_ref();
         let mut error = session.explain_refused(role, failure.error.clone());
-        if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing) = error.cause {
-            error = error.with_cause(Cause::Denied(Denial::Metadata));
+        if let Cause::Denied(Denial::Policy(operation) | Denial::PolicyOrMissing(operation)) =
+            &mut error.cause
+        {
+            *operation = Operation::Describe;
         }
         failure.error = error;
     }
@@ -578,7 +580,7 @@ async fn explained(
     mut error: FetchError,
 ) -> FetchError {
     let role = request.locator.role.as_ref();
-    if let Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key) = error.cause
+    if let Cause::Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key) = error.cause
         && !error.reason().contains("User: ")
     {
         if let Some(identity) = session.caller_arn(role, region).await {

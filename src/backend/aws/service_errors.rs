@@ -12,7 +12,7 @@ use http::Uri;
 use serde_json::{Map, Value};
 
 use crate::model::answer::{
-    Again, Cause, CredentialsFault, Denial, FetchError, Missing, OutageKind, Refusal,
+    Again, Cause, CredentialsFault, Denial, FetchError, Missing, Operation, OutageKind, Refusal,
 };
 use crate::net::{BoxError, error_text};
 use crate::system::redaction::redacted_line;
@@ -92,6 +92,7 @@ impl<'a> ServiceError<'a> {
     pub(super) fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
+        use Operation::Read;
         use OutageKind::{ClockSkew, Service, Throttled};
         let code = self.code.unwrap_or_default();
         let message = self.message.unwrap_or_default().to_ascii_lowercase();
@@ -125,8 +126,8 @@ impl<'a> ServiceError<'a> {
             // Parameter Store passes on KMS's message, which doesn't always name a `kms:` action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
             // AWS's message names the ARN only if the secret exists.
-            "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy),
-            "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing),
+            "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy(Read)),
+            "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing(Read)),
             "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
@@ -159,7 +160,7 @@ impl<'a> ServiceError<'a> {
             // refuse the same host again, but perhaps not the host of the next region.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
-            _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing),
+            _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing(Read)),
             // The message says what is wrong with the request.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
                 self.refused_request(self.message)

@@ -12,7 +12,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
-use super::fetch_error::{Denial, FetchError, Mention, Missing, Refusal};
+use super::fetch_error::{Denial, FetchError, Mention, Missing, Operation, Refusal};
 use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written, shell_quoted};
 use crate::model::environment::is_name;
 use crate::model::fault::{did_you_mean_to_write, nearest};
@@ -253,7 +253,7 @@ impl FailedRequest<'_> {
         let guess = match *cause {
             Absent(Missing::Version) => self.colon_guess(),
             // AWS hasn't named an ARN, so the secret may not exist.
-            Denied(Denial::PolicyOrMissing) => self.guess(),
+            Denied(Denial::PolicyOrMissing(Operation::Read)) => self.guess(),
             Absent(_) | Denied(_) | Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
         (help, guess.or_else(|| self.failure.alternative.clone()))
@@ -507,33 +507,35 @@ impl FailedRequest<'_> {
 
     /// The help about the permission that the caller needs for the request.
     fn permission_help(&self) -> Option<String> {
-        use Denial::{Credentials, Key, Metadata, Policy, PolicyOrMissing};
+        use Operation::{Describe, Read};
         use Store::{ParameterStore, SecretsManager};
         let Denied(denial) = self.failure.error.cause else {
             return None;
         };
-        let store = self.locator.store;
-        let action = match (denial, store) {
-            (Credentials(_), _) => return None,
-            (Key, _) => {
+        let operation = match denial {
+            Denial::Policy(operation) | Denial::PolicyOrMissing(operation) => operation,
+            Denial::Credentials(_) => return None,
+            Denial::Key => {
                 let allow = "allow the caller to use kms:Decrypt on its key";
                 return Some(format!("{allow}, and check that the key is enabled"));
             }
-            (Metadata, ParameterStore) => "ssm:DescribeParameters on \"*\"",
-            (Metadata, SecretsManager) => "secretsmanager:DescribeSecret",
-            (Policy | PolicyOrMissing, ParameterStore) if self.locator.is_path() => {
-                "ssm:GetParametersByPath on the path and on everything below it"
-            }
-            (Policy | PolicyOrMissing, ParameterStore) => "ssm:GetParameters",
-            (Policy | PolicyOrMissing, SecretsManager) => "secretsmanager:GetSecretValue",
         };
-        let is_metadata = denial == Metadata;
-        let option = if is_metadata { " --metadata" } else { "" };
+        let store = self.locator.store;
+        let (action, option) = match (operation, store) {
+            (Describe, ParameterStore) => ("ssm:DescribeParameters on \"*\"", " --metadata"),
+            (Describe, SecretsManager) => ("secretsmanager:DescribeSecret", " --metadata"),
+            (Read, ParameterStore) if self.locator.is_path() => (
+                "ssm:GetParametersByPath on the path and on everything below it",
+                "",
+            ),
+            (Read, ParameterStore) => ("ssm:GetParameters", ""),
+            (Read, SecretsManager) => ("secretsmanager:GetSecretValue", ""),
+        };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
         // AWS's message would name the ARN of a secret that exists, so this one may not exist. The
         // message about a parameter is always the same, so it isn't a reason to doubt the name.
-        if denial == PolicyOrMissing && store == SecretsManager {
+        if denial == Denial::PolicyOrMissing(Read) && store == SecretsManager {
             let check = self.what_to_check();
             let why = "because AWS also denies access to a secret that doesn't exist";
             return Some(format!("check {check}, {why}. If it exists, {allow}"));

@@ -184,7 +184,11 @@ impl FetchError {
         matches!(
             self.cause,
             Cause::Absent(_)
-                | Cause::Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Key)
+                | Cause::Denied(
+                    Denial::Policy(Operation::Read)
+                        | Denial::PolicyOrMissing(Operation::Read)
+                        | Denial::Key
+                )
                 | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
         )
     }
@@ -222,19 +226,24 @@ pub enum Missing {
 pub enum Denial {
     /// The caller doesn't have the permission, and AWS's message names an ARN. A secret with this
     /// ARN exists, but a parameter may not.
-    Policy,
+    Policy(Operation),
     /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret or
     /// parameter might not exist.
-    PolicyOrMissing,
-    /// The caller isn't allowed to describe the secret or parameter, which `check --metadata`
-    /// needs.
-    Metadata,
+    PolicyOrMissing(Operation),
     /// The KMS key of the secret or parameter is disabled or missing, or the caller isn't allowed
     /// to use it.
     Key,
     /// AWS doesn't accept the credentials or a token. Once the origin of the credentials is known,
     /// the cause becomes [`Cause::NoCredentials`].
     Credentials(CredentialsFault),
+}
+
+/// The operation that a policy doesn't allow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Read,
+    /// The description of a secret or parameter, which `check --metadata` needs.
+    Describe,
 }
 
 /// The reason why there aren't any credentials that AWS accepts for a request.
@@ -487,7 +496,7 @@ facts_of_causes! {
 
     // As printed: access to the secret "prod/db" was denied
     // As printed: access to the parameter "/prod/level" was denied
-    Denied(Denial::Policy | Denial::PolicyOrMissing | Denial::Metadata) => DENIED {}
+    Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_)) => DENIED {}
     // As printed: access to the secret "prod/db" was denied by KMS
     Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
     // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
