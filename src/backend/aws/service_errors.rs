@@ -171,7 +171,7 @@ impl<'a> ServiceError<'a> {
 
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
-        failure.problem.help = policy_remedy(failure.reason());
+        failure.problem.help = policy_remedy(self.message.unwrap_or_default());
         failure
     }
 
@@ -224,7 +224,7 @@ impl<'a> ServiceError<'a> {
 fn policy_remedy(message: &str) -> Option<String> {
     if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
         // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
-        let kind = policy.trim_start_matches("n ").split(':').next()?.trim();
+        let kind = redacted_line(policy.trim_start_matches("n ").split(':').next()?);
         return Some(format!(
             "an administrator has to change the {kind}: no other policy can override its explicit deny"
         ));
@@ -237,6 +237,7 @@ fn policy_remedy(message: &str) -> Option<String> {
     if kind == "identity-based policy" {
         return None;
     }
+    let kind = redacted_line(kind);
     Some(format!(
         "an administrator has to allow the action in the {kind}, too"
     ))

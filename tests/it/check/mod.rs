@@ -110,6 +110,8 @@ fn catalogue() -> Aws {
         .secret("silent", Secret::failing(Fault::Hang))
         .secret("undescribed", Secret::text(CANARY))
         .refuses_to_describe("undescribed", fault::denied_description())
+        .secret("long", Secret::text(CANARY))
+        .refuses_to_describe("long", fault::denied_long_description())
         .secret("broken", Secret::text(CANARY))
         .refuses_to_describe("broken", fault::internal_error())
         .secret("unlabelled", with_unlabelled_version())

@@ -156,6 +156,13 @@ pub fn denied_description() -> Fault {
     not_authorized("DescribeSecret", DENIED, reason)
 }
 
+/// A denial of a description whose reason is at the end of a long text.
+pub fn denied_long_description() -> Fault {
+    let resource = format!("{DENIED}{}", "/long".repeat(100));
+    let reason = "with an explicit deny in a service control policy";
+    not_authorized("DescribeSecret", &resource, reason)
+}
+
 fn not_authorized(operation: &str, resource: &str, reason: &str) -> Fault {
     let user = "arn:aws:sts::123456789012:assumed-role/app/i-1";
     let what = format!("secretsmanager:{operation} on resource: {resource} {reason}");
