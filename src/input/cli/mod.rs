@@ -188,9 +188,6 @@ fn subcommand_invocation(
             let mut arguments = MigrateArguments::from_arg_matches(matches)?;
             arguments.declarations =
                 declaration_choice(take(&mut arguments.files), false, inherited);
-            if let DeclarationChoice::Named { by, .. } = &mut arguments.declarations {
-                *by = NamedBy::Option;
-            }
             Invocation::Migrate(Box::new(arguments))
         }
         Completions => {
