@@ -76,7 +76,7 @@ impl LocalFile {
             && self
                 .secrets
                 .keys()
-                .all(|id| TOP_KEYS.split(' ').any(|key| key == id));
+                .all(|id| TOP_KEYS.contains(&id.as_str()));
         let mut error = FetchError::from(Cause::Absent(missing));
         if is_declaration {
             error = error.help(REMEDY);

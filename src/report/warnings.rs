@@ -268,7 +268,7 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
         );
         warnings.push(Record::warning(text).help(help));
     }
-    if runs_one_of(SHELLS, command) || runs_one_of("envsubst", command) {
+    if runs_one_of(SHELLS, command) || runs_one_of(&["envsubst"], command) {
         return warnings;
     }
 
@@ -342,15 +342,17 @@ pub fn read_once_warning(
     )))
 }
 
-const SHELLS: &str = "ash bash busybox csh dash fish ksh mksh sh tcsh zsh";
+const SHELLS: &[&str] = &[
+    "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
+];
 
 /// True if the program of the command, or an argument, is one of `programs`. A program such as
 /// env(1) starts the program that an argument names.
-fn runs_one_of(programs: &str, command: &CommandLine) -> bool {
+fn runs_one_of(programs: &[&str], command: &CommandLine) -> bool {
     command
         .arguments()
         .filter_map(|word| Path::new(word).file_name()?.to_str())
-        .any(|name| programs.split(' ').any(|program| program == name))
+        .any(|name| programs.contains(&name))
 }
 
 /// True if an entry sets its target, or would set it if its value could be made.

@@ -288,10 +288,21 @@ const ENTRIES: &str = "What to read";
 
 /// The most common options of a launch. `-h` hides its other options, except `--help` and
 /// `--version`.
-const COMMON: &str = "env env-from as-file file region timeout local on-rotation verbose quiet";
+const COMMON: &[&str] = &[
+    "env",
+    "env-from",
+    "as-file",
+    "file",
+    "region",
+    "timeout",
+    "local",
+    "on-rotation",
+    "verbose",
+    "quiet",
+];
 
 fn is_common(option: &str) -> bool {
-    COMMON.split(' ').any(|name| option == name)
+    COMMON.contains(&option)
 }
 
 /// The option that prints the help. clap's own help option would get a separate heading.

@@ -232,8 +232,17 @@ const FILE_VARIABLE: &str = "SECRETS_EXEC_FILE";
 
 /// The options that choose entries and declarations. After `--`, they are probably a mistake.
 /// Variables can't set them, except `--file`.
-const ENTRY_OPTIONS: &str =
-    "-e --env --env-from --keep-case --as-file -f --file --no-file --resolve-env";
+const ENTRY_OPTIONS: &[&str] = &[
+    "-e",
+    "--env",
+    "--env-from",
+    "--keep-case",
+    "--as-file",
+    "-f",
+    "--file",
+    "--no-file",
+    "--resolve-env",
+];
 
 const UNRESOLVED_WARNING: &str = "{{resolve:…}} in an argument of the command is passed on unchanged, because `ps` would show the secret. \
                           Set a variable with --env instead, and let the command read it";
@@ -359,7 +368,7 @@ impl Inputs {
 
         for argument in command.arguments().map(OsStr::to_string_lossy) {
             let option = argument.split('=').next().unwrap_or_default();
-            self.has_misplaced_option |= ENTRY_OPTIONS.split(' ').any(|other| other == option);
+            self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
             // Every service (secretsmanager, ssm, ssm-secure) begins with `s`.
             if argument.contains("{{resolve:s") {
                 self.warnings.push(UNRESOLVED_WARNING.to_owned());
@@ -533,7 +542,7 @@ fn misspelling_warning(name: &str) -> Option<String> {
         .replace(OWN_PREFIX, "--")
         .replace('_', "-")
         .to_lowercase();
-    let is_flag = name != FILE_VARIABLE && ENTRY_OPTIONS.split(' ').any(|own| own == flag);
+    let is_flag = name != FILE_VARIABLE && ENTRY_OPTIONS.contains(&flag.as_str());
     let instead = if is_flag {
         flag
     } else {

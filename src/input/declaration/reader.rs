@@ -47,7 +47,7 @@ pub(super) struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
     /// The keys that the mapping can have, separated by spaces.
-    pub known: &'static str,
+    pub known: &'static [&'static str],
     /// True if the mapping also has other keys. These have been reported.
     pub has_unknown: bool,
 }
@@ -58,18 +58,31 @@ pub(super) const THIS_FILE: &str = "this file";
 /// The name of the type in messages: `must be text, not a list`.
 pub(super) const TEXT: &str = "text";
 
-pub(super) const VARIABLE_KEYS: &str = "from value template encode decode default optional pattern";
+pub(super) const VARIABLE_KEYS: &[&str] = &[
+    "from", "value", "template", "encode", "decode", "default", "optional", "pattern",
+];
 
-pub(super) const FILE_KEYS: &str =
-    "from value template encode decode default optional pattern path env mode owner once";
+pub(super) const FILE_KEYS: &[&str] = &[
+    "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "path",
+    "env", "mode", "owner", "once",
+];
 
-pub(super) const OBJECT_KEYS: &str = "from prefix only except rename case optional";
+pub(super) const OBJECT_KEYS: &[&str] = &[
+    "from", "prefix", "only", "except", "rename", "case", "optional",
+];
 
-pub(super) const ALIAS_KEYS: &str = "id stage version-id region role-arn external-id";
+pub(super) const ALIAS_KEYS: &[&str] = &[
+    "id",
+    "stage",
+    "version-id",
+    "region",
+    "role-arn",
+    "external-id",
+];
 
 /// Levels of a declaration: their keys, and where they are. If several levels have a key, the help
 /// about a misplaced key names the first of them.
-const LEVELS: [(&str, &str); 5] = [
+const LEVELS: [(&[&str], &str); 5] = [
     (TOP_KEYS, "at the top level"),
     (VARIABLE_KEYS, "in an entry under \"env\""),
     (FILE_KEYS, "in an entry under \"files\""),
@@ -216,16 +229,15 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// Reads the entries of a mapping whose possible keys are `known`, separated by spaces. Adds a
-    /// mistake for every other key.
-    pub(super) fn expect_fields(&self, known: &'static str) -> Fields<'a> {
-        let keys: Vec<&str> = known.split(' ').collect();
+    /// Reads the entries of a mapping whose possible keys are `known`. Adds a mistake for every
+    /// other key.
+    pub(super) fn expect_fields(&self, known: &'static [&'static str]) -> Fields<'a> {
         let (entries, unknown): (Vec<_>, Vec<_>) = self
             .expect_entries(None)
             .into_iter()
-            .partition(|member| keys.contains(&member.name));
+            .partition(|member| known.contains(&member.name));
         for MappingEntry { name, key, value } in &unknown {
-            self.refuse_unknown(name, key.position, value.node, &keys);
+            self.refuse_unknown(name, key.position, value.node, known);
         }
         Fields {
             item: self.clone(),
@@ -494,7 +506,7 @@ impl SourceFile {
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let in_level = LEVELS
         .into_iter()
-        .find(|(keys, _)| keys.split(' ').any(|other| other == key))
+        .find(|(keys, _)| keys.contains(&key))
         .map(|(_, location)| location);
     let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
     // `region` can be in an alias and under `defaults`. If an entry has it (only entries have

@@ -144,7 +144,7 @@ fn read_role(fields: &mut Fields<'_>) -> Option<Role> {
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
-const CREDENTIAL_KEYS: &str = "from template decode default pattern";
+const CREDENTIAL_KEYS: &[&str] = &["from", "template", "decode", "default", "pattern"];
 
 /// The keys that give an entry its value. An entry has exactly one of them.
 const SOURCES: [&str; 3] = ["from", "value", "template"];
@@ -175,7 +175,7 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
             continue;
         }
 
-        let Some(entry) = read_entry(&value, VARIABLE_KEYS, target, key.origin()) else {
+        let Some(entry) = read_entry(&value, EntrySection::Env, target, key.origin()) else {
             continue;
         };
         let has_only_value = matches!(entry.source, Source::Literal(_))
@@ -353,7 +353,12 @@ pub fn read_credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
             });
             let subject = format!("{}/{name}", unit.name);
             let named_value = value.named(subject);
-            let found = read_entry(&named_value, CREDENTIAL_KEYS, Some(target), key.origin());
+            let found = read_entry(
+                &named_value,
+                EntrySection::Credentials,
+                Some(target),
+                key.origin(),
+            );
             entries.extend(found);
         }
     }
@@ -436,23 +441,30 @@ fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 
 const REFERENCE: &str = "a reference: SECRET:KEY";
 
-/// Reads an entry: a reference, or a mapping with some of the `keys`. If `target` is `None` because
-/// it has a mistake, the value is only read to find its mistakes.
+/// The section of an entry, which decides what the entry can be.
+enum EntrySection {
+    Env,
+    Credentials,
+}
+
+/// Reads an entry: a reference, or a mapping with some of the keys of its section. If `target` is
+/// `None` because it has a mistake, the value is only read to find its mistakes.
 fn read_entry(
     item: &Item<'_>,
-    keys: &'static str,
+    section: EntrySection,
     target: Option<Target>,
     origin: Origin,
 ) -> Option<Entry> {
+    let (keys, expected) = match section {
+        EntrySection::Env => (
+            VARIABLE_KEYS,
+            "a reference, SECRET:KEY, or { value: … } for plain text",
+        ),
+        EntrySection::Credentials => (CREDENTIAL_KEYS, REFERENCE),
+    };
     if let Kind::Mapping(_) = item.node.kind {
         return read_entry_fields(item.expect_fields(keys), target, origin);
     }
-
-    let expected = if keys.split(' ').any(|key| key == "value") {
-        "a reference, SECRET:KEY, or { value: … } for plain text"
-    } else {
-        REFERENCE
-    };
     let source = Source::Reference(read_reference(item, expected)?);
     Some(Entry::new(target?, source, origin))
 }
@@ -500,7 +512,7 @@ fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
         [..] => {
             let sources: Vec<String> = fields
                 .known
-                .split(' ')
+                .iter()
                 .filter(|key| SOURCES.contains(key))
                 .map(|key| format!("{key:?}"))
                 .collect();
