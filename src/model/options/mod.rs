@@ -69,7 +69,7 @@ pub enum SourceOption {
 /// The options about AWS. They override AWS's variables and profiles.
 #[derive(Clone, Debug, Default)]
 pub struct AwsOptions {
-    pub region: Option<(Region, RegionSource)>,
+    pub region: Option<(Region, SettingPlace)>,
     /// The fallback regions, in the order in which they are tried.
     pub fallback_regions: Vec<Region>,
     pub profile: Option<String>,
@@ -89,16 +89,16 @@ pub struct NamedFile {
     pub path: PathBuf,
 }
 
-/// The setting that names a region.
+/// The place of a setting: an option, a variable, the declaration or the profile.
 #[derive(Clone, Copy, Debug)]
-pub struct RegionSource {
-    /// The name of the setting in messages, such as `AWS_REGION`.
+pub struct SettingPlace {
+    /// The name of the place in messages, such as `AWS_REGION`.
     pub name: &'static str,
-    /// The exit status if the region doesn't exist.
+    /// The exit status if the setting is wrong.
     pub status: Status,
 }
 
-impl RegionSource {
+impl SettingPlace {
     pub const fn new(name: &'static str, status: Status) -> Self {
         Self { name, status }
     }
@@ -213,31 +213,31 @@ impl TypedOptions {
 
     /// The options about AWS. The place of the profile is only used if a profile is set.
     fn aws(&self) -> AwsOptions {
-        let source_of = |id, flag, variable| {
+        let place_of = |id, flag, variable| {
             // Only an option of a declaration has a position.
             if self.positions.contains_key(&id) {
-                RegionSource::new("the declaration", Status::Configuration)
+                SettingPlace::new("the declaration", Status::Configuration)
             } else if self.in_variables.contains(&id) {
-                RegionSource::new(variable, Status::Usage)
+                SettingPlace::new(variable, Status::Usage)
             } else {
-                RegionSource::new(flag, Status::Usage)
+                SettingPlace::new(flag, Status::Usage)
             }
         };
-        let ca_source = source_of(OptionId::CaBundle, "--ca-bundle", "SECRETS_EXEC_CA_BUNDLE").name;
+        let ca_place = place_of(OptionId::CaBundle, "--ca-bundle", "SECRETS_EXEC_CA_BUNDLE").name;
         let ca_bundle = self.ca_bundle.clone();
-        let region_source = source_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
+        let region_place = place_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
         AwsOptions {
-            region: self.region.clone().map(|region| (region, region_source)),
+            region: self.region.clone().map(|region| (region, region_place)),
             fallback_regions: self.fallback_regions.clone().unwrap_or_default(),
             profile: self.profile.clone(),
-            profile_source: source_of(OptionId::Profile, "--profile", "SECRETS_EXEC_PROFILE").name,
+            profile_source: place_of(OptionId::Profile, "--profile", "SECRETS_EXEC_PROFILE").name,
             role: self.role_arn.clone().map(|role| Role {
                 external_id: self.external_id.clone(),
                 ..role
             }),
             endpoint_url: self.endpoint_url.clone(),
             ca_bundle: ca_bundle.map(|path| NamedFile {
-                setting: ca_source.to_owned(),
+                setting: ca_place.to_owned(),
                 path,
             }),
             key_exchange: self.key_exchange.unwrap_or_default(),

@@ -34,7 +34,7 @@ use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::answer::Cause;
 use crate::model::environment::{Inherited, StartedBy};
 use crate::model::options::{
-    AwsOptions, NamedFile, Options, RegionSource, SourceOption, parse_region,
+    AwsOptions, NamedFile, Options, SettingPlace, SourceOption, parse_region,
 };
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
@@ -54,7 +54,7 @@ pub struct Settings {
     pub variables: Inherited,
     /// The default region, and which option, variable or file names it. If it is `None`, the
     /// instance metadata is asked.
-    pub region: Option<(Region, RegionSource)>,
+    pub region: Option<(Region, SettingPlace)>,
     /// The variable that chooses the profile, and the profile's name. As in botocore,
     /// AWS_DEFAULT_PROFILE has precedence over AWS_PROFILE.
     pub profile_variable: Option<(&'static str, String)>,
@@ -312,8 +312,8 @@ impl Settings {
             regions.push((region, *source));
         }
         for region in &self.options.fallback_regions {
-            let source = RegionSource::new("--fallback-region", Status::Usage);
-            regions.push((region, source));
+            let place = SettingPlace::new("--fallback-region", Status::Usage);
+            regions.push((region, place));
         }
         // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
@@ -326,12 +326,12 @@ impl Settings {
             if let Some(region) = &locator.region {
                 // A locator's region comes from an ARN, which has already been checked, or from
                 // an alias.
-                let source = RegionSource::new("an alias", Status::Configuration);
-                regions.push((region, source));
+                let place = SettingPlace::new("an alias", Status::Configuration);
+                regions.push((region, place));
             }
         }
 
-        for (region, RegionSource { name, status }) in regions {
+        for (region, SettingPlace { name, status }) in regions {
             if may_be_simulation && !region.is_availability_zone() {
                 continue;
             }
@@ -529,17 +529,17 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
 }
 
 /// Reads the default region, and which option, variable or file names it.
-fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, RegionSource)> {
+fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, SettingPlace)> {
     let mut found = options.region.clone();
     // All places are read, because an invalid value is an error.
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
         if let Some(region) = places.variable(name, parse_region) {
-            found.get_or_insert((region, RegionSource::new(name, Status::Usage)));
+            found.get_or_insert((region, SettingPlace::new(name, Status::Usage)));
         }
     }
     if let Some(region) = places.setting("region", parse_region) {
-        let source = RegionSource::new("the AWS profile", Status::Configuration);
-        found.get_or_insert((region, source));
+        let place = SettingPlace::new("the AWS profile", Status::Configuration);
+        found.get_or_insert((region, place));
     }
     found
 }

@@ -34,7 +34,8 @@ mod sso;
 mod sts;
 
 pub use provider::{
-    CredentialsOrigin, RenewedToken, SearchContext, explain_refused_credentials, misconfigured,
+    CredentialsOrigin, Provider, RenewedToken, SearchContext, explain_refused_credentials,
+    misconfigured,
 };
 pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
@@ -102,21 +103,21 @@ pub fn ask_for_missing_code(
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let begun = Instant::now();
-    let origins = [
-        CredentialsOrigin::Variables,
-        CredentialsOrigin::Profile(context.settings.profile_name().to_owned()),
-        CredentialsOrigin::WebIdentity,
-        CredentialsOrigin::Container,
-        CredentialsOrigin::Instance,
+    let providers = [
+        Provider::Variables,
+        Provider::Profile(context.settings.profile_name().to_owned()),
+        Provider::WebIdentity,
+        Provider::Container,
+        Provider::Instance,
     ];
-    // `--profile` replaces the variables, which are the first origin.
+    // `--profile` replaces the variables, which are the first provider.
     let skipped = usize::from(context.settings.options.profile.is_some());
     let mut reasons = Vec::new();
-    for origin in origins.into_iter().skip(skipped) {
-        let failure = match ask_in_regions(&origin, context, begun).await {
+    for provider in providers.into_iter().skip(skipped) {
+        let failure = match ask_in_regions(&provider, context, begun).await {
             Ok(credentials) => {
                 let progress = context.budget.progress();
-                progress.trace(|| format!("the AWS credentials come from {origin}"));
+                progress.trace(|| format!("the AWS credentials come from {provider}"));
                 return Ok(credentials);
             }
             Err(failure) => failure,
@@ -138,34 +139,34 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         // The last provider, the instance metadata service, can be late or broken on any machine.
         // So its error ends the search only if waiting wouldn't help. Otherwise, it becomes one of
         // the `reasons`.
-        let is_last = matches!(origin, CredentialsOrigin::Instance);
+        let is_last = matches!(provider, Provider::Instance);
         let may_be_late = is_last && error.again != Again::Never;
         if error.again != Again::NextProvider && !may_be_late {
             let mut error = error;
-            if let CredentialsOrigin::Profile(_) = origin {
+            if let Provider::Profile(_) = provider {
                 let note = context.settings.hidden_keys_note();
                 error.problem.notes.extend(note);
             }
             return Err(error);
         }
-        reasons.push((origin, *error.problem));
+        reasons.push((provider, *error.problem));
     }
     Err(no_credentials(context.settings, reasons))
 }
 
-/// The error for a search in which no provider had credentials. `reasons` has the origin of each
+/// The error for a search in which no provider had credentials. `reasons` has each
 /// provider, and why it doesn't have credentials. The error has the exit status of the last reason.
-fn no_credentials(settings: &Settings, reasons: Vec<(CredentialsOrigin, Problem)>) -> FetchError {
+fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> FetchError {
     let mut looked_at = Vec::new();
     let mut help_of_provider = None;
     let mut last_status = Status::Denied;
     let mut last_reason = String::new();
-    for (origin, problem) in reasons {
-        let mut place = origin.to_string();
-        if let CredentialsOrigin::Profile(_) = origin {
+    for (provider, problem) in reasons {
+        let mut place = provider.to_string();
+        if let Provider::Profile(_) = provider {
             let exists = settings.profile_exists;
             let what = if exists { "credentials in " } else { "" };
-            place = format!("{what}{origin} {}", settings.config_files.location());
+            place = format!("{what}{provider} {}", settings.config_files.location());
         }
         looked_at.push(place);
         help_of_provider = help_of_provider.or(problem.help);
@@ -242,7 +243,7 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
 /// Asks a provider, and asks again after each outage. Requests to STS go to one region after the
 /// other. If the time ends, returns the last outage, because it says more than a timeout.
 async fn ask_in_regions(
-    origin: &CredentialsOrigin,
+    provider: &Provider,
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
@@ -258,10 +259,11 @@ async fn ask_in_regions(
                 .retry_with_last(
                     &turns,
                     &mut last_outage,
-                    || timed_out(origin, settings),
+                    || timed_out(provider, settings),
                     async |_| {
-                        let found = ask(origin, &context).await?;
-                        checked_credentials(found, origin.clone(), Some(&settings.endpoints))
+                        let found = ask(provider, &context).await?;
+                        let origin = CredentialsOrigin::Provider(provider.clone());
+                        checked_credentials(found, origin, Some(&settings.endpoints))
                     },
                 )
                 .await
@@ -270,28 +272,26 @@ async fn ask_in_regions(
 }
 
 /// The failure of a provider that hasn't answered in time.
-fn timed_out(origin: &CredentialsOrigin, settings: &Settings) -> FetchError {
-    let why = format!("the AWS credentials from {origin} didn't arrive in time");
-    let is_instance = matches!(origin, CredentialsOrigin::Instance);
+fn timed_out(provider: &Provider, settings: &Settings) -> FetchError {
+    let why = format!("the AWS credentials from {provider} didn't arrive in time");
+    let is_instance = matches!(provider, Provider::Instance);
     if is_instance && !settings.metadata.may_answer_later() {
         return not_configured(why);
     }
     FetchError::outage(OutageKind::Timeout, why)
 }
 
-/// Asks the provider with this origin once.
+/// Asks the provider once.
 ///
 /// The futures are boxed, because the future for the instance metadata contains a whole client of
 /// the SDK.
-async fn ask(origin: &CredentialsOrigin, context: &SearchContext<'_>) -> FetchResult<Credentials> {
-    match origin {
-        CredentialsOrigin::Variables => variable_credentials(&context.settings.variable_keys),
-        CredentialsOrigin::Profile(_) => Box::pin(profile_credentials(context)).await,
-        CredentialsOrigin::WebIdentity => Box::pin(web_identity_in_variables(context)).await,
-        CredentialsOrigin::Container => Box::pin(container_credentials(context)).await,
-        CredentialsOrigin::Instance => Box::pin(instance_credentials(context)).await,
-        // Not reached: a role is assumed with the credentials that the search finds.
-        CredentialsOrigin::Role => Err(not_configured("a role doesn't have a provider")),
+async fn ask(provider: &Provider, context: &SearchContext<'_>) -> FetchResult<Credentials> {
+    match provider {
+        Provider::Variables => variable_credentials(&context.settings.variable_keys),
+        Provider::Profile(_) => Box::pin(profile_credentials(context)).await,
+        Provider::WebIdentity => Box::pin(web_identity_in_variables(context)).await,
+        Provider::Container => Box::pin(container_credentials(context)).await,
+        Provider::Instance => Box::pin(instance_credentials(context)).await,
     }
 }
 
@@ -333,7 +333,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     };
 
     let source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
-    let origin = CredentialsOrigin::Profile(chain.profile.clone());
+    let origin = CredentialsOrigin::Provider(Provider::Profile(chain.profile.clone()));
     let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;
 
     for role in &chain.roles {

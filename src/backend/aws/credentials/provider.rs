@@ -144,14 +144,40 @@ pub(super) fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     error
 }
 
-/// Where credentials come from. The origin is stored in the credentials themselves, as a property.
+/// A provider of credentials.
 #[derive(Clone, Debug)]
-pub enum CredentialsOrigin {
+pub enum Provider {
     Variables,
     Profile(String),
     WebIdentity,
     Container,
     Instance,
+}
+
+impl Provider {
+    /// The word for the provider in the JSON of `check`, and the provider as a part of a sentence:
+    /// `the credentials from …`.
+    fn words(&self) -> (&'static str, Cow<'static, str>) {
+        match self {
+            Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
+            Self::Profile(name) => ("profile", format!("the profile {name:?}").into()),
+            Self::WebIdentity => ("web identity", "the role in AWS_ROLE_ARN".into()),
+            Self::Container => ("container", "the container's role".into()),
+            Self::Instance => ("instance metadata", "the instance's role".into()),
+        }
+    }
+}
+
+impl fmt::Display for Provider {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.words().1)
+    }
+}
+
+/// Where credentials come from. The origin is stored in the credentials themselves, as a property.
+#[derive(Clone, Debug)]
+pub enum CredentialsOrigin {
+    Provider(Provider),
     /// The role that reads a secret. It was assumed with the credentials of a provider.
     Role,
 }
@@ -167,21 +193,16 @@ impl CredentialsOrigin {
     /// from variables. Otherwise, the name is in lower case, with the origin: `aws_access_key_id
     /// from …`.
     fn name_of(&self, variable: &str) -> String {
-        if let Self::Variables = self {
+        if let Self::Provider(Provider::Variables) = self {
             return variable.to_owned();
         }
         format!("{} from {self}", variable.to_lowercase())
     }
 
-    /// The word for the origin in the JSON of `check`, and the origin as a part of a sentence: `the
-    /// credentials from …`.
+    /// Like [`Provider::words`].
     pub fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
-            Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
-            Self::Profile(name) => ("profile", format!("the profile {name:?}").into()),
-            Self::WebIdentity => ("web identity", "the role in AWS_ROLE_ARN".into()),
-            Self::Container => ("container", "the container's role".into()),
-            Self::Instance => ("instance metadata", "the instance's role".into()),
+            Self::Provider(provider) => provider.words(),
             Self::Role => ("role", "the assumed role".into()),
         }
     }
@@ -294,7 +315,7 @@ pub fn explain_refused_credentials(
     let (text, help) = fault_and_remedy(fault, credentials);
     let mut refused = FetchError::credentials_refused(CREDENTIALS_REFUSED, text).explaining(error);
     refused.cause = Cause::NoCredentials(Unsigned::Refused);
-    if let CredentialsOrigin::Variables | CredentialsOrigin::Profile(_) = origin {
+    if let CredentialsOrigin::Provider(Provider::Variables | Provider::Profile(_)) = origin {
         return refused.help(help);
     }
     refused
