@@ -146,7 +146,7 @@ impl Agent {
         apply_settings(&mut self.settings, progress).map(|_| ())
     }
 
-    /// AnsweredLocators each locator in `wanted`. The agent must support all of them
+    /// Answers each locator in `wanted`. The agent must support all of them
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
     /// error of [`Self::without_token`].
     ///

@@ -84,7 +84,7 @@ pub struct Cached {
 }
 
 impl Cached {
-    /// AnsweredLocators each locator in `wanted`, from AWS or from an entry. Stores each good answer, and
+    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each good answer, and
     /// removes the entry of a secret that AWS doesn't have or denies access to. Adds a notice for
     /// each entry that can't be used, stored or removed.
     ///

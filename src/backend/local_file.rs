@@ -21,7 +21,7 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// AnsweredLocators each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing secrets or
+    /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing secrets or
     /// parameters, the answer also has the most similar id in the file, if there is one.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
         let mut answers = AnsweredLocators::new();

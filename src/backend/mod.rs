@@ -59,7 +59,7 @@ impl Backend {
         Ok(Some(agent))
     }
 
-    /// AnsweredLocators each locator in `wanted`. The backend must support all of them
+    /// Answers each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]).
     ///
     /// `is_lost` can end the requests early ([`Aws::answers`]). The last two parameters are for the

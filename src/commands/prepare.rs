@@ -15,7 +15,7 @@ use crate::backend::aws::{Purpose, Settings, has_parameter_endpoint};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
-    DeclarationChoice, NamedBy, Sections, load_declarations, missing_declaration_help,
+    DeclarationChoice, DeclarationsNamedBy, Sections, load_declarations, missing_declaration_help,
     replaced_declaration,
 };
 use crate::input::env_references::{
@@ -213,10 +213,10 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
         && let Some(name) = replaced_declaration(files)
     {
         let text = match by {
-            NamedBy::Option => format!(
+            DeclarationsNamedBy::Option => format!(
                 "./{name} isn't read, because -f is given; to read both, use -f {name} first"
             ),
-            NamedBy::Variable => format!(
+            DeclarationsNamedBy::Variable => format!(
                 "./{name} isn't read, because SECRETS_EXEC_FILE is set; to read both, begin its list with {name}"
             ),
         };

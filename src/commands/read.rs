@@ -433,8 +433,7 @@ fn suggest_local_file(fetched: &mut Answers, plan: &Plan) {
     });
     if let Some(file) = find_local_file(directory.unwrap_or(Path::new(""))) {
         for failure in unconfigured {
-            let instead = format!("to read a local file instead of AWS, add --local {file}");
-            failure.alternative = Some(instead);
+            failure.local_file_nearby = Some(file.clone());
         }
     }
 }

@@ -43,10 +43,7 @@ pub struct Problem {
     /// The headline: a sentence that says what is wrong. If the headline names a secret
     /// ([`About::before`]), this field has only the text after the secret.
     pub text: String,
-    /// The headline of problems with the same reason that are about several secrets, with `{}`
-    /// instead of their number and noun: `{} don't exist in us-east-1`. Empty if the headline only
-    /// has the number and the noun instead of the secret: `access to 3 secrets was denied`.
-    pub several: String,
+    pub several: SeveralHeadline,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
     pub about: Option<About>,
@@ -72,6 +69,18 @@ pub struct Problem {
     pub is_general: bool,
     /// True if AWS has received a name that the problem masks, because it may be a password.
     pub has_sent_hidden_name: bool,
+}
+
+/// The headline of problems with the same reason that are about several secrets.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum SeveralHeadline {
+    /// It has the number of secrets instead of the secret: `access to 3 secrets was denied`.
+    #[default]
+    Same,
+    /// This text follows the number of secrets: `3 secrets don't exist in us-east-1`.
+    After(String),
+    /// None of the secrets exists. The text is the place: ` in us-east-1`.
+    NoneExists(String),
 }
 
 /// A key that a secret doesn't have. The missing keys of a secret are reported as one error.
@@ -217,9 +226,12 @@ impl Problem {
     /// One headline for several secrets whose problems have the same reason, such as `3 secrets
     /// don't exist in us-east-1`. `secrets` is `3 secrets`.
     pub fn headline_of_several(&self, secrets: &str) -> String {
-        match self.several.as_str() {
-            "" => self.headline(secrets, &self.text),
-            template => template.replace("{}", secrets),
+        match &self.several {
+            SeveralHeadline::Same => self.headline(secrets, &self.text),
+            SeveralHeadline::After(text) => format!("{secrets} {text}"),
+            SeveralHeadline::NoneExists(location) => {
+                format!("none of the {secrets} exists{location}")
+            }
         }
     }
 

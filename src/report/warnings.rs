@@ -183,8 +183,7 @@ pub fn none_found_warning(values: &Values) -> Option<Record> {
     let count = values.fetched.len();
     let store = locator.store;
     let region = failure.region.as_ref()?;
-    let known = failure.default_region_and_account.as_deref();
-    let help = format!("check {}", known.unwrap_or("the region and the account"));
+    let help = format!("check {}", failure.region_and_account());
     let text = format!(
         "none of the {count} {store}s exists in {region}: each value is a default, or isn't set"
     );

@@ -82,7 +82,7 @@ impl Aws {
         }
     }
 
-    /// AnsweredLocators each locator in `wanted`. Without a session, first reads AWS's configuration files,
+    /// Answers each locator in `wanted`. Without a session, first reads AWS's configuration files,
     /// and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
     /// stored, everything is requested again without them.
     ///
@@ -381,8 +381,7 @@ async fn requests_for<'a>(
 fn with_advice(session: &Session, mut answers: AnsweredLocators) -> AnsweredLocators {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
-            failure.default_region_and_account =
-                session.default_region_and_account(locator, failure.region.as_ref());
+            failure.looked_up = session.looked_up(locator).map(Box::new);
             failure.profile = session.settings.options.profile.clone();
         }
     }
@@ -583,10 +582,7 @@ async fn explained(
     if let Cause::Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key) = error.cause
         && !error.reason().contains("User: ")
     {
-        if let Some(identity) = session.caller_arn(role, region).await {
-            let note = format!("the caller is {identity}");
-            error.problem.notes.push(note);
-        }
+        error.caller = session.caller_arn(role, region).await;
         return error;
     }
     session.explain_refused(role, error)

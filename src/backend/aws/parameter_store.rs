@@ -79,7 +79,7 @@ pub(super) async fn read_batch(
     };
     let may_be_about_one = match error.cause {
         Cause::Denied(Denial::Credentials(_)) => false,
-        Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request) => true,
+        Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request(_)) => true,
         Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => false,
     };
     if batch.len() == 1 || !may_be_about_one {

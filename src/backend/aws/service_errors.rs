@@ -12,7 +12,8 @@ use http::Uri;
 use serde_json::{Map, Value};
 
 use crate::model::answer::{
-    Again, Cause, CredentialsFault, Denial, FetchError, Missing, Operation, OutageKind, Refusal,
+    Again, Cause, CredentialsFault, Denial, FetchError, Missing, Operation, OutageKind,
+    PolicyDenial, Refusal, RequestFault,
 };
 use crate::net::{BoxError, error_text};
 use crate::system::redaction::redacted_line;
@@ -118,10 +119,10 @@ impl<'a> ServiceError<'a> {
             "ResourceNotFound" if is_whole => absent(Secret),
             "ParameterNotFound" => absent(Secret),
             "InvalidSignature" | "SignatureDoesNotMatch" if is_skewed => skewed(),
-            // The endpoint is that of a different region or service.
-            "InvalidSignature" | "SignatureDoesNotMatch" if has(&["scoped to"]) => self
-                .refused_request(self.message)
-                .help("correct the endpoint or the region"),
+            "InvalidSignature" | "SignatureDoesNotMatch" if has(&["scoped to"]) => {
+                let cause = Cause::Refused(Refusal::Request(RequestFault::WrongEndpoint));
+                self.failure(cause, self.message)
+            }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
             // Parameter Store passes on KMS's message, which doesn't always name a `kms:` action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
@@ -171,7 +172,7 @@ impl<'a> ServiceError<'a> {
 
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
-        failure.problem.help = policy_remedy(self.message.unwrap_or_default());
+        failure.denied_by = denying_policy(self.message.unwrap_or_default());
         failure
     }
 
@@ -180,16 +181,17 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// The failure for a refused request ([`Refusal::Request`]), with AWS's `message` or without
-    /// one ([`Self::failure`]).
+    /// The failure for a refused request, with AWS's `message` or without one ([`Self::failure`]).
     fn refused_request(&self, message: Option<&str>) -> FetchError {
-        let failure = self.failure(Cause::Refused(Refusal::Request), message);
         // AWS says: "You can't access a secret from a different AWS account if you encrypt the
         // secret with the default KMS service key."
-        if failure.reason().contains("different AWS account") {
-            return failure.help("encrypt the secret with a customer managed KMS key, and share that key with this account, too");
-        }
-        failure
+        let is_foreign = message.is_some_and(|text| text.contains("different AWS account"));
+        let fault = if is_foreign {
+            RequestFault::ForeignDefaultKey
+        } else {
+            RequestFault::Other
+        };
+        self.failure(Cause::Refused(Refusal::Request(fault)), message)
     }
 
     /// The outage for an error without a code, which isn't from AWS.
@@ -218,29 +220,35 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// The remedy if a policy explicitly denies the request, or if a policy other than the caller's own
-/// doesn't allow it. AWS's message names the policy (IAM User Guide, "Troubleshoot access denied
+/// The kinds of policies that AWS's messages name (IAM User Guide, "Troubleshoot access denied
 /// error messages").
-fn policy_remedy(message: &str) -> Option<String> {
-    if let Some((_, policy)) = message.split_once("with an explicit deny in a") {
-        // The message continues with `n identity-based policy: arn:…` or ` service control policy`.
-        let kind = redacted_line(policy.trim_start_matches("n ").split(':').next()?);
-        return Some(format!(
-            "an administrator has to change the {kind}: no other policy can override its explicit deny"
-        ));
-    }
+const POLICY_KINDS: [&str; 7] = [
+    "VPC endpoint policy",
+    "identity-based policy",
+    "permissions boundary",
+    "resource control policy",
+    "resource-based policy",
+    "service control policy",
+    "session policy",
+];
 
-    // The message contains `because no service control policy allows the … action`.
-    let (_, policy) = message.split_once("because no ")?;
-    let (kind, _) = policy.split_once(" allows ")?;
-    // An identity-based policy is the caller's own.
-    if kind == "identity-based policy" {
-        return None;
+/// Finds the policy that explicitly denies the request, as in `with an explicit deny in a session
+/// policy`, or the policy other than the caller's own that doesn't allow it, as in `because no
+/// session policy allows the … action`.
+fn denying_policy(message: &str) -> Option<PolicyDenial> {
+    let kind_after = |words: &str| {
+        let (_, policy) = message.split_once(words)?;
+        let policy = policy.trim_start_matches("n ").trim_start();
+        POLICY_KINDS
+            .into_iter()
+            .find(|kind| policy.starts_with(kind))
+    };
+    if let Some(kind) = kind_after("with an explicit deny in a") {
+        return Some(PolicyDenial::Explicit(kind));
     }
-    let kind = redacted_line(kind);
-    Some(format!(
-        "an administrator has to allow the action in the {kind}, too"
-    ))
+    // An identity-based policy is the caller's own.
+    let kind = kind_after("because no ").filter(|kind| *kind != "identity-based policy")?;
+    Some(PolicyDenial::Implicit(kind))
 }
 
 /// The outage for a response that doesn't look like AWS's, because it is damaged or from a proxy.

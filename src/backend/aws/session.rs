@@ -22,8 +22,8 @@ use super::credentials::{
 };
 use super::service_client::{Api, Client, Clients};
 use crate::model::answer::{
-    Answer, AnsweredLocators, Caller, Cause, Document, FetchError, FetchFailure, FetchResult,
-    Unsigned,
+    Answer, AnsweredLocators, Caller, CallerAccount, Cause, Document, FetchError, FetchFailure,
+    FetchResult, LookedUp, Unsigned,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
@@ -323,24 +323,18 @@ impl Session {
         })
     }
 
-    /// The part of a `help` line that says where the default region and the account come from:
-    /// `the region (us-east-1, from AWS_REGION) and the account (123456789012)`. Doesn't send a
-    /// request, so the account can only come from the ARN of a role. Without a role, the text names
-    /// the origin of the credentials instead.
+    /// The place of the default region, and the account. Doesn't send a request, so the account can
+    /// only come from the ARN of a role. Without a role, only the origin of the credentials is
+    /// known.
     ///
     /// Returns `None` if there are neither a role nor credentials, and for a reference that names a
     /// region or a role, because these defaults don't apply to it.
-    pub fn default_region_and_account(
-        &self,
-        locator: &Locator,
-        region: Option<&Region>,
-    ) -> Option<String> {
+    pub fn looked_up(&self, locator: &Locator) -> Option<LookedUp> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
         }
         let configured = self.settings.region.as_ref();
-        let source = configured.map_or("the instance metadata", |(_, source)| source.name);
-        let region = region.map_or(String::new(), |region| format!("{region}, "));
+        let region_place = configured.map_or("the instance metadata", |(_, place)| place.name);
 
         // The account is that of the role that is assumed last: the default role or, without one,
         // the last role on the way to the caller.
@@ -352,16 +346,17 @@ impl Session {
             .map(|role| &role.arn)
             .or(caller_roles.last());
         let account = match last_role.and_then(Arn::account) {
-            Some(account) => account.to_owned(),
+            Some(account) => CallerAccount::Id(account.to_owned()),
             None => {
                 let base = self.known_caller(None).ok()?;
                 let origin = CredentialsOrigin::from_credentials(&base.credentials);
-                format!("from {origin}")
+                CallerAccount::OfCredentials(origin.to_string())
             }
         };
-        Some(format!(
-            "the region ({region}from {source}) and the account ({account})"
-        ))
+        Some(LookedUp {
+            region_place,
+            account,
+        })
     }
 
     /// Creates the client for a service in a region, with the credentials of `caller`. Later calls

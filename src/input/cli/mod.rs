@@ -28,7 +28,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
-use crate::input::declaration::{DeclarationChoice, NamedBy};
+use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
 use crate::model::entry::{Argument, Entry, Origin, Source, Target};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
 use crate::model::fault::{not_a_path, overlooked_in_argument, overlooked_in_value};
@@ -502,9 +502,9 @@ fn declaration_choice(
     inherited: &Inherited,
 ) -> DeclarationChoice {
     let (files, by) = if !from_option.is_empty() {
-        (from_option, NamedBy::Option)
+        (from_option, DeclarationsNamedBy::Option)
     } else if let Some(value) = inherited.non_empty(FILE_VARIABLE) {
-        (split_file_variable(value), NamedBy::Variable)
+        (split_file_variable(value), DeclarationsNamedBy::Variable)
     } else if has_no_file {
         return DeclarationChoice::None;
     } else {

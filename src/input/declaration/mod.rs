@@ -44,7 +44,7 @@ pub enum DeclarationChoice {
     /// These files, in this order.
     Named {
         files: Vec<PathBuf>,
-        by: NamedBy,
+        by: DeclarationsNamedBy,
         /// True with `--no-file`. Without it, a note says that the declaration in the working
         /// directory isn't read.
         hides_note: bool,
@@ -53,7 +53,7 @@ pub enum DeclarationChoice {
 
 /// The option or the variable that names the declarations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum NamedBy {
+pub enum DeclarationsNamedBy {
     /// `-f`
     Option,
     /// `SECRETS_EXEC_FILE`
@@ -115,13 +115,13 @@ impl Declarations {
 }
 
 /// Reads a declaration that the user names.
-fn read_named_declaration(path: &Path, by: NamedBy) -> Result<String, Problem> {
+fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
     }
     let from = match by {
-        NamedBy::Option => "",
-        NamedBy::Variable => " (from SECRETS_EXEC_FILE)",
+        DeclarationsNamedBy::Option => "",
+        DeclarationsNamedBy::Variable => " (from SECRETS_EXEC_FILE)",
     };
     let file = text_file::open(path, "-f or SECRETS_EXEC_FILE", from)?;
     if path.extension() == Some("toml".as_ref()) {

@@ -1,13 +1,17 @@
 //! The reasons why a backend returns no document.
 //!
-//! A [`FetchError`] is made and worded where the failure is found. Retries, the switch to the next
+//! A [`FetchError`] is made where the failure is found, and worded in `wording`, except for a
+//! failure before an answer, which has a headline of its own. Retries, the switch to the next
 //! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
 //! none depend on our own words.
 
 use std::io::ErrorKind;
+use std::iter;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::problem::{Problem, ReasonScope, Status};
+use crate::model::problem::{Problem, ReasonScope, SeveralHeadline, Status};
+use crate::model::reference::Region;
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
@@ -28,6 +32,10 @@ pub struct FetchError {
     pub io_kind: Option<ErrorKind>,
     /// The limit that ended the attempts.
     pub limit: Limit,
+    /// The policy that denied the request. `None` if the caller's own policies don't allow it.
+    pub denied_by: Option<PolicyDenial>,
+    /// The ARN of the caller whose request was denied, unless AWS's message names the caller.
+    pub caller: Option<String>,
     /// The message, without the parts that depend on the request.
     pub problem: Box<Problem>,
 }
@@ -43,6 +51,8 @@ impl FetchError {
             mention: facts.mention,
             io_kind: None,
             limit: Limit::Timeout,
+            denied_by: None,
+            caller: None,
             problem: Box::new(problem),
         }
     }
@@ -60,8 +70,8 @@ impl FetchError {
     /// Creates the failure for a request that was given up, because the launch had already failed.
     pub fn given_up() -> Self {
         let mut error = Self::from(Cause::Outage(OutageKind::GivenUp));
-        let several = Cause::Outage(OutageKind::GivenUp).facts().several;
-        error.problem.several = format!("{{}} {several}");
+        let several = error.cause.facts().several;
+        error.problem.several = SeveralHeadline::After(several.to_owned());
         error
     }
 
@@ -135,39 +145,6 @@ impl FetchError {
     pub fn reason(&self) -> &str {
         let Problem { text, aws_says, .. } = &*self.problem;
         aws_says.as_ref().unwrap_or(text)
-    }
-
-    /// The failure as a sentence that can be read without the name of the secret. The details, such
-    /// as the id of the request, aren't part of the sentence.
-    pub fn sentence(&self) -> String {
-        // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
-        // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
-        // text says more than AWS's message: for example, which role couldn't be assumed.
-        match (self.mention, &self.problem.aws_says) {
-            (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
-                self.cause.facts().sentence.replace("{}", self.reason())
-            }
-            (Mention::InEntries, None) | (Mention::Nowhere, _) => self.problem.text.clone(),
-        }
-    }
-
-    /// The remedy for the cause. After an outage, the remedy names a limit only if raising it can
-    /// help. Empty if no remedy fits every failure with this cause.
-    pub fn general_remedy(&self) -> &'static str {
-        use OutageKind::{Service, Throttled, Timeout};
-        match (self.cause, self.limit) {
-            (Cause::Outage(Throttled | Service), Limit::MaxAttempts) => {
-                "try again later, or raise AWS_MAX_ATTEMPTS"
-            }
-            (Cause::Outage(Timeout), Limit::MaxAttempts) => {
-                "check the network between this machine and AWS (DNS, routes, firewalls), or raise \
-                 AWS_MAX_ATTEMPTS"
-            }
-            (Cause::Outage(Timeout), Limit::Attempt) => {
-                "check the network between this machine and AWS (DNS, routes, firewalls)"
-            }
-            (cause, _) => cause.facts().remedy,
-        }
     }
 
     /// True if the answer is damaged or not from AWS. Such answers rarely change.
@@ -244,6 +221,15 @@ pub enum Operation {
     Read,
     /// The description of a secret or parameter, which `check --metadata` needs.
     Describe,
+}
+
+/// How a policy denies a request. The text is the kind of the policy, as AWS's message names it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum PolicyDenial {
+    /// The policy has a statement that denies the request.
+    Explicit(&'static str),
+    /// The policy has no statement that allows the request.
+    Implicit(&'static str),
 }
 
 /// The reason why there aren't any credentials that AWS accepts for a request.
@@ -325,7 +311,18 @@ pub enum Refusal {
     /// The request can't be made, or its answer is too large.
     NotSent,
     /// AWS returned an error for which there isn't a more specific cause.
-    Request,
+    Request(RequestFault),
+}
+
+/// The fault of a request that AWS refuses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum RequestFault {
+    /// The signature is for a different region or service.
+    WrongEndpoint,
+    /// A secret of another account is encrypted with the default key of that account.
+    ForeignDefaultKey,
+    /// AWS's message says more than secrets-exec knows.
+    Other,
 }
 
 /// The limit that ended the attempts of a request.
@@ -391,192 +388,70 @@ pub enum Mention {
     InHeadline(&'static str, ReasonScope),
 }
 
-/// The facts that failures with the same cause share, unless a failure says otherwise.
-pub struct CauseFacts {
-    pub code: &'static str,
-    pub status: Status,
-    pub again: Again,
-    pub mention: Mention,
-    /// The headline, or what follows the secret in it. Empty if the headline differs from failure
-    /// to failure.
-    pub headline: &'static str,
-    /// The text after several secrets in the headline, such as `don't exist`. Empty if it is the
-    /// same as after one secret.
-    pub several: &'static str,
-    /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
-    /// AWS's message or, without one, for the headline.
-    pub sentence: &'static str,
-    /// The remedy, unless the failure has a more specific one ([`FetchError::general_remedy`]).
-    pub remedy: &'static str,
+/// A failed request, and the regions that it was sent to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchFailure {
+    /// The region that was asked first, before any fallback region. `None` for a local file, and if
+    /// the region isn't known.
+    pub region: Option<Region>,
+    pub error: FetchError,
+    /// The `--local` file, if it was read instead of AWS.
+    pub local_file: Option<PathBuf>,
+    /// The fallback regions that were tried after `region`, with their errors.
+    pub elsewhere: Vec<(Region, FetchError)>,
+    /// How long secrets-exec kept trying because of `--wait`. `None` if it didn't keep trying.
+    pub waited: Option<Duration>,
+    /// The default region and account, if the reference names neither a region nor a role.
+    pub looked_up: Option<Box<LookedUp>>,
+    /// A file for `--local`, for a developer without a region or credentials.
+    pub local_file_nearby: Option<String>,
+    /// True if a launch reads several secrets from one region and account, and none of them exists.
+    pub is_none_found: bool,
+    /// The profile of `--profile`, for commands of the AWS CLI in a hint.
+    pub profile: Option<String>,
+    /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
+    /// alias, an existing secret, or `db:password` instead of `db.password`.
+    pub nearest: Option<Box<str>>,
 }
 
-/// A failure that has nothing to do with a particular secret, and after which the same request
-/// would fail again.
-const GENERAL: CauseFacts = CauseFacts {
-    code: "refused",
-    status: Status::Configuration,
-    again: Again::Never,
-    mention: Mention::Nowhere,
-    headline: "",
-    several: "",
-    sentence: "{}",
-    remedy: "",
-};
+/// The defaults with which a secret was looked up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LookedUp {
+    /// The place of the default region, as messages name it: `AWS_REGION`.
+    pub region_place: &'static str,
+    pub account: CallerAccount,
+}
 
-const OF_SECRET: CauseFacts = CauseFacts {
-    mention: Mention::InHeadline("", ReasonScope::OneSecret),
-    sentence: "it {}",
-    ..GENERAL
-};
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CallerAccount {
+    Id(String),
+    /// The account isn't known. The text is the origin of the credentials.
+    OfCredentials(String),
+}
 
-const OF_SERVER: CauseFacts = CauseFacts {
-    mention: Mention::InEntries,
-    ..GENERAL
-};
-
-const DENIED: CauseFacts = CauseFacts {
-    code: "denied",
-    status: Status::Denied,
-    mention: Mention::InHeadline("access to ", ReasonScope::AnySecret),
-    headline: "was denied",
-    sentence: "access denied: {}",
-    ..GENERAL
-};
-
-/// An outage that concerns the host or this machine rather than one request.
-const UNREACHABLE: CauseFacts = CauseFacts {
-    code: "unreachable",
-    status: Status::Temporary,
-    again: Again::HereOrLater,
-    ..OF_SERVER
-};
-
-/// An outage that concerns one request, which was answered.
-const ANSWERED: CauseFacts = CauseFacts {
-    again: Again::Here { after: None },
-    mention: OF_REQUEST,
-    ..UNREACHABLE
-};
-
-const OF_REQUEST: Mention = Mention::InHeadline("the request for ", ReasonScope::AnySecret);
-const RETRY: &str = "try again later, or allow more time with --timeout";
-const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
-
-/// Makes [`Cause::facts`] from a table. Each row has a cause, the facts that it shares with other
-/// causes, and in braces its own facts, which replace the shared ones.
-macro_rules! facts_of_causes {
-    ($($cause:pat => $shared:ident { $($fact:ident: $value:expr),* $(,)? })*) => {
-        impl Cause {
-            pub fn facts(self) -> CauseFacts {
-                use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
-                match self { $($cause => CauseFacts { $($fact: $value,)* ..$shared },)* }
-            }
+impl FetchFailure {
+    pub fn new(region: Option<Region>, error: FetchError) -> Self {
+        Self {
+            region,
+            error,
+            local_file: None,
+            elsewhere: Vec::new(),
+            waited: None,
+            looked_up: None,
+            local_file_nearby: None,
+            is_none_found: false,
+            profile: None,
+            nearest: None,
         }
-    };
-}
-
-facts_of_causes! {
-    // As printed: the secret "prod/db" doesn't exist in us-east-1
-    // As printed: 3 parameters don't exist in us-east-1
-    Absent(Missing::Secret) => OF_SECRET {
-        code: "not-found", headline: "doesn't exist", several: "don't exist"
-    }
-    // The headline for the current version. `FailedRequest::absence` has the others.
-    Absent(Missing::Version) => OF_SECRET {
-        code: "version-not-found", headline: "has no value yet: no version has the stage AWSCURRENT"
-    }
-    // As printed: the secret "prod/db" is marked for deletion
-    Refused(Refusal::MarkedForDeletion) => OF_SECRET {
-        code: "marked-for-deletion", headline: "is marked for deletion"
-    }
-    // As printed: the secret "prod/db" has no value
-    Refused(Refusal::NoValue) => OF_SECRET {
-        code: "no-value", headline: "has no value", remedy: "store a value in it"
     }
 
-    // As printed: access to the secret "prod/db" was denied
-    // As printed: access to the parameter "/prod/level" was denied
-    Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_)) => DENIED {}
-    // As printed: access to the secret "prod/db" was denied by KMS
-    Denied(Denial::Key) => DENIED { code: "kms-denied", headline: "was denied by KMS" }
-    // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
-    Denied(Denial::Credentials(_)) => DENIED {
-        code: CREDENTIALS_REFUSED,
-        remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept"
+    /// True if `--wait` tries again: in every region, the failure is one that can pass while a
+    /// machine boots.
+    pub fn is_waited_for(&self) -> bool {
+        self.errors().all(|error| error.again.is_waited_for())
     }
 
-    // As printed: the request for the secret "prod/db" was throttled by AWS
-    Outage(OutageKind::Throttled) => ANSWERED {
-        code: "throttled", headline: "was throttled by AWS",
-        sentence: "AWS throttled the request ({})", remedy: RETRY
-    }
-    // As printed: the request for the secret "prod/db" failed because of an AWS error
-    Outage(OutageKind::Service) => ANSWERED {
-        code: "service-failure", headline: "failed because of an AWS error",
-        sentence: "AWS returned {}", remedy: RETRY
-    }
-    Outage(OutageKind::MalformedResponse) => ANSWERED {
-        code: "malformed-response", sentence: "the request {}", remedy: PORTAL
-    }
-    Outage(OutageKind::Timeout) => UNREACHABLE {
-        code: "timeout",
-        remedy: "check the network between this machine and AWS (DNS, routes, firewalls), or allow \
-                 more time with --timeout"
-    }
-    Outage(OutageKind::Lookup) => UNREACHABLE {
-        remedy: "check the region, and this machine's DNS settings"
-    }
-    Outage(OutageKind::Silent) => UNREACHABLE {
-        code: "timeout",
-        remedy: "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 \
-                 in the endpoint's security group; elsewhere, check the firewall, or set \
-                 HTTPS_PROXY if the network needs a proxy"
-    }
-    Outage(OutageKind::Connection) => UNREACHABLE {
-        remedy: "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy"
-    }
-    Outage(OutageKind::Handshake) => UNREACHABLE {
-        remedy: "if a firewall or proxy in between doesn't accept large first messages, pass \
-                 --key-exchange classical (docs/troubleshooting.md)"
-    }
-    Outage(OutageKind::AgentConnection) => UNREACHABLE {
-        remedy: "start the agent at this address, or run without --agent"
-    }
-    Outage(OutageKind::NotTls) => UNREACHABLE { remedy: PORTAL }
-    // The clock is wrong for every region.
-    Outage(OutageKind::ClockSkew | OutageKind::EarlyCertificate) => UNREACHABLE {
-        code: "clock-skew", again: Again::Later,
-        headline: "this machine's clock differs too much from AWS's clock",
-        sentence: "this machine's clock differs too much from AWS's clock: {}",
-        remedy: "correct this machine's clock, for example with NTP"
-    }
-
-    // As printed: the secret "prod/db" wasn't read, because the launch had already failed
-    Outage(OutageKind::GivenUp) => UNREACHABLE {
-        code: "", again: Again::Never,
-        mention: Mention::InHeadline("", ReasonScope::AnySecret),
-        headline: "wasn't read, because the launch had already failed",
-        several: "weren't read, because the launch had already failed",
-        sentence: "the launch had already failed"
-    }
-
-    Refused(Refusal::Certificate) => OF_SERVER { code: "certificate" }
-    Refused(Refusal::Endpoint) => OF_SERVER { code: "endpoint", again: Again::Later }
-    Refused(Refusal::TrustStore) => GENERAL { code: "certificate" }
-    Refused(Refusal::Proxy) => GENERAL { code: "proxy" }
-    Refused(Refusal::Agent) => GENERAL {
-        code: "agent", mention: Mention::InHeadline("", ReasonScope::AnySecret),
-        remedy: "run without --agent"
-    }
-    Refused(Refusal::NotSent) => GENERAL {}
-    // As printed: the request for the secret "prod/db" was refused by AWS
-    Refused(Refusal::Request) => GENERAL {
-        mention: OF_REQUEST, headline: "was refused by AWS", sentence: "AWS refused the request: {}"
-    }
-
-    NoCredentials(_) => GENERAL { code: "no-credentials", status: Status::Denied }
-    NoRegion => GENERAL {
-        code: "no-region", headline: "no AWS region is set",
-        remedy: "add --region or set AWS_REGION"
+    pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
+        iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error))
     }
 }

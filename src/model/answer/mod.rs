@@ -4,11 +4,11 @@
 //! A value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they are
 //! dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a value.
 
-mod failed_request;
 mod fetch_error;
+mod wording;
 
-pub use failed_request::{FetchFailure, as_sentences};
 pub use fetch_error::*;
+pub use wording::as_sentences;
 
 use std::collections::BTreeMap;
 use std::fmt;

@@ -119,7 +119,7 @@ pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause;
     match cause {
-        Denied(_) | Refused(Refusal::Request | Refusal::NotSent) => {}
+        Denied(_) | Refused(Refusal::Request(_) | Refusal::NotSent) => {}
         // The error's text is left out, because it is about a secret or a launch without a region.
         Absent(_) | NoRegion => return unusable(headline),
         // `with_outage_headline` changes only an outage.

@@ -247,7 +247,7 @@ fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchE
     match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         // The response may come from something in front of AWS, such as a proxy.
-        Cause::Absent(_) | Cause::Refused(Refusal::Request) => service_failure(headline),
+        Cause::Absent(_) | Cause::Refused(Refusal::Request(_)) => service_failure(headline),
         // `with_outage_headline` changes only an outage.
         Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => {
             failure.with_outage_headline(headline)

@@ -162,7 +162,7 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
     if let Cause::Denied(_) = cause {
         return or_help(failed, Some(PERMISSION_REMEDY));
     }
-    if cause == Cause::Refused(Refusal::Request) {
+    if let Cause::Refused(Refusal::Request(_)) = cause {
         return or_help(failed, Some(UNKNOWN_ROLE_REMEDY));
     }
     failed

@@ -1,0 +1,321 @@
+//! The words for a secret, a parameter or a version that doesn't exist.
+
+use std::path::Path;
+
+use super::request::{CauseFacts, FailedRequest, OF_SECRET, Remedy, as_sentences};
+use crate::model::answer::fetch_error::Missing;
+use crate::model::entry::{Argument, Origin, SubjectKind, Written};
+use crate::model::environment::is_name;
+use crate::model::fault::{did_you_mean_to_write, nearest};
+use crate::model::problem::SeveralHeadline;
+use crate::model::reference::{
+    AWS_STAGES, Locator, Selector, Store, Version, below_path, is_bare_word,
+};
+use crate::model::shown::{has_credential, shown, text_or};
+
+pub(super) fn facts(missing: Missing) -> CauseFacts {
+    match missing {
+        // As printed: the secret "prod/db" doesn't exist in us-east-1
+        // As printed: 3 parameters don't exist in us-east-1
+        Missing::Secret => CauseFacts {
+            code: "not-found",
+            headline: "doesn't exist",
+            several: "don't exist",
+            ..OF_SECRET
+        },
+        // The headline for the current version. `FailedRequest::absence` has the others.
+        Missing::Version => CauseFacts {
+            code: "version-not-found",
+            headline: "has no value yet: no version has the stage AWSCURRENT",
+            ..OF_SECRET
+        },
+    }
+}
+
+impl FailedRequest<'_> {
+    /// The part of the headline that follows the name of a secret, a parameter or a path that
+    /// doesn't exist, or has no matching version.
+    pub(super) fn absence(&self, missing: Missing) -> String {
+        let location = self.location();
+        if self.locator.is_path() {
+            return format!("has no parameters{location}");
+        }
+
+        let Some(no_version) = self.absent_version() else {
+            return format!("{}{location}", facts(missing).headline);
+        };
+        let is_local = self.failure.local_file.is_some();
+        let is_secret = self.locator.store == Store::SecretsManager;
+        // For a parameter, AWS doesn't say whether the parameter or only the version is missing.
+        // For a secret, some emulators don't say this either.
+        if missing == Missing::Version && (is_secret || is_local) {
+            format!("has {no_version}{location}")
+        } else if is_local {
+            format!("doesn't exist{location}")
+        } else {
+            format!("doesn't exist{location}, or has {no_version}")
+        }
+    }
+
+    pub(super) fn headline_of_several_absences(&self, missing: Missing) -> SeveralHeadline {
+        let location = self.location();
+        if self.failure.is_none_found {
+            SeveralHeadline::NoneExists(location)
+        } else {
+            SeveralHeadline::After(format!("{}{location}", facts(missing).several))
+        }
+    }
+
+    /// Names the version that the secret or parameter doesn't have, for the end of a sentence: `no
+    /// version with the stage "AWSPREVIOUS"`.
+    pub(super) fn absent_version(&self) -> Option<String> {
+        let Locator { store, version, .. } = self.locator;
+        if *version == Version::CURRENT {
+            return None;
+        }
+        let mut text = "no version".to_owned();
+        if let Some(id) = version.id() {
+            text += &format!(" {}", shown(id));
+        }
+        if let Some(stage) = version.stage() {
+            let label = store.label_noun();
+            text += &format!(" with the {label} {:?}", shown(stage));
+        }
+        Some(text)
+    }
+
+    /// The help and the guess for a secret or parameter that doesn't exist. The list of the secrets
+    /// in a local file is complete, so a similar name there is the whole help.
+    pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
+        let settled = self.empty_variable_hint();
+        let similar = self.stage_hint().or_else(|| self.nearest_hint());
+        if let Some(file) = &self.failure.local_file {
+            let help = settled
+                .or(similar)
+                .or_else(|| self.failure.error.problem.help.clone())
+                .unwrap_or_else(|| self.local_help(file));
+            return Remedy {
+                help: Some(help),
+                guess: None,
+            };
+        }
+        if settled.is_some() {
+            return Remedy {
+                help: settled,
+                guess: None,
+            };
+        }
+        let general = format!("check {}", self.what_to_check());
+        match similar {
+            Some(similar) => Remedy {
+                help: Some(as_sentences(&similar, &general)),
+                guess: None,
+            },
+            None => Remedy {
+                help: Some(general),
+                guess: self.guess(),
+            },
+        }
+    }
+
+    pub(super) fn remedy_for_absent_version(&self) -> Remedy {
+        Remedy {
+            help: Some(self.help_for_absent_version()),
+            guess: self.colon_guess(),
+        }
+    }
+
+    /// The help for a version that doesn't exist.
+    fn help_for_absent_version(&self) -> String {
+        if let Some(similar) = self.stage_hint() {
+            return similar;
+        }
+        if self.failure.local_file.is_some() {
+            return "add the version under \"$stages\" in the --local file".to_owned();
+        }
+        let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
+        let operation = match self.locator.store {
+            Store::ParameterStore => "ssm get-parameter-history",
+            Store::SecretsManager => "secretsmanager list-secret-version-ids",
+        };
+        let list_versions = format!("list the versions: {}", self.aws_command(operation));
+        if self.locator.store == Store::ParameterStore {
+            return list_versions;
+        }
+        match (self.locator.version.label(), self.locator.version.id()) {
+            // A secret can be created without a value.
+            (None, None) => {
+                let put = self.aws_command("secretsmanager put-secret-value");
+                format!("store a value: {put} --secret-string file://value.json")
+            }
+            (None, Some(_)) => list_versions,
+            (Some("AWSPREVIOUS"), None) => {
+                "a secret has AWSPREVIOUS only after its value has changed once".to_owned()
+            }
+            // A guess follows, so the help can't end with a command.
+            (Some(_), None) if self.colon_guess().is_some() => third_field.to_owned(),
+            (Some(_), _) => as_sentences(third_field, &list_versions),
+        }
+    }
+
+    /// The help for a secret that isn't in the local file: what to add there.
+    fn local_help(&self, file: &Path) -> String {
+        let id = self.locator.written_id();
+        let placeholder = match self.locator.store {
+            Store::SecretsManager => "SECRET",
+            Store::ParameterStore => "ssm:NAME",
+        };
+        let line = match &self.reference.selector {
+            _ if self.locator.is_path() => below_path(text_or("ssm:/PATH/", &id), "NAME: …"),
+            Selector::Key(key) => {
+                let key = text_or("KEY", key);
+                format!("{}: {{ {key}: … }}", text_or(placeholder, &id))
+            }
+            // A JSONPath isn't a key of the file.
+            Selector::Whole | Selector::Path(_) => format!("{}: …", text_or(placeholder, &id)),
+        };
+        format!("add it to {}: {line}", file.display())
+    }
+
+    /// The hint for a name whose only variable is empty, such as `${STAGE}/db`, which became `/db`.
+    fn empty_variable_hint(&self) -> Option<String> {
+        let (before, rest) = self.subject.reference()?.split_once("${")?;
+        let (variable, after) = rest.split_once('}')?;
+        let id_if_empty = format!("{before}{}", after.split(':').next()?);
+        if self.locator.written_id() != id_if_empty {
+            return None;
+        }
+        // `${STAGE:-}` is the variable STAGE, with an empty default.
+        let name = variable.trim_end_matches(":-");
+        Some(format!("set {name}, which is empty"))
+    }
+
+    /// The hint for a staging label that is a typo of one of AWS's labels. The labels of parameters
+    /// are chosen by users, so they don't get a hint.
+    fn stage_hint(&self) -> Option<String> {
+        if self.locator.store != Store::SecretsManager {
+            return None;
+        }
+        let stage = self.locator.version.stage()?;
+        let similar = nearest(stage, AWS_STAGES.into_iter()).filter(|similar| *similar != stage)?;
+        let write = self.subject.rewritten_with_fields(stage, similar);
+        Some(did_you_mean_to_write(similar, write))
+    }
+
+    /// The hint for a name that is similar to an existing one. Usually, the hint corrects the
+    /// reference. If the reference has `ssm:`, but the similar key of the `--local` file doesn't,
+    /// the key is the mistake, so the hint corrects the file.
+    fn nearest_hint(&self) -> Option<String> {
+        let nearest = self.failure.nearest.as_deref()?;
+        let id = self.locator.written_id();
+        Some(match &self.failure.local_file {
+            // A colon follows both names, because they are keys of the file.
+            Some(file)
+                if Store::has_prefix(&id)
+                    && !Store::has_prefix(nearest)
+                    && !has_credential(&id) =>
+            {
+                format!("in {}, write {id}: instead of {nearest}:", file.display())
+            }
+            Some(_) | None => did_you_mean_to_write(nearest, self.with_id(nearest)),
+        })
+    }
+
+    /// The guess about a reference whose secret may not exist, from its form: a last part that may
+    /// be a key, a slash at the beginning, or a word that may be plain text. A guess doesn't repeat
+    /// a text that messages mask.
+    pub(super) fn guess(&self) -> Option<String> {
+        let Some(Written::Reference(written)) = &self.subject.written else {
+            return None;
+        };
+        if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
+            return None;
+        }
+        let is_masked = has_credential(written);
+        if !is_masked && written.starts_with('/') {
+            let parameter = format!("{}{written}", Store::ParameterStore.prefix());
+            let write = self.subject.rewritten_with(&parameter);
+            let set = "If a shell variable before the slash is empty, set it";
+            return Some(format!("If it is a parameter, write {write}. {set}"));
+        }
+        // Nearly every name has two parts, as in `prod/db`, so only a third one may be a key. A
+        // reference with a colon already has a key.
+        if let Some((secret, key)) = written.rsplit_once(['/', '.'])
+            && !written.contains(':')
+            && (secret.contains('/')
+                || (!secret.is_empty() && !written.contains('/') && !secret.contains('.')))
+            && is_name(key)
+            && !is_masked
+        {
+            let write = self.subject.rewritten_with(&format!("{secret}:{key}"));
+            return Some(format!("If {key:?} is a key, write {write}"));
+        }
+
+        let label = &self.subject.label;
+        // An alias isn't plain text, and neither is `${NAME}`. The label of an entry without a
+        // variable, such as a path, isn't a name.
+        let is_word = is_bare_word(written) && **written == self.locator.written_id();
+        if !is_word || !is_name(label) {
+            return None;
+        }
+        let remedy = match self.subject.origin {
+            _ if is_masked || is_name_of_password(label) => "store it in a secret".to_owned(),
+            Origin::File { .. } => format!("write {label}: {{ value: {written} }}"),
+            Origin::Argument(Argument::Env) => format!("set {label}={written} without --env"),
+            Origin::Argument(_) | Origin::Inherited => return None,
+        };
+        Some(format!("If it is plain text, {remedy}"))
+    }
+
+    /// The guess about a key with a colon, as .NET has it: what follows the colon was taken for a
+    /// staging label. Each part of such a key begins with a capital letter.
+    fn colon_guess(&self) -> Option<String> {
+        let stage = self.locator.version.stage()?;
+        let key = format!("{}:{stage}", self.reference.selector);
+        let has_form = key
+            .split(':')
+            .all(|part| part.starts_with(char::is_uppercase));
+        if !has_form || stage.starts_with("AWS") {
+            return None;
+        }
+        let path = format!("$[{key:?}]");
+        let write = self.subject.rewritten_with_fields(&key, &path)?;
+        Some(format!("If {key:?} is a key, write {write}"))
+    }
+
+    /// Lists what can be wrong if AWS doesn't have a secret: `the name, the region (us-east-1, from
+    /// AWS_REGION) and the account (123456789012)`.
+    pub(super) fn what_to_check(&self) -> String {
+        if self.locator.id.arn().is_some() {
+            return "the name, the region and the account in the ARN, whose last six characters change if the secret is created again".to_owned();
+        }
+        // `ssm:/prod/app` after `--env-from` is probably the path `ssm:/prod/app/`.
+        let is_object = self.subject.kind == SubjectKind::EnvFrom;
+        let name = match self.locator.store {
+            Store::ParameterStore if is_object => "the name (a path ends with a slash)",
+            Store::SecretsManager | Store::ParameterStore => "the name",
+        };
+        let region_and_account = self.failure.region_and_account();
+        if self.failure.is_none_found {
+            format!("{region_and_account} first, and then the names")
+        } else {
+            format!("{name}, {region_and_account}")
+        }
+    }
+
+    /// The text of the entry with `id` instead of its own id. `None` if the reference isn't shown,
+    /// or has an alias or a variable instead of the id.
+    fn with_id(&self, id: &str) -> Option<String> {
+        let written = self.subject.reference()?;
+        let rest = written.strip_prefix(&self.locator.written_id())?;
+        Some(self.subject.rewritten_with(&format!("{id}{rest}")))
+    }
+}
+
+/// True for the name of a variable that holds a password, such as `DB_PASSWORD`.
+fn is_name_of_password(name: &str) -> bool {
+    let name = name.to_uppercase();
+    ["PASSWORD", "SECRET", "TOKEN", "KEY"]
+        .iter()
+        .any(|ending| name.ends_with(ending))
+}

@@ -1,0 +1,103 @@
+//! The words for a request that AWS denies.
+
+use super::request::{CauseFacts, FailedRequest, GENERAL, Remedy};
+use crate::model::answer::fetch_error::{
+    CREDENTIALS_REFUSED, Denial, Mention, Operation, PolicyDenial,
+};
+use crate::model::problem::{ReasonScope, Status};
+use crate::model::reference::Store;
+
+const DENIED: CauseFacts = CauseFacts {
+    code: "denied",
+    status: Status::Denied,
+    mention: Mention::InHeadline("access to ", ReasonScope::AnySecret),
+    headline: "was denied",
+    sentence: "access denied: {}",
+    ..GENERAL
+};
+
+pub(super) fn facts(denial: Denial) -> CauseFacts {
+    match denial {
+        // As printed: access to the secret "prod/db" was denied
+        // As printed: access to the parameter "/prod/level" was denied
+        Denial::Policy(_) | Denial::PolicyOrMissing(_) => DENIED,
+        // As printed: access to the secret "prod/db" was denied by KMS
+        Denial::Key => CauseFacts {
+            code: "kms-denied",
+            headline: "was denied by KMS",
+            ..DENIED
+        },
+        // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
+        Denial::Credentials(_) => CauseFacts {
+            code: CREDENTIALS_REFUSED,
+            remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept",
+            ..DENIED
+        },
+    }
+}
+
+impl FailedRequest<'_> {
+    pub(super) fn remedy_for_denial(&self, denial: Denial) -> Remedy {
+        let help = self
+            .policy_help()
+            .unwrap_or_else(|| self.permission_help(denial));
+        let guess = match denial {
+            // AWS hasn't named an ARN, so the secret may not exist.
+            Denial::PolicyOrMissing(Operation::Read) => self.guess(),
+            Denial::PolicyOrMissing(Operation::Describe)
+            | Denial::Policy(_)
+            | Denial::Key
+            | Denial::Credentials(_) => None,
+        };
+        Remedy {
+            help: Some(help),
+            guess,
+        }
+    }
+
+    /// The help if the permission isn't enough, because another policy denies the request.
+    fn policy_help(&self) -> Option<String> {
+        Some(match self.failure.error.denied_by? {
+            PolicyDenial::Explicit(kind) => format!(
+                "an administrator has to change the {kind}: no other policy can override its explicit deny"
+            ),
+            PolicyDenial::Implicit(kind) => {
+                format!("an administrator has to allow the action in the {kind}, too")
+            }
+        })
+    }
+
+    /// The help about the permission that the caller needs for the request.
+    fn permission_help(&self, denial: Denial) -> String {
+        use Operation::{Describe, Read};
+        use Store::{ParameterStore, SecretsManager};
+        let operation = match denial {
+            Denial::Policy(operation) | Denial::PolicyOrMissing(operation) => operation,
+            Denial::Credentials(_) => return facts(denial).remedy.to_owned(),
+            Denial::Key => {
+                return "allow the caller to use kms:Decrypt on its key, and check that the key is enabled".to_owned();
+            }
+        };
+        let store = self.locator.store;
+        let (action, option) = match (operation, store) {
+            (Describe, ParameterStore) => ("ssm:DescribeParameters on \"*\"", " --metadata"),
+            (Describe, SecretsManager) => ("secretsmanager:DescribeSecret", " --metadata"),
+            (Read, ParameterStore) if self.locator.is_path() => (
+                "ssm:GetParametersByPath on the path and on everything below it",
+                "",
+            ),
+            (Read, ParameterStore) => ("ssm:GetParameters", ""),
+            (Read, SecretsManager) => ("secretsmanager:GetSecretValue", ""),
+        };
+        let policy = format!("secrets-exec policy{option} prints a policy");
+        let allow = format!("allow the caller to use {action} ({policy})");
+        // AWS's message would name the ARN of a secret that exists, so this one may not exist. The
+        // message about a parameter is always the same, so it isn't a reason to doubt the name.
+        if denial == Denial::PolicyOrMissing(Read) && store == SecretsManager {
+            let check = self.what_to_check();
+            let why = "because AWS also denies access to a secret that doesn't exist";
+            return format!("check {check}, {why}. If it exists, {allow}");
+        }
+        allow
+    }
+}

@@ -1,0 +1,378 @@
+//! The words for a request that has failed: headlines, notes and helps, made of facts.
+//!
+//! [`FetchError`] and [`FetchFailure`] carry the facts. `absent` words what doesn't exist, `denied`
+//! what is denied, and this file everything else that AWS answers. An error before an answer, such
+//! as that of a host, brings a headline of its own.
+//!
+//! [`Cause::facts`] has one row for each cause. Next to the words, a row has what else follows from
+//! the cause: the exit status, the code, and whether the request is sent again.
+//!
+//! The help has at most three parts: an observation, which is something that secrets-exec has
+//! looked up; the general help of the reason, which consists of facts; and one guess from the form
+//! of the reference, which begins with "If". If an observation settles the matter, it is the whole
+//! help. A help that repeats or rewrites the reference is left out if messages mask a part of it.
+
+mod absent;
+mod denied;
+mod request;
+
+pub use request::as_sentences;
+
+use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
+use super::fetch_error::{
+    Again, Cause, Denial, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind, Refusal,
+    RequestFault,
+};
+use crate::model::entry::Subject;
+use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
+use crate::model::reference::{SecretRef, Store};
+use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET, Remedy};
+
+impl FetchFailure {
+    /// True if AWS was asked for the secret in any region, and answered that it doesn't exist, or
+    /// denied it. STS and a metadata service aren't asked for it, and neither is a local file.
+    fn was_sent_in_vain(&self) -> bool {
+        if self.local_file.is_some() {
+            return false;
+        }
+        self.errors().any(|error| match error.cause {
+            Absent(_) => true,
+            Denied(denial) => !matches!(denial, Denial::Credentials(_)),
+            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
+        })
+    }
+
+    /// The problem of an entry whose request for `reference` has failed: the error, its help, and
+    /// notes about the regions, the role and `--wait`.
+    pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
+        let request = FailedRequest {
+            failure: self,
+            reference,
+            locator: &reference.locator,
+            subject,
+        };
+        let mut problem = (*self.error.problem).clone();
+        if let Absent(missing) = self.error.cause {
+            problem.text = request.absence(missing);
+            problem.several = request.headline_of_several_absences(missing);
+        }
+        let Remedy { help, guess } = request.remedy();
+        problem.help = help;
+        problem.guess = guess;
+        problem.about = request.about();
+        problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
+        problem.has_sent_hidden_name = self.was_sent_in_vain() && reference.locator.is_masked();
+
+        problem.notes = [self.region_notes(), problem.notes].concat();
+        if let Some(caller) = &self.error.caller {
+            problem = problem.note(format!("the caller is {caller}"));
+        }
+        if let Some(role) = &reference.locator.role {
+            problem = problem.note(format!("the secret is read with the role {}", role.arn));
+        }
+        if let Some(waited) = self.waited {
+            let waited = humantime::format_duration(waited);
+            let note = format!("secrets-exec kept trying for {waited}, because of --wait");
+            problem = problem.note(note);
+            problem.status = Status::Temporary;
+        }
+        problem.for_entry(subject.clone(), Impact::Unread)
+    }
+
+    /// Notes about the region in which each error occurred, if several regions were tried.
+    fn region_notes(&self) -> Vec<String> {
+        let mut notes = Vec::new();
+        if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
+            notes.push(format!("this error occurred in the region {region}"));
+        }
+        for (region, error) in &self.elsewhere {
+            let sentence = error.sentence();
+            notes.push(format!("in the fallback region {region}, {sentence}"));
+        }
+        notes
+    }
+}
+
+impl FailedRequest<'_> {
+    /// The secret as the message describes it, or `None` if the failure has nothing to do with a
+    /// particular secret.
+    fn about(&self) -> Option<About> {
+        let mut about = About::new(self.locator);
+        (about.before, about.scope) = match self.failure.error.mention {
+            Mention::Nowhere => return None,
+            Mention::InEntries => (None, ReasonScope::AnySecret),
+            Mention::InHeadline(before, scope) => (Some(before), scope),
+        };
+        // `About::new` has put the version into the name, but this headline names the version
+        // later, as in `has no version with the stage "x"`.
+        if let Absent(_) = self.failure.error.cause {
+            about.name = self.locator.noun();
+        }
+        // Several secrets can be absent for one reason, such as a wrong region or account, or plain
+        // text instead of references. One record then names all of them. A reference with a version
+        // and a path have headlines of their own ([`Self::absence`]).
+        let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
+        if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
+            about.scope = ReasonScope::AnySecret;
+        }
+        Some(about)
+    }
+
+    fn remedy(&self) -> Remedy {
+        let error = &self.failure.error;
+        let help = match error.cause {
+            Absent(Missing::Secret) => return self.remedy_for_absent_secret(),
+            Absent(Missing::Version) => return self.remedy_for_absent_version(),
+            Denied(denial) => return self.remedy_for_denial(denial),
+            Refused(Refusal::MarkedForDeletion) => {
+                let restore = self.aws_command("secretsmanager restore-secret");
+                Some(format!("if it was deleted by mistake, run {restore}"))
+            }
+            Refused(Refusal::Request(_)) => self
+                .locator
+                .slash_help(|| self.subject.reference())
+                .or_else(|| self.reserved_name_help()),
+            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
+        };
+        let local_file = self.failure.local_file_nearby.as_ref();
+        Remedy {
+            help: help
+                .or_else(|| error.problem.help.clone())
+                .or_else(|| error.general_remedy()),
+            guess: local_file
+                .map(|file| format!("to read a local file instead of AWS, add --local {file}")),
+        }
+    }
+
+    /// The help for a name that only parameters of AWS itself have.
+    fn reserved_name_help(&self) -> Option<String> {
+        let name = self
+            .locator
+            .id
+            .name()
+            .trim_start_matches('/')
+            .to_lowercase();
+        let is_reserved = name.starts_with("aws") || name.starts_with("ssm");
+        if !is_reserved || self.locator.store != Store::ParameterStore {
+            return None;
+        }
+        let help = "check the name: only AWS's own parameters have names that begin with \"aws\" or \"ssm\"";
+        Some(help.to_owned())
+    }
+}
+
+impl FetchError {
+    /// The failure as a sentence that can be read without the name of the secret. The details, such
+    /// as the id of the request, aren't part of the sentence.
+    pub fn sentence(&self) -> String {
+        // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
+        // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
+        // text says more than AWS's message: for example, which role couldn't be assumed.
+        match (self.mention, &self.problem.aws_says) {
+            (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
+                self.cause.facts().sentence.replace("{}", self.reason())
+            }
+            (Mention::InEntries, None) | (Mention::Nowhere, _) => self.problem.text.clone(),
+        }
+    }
+
+    /// The remedy for the cause. After an outage, the remedy names a limit only if raising it can
+    /// help. `None` if no remedy fits every failure with this cause.
+    fn general_remedy(&self) -> Option<String> {
+        use OutageKind::{Service, Throttled, Timeout};
+        let remedy = match (self.cause, self.limit) {
+            (Outage(Throttled | Service), Limit::MaxAttempts) => {
+                "try again later, or raise AWS_MAX_ATTEMPTS"
+            }
+            (Outage(Timeout), Limit::MaxAttempts) => {
+                "check the network between this machine and AWS (DNS, routes, firewalls), or raise \
+                 AWS_MAX_ATTEMPTS"
+            }
+            (Outage(Timeout), Limit::Attempt) => {
+                "check the network between this machine and AWS (DNS, routes, firewalls)"
+            }
+            (cause, _) => cause.facts().remedy,
+        };
+        Some(remedy.to_owned()).filter(|remedy| !remedy.is_empty())
+    }
+}
+
+const OF_SERVER: CauseFacts = CauseFacts {
+    mention: Mention::InEntries,
+    ..GENERAL
+};
+
+/// An outage that concerns the host or this machine rather than one request.
+const UNREACHABLE: CauseFacts = CauseFacts {
+    code: "unreachable",
+    status: Status::Temporary,
+    again: Again::HereOrLater,
+    ..OF_SERVER
+};
+
+/// An outage that concerns one request, which was answered.
+const ANSWERED: CauseFacts = CauseFacts {
+    again: Again::Here { after: None },
+    mention: OF_REQUEST,
+    ..UNREACHABLE
+};
+
+/// A request that AWS refuses.
+const REFUSED: CauseFacts = CauseFacts {
+    mention: OF_REQUEST,
+    headline: "was refused by AWS",
+    sentence: "AWS refused the request: {}",
+    ..GENERAL
+};
+
+const OF_REQUEST: Mention = Mention::InHeadline("the request for ", ReasonScope::AnySecret);
+const RETRY: &str = "try again later, or allow more time with --timeout";
+const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
+
+impl Cause {
+    pub fn facts(self) -> CauseFacts {
+        match self {
+            Absent(missing) => absent::facts(missing),
+            Denied(denial) => denied::facts(denial),
+
+            // As printed: the secret "prod/db" is marked for deletion
+            Refused(Refusal::MarkedForDeletion) => CauseFacts {
+                code: "marked-for-deletion",
+                headline: "is marked for deletion",
+                ..OF_SECRET
+            },
+            // As printed: the secret "prod/db" has no value
+            Refused(Refusal::NoValue) => CauseFacts {
+                code: "no-value",
+                headline: "has no value",
+                remedy: "store a value in it",
+                ..OF_SECRET
+            },
+
+            // As printed: the request for the secret "prod/db" was throttled by AWS
+            Outage(OutageKind::Throttled) => CauseFacts {
+                code: "throttled",
+                headline: "was throttled by AWS",
+                sentence: "AWS throttled the request ({})",
+                remedy: RETRY,
+                ..ANSWERED
+            },
+            // As printed: the request for the secret "prod/db" failed because of an AWS error
+            Outage(OutageKind::Service) => CauseFacts {
+                code: "service-failure",
+                headline: "failed because of an AWS error",
+                sentence: "AWS returned {}",
+                remedy: RETRY,
+                ..ANSWERED
+            },
+            Outage(OutageKind::MalformedResponse) => CauseFacts {
+                code: "malformed-response",
+                sentence: "the request {}",
+                remedy: PORTAL,
+                ..ANSWERED
+            },
+            Outage(OutageKind::Timeout) => CauseFacts {
+                code: "timeout",
+                remedy: "check the network between this machine and AWS (DNS, routes, firewalls), or allow \
+                 more time with --timeout",
+                ..UNREACHABLE
+            },
+            Outage(OutageKind::Lookup) => CauseFacts {
+                remedy: "check the region, and this machine's DNS settings",
+                ..UNREACHABLE
+            },
+            Outage(OutageKind::Silent) => CauseFacts {
+                code: "timeout",
+                remedy: "in a VPC, add a NAT gateway or a VPC endpoint for the service, and allow port 443 \
+                 in the endpoint's security group; elsewhere, check the firewall, or set \
+                 HTTPS_PROXY if the network needs a proxy",
+                ..UNREACHABLE
+            },
+            Outage(OutageKind::Connection) => CauseFacts {
+                remedy: "check the firewall and the routes, or set HTTPS_PROXY if the network needs a proxy",
+                ..UNREACHABLE
+            },
+            Outage(OutageKind::Handshake) => CauseFacts {
+                remedy: "if a firewall or proxy in between doesn't accept large first messages, pass \
+                 --key-exchange classical (docs/troubleshooting.md)",
+                ..UNREACHABLE
+            },
+            Outage(OutageKind::AgentConnection) => CauseFacts {
+                remedy: "start the agent at this address, or run without --agent",
+                ..UNREACHABLE
+            },
+            Outage(OutageKind::NotTls) => CauseFacts {
+                remedy: PORTAL,
+                ..UNREACHABLE
+            },
+            // The clock is wrong for every region.
+            Outage(OutageKind::ClockSkew | OutageKind::EarlyCertificate) => CauseFacts {
+                code: "clock-skew",
+                again: Again::Later,
+                headline: "this machine's clock differs too much from AWS's clock",
+                sentence: "this machine's clock differs too much from AWS's clock: {}",
+                remedy: "correct this machine's clock, for example with NTP",
+                ..UNREACHABLE
+            },
+
+            // As printed: the secret "prod/db" wasn't read, because the launch had already failed
+            Outage(OutageKind::GivenUp) => CauseFacts {
+                code: "",
+                again: Again::Never,
+                mention: Mention::InHeadline("", ReasonScope::AnySecret),
+                headline: "wasn't read, because the launch had already failed",
+                several: "weren't read, because the launch had already failed",
+                sentence: "the launch had already failed",
+                ..UNREACHABLE
+            },
+
+            Refused(Refusal::Certificate) => CauseFacts {
+                code: "certificate",
+                ..OF_SERVER
+            },
+            Refused(Refusal::Endpoint) => CauseFacts {
+                code: "endpoint",
+                again: Again::Later,
+                ..OF_SERVER
+            },
+            Refused(Refusal::TrustStore) => CauseFacts {
+                code: "certificate",
+                ..GENERAL
+            },
+            Refused(Refusal::Proxy) => CauseFacts {
+                code: "proxy",
+                ..GENERAL
+            },
+            Refused(Refusal::Agent) => CauseFacts {
+                code: "agent",
+                mention: Mention::InHeadline("", ReasonScope::AnySecret),
+                remedy: "run without --agent",
+                ..GENERAL
+            },
+            Refused(Refusal::NotSent) => GENERAL,
+            // The endpoint is that of a different region or service.
+            Refused(Refusal::Request(RequestFault::WrongEndpoint)) => CauseFacts {
+                remedy: "correct the endpoint or the region",
+                ..REFUSED
+            },
+            Refused(Refusal::Request(RequestFault::ForeignDefaultKey)) => CauseFacts {
+                remedy: "encrypt the secret with a customer managed KMS key, and share that key with this account, too",
+                ..REFUSED
+            },
+            // As printed: the request for the secret "prod/db" was refused by AWS
+            Refused(Refusal::Request(RequestFault::Other)) => REFUSED,
+
+            NoCredentials(_) => CauseFacts {
+                code: "no-credentials",
+                status: Status::Denied,
+                ..GENERAL
+            },
+            NoRegion => CauseFacts {
+                code: "no-region",
+                headline: "no AWS region is set",
+                remedy: "add --region or set AWS_REGION",
+                ..GENERAL
+            },
+        }
+    }
+}

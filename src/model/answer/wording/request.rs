@@ -1,0 +1,120 @@
+//! The parts of the message that all failed requests have.
+
+use crate::model::answer::fetch_error::{Again, CallerAccount, FetchFailure, LookedUp, Mention};
+use crate::model::entry::{Subject, shell_quoted};
+use crate::model::problem::{ReasonScope, Status};
+use crate::model::reference::{Locator, SecretRef, Store};
+use crate::model::shown::text_or;
+
+/// A part of the message that says what to do.
+pub struct Remedy {
+    /// The observation and the general help, joined.
+    pub help: Option<String>,
+    pub guess: Option<String>,
+}
+
+impl FetchFailure {
+    /// The region and the account where AWS looked, and where they come from, if they are the
+    /// defaults: `the region (us-east-1, from AWS_REGION) and the account (123456789012)`.
+    pub fn region_and_account(&self) -> String {
+        let Some(looked_up) = &self.looked_up else {
+            return "the region and the account".to_owned();
+        };
+        let LookedUp {
+            region_place,
+            account,
+        } = &**looked_up;
+        let region = self
+            .region
+            .as_ref()
+            .map_or(String::new(), |region| format!("{region}, "));
+        let account = match account {
+            CallerAccount::Id(id) => id.clone(),
+            CallerAccount::OfCredentials(origin) => format!("from {origin}"),
+        };
+        format!("the region ({region}from {region_place}) and the account ({account})")
+    }
+}
+
+pub struct FailedRequest<'a> {
+    pub failure: &'a FetchFailure,
+    pub reference: &'a SecretRef,
+    pub locator: &'a Locator,
+    pub subject: &'a Subject,
+}
+
+impl FailedRequest<'_> {
+    /// The place where the secret was looked for, for the end of a headline: ` in us-east-1`.
+    pub fn location(&self) -> String {
+        match (&self.failure.local_file, &self.failure.region) {
+            (Some(file), _) => format!(" in {}", file.display()),
+            (None, Some(region)) => format!(" in {region}"),
+            (None, None) => String::new(),
+        }
+    }
+
+    /// The AWS CLI command of this operation for the secret or parameter.
+    pub fn aws_command(&self, operation: &str) -> String {
+        let mut command = format!("aws {operation}");
+        if let Some(region) = &self.failure.region {
+            command += &format!(" --region {region}");
+        }
+        if let Some(profile) = &self.failure.profile {
+            command += &format!(" --profile {}", shell_quoted(profile));
+        }
+        let id = self.locator.id.to_string();
+        let (option, placeholder) = match self.locator.store {
+            Store::SecretsManager => ("--secret-id", "SECRET"),
+            Store::ParameterStore => ("--name", "NAME"),
+        };
+        let id = shell_quoted(text_or(placeholder, &id));
+        format!("{command} {option} {id}")
+    }
+}
+
+/// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,
+/// and the second part begins with a capital letter.
+pub fn as_sentences(first: &str, second: &str) -> String {
+    let is_sentence = first.ends_with(['.', '?', '!']);
+    let end = if is_sentence { "" } else { "." };
+    let (initial, rest) = second.split_at(second.chars().next().map_or(0, char::len_utf8));
+    format!("{first}{end} {}{rest}", initial.to_uppercase())
+}
+
+/// The facts that failures with the same cause share, unless a failure says otherwise.
+pub struct CauseFacts {
+    pub code: &'static str,
+    pub status: Status,
+    pub again: Again,
+    pub mention: Mention,
+    /// The headline, or what follows the secret in it. Empty if the headline differs from failure
+    /// to failure.
+    pub headline: &'static str,
+    /// The text after several secrets in the headline, such as `don't exist`. Empty if it is the
+    /// same as after one secret.
+    pub several: &'static str,
+    /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
+    /// AWS's message or, without one, for the headline.
+    pub sentence: &'static str,
+    /// The remedy, unless the failure has a more specific one ([`FetchError::general_remedy`]).
+    pub remedy: &'static str,
+}
+
+/// A failure that has nothing to do with a particular secret, and after which the same request
+/// would fail again.
+pub const GENERAL: CauseFacts = CauseFacts {
+    code: "refused",
+    status: Status::Configuration,
+    again: Again::Never,
+    mention: Mention::Nowhere,
+    headline: "",
+    several: "",
+    sentence: "{}",
+    remedy: "",
+};
+
+pub const OF_SECRET: CauseFacts = CauseFacts {
+    mention: Mention::InHeadline("", ReasonScope::OneSecret),
+    sentence: "it {}",
+    ..GENERAL
+};
