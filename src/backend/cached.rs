@@ -381,10 +381,10 @@ impl CacheDirectory {
     /// values must not be stored in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
         // If the directory doesn't exist, the help suggests this command.
-        let descriptor = open_directory(path.as_os_str(), "install -d -m 700")
+        let shown = path.display().to_string();
+        let descriptor = open_directory(path.as_os_str(), &shown, "install -d -m 700")
             .map_err(|problem| vec![unopened_problem(path, problem)])?;
 
-        let shown = path.display();
         let problems = directory_problems(path, &descriptor).map_err(|errno| {
             let what = format!("the --cache directory \"{shown}\" can't be examined");
             vec![call_problem(&what, errno)]

@@ -10,7 +10,7 @@ use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
 use crate::model::answer::SecretValue;
-use crate::model::entry::{Argument, EntryId, FileTarget, Mode, Subject};
+use crate::model::entry::{Argument, DeclaredPath, EntryId, FileTarget, Mode, Subject};
 use crate::model::environment::Inherited;
 use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
@@ -136,8 +136,6 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {
         Some(path) => {
-            // The path is shown as the user wrote it, because a variable in it may be a password.
-            let path = subject.as_written(&path.display().to_string());
             let file = format!("the file {path} ({})", subject.origin);
             format!("export doesn't write {file}: only a launch does")
         }
@@ -152,7 +150,7 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
 fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {
-        path: Some(path),
+        path: Some(DeclaredPath::new(&path)),
         mode: Mode(0o600),
         ..FileTarget::default()
     };

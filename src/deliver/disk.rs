@@ -26,7 +26,7 @@ use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
 use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown, geteuid};
 
 use crate::model::answer::SecretValue;
-use crate::model::entry::{Account, Argument, FileTarget, Subject};
+use crate::model::entry::{Account, Argument, DeclaredPath, FileTarget, Subject};
 use crate::model::problem::{Impact, Problem};
 use crate::system::lifecycle::hold_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};
@@ -197,8 +197,7 @@ fn account_id(
 /// doesn't matter if its path changes later.
 #[derive(Debug)]
 pub(super) struct DirectoryEntry {
-    /// The path as declared.
-    pub path: PathBuf,
+    pub path: DeclaredPath,
     pub directory: OwnedFd,
     pub name: OsString,
 }
@@ -209,14 +208,15 @@ impl DirectoryEntry {
     /// # Errors
     /// If the path contains a NUL byte or doesn't end with the name of a file, if the directory
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
-    pub fn open(path: &Path) -> Result<Self, Problem> {
-        let (parent, name) = directory_and_name(path)?;
+    pub fn open(path: DeclaredPath) -> Result<Self, Problem> {
+        let (parent, name) = directory_and_name(&path.expanded)?;
         // If the directory doesn't exist, the help shows this command.
-        let directory = open_directory(parent, "mkdir -p")?;
+        let directory = open_directory(parent, &path.shown_directory(), "mkdir -p")?;
+        let name = name.to_owned();
         Ok(Self {
-            path: path.to_owned(),
+            path,
             directory,
-            name: name.to_owned(),
+            name,
         })
     }
 
@@ -232,7 +232,7 @@ impl DirectoryEntry {
         }
         let text = format!(
             "the directory of \"{}\" belongs to user {found}, who could replace the file or let others read it",
-            self.path.display()
+            self.path
         );
         let remedy = "make root the owner of the directory, or write owner:";
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
@@ -266,7 +266,7 @@ impl DirectoryEntry {
             SFlag::S_IFDIR => ("is a directory, not a file", None),
             _ => ("is a device, a pipe or a socket", None),
         };
-        let text = format!("\"{}\" {what}", self.path.display());
+        let text = format!("\"{}\" {what}", self.path);
         Err(Problem::configuration(text).help_if_some(help))
     }
 
@@ -284,10 +284,7 @@ impl DirectoryEntry {
         if errno != Errno::EACCES {
             return problem;
         }
-        let directory = match self.path.parent() {
-            Some(parent) if parent != Path::new("") => parent,
-            Some(_) | None => Path::new("."),
-        };
+        let directory = self.path.shown_directory();
         problem.help(format!("let user {} write to {directory:?}", geteuid()))
     }
 
@@ -300,7 +297,7 @@ impl DirectoryEntry {
         renameat(&self.directory, temporary, &self.directory, name).map_err(|errno| match errno {
             Errno::EBUSY => Problem::configuration(format!(
                 "\"{}\" is a mount point, so it can't be replaced",
-                self.path.display()
+                self.path
             ))
             .help("mount the directory of the file instead of the file"),
             errno => call_problem("the file can't be renamed", errno),
@@ -351,7 +348,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
 
 /// Copies the running program to `path`, as [`install`] does. The problem doesn't name the path.
 fn copy_program(path: &Path) -> Result<(), Problem> {
-    let entry = DirectoryEntry::open(path)?;
+    let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
     // This link works even if the program's file was renamed or removed. macOS doesn't have it, but
     // containers run Linux.
     let mut program = File::open("/proc/self/exe")
@@ -397,7 +394,7 @@ impl AppendedFile {
     /// file or its directory belongs to the wrong user ([`NamedBy`]), or if the kernel refuses to
     /// open the file.
     pub fn open(path: &Path, named_by: NamedBy) -> Result<Self, Problem> {
-        let entry = DirectoryEntry::open(path)?;
+        let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
         entry.expect_regular_or_free()?;
         if named_by == NamedBy::User {
             entry.expect_trusted_owner(None)?;
@@ -416,7 +413,7 @@ impl AppendedFile {
         let file = openat(&entry.directory, entry.name.as_os_str(), flags, mode)
             .map_err(|errno| not_appended(&errno.into(), path))?
             .into();
-        let path = entry.path;
+        let path = entry.path.expanded;
         Ok(Self { file, path })
     }
 
@@ -461,7 +458,7 @@ mod tests {
     use crate::deliver::testing::*;
 
     fn temporary(path: &Path) -> DiskFile {
-        let entry = DirectoryEntry::open(path).unwrap();
+        let entry = DirectoryEntry::open(DeclaredPath::new(path)).unwrap();
         let access = Access::from_target(&on_disk(path)).unwrap();
         DiskFile::write_temporary(entry, |opened| {
             access.write(opened, &SecretValue::new("new"))
@@ -508,18 +505,25 @@ mod tests {
     }
 
     fn id_of_directory(path: &Path) -> (u64, u64) {
-        let found = fstat(&DirectoryEntry::open(path).unwrap().directory).unwrap();
+        let found = fstat(
+            &DirectoryEntry::open(DeclaredPath::new(path))
+                .unwrap()
+                .directory,
+        )
+        .unwrap();
         (found.st_dev, found.st_ino)
     }
 
     fn refusal(path: &Path) -> String {
-        DirectoryEntry::open(path).unwrap_err().text
+        DirectoryEntry::open(DeclaredPath::new(path))
+            .unwrap_err()
+            .text
     }
 
     #[test]
     fn two_launches_that_choose_the_same_random_name_write_two_files() {
         let directory = Directory::new();
-        let entry = DirectoryEntry::open(&directory.path("file")).unwrap();
+        let entry = DirectoryEntry::open(DeclaredPath::new(&directory.path("file"))).unwrap();
         let name_with_same_seed = || {
             fastrand::seed(1);
             let (_, name) = create_temporary(&entry.directory, &entry.name).unwrap();

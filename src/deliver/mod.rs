@@ -28,11 +28,11 @@ pub use disk::{AppendedFile, NamedBy, install};
 
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use nix::unistd::Uid;
 
-use crate::model::entry::{EntryId, Subject};
+use crate::model::entry::{DeclaredPath, EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::problem::{Impact, Problem};
@@ -85,7 +85,7 @@ impl<'a> Files<'a> {
 
     /// The paths of the files that aren't on tmpfs or ramfs, each with the file's name in messages.
     /// Leaves out files in memory and files that can't be delivered.
-    pub fn persistent_files(&self) -> impl Iterator<Item = (&Path, &Subject)> {
+    pub fn persistent_files(&self) -> impl Iterator<Item = (&DeclaredPath, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
             // If the kernel doesn't report the file system, the file isn't listed.
@@ -93,7 +93,7 @@ impl<'a> Files<'a> {
             if !is_persistent || pending.access.is_err() || entry.expect_deliverable().is_err() {
                 return None;
             }
-            Some((entry.path.as_path(), pending.file.subject))
+            Some((&entry.path, pending.file.subject))
         })
     }
 
@@ -118,8 +118,8 @@ impl<'a> Files<'a> {
 }
 
 /// Opens the directory of a file, and checks who owns the directory.
-fn open_trusted(path: &Path, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
-    let entry = DirectoryEntry::open(path)?;
+fn open_trusted(path: &DeclaredPath, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
+    let entry = DirectoryEntry::open(path.clone())?;
     entry.expect_trusted_owner(owner)?;
     Ok(entry)
 }
@@ -152,7 +152,7 @@ impl Delivery {
         let access = pending.access?;
         let path = match pending.destination? {
             Some(entry) => {
-                let path = entry.path.clone();
+                let path = entry.path.expanded.clone();
                 let written =
                     DiskFile::write_temporary(entry, |opened| access.write(opened, file.value))?;
                 self.disk_files.push((written, file.subject.clone()));
@@ -191,7 +191,7 @@ impl Delivery {
         for (file, _) in &self.disk_files {
             if let Ok(Some(stat)) = file.entry.stat() {
                 placed.push(PlacedFile {
-                    path: file.entry.path.clone(),
+                    path: file.entry.path.expanded.clone(),
                     id: (stat.st_dev, stat.st_ino),
                 });
             }
@@ -266,7 +266,7 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
 
     let mut problems = Vec::new();
     for PlacedFile { path, id } in files {
-        let Ok(entry) = DirectoryEntry::open(&path) else {
+        let Ok(entry) = DirectoryEntry::open(DeclaredPath::new(&path)) else {
             continue;
         };
         let removed = entry.stat().and_then(|found| match found {

@@ -5,7 +5,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use crate::model::entry::{FileTarget, Mode};
+use crate::model::entry::{DeclaredPath, FileTarget, Mode};
 
 pub(super) const NOBODY: u32 = 65_534;
 
@@ -47,7 +47,7 @@ pub fn names(directory: &Path) -> Vec<String> {
 
 pub(super) fn on_disk(path: impl Into<PathBuf>) -> FileTarget {
     FileTarget {
-        path: Some(path.into()),
+        path: Some(DeclaredPath::new(&path.into())),
         once: false,
         env: None,
         mode: Mode::default(),

@@ -290,8 +290,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
-            // `ID::STAGE:VERSION-ID`. The KEY is set below, because `parse_single_reference` could take it
-            // for a JSONPath.
+            // `ID::STAGE:VERSION-ID`. The KEY is set below, because `parse_single_reference` could
+            // take it for a JSONPath.
             let mut found =
                 parse_single_reference(format!("{id}::{version}").trim_end_matches(':'))?;
             if !key.is_empty() {

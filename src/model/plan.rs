@@ -279,7 +279,7 @@ impl Lookup<'_> {
         let mut planned = Vec::new();
         let mut overridden = Vec::new();
         for mut entry in layer.entries {
-            self.expand_file_path(&mut entry.target, &mut entry.subject);
+            self.expand_file_path(&mut entry.target, &entry.subject);
             if let Some(holder) = certain_holder(&entry, &self.claims) {
                 overridden.push((entry, holder));
                 continue;
@@ -331,29 +331,18 @@ impl Lookup<'_> {
         (planned, overridden)
     }
 
-    /// Expands the placeholders in the path of a file, and sets [`Subject::expanded`]. Adds an
-    /// error if that fails, or if a path on the command line isn't absolute.
-    fn expand_file_path(&mut self, target: &mut Target, subject: &mut Subject) {
+    /// Expands the placeholders in the path of a file. Adds an error if that fails, or if a path on
+    /// the command line isn't absolute.
+    fn expand_file_path(&mut self, target: &mut Target, subject: &Subject) {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
         let is_on_command_line = subject.origin == Origin::Argument(Argument::AsFileAtPath);
-        match expand_path(&path.to_string_lossy(), self.inherited) {
-            Ok(expanded) if is_on_command_line && !expanded.starts_with('/') => {
+        match path.expand(|text| expand_path(text, self.inherited)) {
+            Ok(()) if is_on_command_line && !path.expanded.is_absolute() => {
                 let fault = Fault::new("isn't absolute").help("begin the path with a slash");
                 self.errors.push(entry_problem(subject, "the path", fault));
             }
-            Ok(expanded) => {
-                let written = path.to_string_lossy();
-                // The text after the last placeholder is the same in both forms. Without a
-                // placeholder, `rest` is the whole path.
-                let rest = written.rsplit('}').next().unwrap_or_default();
-                let starts = [&*expanded, &*written].map(|text| &text[..text.len() - rest.len()]);
-                // A text of up to three bytes could occur anywhere in a message.
-                if starts[0].len() > 3 {
-                    subject.expanded = starts.map(str::to_owned);
-                }
-                *path = expanded.into();
-            }
+            Ok(()) => {}
             Err(fault) => self.errors.push(entry_problem(subject, "the path", fault)),
         }
     }

@@ -207,11 +207,8 @@ impl Problem {
         Some((secret, self.status, self.code, message, facts, self.impact))
     }
 
-    /// Adds an entry that the problem affects. `impact` applies to all entries. If the message has
-    /// the path of the entry's file, replaces it with the path that the user wrote.
+    /// Adds an entry that the problem affects. `impact` applies to all entries.
     pub fn for_entry(mut self, subject: Subject, impact: Impact) -> Self {
-        self.text = subject.as_written(&self.text);
-        self.help = self.help.map(|help| subject.as_written(&help));
         self.entries.push(subject);
         self.impact = impact;
         self

@@ -140,7 +140,7 @@ impl CheckedValues<'_> {
         let label = if is_key {
             subject.label.to_string()
         } else {
-            subject.as_written(&target_label(target))
+            target_label(target)
         };
         let mut row = Row::new(label, subject, status);
         // The name of a key's variable contains the key, which messages may have to hide. So for a
@@ -151,10 +151,7 @@ impl CheckedValues<'_> {
         row.note = self.note(outcome);
 
         if let Target::File(file) = target {
-            let path = file
-                .path
-                .as_ref()
-                .map(|path| subject.as_written(&path.display().to_string()));
+            let path = file.path.as_ref().map(ToString::to_string);
             row.file = Some(json!({ "path": path }));
         }
         if let Target::Credential(SystemdCredential { unit, name }) = target {
@@ -367,7 +364,7 @@ fn target_label(target: &Target) -> String {
         return target.to_string();
     };
     match (&file.env, &file.path) {
-        (Some(name), Some(path)) => format!("{name}={}", path.display()),
+        (Some(name), Some(path)) => format!("{name}={path}"),
         (Some(name), None) if file.once => format!("{name}=pipe"),
         (Some(name), None) => format!("{name}=memfd"),
         (None, _) => target.to_string(),

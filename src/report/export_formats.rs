@@ -33,7 +33,7 @@ pub fn variables(outcomes: &Outcomes, limits: Limits) -> Vec<Variable<'_>> {
         if let (Some(name), Some(path)) = (&file.target.env, &file.target.path) {
             variables.push(Variable {
                 name,
-                value: path.as_os_str().as_bytes(),
+                value: path.expanded.as_os_str().as_bytes(),
                 subject: file.subject,
             });
         }

@@ -301,7 +301,6 @@ mod tests {
                 origin: Origin::Argument(Argument::Env),
                 kind: SubjectKind::Entry,
                 written,
-                expanded: Default::default(),
             };
             let reference = if label == "C" { "other" } else { "db" };
             let reference = Reference::parse(reference)

@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use super::terminal::{Record, age, counted, some_of};
 use crate::model::answer::{Answers, Document};
-use crate::model::entry::{Source, Subject, Target};
+use crate::model::entry::{DeclaredPath, Source, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, is_name};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned};
@@ -161,8 +161,7 @@ pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
 
 /// The warning shows the path as the user wrote it, because the value of a variable in the path may
 /// be a password.
-pub fn disk_warning((path, subject): (&Path, &Subject)) -> Record {
-    let path = subject.as_written(&path.display().to_string());
+pub fn disk_warning((path, subject): (&DeclaredPath, &Subject)) -> Record {
     let origin = &subject.origin;
     let text = format!(
         "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"

@@ -56,14 +56,14 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// Opens the directory that `path` leads to, component by component (path_resolution(7)). A
 /// relative path begins at the working directory.
 ///
-/// If the directory doesn't exist, the help usually suggests creating it with `command`, such as
-/// `mkdir -p`.
+/// Messages show the path as `shown`. If the directory doesn't exist, the help usually suggests
+/// creating it with `command`, such as `mkdir -p`.
 ///
 /// # Errors
 /// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a link
 /// that neither root nor the effective user owns, or if there are too many links.
-pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
-    let failed = |errno| directory_problem(path, command, errno);
+pub fn open_directory(path: &OsStr, shown: &str, command: &str) -> Result<OwnedFd, Problem> {
+    let failed = |errno| directory_problem(path, shown, command, errno);
     // `reached_path` is the path of `reached` without symbolic links, for messages.
     let (mut reached, mut reached_path) = open_start(path).map_err(failed)?;
     // The components that still have to be opened. The next one is the last of the list.
@@ -84,7 +84,13 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
         let link = read_link(reached.as_fd(), &component).map_err(failed)?;
         if is_foreign(link.owner) {
             let link_path = reached_path.join(component);
-            return Err(foreign_link_problem(&link_path, link.owner));
+            let what = if is_expanded(path, shown) {
+                // The link's own path would show the value of a variable.
+                format!("\"{shown}\" leads through a symbolic link")
+            } else {
+                format!("\"{}\" is a symbolic link", link_path.display())
+            };
+            return Err(foreign_link_problem(&what, link.owner));
         }
         followed_links += 1;
         if followed_links > MAX_SYMLINKS {
@@ -104,22 +110,28 @@ pub fn open_directory(path: &OsStr, command: &str) -> Result<OwnedFd, Problem> {
     Ok(reached)
 }
 
+/// True if `shown` has variables, and `path` has their values.
+fn is_expanded(path: &OsStr, shown: &str) -> bool {
+    path.to_string_lossy().trim_end_matches('/') != shown.trim_end_matches('/')
+}
+
 /// The problem for a directory that can't be opened. If it doesn't exist, the help is the remedy
 /// for its path. Without one, the help says to create the directory.
-fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
+fn directory_problem(path: &OsStr, shown: &str, command: &str, why: Errno) -> Problem {
     // The path may be a URL by mistake. `redacted_line` hides its password.
-    let shown = redacted_line(path.to_string_lossy().trim_end_matches('/'));
+    let shown = redacted_line(shown.trim_end_matches('/'));
     match why {
         Errno::ENOENT => {
             let creation = match Path::new(path).strip_prefix("/run") {
                 // Nothing has replaced the variable in this path, so a command with it wouldn't
                 // work.
-                _ if shown.contains("${") => "create it first".to_owned(),
-                Ok(name) => format!(
+                _ if path.to_string_lossy().contains("${") => "create it first".to_owned(),
+                // systemd doesn't expand the variables in `shown`.
+                Ok(name) if !is_expanded(path, &shown) => format!(
                     "run {command} {shown} or, with systemd, set RuntimeDirectory={}",
                     name.display()
                 ),
-                Err(_) => format!("run {command} {shown}"),
+                Ok(_) | Err(_) => format!("run {command} {shown}"),
             };
             Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
                 .help(creation)
@@ -130,10 +142,9 @@ fn directory_problem(path: &OsStr, command: &str, why: Errno) -> Problem {
     }
 }
 
-fn foreign_link_problem(link: &Path, owner: u32) -> Problem {
+fn foreign_link_problem(what: &str, owner: u32) -> Problem {
     let text = format!(
-        "\"{}\" is a symbolic link that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec",
-        link.display()
+        "{what} that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec"
     );
     Problem::configuration(text).help("use the directory that the link points to")
 }

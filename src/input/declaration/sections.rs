@@ -5,7 +5,6 @@
 //! mistake is added to the file's mistakes, so that nothing is resolved.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::path::PathBuf;
 
 use regex_lite::{Regex, RegexBuilder};
 
@@ -15,8 +14,8 @@ use super::reader::{
 use crate::input::yaml::{Kind, Node, repeated_key_fault};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
-    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, SystemdCredential, Target,
-    TemplateInputs, Transform, is_credential_name, parse_unit,
+    DeclaredPath, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source,
+    SystemdCredential, Target, TemplateInputs, Transform, is_credential_name, parse_unit,
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
@@ -314,7 +313,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
 }
 
 /// Reads the path of a file. The plan expands its placeholders.
-fn read_file_path(path: &Item<'_>) -> Option<PathBuf> {
+fn read_file_path(path: &Item<'_>) -> Option<DeclaredPath> {
     let text = path.expect_text("a path")?;
     match FileTarget::parse_path(text) {
         Ok(parsed) => Some(parsed),

@@ -8,6 +8,7 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -31,7 +32,7 @@ pub enum Target {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTarget {
     /// `None` for a memfd or a pipe, which a process opens as `/proc/self/fd/N`.
-    pub path: Option<PathBuf>,
+    pub path: Option<DeclaredPath>,
     /// True for a pipe, which can be read only once. A file with a path is never a pipe.
     pub once: bool,
     /// The variable that gets the path.
@@ -48,7 +49,7 @@ impl FileTarget {
     /// # Errors
     /// If the path ends like a directory, or if it begins with `~` or has a `$NAME` without braces,
     /// which only a shell expands. The error is a predicate for the path.
-    pub fn parse_path(text: &str) -> Result<PathBuf, Fault> {
+    pub fn parse_path(text: &str) -> Result<DeclaredPath, Fault> {
         for part in text.split('/') {
             let variable = match part.strip_prefix('$') {
                 Some(name) if is_name(name) => name,
@@ -64,7 +65,69 @@ impl FileTarget {
             let refused = not_this_value(text);
             return Err(format!("must be the path of a file{refused}").into());
         }
-        Ok(text.into())
+        Ok(DeclaredPath::new(Path::new(text)))
+    }
+}
+
+/// The path of a file. Messages show it as the user wrote it, because the value of a variable in it
+/// may be a password.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct DeclaredPath {
+    written: String,
+    /// The path with the values of its variables, once the plan has expanded them.
+    pub expanded: PathBuf,
+    /// The directory of the file, as the user wrote it. `None` if the last slash is in a variable.
+    written_directory: Option<String>,
+}
+
+impl DeclaredPath {
+    pub fn new(path: &Path) -> Self {
+        let bytes = path.as_os_str().as_bytes();
+        let last_slash = bytes.iter().rposition(|byte| *byte == b'/');
+        let directory = &bytes[..last_slash.map_or(0, |slash| slash + 1)];
+        Self {
+            written: path.display().to_string(),
+            expanded: path.to_owned(),
+            written_directory: Some(String::from_utf8_lossy(directory).into_owned()),
+        }
+    }
+
+    /// Expands the variables of the path.
+    ///
+    /// # Errors
+    /// If `expand` can't expand the path.
+    pub fn expand(&mut self, expand: impl Fn(&str) -> Result<String, Fault>) -> Result<(), Fault> {
+        let expanded = expand(&self.written)?;
+        if expanded != self.written {
+            // A slash in `${NAME:-/default}` isn't the end of a directory, so its text before the
+            // slash can't be expanded.
+            let expanded_directory = &expanded[..expanded.rfind('/').map_or(0, |slash| slash + 1)];
+            self.written_directory = self
+                .written
+                .rmatch_indices('/')
+                .map(|(slash, _)| &self.written[..=slash])
+                .find(|directory| expand(directory).is_ok_and(|text| text == expanded_directory))
+                .map(str::to_owned);
+        }
+        self.expanded = expanded.into();
+        Ok(())
+    }
+
+    /// The directory of the file as the user wrote it. If the last slash is in a variable, there is
+    /// no such text, so the result is a command that prints the directory.
+    pub fn shown_directory(&self) -> String {
+        match self.written_directory.as_deref() {
+            None => format!("$(dirname {})", self.written),
+            Some("") => ".".to_owned(),
+            Some("/") => "/".to_owned(),
+            Some(directory) => directory.trim_end_matches('/').to_owned(),
+        }
+    }
+}
+
+impl fmt::Display for DeclaredPath {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.written)
     }
 }
 
@@ -165,7 +228,7 @@ impl Target {
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
         let variable = self.variable().cloned().map(Claim::Variable);
         let other = match self {
-            Self::File(file) => file.path.clone().map(Claim::Path),
+            Self::File(file) => file.path.clone().map(|path| Claim::Path(path.expanded)),
             Self::Credential(credential) => Some(Claim::Credential(credential.clone())),
             Self::Env(_) | Self::Variables(_) | Self::Output => None,
         };
@@ -195,7 +258,7 @@ impl fmt::Display for Target {
             Self::Env(name) => write!(f, "{name}"),
             Self::File(file) => match (&file.env, &file.path) {
                 (Some(name), _) => write!(f, "{name}"),
-                (None, Some(path)) => write!(f, "{}", path.display()),
+                (None, Some(path)) => write!(f, "{path}"),
                 (None, None) => f.write_str("a file in memory"),
             },
             Self::Variables(prefix) => write!(f, "{prefix}*"),
@@ -379,12 +442,6 @@ pub struct Subject {
     /// The source of the value, as the user wrote it. `None` for a literal, for references in an
     /// inherited variable, whose text may hold a password, and for a subject from [`Self::plain`].
     pub written: Option<Written>,
-    /// For a file whose path has variables: the path's beginning, up to the last variable, once
-    /// with the values of the variables and once as the user wrote it. Messages show the second
-    /// text instead of the first, because a value may be a password. Both are empty if the path
-    /// doesn't have variables, or if the first text is so short that it could occur anywhere in a
-    /// message.
-    pub expanded: [String; 2],
 }
 
 /// The kind of an entry, which decides what messages and tables say about the entry.
@@ -411,7 +468,6 @@ impl Subject {
             origin,
             kind: SubjectKind::Entry,
             written: None,
-            expanded: Default::default(),
         }
     }
 
@@ -433,13 +489,6 @@ impl Subject {
     /// Creates the subject of a file that isn't an entry. The argument names the file.
     pub fn for_file(path: &Path, argument: Argument) -> Self {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
-    }
-
-    /// The message `text` with the file's path as the user wrote it.
-    pub fn as_written(&self, text: &str) -> String {
-        let [expanded, written] = &self.expanded;
-        // If both beginnings are empty, the text stays the same.
-        text.replace(expanded, written)
     }
 
     /// The reference as messages show it.

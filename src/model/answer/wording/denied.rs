@@ -27,7 +27,8 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
             headline: "was denied by KMS",
             ..DENIED
         },
-        // AWS refuses the agent's credentials. If AWS refuses our own, the cause is `NoCredentials`.
+        // AWS refuses the agent's credentials. If AWS refuses our own, the cause is
+        // `NoCredentials`.
         Denial::Credentials(_) => CauseFacts {
             code: CREDENTIALS_REFUSED,
             remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept",
