@@ -213,9 +213,9 @@ impl Agent {
         }
     }
 
-    /// Tries to connect to the agent. If that fails, returns the failure, because a token wouldn't
-    /// help. Otherwise, or if the budget ends first, returns `error`, which is about the missing
-    /// token.
+    /// Chooses the error for a launch whose token for the Secrets Manager Agent is missing: if
+    /// nothing accepts a connection at the agent's address, that failure, because a token wouldn't
+    /// help, and otherwise `error`, which is about the token. Tries to connect to find out.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(&self.url.uri);
         match self.budget.within(connecting).await {

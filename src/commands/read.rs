@@ -62,10 +62,9 @@ pub(super) fn subcommand_values(
     Ok((values, report))
 }
 
-/// Reads the values of a plan, and returns the outcomes and every answer. Except in a poll, also
-/// prints the warnings about the cache and the outcomes and, in [`open_backend`], about `--local`.
-/// For `check`, also fills in `cached`, `caller` and, with `--describe`, `secrets`, if the backend
-/// has them.
+/// Reads the values of a plan. The result has the outcome of each entry, every answer and, for
+/// `check`, what only `check` prints ([`add_check_facts`]). Prints warnings about `--local`, the
+/// cache and the outcomes, but not in a poll, because the first start has already printed them.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Dropping the backend would only take time, because the end of the process, or execve, closes
@@ -76,16 +75,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
         if let Asker::Check { describes, .. } = prepared.asker {
-            if let Backend::Cached(cached) = &mut *backend {
-                values.cached = cached.ages(values.fetched.keys());
-            }
-            values.caller = backend.caller();
-            if describes && let Some(aws) = backend.aws() {
-                // The descriptions get a `--timeout` of their own. A secret that can't be read must
-                // not use up their time.
-                deadline.restart_after(Duration::ZERO);
-                values.secrets = aws.describe_secrets(&values.fetched).await?;
-            }
+            add_check_facts(&mut values, &mut backend, describes, deadline).await?;
         }
         Ok(values)
     })?;
@@ -103,6 +93,27 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
     }
     terminal::print_unless_hidden(values.outcomes.warnings.iter().map(report::mistake_warning));
     Ok(values)
+}
+
+/// Adds what only `check` prints: the ages of the answers in the cache, the caller and, with
+/// `--describe`, the descriptions of the secrets. A backend without AWS has none of them.
+async fn add_check_facts(
+    values: &mut Values,
+    backend: &mut Backend,
+    describes: bool,
+    deadline: &Deadline,
+) -> Result<(), Problem> {
+    if let Backend::Cached(cached) = backend {
+        values.cached = cached.ages(values.fetched.keys());
+    }
+    values.caller = backend.caller();
+    if describes && let Some(aws) = backend.aws() {
+        // The descriptions get a `--timeout` of their own, because a secret that can't be read may
+        // have used up the time.
+        deadline.restart_after(Duration::ZERO);
+        values.secrets = aws.describe_secrets(&values.fetched).await?;
+    }
+    Ok(())
 }
 
 /// Opens the backend. Reads the file of `--local`, and prints the warning about the file, unless

@@ -104,8 +104,9 @@ pub fn unresolved_warnings<'l>(
             // `inherited_layer` has made an entry of it.
             None
         } else if matches_closely(patterns, &name) && is_short_reference(&text) {
-            // `inherited_layer` has already refused the references of other tools. A text such as
-            // `prod/db:password` may be the command's own, so it only gets a warning.
+            // A reference of another tool is an error, which `inherited_layer` has reported. But an
+            // inherited variable with a text such as `prod/db:password` may be meant for the
+            // command, so secrets-exec passes it on, and only warns.
             Some(format!("it isn't an ARN: write --env {name}={text}"))
         } else if let Some(fault) = foreign_syntax(&text) {
             // If only the pattern `*` matches, `inherited_layer` keeps the text as it is.

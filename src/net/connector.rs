@@ -255,8 +255,8 @@ impl Proxy {
         failure.for_host_named_in(self.variable).help(help)
     }
 
-    /// The remedy to change the variable: `write HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is
-    /// `USER:PASSWORD@` or empty.
+    /// Says how to write the variable that names the proxy: `write
+    /// HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
     fn assignment_remedy(&self, login: &str) -> String {
         let host = host_and_port(self.intercept.uri());
         format!("write {}=http://{login}{host}", self.variable)

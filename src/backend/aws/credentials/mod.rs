@@ -181,8 +181,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> Fet
     let last = looked_at.pop().unwrap_or_default();
     let others = looked_at.join(", ");
     let mut note = format!("secrets-exec looked for {others} and {last}");
-    // The status is temporary if the metadata service, the last provider, hasn't answered. If the
-    // instance's hop limit is 1, the service's response doesn't reach a container.
+    // The last provider is the instance metadata service. If it hasn't answered, the launch fails
+    // with a temporary status. A usual cause is a container on an instance whose hop limit is 1,
+    // because the service's response doesn't get as far as the container.
     let general = if last_status == Status::Temporary {
         text += &format!(", and {last_reason}");
         "run `aws configure sso`, or set the hop limit of the instance's metadata options to 2 for a container on EC2"

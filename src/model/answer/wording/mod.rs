@@ -97,25 +97,29 @@ impl FailedRequest<'_> {
     /// The secret as the message describes it, or `None` if the failure has nothing to do with a
     /// particular secret.
     fn about(&self) -> Option<About> {
-        let mut about = About::new(self.locator);
-        (about.before, about.scope) = match self.failure.error.mention {
+        let (before, mut scope) = match self.failure.error.mention {
             Mention::Nowhere => return None,
             Mention::InEntries => (None, ReasonScope::AnySecret),
             Mention::InHeadline(before, scope) => (Some(before), scope),
         };
-        // `About::new` has put the version into the name, but this headline names the version
-        // later, as in `has no version with the stage "x"`.
-        if let Absent(_) = self.failure.error.cause {
+
+        let mut about = About::new(self.locator);
+        if let Absent(missing) = self.failure.error.cause {
+            // The headline of an absence names the version at its end (`has no version with the
+            // stage "x"`), so the version isn't repeated after the name of the secret.
             about.name = self.locator.noun();
+            // Several secrets can be absent for one reason, such as a wrong region. One error names
+            // all of them, unless it is about versions or paths ([`Self::absence`]).
+            let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
+            if missing == Missing::Secret && has_usual_headline {
+                scope = ReasonScope::AnySecret;
+            }
         }
-        // Several secrets can be absent for one reason, such as a wrong region or account, or plain
-        // text instead of references. One record then names all of them. A reference with a version
-        // and a path have headlines of their own ([`Self::absence`]).
-        let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
-        if self.failure.error.cause == Absent(Missing::Secret) && has_usual_headline {
-            about.scope = ReasonScope::AnySecret;
-        }
-        Some(about)
+        Some(About {
+            before,
+            scope,
+            ..about
+        })
     }
 
     fn remedy(&self) -> Remedy {
