@@ -207,7 +207,7 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
     if let DeclarationChoice::Named {
         files,
         by,
-        hides_note: false,
+        has_no_file: false,
     } = &inputs.declarations
         && inputs.errors.is_empty()
         && let Some(name) = replaced_declaration(files)
@@ -254,7 +254,7 @@ fn no_entry_problem(
         let text =
             format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
         Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }")
-    } else if !matches!(inputs.declarations, DeclarationChoice::Default) {
+    } else if !matches!(inputs.declarations, DeclarationChoice::InWorkingDirectory) {
         let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
         let observation = inherited_reference_help(inherited);
         Problem::usage(text)

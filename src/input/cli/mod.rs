@@ -508,12 +508,12 @@ fn declaration_choice(
     } else if has_no_file {
         return DeclarationChoice::None;
     } else {
-        return DeclarationChoice::Default;
+        return DeclarationChoice::InWorkingDirectory;
     };
     DeclarationChoice::Named {
         files,
         by,
-        hides_note: has_no_file,
+        has_no_file,
     }
 }
 

@@ -40,14 +40,14 @@ pub enum DeclarationChoice {
     #[default]
     None,
     /// The declaration in the working directory, if there is one.
-    Default,
+    InWorkingDirectory,
     /// These files, in this order.
     Named {
         files: Vec<PathBuf>,
         by: DeclarationsNamedBy,
         /// True with `--no-file`. Without it, a note says that the declaration in the working
         /// directory isn't read.
-        hides_note: bool,
+        has_no_file: bool,
     },
 }
 
@@ -83,7 +83,7 @@ pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Decl
     let mut declarations = Declarations::default();
     match choice {
         DeclarationChoice::None => {}
-        DeclarationChoice::Default => match open_default_declaration() {
+        DeclarationChoice::InWorkingDirectory => match open_default_declaration() {
             Ok(Some((path, file))) => {
                 declarations.add(path, read_yaml(path, file, FileKind::Declaration), sections);
             }

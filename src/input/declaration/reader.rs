@@ -46,7 +46,7 @@ pub(super) struct MappingEntry<'a> {
 pub(super) struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
-    /// The keys that the mapping can have, separated by spaces.
+    /// The keys that the mapping can have.
     pub known: &'static [&'static str],
     /// True if the mapping also has other keys. These have been reported.
     pub has_unknown: bool,
