@@ -100,11 +100,7 @@ pub fn export(
 /// standard output. For GitHub, the file that GITHUB_ENV names is used instead of standard output.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
-    // `-` is standard output.
-    let output = arguments
-        .output
-        .clone()
-        .filter(|path| path.as_os_str() != "-");
+    let output = output_file(arguments.output.as_ref());
     if !matches!(arguments.format, Github | GithubMasks) {
         return Ok(output.map_or(Destination::Output, Destination::File));
     }
@@ -145,9 +141,14 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     })
 }
 
+/// The file that `--output` names. `-` is standard output.
+pub(super) fn output_file(output: Option<&PathBuf>) -> Option<PathBuf> {
+    output.filter(|path| path.as_os_str() != "-").cloned()
+}
+
 /// Writes a file that only its owner can read, completely or not at all. Doesn't warn that the file
 /// is on a disk, because a `.env` file belongs in the directory of a project.
-fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
+pub(super) fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
     let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {
         path: Some(DeclaredPath::new(&path)),

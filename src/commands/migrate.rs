@@ -4,13 +4,14 @@
 //! `--placeholders`.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 
 use zeroize::Zeroizing;
 
-use super::export::refuse_terminal;
+use super::export::{output_file, refuse_terminal, write_file};
 use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{DeclarationChoice, Sections, load_declarations};
-use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
+use crate::input::env_file::{EnvVariable, placeholder_note, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Source, Target, shell_quoted};
 use crate::model::environment::{EnvName, Inherited};
@@ -18,11 +19,15 @@ use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
 use crate::model::shown::text_or;
 use crate::report::{Record, Report, terminal};
+use crate::system::streams::output_path;
 
-/// Prints the declaration that replaces a .env file. With `--values`, prints the JSON object to
-/// store as the secret instead. With `--for-local`, prints a file for `--local`. Also prints
-/// warnings and, after the declaration, the commands that come next, unless `--quiet` is set or
-/// SECRETS_EXEC_QUIET is 1 or true.
+/// The name of the declaration that a launch and `migrate` read without `-f`.
+const DEFAULT_NAME: &str = "secrets-exec.yaml";
+
+/// Prints the declaration that replaces a .env file, or writes it to the file of `--output`. With
+/// `--values`, this is the JSON object to store as the secret instead, and with `--for-local` a
+/// file for `--local`. Also prints warnings and notes, which include the commands that come after
+/// the declaration, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1 or true.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
 /// leave the variable out, because it doesn't need a secret.
@@ -37,10 +42,12 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         let problem = Problem::usage("--placeholders requires --for-local");
         return Err(problem.help("add --for-local").into());
     }
-    let prints_values = arguments.values || arguments.for_local;
-    if prints_values {
-        let remedy = "redirect the values to a file or a program, or add --reveal to see them";
-        refuse_terminal(arguments.reveal || arguments.placeholders, remedy)?;
+    let output = output_file(arguments.output.as_ref());
+    let has_values = arguments.values || arguments.for_local;
+    if has_values {
+        let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
+        let is_harmless = arguments.reveal || arguments.placeholders || output.is_some();
+        refuse_terminal(is_harmless, remedy)?;
         declared = declared_literals(&arguments.declarations)?;
     }
 
@@ -61,16 +68,38 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     } else {
         declaration(&arguments.secret, &file.variables)
     };
-    terminal::output_whole(printed.expose())?;
+    // A file with another name may be a log that records the output.
+    let saved_as = output.clone().or_else(|| {
+        output_path().filter(|path| {
+            path.extension()
+                .is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
+        })
+    });
+    match output {
+        Some(path) => write_file(path, printed)?,
+        None => terminal::output_whole(printed.expose())?,
+    }
+    if is_quiet {
+        return Ok(());
+    }
+
+    if arguments.placeholders {
+        terminal::print_always(placeholder_note(&file.variables).map(Record::note));
+    }
     let has_secret = file.variables.iter().any(|variable| !variable.is_literal);
-    if !is_quiet && !prints_values && has_secret {
-        terminal::print_always(next_steps(arguments));
+    if !has_values && has_secret {
+        terminal::print_always(next_steps(arguments, &file.variables, saved_as));
     }
     Ok(())
 }
 
-/// The notes with the commands that come after the declaration, for the same variables.
-fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
+/// The notes with the commands that come after the declaration of these variables. `saved_as` is
+/// the file that has the declaration, if it is known.
+fn next_steps(
+    arguments: &MigrateArguments,
+    variables: &[EnvVariable],
+    saved_as: Option<PathBuf>,
+) -> [Record; 2] {
     // A pipe, such as that of `<(…)`, can't be read again.
     let path = arguments
         .file
@@ -80,17 +109,24 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
     let file = shell_quoted(path);
     let id = shell_quoted(text_or("ID", &arguments.secret.to_string()));
     let mut migrate = format!("secrets-exec migrate {file} --secret {id}");
-    // `--literal` isn't needed, because the declaration has the literals.
+    // `--literal` isn't needed, because the commands read the literals in the declaration.
     for (option, globs) in [("only", &arguments.only), ("except", &arguments.except)] {
         for glob in globs {
             let glob = text_or("GLOB", glob.as_str());
             migrate += &format!(" --{option} {}", shell_quoted(glob));
         }
     }
-    if let DeclarationChoice::Named { files, .. } = &arguments.declarations {
-        for path in files {
-            migrate += &format!(" -f {}", shell_quoted(&path.display().to_string()));
-        }
+    let mut declarations = match &arguments.declarations {
+        DeclarationChoice::Named { files, .. } => files.clone(),
+        DeclarationChoice::None | DeclarationChoice::InWorkingDirectory => Vec::new(),
+    };
+    let declaration = saved_as.clone().unwrap_or(DEFAULT_NAME.into());
+    let has_literal = variables.iter().any(|variable| variable.is_literal);
+    if has_literal && !declarations.contains(&declaration) {
+        declarations.insert(0, declaration);
+    }
+    for path in declarations {
+        migrate += &format!(" -f {}", shell_quoted(&path.display().to_string()));
     }
     // A secret with an ARN exists, and may have other keys.
     let (purpose, store) = match arguments.secret {
@@ -101,10 +137,14 @@ fn next_steps(arguments: &MigrateArguments) -> [Record; 2] {
         SecretId::Name(_) | SecretId::Empty(_) => ("create the secret", "create-secret --name"),
     };
     let aws = format!("aws secretsmanager {store} {id} --secret-string file:///dev/stdin");
+    let mut store = format!("{purpose}: {migrate} --values | {aws}");
+    if saved_as.is_none() {
+        store = format!("save this output as {DEFAULT_NAME}, and {store}");
+    }
     let steps = [
-        format!("save this output as secrets-exec.yaml, and {purpose}: {migrate} --values | {aws}"),
+        store,
         format!(
-            "to develop without AWS, create a file for --local: {migrate} --for-local >secrets.local.yaml"
+            "to develop without AWS, create a file for --local: {migrate} --for-local -o secrets.local.yaml"
         ),
     ];
     steps.map(Record::note)

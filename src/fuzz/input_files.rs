@@ -111,6 +111,7 @@ pub fn env_file(data: &[u8]) {
         values: false,
         for_local: false,
         placeholders: false,
+        output: None,
         reveal: false,
         quiet: false,
     };

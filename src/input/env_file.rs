@@ -16,8 +16,10 @@ use serde::Serializer;
 use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
+use crate::input::env_references::has_reference;
 use crate::input::text_file;
 use crate::model::answer::SecretValue;
+use crate::model::entry::is_aws_setting;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
@@ -27,6 +29,9 @@ use crate::system::os_error::unreadable;
 /// The schemes that a made-up URL can have. In a URL with any other scheme, it may be a part of a
 /// password.
 const SCHEMES: &str = "http https ws wss postgres postgresql postgresql+asyncpg postgresql+psycopg postgresql+psycopg2 jdbc:postgresql mysql mysql2 mysql+pymysql jdbc:mysql mariadb jdbc:mariadb sqlserver jdbc:sqlserver mssql mongodb mongodb+srv redis rediss amqp amqps nats mqtt mqtts smtp smtps ldap ldaps ftp ftps sftp ssh s3 tcp";
+
+/// The beginning of `-----BEGIN ` in base64.
+const PEM_IN_BASE64: &str = "LS0tLS1CRUdJTi";
 
 /// The most bytes that a secret can have.
 const MAX_BYTES: usize = 65_536;
@@ -104,6 +109,12 @@ impl EnvVariable {
         }
     }
 
+    /// True if the value has a key or a certificate in PEM, also as base64 or within JSON.
+    fn has_pem(&self) -> bool {
+        let text = self.text();
+        text.contains("-----BEGIN ") || text.starts_with(PEM_IN_BASE64)
+    }
+
     /// The value as text. The file is UTF-8, so nothing in the value is replaced.
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
@@ -116,6 +127,15 @@ fn is_to_be_filled_in(name: &EnvName) -> bool {
     let words = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
     let name = name.as_str().to_uppercase();
     words.iter().any(|word| name.contains(word))
+}
+
+/// True for the name of a variable that a launch reads before the secret: it decides which program
+/// runs, or configures secrets-exec or the AWS SDKs, which read only names in capitals.
+fn is_read_before_secrets(name: &EnvName) -> bool {
+    let text = name.as_str();
+    text == "PATH"
+        || text.starts_with(OWN_PREFIX)
+        || (text.starts_with("AWS_") && is_aws_setting(name))
 }
 
 /// An error at a position, which is `FILE` or `FILE:LINE`.
@@ -192,7 +212,7 @@ pub fn parse_env_file(
     found.warnings.extend(warning_about(
         "migrate leaves out",
         &found.left_out,
-        ", because a launch needs AWS_*, PATH and SECRETS_EXEC_* before it reads the secret",
+        ", because a launch reads PATH, SECRETS_EXEC_* and the settings of the AWS SDKs before it reads the secret",
     ));
 
     if let Some(problem) = other_format(file, &lines, &found) {
@@ -221,6 +241,17 @@ pub fn parse_env_file(
         &differing,
         ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
     ));
+    let references: Vec<String> = found
+        .variables
+        .iter()
+        .filter(|variable| !variable.is_literal && has_reference(&variable.text()))
+        .map(EnvVariable::name_and_position)
+        .collect();
+    found.warnings.extend(warning_about(
+        "migrate moves the text of the reference in",
+        &references,
+        " to the secret, where nothing resolves it: in the declaration, write NAME: SECRET:KEY instead",
+    ));
     found
         .warnings
         .extend(expansion_warnings(&found.variables, &arguments.secret));
@@ -238,8 +269,7 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     if let Some(text) = unmatched_only.first() {
         return Problem::configuration(text);
     }
-    let help =
-        "migrate moves what --only and --except select, but never AWS_*, SECRETS_EXEC_* or PATH";
+    let help = "migrate moves what --only and --except select, but not PATH, SECRETS_EXEC_* or the settings of the AWS SDKs";
     error(file, "this file doesn't have any variables to move").help(help)
 }
 
@@ -258,6 +288,20 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
         }
     }
     None
+}
+
+/// The note about the values that move to the secret and can't be made up.
+pub fn placeholder_note(variables: &[EnvVariable]) -> Option<String> {
+    let names: Vec<String> = variables
+        .iter()
+        .filter(|variable| !variable.is_literal && variable.has_pem())
+        .map(EnvVariable::name_and_position)
+        .collect();
+    warning_about(
+        "migrate can't make up the PEM key or certificate in",
+        &names,
+        ": if your program parses it, replace the placeholder with one for tests",
+    )
 }
 
 /// Warns about values that contain `$`, which some readers of .env files expand. A value with
@@ -340,8 +384,9 @@ impl EnvFile {
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };
-        let begins_with = |prefix| written_name.starts_with(prefix);
-        if name.as_str() == "PATH" || begins_with("AWS_") || begins_with(OWN_PREFIX) {
+        let is_declared_literal =
+            matches_any(&arguments.literal, &written_name) || declared_literals.contains(&name);
+        if !is_declared_literal && is_read_before_secrets(&name) {
             return self.left_out.push(format!("{name} ({position})"));
         }
 
@@ -350,8 +395,7 @@ impl EnvFile {
             self.warnings.push(format!("{position}: {what}"));
         }
         self.variables.push(EnvVariable {
-            is_literal: matches_any(&arguments.literal, name.as_str())
-                || declared_literals.contains(&name)
+            is_literal: is_declared_literal
                 || (found.value.expose().is_empty() && !is_to_be_filled_in(&name)),
             name,
             value: found.value,

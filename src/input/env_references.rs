@@ -139,6 +139,12 @@ fn is_own_arn(text: &str) -> bool {
     Arn::has_prefix(text) && store.is_some()
 }
 
+/// True for text that contains the ARN of a secret or parameter or a dynamic reference, or begins
+/// like a reference of another tool.
+pub(super) fn has_reference(text: &str) -> bool {
+    foreign_syntax(text).is_some() || contains_reference(text)
+}
+
 const UNREAD_FORM: &str =
     "the value must be only an ARN, or contain {{resolve:…}} in small letters";
 

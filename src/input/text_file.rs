@@ -85,7 +85,7 @@ pub(super) enum FileKind {
 pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<String, Problem> {
     let (mebibytes, option, migrate_option) = match kind {
         FileKind::Declaration => (1, "-f", ""),
-        FileKind::LocalSecrets => (64, "--local", " --for-local >secrets.local.yaml"),
+        FileKind::LocalSecrets => (64, "--local", " --for-local -o secrets.local.yaml"),
     };
     let file = file_name(path);
     let bytes = read_file(&file, source, mebibytes)?;
