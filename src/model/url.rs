@@ -84,22 +84,37 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
+/// What GitHub accepts as the password if the user is a token.
+const NO_PASSWORD: &str = "x-oauth-basic";
+
 /// Finds what may be the password in a URL with any scheme, as it is written and decoded. It may
-/// contain an `@` or a `/` that isn't encoded, so it may end at each `@`.
-pub fn passwords_in_url(text: &str) -> impl Iterator<Item = Vec<u8>> {
-    let mut after_user = "";
-    // Text of several words may contain a URL, but isn't one.
-    if !text.trim().contains(char::is_whitespace)
-        && let Some((_, rest)) = text.split_once("://")
-        && let Some((user, password)) = rest.split_once(':')
-        && !user.contains(['@', '/'])
-    {
-        after_user = password;
+/// contain an `@` or a `/` that isn't encoded, so it may end at each `@`. Without a password, this
+/// is the user, which may be a token.
+pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
+    let (_, rest) = url.split_once("://").unwrap_or_default();
+    let Some((login, _)) = rest.split_once('@') else {
+        return Vec::new();
+    };
+    let (user, password) = login.split_once(':').unwrap_or((login, ""));
+    if user.contains(['/', '?', '#']) {
+        return Vec::new();
     }
-    after_user.match_indices('@').flat_map(move |(end, _)| {
-        let password = &after_user[..end];
-        [password.into(), percent_decode_str(password).collect()]
-    })
+
+    let mut found = Vec::new();
+    if password.is_empty() || password == NO_PASSWORD {
+        found.push(user);
+    }
+    if let Some((_, after_user)) = rest.split_once(':')
+        && login.contains(':')
+    {
+        for (end, _) in after_user.match_indices('@') {
+            found.push(&after_user[..end]);
+        }
+    }
+    found
+        .into_iter()
+        .flat_map(|part| [part.into(), percent_decode_str(part).collect()])
+        .collect()
 }
 
 /// Encodes text for any part of a URL: `a/b` → `a%2Fb`.

@@ -7,13 +7,15 @@ use std::collections::BTreeSet;
 use std::iter;
 use std::os::unix::ffi::OsStrExt;
 
+use serde_json::Value;
+
 use super::terminal::{Record, some_of};
 use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
 use crate::model::outcome::{Outcomes, Variable, variable_problem};
 use crate::model::problem::{Impact, Problem};
-use crate::model::url::passwords_in_url;
+use crate::model::url::credentials_in_url;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
@@ -298,6 +300,37 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
+/// Finds the texts in a value that a log should hide on their own: those of a JSON object or array,
+/// and the password of each URL, or its user if there is no password.
+fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
+    let text = String::from_utf8_lossy(value.expose());
+    let mut found = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
+        Ok(json @ (Value::Object(_) | Value::Array(_))) => texts_in(json),
+        Ok(_) | Err(_) => text
+            .split_whitespace()
+            .flat_map(credentials_in_url)
+            .map(SecretValue::new)
+            .collect(),
+    };
+    let nested: Vec<SecretValue> = found.iter().flat_map(secrets_in).collect();
+    found.extend(nested);
+    found.retain(SecretValue::is_hidden_as_part);
+    found
+}
+
+/// The texts in JSON, without the keys of objects.
+fn texts_in(json: Value) -> Vec<SecretValue> {
+    match json {
+        Value::String(text) => vec![SecretValue::new(text)],
+        Value::Array(items) => items.into_iter().flat_map(texts_in).collect(),
+        Value::Object(map) => map
+            .into_iter()
+            .flat_map(|(_, member)| texts_in(member))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => Vec::new(),
+    }
+}
+
 /// Makes an `::add-mask::` command for each line of the values that were read and of the secrets
 /// in them, both with and without the white space at its ends. Also makes a warning about lines
 /// that are too short. Literals and defaults aren't masked, because a word such as `info` would
@@ -306,18 +339,16 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut masked = BTreeSet::new();
     let mut unmasked = Vec::new();
     let mut commands = Vec::new();
-    // If the value is a URL, its password is a part of it, too.
-    let mut passwords: Vec<Vec<SecretValue>> = Vec::new();
-    for (_, value) in outcomes.values() {
-        let url = String::from_utf8_lossy(value.expose());
-        passwords.push(
-            passwords_in_url(&url)
-                .map(SecretValue::new)
-                .filter(SecretValue::is_hidden_as_part)
-                .collect(),
-        );
-    }
-    for ((outcome, value), passwords) in outcomes.values().zip(&passwords) {
+    let inner_secrets: Vec<Vec<SecretValue>> = outcomes
+        .values()
+        .map(|(outcome, value)| {
+            iter::once(value)
+                .chain(&outcome.parts)
+                .flat_map(secrets_in)
+                .collect()
+        })
+        .collect();
+    for ((outcome, value), inner_secrets) in outcomes.values().zip(&inner_secrets) {
         if outcome.read_from().is_empty() {
             continue;
         }
@@ -325,7 +356,7 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
         let mut has_short_line = false;
         for line in iter::once(value)
             .chain(&outcome.parts)
-            .chain(passwords)
+            .chain(inner_secrets)
             .flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)))
             .flat_map(|line| [line, line.trim_ascii()])
         {

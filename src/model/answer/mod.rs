@@ -114,12 +114,12 @@ impl SecretValue {
         &self.0
     }
 
-    /// True for a part of a value that a log should hide. A number, a text of fewer than eight
-    /// characters and the name of PostgreSQL's first user aren't hidden, because a port or the name
-    /// of a database would otherwise disappear from every log.
+    /// True for a part of a value that a log should hide. A number and a text of at most eight
+    /// characters aren't hidden, because a port or a word such as `postgres` would otherwise
+    /// disappear from every log.
     pub fn is_hidden_as_part(&self) -> bool {
         let text = String::from_utf8_lossy(self.expose());
-        text.chars().count() >= 8 && text.parse::<f64>().is_err() && text != "postgres"
+        text.chars().count() > 8 && text.parse::<f64>().is_err()
     }
 
     pub fn base64_encoded(&self) -> Self {
