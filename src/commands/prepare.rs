@@ -10,6 +10,8 @@ use std::ffi::OsStr;
 use std::mem::take;
 use std::path::Path;
 
+use glob::{MatchOptions, Pattern};
+
 use super::worker::apply_options;
 use crate::backend::aws::{Purpose, Settings, has_parameter_endpoint};
 use crate::exec::{self, Program};
@@ -340,7 +342,7 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
                 .filter_map(|(name, _)| name.to_str())
                 .collect();
             let is_unmatched = !names.iter().any(|name| pattern.matches(name));
-            if is_unmatched && let Some(similar) = similar_name(pattern.as_str(), names) {
+            if is_unmatched && let Some(similar) = similar_name(pattern, names) {
                 let text = format!("--{option} {pattern} doesn't match any variable, although");
                 warnings.push(format!("{text} {similar} is set"));
             }
@@ -349,13 +351,25 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
     warnings
 }
 
-/// Finds the first name that begins with a pattern such as `DB_*`, or that differs from the pattern
-/// in one letter. The names of proxies are similar on purpose, and short names by chance, so they
-/// are never returned.
-fn similar_name<'n>(pattern: &str, mut names: Vec<&'n str>) -> Option<&'n str> {
-    names.retain(|name| name.len() > 3 && !name.ends_with("_PROXY"));
-    // The stem of `aws_*`, and of the regular expression `AWS_.*`, is `AWS_`.
-    let stem = &pattern.trim_end_matches(['.', '*']).to_uppercase();
+/// Finds the first name that a pattern matches if case doesn't matter. Otherwise, finds the first
+/// name that begins with a pattern such as `DB_*`, or that differs from the pattern in one letter.
+/// The names of proxies are similar on purpose, and short names by chance.
+fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n str> {
+    names.retain(|name| !name.to_uppercase().ends_with("_PROXY"));
+    let any_case = MatchOptions {
+        case_sensitive: false,
+        ..MatchOptions::default()
+    };
+    let same = names
+        .iter()
+        .find(|name| pattern.matches_with(name, any_case));
+    if let Some(name) = same {
+        return Some(name);
+    }
+
+    names.retain(|name| name.len() > 3);
+    // The stem of the regular expression `AWS_.*` is `AWS_`.
+    let stem = &pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
     match names.iter().find(|name| name.starts_with(stem)) {
         Some(name) if stem.ends_with('_') => Some(name),
         Some(_) | None => names
