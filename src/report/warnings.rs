@@ -23,14 +23,14 @@ use crate::model::reference::Locator;
 use crate::model::shown::{quoted_program, shown};
 use crate::time::Waiting;
 
-/// The text about a long wait, for the log, the terminal and the service manager. The last error,
-/// if any, comes first, because a terminal may cut off the end.
+/// The text about a long wait, for the log, the terminal and the service manager. After an
+/// error, what is awaited comes first, and then the error, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
-    let waiting = format!("waiting up to {left} for {}", awaited_text(status));
+    let awaited = awaited_text(status);
     match &status.reason {
-        Some(why) => format!("{why}; {waiting}"),
-        None => waiting,
+        Some(why) => format!("{awaited}: {why}; waiting up to {left}"),
+        None => format!("waiting up to {left} for {awaited}"),
     }
 }
 

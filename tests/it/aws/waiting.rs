@@ -99,6 +99,6 @@ fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
     let launch = keyless(&aws).in_container(&aws).args(["--wait", "15s"]);
     let run = on_a_terminal(launch.timeout("10s")).run();
     run.launched()
-        .says(["secrets-exec: note: the container's credentials can't be read: "]);
+        .says(["secrets-exec: note: the next try (--wait): the container's credentials"]);
     assert!(left(&run).is_empty(), "{run}");
 }

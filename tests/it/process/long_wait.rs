@@ -59,6 +59,25 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
 }
 
 #[test]
+fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_still_names_the_secret() {
+    let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
+    let launch = Sandbox::new()
+        .aws(&aws)
+        .resolve("A=prod/payments")
+        .timeout("4s")
+        .env("NO_COLOR", "1")
+        .through(&terminal("2x80", "", "")[..]);
+
+    let run = launch.target_writes_stderr().run();
+
+    let is_progress = |line: &String| {
+        line.starts_with("secrets-exec: note: secret prod/payments in us-east-1: ")
+            && line.len() < 80
+    };
+    assert!(erased(&run).iter().any(is_progress), "{run}");
+}
+
+#[test]
 fn the_progress_line_on_a_terminal_is_erased_before_an_error_is_printed() {
     let aws = hanging();
     // Only the first line of an error has the prefix on a terminal.
