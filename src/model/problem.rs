@@ -91,6 +91,8 @@ pub struct MissingKey {
     pub key: String,
     /// The most similar key that exists.
     pub similar: Option<String>,
+    /// What to write for a key that exists and looks the same: `$["password "]`.
+    pub twin: Option<String>,
     /// A clause with the keys that exist.
     pub existing_keys: String,
 }

@@ -266,7 +266,7 @@ pub fn escaped(line: &str) -> String {
 
 /// True for a character that [`escaped`] doesn't change after a letter: a space, or a character
 /// that is visible on its own or together with the letter.
-pub(super) fn is_visible(c: char) -> bool {
+pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&format!("a{c}")).ends_with(c)
 }
 

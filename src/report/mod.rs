@@ -264,7 +264,9 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
         let mut corrected = Vec::new();
         for missing in missing_keys {
             let key = format!("{:?}", shown(&missing.key));
-            if let Some(similar) = &missing.similar {
+            if let Some(twin) = &missing.twin {
+                corrected.push(format!("{twin} instead of {key}"));
+            } else if let Some(similar) = &missing.similar {
                 corrected.push(format!("{similar:?} instead of {key}"));
             }
             keys.push(key);

@@ -280,7 +280,7 @@ fn missing_key_hint(members: &Members<'_>, key: &str) -> Option<String> {
     let names = || members.iter().map(|(name, _)| *name);
     // `/prod/app/token` stands for the parameter `token` below a path.
     let last_name = key.rsplit('/').next()?;
-    twin_hint(names(), key)
+    twin_hint(names(), key, &|_| None)
         .or_else(|| nearest(last_name, names().filter(|name| is_quotable(name))).map(did_you_mean))
 }
 

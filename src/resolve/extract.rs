@@ -20,7 +20,7 @@ use crate::model::environment::{Inherited, env_file_name};
 use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
-use crate::model::shown::{is_quotable, shown, text_or, visible};
+use crate::model::shown::{is_quotable, is_visible, shown, text_or, visible};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
 pub struct Json(pub(super) Value);
@@ -325,10 +325,11 @@ fn find_key<'j>(
     }
     // jq users write `.password`, and kubectl users write `{.password}`.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
-    problem.missing_key = Some(missing_key(key, map));
-    Err(Unresolved::Absent(
-        problem.help(keys_hint(map, None, plain, rewrite)),
-    ))
+    let mut missing = missing_key(key, map);
+    missing.twin = twin(map.keys().map(String::as_str), key).map(key_field);
+    problem.missing_key = Some(missing);
+    let hint = keys_hint(map, None, plain, &|other| rewrite(&key_field(other)));
+    Err(Unresolved::Absent(problem.help(hint)))
 }
 
 /// A missing key, with a similar key and the keys that exist in `map`.
@@ -336,6 +337,7 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     Box::new(MissingKey {
         key: key.to_owned(),
         similar: nearest(key, quotable_keys(map)).map(str::to_owned),
+        twin: None,
         existing_keys: listed_keys(map, None),
     })
 }
@@ -408,19 +410,57 @@ pub(super) fn keys_hint(
     rewrite: Rewrite<'_>,
 ) -> String {
     let similar = nearest(key, quotable_keys(map));
-    twin_hint(map.keys().map(String::as_str), key)
+    twin_hint(map.keys().map(String::as_str), key, rewrite)
         .or_else(|| similar.map(|similar| did_you_mean_to_write(similar, rewrite(similar))))
         .unwrap_or_else(|| listed_keys(map, path))
 }
 
-/// The hint about a key that looks the same as `key`, but has a character that people don't see.
-pub(super) fn twin_hint<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<String> {
+/// Finds a key that looks the same as `key`, but has a character that people don't see.
+fn twin<'k>(mut keys: impl Iterator<Item = &'k str>, key: &str) -> Option<&'k str> {
     let seen = visible(key);
     // A quotable key has only visible characters, so it isn't a twin. Messages don't show a key
     // that isn't quotable, except this twin: it looks like `key`, which the user has written.
-    let twin = keys.find(|other| !is_quotable(other) && visible(other) == seen)?;
-    let what = "differs by a space or an invisible character";
-    Some(format!("its key {twin:?} {what}"))
+    keys.find(|other| !is_quotable(other) && visible(other) == seen)
+}
+
+/// The hint about a [`twin`].
+pub(super) fn twin_hint<'k>(
+    keys: impl Iterator<Item = &'k str>,
+    key: &str,
+    rewrite: Rewrite<'_>,
+) -> Option<String> {
+    let twin = twin(keys, key)?;
+    let mut hint = format!("its key {twin:?} differs by a space or an invisible character");
+    if let Some(write) = rewrite(twin) {
+        hint += &format!(": write {write}");
+    }
+    Some(hint)
+}
+
+/// Writes the KEY of a reference. A key that isn't quotable, such as one with a space at its end,
+/// needs a JSONPath: `$["password "]`.
+fn key_field(key: &str) -> String {
+    if is_quotable(key) {
+        return key.to_owned();
+    }
+    format!("$[\"{}\"]", escaped_key(key))
+}
+
+/// Writes a key between quotes of JSONPath or Jinja. What people don't see becomes an escape.
+pub(super) fn escaped_key(key: &str) -> String {
+    let mut text = String::new();
+    for c in key.chars() {
+        match c {
+            '"' | '\\' => text.extend(['\\', c]),
+            c if is_visible(c) => text.push(c),
+            c => {
+                for unit in c.encode_utf16(&mut [0; 2]) {
+                    text += &format!("\\u{unit:04x}");
+                }
+            }
+        }
+    }
+    text
 }
 
 /// A clause with the first [`quotable_keys`] of an object or, if it has none, a clause that says

@@ -59,7 +59,7 @@ use crate::model::remark::{Remark, Remarks};
 use crate::model::shown::shown;
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, array_hint, encoded_twice_hint,
-    keys_hint, missing_key, quotable_keys, with_entry,
+    escaped_key, keys_hint, missing_key, quotable_keys, with_entry,
 };
 use values::{FailedLookup, Misses, Names, SecretObject, StandIns, UnreadSecret, value_at};
 
@@ -361,7 +361,7 @@ impl Rendering<'_> {
             Some(if is_name(other) {
                 format!("{{{{ {parent}.{other} }}}}")
             } else {
-                format!("{{{{ {parent}['{other}'] }}}}")
+                format!("{{{{ {parent}['{}'] }}}}", escaped_key(other))
             })
         });
         let mut missing = problem(predicate).help(hint);
