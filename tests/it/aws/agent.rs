@@ -32,8 +32,7 @@ fn a_secret_is_read_from_an_agent_in_a_sidecar_that_runs_as_another_user() {
         return skip::skipped("an agent of another user");
     }
     let agent = as_user(1234, served);
-    let run = launch_with_agent(&agent).run();
-    run.launched_silently();
+    launch_with_agent(&agent).run().launched_with_value();
 }
 
 #[test]

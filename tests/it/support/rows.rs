@@ -137,6 +137,13 @@ impl Row {
         let seen = filled(self.seen, &words);
         let own = columns(self.own);
         let mut given = columns(self.given);
+        for (name, _) in &given {
+            let is_hidden = fixture::is_expectation(name);
+            assert!(
+                !is_hidden,
+                "a fixture must not hide the expectation {name:?}"
+            );
+        }
         let earlier = own.iter().find(|(name, _)| name == "earlier");
         let earlier = earlier.map(|(_, line)| Launch {
             line: line.clone(),

@@ -67,6 +67,13 @@ pub const COLUMNS: &str = "launch, seen, given, secret ID, file, fails OPERATION
     parameter NAME, down REGION, credentials, without, file NAME, home NAME, executable NAME, before, through, needs, \
     unit, earlier, later, lines, warnings, entries, left PATH";
 
+/// True for a column of what is expected, which a row doesn't get from a fixture.
+pub fn is_expectation(name: &str) -> bool {
+    let (kind, _) = name.split_once(' ').unwrap_or((name, ""));
+    let kinds = "seen, says, never, requests, lines, warnings, entries, left";
+    kinds.split(", ").any(|expected| expected == kind)
+}
+
 /// True for the name of a column, as in `says` and `secret prod/db`.
 fn is_column(name: &str) -> bool {
     COLUMNS.split(", ").any(
