@@ -20,6 +20,8 @@ pub struct Fault {
     /// single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
+    /// True if only the JSONPath of a reference is wrong, so that messages may show the reference.
+    pub shows_reference: bool,
 }
 
 /// The remedy for a value where a reference belongs, such as JSON or a connection string.
@@ -38,8 +40,12 @@ impl Fault {
         self
     }
 
+    /// Sets the help, or keeps the general help if there is no other one.
     pub fn help_if_some(self, help: Option<String>) -> Self {
-        Self { help, ..self }
+        Self {
+            help: help.or(self.help),
+            ..self
+        }
     }
 
     /// Puts the subject of the sentence before the predicate: `the reference is an incomplete ARN`.
@@ -251,9 +257,10 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 }
 
 /// The remedy for a text that isn't the name of a variable: the variable from which .NET or Spring
-/// reads a setting with this name or, for any other text, the rules for names.
+/// reads a setting with this name or, for any other text, the rules for names. Other programs have
+/// different rules for dots: Elasticsearch reads `ES_SETTING_DISCOVERY_TYPE`.
 pub fn variable_name_help(text: &str) -> String {
-    let name = if text.contains('.') {
+    let name = if text.starts_with("spring.") {
         text.replace('-', "").replace('.', "_").to_uppercase()
     } else {
         text.replace(':', "__").replace('-', "_")

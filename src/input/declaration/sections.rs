@@ -19,7 +19,8 @@ use crate::model::entry::{
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Store, Version, split_secret,
+    validate_alias_name,
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
@@ -86,7 +87,12 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
         && let Ok((store, _)) = SecretId::parse(&id)
         && let Err(why) = version.validate(store)
     {
-        version_item.refuse_sentence(format!("{:?} {why}", shown(&id)));
+        let help = match version.misplaced_stage() {
+            Some(_) if store == Store::SecretsManager => Some(ID_AND_STAGE),
+            _ => version.short_id_help(),
+        };
+        let fault = Fault::new(format!("{:?} {why}", shown(&id)));
+        version_item.refuse_sentence(fault.help_if_some(help.map(str::to_owned)));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
         // that uses it.
         version = Version::CURRENT;
@@ -100,6 +106,8 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     })
 }
 
+const ID_AND_STAGE: &str = "write { id: SECRET, stage: STAGE }";
+
 /// Reads the id of an alias. A key or a version after the id is a mistake, and isn't part of the
 /// result.
 fn read_id(item: &Item<'_>) -> Option<String> {
@@ -109,7 +117,7 @@ fn read_id(item: &Item<'_>) -> Option<String> {
     if reference.only_secret().is_none() {
         let help = if fields.is_some_and(|fields| fields.starts_with(':')) {
             // In `prod/db::AWSPREVIOUS`, a version follows the id.
-            "write { id: SECRET, stage: STAGE }"
+            ID_AND_STAGE
         } else {
             "write the key where you use the alias: ALIAS:KEY"
         };

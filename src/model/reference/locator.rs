@@ -240,6 +240,70 @@ impl JsonPath {
         })
     }
 
+    /// The end of a text that isn't a path, after the longest path at its beginning: `-key` in
+    /// `$.api-key`. The text begins with `$`.
+    pub(super) fn invalid_end(text: &str) -> &str {
+        text.char_indices()
+            .rev()
+            .map(|(at, _)| at)
+            .find(|at| Self::parse(&text[..*at]).is_some())
+            .map_or("", |at| &text[at..])
+    }
+
+    /// The KEY that a text was probably meant as, if it isn't a path because a name needs quotes
+    /// and brackets, an index needs brackets, or a bracket isn't closed: `$.replicas[0].host` for
+    /// `$.replicas.0.host`, and `$["password"]` for `$[password]`. A single name without brackets
+    /// becomes a key: `api-key` for `$.api-key`. `None` for text with a wildcard, a filter or a
+    /// function.
+    pub(super) fn corrected(text: &str) -> Option<String> {
+        let mut path = "$".to_owned();
+        let mut rest = text.strip_prefix('$')?;
+        while !matches!(rest, "" | ".") {
+            let after_dot = rest.strip_prefix('.');
+            rest = after_dot.unwrap_or(rest);
+            let bracketed = rest.strip_prefix('[');
+            let (step, after) = match bracketed {
+                Some(inner) => {
+                    let (name, end) = match inner.strip_prefix(['"', '\'']) {
+                        Some(name) => (name, &inner[..1]),
+                        None => (inner, "]"),
+                    };
+                    let (step, after) = name.split_once(end).unwrap_or((name, ""));
+                    // A quote in a name ends it too early.
+                    if end != "]" && !after.is_empty() && !after.starts_with(']') {
+                        return None;
+                    }
+                    (step, after)
+                }
+                None => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
+            };
+            rest = after.trim_start_matches(']');
+
+            let name = step.trim_matches(['"', '\'', ']', ' ']);
+            let is_name = !name.is_empty() && !name.contains(['*', '?', '(', ',', '"', '\\']);
+            let is_number = name.parse::<i64>().is_ok();
+            let has_both = after_dot.is_some() && bracketed.is_some();
+            if !is_name || name.starts_with("@.") || (has_both && !is_number) {
+                return None;
+            }
+            let in_dots = format!(".{name}");
+            path += &match name.parse::<i64>() {
+                Ok(index) => format!("[{index}]"),
+                Err(_) if bracketed.is_none() && rest.is_empty() && path == "$" => {
+                    return Some(name.to_owned());
+                }
+                Err(_) if bracketed.is_none() && Self::parse(&format!("${in_dots}")).is_some() => {
+                    in_dots
+                }
+                Err(_) => format!("[\"{name}\"]"),
+            };
+        }
+        if path == "$" {
+            return None;
+        }
+        Self::parse(&path).map(|path| path.text)
+    }
+
     /// True if the first step of the path selects by a name, as in `$.password`, `$..password` or
     /// `$['user', 'password']`.
     pub fn begins_with_name(&self) -> bool {
@@ -347,6 +411,27 @@ impl Version {
         })
     }
 
+    /// The staging label of AWS that was written instead of a version id.
+    pub fn misplaced_stage(&self) -> Option<&'static str> {
+        let id = self.id()?;
+        AWS_STAGES
+            .into_iter()
+            .find(|stage| stage.eq_ignore_ascii_case(id))
+    }
+
+    /// The help for the beginning of a version id, which was probably copied from the table of
+    /// `check`.
+    pub fn short_id_help(&self) -> Option<&'static str> {
+        let digits = self.id()?.trim_end_matches('…');
+        let is_beginning = digits
+            .bytes()
+            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
+        if !is_beginning || !(8..*ID_LENGTHS.start()).contains(&digits.len()) {
+            return None;
+        }
+        Some("this is the beginning of a version id; secrets-exec check -v prints it whole")
+    }
+
     pub const CURRENT: Self = Self {
         id: None,
         label: None,
@@ -387,5 +472,42 @@ impl Version {
     /// The version id to request, or the number of a parameter's version.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_without_brackets_or_quotes_gets_them_and_any_other_mistake_only_has_its_place() {
+        for (text, end, corrected) in [
+            ("$.api-key", "-key", Some("api-key")),
+            ("$.tls.crt-key", "-key", Some("$.tls[\"crt-key\"]")),
+            (
+                "$.my-app.hosts.0",
+                "-app.hosts.0",
+                Some("$[\"my-app\"].hosts[0]"),
+            ),
+            ("$.replicas.0.host", ".0.host", Some("$.replicas[0].host")),
+            ("$.[0].host", ".[0].host", Some("$[0].host")),
+            ("$[password]", "[password]", Some("$[\"password\"]")),
+            ("$['user'][name]", "[name]", Some("$[\"user\"][\"name\"]")),
+            ("$.hosts[0", "[0", Some("$.hosts[0]")),
+            ("$['a\"]", "['a\"]", Some("$[\"a\"]")),
+            ("$.hosts[0].", ".", Some("$.hosts[0]")),
+            ("$.@type", ".@type", Some("@type")),
+            ("$['it's']", "['it's']", None),
+            ("$.hosts[?@.id=1]", "[?@.id=1]", None),
+            ("$.hosts[(@.length-1)]", "[(@.length-1)]", None),
+            ("$.length()", "()", None),
+            ("$.[hunter2", ".[hunter2", None),
+            ("$.a..", "..", None),
+            ("$.", ".", None),
+            ("$[", "[", None),
+        ] {
+            assert_eq!(JsonPath::invalid_end(text), end, "{text}");
+            assert_eq!(JsonPath::corrected(text).as_deref(), corrected, "{text}");
+        }
     }
 }

@@ -37,7 +37,7 @@ use crate::model::fault::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::{has_credential, is_in_quotes};
+use crate::model::shown::{has_credential, is_in_quotes, text_or};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -50,6 +50,9 @@ pub struct Reference {
     /// STAGE and VERSION-ID. `None` if both are empty, so that the version of an alias applies.
     pub version: Option<Version>,
 }
+
+/// The fault of an ARN that was copied from several lines.
+pub const BROKEN_ARN: &str = "is an ARN with spaces or line breaks in it: remove them";
 
 /// The remedy for too many fields, and for a version in the wrong form.
 const PARTS_REMEDY: &str =
@@ -91,7 +94,7 @@ impl Reference {
 
         Ok(Self {
             secret: secret.to_owned(),
-            selector: parse_selector(key)?,
+            selector: parse_selector(text, key)?,
             version: parse_version(stage, version)?,
         })
     }
@@ -142,11 +145,33 @@ impl Reference {
         locator
             .version
             .validate(locator.store)
-            .map_err(|defect| Fault::new(defect).help(PARTS_REMEDY))?;
+            .map_err(|defect| Fault::new(defect).help(self.version_help(locator.store)))?;
         Ok(SecretRef {
             locator,
             selector: self.selector.clone(),
         })
+    }
+
+    /// The help for a version that a secret or parameter can't have.
+    fn version_help(&self, store: Store) -> String {
+        let version = match store {
+            Store::SecretsManager => self.version.as_ref(),
+            Store::ParameterStore => None,
+        };
+        if let Some(stage) = version.and_then(Version::misplaced_stage) {
+            let corrected = Self {
+                version: Some(Version::new(Some(stage.to_owned()), None)),
+                ..self.clone()
+            };
+            return format!(
+                "write {}",
+                text_or("SECRET:KEY:STAGE", &corrected.to_string())
+            );
+        }
+        version
+            .and_then(Version::short_id_help)
+            .unwrap_or(PARTS_REMEDY)
+            .to_owned()
     }
 }
 
@@ -183,7 +208,8 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         return Some(Fault::new("is JSON, like the output of `aws`").help(VALUE_REMEDY));
     }
     // These mistakes are looked for before braces, because `{{resolve:…}}` has braces, too.
-    let found = several_lines(text, VALUE_REMEDY)
+    let found = broken_arn(text)
+        .or_else(|| several_lines(text, VALUE_REMEDY))
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text, secret));
     if found.is_some() {
@@ -205,6 +231,17 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         return Some(Fault::new(defect).help(VALUE_REMEDY));
     }
     None
+}
+
+/// The fault of an ARN that was copied from several lines.
+fn broken_arn(text: &str) -> Option<Fault> {
+    let whole = text.replace(char::is_whitespace, "");
+    let has_gap = text.trim().contains('\n') || split_secret(text).0.contains(' ');
+    let is_broken = has_gap && Arn::has_prefix(text);
+    if !is_broken || Reference::parse(&whole).is_err() {
+        return None;
+    }
+    Some(Fault::new(BROKEN_ARN))
 }
 
 /// Finds NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
@@ -385,19 +422,54 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     Ok(Some(Version::new(non_empty(stage), non_empty(id))))
 }
 
-/// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
-fn parse_selector(key: &str) -> Result<Selector, Fault> {
+/// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`. `text` is the whole
+/// reference, for the help.
+fn parse_selector(text: &str, key: &str) -> Result<Selector, Fault> {
     if key.is_empty() {
         return Ok(Selector::Whole);
     }
     if !key.starts_with('$') {
         return Ok(Selector::Key(key.to_owned()));
     }
-    let Some(path) = JsonPath::parse(key) else {
-        let defect = "has a key that begins with $ but isn't a valid JSONPath";
-        return Err(Fault::new(defect).help("a JSONPath begins with $. or $["));
+    if let Some(path) = JsonPath::parse(key) {
+        return Ok(Selector::Path(path));
+    }
+    let defect = "has a key that begins with $ but isn't a valid JSONPath";
+    // A longer text isn't a path that somebody has typed.
+    if !key.starts_with("$.") && !key.starts_with("$[") || key.len() > 200 {
+        return Err(Fault::new(format!("{defect}, which begins with $. or $[")));
+    }
+    let end = JsonPath::invalid_end(key);
+    let Some(corrected) = corrected_reference(text, key) else {
+        let first: String = end.chars().take(1).collect();
+        return Err(Fault::new(format!(
+            "{defect}: it isn't valid from {first:?}"
+        )));
     };
-    Ok(Selector::Path(path))
+    Err(Fault {
+        shows_reference: true,
+        ..Fault::new(format!("{defect}: it isn't valid from {end:?}"))
+            .help(format!("write {corrected}"))
+    })
+}
+
+/// The reference with the KEY that was probably meant, instead of a text that isn't a valid path.
+/// Quotes keep a shell and YAML from changing the new path.
+fn corrected_reference(text: &str, key: &str) -> Option<String> {
+    // The next colon after an open bracket belongs to the path.
+    let is_cut = key.contains('[') && !text.ends_with(key);
+    if is_cut || has_credential(text) {
+        return None;
+    }
+    let corrected = JsonPath::corrected(key)?;
+    let reference = text.replacen(key, &corrected, 1);
+    if !corrected.starts_with('$') {
+        return Some(reference);
+    }
+    if reference.contains('\'') {
+        return None;
+    }
+    Some(format!("'{reference}'"))
 }
 
 /// Refuses a text in the syntax of another tool, the address of a page in AWS's console, and an ARN
@@ -413,8 +485,11 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
         return Some(Fault::new("has ssm: before an ARN").help("remove \"ssm:\""));
     }
     // `rn:aws:secretsmanager:…`, which was copied without its beginning, has at least five fields.
+    // If less was copied, an account precedes the resource.
     let has_resource = text.contains(":secret:") || text.contains(":parameter/");
-    if has_resource && !text.contains("arn:") && text.split(':').count() > 4 {
+    let mut fields = text.split(':');
+    let is_part = fields.clone().count() > 4 || fields.any(is_account);
+    if has_resource && !text.contains("arn:") && is_part {
         return Some(incomplete_arn());
     }
 
@@ -427,7 +502,13 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     if let Some((prefix, ours)) = found {
         let rest = text[prefix.len()..].trim_start_matches("//");
         // In our references, only parameters have a prefix.
-        let corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
+        let mut corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
+        // `secret:prod/db-CxwhVq` is the resource of an ARN, which ends with random characters.
+        if prefix == "secret:"
+            && let Some((_, ending)) = split_random_ending(split_colon(rest).0)
+        {
+            corrected = corrected.replacen(ending, "", 1);
+        }
         let can_help = !ours.is_empty()
             && !rest.ends_with('}')
             && Reference::parse(&corrected).is_ok()
@@ -447,6 +528,10 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     let (start, tool) = foreign_words("expression").find(|(start, _)| compact.contains(start))?;
     let predicate = format!("contains \"{start}\", which only {tool} expands");
     Some(Fault::new(predicate).help(general))
+}
+
+fn is_account(field: &str) -> bool {
+    field.len() == 12 && field.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 /// Replaces each `${NAME}` and `${NAME:-default}` in a SECRET or in the path of a file with what

@@ -166,6 +166,20 @@ fn is_random_ending(text: &str) -> bool {
         .is_some_and(|end| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
+/// Splits a name before what may be the random ending of an ARN: a hyphen and six letters and
+/// digits, with a capital or a digit among them, as in `prod/db-CxwhVq`.
+pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
+    let (before, ending) = name.split_at(name.rfind('-')?);
+    let is_word = ending
+        .trim_start_matches('-')
+        .bytes()
+        .all(|b| b.is_ascii_lowercase());
+    if is_word || before.is_empty() || !is_random_ending(ending) {
+        return None;
+    }
+    Some((before, ending))
+}
+
 /// True for the characters of names: those that CreateSecret allows, and `!`, which only AWS's own
 /// services use (`rds!cluster-…`).
 pub fn is_name_character(c: char) -> bool {

@@ -9,7 +9,7 @@ use crate::model::environment::is_name;
 use crate::model::fault::{did_you_mean_to_write, nearest};
 use crate::model::problem::SeveralHeadline;
 use crate::model::reference::{
-    AWS_STAGES, Locator, Selector, Store, Version, below_path, is_bare_word,
+    AWS_STAGES, Locator, Selector, Store, Version, below_path, is_bare_word, split_random_ending,
 };
 use crate::model::shown::{has_credential, shown, text_or};
 
@@ -221,9 +221,9 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// The guess about a reference whose secret may not exist, from its form: a last part that may
-    /// be a key, a slash at the beginning, or a word that may be plain text. A guess doesn't repeat
-    /// a text that messages mask.
+    /// The guess about a reference whose secret may not exist, from its form: an end that may be
+    /// the random ending of an ARN, a slash at the beginning, a last part that may be a key, or a
+    /// word that may be plain text. A guess doesn't repeat a text that messages mask.
     pub(super) fn guess(&self) -> Option<String> {
         let Some(Written::Reference(written)) = &self.subject.written else {
             return None;
@@ -232,6 +232,12 @@ impl FailedRequest<'_> {
             return None;
         }
         let is_masked = has_credential(written);
+        if !self.locator.is_masked()
+            && let Some((name, ending)) = split_random_ending(self.locator.id.name())
+        {
+            let write = self.with_id(name).unwrap_or_else(|| name.to_owned());
+            return Some(format!("If {ending} is the end of an ARN, write {write}"));
+        }
         if !is_masked && written.starts_with('/') {
             let parameter = format!("{}{written}", Store::ParameterStore.prefix());
             let write = self.subject.rewritten_with(&parameter);
