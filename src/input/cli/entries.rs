@@ -10,12 +10,14 @@
 //! The first `=` ends the name, or the path if there is one, because the name of a secret can
 //! contain `=`, too. In `${NAME:-a=b}`, which a path can contain, no `=` ends the path.
 
-use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
+use crate::model::entry::{
+    Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target, Written,
+};
 use crate::model::environment::{EnvName, assigned_name, is_name};
 use crate::model::fault::{Fault, VALUE_REMEDY, variable_name_help};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::Reference;
-use crate::model::shown::shown;
+use crate::model::shown::{has_credential, shown};
 
 /// Parses the `NAME=REF` of `--env` or `--as-file`, or the `NAME:PATH=REF` of `--as-file`.
 /// `shown_option` is what a message calls the option if NAME isn't known: `--env`, or `--env number
@@ -154,6 +156,12 @@ fn split_path(text: &str) -> (&str, Option<&str>) {
 /// The text before the first `=` is a prefix only if it is empty or a valid name, because the name
 /// of a secret can contain `=`, too.
 pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Problem> {
+    if let Some((prefix, reference)) = split_wrong_prefix(text) {
+        let option = Argument::EnvFrom;
+        let headline = format!("the secret for {option} {prefix} must come right after \"=\"");
+        let help = format!("write {option} {prefix}={reference}");
+        return Err(Problem::usage(headline).help(help));
+    }
     let (prefix, reference) = match text.split_once('=') {
         Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
         Some(_) | None => ("", text),
@@ -170,12 +178,63 @@ pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Prob
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
-/// Parses the reference of the entry that `subject` names.
-fn parse_argument_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
-    Reference::parse(text)
-        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
+/// Splits `DB_:prod/db` and `DB_*=prod/db`, in which `DB_` is meant as a prefix. `None` for any
+/// other text.
+fn split_wrong_prefix(text: &str) -> Option<(&str, &str)> {
+    let end = text.find(['*', ':'])?;
+    let (prefix, rest) = text.split_at(end);
+    let reference = rest.trim_start_matches(['*', ':', '=']);
+    let is_prefix = is_name(prefix) && prefix == prefix.to_uppercase();
+    if !is_prefix || !is_shown_reference(reference) {
+        return None;
+    }
+    Some((prefix, reference))
 }
 
-pub(super) fn malformed_reference(error: Fault) -> Problem {
+/// True for a word with a slash that is probably a reference, and can be shown: `prod/db:password`.
+pub(super) fn is_shown_reference(word: &str) -> bool {
+    // `/etc/app` is a path, not a reference.
+    let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
+    let may_be_reference = begins_with_letter && word.contains('/');
+    may_be_reference && Reference::parse(word).is_ok() && !has_credential(word)
+}
+
+/// Parses the reference of the entry that `subject` names.
+fn parse_argument_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
+    Reference::parse(text).map_err(|error| {
+        let written = written_reference(text, &error);
+        malformed_reference(error).for_entry(Subject { written, ..subject }, Impact::None)
+    })
+}
+
+/// Parses the argument of `get`.
+pub(super) fn parse_get(text: &str) -> Result<Entry, Problem> {
+    let origin = Origin::Argument(Argument::Get);
+    match Reference::parse(text) {
+        Ok(reference) => {
+            let source = Source::Reference(reference);
+            Ok(Entry::new(Target::Output, source, origin))
+        }
+        Err(error) => {
+            let written = written_reference(text, &error);
+            let subject = Subject::for_target(&Target::Output, origin);
+            let problem = malformed_reference(error);
+            if written.is_none() {
+                return Err(problem);
+            }
+            Err(problem.for_entry(Subject { written, ..subject }, Impact::None))
+        }
+    }
+}
+
+/// The reference in `text` for messages, if the error says that they may show it.
+fn written_reference(text: &str, error: &Fault) -> Option<Written> {
+    if !error.shows_reference {
+        return None;
+    }
+    Some(Written::Reference(text.into()))
+}
+
+fn malformed_reference(error: Fault) -> Problem {
     Problem::from_fault(Status::Usage, error.about("the reference"))
 }

@@ -29,20 +29,20 @@ use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
 
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
-use crate::model::entry::{Argument, Entry, Origin, Source, Target};
+use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
 use crate::model::fault::{not_a_path, overlooked_in_argument, overlooked_in_value};
-use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, separate_values};
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::Reference;
-use crate::model::shown::invalid_value;
+use crate::model::reference::Arn;
+use crate::model::shown::{has_credential, invalid_value, not_this_value};
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
     find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
     with_variables,
 };
-use entries::{malformed_reference, parse_entry, parse_env_from};
+use entries::{parse_entry, parse_env_from, parse_get};
 
 /// The task that the command line sets.
 pub enum Invocation {
@@ -109,8 +109,8 @@ pub fn parse_command_line(
 }
 
 /// The problems of each argument before `--` that clap would misread, that is empty, or that has a
-/// character that is easy to overlook, such as a line feed. Skips most entries (`NAME=REF`),
-/// because their parser's message says which part of REF has the character.
+/// character that is easy to overlook, such as a line feed. Skips ARNs and most entries
+/// (`NAME=REF`), because their parser's message says which part has the character.
 fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
     let subcommand = arguments
         .first()
@@ -125,7 +125,7 @@ fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
             break;
         }
         let text = argument.to_string_lossy();
-        let is_entry = assigned_name(&text).is_some();
+        let is_entry = assigned_name(&text).is_some() || Arn::has_prefix(&text);
         // `--env "A=prod/db:a -- app"` has the command in it.
         if is_entry && !text.contains(" -- ") {
             continue;
@@ -285,10 +285,16 @@ impl Inputs {
 
         inputs.take_entries(matches);
         for text in take_values::<String>(matches, "resolve-env") {
-            match parse_pattern(&text) {
-                Ok(pattern) => inputs.resolve_env.push(pattern),
-                Err(expected) => {
-                    let message = invalid_value("--resolve-env", &text, expected);
+            let name = "--resolve-env";
+            let separate = separate_values(&text, |part| parse_pattern(part).is_ok());
+            match (separate, parse_pattern(&text)) {
+                (Some(separate), _) => {
+                    let problem = list_problem(name, "pattern", &text, &separate);
+                    inputs.errors.push(problem);
+                }
+                (None, Ok(pattern)) => inputs.resolve_env.push(pattern),
+                (None, Err(expected)) => {
+                    let message = invalid_value(name, &text, expected);
                     inputs.errors.push(Problem::usage(message));
                 }
             }
@@ -342,13 +348,7 @@ impl Inputs {
     /// Reads the inputs of `get`. The only entry is the reference in `text`.
     fn for_reference(text: &str, matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
-        let entry = Reference::parse(text)
-            .map(|reference| {
-                let source = Source::Reference(reference);
-                Entry::new(Target::Output, source, Origin::Argument(Argument::Get))
-            })
-            .map_err(malformed_reference);
-        inputs.add(entry);
+        inputs.add(parse_get(text));
         inputs
     }
 
@@ -444,6 +444,10 @@ impl Inputs {
             if let Some(found) = overlooked_in_value(&text) {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
+            } else if let Some(separate) = option.separate_values(&text) {
+                let noun = option.value_noun();
+                self.errors
+                    .push(list_problem(name, &noun, &text, &separate));
             } else if let Err(expected) = (option.set)(options, value) {
                 let mut problem = Problem::usage(invalid_value(name, &text, expected));
                 // A duration without a unit, such as `30`.
@@ -492,6 +496,26 @@ impl Inputs {
             self.add(parse_env_from(&text, keeps_case));
         }
     }
+}
+
+/// The problem for a flag or a variable whose value has several values that aren't separated as
+/// there.
+fn list_problem(name: &str, noun: &str, text: &str, separate: &[&str]) -> Problem {
+    if !name.starts_with('-') {
+        let instead = not_this_value(text);
+        return Problem::usage(format!(
+            "{name} must have commas between its {noun}s{instead}"
+        ));
+    }
+    let headline = format!("{name} takes one {noun}{}", not_this_value(text));
+    if has_credential(text) {
+        return Problem::usage(headline).help("repeat the option");
+    }
+    let repeated: String = separate
+        .iter()
+        .map(|value| format!(" {name} {value}"))
+        .collect();
+    Problem::usage(headline).help(format!("repeat the option:{repeated}"))
 }
 
 /// Chooses the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.

@@ -9,17 +9,18 @@ use std::error::Error;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::command::{
-    SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand, has_option, misread_option_problem,
+    SUBCOMMANDS, Subcommand, SubcommandId, find_argument, find_subcommand, has_option,
+    misread_option_problem,
 };
+use super::entries::is_shown_reference;
 use crate::model::entry::shell_quoted;
 use crate::model::environment::{assigned_name, is_name};
 use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away, nearest};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
-use crate::model::reference::Reference;
 use crate::model::shown::{has_credential, invalid_value, shown, text_or};
 
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
@@ -69,8 +70,7 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         // clap writes `--verbose...`, because the flag can be repeated.
         ErrorKind::TooManyValues => {
             let flag = argument.trim_end_matches('.');
-            let help = "remove the value, or the whole option to turn it off";
-            Problem::usage(format!("{flag} doesn't accept a value")).help(help)
+            Problem::usage(format!("{flag} doesn't accept a value")).help(WITHOUT_VALUE)
         }
         // The text is the same for every error of this kind, so it doesn't show an argument.
         rare => Problem::usage(rare.to_string()),
@@ -262,7 +262,7 @@ impl Line<'_> {
             let name = option.split('=').next().unwrap_or_default();
             let text = format!("argument {number} begins with a long dash");
             let help = if name.is_empty() || has_credential(name) {
-                "use two hyphens".to_owned()
+                "write `--`, with two hyphens".to_owned()
             } else {
                 format!("write --{name}, with two hyphens")
             };
@@ -285,6 +285,9 @@ impl Line<'_> {
             let text = format!("argument {number} needs an option before it");
             return Problem::usage(text).help(help);
         }
+        if let Some(problem) = self.misplaced_value_problem(number) {
+            return problem;
+        }
 
         let has_separator = self.words.contains(&"--");
         match self.subcommand.map(|row| row.id) {
@@ -293,8 +296,7 @@ impl Line<'_> {
                 let text = "secrets-exec get accepts only one argument, a reference";
                 Problem::usage(text).help("write SECRET:KEY as one argument")
             }
-            Some(Check) if has_separator => unexpected_argument_problem(number).help(OWN_WORDS),
-            Some(Check) => self.missing_separator_problem(number),
+            Some(Check) if !has_separator => self.missing_separator_problem(number),
             Some(_) => unexpected_argument_problem(number).help(self.usage_help()),
         }
     }
@@ -324,7 +326,7 @@ impl Line<'_> {
         if self.begins_command(number) {
             self.missing_separator_problem(number)
         } else {
-            unexpected_argument_problem(number).help(OWN_WORDS)
+            unexpected_argument_problem(number).help(self.usage_help())
         }
     }
 
@@ -352,30 +354,126 @@ impl Line<'_> {
 
     /// The problem for the word with this number, counted from 1, if an option for one entry
     /// precedes it: the word may be a reference that a space separates from its NAME (`-e PASSWORD=
-    /// prod/db:password`), or a second NAME=REF.
+    /// prod/db:password`, `--env-from DB_ prod/db`), or a second NAME=REF.
     fn split_entry_problem(&self, number: usize) -> Option<Problem> {
-        let &[option, first, second] = self.words.get(number.checked_sub(3)?..)?.first_chunk()?;
-        if !matches!(option, "-e" | "--env" | "--as-file") {
-            return None;
-        }
+        let (option, value) = self.option_before(number)?;
+        let first = value?;
+        let second = *self.words.get(number - 1)?;
+        let placeholder = match option {
+            "-e" | "--env" | "--as-file" => "SECRET:KEY",
+            // Any other word may begin the command.
+            "--env-from" if second == "=" || is_shown_reference(second) => "SECRET",
+            _ => return None,
+        };
         let name = first.trim_end_matches(['=', ':']);
-        if is_name(name) {
+        // In lower case, it may be the name of a secret.
+        if is_name(name) && (option != "--env-from" || name == name.to_uppercase()) {
             let reference = if is_shown_reference(second) {
                 second
             } else {
-                "SECRET:KEY"
+                placeholder
             };
             let text = format!("the secret for {option} {name} must come right after \"=\"");
             let help = format!("write {option} {name}={reference}");
             return Some(Problem::usage(text).help(help));
         }
+        if option == "--env-from" {
+            return Some(repeated_option_problem(number, option, "[PREFIX=]REF"));
+        }
         assigned_name(second)?;
         let text = format!("one {option} can't set several variables");
         Some(Problem::usage(text).help(format!("put {option} before each NAME=SECRET:KEY")))
     }
+
+    /// The option before the word with this number, counted from 1, and the option's value, if it
+    /// has one.
+    fn option_before(&self, number: usize) -> Option<(&str, Option<&str>)> {
+        let (option, value) = match *self.words.get(..number.checked_sub(1)?)? {
+            [.., option, value] if !value.starts_with('-') => (option, Some(value)),
+            [.., option] => (option, None),
+            [] => return None,
+        };
+        Some(match option.split_once('=') {
+            Some((name, inline)) => (name, Some(inline)),
+            None => (option, value),
+        })
+    }
+
+    /// The problem for the word with this number, counted from 1, if it was probably meant for the
+    /// option before it. The message says how the value of this option is written. A word that may
+    /// begin a command is only refused if the option accepts it.
+    fn misplaced_value_problem(&self, number: usize) -> Option<Problem> {
+        let (option, value) = self.option_before(number)?;
+        let argument = find_argument(self.command, option)?;
+        let placeholder = argument
+            .get_value_names()
+            .and_then(|names| names.first())
+            .map_or("", |name| name.as_str());
+        let spec = argument.get_long().and_then(find_option);
+        let accepts = |text: &str| {
+            spec.is_some_and(|spec| (spec.set)(&mut TypedOptions::default(), text.as_ref()).is_ok())
+        };
+        let takes_value = argument.get_action().takes_values();
+        let is_optional = takes_value
+            && argument
+                .get_num_args()
+                .is_some_and(|count| count.min_values() == 0);
+        let may_be_command =
+            self.accepts_command() && (self.begins_command(number) || !self.words.contains(&"--"));
+
+        if !takes_value || is_optional {
+            // In `get --agent URL prod/db:password`, clap takes the URL for the reference.
+            let number = if value.is_some() { number - 1 } else { number };
+            let word = *self.words.get(number - 1)?;
+            let is_value = accepts(word) || matches!(word, "true" | "false");
+            if !is_value && (may_be_command || value.is_some()) {
+                return None;
+            }
+            if is_optional {
+                let text =
+                    format!("argument {number} follows {option}; its value comes after \"=\"");
+                return Some(Problem::usage(text).help(format!("write {option}={placeholder}")));
+            }
+            let text = format!("argument {number} follows {option}, which doesn't accept a value");
+            let help = match argument.get_short() {
+                Some(short) if word == "2" => format!("write -{short}{short}"),
+                _ if ["1", "true"].contains(&word) => "remove it".to_owned(),
+                _ => WITHOUT_VALUE.to_owned(),
+            };
+            return Some(Problem::usage(text).help(help));
+        }
+
+        let value = value?;
+        let stray = *self.words.get(number - 1)?;
+        let joined = ["", "="]
+            .map(|between| [value, between, stray].concat())
+            .into_iter()
+            .find(|joined| !accepts(value) && accepts(joined));
+        if may_be_command && joined.is_none() {
+            return None;
+        }
+        if let ArgAction::Append = argument.get_action() {
+            return Some(repeated_option_problem(number, option, placeholder));
+        }
+        let text = format!("argument {number} follows {option}; its value is one argument");
+        let help = match joined {
+            Some(joined) => format!("write {option} {joined}"),
+            None => format!("write {option} {placeholder}"),
+        };
+        Some(Problem::usage(text).help(help))
+    }
 }
 
-const OWN_WORDS: &str = "put only options and their values before `--`";
+/// The problem for the word with this number, which follows the value of an option that can be
+/// repeated.
+fn repeated_option_problem(number: usize, option: &str, placeholder: &str) -> Problem {
+    let text = format!("argument {number} follows {option}, which takes one value");
+    let help = format!("repeat the option: {option} {placeholder} {option} {placeholder}");
+    Problem::usage(text).help(help)
+}
+
+/// The help for a flag with a value.
+const WITHOUT_VALUE: &str = "remove the value, or the whole option to turn it off";
 
 /// Describes what an option accepts, such as `a duration with a unit`. Each option's parser has
 /// this text as its error, so the parser is given an empty text, which no option accepts.
@@ -386,14 +484,6 @@ fn expected_value(option: &str) -> Option<&'static str> {
     }
     let parse = row.set;
     parse(&mut TypedOptions::default(), "".as_ref()).err()
-}
-
-/// True for a word with a slash that is probably a reference, and can be shown: `prod/db:password`.
-fn is_shown_reference(word: &str) -> bool {
-    // `/etc/app` is a path, not a reference.
-    let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
-    let may_be_reference = begins_with_letter && word.contains('/');
-    may_be_reference && Reference::parse(word).is_ok() && !has_credential(word)
 }
 
 /// Says what to write instead of a REF or NAME=REF without an option before it.

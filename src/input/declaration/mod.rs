@@ -24,8 +24,10 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
-use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
-use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
+use crate::model::fault::{Fault, TOP_KEYS, foreign_file, not_a_path};
+use crate::model::options::{
+    OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option, separate_values,
+};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::shown::file_name;
@@ -123,7 +125,8 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
         DeclarationsNamedBy::Option => "",
         DeclarationsNamedBy::Variable => " (from SECRETS_EXEC_FILE)",
     };
-    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE", from)?;
+    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE", from)
+        .map_err(|problem| problem.help_if_some(list_help(path, by)))?;
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
@@ -131,6 +134,21 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
         return Err(Problem::configuration(text).help(help));
     }
     read_yaml(path, file, FileKind::Declaration)
+}
+
+/// The help for a declaration that doesn't exist, if its name is a list of files.
+fn list_help(path: &Path, by: DeclarationsNamedBy) -> Option<String> {
+    let text = path.to_str()?;
+    if path.exists() || not_a_path(text).is_some() {
+        return None;
+    }
+    let files = separate_values(text, |file| {
+        text.contains(',') || Path::new(file).extension().is_some()
+    })?;
+    Some(match by {
+        DeclarationsNamedBy::Option => format!("repeat the option: -f {}", files.join(" -f ")),
+        DeclarationsNamedBy::Variable => "separate the files with commas".to_owned(),
+    })
 }
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
@@ -271,7 +289,7 @@ pub fn parse_declaration(
     (options, layer, source.problems())
 }
 
-const EMPTY_HELP: &str = "what writes this file may have failed. If nothing is to be declared, write {} into it or, for no declaration at all, use --no-file instead";
+const EMPTY_HELP: &str = "what writes this file may have failed. If --env or --resolve-env says what to read, write {} into it or use --no-file";
 
 /// Reads the sections of a declaration from its tree.
 fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
@@ -364,7 +382,11 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     // `option_texts` has reported a wrong type.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         let is_refused = value.refuse_if_overlooked(&text);
-        if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
+        if let Some(separate) = spec.separate_values(&text) {
+            let text = format!("must be a list of {}s, not one text", spec.value_noun());
+            let fault = Fault::new(text);
+            value.refuse(fault.help(format!("write [{}]", separate.join(", "))));
+        } else if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
             value.refuse_value(&text, expected);
         }
     }

@@ -36,6 +36,40 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
+/// Splits a text that has several values, with blanks or punctuation between them, where one
+/// belongs. `None` unless `accepts` is true for each of them.
+pub fn separate_values(text: &str, accepts: impl Fn(&str) -> bool) -> Option<Vec<&str>> {
+    let values: Vec<&str> = text
+        .split(|c: char| c.is_whitespace() || ",;:".contains(c))
+        .filter(|value| !value.is_empty())
+        .collect();
+    if values.len() < 2 || !values.iter().all(|value| accepts(value)) {
+        return None;
+    }
+    Some(values)
+}
+
+impl OptionSpec {
+    /// [`separate_values`] for an option that can be repeated.
+    pub fn separate_values<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
+        let Takes::Texts(_) = self.takes else {
+            return None;
+        };
+        separate_values(text, |value| {
+            (self.set)(&mut TypedOptions::default(), value.as_ref()).is_ok()
+        })
+    }
+
+    /// What one value is called: a pattern for `GLOB`, and a region for `REGION`.
+    pub fn value_noun(&self) -> String {
+        match self.takes {
+            Takes::Texts("GLOB") => "pattern".to_owned(),
+            Takes::Texts(name) | Takes::Text(name) | Takes::Optional(name) => name.to_lowercase(),
+            Takes::Nothing | Takes::Level => "value".to_owned(),
+        }
+    }
+}
+
 /// The options that apply, with their defaults.
 #[derive(Clone, Debug)]
 pub struct Options {
