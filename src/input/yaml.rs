@@ -16,6 +16,7 @@ use regex_lite::Regex;
 
 use crate::model::environment::is_name;
 use crate::model::fault::{Fault, foreign_word, helm_fault, overlooked_in_line};
+use crate::model::reference::BROKEN_ARN;
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]
@@ -389,6 +390,10 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
+    let is_continued = text
+        .lines()
+        .nth(position.line)
+        .is_some_and(|below| !below.trim().is_empty() && column(below) > column(line));
     let (message, help) = match kind {
         // A value can't start with this character: `@home`, `*.txt`.
         UnexpectedCharacter { .. }
@@ -398,6 +403,14 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let character: String = after.chars().take(1).collect();
             let message = format!("a value that starts with \"{character}\" needs quotes");
             return Fault::new(message).help(QUOTES);
+        }
+        UnknownQuotedScalarEscape => (
+            "in double quotes, YAML reads \\ as an escape",
+            "use single quotes, or write \\\\ for each \\",
+        ),
+        // The line ends within an ARN, which goes on below it.
+        _ if is_in_value && after == ":" && is_continued && before.contains(": arn:") => {
+            return Fault::new(BROKEN_ARN).about("this value");
         }
         // A colon and a space in a value: `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (

@@ -204,9 +204,15 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
     format!("{noun} {:?}", shown(name))
 }
 
-/// The predicate `doesn't match the pattern "…"`.
+/// The predicate `doesn't match the pattern "…"`. Slashes around a pattern, as other languages have
+/// them, are a part of it here.
 pub fn pattern_mismatch(pattern: &str) -> String {
-    format!("doesn't match the pattern \"{}\"", shown(pattern))
+    let mismatch = format!("doesn't match the pattern \"{}\"", shown(pattern));
+    let end = pattern.trim_end_matches(|c: char| c.is_ascii_lowercase());
+    if pattern.len() > 2 && pattern.starts_with('/') && end.ends_with('/') {
+        return mismatch + ", whose slashes are part of it";
+    }
+    mismatch
 }
 
 /// The end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable, or

@@ -21,7 +21,7 @@ use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::remark::Remark;
-use crate::model::shown::{is_quotable, noun_with_name, visible};
+use crate::model::shown::{has_credential, is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the value is null.
@@ -216,7 +216,9 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
         if !members.iter().any(|(name, _)| name == key) {
             let noun = noun_with_name(what, key);
             let mut text = format!("there is no {noun}, but \"except\" lists it");
-            if let Some(hint) = missing_key_hint(members, key) {
+            if is_pattern(key) {
+                text = format!("there is no {noun}: \"except\" lists keys, not patterns");
+            } else if let Some(hint) = missing_key_hint(members, key) {
                 text += &format!(": {hint}");
             }
             warnings.push(text);
@@ -248,9 +250,13 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
     let naming = &object.naming;
     let missing = |list, key| {
         let noun = noun_with_name(member_noun(object), key);
-        let text = format!("has no {noun}, but \"{list}\" lists it");
-        Problem::configuration(text)
-            .code("key-not-found")
+        let problem = |text: String| Problem::configuration(text).code("key-not-found");
+        if is_pattern(key) {
+            return problem(format!(
+                "has no {noun}: \"{list}\" lists keys, not patterns"
+            ));
+        }
+        problem(format!("has no {noun}, but \"{list}\" lists it"))
             .help_if_some(missing_key_hint(members, key))
     };
 
@@ -266,12 +272,22 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
             Some(_) => {}
         }
     }
-    for key in naming.rename.keys() {
+    for (key, new_name) in &naming.rename {
         if !members.iter().any(|(name, _)| name == key) {
-            errors.push(missing("rename", key));
+            let mut problem = missing("rename", key);
+            let reversed = format!("{new_name}: {key}");
+            if members.iter().any(|(name, _)| name == new_name) && !has_credential(&reversed) {
+                problem = problem.help(format!("write {reversed}"));
+            }
+            errors.push(problem);
         }
     }
     errors
+}
+
+/// True for a name in `only`, `except` or `rename` that is a pattern, as other tools allow there.
+fn is_pattern(key: &str) -> bool {
+    key.contains(['*', '?', '['])
 }
 
 /// Finds the first hint that applies to a key in `only`, `except` or `rename` that doesn't exist:

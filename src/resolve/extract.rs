@@ -134,6 +134,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
         [b'\n' | b'\r', ..] => ": a line break in a string",
         [b'}' | b']', ..] if previous == Some(&b',') => ": a comma before the closing bracket",
         [b'\'', ..] => ": a single quote instead of a double quote",
+        [b'\\', b'"', ..] => ": a backslash before each quote, from a shell",
         // The beginning of “, ”, ‘ and ’ in UTF-8.
         [0xe2, 0x80, 0x98..=0x9d, ..] => ": a curly quote instead of a straight one",
         [b'A'..=b'Z' | b'a'..=b'z' | b'_', ..] if matches!(previous, Some(b'{' | b',')) => {
@@ -239,7 +240,7 @@ fn not_json(
     let what = match str::from_utf8(bytes) {
         _ if bytes.trim_ascii_start().starts_with(b"{") => {
             Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
-                .help("correct the JSON in the secret")
+                .help(CORRECT_JSON)
         }
         // A password or Base64 may contain an equals sign, too, but rarely after a name in
         // capitals.
@@ -248,7 +249,9 @@ fn not_json(
                 "store JSON: save it as .env, and run secrets-exec migrate .env --secret ID --values",
             )
         }
-        Ok(_) => Fault::new("is plain text, not JSON"),
+        Ok(text) => {
+            quoted_json_fault(text).unwrap_or_else(|| Fault::new("is plain text, not JSON"))
+        }
         // A variable can't have a NUL byte, but a file can.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
             .help("without a key, use --as-file or, for a variable, encode: base64"),
@@ -264,6 +267,31 @@ fn not_json(
     Problem::configuration(format!("{}, so {consequence}", what.text))
         .code("not-json")
         .help_if_some(help)
+}
+
+const CORRECT_JSON: &str = "correct the JSON in the secret";
+
+/// The help for a secret that is text, but was meant as a JSON object.
+pub(super) fn stored_json_help(text: &str) -> Option<String> {
+    if text.trim_start().starts_with('{') {
+        return Some(CORRECT_JSON.to_owned());
+    }
+    quoted_json_fault(text)?.help
+}
+
+/// The fault of a JSON object with the quotes that were meant for a shell. cmd.exe passes single
+/// quotes on, and removes the double quotes in the object.
+fn quoted_json_fault(text: &str) -> Option<Fault> {
+    let object = ['\'', '"']
+        .into_iter()
+        .find_map(|quote| text.trim().strip_prefix(quote)?.strip_suffix(quote))
+        .filter(|object| object.starts_with('{') && object.ends_with('}'))?;
+    let help = match Json::parse(object.as_bytes()) {
+        Ok(_) => "remove the quotes",
+        Err(_) => CORRECT_JSON,
+    };
+    let text = "is JSON between quotes, which a Windows shell keeps";
+    Some(Fault::new(text).help(help))
 }
 
 fn whole_value_hint(write: Option<String>) -> Option<String> {

@@ -645,7 +645,12 @@ fn null_value(selector: &Selector) -> Unresolved {
 /// Decodes a value from base64, for `decode`.
 fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
-        Problem::configuration("the value isn't base64, which \"decode\" expects")
+        let text = if value.is_base64_url() {
+            "the value is base64url, which has - and _ instead of + and /, but \"decode\" expects base64"
+        } else {
+            "the value isn't base64, which \"decode\" expects"
+        };
+        Problem::configuration(text)
             .code("not-base64")
             .help("remove \"decode\", or store the value as base64")
     })
@@ -698,38 +703,55 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 /// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
 /// unless the backend has made one. The suggestion is the alias that is most similar, because an
 /// alias may have been written where a secret's name belongs. Without one, it is an existing secret
-/// of the plan, but only if a single letter differs: secrets often have similar names.
+/// of the plan, but only if a single letter differs: secrets often have similar names. A secret
+/// that was read, and doesn't have the key, isn't suggested.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
-    let existing_ids: Vec<String> = fetched
-        .iter()
-        .filter(|(_, answer)| answer.is_ok())
-        .map(|(locator, _)| locator.written_id())
-        .collect();
+    let mut existing = Vec::new();
     let mut absences = Vec::new();
     for (locator, answer) in fetched {
-        if let Err(failure) = answer
-            && failure.error.cause == Cause::Absent(Missing::Secret)
-            && failure.nearest.is_none()
-        {
-            absences.push((locator.written_id(), failure));
+        match answer {
+            Ok(document) => existing.push((locator.written_id(), &*document)),
+            Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
+                absences.push((locator, failure));
+            }
+            Err(_) => {}
         }
     }
 
-    for (id, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
-        // Suggesting what the user has written would change nothing.
-        let similar_alias = nearest(
-            &id,
-            plan.aliases
-                .keys()
-                .map(String::as_str)
-                .filter(|alias| *alias != id),
-        );
-        let similar = similar_alias.or_else(|| {
-            existing_ids
-                .iter()
-                .map(String::as_str)
-                .find(|other| is_one_letter_away(&id, other))
+    for (locator, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
+        let similar = failure.nearest.take().or_else(|| {
+            let id = locator.written_id();
+            // Suggesting what the user has written would change nothing.
+            nearest(
+                &id,
+                plan.aliases
+                    .keys()
+                    .map(String::as_str)
+                    .filter(|alias| *alias != id),
+            )
+            .or_else(|| {
+                existing
+                    .iter()
+                    .map(|(other, _)| other.as_str())
+                    .find(|other| is_one_letter_away(&id, other))
+            })
+            .map(Into::into)
         });
-        failure.nearest = similar.map(Into::into);
+        failure.nearest = similar.filter(|name| {
+            let read_id = plan.aliases.get(&**name).map_or(&**name, |alias| &alias.id);
+            !existing
+                .iter()
+                .any(|(other, document)| other == read_id && lacks_key(document, locator, plan))
+        });
     }
+}
+
+/// True if a document doesn't have a KEY with which an entry refers to the secret `absent`.
+fn lacks_key(document: &Document, absent: &Locator, plan: &Plan) -> bool {
+    let parsed = Json::parse(document.body.expose()).map(Arc::new);
+    plan.entries
+        .iter()
+        .flat_map(|entry| entry.source.references())
+        .filter(|reference| reference.locator == *absent && reference.selector != Selector::Whole)
+        .any(|reference| find_value(document, &parsed, &reference.selector, &|_| None).is_err())
 }

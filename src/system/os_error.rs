@@ -9,6 +9,7 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
+use crate::model::entry::shell_quoted;
 use crate::model::problem::Problem;
 
 /// The errno of an I/O error, or EIO for an error that isn't from a system call.
@@ -58,7 +59,21 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
             format!("the file \"{file}\"{from} can't be read: {why}")
         }
     });
-    problem.help_if_some(path_remedy(Path::new(&file)))
+    problem
+        .help_if_some(path_remedy(Path::new(&file)))
+        .help_if_some(owner_remedy(Path::new(&file), error))
+}
+
+/// The remedy for a file that only its owner can read, who isn't the user of this process.
+pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
+    let file = path.metadata().ok()?;
+    let uid = geteuid();
+    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
+    if !is_denied || file.uid() == uid.as_raw() || file.mode() & 0o400 == 0 {
+        return None;
+    }
+    let path = shell_quoted(&path.display().to_string());
+    Some(format!("as root, run chown {uid} {path}"))
 }
 
 /// The remedy for a path that can't be opened, if there is one.
@@ -66,7 +81,7 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
     match path.to_string_lossy().chars().next() {
         Some('$') => Some("the variable isn't expanded: use the path itself"),
         Some('~') => Some("use the full path instead of \"~\""),
-        Some('"' | '\'') => Some("remove the quotes from the path"),
+        Some('"' | '\'') => Some("remove the quotes"),
         Some(_) | None if path.is_dir() => {
             Some("use a file. If Docker made the directory, create the file on the host first")
         }

@@ -18,7 +18,8 @@ use crate::model::fault::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::{Problem, grouped};
-use crate::model::shown::{file_name, not_this_value, shown};
+use crate::model::reference::Reference;
+use crate::model::shown::{file_name, has_credential, not_this_value, shown};
 
 #[derive(Clone)]
 pub struct Item<'a> {
@@ -262,9 +263,14 @@ impl<'a> Item<'a> {
         }
         // The reference has a space: `DB_PASSWORD: { prod/db: password }`.
         let is_path = key.starts_with('/') && known.contains(&"path");
+        if known.contains(&"prefix")
+            && let Some(entry) = entry_with_prefix(key, value)
+        {
+            let text = format!("has an unknown key {:?}", shown(key));
+            return item.refuse(Fault::new(text).help(format!("write {entry}")));
+        }
         if known.contains(&"from") && key.contains('/') && !is_path && !value.is_null() {
-            return item
-                .refuse(Fault::new("has a space in its reference").help("remove the space"));
+            return item.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
         // The space after the key's colon is missing: `{from:prod/db:password}`.
         let word = key.split([':', '=']).next().unwrap_or_default();
@@ -281,6 +287,10 @@ impl<'a> Item<'a> {
         let text = format!("has an unknown key {:?}", shown(key));
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
+            // `required: true` says what is true of each entry that isn't optional.
+            (Some("optional: true"), _, _) if value.boolean() == Some(true) => {
+                "remove it".to_owned()
+            }
             (Some(ours), _, _) => format!("use {ours}"),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
@@ -499,6 +509,23 @@ impl SourceFile {
     pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
     }
+}
+
+/// The entry of `env-from` that `prod/app: APP_` or `APP_: prod/app` was meant as. `None` unless
+/// one of the two is a reference with a slash, and the other a prefix.
+fn entry_with_prefix(key: &str, value: &Node) -> Option<String> {
+    let value = value.scalar_text()?;
+    let (reference, prefix) = if key.contains('/') {
+        (key, value)
+    } else {
+        (value, key)
+    };
+    let is_meant =
+        reference.contains('/') && is_name(prefix) && Reference::parse(reference).is_ok();
+    if !is_meant || has_credential(key) || has_credential(value) {
+        return None;
+    }
+    Some(format!("{{ from: {reference}, prefix: {prefix} }}"))
 }
 
 /// Finds where a key that isn't one of `known` belongs in a declaration: `timeout` → `under

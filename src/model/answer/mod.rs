@@ -134,6 +134,19 @@ impl SecretValue {
         LENIENT.decode(&*text).ok().map(Self::new)
     }
 
+    /// True for base64 with `-` and `_` instead of `+` and `/` (RFC 4648, section 5).
+    pub fn is_base64_url(&self) -> bool {
+        let mut text = self.0.clone();
+        for byte in text.iter_mut() {
+            *byte = match *byte {
+                b'-' => b'+',
+                b'_' => b'/',
+                other => other,
+            };
+        }
+        Self(text).base64_decoded().is_some()
+    }
+
     /// Serializes the value as `Ok` with text or, if it isn't UTF-8, as `Err` with a list of
     /// numbers. serde calls this method only for a field with `#[serde(with = "SecretValue")]`.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {

@@ -59,7 +59,7 @@ use crate::model::remark::{Remark, Remarks};
 use crate::model::shown::shown;
 use crate::resolve::extract::{
     Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, array_hint, encoded_twice_hint,
-    escaped_key, keys_hint, missing_key, quotable_keys, with_entry,
+    escaped_key, keys_hint, missing_key, quotable_keys, stored_json_help, with_entry,
 };
 use values::{FailedLookup, Misses, Names, SecretObject, StandIns, UnreadSecret, value_at};
 
@@ -431,8 +431,9 @@ impl Rendering<'_> {
         let help = text_of_secret
             .and_then(|text| Json::parse(text.as_bytes()).ok())
             .and_then(|json| encoded_twice_hint(json.value()))
+            .or_else(|| text_of_secret.and_then(stored_json_help))
             .or_else(|| value.as_array().map(|items| array_hint(items)))
-            .unwrap_or_else(|| format!("write {{{{ {parent} }}}} for the whole value"));
+            .unwrap_or_else(|| format!("for the whole value, write {{{{ {parent} }}}}"));
         let problem = Problem::configuration(text)
             .code("not-an-object")
             .help(help);

@@ -532,7 +532,10 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
             progress.warn(unreadable(error));
             Ok(None)
         }
-        _ => Err(Problem::usage(unreadable(error))),
+        _ => {
+            let remedy = os_error::owner_remedy(path, &error);
+            Err(Problem::usage(unreadable(error)).help_if_some(remedy))
+        }
     }
 }
 
