@@ -137,8 +137,9 @@ pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
         .or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
 }
 
-/// Expands a path as the AWS CLI does: `$NAME` and `${NAME}`, and then `~` at the beginning. A
-/// variable that isn't set stays as it is written.
+/// Expands `$NAME` and `${NAME}` in a path, and then `~/` at its beginning. A variable that isn't
+/// set stays as it is written. Unlike the AWS CLI, this also expands `${NAME:-default}`, and leaves
+/// `~user` as it is.
 pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
     // A variable with a path that isn't UTF-8 is refused before its path is used.
     let text = path.to_string_lossy();
