@@ -40,14 +40,15 @@ fn with_programs(page: &Page) -> Sandbox {
         .executable("bin/aws", CLI.replace("TOKEN", CANARY))
         .executable("bin/node", format!("#!/bin/sh\n{SHOW}\n"))
         .file("local.yaml", SECRETS.replace("not-a-real-token", CANARY))
-        .declaration(page.blocks("yaml")[0]);
+        .declaration(page.block_from("yaml", "# secrets-exec.yaml\n"));
     let search_path = format!("{}:/usr/bin:/bin", sandbox.path("bin").display());
     sandbox.env("PATH", search_path)
 }
 
 /// The script of the page, which writes its file to the working directory.
 fn start_script(page: &Page) -> String {
-    page.blocks("sh")[0].replace("/tmp/tls.key", "tls.key")
+    page.block_from("sh", "# start.sh\n")
+        .replace("/tmp/tls.key", "tls.key")
 }
 
 #[test]
