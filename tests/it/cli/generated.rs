@@ -166,7 +166,9 @@ fn the_example_of_a_whole_declaration_in_docs_reference_md_is_valid() {
     let local = format!(r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#);
     let page = Page::read("docs/reference.md");
     let sandbox = Sandbox::new().local(&local);
-    let run = sandbox.declaration(page.blocks("yaml")[0]).run();
+    let run = sandbox
+        .declaration(page.block_from("yaml", "defaults:"))
+        .run();
     // The secrets of the declaration don't exist, so every error must be about one of them.
     run.refused(78, [])
         .says_nothing_of("unknown")
