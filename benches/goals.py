@@ -1,4 +1,4 @@
-"""The goals of secrets-exec, and the part of docs/benchmarks.md that says which of them a run has met."""
+"""The goals of secrets-exec, and what `make bench` prints about them: which of them a run has met."""
 
 from measure import NEAR, REGIONAL
 from rivals import COUNTS
@@ -15,7 +15,7 @@ PRINTING = 2.0  # ms for --help and for --version
 
 
 def markdown(ours, rows, parent):
-    """The paragraphs of the page. `ours` is our tool, and `parent` the memory in MB of the parent process of `--on-rotation`."""
+    """The paragraphs to print. `ours` is our tool, and `parent` the memory in MB of the parent process of `--on-rotation`."""
     by_count = [
         (title, [f"{rows[ours.key, count, place][what] / rows['floor', count, place][what]:.2f}" for count in COUNTS], limits)
         for title, place, what, limits in RATIOS
@@ -31,7 +31,7 @@ def markdown(ours, rows, parent):
     single = [(title, [f"{seen:.2f}"], [limit]) for title, seen, limit in single]
     missed = sum(float(seen) > limit for _, row, limits in by_count + single for seen, limit in zip(row, limits, strict=True))
     return [
-        "## Goals",
+        "# Goals",
         f"These are the figures of secrets-exec that we watch, each with its limit in parentheses. {verdict(missed)}",
         table("goal | " + " | ".join(map(str, COUNTS)), by_count),
         table("goal | measured", single),

@@ -1,10 +1,10 @@
 #!/usr/bin/env python3
-"""The figures of docs/benchmarks.md in README.md and docs/adopting.md.
+"""The figures of docs/benchmarks.md in README.md, docs/adopting.md and docs/comparison.md.
 
-    pages.py            writes these figures between the marks of both pages
+    pages.py            writes these figures between the marks of these pages
     pages.py --check    fails if a page has other figures than docs/benchmarks.md
 
-`make bench` writes docs/benchmarks.md and then these two, so that all pages have figures from the same run, in the same units.
+`make bench` writes docs/benchmarks.md and then these three, so that all pages have figures from the same run, in the same units.
 """
 
 import re
@@ -45,9 +45,22 @@ def adopting(page):
     item = (
         f"- **What it adds:** {costs[US]['size, MB']} MB in the image (about half of that compressed), {costs[US]['peak memory, MB']} MB of memory until "
         f"secrets-exec becomes your program, and {launches[US]['1']} ms for one secret or {launches[US]['20']} ms for twenty, "
-        "[measured](benchmarks.md) with a simulated network."
+        f"[measured](benchmarks.md) with a simulated network. With [`--on-rotation`](rotation.md), a parent process stays, with {parent(page)} MB for "
+        "each program."
     )
     return fill(item, "  ")
+
+
+def comparison(page):
+    """The item of docs/comparison.md about reading in parallel."""
+    launches = table(page, LAUNCHES)
+    longer = float(launches[US]["20"]) - float(launches[US]["1"])
+    return fill(f"- It reads secrets in parallel, so twenty secrets take only [{longer:.0f} ms longer](benchmarks.md) than one.", "  ")
+
+
+def parent(page):
+    """The memory of the parent process of `--on-rotation`, in MB."""
+    return re.search(r"the parent process uses ([0-9.]+) MB", " ".join(page.split()))[1]
 
 
 def overhead(page):
@@ -69,7 +82,7 @@ def rewritten(path, text):
 
 def main():
     page = (ROOT / "docs/benchmarks.md").read_text()
-    for name, text in ("README.md", readme(page)), ("docs/adopting.md", adopting(page)):
+    for name, text in ("README.md", readme(page)), ("docs/adopting.md", adopting(page)), ("docs/comparison.md", comparison(page)):
         path = ROOT / name
         new = rewritten(path, text)
         if sys.argv[1:] != ["--check"]:

@@ -8,6 +8,7 @@ from rivals import COUNTS
 
 # The tools that each run measures. Rows of other tools may be from an earlier run.
 OWN = (US, "minimal client")
+AGAIN = f"{US}, measured again"
 SDK = "## Beside a program with the AWS SDK"
 
 CHART = """<p><picture>
@@ -30,7 +31,6 @@ def markdown(results, before):
     about, rows, tools = (results[key] for key in ("about", "rows", "tools"))
     launches, kept = merged(launch_times(tools, rows, about["date"]), pages.table(before, LAUNCHES))
     spent, _ = merged(costs(tools, rows), pages.table(before, COSTS))
-    parent = results["rest"]["resident, KiB"] * 1024 / 1e6
     paragraphs = [
         "# Benchmarks",
         f"secrets-exec starts a program with one secret in {launches[US][0]} ms, and with 20 secrets in {launches[US][2]} ms. Both are within "
@@ -60,13 +60,13 @@ def markdown(results, before):
         "*Size* is the size of the tool's stripped binary or, for Python, of all installed packages without the interpreter. A cold start is a launch "
         "with one secret and without network delays, right after we dropped the kernel's page cache.",
         "\n".join([*heading(["peak memory, MB", "size, MB", "cold start, ms", "read from disk, MB"]), *lines(spent)]),
+        *cold_noise(spent),
         "Once secrets-exec has become your program, it doesn't use any memory. With `--on-rotation`, the parent "
-        f"process uses {number(parent)} MB.",
-        *goals.markdown(tools[0], rows, parent),
+        f"process uses {number(parent(results))} MB.",
         "## How this was measured",
         f"We measured this on {about['date']}, at commit {about['commit']}, on a machine with {about['machine']} and {about['libc']}. secrets-exec was "
         f"built with Rust {about['rust']}. `make bench` measures again, and writes this page and the figures of the other pages. It also prints the versions of the other tools, "
-        "quartiles, other network delays, CPU time, page faults and simulated fleets.",
+        "quartiles, other network delays, CPU time, page faults, simulated fleets, and which of our goals the run has met.",
     ]
     return "\n\n".join(wrapped(paragraph) for paragraph in paragraphs) + "\n"
 
@@ -82,6 +82,7 @@ def details(results):
     """What is printed, but isn't on the page."""
     rows, rest, tools = (results[key] for key in ("rows", "rest", "tools"))
     paragraphs = [
+        *goals.markdown(tools[0], rows, parent(results)),
         "# In the same region, with quartiles",
         table(tools, rows, REGIONAL),
         "# Near by, without delays",
@@ -99,6 +100,23 @@ def details(results):
         results["simulated"],
     ]
     return "\n\n".join(paragraphs) + "\n"
+
+
+def parent(results):
+    """The memory in MB of the parent process of `--on-rotation`."""
+    return results["rest"]["resident, KiB"] * 1024 / 1e6
+
+
+def cold_noise(spent):
+    """A sentence about the cold starts of the two copies of our binary; nothing if this run hasn't measured both."""
+    first, second = (spent.get(title, ["–"] * 4)[2] for title in (US, AGAIN))
+    if "–" in (first, second):
+        return []
+    first, second = sorted((float(first), float(second)))
+    return [
+        f"The cold starts of the first two rows differ by {(second / first - 1) * 100:.0f}%, although both are the same program: a smaller difference "
+        "between two tools in this column means nothing."
+    ]
 
 
 def unmeasured(skipped):
