@@ -10,8 +10,18 @@ use crate::support::*;
 /// The task definitions of the page, before and after the change.
 fn task_definitions() -> [String; 2] {
     let page = Page::read("docs/ecs.md");
-    let [before, after] = page.blocks("json").try_into().unwrap();
+    let [before, after, _] = page.blocks("json").try_into().unwrap();
     [before.to_owned(), after.to_owned()]
+}
+
+#[test]
+fn the_tmpfs_of_docs_ecs_md_is_json_and_is_mounted_at_a_directory() {
+    let page = Page::read("docs/ecs.md");
+    let parameters = page.block_from("json", "\"linuxParameters\"");
+    let container: Value = serde_json::from_str(&format!("{{{parameters}}}")).unwrap();
+    let tmpfs = &container["linuxParameters"]["tmpfs"][0];
+    assert_eq!(tmpfs["containerPath"], "/run/app");
+    assert_eq!(tmpfs["mountOptions"][0], "mode=0700");
 }
 
 fn aws() -> Aws {
