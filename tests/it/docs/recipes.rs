@@ -1,4 +1,7 @@
-//! docs/recipes.md: its script redeploys only if all values exist.
+//! docs/recipes.md: its script redeploys only if all values exist, and its command changes one key
+//! of a secret.
+
+use std::fs;
 
 use super::page::Page;
 use crate::support::*;
@@ -46,5 +49,34 @@ fn the_scripts_of_docs_recipes_md_do_not_deploy_anything_if_a_value_is_missing()
     ] {
         let run = or_skip!(redeployment("prod/none", script));
         assert!(!run.stdout().contains(deployment), "{run}");
+    }
+}
+
+/// What the commands of the page store in a secret with a key `ID` that holds this number.
+fn stored_by_the_change_of_a_key(number: &str) -> Option<String> {
+    skip::can(&["jq", "--version"], "the command of docs/recipes.md").then(|| {
+        let page = Page::read("docs/recipes.md");
+        let change = page.block_from("sh", "read -rs NEW").to_owned();
+        let secret = format!("prod/app: '{{\"DB_PASSWORD\":\"old\",\"ID\":{number}}}'\n");
+        let sandbox = page
+            .with_secrets(&secret)
+            .file("change.sh", change)
+            .file("typed", "new-4c7a1e\n")
+            .executable("bin/aws", "#!/bin/sh\ncat >stored\n")
+            .target_writes_stderr()
+            .prepared_by(&script("bash change.sh <typed"));
+        sandbox.run();
+        fs::read_to_string(sandbox.path("stored")).unwrap()
+    })
+}
+
+#[test]
+fn the_command_of_docs_recipes_md_that_changes_a_key_never_rounds_a_number_in_another_key() {
+    let stored = or_skip!(stored_by_the_change_of_a_key("12345678901234567890"));
+    // jq 1.6 stops instead.
+    if !stored.is_empty() {
+        let stored: String = stored.split_whitespace().collect();
+        let expected = r#"{"DB_PASSWORD":"new-4c7a1e","ID":12345678901234567890}"#;
+        assert_eq!(stored, expected);
     }
 }
