@@ -47,7 +47,7 @@ fn steps(workflow: &str) -> String {
 
 #[test]
 fn the_review_jobs_of_docs_ci_md_pass_for_a_declaration_and_its_policy() {
-    for review in workflows("--offline") {
+    for review in workflows("diff -u") {
         assert_eq!(review.lines().count(), 2, "{review}");
         let script = script(&format!("{SHARED_CHECKOUT}. ./make-policy\n{review}"));
         repository().prepared_by(&script).run().launched();
@@ -56,7 +56,7 @@ fn the_review_jobs_of_docs_ci_md_pass_for_a_declaration_and_its_policy() {
 
 #[test]
 fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_if_the_policy_is_outdated() {
-    for review in workflows("--offline") {
+    for review in workflows("diff -u") {
         let script = script(&format!("{SHARED_CHECKOUT}{review}"));
         let repository = repository().file("policy.json", "{}\n");
         let run = repository.prepared_by(&script).run();
@@ -64,6 +64,27 @@ fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_if_the_policy_is_o
         assert!(run.stdout().contains(more), "{run}");
         assert_ne!(run.status, Status::Exit(0), "{run}");
     }
+}
+
+#[test]
+fn the_job_of_docs_ci_md_without_an_image_builds_a_commit_of_this_repository_and_checks_with_it() {
+    let page = Page::read("docs/ci.md");
+    let job = page.block_from("yaml", "# .github/workflows/check.yaml\n");
+    let manifest = repository_file("Cargo.toml");
+    let mut lines = manifest.lines();
+    let address = lines.find_map(|line| line.strip_prefix("repository = \""));
+    let clone = format!("git clone {} ", address.unwrap().trim_end_matches('"'));
+    let clone = job
+        .lines()
+        .find_map(|line| line.trim().strip_prefix(&*clone));
+    let folder = clone.unwrap();
+    assert!(job.contains(&format!(" git -C {folder} checkout COMMIT\n")));
+    assert!(job.contains(&format!(" cargo install --locked --path {folder}\n")));
+    assert!(job.contains(" key: secrets-exec-COMMIT\n"));
+    let checks = steps(job);
+    assert_eq!(checks.lines().count(), 1, "{checks}");
+    let script = script(&format!("{SHARED_CHECKOUT}{checks}"));
+    repository().prepared_by(&script).run().launched();
 }
 
 #[test]
@@ -105,7 +126,7 @@ fn the_review_jobs_of_docs_ci_md_pass_for_the_policy_that_docs_terraform_md_comm
         panic!("{:#?}", console.commands)
     };
     assert!(policy.ends_with(" >policy.json"), "{policy}");
-    for review in workflows("--offline") {
+    for review in workflows("diff -u") {
         let script = script(&format!("{}{policy}\n{review}", SHARED_CHECKOUT));
         page.sandbox().prepared_by(&script).run().launched();
     }
