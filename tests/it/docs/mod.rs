@@ -46,6 +46,9 @@ fn directory(page: &Page) -> Sandbox {
         "docs/kubernetes.md" => page
             .sandbox()
             .file("secrets-exec.yaml", kubernetes::declaration()),
+        "docs/adopting.md" => page
+            .with_examples()
+            .file("app.yaml", "env: { DB_PASSWORD: prod/db:password }\n"),
         "docs/local.md" => page
             .sandbox()
             .executable("bin/docker", local::DOCKER)
