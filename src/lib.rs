@@ -113,9 +113,10 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         }
         Invocation::Usage(text) => {
             // An empty command line is a mistake, so this text goes to standard error.
-            terminal::print_text(&text);
+            terminal::print_help(&text);
             return Ok(Status::Usage as u8);
         }
+        Invocation::Help(text) => terminal::output_help(&text).map_err(Into::into),
         Invocation::Print(text) => terminal::output(text).map_err(Into::into),
         Invocation::Get(inputs, arguments) => get(*inputs, arguments.reveal, inherited),
         Invocation::Check(inputs, command, arguments) => {

@@ -232,6 +232,26 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
+/// Makes the headings of a help bold: a line such as `Options:`, and the beginning of a line such
+/// as `Usage: secrets-exec …`. A heading begins with a capital letter, and ends with the first
+/// colon of its line.
+fn with_bold_headings(help: &str) -> String {
+    let mut shown = String::new();
+    for line in help.split_inclusive('\n') {
+        let (heading, rest) = line.split_once(':').unwrap_or(("", line));
+        let is_heading = heading.starts_with(|c: char| c.is_ascii_uppercase())
+            && heading
+                .chars()
+                .all(|c| c.is_ascii_alphabetic() || " ()-".contains(c));
+        shown += &if is_heading {
+            format!("\x1b[1m{heading}:\x1b[0m{rest}")
+        } else {
+            line.to_owned()
+        };
+    }
+    shown
+}
+
 pub(super) fn red(text: &str) -> String {
     format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
 }
@@ -382,6 +402,27 @@ pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
 pub fn print_text(text: &str) {
     if !text.is_empty() {
         interruptibly(|| write_error(text.as_bytes()));
+    }
+}
+
+/// Prints a help to standard error. On a terminal, its headings are bold.
+pub fn print_help(text: &str) {
+    print_text(&shown_help(text, io::stderr().is_terminal()));
+}
+
+/// Prints a help to standard output. On a terminal, its headings are bold.
+///
+/// # Errors
+/// If the text can't be written, except if the reader has closed the pipe.
+pub fn output_help(text: &str) -> Result<(), Problem> {
+    output(shown_help(text, is_output_terminal()))
+}
+
+fn shown_help(text: &str, is_on_terminal: bool) -> String {
+    if is_on_terminal && locked(&MODE).has_colours {
+        with_bold_headings(text)
+    } else {
+        text.to_owned()
     }
 }
 

@@ -52,7 +52,6 @@ fn without_program() -> Command {
         .about("Run a command with secrets from AWS in its environment")
         .long_about(include_str!("help/about.txt").trim_end())
         .override_usage(USAGE)
-        .after_help(include_str!("help/launch-short.txt").trim_end())
         .after_long_help(include_str!("help/launch.txt").trim_end())
         .term_width(WIDTH)
         .args_conflicts_with_subcommands(true)
@@ -66,6 +65,27 @@ fn without_program() -> Command {
     with_inputs(command)
         .arg(help.help_heading(last_heading))
         .arg(version.help_heading(last_heading))
+}
+
+/// Makes what `-h` prints for a launch. It has at most 23 lines, so that a terminal of 24 lines also
+/// has room for the prompt.
+pub(super) fn short_help() -> String {
+    without_program()
+        .help_template(include_str!("help/launch-short.txt").trim_end())
+        .mut_args(|arg| {
+            let is_shown = SHORT_HELP.contains(&arg.get_id().as_str());
+            arg.hide_short_help(!is_shown)
+        })
+        // With `[PREFIX=]REF`, the texts of the other options would need a second line.
+        .mut_arg("env-from", |arg| arg.value_name("REF"))
+        .mut_subcommands(|subcommand| {
+            // The template names these, without their texts.
+            let is_for_integration =
+                find_subcommand(subcommand.get_name()).is_some_and(|row| row.is_for_integration());
+            subcommand.hide(is_for_integration)
+        })
+        .render_help()
+        .to_string()
 }
 
 pub(super) fn completion_script(shell: Shell) -> String {
@@ -87,8 +107,7 @@ pub(super) fn man_page() -> String {
 
 /// Writes the sections of the man page that come from clap's `Command`.
 fn write_generated_sections(page: &mut Vec<u8>) -> io::Result<()> {
-    // clap_mangen would skip the options that `-h` hides.
-    let mut command = with_variables(without_program()).mut_args(|arg| arg.hide_short_help(false));
+    let mut command = with_variables(without_program());
     command.build();
 
     let man = Man::new(command.clone())
@@ -167,6 +186,16 @@ impl Subcommand {
 
     fn about(&self) -> &'static str {
         self.help.lines().next().unwrap_or_default()
+    }
+
+    /// True for a subcommand that people rarely type. It is used by packages, shells, editors, systemd
+    /// or init containers.
+    fn is_for_integration(&self) -> bool {
+        use SubcommandId::*;
+        match self.id {
+            Check | Get | Policy | Export | Migrate => false,
+            Completions | Man | Schema | Credential | Install => true,
+        }
     }
 }
 
@@ -293,24 +322,11 @@ subcommands! {
 
 const ENTRIES: &str = "What to read";
 
-/// The most common options of a launch. `-h` hides its other options, except `--help` and
-/// `--version`.
-const COMMON: &[&str] = &[
-    "env",
-    "env-from",
-    "as-file",
-    "file",
-    "region",
-    "timeout",
-    "local",
-    "on-rotation",
-    "verbose",
-    "quiet",
-];
+/// The options that most launches need. The `-h` of a launch shows only these.
+const SHORT_HELP: [&str; 6] = ["env", "env-from", "as-file", "file", "region", "local"];
 
-fn is_common(option: &str) -> bool {
-    COMMON.contains(&option)
-}
+/// The `-h` of a subcommand also shows these options, unless it doesn't use them.
+const OTHER_COMMON: [&str; 3] = ["timeout", "verbose", "quiet"];
 
 /// The option that prints the help. clap's own help option would get a separate heading.
 fn help_option(text: &'static str) -> Arg {
@@ -340,7 +356,6 @@ fn with_declarations(command: Command) -> Command {
     let no_file = Arg::new("no-file")
         .long("no-file")
         .action(ArgAction::SetTrue)
-        .hide_short_help(true)
         .help("Ignore secrets-exec.yaml, .yml or .json in the working directory")
         .help_heading(ENTRIES);
     // If an option that isn't repeatable is given twice, the last one wins, as in most programs.
@@ -359,7 +374,9 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
             // The options that only this subcommand has aren't under a heading.
-            let is_in_short_help = arg.get_help_heading().is_none() || is_common(name);
+            let is_in_short_help = arg.get_help_heading().is_none()
+                || SHORT_HELP.contains(&name)
+                || OTHER_COMMON.contains(&name);
             let is_ignored = find_option(name)
                 .is_some_and(|option| [ignored, Topic::Running].contains(&option.topic));
             arg.hide_short_help(!is_in_short_help).hide(is_ignored)
@@ -408,7 +425,6 @@ fn entry_options() -> [Arg; 5] {
         Arg::new("keep-case")
             .long("keep-case")
             .action(ArgAction::SetTrue)
-            .hide_short_help(true)
             .help("Keep the case of the keys of --env-from (by default, the variables' names are in upper case)")
             .help_heading(ENTRIES),
         entry_option("as-file", "NAME=REF")
@@ -418,7 +434,6 @@ fn entry_options() -> [Arg; 5] {
                  NAME:PATH=REF writes it to a file at this absolute path, for programs that can't open a file in memory",
             ),
         entry_option("resolve-env", "GLOB")
-            .hide_short_help(true)
             .help("Also resolve ARNs and {{resolve:...}} in the inherited variables whose names match GLOB (repeatable)"),
     ]
 }
@@ -427,7 +442,6 @@ fn entry_options() -> [Arg; 5] {
 fn option_argument(option: &'static OptionSpec) -> Arg {
     let arg = Arg::new(option.name).long(option.name).short(option.short);
     let arg = arg.help(option.help).help_heading(option.heading);
-    let arg = arg.hide_short_help(!is_common(option.name));
     match option.takes {
         Takes::Text(name) => with_text(arg, name),
         Takes::Nothing => arg.action(ArgAction::SetTrue),

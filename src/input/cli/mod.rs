@@ -38,9 +38,9 @@ use crate::model::problem::{Problem, Status};
 use crate::model::reference::Arn;
 use crate::model::shown::{has_credential, invalid_value, not_this_value};
 use command::{
-    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, SubcommandId, completion_script,
-    find_subcommand, man_page, misread_option_problem, with_arguments, with_program,
-    with_variables,
+    CompletionsArguments, GetArguments, InstallArguments, SCHEMA, Subcommand, SubcommandId,
+    completion_script, find_subcommand, man_page, misread_option_problem, short_help,
+    with_arguments, with_program, with_variables,
 };
 use entries::{parse_entry, parse_env_from, parse_get};
 
@@ -57,6 +57,8 @@ pub enum Invocation {
     Install(PathBuf),
     /// Print a text on standard output.
     Print(String),
+    /// Print a help on standard output.
+    Help(String),
     /// Print the short help on standard error, because the command line is empty.
     Usage(String),
 }
@@ -76,18 +78,22 @@ pub fn parse_command_line(
     arguments: Vec<OsString>,
     inherited: &Inherited,
 ) -> Result<Invocation, Vec<Problem>> {
-    let mut command = with_program();
     if arguments.is_empty() {
-        return Ok(Invocation::Usage(command.render_help().to_string()));
+        return Ok(Invocation::Usage(short_help()));
     }
+    let mut command = with_program();
     let problems = argument_problems(&arguments, &command);
     if !problems.is_empty() {
         return Err(problems);
     }
 
     let arguments_for_clap = with_help_options(&arguments);
+    let has_long_help = arguments_for_clap
+        .iter()
+        .take_while(|word| *word != "--")
+        .any(|word| word == "--help");
     // Only the long help names the variables.
-    if arguments_for_clap.iter().any(|word| word == "--help") {
+    if has_long_help {
         command = with_variables(command);
     }
     let program = OsString::from("secrets-exec");
@@ -95,6 +101,15 @@ pub fn parse_command_line(
         match command.try_get_matches_from_mut(iter::once(program).chain(arguments_for_clap)) {
             Ok(matches) => matches,
             // clap returns the help and the version as errors with the exit code 0.
+            Err(error) if error.kind() == ErrorKind::DisplayHelp => {
+                let is_of_launch = named_subcommand(&arguments).is_none();
+                let text = if is_of_launch && !has_long_help {
+                    short_help()
+                } else {
+                    error.render().to_string()
+                };
+                return Ok(Invocation::Help(text));
+            }
             Err(error) if error.exit_code() == 0 => {
                 return Ok(Invocation::Print(error.render().to_string()));
             }
@@ -108,14 +123,16 @@ pub fn parse_command_line(
         .map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
+/// The subcommand that the first argument names. `None` for a launch.
+fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
+    find_subcommand(arguments.first()?.to_str()?)
+}
+
 /// The problems of each argument before `--` that clap would misread, that is empty, or that has a
 /// character that is easy to overlook, such as a line feed. Skips ARNs and most entries
 /// (`NAME=REF`), because their parser's message says which part has the character.
 fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
-    let subcommand = arguments
-        .first()
-        .and_then(|first| find_subcommand(first.to_str()?))
-        .map(|row| with_arguments(Command::new(row.name)));
+    let subcommand = named_subcommand(arguments).map(|row| with_arguments(Command::new(row.name)));
     let command = subcommand.as_ref().unwrap_or(launch);
     let has_separator = arguments.iter().any(|argument| argument == "--");
 

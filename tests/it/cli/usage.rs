@@ -17,31 +17,114 @@ const COMMANDS: &str = "check get policy export migrate completions man schema c
 /// The subcommands that have the options of a launch.
 const SHARING: &str = "check get policy export credential";
 
+/// The help as a terminal with 80 columns shows it, with escape sequences.
+fn help_on_a_terminal(sandbox: Sandbox, words: &[&str]) -> String {
+    let sandbox = sandbox.args(words).bare();
+    let run = sandbox.through(terminal("1x80", "", "")).run();
+    run.launched().stdout()
+}
+
 #[test]
-fn the_short_help_fits_a_terminal_and_mentions_the_long_help_and_every_subcommand() {
-    let (short, long) = (help(&["-h"]), help(&["--help"]));
-    let (is_short, is_long) = (
-        !short.contains("--external-id"),
-        long.contains("Exit status"),
+fn the_short_help_leaves_room_for_the_prompt_on_a_terminal_of_24_lines_and_80_columns() {
+    let shown = help_on_a_terminal(Sandbox::new().env("NO_COLOR", "1"), &["-h"]);
+    assert_eq!(shown, help(&["-h"]));
+    assert!(shown.lines().count() < 24, "{shown}");
+    assert!(!shown.contains("--external-id"), "{shown}");
+    assert!(
+        shown.contains("\nOptions (--help prints all):\n"),
+        "{shown}"
     );
-    assert!(is_short && short.contains("--help"), "{short}");
-    assert!(is_long && long.contains("--external-id"), "{long}");
-    let sandbox = Sandbox::new()
-        .arg("-h")
-        .bare()
-        .through(terminal("2x80", "", ""));
-    let shown = sandbox.run().launched().stdout();
-    assert!(shown.lines().count() <= 40, "{shown}");
-    for help in [short, long, shown] {
-        let is_narrow = |line: &str| line.trim_end().chars().count() <= 80;
+    // The options that a launch needs.
+    for option in [
+        "--env",
+        "--env-from",
+        "--as-file",
+        "--file",
+        "--region",
+        "--local",
+    ] {
+        assert!(shown.contains(&format!(" {option} <")), "{option}: {shown}");
+    }
+    let for_integration = "\n  completions, man, schema, credential, install\n";
+    assert!(shown.contains(for_integration), "{shown}");
+}
+
+#[test]
+fn the_short_help_stays_short_if_the_command_has_an_option_of_the_same_name_as_the_long_help() {
+    assert_eq!(help(&["-h", "--", "app", "--help"]), help(&["-h"]));
+    assert_eq!(help(&["-e", "A=x", "-h"]), help(&["-h"]));
+    assert_eq!(help(&["-qh"]), help(&["-h"]));
+}
+
+#[test]
+fn each_line_of_the_help_fits_80_columns_and_the_subcommands_for_integration_come_last() {
+    let (short, long) = (help(&["-h"]), help(&["--help"]));
+    assert!(long.contains("Exit status"), "{long}");
+    assert!(long.contains("--external-id"), "{long}");
+    for help in [short, long] {
+        let is_narrow = |line: &str| line.chars().count() <= 80;
         assert!(help.lines().all(is_narrow), "{help}");
-        // The subcommands for integrations come last.
-        let commands = COMMANDS.split(' ');
-        let places = commands.map(|command| help.find(&format!("\n  {command} ")));
+        let (_, subcommands) = help.split_once("\nSubcommands:\n").unwrap();
+        let names = COMMANDS.split(' ');
+        let places = names.map(|name| subcommands.find(&format!(" {name}")));
         let places = Vec::from_iter(places);
         let all = places.iter().all(Option::is_some);
         assert!(all && places.is_sorted(), "{help}");
     }
+}
+
+/// The texts between the escape sequences for bold and for normal text.
+fn bold(shown: &str) -> Vec<&str> {
+    let texts = shown.split("\x1b[1m").skip(1);
+    let texts = texts.map(|rest| rest.split_once("\x1b[0m").unwrap().0);
+    texts.collect()
+}
+
+#[test]
+fn the_headings_of_the_help_are_bold_on_a_terminal_unless_no_color_is_set() {
+    let shown = help_on_a_terminal(Sandbox::new(), &["-h"]);
+    let headings = [
+        "Usage:",
+        "Options (--help prints all):",
+        "Subcommands:",
+        "Example:",
+        "Documentation:",
+    ];
+    assert_eq!(bold(&shown), headings);
+    let long = help_on_a_terminal(Sandbox::new(), &["--help"]);
+    let headings = [
+        "Usage:",
+        "Subcommands:",
+        "What to read:",
+        "How to read:",
+        "What the command gets:",
+        "Rotation:",
+        "Output:",
+        "Examples:",
+        "Exit status:",
+        "Documentation:",
+    ];
+    assert_eq!(bold(&long), headings);
+    for command in COMMANDS.split(' ') {
+        let shown = help_on_a_terminal(Sandbox::new(), &[command, "--help"]);
+        let headings = bold(&shown);
+        assert!(
+            shown.contains("\n\x1b[1mUsage:\x1b[0m secrets-exec "),
+            "{shown}"
+        );
+        let are_short = headings.iter().all(|heading| heading.len() < 25);
+        assert!(are_short && headings.len() >= 2, "{headings:?}");
+    }
+    let version = help_on_a_terminal(Sandbox::new(), &["--version"]);
+    assert_eq!(bold(&version).len(), 0, "{version}");
+    // The help for an empty command line is on standard error.
+    let sandbox = Sandbox::new().bare().target_writes_stderr();
+    let run = sandbox.through(terminal("2x80", "", "")).run();
+    assert_eq!(bold(&run.stderr()), bold(&shown));
+
+    let plain = help_on_a_terminal(Sandbox::new().env("NO_COLOR", "1"), &["--help"]);
+    assert_eq!(plain, help(&["--help"]));
+    assert!(!plain.contains('\x1b'), "{plain}");
 }
 
 #[test]
