@@ -26,8 +26,18 @@ def table(page, heading):
     return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in rows}
 
 
+def highlight(page):
+    """The first item of the list below README's picture, in round figures."""
+    size, one = table(page, COSTS)[US]["size, MB"], table(page, LAUNCHES)[US]["1"]
+    item = (
+        f"- **It's one static binary for Linux** of {float(size):.0f} MB. With one secret, your program starts after about {float(one):.0f} ms "
+        "([measured](docs/benchmarks.md) with a simulated network)."
+    )
+    return fill(item, "  ")
+
+
 def readme(page):
-    """README's paragraph."""
+    """The paragraph below README's chart."""
     launches = table(page, LAUNCHES)
     one, twenty = (launches[US][count] for count in ("1", "20"))
     script = f" A script with the AWS CLI and `jq` takes {launches[SCRIPT]['1']} ms for one secret." if SCRIPT in launches else ""
@@ -72,23 +82,28 @@ def fill(text, indent=""):
     return textwrap.fill(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
 
-def rewritten(path, text):
-    """The page, with the text between its marks. In a list, the marks are indented."""
-    page, found = re.subn(rf"(^ *{MARK}\n).*?(?=^ *{END}\n)", lambda mark: f"{mark[1]}{text}\n", path.read_text(), flags=re.S | re.M)
-    if found != 1:
-        raise SystemExit(f"bench: {path} has no {MARK}")
+def rewritten(path, texts):
+    """The page, with each text between the next pair of its marks. In a list, the marks are indented."""
+    left = iter(texts)
+    page, found = re.subn(rf"(^ *{MARK}\n).*?(?=^ *{END}\n)", lambda mark: f"{mark[1]}{next(left, '')}\n", path.read_text(), flags=re.S | re.M)
+    if found != len(texts):
+        raise SystemExit(f"bench: {path} has {found} times {MARK}, and not {len(texts)} times")
     return page
 
 
 def main():
     page = (ROOT / "docs/benchmarks.md").read_text()
-    for name, text in ("README.md", readme(page)), ("docs/adopting.md", adopting(page)), ("docs/comparison.md", comparison(page)):
+    for name, texts in (
+        ("README.md", [highlight(page), readme(page)]),
+        ("docs/adopting.md", [adopting(page)]),
+        ("docs/comparison.md", [comparison(page)]),
+    ):
         path = ROOT / name
-        new = rewritten(path, text)
+        new = rewritten(path, texts)
         if sys.argv[1:] != ["--check"]:
             path.write_text(new)
         elif new.split() != path.read_text().split():
-            raise SystemExit(f"{name} has other figures than docs/benchmarks.md: `benches/pages.py` writes them again:\n{text}")
+            raise SystemExit(f"{name} has other figures than docs/benchmarks.md: `benches/pages.py` writes them again:\n" + "\n".join(texts))
 
 
 if __name__ == "__main__":

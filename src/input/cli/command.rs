@@ -67,8 +67,8 @@ fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-/// Makes what `-h` prints for a launch. It has at most 23 lines, so that a terminal of 24 lines also
-/// has room for the prompt.
+/// Makes what `-h` prints for a launch: at most 23 lines, because a terminal of 24 lines also shows
+/// the prompt.
 pub(super) fn short_help() -> String {
     without_program()
         .help_template(include_str!("help/launch-short.txt").trim_end())
@@ -79,10 +79,9 @@ pub(super) fn short_help() -> String {
         // With `[PREFIX=]REF`, the texts of the other options would need a second line.
         .mut_arg("env-from", |arg| arg.value_name("REF"))
         .mut_subcommands(|subcommand| {
+            let row = find_subcommand(subcommand.get_name());
             // The template names these, without their texts.
-            let is_for_integration =
-                find_subcommand(subcommand.get_name()).is_some_and(|row| row.is_for_integration());
-            subcommand.hide(is_for_integration)
+            subcommand.hide(row.is_some_and(Subcommand::is_for_integration))
         })
         .render_help()
         .to_string()
@@ -188,8 +187,8 @@ impl Subcommand {
         self.help.lines().next().unwrap_or_default()
     }
 
-    /// True for a subcommand that people rarely type. It is used by packages, shells, editors, systemd
-    /// or init containers.
+    /// True for a subcommand that people rarely type: a package, a shell, an editor, systemd or an
+    /// init container uses it.
     fn is_for_integration(&self) -> bool {
         use SubcommandId::*;
         match self.id {

@@ -41,8 +41,7 @@ fn pages_with_commands() -> Vec<String> {
 /// The directory in which the commands of a page run.
 fn directory(page: &Page) -> Sandbox {
     match page.path.as_str() {
-        // The reader of the first command doesn't have the page's declaration yet.
-        "README.md" => page.sandbox().file("secrets-exec.yaml", "env: {}\n"),
+        "README.md" => commands::first_screen(page),
         "docs/kubernetes.md" => page
             .sandbox()
             .file("secrets-exec.yaml", kubernetes::declaration()),
