@@ -1,9 +1,6 @@
-//! docs/reference.md: the fields of the JSON document. docs/check.md: the gate.
+//! docs/reference.md: the fields of the JSON document.
 
-use serde_json::{Value, json};
-
-use super::{DAY, KEY, check, seconds_ago};
-use crate::docs::page::Page;
+use super::{check, served};
 use crate::support::console::{outputs, pages_in};
 use crate::support::*;
 
@@ -43,57 +40,5 @@ fn check_json_does_not_print_colours_even_on_a_terminal() {
     assert!(
         run.launched().document()["ok"] == true && !run.stdout().contains('\x1b'),
         "{run}"
-    );
-}
-
-#[test]
-fn the_ci_gate_of_docs_check_md_passes_only_a_secret_that_is_rotated_on_time_and_has_its_own_kms_key()
- {
-    if !skip::can(&["jq", "--version"], "the gate of docs/check.md") {
-        return;
-    }
-    let gate = Page::read("docs/check.md").blocks("sh")[0].replacen("secrets-exec", "\"$@\"", 1);
-    let passes = |aws: &Aws, reference: &str| {
-        let sandbox = Sandbox::new()
-            .aws(aws)
-            .file("secrets.yaml", format!("env: {{ A: '{reference}' }}\n"));
-        sandbox.bare().prepared_by(&gate).run().status == Status::Exit(0)
-    };
-    let rotated = |days: u64| {
-        let (rules, last) = (
-            json!({ "AutomaticallyAfterDays": 30 }),
-            seconds_ago(days * DAY),
-        );
-        json!({ "RotationEnabled": true, "RotationRules": rules, "LastRotatedDate": last })
-    };
-    let with_key = |mut description: Value| {
-        description["KmsKeyId"] = json!(KEY);
-        description
-    };
-    let aws = || Aws::start().secret("x", Secret::text(CANARY));
-    assert!(passes(&aws().describes("x", with_key(rotated(5))), "x"));
-    assert!(
-        !passes(&aws().describes("x", rotated(5)), "x"),
-        "a rotation on time, but no key"
-    );
-    assert!(
-        !passes(&aws().describes("x", with_key(rotated(50))), "x"),
-        "an overdue rotation"
-    );
-    assert!(!passes(&aws(), "x"), "neither a rotation nor a key");
-    assert!(
-        !passes(&aws().describes("x", with_key(json!({}))), "x"),
-        "a key, but no rotation"
-    );
-    assert!(
-        !passes(
-            &aws().refuses_to_describe("x", fault::denied_description()),
-            "x"
-        ),
-        "a denied description"
-    );
-    assert!(
-        !passes(&aws().parameter("/p", &[Version::text(CANARY)]), "ssm:/p"),
-        "only a parameter"
     );
 }
