@@ -363,9 +363,9 @@ const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 /// The length of the longest text of an error that messages repeat, in bytes.
 const LONGEST_TEXT: usize = 200;
 
-/// Turns an error response that doesn't have a code, and so isn't from AWS, into a failure.
-/// Lambda's extension answers with status 400 and a text until the function has started. Agents
-/// older than version 2.1 answer with status 400 if a request names a role.
+/// Turns an error response that has no code, and so isn't from AWS, into a failure. Lambda's
+/// extension answers with status 400 and a text until the function has started. Agents older than
+/// version 2.1 answer with status 400 if a request names a role.
 fn error_without_code(status: u16, body: &[u8], has_role: bool) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');

@@ -190,7 +190,7 @@ impl Cached {
         entries
     }
 
-    /// Reads the entry of a locator. Returns `None` if there isn't an entry, or if it is from a
+    /// Reads the entry of a locator. Returns `None` if there is no entry, or if it is from a
     /// fallback region that `--fallback-region` no longer names.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);

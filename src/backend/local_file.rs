@@ -110,7 +110,7 @@ impl LocalFile {
     }
 
     /// Collects the current values of the parameters below a path in a document. Returns `None` if
-    /// there aren't any.
+    /// there are none.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));

@@ -84,8 +84,8 @@ impl Launch<'_> {
         if problems.is_empty() {
             return Ok(values);
         }
-        // The command can't be started anyway, so the report also has the files. If there aren't
-        // any other problems, `write_files` reports them.
+        // The command can't be started anyway, so the report also has the files. If there are no
+        // other problems, `write_files` reports them.
         problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");

@@ -307,8 +307,8 @@ pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem
     result.map_err(|found| errors.extend(found)).ok()
 }
 
-/// The error about `--on-rotation signal=` if no new value could ever reach the running
-/// command, because the plan doesn't have a file with a `path`.
+/// The error about `--on-rotation signal=` if no new value could ever reach the running command,
+/// because the plan has no file with a `path`.
 fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
     let on_rotation = options.rotation.as_ref()?.on_rotation;
     if !matches!(on_rotation, OnRotation::Signal(_)) || plan.has_path() {

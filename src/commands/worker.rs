@@ -204,8 +204,8 @@ impl Watch {
     fn tick(&mut self, messenger: &impl Messenger) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
-            // There isn't a deadline while the user is asked for something, such as an MFA code.
-            // The quiet time begins again after the answer.
+            // There is no deadline while the user is asked for something, such as an MFA code. The
+            // quiet time begins again after the answer.
             self.next_message = now + QUIET_TIME;
             return TICK;
         };
@@ -255,7 +255,7 @@ impl Watch {
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// in a trial, whose parent closes the gate on purpose, because there isn't a request then.
+/// in a trial, whose parent closes the gate on purpose, because there is no request then.
 fn print_lost_client() {
     if let Some(connection) = systemd::CONNECTION.get()
         && let Ok(request) = connection.request()

@@ -179,7 +179,7 @@ fn assert_keeps_text(value: &[u8], layer: Layer) {
 
     let text = String::from_utf8_lossy(value);
     let mut expected = String::new();
-    // If the value doesn't have a dynamic reference, all of it is an ARN.
+    // If the value has no dynamic reference, all of it is an ARN.
     if let Some((before, references)) = text.split_once("{{resolve:") {
         expected += before;
         for piece in references.split("{{resolve:") {

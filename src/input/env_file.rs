@@ -270,7 +270,7 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
         return Problem::configuration(text);
     }
     let help = "migrate moves what --only and --except select, but not PATH, SECRETS_EXEC_* or the settings of the AWS SDKs";
-    error(file, "this file doesn't have any variables to move").help(help)
+    error(file, "this file has no variables to move").help(help)
 }
 
 /// The error about JSON or an encrypted file, which isn't a plain .env file.

@@ -111,7 +111,7 @@ const MAX_DEPTH: usize = 64;
 /// Parses a whole file, with or without a byte order mark. If the file is empty, the tree is a
 /// null.
 ///
-/// After a syntax error, there isn't a tree, and this error is the only one. If a mapping has a key
+/// After a syntax error, there is no tree, and this error is the only one. If a mapping has a key
 /// several times, the tree has only the first value, and each of the others is an error.
 pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);

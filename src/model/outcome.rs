@@ -246,7 +246,7 @@ impl Outcomes {
         false
     }
 
-    /// The locators of missing values that don't have a document in `fetched`, because the request
+    /// The locators of missing values that have no document in `fetched`, because the request
     /// either failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         self.list

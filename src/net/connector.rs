@@ -332,7 +332,7 @@ fn aws_domain(url: &Uri) -> Option<&'static str> {
 }
 
 impl ProxySettings {
-    /// Finds the proxy for a request, or `None` if there isn't one or NO_PROXY has the host. Keeps
+    /// Finds the proxy for a request, or `None` if there is none or NO_PROXY has the host. Keeps
     /// the proxy's password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
@@ -396,7 +396,7 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
 const MAX_HEAD: usize = 8 * 1024;
 
 /// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
-/// failure if it has refused them. `None` means that there isn't a verdict yet.
+/// failure if it has refused them. `None` means that there is no verdict yet.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 

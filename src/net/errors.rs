@@ -25,8 +25,8 @@ use crate::system::redaction::redacted_line;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a name doesn't resolve. `None` means that the name doesn't exist, or doesn't have
-/// an address (EAI_NONAME).
+/// The reason why a name doesn't resolve. `None` means that the name doesn't exist, or has no
+/// address (EAI_NONAME).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
 pub(super) struct LookupError(pub Option<String>);
@@ -120,7 +120,7 @@ impl FetchError {
     }
 
     /// The failure for a host whose name does not resolve. `why` is `None` if the name doesn't
-    /// exist or doesn't have an address.
+    /// exist or has no address.
     pub(super) fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
         match why {

@@ -403,7 +403,7 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 }
 
 /// Adds a missing Host header, without the scheme's default port. Replaces the User-Agent header,
-/// because the SDK's credential providers don't have a setting for it. This also works for a signed
+/// because the SDK's credential providers have no setting for it. This also works for a signed
 /// request, because no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);

@@ -174,8 +174,8 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
-    /// The inner option is `None` if the system doesn't have any roots, and the outer one is `None`
-    /// if the user names roots.
+    /// The inner option is `None` if the system has no roots, and the outer one is `None` if the
+    /// user names roots.
     system: Option<LazyLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
@@ -287,7 +287,7 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             Fault::new(text)
         }
         CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-            let text = "doesn't have a subjectAltName, so it isn't valid for any host";
+            let text = "has no subjectAltName, so it isn't valid for any host";
             Fault::new(text).help("issue a certificate with a subjectAltName")
         }
         CertificateError::NotValidForNameContext {
@@ -343,7 +343,7 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
 
 /// Finds the first common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// Returns `None` if there isn't one, for a name that isn't UTF-8, and for a name of 128 bytes or
+/// Returns `None` if there is none, for a name that isn't UTF-8, and for a name of 128 bytes or
 /// more, whose length DER encodes differently.
 fn common_name(der: &[u8]) -> Option<String> {
     // These five bytes identify a common name (2.5.4.3).

@@ -289,7 +289,7 @@ impl CheckedValues<'_> {
                 used: true,
             });
         }
-        // A path as a whole doesn't have a version.
+        // A path as a whole has no version.
         if let Some(versioned) = document.versioned(parameter_name) {
             row.version.clone_from(&versioned.version_id);
             row.stages.clone_from(&versioned.stages);
@@ -398,7 +398,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
             add_description(&mut fields, description, now);
             cells.extend(description_cells(description, now));
         }
-        // This table doesn't have a STATUS column, so the ROTATION column shows the status.
+        // This table has no STATUS column, so the ROTATION column shows the status.
         Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
     // The last cell, which is red after a failure, isn't a status here.

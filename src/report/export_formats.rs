@@ -192,7 +192,7 @@ fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Probl
     })
 }
 
-/// Adds parts to the text. They aren't joined first, so that there isn't a second copy of a value.
+/// Adds parts to the text. They aren't joined first, so that there is no second copy of a value.
 fn push(text: &mut Vec<u8>, parts: &[&str]) {
     for part in parts {
         text.extend_from_slice(part.as_bytes());

@@ -236,8 +236,8 @@ fn error_record(problems: &[&Problem]) -> Record {
     }
     record = record.with_some("secret", secret);
     record.entries = lines.into_iter().map(|(_, line)| line).collect();
-    // The suffix follows AWS's message. If there isn't a message, the headline already ends with
-    // the suffix.
+    // The suffix follows AWS's message. If there is no message, the headline already ends with the
+    // suffix.
     let suffix = common.suffix();
     record.aws_says = common.aws_says.map(|text| text + &suffix);
     record.notes = common.notes;

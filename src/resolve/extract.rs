@@ -156,7 +156,7 @@ pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
         .map(|(key, _)| key.as_str())
 }
 
-/// A reason why an entry doesn't have a value.
+/// A reason why an entry has no value.
 #[derive(Debug)]
 pub(super) enum Unresolved {
     /// The secret hasn't been requested.
@@ -169,7 +169,7 @@ pub(super) enum Unresolved {
 
 pub(super) type Resolved<T> = Result<T, Unresolved>;
 
-/// The value of an entry, or every reason why there isn't one.
+/// The value of an entry, or every reason why there is none.
 pub(super) type ResolvedAll<T> = Result<T, Vec<Unresolved>>;
 
 type Object = Map<String, Value>;

@@ -61,8 +61,8 @@ struct Walk<'a> {
 }
 
 /// Resolves every entry of a plan. The latest layer comes first, and the first entry that claims a
-/// target keeps it, so later layers override earlier ones. If `fetched` doesn't have an answer that
-/// an entry needs, the entry is unread, unless something else that it needs is absent or fails.
+/// target keeps it, so later layers override earlier ones. If `fetched` has no answer that an entry
+/// needs, the entry is unread, unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Answers) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
@@ -308,8 +308,8 @@ fn near_key_warning(
 
 /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is a
 /// failure, or if one is an absence and the entry has neither `default` nor `optional`. Otherwise,
-/// an absence makes the entry absent or gives it its default. If there isn't an absence, the entry
-/// is unread.
+/// an absence makes the entry absent or gives it its default. If there is no absence, the entry is
+/// unread.
 fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
     let mut has_absence = false;
     let mut problems = Vec::new();
@@ -685,7 +685,7 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
 
 /// Looks for templates with a filter, test or function that doesn't exist, before any secret is
 /// read. Returns outcomes in which only these templates have failed and no entry has a value, or
-/// `None` if there aren't any.
+/// `None` if there are none.
 pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
     let mut invalid = None;
     for (index, entry) in plan.entries.iter().enumerate() {
@@ -746,7 +746,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     }
 }
 
-/// True if a document doesn't have a KEY with which an entry refers to the secret `absent`.
+/// True if a document has no KEY with which an entry refers to the secret `absent`.
 fn lacks_key(document: &Document, absent: &Locator, plan: &Plan) -> bool {
     let parsed = Json::parse(document.body.expose()).map(Arc::new);
     plan.entries

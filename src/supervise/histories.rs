@@ -21,7 +21,7 @@ const USR1: SignalNumber = SignalNumber(libc::SIGUSR1);
 const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
 const SIGNALS: [SignalNumber; 4] = [SignalNumber::TERM, SignalNumber::CONT, USR1, POLL];
 
-/// The task of the current trial. `None` if there isn't a trial, whether or not the command is
+/// The task of the current trial. `None` if there is no trial, whether or not the command is
 /// running.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Child {

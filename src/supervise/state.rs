@@ -107,14 +107,14 @@ pub struct RunningState {
     pub(super) is_term_refused: bool,
 }
 
-/// The trial that reads the values again. As long as there isn't one, the timer is set for the next
+/// The trial that reads the values again. As long as there is none, the timer is set for the next
 /// trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Poll {
-    /// There isn't a trial.
+    /// There is no trial.
     #[default]
     Idle,
-    /// There isn't a trial. The last poll found a change, which `--splay` delays. The next poll
+    /// There is no trial. The last poll found a change, which `--splay` delays. The next poll
     /// begins after this delay or on request, and its change takes effect.
     Splayed,
     /// The trial is resolving the values. `is_delayed` is true if `--splay` has delayed a change
@@ -408,7 +408,7 @@ impl Step<'_> {
         }
     }
 
-    /// Notes that there isn't a trial, and adds the action that sets the timer for the next poll.
+    /// Notes that there is no trial, and adds the action that sets the timer for the next poll.
     fn schedule_poll(&mut self, state: &mut RunningState) {
         state.poll = Poll::Idle;
         let failures = state.failures;

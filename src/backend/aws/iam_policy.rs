@@ -137,7 +137,7 @@ fn statements<'a>(
     locators: &[&Locator],
     options: &'a PolicyArguments,
 ) -> Statements<'a> {
-    // A secret whose id doesn't have an account is in the account of the role that reads it.
+    // A secret whose id has no account is in the account of the role that reads it.
     let account = owner
         .named
         .and_then(Arn::account)

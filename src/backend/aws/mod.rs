@@ -118,7 +118,7 @@ impl Aws {
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
-            // The second call doesn't use stored credentials, so there isn't a third one.
+            // The second call doesn't use stored credentials, so there is no third one.
             return Box::pin(self.answers(wanted, limit, is_lost)).await;
         }
         Ok(answers)
@@ -226,7 +226,7 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
-            // The second call doesn't use stored credentials, so there isn't a third one.
+            // The second call doesn't use stored credentials, so there is no third one.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
@@ -258,10 +258,9 @@ impl Aws {
             .any(|store| settings.endpoints.url(Api::Store(store)).is_some())
     }
 
-    /// The identity that sent the requests, and the provider of its credentials. The identity
-    /// doesn't have an ARN if STS wasn't asked or didn't answer. Returns `None` before the first
-    /// request, if no credentials were found, and if the default role wasn't assumed. Doesn't send
-    /// a request.
+    /// The identity that sent the requests, and the provider of its credentials. The identity has
+    /// no ARN if STS wasn't asked or didn't answer. Returns `None` before the first request, if no
+    /// credentials were found, and if the default role wasn't assumed. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }

@@ -220,7 +220,7 @@ pub(super) fn read_parameters(
 
 impl GetParametersResponse {
     /// Removes the requested parameter from the response and returns its document, or a failure if
-    /// it doesn't have a value. If the response lists the name as invalid instead, returns
+    /// it has no value. If the response lists the name as invalid instead, returns
     /// [`Cause::Absent`]. Returns `None` if the response has neither.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();

@@ -73,7 +73,7 @@ pub(super) struct Session {
     roles: BTreeMap<Role, CallerCell>,
 }
 
-/// Credentials, or the reason why there aren't any. The cell is empty until they have been looked
+/// Credentials, or the reason why there are none. The cell is empty until they have been looked
 /// for.
 type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
@@ -172,8 +172,8 @@ impl Session {
     }
 
     /// The request for a locator: the locator with the default region and role, unless the locator
-    /// has its own. If the locator doesn't have a region and none is configured, the first call
-    /// asks the instance metadata for it.
+    /// has its own. If the locator has no region and none is configured, the first call asks the
+    /// instance metadata for it.
     pub(super) async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
@@ -193,7 +193,7 @@ impl Session {
     /// Looks for the base credentials, unless an earlier call did. Prepares the roles of `requests`
     /// for [`Self::caller_with`], which assumes them.
     ///
-    /// STS is asked in the configured region or, if there isn't one, in the region of the first
+    /// STS is asked in the configured region or, if there is none, in the region of the first
     /// request, and then in the fallback regions.
     pub(super) async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
         let first = requests.first().map(|request| &request.region);

@@ -33,7 +33,7 @@
 //!
 //! With `signal=NAME`, the gate is opened while the command runs. The trial ends after `Placed`,
 //! and the command gets the signal. With `exit`, the gate is closed before the command gets the
-//! stop signal. The first start works like a restart, but there isn't a command yet, so the gate is
+//! stop signal. The first start works like a restart, but there is no command yet, so the gate is
 //! opened immediately.
 //!
 //! The parent passes signals on to the command, whatever the trial is doing, except the signal of

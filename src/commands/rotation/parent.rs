@@ -474,7 +474,7 @@ impl Trials<'_> {
         self.notices.failing_since = None;
         self.notices.warned_at = None;
         self.notices.has_warned_of_less = false;
-        // For the first trial, there isn't a command yet.
+        // For the first trial, there is no command yet.
         let command_values = self.baseline.command_values.as_ref()?;
         // If no trial has got values before, all differences from the command's values are new.
         let reported_values = earlier_values.as_ref().unwrap_or(command_values);

@@ -70,7 +70,7 @@ pub enum Invocation {
 /// - If an argument is an empty text, has characters that are easy to overlook, or would be misread
 ///   by clap: one error for each such mistake.
 /// - Otherwise, if clap refuses the arguments: only clap's first error.
-/// - If a launch doesn't have a command: every error of its inputs, and one about the missing
+/// - If a launch has no command: every error of its inputs, and one about the missing
 ///   command.
 ///
 /// All other errors are in [`Inputs::errors`].

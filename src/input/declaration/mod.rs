@@ -153,7 +153,7 @@ fn list_help(path: &Path, by: DeclarationsNamedBy) -> Option<String> {
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory. Returns `None` if there isn't one, or if this
+/// Opens the declaration in the working directory. Returns `None` if there is none, or if this
 /// process isn't allowed to enter the working directory.
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();

@@ -478,7 +478,7 @@ impl SourceFile {
         let mut keyed = Vec::new();
         for (at, (position, fault)) in mistakes.into_iter().enumerate() {
             let kind = if fault.subject.is_empty() {
-                // Mistakes in the syntax don't have a subject, so each gets its own problem.
+                // Mistakes in the syntax have no subject, so each gets its own problem.
                 Err(at)
             } else {
                 Ok(text_and_general_help(&fault))

@@ -153,7 +153,7 @@ impl FetchError {
         matches!(self.cause, Cause::Outage(MalformedResponse | NotTls))
     }
 
-    /// True if the service itself answered that there isn't a value, that the secret is marked for
+    /// True if the service itself answered that there is no value, that the secret is marked for
     /// deletion, or that access is denied. Such an answer removes the cached one. Other failures,
     /// such as refused credentials or a denied description, say nothing about the value, so the
     /// cached answer stays.
@@ -177,16 +177,16 @@ impl From<Cause> for FetchError {
     }
 }
 
-/// The reason why there isn't a document. Only [`Cause::Absent`] is an absence, which a `default`
-/// can replace.
+/// The reason why there is no document. Only [`Cause::Absent`] is an absence, which a `default` can
+/// replace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Absent(Missing),
     Denied(Denial),
-    /// There isn't a usable answer. A later request may succeed.
+    /// There is no usable answer. A later request may succeed.
     Outage(OutageKind),
     Refused(Refusal),
-    /// There aren't any usable credentials.
+    /// There are no usable credentials.
     NoCredentials(Unsigned),
     NoRegion,
 }
@@ -232,7 +232,7 @@ pub enum PolicyDenial {
     Implicit(&'static str),
 }
 
-/// The reason why there aren't any credentials that AWS accepts for a request.
+/// The reason why there are no credentials that AWS accepts for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
     /// None of the sources of credentials is configured.
@@ -293,8 +293,7 @@ pub enum OutageKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
-    /// The response has neither SecretString nor SecretBinary, or the parameter doesn't have a
-    /// Value.
+    /// The response has neither SecretString nor SecretBinary, or the parameter has no Value.
     NoValue,
     /// The root certificates can't be read.
     TrustStore,
@@ -310,7 +309,7 @@ pub enum Refusal {
     Agent,
     /// The request can't be made, or its answer is too large.
     NotSent,
-    /// AWS returned an error for which there isn't a more specific cause.
+    /// AWS returned an error for which there is no more specific cause.
     Request(RequestFault),
 }
 

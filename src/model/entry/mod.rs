@@ -89,7 +89,7 @@ impl Entry {
 
 impl Entry<SecretRef> {
     /// The name of an empty variable, if the entry is left out because of it: the variable should
-    /// name the secret, as in `${NAME:-}`, and the entry doesn't have a default.
+    /// name the secret, as in `${NAME:-}`, and the entry has no default.
     pub fn left_out_by(&self) -> Option<&str> {
         if let OnMissing::Default(_) = self.on_missing {
             return None;
@@ -106,7 +106,7 @@ pub enum Source<R = Reference> {
     /// Text with references, from an inherited variable. These references can't use aliases or
     /// `${NAME}`.
     Composed(Vec<Part>),
-    /// The template and its inputs. There aren't any inputs before there is a plan.
+    /// The template and its inputs. There are no inputs before there is a plan.
     Template(Template, TemplateInputs<R>),
     Object(ObjectSource<R>),
 }

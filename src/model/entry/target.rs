@@ -358,7 +358,7 @@ pub fn is_credential_name(name: &str) -> bool {
     is_legal && (1..=255).contains(&name.len()) && name != "." && name != ".."
 }
 
-/// The reason why an entry doesn't have an effect: something else already holds its target.
+/// The reason why an entry has no effect: something else already holds its target.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry with higher precedence.
@@ -499,7 +499,7 @@ impl Subject {
         Some(shown(reference))
     }
 
-    /// The reference as written, or `None` if there isn't one, or if messages mask a part of it.
+    /// The reference as written, or `None` if there is none, or if messages mask a part of it.
     pub fn reference(&self) -> Option<&str> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
@@ -569,7 +569,7 @@ pub fn shell_quoted(argument: &str) -> String {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line doesn't have a name, so messages name its option.
+        // An object on the command line has no name, so messages name its option.
         if let (Origin::Argument(option), SubjectKind::EnvFrom) = (&self.origin, self.kind) {
             return match self.shown_reference() {
                 Some(reference) => write!(f, "{option} {reference}"),

@@ -162,7 +162,7 @@ macro_rules! options {
         pub const OPTIONS: &[OptionSpec] = &[$($(OptionSpec {
             id: OptionId::$id,
             name: $name,
-            // The first element is `None` only if the row doesn't have a short name.
+            // The first element is `None` only if the row has no short name.
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
             takes: Takes::$takes $(($value))?,

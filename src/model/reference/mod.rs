@@ -82,8 +82,8 @@ impl Reference {
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help("use ${…} only in the name of the secret"));
         }
-        // In `prod/db:port:-5432`, `5432` is a default. In `ssm:/prod/db::-1`, which doesn't have a
-        // key, `-1` is a label.
+        // In `prod/db:port:-5432`, `5432` is a default. In `ssm:/prod/db::-1`, which has no key,
+        // `-1` is a label.
         if !key.is_empty() && stage.starts_with(['-', '=']) {
             let defect = "has a default after its key, as in a shell";
             return Err(Fault::new(defect).help(PARTS_REMEDY));

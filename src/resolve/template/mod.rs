@@ -319,7 +319,7 @@ impl Rendering<'_> {
         let predicate = if is_quotable {
             format!("has no key {:?}", shown(&path))
         } else {
-            "doesn't have a key that the template looks up".to_owned()
+            "has no key that the template looks up".to_owned()
         };
 
         // The value in which the key was looked up. A result of `fromjson` isn't in `inputs`.
@@ -424,7 +424,7 @@ impl Rendering<'_> {
                 format!("the variable {name} is text, but the template uses {lookup}")
             }
             Some((_, key)) => {
-                format!("doesn't have a JSON object at {key:?}, but the template uses {lookup}")
+                format!("has no JSON object at {key:?}, but the template uses {lookup}")
             }
             None => format!("isn't a JSON object, but the template uses {lookup}"),
         };

@@ -167,7 +167,7 @@ impl Settings {
         check_sdk_variables(&mut places);
 
         let web_identity_role = places.variable("AWS_ROLE_ARN", |text| {
-            // A web identity doesn't have an external id.
+            // A web identity has no external id.
             Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn)
         });
         let profile_variable = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
@@ -301,8 +301,8 @@ impl Settings {
     /// locators that are read from AWS's own endpoints. If no locator is read from such an
     /// endpoint, refuses only availability zones.
     ///
-    /// AWS doesn't have a host for a mistyped region. Without this check, a launch would keep
-    /// looking up that host until the deadline.
+    /// AWS has no host for a mistyped region. Without this check, a launch would keep looking up
+    /// that host until the deadline.
     ///
     /// # Errors
     /// If the code of one of these regions doesn't have the form of AWS's region codes.

@@ -97,7 +97,7 @@ impl<'a> Places<'a> {
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let text = profile.profiles.sections.get(&key)?.get(&service)?;
-        // The lines below `ssm =` are settings only if there isn't a value after it.
+        // The lines below `ssm =` are settings only if there is no value after it.
         if !has_no_value(text) {
             return None;
         }
@@ -261,7 +261,7 @@ pub struct ConfigFiles {
     /// directory, and once AWS has refused the credentials of such a session.
     pub sessions: Option<PathBuf>,
     /// The directory in which `aws sso login` stores tokens. Without a home directory, it is `/`,
-    /// which doesn't have any.
+    /// which has none.
     pub sso_tokens: PathBuf,
 }
 
@@ -289,8 +289,8 @@ impl ConfigFiles {
     }
 }
 
-/// The settings of a section. Their names are in lower case. A setting such as `s3 =` doesn't have
-/// a value, but settings below it. Here, its text is the lines below it, each after a line feed.
+/// The settings of a section. Their names are in lower case. A setting such as `s3 =` has no value,
+/// but settings below it. Here, its text is the lines below it, each after a line feed.
 pub(super) type Section = BTreeMap<String, String>;
 
 /// The text of a setting. An empty setting is treated as unset, and so is a setting that only has

@@ -190,7 +190,7 @@ fn named_source(text: &str) -> Parsed<RoleSource> {
 }
 
 /// Reads the source of credentials that is in the profile itself. If there are several, the order
-/// of botocore decides. Returns `None` if there isn't one.
+/// of botocore decides. Returns `None` if there is none.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));

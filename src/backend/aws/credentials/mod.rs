@@ -79,7 +79,7 @@ pub const CALLER_VARIABLES: [&str; 8] = [
 /// time limit.
 ///
 /// # Errors
-/// If there isn't a terminal, or if the user ends the input.
+/// If there is no terminal, or if the user ends the input.
 pub fn ask_for_missing_code(
     code: &mut Option<String>,
     serial: &str,

@@ -4,7 +4,7 @@
 //!
 //! If this process is in the terminal's foreground job, the program belongs to the job, too. So it
 //! can ask a question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise the program gets
-//! its own session, which doesn't have a terminal.
+//! its own session, which has no terminal.
 //!
 //! The program's output contains a secret key, so no message quotes the output, and its buffer is
 //! wiped.

@@ -39,7 +39,7 @@ pub struct SearchContext<'a> {
     pub sts_regions: &'a [Region],
     /// The time for the whole search.
     pub budget: &'a RetryBudget<'a>,
-    /// How the profile gets its credentials. `None` if the profile doesn't have any or isn't used.
+    /// How the profile gets its credentials. `None` if the profile has none or isn't used.
     pub chain: Option<&'a RoleChain>,
     /// The code that the user has typed.
     pub mfa_code: Option<&'a String>,

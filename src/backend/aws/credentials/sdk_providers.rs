@@ -133,7 +133,7 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     }
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => {
-            let text = "this EC2 instance doesn't have a role";
+            let text = "this EC2 instance has no role";
             not_configured(text).help("attach an IAM role to this instance")
         }
         // A response that `SdkConnector` has turned into an error is a dispatch failure, too, but

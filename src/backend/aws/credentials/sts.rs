@@ -312,7 +312,7 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 
 /// Reads the credentials that the AWS CLI has stored for a role that requires an MFA code, and adds
 /// a note about the file. Any other role can be assumed without a question, so the result is
-/// `None`. It is also `None` if there isn't a session of this role that stays valid for over a
+/// `None`. It is also `None` if there is no session of this role that stays valid for over a
 /// minute, or, with a note, if a different user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;

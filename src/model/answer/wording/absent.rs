@@ -289,7 +289,7 @@ impl FailedRequest<'_> {
         Some(format!("If {key:?} is a key, write {write}"))
     }
 
-    /// Lists what can be wrong if AWS doesn't have a secret: `the name, the region (us-east-1, from
+    /// Lists what can be wrong if AWS has no such secret: `the name, the region (us-east-1, from
     /// AWS_REGION) and the account (123456789012)`.
     pub(super) fn what_to_check(&self) -> String {
         if self.locator.id.arn().is_some() {

@@ -62,7 +62,7 @@ fn a_launch_fails_with_78_after_one_connection_to_a_server_that_is_not_trusted()
     for (acceptor, said) in [
         (authority.acceptor_of_itself(), "CA:TRUE"),
         (other_host, "is valid for db.internal, not for "),
-        (no_host, "doesn't have a subjectAltName"),
+        (no_host, "has no subjectAltName"),
     ] {
         let aws = served_over_tls(acceptor);
         let launch = sandbox(&aws).env("AWS_CA_BUNDLE", authority.bundle());
