@@ -436,7 +436,9 @@ impl<'a> ParsedAnswers<'a> {
         find_value(document, parsed, selector, &|key| {
             subject.rewritten_with_fields(&selector.to_string(), key)
         })
-        .and_then(|value| text_of(value).ok_or_else(|| null_value(selector)))
+        .and_then(|value| {
+            text_of(value).ok_or_else(|| Unresolved::Absent(null_problem(selector).help(NULL_HELP)))
+        })
         .map_err(|reason| reason.with_entry(reference, subject))
     }
 
@@ -460,7 +462,13 @@ impl<'a> ParsedAnswers<'a> {
         };
         let parsed = self.parsed(&reference.locator, document);
         find_value(document, parsed, &reference.selector, &rewrite)
-            .and_then(|value| Ok(env_from::object_members(value, object, subject)?))
+            .and_then(|value| {
+                let selector = &reference.selector;
+                if value.is_null() && *selector != Selector::Whole {
+                    return Err(Unresolved::Absent(null_problem(selector)));
+                }
+                Ok(env_from::object_members(value, object, subject)?)
+            })
             .map_err(|reason| reason.with_entry(reference, subject))
     }
 
@@ -630,8 +638,8 @@ fn not_text_problem(document: &Document, alias: &str) -> Problem {
     Problem::configuration(text).code("not-text").help(help)
 }
 
-/// The error for a null, which is treated like a value that doesn't exist.
-fn null_value(selector: &Selector) -> Unresolved {
+/// The problem for a null, which is treated like a value that doesn't exist.
+fn null_problem(selector: &Selector) -> Problem {
     let text = match selector {
         Selector::Whole | Selector::Path(_) => format!("has only null at {selector}"),
         Selector::Key(_) => {
@@ -639,7 +647,7 @@ fn null_value(selector: &Selector) -> Unresolved {
             format!("has the key {shown_key:?}, but its value is null")
         }
     };
-    Unresolved::Absent(Problem::configuration(text).code("null").help(NULL_HELP))
+    Problem::configuration(text).code("null")
 }
 
 /// Decodes a value from base64, for `decode`.
