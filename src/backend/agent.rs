@@ -40,8 +40,8 @@ const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
 /// Reads the token from AWS_TOKEN (`variable`) or, if that isn't set, from [`AGENT_TOKEN_FILE`],
-/// and returns it as the value of a header. As with the agent's other clients, AWS_TOKEN is a
-/// token, or `file://` and the path of a file with a token.
+/// and returns it as the value of a header. AWS_TOKEN is the token itself, or `file://` and the
+/// path of a file with the token, as for the agent's other clients.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
     let (source, found) = match (file, variable) {
@@ -57,12 +57,12 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
         let text =
             format!("there is no token for the Secrets Manager Agent, because {source} {why}");
         let error = FetchError::credentials_refused("no-token", text);
-        // The file may appear late while a machine boots, so `--wait` tries again.
+        // `--wait` tries again, because the token file may not exist yet while a machine boots.
         error.again(Again::Later).help(TOKEN_REMEDY)
     })
 }
 
-/// Reads the file with the token.
+/// Reads the file with the token. The error is the predicate of a sentence about the file.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let why = os_error::file_error_text(path.as_ref(), &error);
@@ -70,8 +70,9 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Converts the token to the value of a header, without trailing white space. The value is marked
-/// as sensitive, and messages conceal it, so it's never printed.
+/// Converts the token, without trailing white space, to the value of a header. The value is marked
+/// as sensitive, and messages conceal the token, so the token is never printed. The error is the
+/// predicate of a sentence about the source of the token.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
     let mut header = HeaderValue::try_from(token.trim_end())
@@ -84,22 +85,22 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The remedy if something answers that doesn't look like the agent.
+/// The help that is printed if the response from the agent's address doesn't look like the agent's.
 const CHECK_ADDRESS: &str =
     "check that the Secrets Manager Agent listens at this address, or run without --agent";
 
-/// The remedy for such an answer in Lambda.
+/// The help that replaces [`CHECK_ADDRESS`] in Lambda, where the agent is an extension.
 const NO_EXTENSION: &str = "run without --agent, because Lambda's extension doesn't answer before the function itself has started";
 
-/// The time limit for each step of opening a connection. It can be short, because the agent is
-/// nearby.
+/// The time limit for each step of opening a connection to the agent. It can be short, because the
+/// agent usually runs on this host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
     url: HttpUrl,
     pub has_fallback: bool,
-    /// AWS's settings. Requests only use the default region, the default role and the agent's
-    /// token.
+    /// The settings for AWS. Requests to the agent use only three of them: the default region, the
+    /// default role and the agent's token.
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
@@ -108,13 +109,15 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
-        // With a fallback, AWS is asked after the first failed attempt.
+        // The agent gets only one attempt with `--agent-fallback`, because AWS is asked after it
+        // fails.
         let max_attempts = if has_fallback {
             Some(1)
         } else {
             settings.max_attempts
         };
-        // The parts of a response don't need a limit, because the budget limits the whole request.
+        // The parts of a response have no time limit of their own, because the retry budget limits
+        // the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {
             url,
@@ -126,8 +129,8 @@ impl Agent {
         }
     }
 
-    /// Refuses each locator that the agent can never read, with a failure. Call
-    /// [`Self::read_profile`] first, because the profile may set the region.
+    /// Finds the locators that the agent can never read, and returns a failure for each of them.
+    /// Call [`Self::read_profile`] first, because the profile may set the region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> AnsweredLocators {
         locators
             .iter()
@@ -139,7 +142,7 @@ impl Agent {
             .collect()
     }
 
-    /// Reads AWS's configuration files, and adds the profile's settings.
+    /// Reads AWS's configuration files, and adds the profile's settings to the agent's.
     pub(super) fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
@@ -150,8 +153,8 @@ impl Agent {
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
     /// error of [`Self::without_token`].
     ///
-    /// Once the answers mean that the launch has failed (`is_lost`), the other requests have
-    /// [`GRACE`] to finish.
+    /// Once `is_lost` returns true for the answers so far, the launch has failed, and the other
+    /// requests have [`GRACE`] to finish.
     pub async fn answers(
         &self,
         wanted: &BTreeSet<&Locator>,
@@ -197,8 +200,8 @@ impl Agent {
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let located = self.settings.with_defaults(locator);
         let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
-        // We assume that the agent reads from the configured region. `read_response` checks whether
-        // it really read from the requested one.
+        // We assume that the agent reads from the region that is configured here. After a request,
+        // `read_response` checks whether the secret really came from the requested region.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && located.region.as_ref() != configured;
 
@@ -213,9 +216,9 @@ impl Agent {
         }
     }
 
-    /// Chooses the error for a launch whose token for the Secrets Manager Agent is missing: if
-    /// nothing accepts a connection at the agent's address, that failure, because a token wouldn't
-    /// help, and otherwise `error`, which is about the token. Tries to connect to find out.
+    /// Chooses the error to report if the token for the agent is missing. Tries to connect to the
+    /// agent first: if the connection fails, returns that failure, because a token wouldn't help.
+    /// Otherwise, returns `error`, which is about the token.
     async fn without_token(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(&self.url.uri);
         match self.budget.within(connecting).await {
@@ -224,8 +227,8 @@ impl Agent {
         }
     }
 
-    /// Reads one secret, and asks again after each outage. With a fallback, the agent gets one
-    /// attempt and half of the time, so that the other half is left for AWS.
+    /// Reads one secret, and repeats the request after each outage. With `--agent-fallback`, the
+    /// agent gets only one attempt and half of the time, so that the other half is left for AWS.
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
@@ -246,7 +249,7 @@ impl Agent {
         })
     }
 
-    /// Reads one secret in one attempt.
+    /// Sends one request for a secret, without retries, and returns its document.
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let request = Request::get(self.request_url(located))
             .header(TOKEN_HEADER, token)
@@ -258,13 +261,13 @@ impl Agent {
             .await
             .map_err(|failure| failure.for_host_named_in("--agent"))?;
         let status = response.status.as_u16();
-        // A body that breaks off or is too long is an outage, like a body that isn't from AWS.
+        // A body that breaks off or is too long is an outage, like a response that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         read_response(status, &body, located)
     }
 
-    /// The URL that asks the agent for a secret. It doesn't have the region, because the agent
-    /// always reads from its own.
+    /// The URL that asks the agent for a secret. The URL doesn't name a region, because the agent
+    /// always reads from its own region.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.text.trim_end_matches('/');
@@ -285,9 +288,9 @@ impl Agent {
     }
 }
 
-/// Adds a headline to an outage, to say that the agent was asked, not AWS. If the agent couldn't be
-/// reached, the outage also gets the kind [`OutageKind::AgentConnection`], whose help is about the
-/// agent.
+/// Adds a headline to an outage, which says that the agent was asked, not AWS. Any other error
+/// stays as it is. If the agent couldn't be reached, the outage also gets the kind
+/// [`OutageKind::AgentConnection`], whose help is about the agent.
 fn with_agent_headline(error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
@@ -304,7 +307,8 @@ fn unsupported_error(why: &str) -> FetchError {
     FetchError::refused(Refusal::Agent, text)
 }
 
-/// Parses a response. The document gets the requested region if the response doesn't have one.
+/// Parses the agent's response to the request for `located`. If the response doesn't name a region,
+/// the document gets the requested region.
 fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
     if status != 200 {
         return Err(parse_agent_error(status, body, located.role.as_ref()));
@@ -312,8 +316,8 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
 
     let document = read_secret(body, &located.id, &located.version)?;
     let region = document.region.or_else(|| located.region.clone());
-    // A request to the agent can't name a region, so the agent may have found a secret with the
-    // same name elsewhere.
+    // A secret from a different region is refused. A request to the agent can't name a region, so
+    // the agent may have found a secret with the same name in its own region.
     if located.region.is_some() && region != located.region {
         let why = "reads only from its own region, which isn't the region of this launch";
         return Err(unsupported_error(why));
@@ -324,9 +328,9 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
 /// Parses an error response of the agent: an error of its own, or one of AWS that it passes on.
 /// Messages quote only the code and the message in the body.
 ///
-/// `role` is the role that the request named. An error whose message has this role's ARN is the
-/// agent's own, because the agent couldn't assume the role. With a role, an error without a code
-/// can also mean that the agent is too old to assume roles.
+/// `role` is the role that the request named. If the error's message contains the ARN of this role,
+/// the agent couldn't assume the role. With a role, an error without a code can also mean that the
+/// agent is too old to assume roles.
 fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
@@ -335,7 +339,8 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
     {
-        // AWS's errors have the ARN of the role's session instead.
+        // If AWS itself refuses the request, its error contains the ARN of the role's session
+        // instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let help = if code == "MaxRolesExceeded" {
             "raise max_roles in the agent's configuration, or restart the agent"
@@ -357,10 +362,12 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     error
 }
 
-/// Passed instead of headers, because the agent's errors have their code and message in the body.
+/// A lookup of headers that finds none. The headers aren't needed, because the agent's errors have
+/// their code and message in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
-/// The length of the longest text of an error that messages repeat, in bytes.
+/// The length, in bytes, up to which messages quote the text of an error from the agent. A longer
+/// text is left out.
 const LONGEST_TEXT: usize = 200;
 
 /// Turns an error response that has no code, and so isn't from AWS, into a failure. Lambda's
@@ -375,7 +382,7 @@ fn error_without_code(status: u16, body: &[u8], has_role: bool) -> FetchError {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
-        // The status makes the failure an outage.
+        // `parse_service_error` turns each of these statuses into an outage.
         429 | 500.. => parse_service_error(status, NO_HEADERS, &[]),
         400 if has_role && !is_starting => unsupported_error(
             "refused the role, or is older than 2.1, the first version that assumes roles",

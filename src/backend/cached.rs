@@ -13,15 +13,15 @@
 //!                    │             │   absent       entry is removed   │
 //! ```
 //!
-//! - Every good answer from AWS replaces the entry. After missing or expired credentials, which
-//!   don't say anything about the secret, the entry stays.
+//! - Every document that AWS returns replaces the entry. If credentials are missing or have
+//!   expired, the entry stays, because this failure says nothing about the secret.
 //! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
 //! can change without a new request. An entry is a file with three parts: a line with the format's
 //! version, a line with the checksum of the rest, and the answer as JSON. The name of the file is a
 //! hash of the request, and of the options and variables that choose its credentials and its
-//! endpoint. So a launch with a different `--role-arn` or endpoint never gets the answer.
+//! endpoint. So a launch with a different `--role-arn` or endpoint never uses the entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -63,15 +63,15 @@ const DAMAGED: &str =
 pub struct CacheEntry {
     /// The file name of the entry.
     pub name: String,
-    /// The time from boot to the fetch that got the answer.
+    /// The time at which AWS was asked, measured since boot.
     pub fetched: Duration,
     /// True for an answer from a fallback region.
     pub(super) is_replica: bool,
     pub document: Document,
 }
 
-/// The time that AWS has for its answers if the cache could provide every value instead, so that an
-/// outage doesn't delay a launch for long.
+/// The time limit for AWS's answers if the cache could provide every value instead. It keeps an
+/// outage from delaying such a launch for long.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
@@ -84,13 +84,14 @@ pub struct Cached {
 }
 
 impl Cached {
-    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each good answer, and
-    /// removes the entry of a secret that AWS doesn't have or denies access to. Adds a notice for
-    /// each entry that can't be used, stored or removed.
+    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each document that AWS
+    /// returns, and removes the entry of a secret that AWS doesn't have or denies access to. Adds a
+    /// notice for each entry that can't be used, stored or removed.
     ///
-    /// `suffices` returns true if the answers that it gets provide a value for every target. If the
-    /// entries suffice, AWS only has [`RETRIED_FOR`]. The entries of the locators in
-    /// `not_from_cache` aren't used, because a value in them did not match its pattern.
+    /// `suffices` returns true if the answers that it gets provide every value that the launch
+    /// needs. If the cached entries suffice, AWS has only [`RETRIED_FOR`] to answer. The entries of
+    /// the locators in `not_from_cache` aren't used, because a value in them did not match its
+    /// pattern.
     ///
     /// # Errors
     /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
@@ -123,7 +124,7 @@ impl Cached {
             return Ok(answers);
         }
 
-        // The documents that the launch would get in an outage.
+        // The documents that the launch would use if AWS had an outage.
         let mut usable = Answers::from_iter(answers.iter().cloned());
         for (locator, entry) in &not_fresh {
             if is_usable(locator, entry, stale) {
@@ -190,16 +191,17 @@ impl Cached {
         entries
     }
 
-    /// Reads the entry of a locator. Returns `None` if there is no entry, or if it is from a
-    /// fallback region that `--fallback-region` no longer names.
+    /// Reads the entry of a locator. Returns `None` if there is no entry, or if the entry is from a
+    /// fallback region that `--fallback-region` no longer names. The error is the predicate of a
+    /// notice about the entry.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
             return Ok(None);
         };
         let entry = decode(&name, &bytes)?;
-        // Files in memory don't survive a boot, so an entry from the future was written in a
-        // different time namespace, which has its own boot time.
+        // An entry from the future isn't used. Files in memory don't survive a reboot, so such an
+        // entry was written in a different time namespace, which has its own boot time.
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
@@ -212,9 +214,10 @@ impl Cached {
         Ok(Some(entry))
     }
 
-    /// Stores a good answer, or removes the entry of a secret that is denied or absent
-    /// ([`must_remove_entry`]). `begun` is the time from boot to the fetch. Adds a notice if the
-    /// entry can't be stored or removed.
+    /// Updates the cache after `answer` has arrived from AWS: stores a document, or removes the
+    /// entry of a secret that is denied or absent ([`must_remove_entry`]). `entry` is the entry so
+    /// far, and `begun` is the time, measured since boot, at which AWS was asked. Adds a notice if
+    /// the entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
@@ -249,8 +252,9 @@ impl Cached {
     }
 }
 
-/// AWS's answer or, if AWS has an outage in every region, the stale answer in `substitute`. Without
-/// a stale answer, adds the note `without_substitute` to the failure.
+/// Chooses between AWS's answer and the stale entry in `substitute`, which is used only if AWS has
+/// an outage in every region. If there is no stale entry for such an outage, adds the note
+/// `without_substitute` to the failure.
 fn answer_or_substitute(
     answer: Answer,
     substitute: Option<CacheEntry>,
@@ -278,8 +282,9 @@ impl CacheEntry {
         now.saturating_sub(self.fetched)
     }
 
-    /// Turns the entry into its document, with the age of the answer. `replaces` is the failure of
-    /// AWS that makes a stale entry necessary, or `None` for a fresh entry.
+    /// Turns the entry into its document, with the age of the answer. For a stale entry, `replaces`
+    /// is the failure of the request to AWS. For a fresh entry, which needs no request, it is
+    /// `None`.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -290,12 +295,14 @@ impl CacheEntry {
 }
 
 /// Writes the content of a file in the cache: the line [`MAGIC`], a checksum, and the document as
-/// JSON. `fetched` is the time from the machine's start to AWS's answer, as in [`CacheEntry`].
+/// JSON. `fetched` is the time, measured since boot, at which AWS was asked for the document, as in
+/// [`CacheEntry`].
 ///
 /// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
 /// different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<Vec<u8>> {
-    // `passed_over` isn't serialized, so this flag says whether a fallback region has answered.
+    // This flag records whether a fallback region has answered, because `passed_over` isn't
+    // serialized.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
     // Serialization only fails for a time before 1970, which AWS's answers never contain. The JSON
@@ -380,7 +387,7 @@ impl CacheDirectory {
     /// If the directory can't be opened or examined. Also returns an error for each reason why
     /// values must not be stored in it.
     pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
-        // If the directory doesn't exist, the help suggests this command.
+        // `install -d -m 700` is the command that the help suggests if the directory doesn't exist.
         let shown = path.display().to_string();
         let descriptor = open_directory(path.as_os_str(), &shown, "install -d -m 700")
             .map_err(|problem| vec![unopened_problem(path, problem)])?;
@@ -395,10 +402,12 @@ impl CacheDirectory {
         Ok(Self(descriptor))
     }
 
-    /// Reads a file.
+    /// Reads the file of an entry. Returns `None` if the file doesn't exist. Refuses anything but a
+    /// regular file that belongs to this user and that nobody else can access. The error is the
+    /// predicate of a notice about the entry.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
-        // Without O_NONBLOCK, opening a pipe would wait for its writer.
+        // Without O_NONBLOCK, opening a named pipe would wait for a writer.
         let mut flags = OFlag::O_RDONLY | OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
         flags |= OFlag::O_NOCTTY | OFlag::O_CLOEXEC;
         let mut file = match openat(&self.0, name, flags, Mode::empty()) {
@@ -425,9 +434,9 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// Adds `--cache` to the text of `problem`, which says that a directory can't be opened. If the
-/// directory is or would be on a disk, or if that isn't known, the new help suggests a directory in
-/// memory instead.
+/// Completes `problem`, which says that the cache's directory can't be opened. Adds `--cache` to
+/// the text. Unless the directory is or would be in memory, also replaces the help with a
+/// suggestion to use a directory in memory.
 fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
     problem.text = format!("{} (--cache)", problem.text);
     let nearest = path
@@ -443,7 +452,7 @@ fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
 }
 
 /// Finds every reason why values must not be stored in a directory. If the directory is on a disk,
-/// this is the only reason returned, because correcting the owner or mode wouldn't help.
+/// returns only this reason, because correcting the owner or mode wouldn't help.
 fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
     let shown = path.display();
     let problem = |what: String, help: String| {

@@ -10,7 +10,7 @@ use crate::model::answer::{
 use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
 
-/// The remedy if `--local` names a declaration.
+/// The help that is printed if the file of `--local` is probably a declaration.
 const REMEDY: &str = "use a file with SECRET: { KEY: … }, not a declaration";
 
 pub struct LocalFile {
@@ -71,7 +71,8 @@ impl LocalFile {
     /// The failure for a secret or a version that the file doesn't have. If the file is probably a
     /// declaration, the failure says so.
     fn not_found(&self, missing: Missing) -> FetchFailure {
-        // A declaration isn't empty, and all of its keys are in `TOP_KEYS`.
+        // The file is probably a declaration if it isn't empty and all of its keys are those of a
+        // declaration (`TOP_KEYS`).
         let is_declaration = !self.secrets.is_empty()
             && self
                 .secrets
@@ -99,7 +100,8 @@ impl LocalFile {
             .collect();
         let last_word = |id: &str| id.rsplit('/').next().unwrap_or_default().to_owned();
         for name in names.iter().rev() {
-            // `prod/app` isn't a typo of `prod/db`, so the last words must be similar, too.
+            // The parts after the last slash must be similar, too, because `prod/app` isn't a typo
+            // of `prod/db`.
             if let Some(id) = nearest(name, ids.iter().copied())
                 && nearest(&last_word(name), [last_word(id).as_str()].into_iter()).is_some()
             {
@@ -109,8 +111,8 @@ impl LocalFile {
         None
     }
 
-    /// Collects the current values of the parameters below a path in a document. Returns `None` if
-    /// there are none.
+    /// Makes a document of the current values of all parameters below a path. Returns `None` if the
+    /// file has no parameter below this path.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
@@ -130,9 +132,9 @@ impl LocalFile {
 }
 
 /// The names that a secret or parameter can have in the file: its id, and for an ARN also the name
-/// in the ARN. In an ARN, AWS adds a hyphen and six random characters to a secret's name, and
-/// leaves out the leading slash of a parameter's name, so the list has the name with and without
-/// them.
+/// in the ARN. In a secret's ARN, AWS adds a hyphen and six random characters to the name, so the
+/// list has the name with and without this ending. In a parameter's ARN, AWS leaves out the leading
+/// slash of the name, so the list has the name with and without the slash.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

@@ -1,5 +1,7 @@
-//! Backends return an answer for each locator, which describes one request: a secret's id, version,
-//! region and role.
+//! The backends, from which secrets-exec reads secrets. A backend gets a set of locators and
+//! returns an answer for each of them. A locator describes one request: the id and version of a
+//! secret, and the region and the role to read it with. An answer is a document, which has the
+//! secret's value, or the failure of the request.
 //!
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
@@ -43,9 +45,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Prepares the agent for [`Agent::unsupported`] and returns it. What the agent can read
-    /// depends on the profile, so if `plan` has any locators, this reads AWS's configuration files.
-    /// Doesn't send a request.
+    /// Prepares the agent for [`Agent::unsupported`] and returns it, or returns `None` for any
+    /// other backend. If `plan` has any locators, reads AWS's configuration files, because the
+    /// profile may set the region that the agent reads from. Doesn't send a request.
     ///
     /// # Errors
     /// If AWS's configuration files or the profile are invalid.
@@ -62,8 +64,8 @@ impl Backend {
     /// Answers each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]).
     ///
-    /// `is_lost` can end the requests early ([`Aws::answers`]). The last two parameters are for the
-    /// cache ([`Cached::answers`]).
+    /// `is_lost` can end the requests early ([`Aws::answers`]). Only the cache uses `suffices` and
+    /// `not_from_cache` ([`Cached::answers`]).
     ///
     /// # Errors
     /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
@@ -99,7 +101,8 @@ impl Backend {
         }
     }
 
-    /// The AWS client, or `None` if AWS is never asked.
+    /// The AWS client of this backend. `None` for a backend that never sends a request to AWS:
+    /// `--local`, and `--agent` without `--agent-fallback`.
     pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -119,9 +122,9 @@ impl Backend {
         }
     }
 
-    /// The identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with `--local`.
-    /// With the agent, which has its own credentials, it also returns `None`, because a message
-    /// can't say which of the two identities a request had after `--agent-fallback`.
+    /// The identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with `--local`,
+    /// and also with `--agent`. The agent has its own credentials, so with `--agent-fallback`, a
+    /// message couldn't say which of the two identities sent a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;
@@ -130,17 +133,18 @@ impl Backend {
     }
 }
 
-/// True for an answer from the agent after which AWS isn't asked, even with `--agent-fallback`.
+/// True if an answer from the agent is final, so that AWS isn't asked for the secret, even with
+/// `--agent-fallback`.
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {
-        // AWS has refused the time in the agent's signature, and would refuse ours, too. Nothing
-        // helps a launch that has failed.
+        // `ClockSkew`: AWS has refused the time in the agent's signature, and would refuse ours,
+        // too. `GivenUp`: the launch has already failed, so an answer from AWS wouldn't help.
         Cause::Outage(kind) => matches!(kind, OutageKind::ClockSkew | OutageKind::GivenUp),
-        // `Never`: the agent has refused the token or the role. `Later`: no token was found, so the
-        // agent wasn't asked.
+        // `Never` is final, because the agent has refused the token or the role. `Later` isn't,
+        // because no token was found and the agent wasn't asked.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,
-        // The agent's host doesn't speak TLS, so the agent hasn't received the request.
+        // AWS is asked, because the agent hasn't received the request: its host doesn't speak TLS.
         Cause::Refused(Refusal::Endpoint) => false,
         Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => true,
     }

@@ -71,7 +71,7 @@ impl Connector {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
         tcp.set_nodelay(true);
-        // Otherwise, hyper-util would refuse an `https` URL.
+        // By default, hyper-util refuses an `https` URL.
         tcp.enforce_http(false);
         let trust = settings.trust.clone();
         Self {
@@ -105,7 +105,7 @@ impl Connector {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
         }
-        // The roots are read while DNS and TCP wait for the network.
+        // The root certificates are read while DNS and TCP wait for the network.
         let tls = Arc::clone(&self.tls);
         let reading = async { LazyLock::force(&tls).clone() };
         let (stream, _) = try_join(self.open_stream(to), reading).await?;
@@ -142,7 +142,7 @@ impl Connector {
     }
 
     /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of
-    /// the request, for the remedy.
+    /// the request, whose host the help of an error names.
     async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
         let uri = proxy.intercept.uri();
         let name = proxy.to_string();
@@ -186,7 +186,8 @@ impl Connector {
         let failed = |error| FetchError::from_handshake(&error, peer);
         // An IPv6 address is in brackets in a URL.
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
-        // The system resolves `127.1`, for example, but TLS doesn't allow it.
+        // A host such as `127.1` fails here: the system resolves it, but TLS doesn't allow it as a
+        // name.
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| failed(io::Error::other(error)))?;
 
@@ -236,15 +237,16 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Adds the remedy to an outage, unless it already has one.
+    /// Adds a help text to an outage, unless the outage already has one. The text says to correct
+    /// the proxy's variable, or to reach the host of `to` without the proxy.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
         failure.or_outage_help(format!("correct {}, or {advice}", self.variable))
     }
 
-    /// If the failure may mean that the proxy doesn't speak TLS, sets the remedy to write `http://`
-    /// instead of `https://`, because hardly any proxy does. If the proxy certainly doesn't, the
-    /// failure becomes a refusal.
+    /// If the failure may mean that the proxy doesn't speak TLS, replaces its help with the one to
+    /// write `http://` instead of `https://`, because hardly any proxy speaks TLS. If the proxy
+    /// certainly doesn't, also turns the failure into a refusal.
     pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -279,15 +281,15 @@ impl Proxy {
     }
 }
 
-/// The host of a URL, and the port if the URL has one. The user name and password must not be
-/// printed, so they are left out.
+/// The host of a URL, and the port if the URL has one. Leaves out the user name and password,
+/// because they must not be printed.
 pub fn host_and_port(url: &Uri) -> &str {
     let authority = url.authority().map_or("", |authority| authority.as_str());
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// The host of a URL and its port, which can be the scheme's default. Anyone who has written the
-/// URL without a port may not know this port.
+/// The host and the port of a URL. If the URL doesn't have a port, adds the default port of its
+/// scheme, which a user who has left out the port may not know.
 fn host_with_port(url: &Uri) -> String {
     let host = host_and_port(url);
     match (url.port(), url.scheme()) {
@@ -297,8 +299,9 @@ fn host_with_port(url: &Uri) -> String {
     }
 }
 
-/// The name of the host of `to` in a message about a connection. `peer` gets the port if it is only
-/// the host, unless the host is one of AWS's, which all have the same port.
+/// Completes `peer`, which is what messages about a connection call the host of `to`. If `peer` is
+/// only the host's name, adds the port, unless the host is one of AWS's, which all have the same
+/// port.
 fn with_port(to: &Uri, peer: &str) -> String {
     if peer == host_and_port(to) && aws_domain(to).is_none() {
         return host_with_port(to);
@@ -323,7 +326,7 @@ fn advice_without_proxy(to: &Uri) -> String {
     format!("add {} to NO_PROXY", aws_domain(to).unwrap_or(host))
 }
 
-/// The domain of a URL's host if it is one of AWS's.
+/// The AWS domain that a URL's host belongs to, if there is one.
 fn aws_domain(url: &Uri) -> Option<&'static str> {
     let host = url.host().unwrap_or_default();
     AWS_DOMAINS
@@ -332,8 +335,8 @@ fn aws_domain(url: &Uri) -> Option<&'static str> {
 }
 
 impl ProxySettings {
-    /// Finds the proxy for a request, or `None` if there is none or NO_PROXY has the host. Keeps
-    /// the proxy's password out of messages.
+    /// Finds the proxy for a request to `to`. Returns `None` if no proxy is set for the URL's
+    /// scheme, or if NO_PROXY lists the host. Keeps the proxy's password out of messages.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -489,8 +492,8 @@ async fn open_tunnel(stream: Stream, to: &Uri, proxy: &Proxy) -> FetchResult<Str
     }
 }
 
-/// Finds the three digits of the status. Returns an empty slice if the response isn't HTTP, and
-/// `None` while the response is still too short.
+/// Finds the three digits of the HTTP status at the beginning of a response. Returns an empty slice
+/// if the response isn't HTTP, and `None` while the response is still too short.
 fn status_digits(head: &[u8]) -> Option<&[u8]> {
     // `HTTP/1.1 ` has nine bytes.
     let (version, rest) = head.split_at_checked(9)?;
@@ -595,8 +598,8 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     found_in_any_case(host, addresses_of)
 }
 
-/// Looks up a name as it was written and, if it isn't found, in small letters. Names in the DNS are
-/// the same in any case, but musl compares those in /etc/hosts byte by byte.
+/// Looks up a name as it was written and, if it isn't found, in lower case. The DNS ignores case,
+/// but musl compares the names in /etc/hosts byte by byte.
 fn found_in_any_case<T, E>(host: &str, look_up: impl Fn(&str) -> Result<T, E>) -> Result<T, E> {
     let lower = host.to_ascii_lowercase();
     look_up(host).or_else(|error| {

@@ -108,9 +108,10 @@ impl FetchError {
         failure.with_io_kind(error.kind())
     }
 
-    /// Turns the failure of a host that doesn't speak TLS into a refusal, with the remedy to write
-    /// `http://`. A later attempt can't succeed, because the user has named this host in `setting`.
-    /// Without such a setting, a captive portal may have answered instead of AWS.
+    /// Turns the failure of a host that doesn't speak TLS into a refusal, whose help is to write
+    /// `http://` in `setting`. Call this only for a host that the user has named in `setting`,
+    /// because a later attempt then can't succeed. For any other host, a captive portal may have
+    /// answered instead of AWS.
     pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -139,12 +140,12 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// The failure for a response that isn't there at the end of its time limit.
+    /// The failure for a response that hasn't arrived by the end of its time limit.
     pub fn late(host: &str, limit: Duration) -> Self {
         Self::not_in_time(OutageKind::Timeout, host, limit)
     }
 
-    /// The failure for a connection that isn't open at the end of its time limit.
+    /// The failure for a connection that hasn't been opened by the end of its time limit.
     pub(super) fn not_opened(host: &str, limit: Duration) -> Self {
         Self::not_in_time(OutageKind::Silent, host, limit)
     }
@@ -158,8 +159,8 @@ impl FetchError {
     /// The failure for a certificate that is not trusted.
     ///
     /// Usually, the failure is a refusal, because a later request would get the same certificate.
-    /// But if the certificate is not valid yet, this machine's clock is probably wrong, for example
-    /// at boot, before NTP has set it. So this failure is an outage, and `--wait` tries again.
+    /// But if the certificate is not valid yet, the failure is an outage, so that `--wait` tries
+    /// again: this machine's clock is probably wrong, for example at boot, before NTP has set it.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         let fault = certificate_fault(reason);
         let why = format!("the certificate of {peer} {}", redacted_line(&fault.text));
@@ -172,7 +173,8 @@ impl FetchError {
         error
     }
 
-    /// Adds the remedy to an outage, unless the outage already has one.
+    /// Adds `help` to an outage, unless the outage already has a help text. Any other error stays
+    /// as it is.
     pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.help.get_or_insert_with(|| help.into());

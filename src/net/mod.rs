@@ -77,7 +77,7 @@ pub async fn in_flight_unless<F: Future>(
     let mut running = pin!(requests.buffer_unordered(MAX_CONNECTIONS));
     let mut results = Vec::new();
     let mut arrivals = Vec::new();
-    // The number of results that are older than `grace`, and not enough.
+    // The number of results that `are_enough` has already judged, and found not to be enough.
     let mut judged = 0;
     let mut alarm = pin!(sleep(grace));
     loop {
@@ -127,9 +127,10 @@ impl Host {
     /// has closed are dropped. If no idle one is left, waits for the oldest of the connections that
     /// are being opened in advance. Returns `None` if no connection is left.
     ///
-    /// If that connection fails during the wait, so does the request. It doesn't open another one,
-    /// because a silent host would take the time of both, and the request's own limit would end
-    /// first. A connection that had failed before is dropped: the host may have started since.
+    /// If that connection fails during the wait, the request fails, too. It doesn't open another
+    /// connection, because a silent host would take the time of both, and the request's own time
+    /// limit would end first. If the connection had already failed before the wait, the result is
+    /// `None`, so that the request opens a new one: the host may have started in the meantime.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
@@ -200,8 +201,8 @@ impl HttpClient {
         }
     }
 
-    /// Makes a client that never uses a proxy. It has connections of its own, because those of this
-    /// client may go through a proxy.
+    /// Makes a client that never uses a proxy. It has connections of its own, because those of the
+    /// original client may go through a proxy.
     pub fn without_proxy(mut self) -> Self {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
@@ -258,8 +259,8 @@ impl HttpClient {
     /// [`MAX_BODY`], the head is returned with that error, because the status may say enough.
     ///
     /// # Errors
-    /// If no response arrives, if a proxy requires a password or rejects it, or if part of
-    /// the body is late.
+    /// If no response arrives, if a proxy requires a password or rejects it, or if part of the body
+    /// is late.
     pub async fn send_within(
         &self,
         mut request: Request<Bytes>,
@@ -290,7 +291,8 @@ impl HttpClient {
         let (connection, _permit, response) = exchanged?;
         let (head, mut body) = response.into_parts();
         let whole = read_body(&mut body, &uri, silence).await?;
-        // After an incomplete body, the next request on this connection would read the rest.
+        // Only a connection whose response was read completely is used again. After an incomplete
+        // body, the next request on the connection would read the rest of that body.
         if whole.is_ok() {
             host.lock_spare().idle.push(connection);
         }
@@ -319,7 +321,8 @@ impl HttpClient {
         };
         let (permit, spare) = self.opened(to, waiting).await?;
 
-        // If an open connection breaks, the server may have closed it while it was idle.
+        // If a spare connection breaks, the request is sent once more, on a new connection below,
+        // because the server may have closed the spare one while it was idle.
         if let Some(mut connection) = spare {
             let sending = connection.send_request(request.clone());
             if let Ok(response) = timeout(silence, sending).await.map_err(is_late)? {
@@ -394,8 +397,8 @@ async fn read_body(
 /// Converts an SDK request to one whose body is in memory.
 ///
 /// # Errors
-/// If the request is invalid, or if its body is a stream. None of the SDK requests that we use
-/// has a stream as its body.
+/// If the request is invalid, or if its body is a stream. None of the SDK requests that we use has
+/// a stream as its body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;
@@ -403,8 +406,8 @@ pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
 }
 
 /// Adds a missing Host header, without the scheme's default port. Replaces the User-Agent header,
-/// because the SDK's credential providers have no setting for it. This also works for a signed
-/// request, because no signature covers User-Agent.
+/// because the SDK's credential providers have no setting for it. A signed request stays valid,
+/// because no signature covers User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };

@@ -53,8 +53,8 @@ pub struct TrustSettings {
     pub key_exchange: KeyExchange,
 }
 
-/// The configuration is created when a connection first needs it, which blocks the thread while the
-/// root certificates that the user names are read.
+/// The TLS configuration, which is created when a connection first needs it. Creating it blocks the
+/// thread while the root certificates that the user names are read.
 pub(super) type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
@@ -107,8 +107,8 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
         .map_err(|error| unusable_tls(format!("the root certificates can't be used: {error}")))
 }
 
-/// Reads the roots that the user names. As in OpenSSL, it isn't an error if one of several
-/// directories is missing.
+/// Reads the root certificates that the user names. Returns `None` if the user names none. As in
+/// OpenSSL, it isn't an error if one of several directories is missing.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, mut found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.path), None)),
@@ -118,7 +118,8 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
         (None, None) => return Ok(None),
     };
 
-    // `rustls_native_certs` overlooks a certificate right after a byte order mark.
+    // A certificate right after a byte order mark is read here, because `rustls_native_certs`
+    // overlooks it.
     let file = fs::read(&named.path).unwrap_or_default();
     if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
         found

@@ -1,4 +1,4 @@
-//! How long a launch tries: the deadline, and the progress that is shown during the launch.
+//! The time that a launch has (the deadline), and what the launch is doing (the progress).
 //!
 //! The deadline is `--timeout` after the beginning of a try. Code that waits asks the deadline how
 //! much time is left. ARCHITECTURE.md, "Time", shows all time limits.
@@ -51,8 +51,8 @@ impl Deadline {
     }
 
     /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline
-    /// was created. With `-vv`, `trace` prints the events from now on. This function is called
-    /// again with the options of the declarations.
+    /// was created. With `-vv`, `trace` prints the events from now on. Called a second time once
+    /// the options in the declarations are known.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
@@ -102,9 +102,10 @@ impl Deadline {
         times.limit = None;
     }
 
-    /// Returns a future that runs `future`. Until it is ready, [`Self::left`] returns at most what
-    /// is left of `limit`, whose time begins with this call, not with the first poll of the future.
-    /// The limit doesn't cancel `future`, but its requests fail when no time is left.
+    /// Wraps `future` in a time limit. Until the returned future is ready, [`Self::left`] returns
+    /// at most what is left of `limit`, whose time begins with this call, not with the first poll
+    /// of the future. The limit doesn't cancel `future`, but its requests fail when no time is
+    /// left.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -139,7 +140,8 @@ pub struct Progress(Arc<Mutex<ProgressState>>);
 /// The things that a launch waits for, and why its last attempt failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// The requests and files that are awaited, up to [`LISTED`] of them, with the earliest first.
+    /// The requests and files that the launch waits for, up to [`LISTED`] of them, with the
+    /// earliest first.
     pub awaited: Vec<String>,
     pub others: usize,
     pub reason: Option<String>,
@@ -150,7 +152,7 @@ pub const LISTED: usize = 3;
 
 #[derive(Debug, Default)]
 struct ProgressState {
-    /// The requests and files that are awaited now.
+    /// The requests and files that the launch waits for now.
     awaited: BTreeMap<u64, String>,
     /// The reason for the latest failure.
     reason: Option<String>,
@@ -161,7 +163,7 @@ struct ProgressState {
     trace: Option<fn(&str)>,
 }
 
-/// A request or a file that is awaited. When this value is dropped, the wait is over.
+/// A request or a file that the launch waits for. Dropping this value ends the wait.
 pub struct Awaited {
     number: u64,
     progress: Progress,
@@ -171,7 +173,8 @@ impl Drop for Awaited {
     fn drop(&mut self) {
         self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
-            // A failed attempt no longer matters.
+            // Once the launch waits for nothing, the reason for an earlier failure no longer
+            // matters.
             if state.awaited.is_empty() {
                 state.reason = None;
             }
@@ -180,7 +183,7 @@ impl Drop for Awaited {
 }
 
 impl Progress {
-    /// Notes that `what` is awaited, until the returned value is dropped.
+    /// Records that the launch waits for `what`, until the returned value is dropped.
     #[must_use]
     pub fn awaits(&self, what: String) -> Awaited {
         let number = self.with_state(|state| {
@@ -197,7 +200,8 @@ impl Progress {
         }
     }
 
-    /// Notes why an attempt failed. The reason is forgotten when nothing is awaited any more.
+    /// Records why an attempt failed. The reason is forgotten when the launch no longer waits for
+    /// anything.
     pub fn note_reason(&self, why: String) {
         self.with_state(|state| state.reason = Some(why));
     }

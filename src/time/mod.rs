@@ -1,4 +1,4 @@
-//! Time: how long a launch tries, and when it asks again.
+//! Time: how long a launch tries, and when it repeats a request.
 //!
 //! ```text
 //! deadline   --timeout, and what the launch is waiting for
@@ -6,7 +6,7 @@
 //! retries    how often a request is sent within the deadline, and in which region
 //!    │
 //!    ▼
-//! turns      which of the requests to an endpoint that fails may be sent now
+//! turns      which request to a failing endpoint may be sent now
 //! ```
 
 mod deadline;

@@ -1,6 +1,6 @@
-//! How often a request is sent, in one region after the other, until it succeeds, fails for good,
-//! or the time is up. This is a request with one fallback region, at an endpoint that no other
-//! request asks ([`super::turns`] has several):
+//! Sends a request again after a failure, in one region after the other, until it succeeds, fails
+//! for good, or the time is up. The picture shows a request with one fallback region that is the
+//! only request to its endpoints ([`super::turns`] shows several requests):
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
@@ -10,12 +10,12 @@
 //!                  0–0.1 s 0–0.2 s    0–0.4 s
 //! ```
 //!
-//! - An attempt that fails with an outage is made again if the outage says so ([`Again`]). Every
+//! - An attempt that fails with an outage is repeated if the outage allows it ([`Again`]). Every
 //!   other result ends the retries: a denial or an absence is an answer.
 //! - The pause before the next attempt has a random length between zero and a maximum that grows
 //!   from pause to pause. AWS can lengthen it (`x-amz-retry-after`).
-//! - An attempt that is still in progress at the end of the budget is cancelled. The last outage
-//!   before that is returned, because it says more than that the time is up.
+//! - An attempt that is still in progress when the time is up is cancelled. The error is then the
+//!   last outage before this attempt, which says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
 
 use std::fmt;
@@ -37,8 +37,8 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 /// SDKs have the same limit.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that is longer than the rest of the budget is shortened only if at least this much time
-/// is left, or if it is the first pause.
+/// A pause that is longer than the time that is left is shortened only if at least this much time
+/// is left, or if it is the first pause. Otherwise, no further attempt is made.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
 /// After this number of answers that are damaged or not from AWS, such as a page from a proxy or a
@@ -95,7 +95,7 @@ impl<'r> RetryBudget<'r> {
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
-    /// first one ended in time, it is an outage that says so.
+    /// first attempt ended in time, the error is an outage that says so.
     pub async fn retry<T>(
         &self,
         turns: &Turns,
@@ -107,12 +107,13 @@ impl<'r> RetryBudget<'r> {
 
     /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
     /// as those in other regions, or `None`. Each outage in this call that allows a further attempt
-    /// replaces it, so that the next call can return it, too: it says more than a timeout.
+    /// replaces `last`, so that a later call can return this outage instead of a timeout, which
+    /// says less.
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended or, if this request
-    /// was waiting for its turn, of the endpoint. If not even the first one ended in time, it is
-    /// `last` or, without one, the result of `unanswered`.
+    /// was waiting for its turn, of the endpoint. If not even the first attempt ended in time, the
+    /// error is `last` or, if that is `None`, the result of `unanswered`.
     pub async fn retry_with_last<T>(
         &self,
         turns: &Turns,
@@ -140,7 +141,8 @@ impl<'r> RetryBudget<'r> {
                 self.progress().count_attempt();
             }
             let sent = request.sent();
-            // A service that was silent may come back, so there is time to ask it again.
+            // The server may be silent for more than `SILENCE` only up to half of the time that is
+            // left, so that there is time to ask it again if it comes back.
             let silence = sent.silence.min(SILENCE.max(self.left() / 2));
             let result = self.within(attempt(silence)).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
@@ -190,7 +192,7 @@ impl<'r> RetryBudget<'r> {
                 ended => return ended,
             }
         }
-        // `last` is only empty if `regions` is.
+        // `last` is only `None` if `regions` is empty.
         Err(last.unwrap_or_else(|| self.unanswered()))
     }
 
@@ -217,9 +219,9 @@ impl<'r> RetryBudget<'r> {
         });
     }
 
-    /// Adds to the error of a named request how often it was sent. An attempt that is still in
-    /// progress says nothing else, and an endpoint that answers with an outage may not have been
-    /// asked for long.
+    /// Adds the number of attempts and the elapsed time to the outage of a named request. A timeout
+    /// has nothing else to report, and an endpoint that answers with an outage may not have been
+    /// asked for long. If the request was never sent, adds a note that says so.
     fn add_attempts(&self, error: &mut FetchError, attempts: u32, begun: Instant) {
         use OutageKind::{Service, Silent, Throttled, Timeout};
         let Some((host, _)) = self.request else {
@@ -258,8 +260,8 @@ impl<'r> RetryBudget<'r> {
         &self.deadline.progress
     }
 
-    /// True if there must not be a further attempt after so many failed ones. Some of these were
-    /// malformed answers.
+    /// True if there must not be a further attempt after this number of failures.
+    /// `malformed_answers` is the number of failures that were malformed answers.
     fn is_used_up(&self, failures: u32, malformed_answers: u32) -> bool {
         let is_limit_reached = self.max_attempts.is_some_and(|max| failures >= max);
         is_limit_reached || malformed_answers >= MOST_MALFORMED_ANSWERS
@@ -289,7 +291,8 @@ impl<'r> RetryBudget<'r> {
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
-    /// Jitter"). A pause that AWS requests applies instead, within limits.
+    /// Jitter"). If AWS requests a pause, that pause is used instead, but it can't be shorter than
+    /// the random one, or longer by more than [`LONGEST_EXTENSION`].
     fn pause_for(
         &self,
         failures: u32,
@@ -323,10 +326,10 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// The requests that wait for the same endpoint.
+/// Whether other requests of this launch wait for the same endpoint, too.
 #[derive(Clone, Copy)]
 enum Company {
-    /// No other request of this launch.
+    /// No other request of this launch waits for the endpoint.
     Alone,
     Others,
 }

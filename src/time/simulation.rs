@@ -1,9 +1,9 @@
-//! Two simulations of throttling, with the code of the retries and a simulated clock, which jumps
-//! to the next event: a fleet of launches that is too large for a machine, and one launch with many
-//! secrets.
+//! Two simulations of throttling: a fleet of launches that is too large to run on one machine, and
+//! one launch with many secrets. Both use the real code for retries, and a simulated clock that
+//! jumps to the next event.
 //!
-//! The second one compares requests that share their pauses with requests that each have their own,
-//! and so retry independently of each other.
+//! The second simulation compares requests that share their pauses with requests that each have
+//! pauses of their own, and so retry independently of each other.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
@@ -21,8 +21,8 @@ use crate::model::answer::{FetchError, FetchResult, OutageKind};
 
 /// The GetSecretValue requests per second that AWS allows for an account in a region.
 const QUOTA: f64 = 10_000.0;
-/// The requests that AWS allows in a burst, after a time without requests. AWS doesn't publish
-/// this number, so we assume the requests of a tenth of a second.
+/// The number of requests that AWS allows in a burst, after a time without requests. AWS doesn't
+/// publish this number, so we assume the requests of a tenth of a second.
 const BURST: f64 = QUOTA / 10.0;
 /// The default of `--timeout`, in seconds.
 const TIMEOUT: usize = 30;
@@ -103,8 +103,8 @@ fn simulated_runtime() -> Runtime {
         .unwrap()
 }
 
-/// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to
-/// the next event.
+/// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to the
+/// next event.
 fn run_fleet(launches: u64, is_granted: impl Fn() -> bool) -> Vec<Launched> {
     fastrand::seed(launches);
     simulated_runtime().block_on(async {
@@ -157,8 +157,8 @@ fn a_fleet_that_is_throttled_until_its_deadline_does_not_end_with_a_burst_of_req
         .collect();
     println!("requests of a launch in each second: {per_second:.2?}");
     assert!(ended.iter().all(|launched| launched.time.is_none()));
-    // In the first second, each launch sends its first request. In no later second are there
-    // more requests than launches.
+    // In the first second, each launch sends its first request. In no later second are there more
+    // requests than launches.
     assert!(
         per_second[1..].iter().all(|requests| *requests < 1.1),
         "{per_second:.2?}"

@@ -1,8 +1,8 @@
-//! Whose turn it is to ask an endpoint that fails.
+//! Decides which request may be sent next to an endpoint that fails.
 //!
-//! The requests of a launch to one endpoint (a service in a region) share their pauses, so that a
-//! launch with a hundred secrets costs a service that tries to come back little more than a launch
-//! with one:
+//! The requests of a launch to one endpoint (a service in a region) share the pauses between their
+//! attempts. So a launch with a hundred secrets puts little more load on a service that is
+//! recovering than a launch with one secret:
 //!
 //! ```text
 //! request A  ──x··············▸ waits for its turn          x  a failure that is retried
@@ -12,23 +12,28 @@
 //! request D                (never sent) └─────o             └  follows immediately
 //! ```
 //!
-//! - After a failure, only the request that has waited longest asks after each pause. A request
-//!   that hasn't been sent waits in the same line. Requests in flight are finished.
-//! - An answer that isn't retried (a value, but also a denial or an absence) ends the failure: all
-//!   that wait follow immediately, and the pauses begin again at the shortest. After throttling, they
-//!   follow one by one, without pauses, because AWS would throttle most of them again. The
-//!   simulation shows that a launch ends just as early, with less than half of the requests.
+//! - After a failure, only one request is sent after each pause: the request with the longest wait.
+//!   Requests that haven't been sent yet wait in the same line. Requests that are in flight
+//!   continue.
+//! - An answer that isn't retried (a value, a denial or an absence) shows that the endpoint works
+//!   again. All waiting requests are then sent immediately, and the next failure begins with the
+//!   shortest pause. After throttling, the waiting requests are sent one by one instead, without
+//!   pauses, because AWS would throttle most of them again if they were sent together. The
+//!   simulation shows that a launch then ends just as early, with less than half of the requests.
 //! - Requests that were sent together fail together, so only the first of their failures is
-//!   counted. And a value that was requested before the latest failure doesn't end it: such a value
-//!   only lets requests through that haven't been sent, so that one secret which fails on its own
-//!   doesn't hold up the others.
-//! - What ends after a number of attempts counts the failures of the endpoint. When they are used
-//!   up, every request that waits ends with the same reason.
-//! - An attempt that has been silent for [`SILENCE`] no longer holds the turn. If its own limit
-//!   runs out, the next attempt may be silent for twice as long, up to half of the time that is
-//!   left. So a service that comes back late is asked once more.
+//!   counted. An answer to a request that was sent before the latest failure doesn't prove that the
+//!   endpoint works again. Such an answer only lets through the requests that haven't been sent
+//!   yet, so that one secret that fails on its own doesn't hold up the others.
+//! - The limits on the number of attempts (AWS_MAX_ATTEMPTS, malformed answers) also apply to the
+//!   failures of the endpoint, whichever requests they belong to. Once such a limit is reached, all
+//!   waiting requests end with the same error.
+//! - An attempt that hasn't ended after [`SILENCE`] continues, but the next request may be sent. If
+//!   the server was silent for too long in an attempt, it may be silent for twice as long in the
+//!   next one, up to half of the time that is left. The other half leaves time to ask a service
+//!   that comes back late once more.
 //!
-//! A request that has no company waits for nobody, so its pauses are only its own.
+//! If a launch has only one request to an endpoint, the request waits for no other one, so its
+//! pauses depend only on its own failures.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -39,19 +44,22 @@ use tokio::time::{Instant, timeout_at};
 
 use crate::model::answer::{Cause, FetchError, OutageKind};
 
-/// The time for which the first attempts may be silent, and after which an attempt no longer holds
-/// the turn.
+/// The time for which the server may be silent during the first attempts. After the same time, an
+/// attempt no longer keeps the next request from being sent.
 pub const SILENCE: Duration = Duration::from_secs(5);
 
-/// The line of the requests to one endpoint.
+/// The state that the requests of a launch to one endpoint share: the latest failures of the
+/// endpoint, and the line of the requests that wait.
 #[derive(Default)]
 pub struct Turns {
     state: RefCell<State>,
-    /// Wakes every request in the line, because each looks itself whether it may go on.
+    /// Wakes all waiting requests after a change of the state. Each of them then checks whether it
+    /// may be sent now.
     changed: Notify,
 }
 
-/// The end of a pause. It depends on the company of a request, which can change during the pause.
+/// The end of a pause. It depends on whether other requests wait for the same endpoint, which can
+/// change during the pause, so there is one end for each case.
 #[derive(Clone, Copy)]
 pub(super) struct PauseEnd {
     pub alone: Instant,
@@ -60,49 +68,51 @@ pub(super) struct PauseEnd {
 
 #[derive(Default)]
 struct State {
-    /// True while the requests ask one after the other: after a failure, until the endpoint
-    /// answers or, if it was throttled, until nobody waits.
+    /// True while requests are sent one after the other: from a failure until the endpoint answers
+    /// or, after throttling, until no request waits.
     takes_turns: bool,
-    /// The failures in a row.
+    /// The number of consecutive failures of the endpoint.
     failures: u32,
-    /// Those of the failures in a row that were malformed answers.
+    /// The number of consecutive failures that were malformed answers.
     malformed: u32,
-    /// The number of failures that were ever counted.
+    /// The number of failures that were ever counted. If it is higher than in [`Sent`], the
+    /// endpoint has failed since that attempt was sent.
     period: u32,
     has_latest_failed: bool,
     is_used_up: bool,
     /// The latest failure, and the end of the pause after it.
     last: Option<(FetchError, PauseEnd)>,
-    /// The longest silence of an attempt. `None` stands for [`SILENCE`].
+    /// The time for which the server may be silent during the next attempt. `None` stands for
+    /// [`SILENCE`].
     silence: Option<Duration>,
-    /// The tickets of the requests that wait, the next one first.
+    /// The tickets of the waiting requests. The first request is sent next.
     line: VecDeque<u32>,
     tickets: u32,
-    /// The request that asks now, and the end of its turn.
+    /// The ticket of the request whose turn it is, and the end of its turn.
     turn: Option<(u32, Instant)>,
 }
 
 /// The facts about an attempt that are known when it is sent.
 #[derive(Clone, Copy)]
 pub struct Sent {
-    /// How long the attempt may be silent.
+    /// The time for which the server may be silent during the attempt.
     pub silence: Duration,
     period: u32,
 }
 
-/// The failures in a row of an endpoint.
+/// The number of consecutive failures of an endpoint, and how many of them were malformed answers.
 #[derive(Clone, Copy)]
 pub(super) struct Failures {
     pub all: u32,
     pub malformed: u32,
 }
 
-/// A request to the endpoint. Dropping it leaves the line.
+/// A request to the endpoint. Dropping it removes it from the line.
 pub(super) struct Waiter<'t> {
     turns: &'t Turns,
-    /// Its place in the line, while it waits or asks.
+    /// The ticket of this request, while it waits in the line or has its turn.
     ticket: Option<u32>,
-    /// The end of the pause after its own failure.
+    /// The end of the pause after this request's own failure.
     not_before: Option<Instant>,
 }
 
@@ -115,7 +125,9 @@ impl Turns {
         }
     }
 
-    /// Forgets the failures, for another try. The silence that the endpoint needs is kept.
+    /// Forgets the failures of the endpoint, so that the next fetch starts without a pause. Keeps
+    /// the time for which the server may be silent, because the endpoint has needed this time
+    /// before.
     pub fn forget_failures(&self) {
         let silence = self.state.borrow().silence;
         self.state.replace(State {
@@ -124,7 +136,8 @@ impl Turns {
         });
     }
 
-    /// True if nobody asks any more, because all attempts that are allowed have failed.
+    /// True if no further request is sent to the endpoint, because all allowed attempts have
+    /// failed.
     pub(super) fn are_used_up(&self) -> bool {
         self.state.borrow().is_used_up
     }
@@ -139,11 +152,11 @@ impl Turns {
 
 /// The next step of a request.
 enum NextStep {
-    /// It may ask at this moment, unless something changes before.
+    /// The request may be sent at this moment, unless the state changes before.
     Ask(Instant),
-    /// Others are before it in the line.
+    /// Other requests are before this one in the line.
     Wait,
-    /// Nobody asks any more.
+    /// The request is given up: the attempts are used up, or the pause doesn't end in time.
     End,
 }
 
@@ -152,7 +165,7 @@ impl Waiter<'_> {
     /// attempts that are allowed are used up.
     pub(super) async fn turn(&mut self, end: Instant) -> bool {
         loop {
-            // Created before the step is decided, so that no change is missed.
+            // The notification is created before the step is decided, so that no change is missed.
             let changed = self.turns.changed.notified();
             let now = Instant::now();
             let until = match self.next_step(now, end) {
@@ -171,7 +184,7 @@ impl Waiter<'_> {
         }
     }
 
-    /// Decides the next step. A request that has to wait gets a place in the line.
+    /// Decides the next step of this request. If the request has to wait, adds it to the line.
     fn next_step(&mut self, now: Instant, end: Instant) -> NextStep {
         let state = &mut *self.turns.state.borrow_mut();
         let is_sent = self.not_before.is_some();
@@ -199,7 +212,8 @@ impl Waiter<'_> {
         }
     }
 
-    /// Leaves the line. If the endpoint is failing, holds the turn from now on.
+    /// Takes the request out of the line. If the endpoint is failing, it is this request's turn
+    /// from now on.
     fn take_turn(&mut self, now: Instant) {
         let Some(ticket) = self.ticket else { return };
         let state = &mut *self.turns.state.borrow_mut();
@@ -218,7 +232,8 @@ impl Waiter<'_> {
         }
     }
 
-    /// Notes an answer that isn't retried.
+    /// Records an answer that isn't retried. If the attempt was sent after the latest failure, the
+    /// endpoint works again.
     pub(super) fn answered(&mut self, sent: Sent) {
         let state = &mut *self.turns.state.borrow_mut();
         state.has_latest_failed = false;
@@ -231,9 +246,9 @@ impl Waiter<'_> {
         self.leave(state);
     }
 
-    /// Notes a failure that is retried, and goes to the end of the line. `pause_end` returns the
-    /// end of the pause after so many failures in a row, or `None` if there must not be another
-    /// attempt.
+    /// Records a failure that is retried, and puts the request at the end of the line. `pause_end`
+    /// gets the number of consecutive failures, and returns the end of the pause after them, or
+    /// `None` if there must not be another attempt.
     pub(super) fn failed(
         &mut self,
         sent: Sent,
@@ -269,7 +284,7 @@ impl Waiter<'_> {
         self.not_before = state.last.as_ref().map(|(_, end)| end.with_others);
     }
 
-    /// Gives up the place in the line, or the turn.
+    /// Gives up the request's place in the line, or its turn.
     fn leave(&mut self, state: &mut State) {
         if let Some(ticket) = self.ticket.take() {
             state.line.retain(|other| *other != ticket);
@@ -281,7 +296,7 @@ impl Waiter<'_> {
 }
 
 impl State {
-    /// True if the latest failure that was counted was a throttled request.
+    /// True if AWS has throttled the latest request whose failure was counted.
     fn is_throttled(&self) -> bool {
         self.last
             .as_ref()

@@ -63,8 +63,8 @@ pub fn policy(
 struct PolicyOwner<'a> {
     /// The role that `--for-role` names.
     named: Option<&'a Arn>,
-    /// True for the caller, which reads the locators without a role. `--for-role` may name the
-    /// caller's own role.
+    /// True if this identity is the caller, which reads the locators that have no role. With
+    /// `--for-role`, this is also true if the option names the caller's own role.
     is_caller: bool,
     assumed: BTreeSet<Arn>,
 }
@@ -151,7 +151,8 @@ fn statements<'a>(
     };
     for locator in locators {
         let Some(region) = &locator.region else {
-            // A statement for every region includes the fallback regions.
+            // Without a region, the statement allows every region, which includes the fallback
+            // regions.
             statements.add_reading(locator, None);
             continue;
         };
@@ -183,7 +184,8 @@ fn warnings(locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
 
 fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
-    // Someone who uses `--for-role` has already read this.
+    // This note is left out with `--for-role`, because someone who uses the option has already read
+    // it.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
             let why = format!("needs a policy of its own, which --for-role {assumed} prints");
@@ -199,8 +201,8 @@ fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArgumen
 /// The wildcard for a region or an account. It also matches an empty field.
 const ANY: &str = "*";
 
-/// An action: the position and the id of its statement, and the action's name. In the id, AWS
-/// allows only letters and digits.
+/// An IAM action: the position of its statement in the policy, the id of this statement (Sid), and
+/// the name of the action. In a Sid, AWS allows only letters and digits.
 type IamAction = (u8, &'static str, &'static str);
 
 const GET_SECRET: IamAction = (0, "ReadSecrets", "secretsmanager:GetSecretValue");
@@ -226,7 +228,7 @@ impl Statements<'_> {
     }
 
     /// Adds the permission to read or describe what a locator names, in one region or, without
-    /// `region`, in every region. Also notes which service decrypts the value. The permission is
+    /// `region`, in every region. Also records which service decrypts the value. The permission is
     /// for all versions, because an ARN doesn't name a version.
     ///
     /// With `--metadata`, a parameter needs only DescribeParameters, which AWS can't limit to one
@@ -271,8 +273,8 @@ impl Statements<'_> {
     /// describes each secret. With `--metadata`, the locator must be a secret's
     /// ([`Self::add_reading`]).
     ///
-    /// - However a request names a secret, AWS authorizes its complete ARN, which has six random
-    ///   characters at its end.
+    /// - AWS always compares the policy with a secret's complete ARN, which ends with six random
+    ///   characters, even if the request names the secret in a different way.
     /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
     ///   with the caller's own permissions, so reading that secret is allowed, too.
     /// - AWS authorizes a path as the request spells it, so `/prod/app/` needs

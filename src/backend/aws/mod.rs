@@ -1,5 +1,5 @@
-//! The backend that reads from AWS. Equal requests become one, and many requests are sent at the
-//! same time, each in its region and with its role.
+//! The backend that reads from AWS. It sends each distinct request only once, and many requests at
+//! the same time, each in its own region and with its own role.
 //!
 //! ```text
 //! locators ─▶ requests_for ─▶ requests ─▶ read_in_batches ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
@@ -62,12 +62,14 @@ use session::{AnsweredRequests, Request, Session};
 pub struct Aws {
     pub settings: Settings,
     deadline: Deadline,
-    /// The region, credentials and roles. If it is `None`, the next fetch opens a session.
+    /// The session with AWS, which has the region, the credentials and the roles. If it is `None`,
+    /// the next fetch opens one.
     session: Option<Session>,
-    /// The MFA code that the user has typed. It outlives the session.
+    /// The MFA code that the user has typed. It is kept here, so that a new session doesn't ask for
+    /// it again.
     mfa_code: Option<String>,
-    /// The SSO token that this launch has renewed. It outlives the session, too, because it may not
-    /// have been stored.
+    /// The SSO token that this launch has renewed. It is kept here, too, because a new session
+    /// can't read it from a file if storing the token failed.
     sso_token: Rc<RefCell<RenewedToken>>,
 }
 
@@ -86,9 +88,9 @@ impl Aws {
     /// and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
     /// stored, everything is requested again without them.
     ///
-    /// Once the answers mean that the launch has failed (`is_lost`), the other requests have
-    /// [`GRACE`] to finish. `limit` is a time limit for the requests, in addition to the deadline.
-    /// It doesn't include the time that the user takes to type a code.
+    /// Once `is_lost` returns true for the answers so far, the launch has failed, and the other
+    /// requests have [`GRACE`] to finish. `limit` is a time limit for the requests, in addition to
+    /// the deadline. It doesn't include the time that the user takes to type an MFA code.
     ///
     /// # Errors
     /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
@@ -118,7 +120,8 @@ impl Aws {
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
-            // The second call doesn't use stored credentials, so there is no third one.
+            // This recursion ends after one step, because the second call doesn't use stored
+            // credentials.
             return Box::pin(self.answers(wanted, limit, is_lost)).await;
         }
         Ok(answers)
@@ -141,15 +144,16 @@ impl Aws {
     pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),
-            // A new session also reads the configuration files again, which may have changed.
+            // Without usable credentials, the next fetch opens a new session. It also reads the
+            // configuration files again, which may have changed.
             _ => self.session = None,
         }
     }
 
-    /// A key that is hashed to name the cache entry of a locator. Requests that differ in what is
-    /// read, in where it is read, or in the options and variables that choose the caller, have
-    /// different keys. Doesn't read a file. The key is never printed, because it contains an access
-    /// key id.
+    /// The text whose hash is the name of a locator's cache entry. The keys of two requests are
+    /// different if the requests differ in what they read, in where they read it, or in the options
+    /// and variables that choose the caller. Doesn't read a file. The key is never printed, because
+    /// it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let located = settings.with_defaults(locator);
@@ -162,7 +166,8 @@ impl Aws {
         );
         let endpoints = settings.endpoints.cache_key(located.store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
-        // `$NAME` in AWS_CONFIG_FILE and a relative path can name several files.
+        // The key has absolute paths, because a relative path, or one with `$NAME`, can name
+        // different files in different launches.
         let files = settings.config_files.absolute_paths();
         format!(
             "{:?}",
@@ -191,25 +196,25 @@ impl Aws {
                 Err(failure) if is_about_the_secret(&failure.error) => None,
                 Err(_) => continue,
             };
-            // An error means that there is no region. Then the secret wasn't read either, and the
-            // report already says why.
+            // A request fails here only if no region is known. The secret is skipped, because it
+            // wasn't read either, and the report already says why.
             if let Ok(request) = session.request_for(locator).await {
                 let region = region_read.unwrap_or(request.region);
                 requests.push(Request::in_region(request.locator, region));
             }
         }
 
-        // The error isn't lost, because each description fails with it.
+        // The error can be ignored here, because each description will fail with the same error.
         let _ = session.prepare_credentials(&requests).await;
         Ok(secrets_manager::describe_all(session, requests).await)
     }
 
-    /// Describes the secrets. Also returns an answer for each locator in `wanted` that a
-    /// description can answer: a document without a value, or the failure. Leaves out a version id
-    /// that no description has, and a parameter that can't be described: AWS's own, or one with an
-    /// ARN. No request reads a value, and no fallback region is asked. Also asks STS who the caller
-    /// is. Without a session, first reads AWS's configuration files, and may ask the user for an
-    /// MFA code.
+    /// Finds out which of the secrets and parameters in `wanted` exist, without reading a value.
+    /// Returns the descriptions of the secrets, and an answer for each locator that a description
+    /// can answer: a document without a value, or the failure. Leaves out a version id that no
+    /// description has, and a parameter that can't be described: AWS's own, or one with an ARN.
+    /// Doesn't ask the fallback regions. Also asks STS who the caller is. Without a session, first
+    /// reads AWS's configuration files, and may ask the user for an MFA code.
     ///
     /// # Errors
     /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
@@ -226,7 +231,8 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
-            // The second call doesn't use stored credentials, so there is no third one.
+            // This recursion ends after one step, because the second call doesn't use stored
+            // credentials.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
@@ -247,7 +253,7 @@ impl Aws {
     }
 
     /// True if the user has set an endpoint for secrets or parameters, such as that of an emulator.
-    /// A profile can set one, too, which is only known once the session is open.
+    /// An endpoint in the profile is only known once the session is open.
     pub fn has_endpoint(&self) -> bool {
         let settings = self
             .session
@@ -280,7 +286,7 @@ async fn describe_requests(
     session: &mut Session,
     requests: &[Request],
 ) -> (AnsweredRequests, Vec<DescribedSecret>) {
-    // The error isn't lost, because each request fails with it.
+    // The error can be ignored here, because each request will fail with the same error.
     let _ = session.prepare_credentials(requests).await;
     let session = &*session;
     let tracing = async {
@@ -320,19 +326,21 @@ fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     }
 }
 
-/// The locators that share a request, by the request. A locator that names the default region and a
-/// locator without a region become the same request.
+/// Maps each request to the locators that share it. For example, a locator that names the default
+/// region shares a request with one that names no region.
 pub type LocatorsByRequest<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// A function that returns true if the launch fails with the answers that it gets, whatever the
-/// other answers are. `None` if every answer matters, even then.
+/// A function that gets the answers so far, and returns true if the launch fails with them,
+/// whatever the other answers will be. `None` means that every answer is needed, even if the launch
+/// fails.
 pub type IsLost<'a> = Option<&'a dyn Fn(&Answers) -> bool>;
 
 /// The time that requests have to finish once the launch has failed. The report should have all
 /// their failures, but nobody should wait for a service that doesn't answer.
 pub const GRACE: Duration = Duration::from_secs(5);
 
-/// Adds the failure of each locator in `wanted` whose request was given up, and so has no answer.
+/// Adds a failure for each locator in `wanted` that has no answer, because its request was given
+/// up.
 pub fn add_given_up(answers: &mut AnsweredLocators, wanted: &BTreeSet<&Locator>) {
     if answers.len() == wanted.len() {
         return;
@@ -346,7 +354,7 @@ pub fn add_given_up(answers: &mut AnsweredLocators, wanted: &BTreeSet<&Locator>)
     }
 }
 
-/// Gives each locator the answer to its request. Leaves out a locator without an answer.
+/// Gives each locator the answer to its request. Leaves out a locator whose request has no answer.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsByRequest<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -389,8 +397,8 @@ fn with_advice(session: &Session, mut answers: AnsweredLocators) -> AnsweredLoca
 
 /// Sends the requests, and returns their answers, grouped by batch. Each role is assumed once. With
 /// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
-/// sent, and each answer is the error of the search for them. Leaves out the batches that weren't
-/// finished when `is_lost` became true ([`in_flight_unless`]).
+/// sent, and each answer is the error of the search for credentials. Once `is_lost` returns true,
+/// leaves out the batches that don't finish within [`GRACE`] ([`in_flight_unless`]).
 async fn read_in_batches(
     session: &mut Session,
     requests: Vec<Request>,
@@ -407,7 +415,7 @@ async fn read_in_batches(
     let begun = Instant::now();
 
     // Each role is assumed separately, so that the wait for STS only delays the requests with this
-    // role. Once a role is assumed, `ready` yields its batches, each with the caller.
+    // role. Once a role is assumed, `ready` yields its batches, each with the role's credentials.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
@@ -426,9 +434,10 @@ async fn read_in_batches(
     answers
 }
 
-/// Starts opening connections while requests have to wait for credentials.
+/// Starts opening the connections that `requests` will need, because the requests still have to
+/// wait for credentials.
 ///
-/// Does nothing if an earlier fetch has found credentials, because no request waits for them. If
+/// Does nothing if an earlier fetch has found credentials, because then no request has to wait. If
 /// the credentials are in variables, skips the requests without a role, which can be sent
 /// immediately.
 async fn open_connections(session: &Session, requests: &[Request]) {
@@ -569,8 +578,9 @@ async fn read_in_region(
     }
 }
 
-/// Adds the caller's identity to a denial, unless AWS's message names the caller: `User: ARN is not
-/// authorized …`. This may send a request to STS. If AWS refused the credentials, says which ones.
+/// Completes the error of a request. To a denial, adds the caller's identity, unless AWS's message
+/// already names the caller (`User: ARN is not authorized …`). This may send a request to STS. If
+/// AWS refused the credentials, adds where they come from.
 async fn explained(
     session: &Session,
     request: &Request,
@@ -587,9 +597,10 @@ async fn explained(
     session.explain_refused(role, error)
 }
 
-/// Combines the errors of a request, at least one, in the order in which the regions were tried.
-/// The main error is that of the first region, which is the secret's own. A denial or an absence in
-/// a fallback region is only about the replica there.
+/// Combines the errors that a request got in one or more regions into one failure. The errors are
+/// in the order in which the regions were tried. The main error is that of the first region, which
+/// is the secret's own region. A denial or an absence in a fallback region is only about the
+/// replica there.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     let mut failure = FetchFailure::new(Some(own_region), own_error);

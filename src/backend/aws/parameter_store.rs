@@ -33,8 +33,9 @@ pub(super) const MAX_BATCH: usize = 10;
 /// Divides requests with the same region and role into batches. A batch has up to ten parameters or
 /// one path.
 ///
-/// A batch doesn't contain a parameter twice, such as two versions of it, because both would have
-/// the same name in the response. Each further request for it becomes a batch of its own.
+/// A batch contains each parameter only once, because two versions of a parameter would have the
+/// same name in the response. Each further request for the same parameter becomes a batch of its
+/// own.
 pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
     let mut seen = BTreeSet::new();
     let mut shared = Vec::new();
@@ -59,9 +60,9 @@ pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// request, in the same order.
 ///
 /// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
-/// AWS may also refuse the batch because one parameter does not exist. After such an error, the
-/// parameters are requested one after the other, so that each gets its own result, and so that the
-/// limit of requests in flight isn't exceeded.
+/// AWS may also refuse the batch because one parameter does not exist. After such an error, each
+/// parameter is requested on its own, so that it gets its own result. These requests are sent one
+/// after the other, so that the limit of requests in flight isn't exceeded.
 pub(super) async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -94,7 +95,7 @@ pub(super) async fn read_batch(
     results
 }
 
-/// Reads parameters in one request.
+/// Reads parameters in one request. Returns one result for each of `requests`, in the same order.
 async fn read_together(
     client: &Client,
     requests: &[Request],
@@ -142,7 +143,8 @@ async fn read_path(
     // only matches a path with a slash at its beginning, so the path from an ARN gets one.
     let name = &format!("/{}", bare_name(path.name));
     let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
-    // One more than the maximum shows that there are too many, even if some of them are repeated.
+    // Reading ends as soon as there is one parameter more than the maximum. The path is then
+    // refused, even if some of the parameters are repeated.
     let found = read_pages(input, MAX_BELOW_PATH + 1, async |input| {
         client
             .call_json(GET_BY_PATH, &[name], input, budget, |body| {
@@ -284,13 +286,15 @@ impl Parameter {
         [&self.name, &self.arn].into_iter().flatten()
     }
 
-    /// True if the response is about the parameter `id`.
+    /// True if the names in the response, which are the parameter's name, its ARN or both, all name
+    /// the parameter `id`.
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
-    /// True if the selector in the response, a label or a version number, is the requested one or
-    /// is missing. A requested version number must also be the parameter's version.
+    /// True if the parameter in the response has the requested version. Its selector (a label or a
+    /// version number) must be the requested one or be missing, and if a version number was
+    /// requested, it must also be the parameter's version.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
         (self.selector.is_none() || self.selector == selector)

@@ -63,7 +63,7 @@ pub(super) struct Clients {
     /// A client that never uses a proxy, for link-local endpoints.
     pub(super) direct: HttpClient,
     pub metadata: OnceCell<imds::Client>,
-    /// The turns of the requests to each endpoint.
+    /// For each endpoint, the state that its requests share to take turns while the endpoint fails.
     turns: RefCell<BTreeMap<(Api, Region), Rc<Turns>>>,
 }
 
@@ -75,7 +75,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 pub(super) enum Patience {
     /// [`SILENCE`] for each part of the response, and [`ATTEMPT_TIMEOUT`] for all of it.
     Fixed,
-    /// So much time for each part of the response, and no other limit than the budget.
+    /// This much time for each part of the response. The whole response is limited only by the
+    /// retry budget.
     Silence(Duration),
 }
 
@@ -95,7 +96,7 @@ impl Clients {
         }
     }
 
-    /// Lets every endpoint be asked again, whatever failed before.
+    /// Forgets the failures of all endpoints, so that the next requests are sent without a pause.
     pub fn forget_failures(&self) {
         for turns in self.turns.borrow().values() {
             turns.forget_failures();
@@ -136,16 +137,17 @@ pub(super) struct Client {
     /// The credentials that sign requests, if any.
     pub(super) identity: Option<Identity>,
     pub http: HttpClient,
-    /// The turns of all requests of this launch to the endpoint.
+    /// The state that all requests of this launch to the endpoint share, to take turns while it
+    /// fails.
     pub turns: Rc<Turns>,
 }
 
 impl Client {
-    /// Calls one of the SDK's operations once.
+    /// Sends one request for an SDK operation, without retries, and returns the operation's output.
     ///
     /// # Errors
-    /// If AWS answers with an error, if no valid response arrives, or if the request is
-    /// invalid ([`Refusal::NotSent`]).
+    /// If AWS answers with an error, if no valid response arrives, or if the request is invalid
+    /// ([`Refusal::NotSent`]).
     pub async fn call<I, O, E>(
         &self,
         operation: impl RuntimePlugin,
@@ -249,7 +251,8 @@ impl Client {
         let status = head.status.as_u16();
         match body {
             Ok(body) => Ok(Response::from_parts(head, body)),
-            // With an `io_kind`, the connection broke. A status of 500 or more says more than that.
+            // An error with an `io_kind` means that the connection broke. But if the status is 500
+            // or more, the status is reported instead, because it says more.
             Err(failure) if failure.io_kind.is_some() && status < 500 => {
                 Err(self.with_remedy(failure))
             }
@@ -260,7 +263,7 @@ impl Client {
         }
     }
 
-    /// Sends a request with [`Patience::Fixed`].
+    /// Sends a request within the time limits of [`Patience::Fixed`].
     async fn send_in_fixed_time(
         &self,
         request: Request<Bytes>,
@@ -276,15 +279,16 @@ impl Client {
         })
     }
 
-    /// The error for a request without a response: `failure`, with a remedy if the user has
-    /// configured the endpoint ([`Self::with_remedy`]).
+    /// Chooses the error for a request that got no response: `failure`, with a help text that names
+    /// the setting if the user has configured the endpoint ([`Self::with_remedy`]).
     ///
     /// In two cases, the error is a refusal, so that the request isn't repeated: if a configured
     /// host doesn't speak TLS, and if AWS has a host for a similar region, but not for this one,
     /// which is probably misspelled, as in `us-eats-1`.
     async fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
-            // Only a host without TLS becomes a refusal.
+            // `for_host_named_in` turns the failure into a refusal only if the host doesn't speak
+            // TLS.
             return self.with_remedy(failure.for_host_named_in(setting));
         }
         if failure.io_kind == Some(ErrorKind::NotFound)
@@ -304,9 +308,9 @@ impl Client {
         failure
     }
 
-    /// If an endpoint that the user has configured can't be reached or doesn't answer like AWS,
-    /// adds a remedy that names the setting. After any other outage, the usual remedy for its kind
-    /// is right.
+    /// If the user has configured the endpoint, and it can't be reached or doesn't answer like AWS,
+    /// adds a help text that names the setting. Any other error stays as it is, because the usual
+    /// help for its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let Some(setting) = self.endpoint_setting else {
@@ -375,9 +379,10 @@ impl Client {
     }
 }
 
-/// Names the settings to check if a name doesn't resolve. If there are several name servers, the
-/// name may resolve in other programs on the same machine: glibc asks the first server, but musl
-/// asks all of them and takes the first answer, even if it says that the name doesn't exist.
+/// Names the settings to check if a host name doesn't resolve. If there are several name servers,
+/// suggests checking each of them, because the name may resolve in other programs on the same
+/// machine: glibc asks the first server, but musl asks all of them and takes the first answer, even
+/// if it says that the name doesn't exist.
 fn dns_settings() -> &'static str {
     let file = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
     let servers = file
@@ -416,7 +421,8 @@ pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<
     Ok(Zeroizing::new(response.into_body()))
 }
 
-/// Parses a body that is a JSON object. By itself, serde would also accept an array for a struct.
+/// Parses a body, which must be a JSON object. On its own, serde would also accept an array for a
+/// struct. If the body can't be parsed, the error's text is `unexpected`.
 pub(super) fn read_object<'b, T: Deserialize<'b>>(
     body: &'b [u8],
     unexpected: &str,
@@ -433,8 +439,9 @@ fn is_object(body: &[u8]) -> bool {
 
 const YEAR_10000: f64 = 253_402_300_800.0;
 
-/// Parses the seconds since 1970, which are a number or, from the Secrets Manager Agent, text.
-/// Returns `None` for anything else. That isn't an error, because no value depends on a time.
+/// Parses a time in seconds since 1970: a number or, from the Secrets Manager Agent, a text.
+/// Returns `None` for anything else. An invalid time isn't an error, because no value depends on
+/// it.
 pub(super) fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
@@ -496,9 +503,9 @@ impl Endpoints {
         self.configured.get(&api).map(|(_, url)| url)
     }
 
-    /// The part of a cached answer's key that depends on the settings for the endpoints of this
-    /// store and of STS, which provides the credentials of a role.
-    /// [`Aws::cache_key`](super::Aws::cache_key) adds the region.
+    /// The part of a cache key that comes from the endpoint settings: the endpoints of this store
+    /// and of STS, which provides the credentials of a role, and whether to use FIPS and dual
+    /// stack. [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| &url.text));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
@@ -506,9 +513,9 @@ impl Endpoints {
 
     /// Finds the endpoint of a service in a region: the one that the user configures, or AWS's.
     ///
-    /// In the commercial partition, every host has the same form. The URL is built without the
-    /// SDK's rules, which saves half a million instructions, because the rules parse a table of all
-    /// partitions. Whether the region exists isn't checked.
+    /// We build the URL of a host in the commercial partition without the SDK's endpoint rules,
+    /// because every host there has the same form. This saves half a million instructions: the
+    /// rules parse a table of all partitions. Doesn't check whether the region exists.
     ///
     /// # Errors
     /// If the rules don't have such an endpoint, or if the user configures both an endpoint and

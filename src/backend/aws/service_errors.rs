@@ -1,6 +1,5 @@
-//! The meaning of an error response from one of AWS's services.
-//!
-//! An error means an absence, a denial, an outage, or a request that AWS refuses.
+//! Decides what an error response from one of AWS's services means: an absence, a denial, an
+//! outage, or a request that AWS refuses.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
 //! outage is retried. An error page of a proxy must not look like an absence or a denial.
@@ -34,8 +33,8 @@ pub fn parse_service_error<'a>(
     error.classify()
 }
 
-/// Finds the code, without a namespace or URL, and the message of an error. Services use different
-/// keys for them.
+/// Finds the code and the message of an error in its JSON object, where AWS's services use
+/// different keys for them. The code is returned without its namespace and URL.
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     let code = text(&["code", "__type"]).map(bare_code);
@@ -48,7 +47,8 @@ fn bare_code(code: &str) -> &str {
     without_url.rsplit('#').next().unwrap_or(without_url)
 }
 
-/// Texts in lower case. If AWS's message contains one of them, a denial is about the KMS key.
+/// Parts of AWS's messages, in lower case. If the message of a denial contains such a part, the
+/// denial is about the KMS key, not about the secret.
 const ABOUT_KMS: [&str; 4] = [
     "kms:",
     "access to kms",
@@ -68,8 +68,8 @@ pub(super) struct ServiceError<'a> {
 
 impl<'a> ServiceError<'a> {
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
-        // A plain Retry-After header comes from a proxy or a load balancer, so it is ignored, as in
-        // the SDKs.
+        // A plain Retry-After header is ignored, as in the SDKs, because it comes from a proxy or a
+        // load balancer.
         let after = header("x-amz-retry-after")
             .and_then(|text| text.trim().parse().ok())
             .map(Duration::from_millis);
@@ -87,9 +87,9 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Finds the meaning of the error. The first row that matches applies, so a row for a message
-    /// is above the general row for its code. The rows for a status are below all codes whose
-    /// meaning doesn't depend on the status.
+    /// Decides what the error means. The first match arm that fits applies, so an arm for a message
+    /// comes before the general arm for its code. The arms for an HTTP status come after all codes
+    /// whose meaning doesn't depend on the status.
     pub(super) fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
@@ -100,10 +100,12 @@ impl<'a> ServiceError<'a> {
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
-        // Unlike after `self.outage`, the service isn't asked again: the clock stays wrong.
+        // A wrong clock is an outage, but unlike after `self.outage`, the service isn't asked
+        // again, because the clock stays wrong.
         let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
         let rejected = |fault| self.denied(Denial::Credentials(fault));
-        // Neither service has the code `ResourceNotFound`, so only the whole code is an absence.
+        // Only the whole code `ResourceNotFoundException` is an absence, because neither Secrets
+        // Manager nor Parameter Store has the code `ResourceNotFound`.
         let is_whole = code == "ResourceNotFoundException";
         // Some services put `Exception` at the end of a code, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
@@ -124,7 +126,8 @@ impl<'a> ServiceError<'a> {
                 self.failure(cause, self.message)
             }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
-            // Parameter Store passes on KMS's message, which doesn't always name a `kms:` action.
+            // The message isn't only searched for `kms:`, because Parameter Store passes on KMS's
+            // own message, which doesn't always name a `kms:` action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy(Read)),
@@ -133,11 +136,13 @@ impl<'a> ServiceError<'a> {
             | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
-            // STS couldn't fetch the keys with which the identity provider signs its tokens.
+            // This is an outage: STS couldn't fetch the keys with which the identity provider signs
+            // its tokens.
             "InvalidIdentityToken" if has(&["verification key"]) => self
                 .failure(Cause::Outage(Service), self.message)
                 .again(self.again),
-            // Otherwise, STS doesn't accept the token of a web identity.
+            // `InvalidIdentityToken` with any other message means that STS doesn't accept the token
+            // of a web identity.
             "AuthFailure"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"
@@ -146,7 +151,7 @@ impl<'a> ServiceError<'a> {
             | "MissingAuthenticationToken"
             | "OptInRequired"
             | "UnrecognizedClient" => rejected(Unrecognized),
-            // SSO refuses a token, or the registration of the client. It has usually expired.
+            // SSO refuses a token or the registration of the client, which has usually expired.
             "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
                 rejected(Unrecognized)
             }
@@ -157,12 +162,13 @@ impl<'a> ServiceError<'a> {
             "KMSThrottling" | "SlowDown" => self.outage(Throttled),
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(Throttled),
             _ if self.status == 408 || self.status >= 500 => self.outage(Service),
-            // Every error from AWS has a code, so a proxy has refused the request. The proxy would
-            // refuse the same host again, but perhaps not the host of the next region.
+            // Every error from AWS has a code, so an error without one means that a proxy has
+            // refused the request. The next region is asked, because the proxy would refuse the
+            // same host again, but perhaps not the host of that region.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing(Read)),
-            // The message says what is wrong with the request.
+            // AWS's message is kept, because it says what is wrong with the request.
             "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
                 self.refused_request(self.message)
             }
@@ -232,9 +238,10 @@ const POLICY_KINDS: [&str; 7] = [
     "session policy",
 ];
 
-/// Finds the policy that explicitly denies the request, as in `with an explicit deny in a session
-/// policy`, or the policy other than the caller's own that doesn't allow it, as in `because no
-/// session policy allows the … action`.
+/// Finds the kind of policy that AWS's message blames for a denial: a policy that explicitly denies
+/// the request, as in `with an explicit deny in a session policy`, or a policy other than the
+/// caller's own that doesn't allow the request, as in `because no session policy allows the …
+/// action`.
 fn denying_policy(message: &str) -> Option<PolicyDenial> {
     let kind_after = |words: &str| {
         let (_, policy) = message.split_once(words)?;

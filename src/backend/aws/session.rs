@@ -1,9 +1,10 @@
 //! The state that all requests to AWS share: the default region, the base credentials, the assumed
 //! roles and the clients.
 //!
-//! The base credentials are the caller's, once the roles of the profile are assumed. The role of a
-//! request is assumed with the base credentials, never with those of another request's role. If a
-//! role can't be assumed, its secrets fail, and are never read with the base credentials.
+//! The base credentials are those of the caller, after the roles of the profile have been assumed.
+//! The role of a request is assumed with the base credentials, never with those of another
+//! request's role. If a role can't be assumed, its secrets fail, and are never read with the base
+//! credentials.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -31,9 +32,9 @@ use crate::time::{Deadline, RetryBudget};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// The locator, with the region and the role of the request, which may be the defaults.
+    /// The locator, with the region and the role that the request uses. Both may be the defaults.
     pub locator: Locator,
-    /// The locator's region, which is never missing here.
+    /// The same region as in `locator`, whose own field for it is optional.
     pub region: Region,
 }
 
@@ -58,12 +59,12 @@ pub(super) struct Session {
     pub settings: Settings,
     pub(super) clients: Clients,
     pub budget: RetryBudget<'static>,
-    /// How the profile gets its credentials. `None` if the profile doesn't have credentials, or
-    /// isn't used.
+    /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
+    /// the profile doesn't have credentials, or isn't used.
     chain: Option<RoleChain>,
     /// The region from the instance metadata, or the error.
     region: OnceCell<FetchResult<Region>>,
-    /// The code that the user has typed.
+    /// The MFA code that the user has typed.
     mfa_code: Option<String>,
     sso_token: Rc<RefCell<RenewedToken>>,
     /// The regions in which STS is asked for a role, one after the other.
@@ -73,14 +74,14 @@ pub(super) struct Session {
     roles: BTreeMap<Role, CallerCell>,
 }
 
-/// Credentials, or the reason why there are none. The cell is empty until they have been looked
-/// for.
+/// Credentials, or the error of the search for them. The cell is empty until the search has ended.
 type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
-    /// Reads AWS's configuration files and, if a role needs an MFA code, the credentials that the
-    /// AWS CLI may have stored. If the code is still needed and isn't in `mfa_code`, asks the user
-    /// for it. Waits for the user without a time limit.
+    /// Opens a session. Reads AWS's configuration files and, if a role of the profile needs an MFA
+    /// code, the credentials that the AWS CLI may have stored for this role. If a code is still
+    /// needed and isn't in `mfa_code`, asks the user for it. Waits for the user without a time
+    /// limit.
     ///
     /// # Errors
     /// If the configuration files or the profile are invalid, or if an unattended launch would
@@ -97,7 +98,8 @@ impl Session {
             problem.notes.extend(settings.hidden_keys_note());
             problem
         })?;
-        // A stored session ends sooner than the rotation.
+        // An unattended launch doesn't use a stored session, because the session would expire while
+        // the launch keeps polling for rotations.
         if !settings.is_unattended
             && let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions)
         {
@@ -271,9 +273,9 @@ impl Session {
         }
     }
 
-    /// Explains an error that means that AWS refused the credentials for a role or, without a role,
-    /// the base credentials: says where these credentials come from. Any other error stays as it
-    /// is.
+    /// If `error` means that AWS refused the credentials, adds where these credentials come from.
+    /// They are those of `role` or, without a role, the base credentials. Any other error stays as
+    /// it is.
     pub(super) fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
@@ -306,9 +308,10 @@ impl Session {
         }
     }
 
-    /// The identity of the role in the settings or, without one, of the base credentials. The
-    /// provider is always that of the base credentials. Returns `None` if the base credentials or
-    /// those of the role weren't found. Doesn't send a request.
+    /// The caller's identity, and the provider of its credentials. The identity is that of the
+    /// default role or, without one, that of the base credentials. The provider is always that of
+    /// the base credentials. Returns `None` if the base credentials or those of the role weren't
+    /// found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -323,9 +326,10 @@ impl Session {
         })
     }
 
-    /// The place of the default region, and the account. Doesn't send a request, so the account can
-    /// only come from the ARN of a role. Without a role, only the origin of the credentials is
-    /// known.
+    /// Collects the defaults with which a secret was looked up, for messages: the setting that
+    /// names the region, and the account. The account is taken from the ARN of a role, because this
+    /// doesn't send a request. Without a role, the origin of the credentials stands in for the
+    /// account.
     ///
     /// Returns `None` if there are neither a role nor credentials, and for a reference that names a
     /// region or a role, because these defaults don't apply to it.

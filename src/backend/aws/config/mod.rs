@@ -3,7 +3,7 @@
 //!
 //! The variables are read twice, the first time without the configuration files, because a launch
 //! whose values are all in the cache doesn't read these files. So the names of cache entries can't
-//! depend on them, and a mistake in a variable is found without them:
+//! depend on these files, and a mistake in a variable is found before they are read:
 //!
 //! ```text
 //! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
@@ -124,12 +124,12 @@ pub struct MetadataSettings {
 }
 
 impl MetadataSettings {
-    /// True if a service that doesn't answer now may answer later. False outside EC2, unless the
-    /// user configures an endpoint. In doubt, true.
+    /// True if a metadata service that doesn't answer now may answer later. False outside EC2,
+    /// unless the user configures an endpoint. In doubt, the result is true.
     ///
-    /// An instance has `Amazon EC2` as the vendor or, of an older type, `Xen`, which other clouds
-    /// have, too. A bare-metal instance with a vendor of its own has the id of the instance as its
-    /// asset tag, or a BIOS of Amazon's.
+    /// The firmware of an EC2 instance names `Amazon EC2` as the vendor. On older instance types,
+    /// the vendor is `Xen`, as in other clouds. A bare-metal instance can have a different vendor,
+    /// but its asset tag is the id of the instance, or its BIOS is from Amazon.
     pub fn may_answer_later(&self) -> bool {
         let is_instance = ["", "amazon ec2", "xen"].contains(&firmware_entry("sys_vendor").trim())
             || firmware_entry("bios_version").contains("amazon")
@@ -138,8 +138,8 @@ impl MetadataSettings {
     }
 }
 
-/// One entry of what the firmware says about this machine, in lower case. Empty if the firmware
-/// doesn't have this entry.
+/// Reads an entry from the firmware's description of this machine (DMI), in lower case. The result
+/// is empty if the firmware doesn't have this entry.
 fn firmware_entry(name: &str) -> String {
     fs::read_to_string(format!("/sys/class/dmi/id/{name}"))
         .unwrap_or_default()
@@ -160,8 +160,9 @@ impl Settings {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
-        // These variables are only checked here. A file that doesn't exist isn't an error, so an
-        // invisible character in its path would go unnoticed.
+        // The two paths are only checked here, for example for invisible characters. Without this
+        // check, such a character would go unnoticed, because a file that doesn't exist isn't an
+        // error.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
@@ -202,8 +203,8 @@ impl Settings {
     }
 
     /// Sets the settings that can be in a variable or in the profile. Once the profile has been
-    /// read, this is done again and replaces the earlier values. An invalid value adds an error to
-    /// `places`.
+    /// read, the settings are set again, which replaces the earlier values. An invalid value adds
+    /// an error to `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
         // AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
@@ -222,8 +223,8 @@ impl Settings {
         StartedBy::from_variables(&self.variables, process::id(), &stderr)
     }
 
-    /// The help if a variable names a configuration file that doesn't exist. This is only an error
-    /// if the credentials, the region or a profile is missing.
+    /// The help if a variable names a configuration file that doesn't exist. A missing file is only
+    /// an error if the credentials, the region or a profile is missing.
     pub fn missing_file_help(&self) -> Option<String> {
         for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
             if let Some(path) = self.variables.non_empty(name)
@@ -246,14 +247,15 @@ impl Settings {
             .unwrap_or_else(|| Cause::NoRegion.facts().remedy.to_owned())
     }
 
-    /// The help about the profile that an option or a variable has chosen, which says more than the
-    /// place where secrets-exec runs. `None` if nothing has chosen a profile.
+    /// The help about the profile that an option or a variable has chosen. It is more specific than
+    /// the help for the place where secrets-exec runs. `None` if nothing has chosen a profile.
     pub fn chosen_profile_help(&self) -> Option<String> {
         self.profile().0?;
         self.profile_help.clone()
     }
 
-    /// The note that the profile of an option hides the access key in the variables, if it does.
+    /// The note that AWS_ACCESS_KEY_ID isn't used, because an option chooses a profile. `None` if
+    /// the variables don't have complete credentials, or if no option chooses a profile.
     pub fn hidden_keys_note(&self) -> Option<String> {
         let (source, name) = self.profile();
         let are_hidden = matches!(self.variable_keys, VariableKeys::Complete(_));
@@ -266,8 +268,8 @@ impl Settings {
         ))
     }
 
-    /// False on AWS, in a pod, in CI and in a unit of systemd, where values never come from a local
-    /// file.
+    /// True if this may be a developer's machine. False on AWS, in a pod, in CI and in a systemd
+    /// unit, where values never come from a local file.
     pub fn may_be_developers(&self) -> bool {
         use StartedBy::{Ecs, Kubernetes, Lambda, Systemd};
         let is_ci = self.variables.non_empty("CI").is_some();
@@ -324,8 +326,8 @@ impl Settings {
             }
             may_be_simulation = false;
             if let Some(region) = &locator.region {
-                // A locator's region comes from an ARN, which has already been checked, or from
-                // an alias.
+                // A locator's region comes from an ARN, which has already been checked, or from an
+                // alias.
                 let place = SettingPlace::new("an alias", Status::Configuration);
                 regions.push((region, place));
             }
@@ -345,8 +347,8 @@ impl Settings {
         Ok(())
     }
 
-    /// True unless credentials in variables have precedence over the profile. Then they are known
-    /// without a request. `--profile` replaces the variables.
+    /// True unless the credentials come from variables, which have precedence over the profile and
+    /// don't need a request. With `--profile`, the variables aren't used, so the result is true.
     pub fn uses_profile(&self) -> bool {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
@@ -406,8 +408,8 @@ pub fn apply_profile(
 /// credentials. Options and variables have precedence. Also adds the help that names profiles.
 ///
 /// # Errors
-/// If a file or one of the added settings is invalid, or if the profile doesn't exist although
-/// an option or a variable names it.
+/// If a file or one of the added settings is invalid, or if the profile doesn't exist although an
+/// option or a variable names it.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     settings.profile_help = profile_help(settings, &profiles);
@@ -434,7 +436,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
 /// True if the user configures an endpoint of Parameter Store, such as a simulation. Reads AWS's
 /// configuration files, which the session reads again, because [`Settings`] must not have the
-/// profile's settings until then. Only asked about a name that AWS itself refuses.
+/// profile's settings until then. Call this only for a name that AWS itself refuses.
 pub fn has_parameter_endpoint(mut settings: Settings, progress: &Progress) -> bool {
     // An error in these files is reported later.
     let _ = apply_settings(&mut settings, progress);
@@ -444,10 +446,10 @@ pub fn has_parameter_endpoint(mut settings: Settings, progress: &Progress) -> bo
         .is_some()
 }
 
-/// The help for missing credentials or, without a region, for a missing region: to correct the
-/// header of a section ([`Profiles::header_help`]), to complete the profile that an option or a
-/// variable chooses or, if nothing chooses a profile, to choose one. If the region is missing, only
-/// profiles with a region are named.
+/// Chooses the help for missing credentials or, if no region is set, for a missing region. The help
+/// says to correct the header of a section ([`Profiles::header_help`]), to complete the profile
+/// that an option or a variable has chosen or, if nothing has chosen a profile, to set AWS_PROFILE.
+/// For a missing region, it names only profiles that have one.
 fn profile_help(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (chosen_by, name) = settings.profile();
     let has_region = settings.region.is_some() || profiles.has_region(name);
@@ -473,8 +475,8 @@ fn profile_help(settings: &Settings, profiles: &Profiles) -> Option<String> {
     Some(format!("set AWS_PROFILE to one of your profiles ({names})"))
 }
 
-/// Removes a container's empty variables from the environment of this process, because the SDK's
-/// provider reads them there.
+/// Removes empty variables for container credentials from the environment of this process, because
+/// the SDK's provider reads them there.
 ///
 /// As in the AWS CLI, an empty variable is treated as unset, while the SDK would use its value. The
 /// command still gets the empty variables.
@@ -495,9 +497,10 @@ pub fn remove_empty_variables(inherited: &Inherited) {
     }
 }
 
-/// Checks a container's variables that only the SDK reads. Adds an error for each invalid value.
+/// Checks the variables for container credentials that only the SDK reads. Adds an error for each
+/// invalid value.
 fn check_sdk_variables(places: &mut Places<'_>) {
-    // The SDK ignores or prints a value that is not UTF-8.
+    // The token is checked, because the SDK would ignore or print a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
@@ -515,7 +518,7 @@ fn check_sdk_variables(places: &mut Places<'_>) {
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
-    // Both tokens are read, because an invalid value is an error.
+    // Both tokens are read, although only one is used, because an invalid value is an error.
     let older_token = places.text("AWS_SECURITY_TOKEN");
     let newer_token = places.text("AWS_SESSION_TOKEN");
     let token = older_token.or(newer_token);
@@ -531,7 +534,7 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
 /// Reads the default region, and which option, variable or file names it.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, SettingPlace)> {
     let mut found = options.region.clone();
-    // All places are read, because an invalid value is an error.
+    // All places are read, even once a region has been found, because an invalid value is an error.
     for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
         if let Some(region) = places.variable(name, parse_region) {
             found.get_or_insert((region, SettingPlace::new(name, Status::Usage)));
@@ -569,7 +572,8 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
         configured.clear();
     }
-    // The option is only for Secrets Manager, and is never ignored.
+    // `--endpoint-url` is only for Secrets Manager. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS doesn't
+    // affect it.
     if let Some(url) = &options.endpoint_url {
         configured.insert(Api::SECRETS_MANAGER, ("--endpoint-url", url.clone()));
     }
@@ -617,7 +621,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
-        // The defaults of the AWS CLI.
+        // The timeout and the number of attempts have the same defaults as in the AWS CLI.
         timeout: Duration::from_secs(timeout.unwrap_or(1).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),

@@ -56,7 +56,7 @@ impl<'a> Places<'a> {
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let mut parsed = parse_named(name, value, parse);
-        // The message about quotes already says what to do.
+        // A value in quotes needs no help here, because its message already says what to do.
         if let Err(error) = &mut parsed
             && !is_in_quotes(&value.to_string_lossy())
         {
@@ -97,7 +97,7 @@ impl<'a> Places<'a> {
         let key = (SERVICES, profile.setting("services")?.to_owned());
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let text = profile.profiles.sections.get(&key)?.get(&service)?;
-        // The lines below `ssm =` are settings only if there is no value after it.
+        // The lines below `ssm =` are settings only if no value follows the `=`.
         if !has_no_value(text) {
             return None;
         }
@@ -174,14 +174,15 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // An unexpanded variable, such as `$AWS_REGION` or `${{ secrets.KEY }}`. An AWS_…_FILE isn't
-    // checked, because the file doesn't have to exist. Nor are proxies and the profile's settings,
-    // whose names don't begin with AWS_.
+    // A value that begins with an unexpanded variable is refused, such as `${{ secrets.KEY }}` or
+    // `$AWS_REGION`. An AWS_…_FILE isn't checked, because the file doesn't have to exist. Proxies
+    // and the profile's settings aren't checked either, because their names don't begin with AWS_.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
     }
-    // The value may be a credential, and its characters aren't what the user has written.
+    // The message doesn't show the value, which may be a credential, and whose decoded text isn't
+    // what the user has written.
     let Some(text) = value.to_str() else {
         return Err(Problem::usage(format!("{name} must be text in UTF-8")));
     };
@@ -261,7 +262,7 @@ pub struct ConfigFiles {
     /// directory, and once AWS has refused the credentials of such a session.
     pub sessions: Option<PathBuf>,
     /// The directory in which `aws sso login` stores tokens. Without a home directory, it is `/`,
-    /// which has none.
+    /// which has no tokens.
     pub sso_tokens: PathBuf,
 }
 
@@ -289,8 +290,9 @@ impl ConfigFiles {
     }
 }
 
-/// The settings of a section. Their names are in lower case. A setting such as `s3 =` has no value,
-/// but settings below it. Here, its text is the lines below it, each after a line feed.
+/// Maps the names of a section's settings, in lower case, to their texts. A setting such as `s3 =`
+/// has no value, but has indented settings below it. The text of such a setting consists of the
+/// indented lines, each after a line feed.
 pub(super) type Section = BTreeMap<String, String>;
 
 /// The text of a setting. An empty setting is treated as unset, and so is a setting that only has
@@ -427,9 +429,9 @@ impl Profiles {
             .is_some_and(|profile| profile.setting("region").is_some())
     }
 
-    /// The help to remove the word `profile` from a header in the credentials file, because
-    /// `[profile app]` isn't the profile "app" there. `None` if "app" isn't `name`, unless all
-    /// profiles have such a header.
+    /// The help to remove the word `profile` from a header in the credentials file, where `[profile
+    /// app]` isn't the profile "app". The result is `None` unless the header is meant for the
+    /// profile `name`. But if all profiles have such a header, the help names the first of them.
     pub(super) fn header_help(&self, name: &str) -> Option<String> {
         let all_have_the_word = self.names().all(|header| intended_name(header).is_some());
         let wanted = self
@@ -541,8 +543,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// The name that a section of the credentials file should have: `app` for the header `profile app`,
-/// and `None` for a header without the word. For `default`, [`split_header`] returns the header
-/// itself, which is right as it is.
+/// and `None` for a header without the word. Also `None` for the header `default`, which
+/// [`split_header`] accepts, because it is right as it is.
 fn intended_name(header: &str) -> Option<String> {
     let (kind, intended) = split_header(header)?;
     if kind != PROFILE || intended == header {

@@ -190,7 +190,7 @@ fn named_source(text: &str) -> Parsed<RoleSource> {
 }
 
 /// Reads the source of credentials that is in the profile itself. If there are several, the order
-/// of botocore decides. Returns `None` if there is none.
+/// of botocore decides. Returns `None` if the profile has no such source.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));
@@ -208,15 +208,15 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         })));
     }
 
-    // Without one of these two settings, `sso_session` is for services that accept the user's
-    // token.
+    // Without one of these two settings, an `sso_session` isn't a source of credentials. It is for
+    // services that accept the user's token.
     let is_set = |key| profile.setting(key).is_some();
     if is_set("sso_account_id") || is_set("sso_role_name") {
         return sso_source(profile).map(Some);
     }
 
-    // As in botocore, keys in the credentials file come before these two sources, and keys in the
-    // configuration file after them.
+    // As in botocore, keys in the credentials file have precedence over `login_session` and
+    // `credential_process`, and these have precedence over keys in the configuration file.
     let are_keys_first = profile.profiles.with_stored_keys.contains(profile.name);
     for source in ["login_session", "credential_process"] {
         if is_set(source) && is_set("aws_access_key_id") {
@@ -276,7 +276,8 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
             return Ok(text);
         }
         let why = format!("has SSO settings, but no {key}");
-        // Both the profile and its section can have the last two.
+        // `sso_start_url` and `sso_region` can also be in the `sso-session` section, so the help
+        // suggests this section if the profile names one.
         let place = match session {
             Some(name) if key != "sso_account_id" && key != "sso_role_name" => {
                 format!("the section [sso-session {name}]")

@@ -18,14 +18,14 @@
 //! ```
 //!
 //! A provider whose failure may be temporary is asked again, like any service. If it keeps failing,
-//! it is asked with STS in each fallback region. With `--wait`, the whole search is repeated.
+//! it is asked again, with STS in each fallback region. With `--wait`, the whole search is
+//! repeated.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So an
 //! incomplete configuration is an error, not a reason to ask the next provider.
 //!
-//! For containers and the instance metadata, we use the SDK's providers, because AWS
-//! changes these protocols. We first check everything that these providers would panic on or
-//! ignore.
+//! For containers and the instance metadata, we use the SDK's providers, because AWS changes these
+//! protocols. We first check everything that these providers would panic on or ignore.
 
 mod process;
 mod provider;
@@ -58,9 +58,9 @@ use sso::sso_credentials;
 use sts::{web_identity_credentials, web_identity_in_variables};
 
 /// The variables that choose which credentials the providers return, in the order of the providers.
-/// They become part of the name of a cached answer. AWS_PROFILE isn't included, because the chosen
-/// profile is a separate part of that name. Nor are names and tokens of sessions, which are
-/// different at each start.
+/// Their values become part of the name of a cache entry. AWS_PROFILE isn't included, because the
+/// chosen profile is a separate part of that name. Session names and session tokens aren't included
+/// either, because they are different at each start.
 pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
     "HOME",
@@ -72,11 +72,11 @@ pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Asks the user for the code of an MFA device. One code is enough for a chain, because only the
-/// user has a device: the role that is assumed first may need a code, but its session can't have
-/// one for the next role. Doesn't ask again after an earlier try of `--wait`, which may have failed
-/// before it sent the code to STS, so the code may still be valid. Waits for the user without a
-/// time limit.
+/// Asks the user for the code of an MFA device. One code is enough for a chain of roles, because
+/// only the user has a device: the role that is assumed first may need a code, but the session of
+/// that role has no device whose code it could send for the next role. If `code` is already set, by
+/// an earlier try of `--wait`, doesn't ask again: that try may have failed before it sent the code
+/// to STS, so the code may still be valid. Waits for the user without a time limit.
 ///
 /// # Errors
 /// If there is no terminal, or if the user ends the input.
@@ -97,9 +97,9 @@ pub fn ask_for_missing_code(
 /// Asks one provider after the other until one has credentials.
 ///
 /// # Errors
-/// If no provider has credentials, or if a configured provider fails
-/// ([`Cause::NoCredentials`]). A [`Cause::Refused`], such as an untrusted certificate, is returned
-/// unchanged, because the requests for secrets would fail in the same way.
+/// If no provider has credentials, or if a configured provider fails ([`Cause::NoCredentials`]). A
+/// [`Cause::Refused`], such as an untrusted certificate, is returned unchanged, because the
+/// requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let begun = Instant::now();
@@ -110,7 +110,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         Provider::Container,
         Provider::Instance,
     ];
-    // `--profile` replaces the variables, which are the first provider.
+    // `--profile` skips the first provider, which reads the variables.
     let skipped = usize::from(context.settings.options.profile.is_some());
     let mut reasons = Vec::new();
     for provider in providers.into_iter().skip(skipped) {
@@ -124,21 +124,22 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         };
         let error = match failure.cause {
             NoCredentials(_) => failure,
-            // A provider that doesn't answer doesn't give us credentials, either.
+            // An outage becomes a temporary failure to get credentials from the provider.
             Outage(_) => {
                 let text = failure.sentence() + &failure.problem.suffix();
                 let mut error = unusable(text).temporary();
                 error.problem.help = failure.problem.help;
                 error
             }
-            // A source of credentials can't say that a secret doesn't exist.
+            // A provider can't know that a secret doesn't exist, so an absence only makes the
+            // provider unusable.
             Absent(_) => return Err(unusable(failure.sentence())),
             Denied(_) | Refused(_) | NoRegion => return Err(failure),
         };
 
-        // The last provider, the instance metadata service, can be late or broken on any machine.
-        // So its error ends the search only if waiting wouldn't help. Otherwise, it becomes one of
-        // the `reasons`.
+        // An error of the last provider, the instance metadata service, ends the search only if
+        // waiting wouldn't help. Otherwise, the error becomes one of the `reasons`, because this
+        // service can be late or broken on any machine.
         let is_last = matches!(provider, Provider::Instance);
         let may_be_late = is_last && error.again != Again::Never;
         if error.again != Again::NextProvider && !may_be_late {
@@ -154,8 +155,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     Err(no_credentials(context.settings, reasons))
 }
 
-/// The error for a search in which no provider had credentials. `reasons` has each
-/// provider, and why it doesn't have credentials. The error has the exit status of the last reason.
+/// The error for a search in which no provider had credentials. `reasons` has each provider, and
+/// why it doesn't have credentials. The error has the exit status of the last reason.
 fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> FetchError {
     let mut looked_at = Vec::new();
     let mut help_of_provider = None;
@@ -192,9 +193,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> Fet
         "run `aws configure sso`, or give the instance a role"
     };
 
-    // While a machine boots, credentials may come late, so `--wait` searches again. Fargate and
-    // Lambda don't have instance metadata. A task or a function has its role from the start, so
-    // waiting doesn't help.
+    // `--wait` searches again on a machine that may have instance metadata, because credentials may
+    // come late while the machine boots. On Fargate and in Lambda, which don't have instance
+    // metadata, waiting doesn't help, because a task or a function has its role from the start.
     let again = if settings.metadata.may_exist {
         Again::Later
     } else {
@@ -217,9 +218,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> Fet
     error
 }
 
-/// The help for a variable that is set without the one that it needs, or for an empty
-/// AWS_ACCESS_KEY_ID, because CI systems and Compose pass on variables that nobody has set. `None`
-/// if a profile is chosen, which doesn't need variables.
+/// The help if a variable is set without another one that it needs, or if AWS_ACCESS_KEY_ID is
+/// empty. CI systems and Compose pass on a variable that nobody has set as an empty one. `None` if
+/// a profile is chosen, which doesn't need variables.
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     if settings.profile().0.is_some() {
         return None;
@@ -354,9 +355,9 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Replaces a failure after which the next provider would be asked. The profile is configured, so
-/// its failure must end the search. If the source hasn't answered, the new failure is an outage, so
-/// the source is asked again.
+/// Replaces a failure of the profile's source after which the next provider would be asked. The
+/// profile is configured, so the failure of its source must end the search. If the source hasn't
+/// answered, the new failure is an outage, so the source is asked again.
 fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;

@@ -43,12 +43,12 @@ use crate::system::{os_error, streams};
 /// The limit for the output, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The pause before each check whether a program that has closed its output has ended.
+/// The interval between the checks whether a program that has closed its output has ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. `--wait` then starts it again without its standard error, so
-/// that its message doesn't appear again and again. Only a program that can ask the user keeps its
-/// standard error.
+/// True once a program has failed. When `--wait` starts the program again, it no longer gets our
+/// standard error, so that its message doesn't appear again and again. Only a program that can ask
+/// the user on the terminal keeps it.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
@@ -105,13 +105,13 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         return Err(failed(format!("printed credentials that expired at {end}")));
     }
 
-    // The program may have left a process behind on purpose, such as an agent. So from here on,
-    // dropping `program` must not kill anything.
+    // From here on, dropping `program` must not kill anything, because the program may have left a
+    // process behind on purpose, such as an agent.
     lifecycle::locked_program().take();
     Ok(credentials)
 }
 
-/// The remedy if the shell doesn't find the program.
+/// The help that is printed if the shell doesn't find the program.
 const NOT_FOUND: &str =
     "install the program in credential_process, or write its full path in the profile";
 
@@ -198,8 +198,8 @@ impl CredentialProcess {
         // SAFETY: `prepare_child` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare_child(parent, has_own_session)) };
 
-        // Stored before `spawn`, because a different thread may end this process during `spawn`. In
-        // that case, `kill_program` kills this process's only child.
+        // The program is stored before `spawn`, because a different thread may end this process
+        // during `spawn`. In that case, `kill_program` kills this process's only child.
         *lifecycle::locked_program() = Some(AskedProgram {
             child: None,
             terminal,

@@ -1,8 +1,9 @@
-//! What the credential providers have in common: the clients and settings that they use, their
+//! The parts that all credential providers share: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! The failure that a provider returns decides what the search does next. There are four ways to go
-//! on, and one function for each of them, from [`not_configured`] to [`service_failure`].
+//! The failure that a provider returns decides what the search does next. It can go on in four
+//! ways, and there is one function for each of them, from [`not_configured`] to
+//! [`service_failure`].
 
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -39,9 +40,10 @@ pub struct SearchContext<'a> {
     pub sts_regions: &'a [Region],
     /// The time for the whole search.
     pub budget: &'a RetryBudget<'a>,
-    /// How the profile gets its credentials. `None` if the profile has none or isn't used.
+    /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
+    /// the profile doesn't have credentials, or isn't used.
     pub chain: Option<&'a RoleChain>,
-    /// The code that the user has typed.
+    /// The MFA code that the user has typed.
     pub mfa_code: Option<&'a String>,
     /// The SSO token, once this launch has renewed it.
     pub sso_token: &'a RefCell<RenewedToken>,
@@ -73,7 +75,7 @@ pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
 }
 
 /// The failure of a provider whose file can't be read. `name` says what the file contains, such as
-/// `the service account token`. `remedy` is for any reason except a missing permission.
+/// `the service account token`. `remedy` is the help, unless the reason is a missing permission.
 pub(super) fn unreadable_file(
     name: &str,
     path: impl AsRef<Path>,
@@ -94,7 +96,7 @@ pub(super) fn unreadable_file(
     })
 }
 
-/// Parts of AWS's reasons for refusing credentials, each with what the user should do. The first
+/// Parts of the messages with which AWS refuses credentials, each with the help to print. The first
 /// four reasons are from STS, the next two from EKS Pod Identity, and one is from ECS. The last two
 /// are texts of aws-config 1.13 (`EcsConfigurationError`, which is private), and a test shows both.
 const REMEDIES: &str = include_str!("remedies.txt");
@@ -136,7 +138,8 @@ pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
     refused
 }
 
-/// Adds a remedy to a provider's failure ([`Cause::NoCredentials`]), unless it already has one.
+/// Adds `help` to a provider's failure ([`Cause::NoCredentials`]), unless the failure already has a
+/// help text. Any other error stays as it is.
 pub(super) fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
     if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
         error.problem.help.get_or_insert_with(|| help.to_owned());
@@ -216,8 +219,8 @@ impl fmt::Display for CredentialsOrigin {
 
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// The sentence about an access key id and a secret access key that look swapped. `None` if they
-/// don't.
+/// Checks whether the access key id and the secret access key look swapped. If they do, returns a
+/// sentence that says so.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let id = credentials.access_key_id();
     let secret = credentials.secret_access_key();
@@ -268,7 +271,8 @@ pub(super) fn checked_credentials(
         return Err(unusable(why).help("set the access key id and the secret key separately"));
     }
 
-    // Stored first, because `swapped_keys` names the origin.
+    // The origin is stored before the next check, because `swapped_keys` reads it from the
+    // credentials.
     credentials.set_property(origin);
     let may_be_swapped = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
     if may_be_swapped && let Some(why) = swapped_keys(&credentials) {
@@ -298,7 +302,7 @@ fn credential_defect(text: &str) -> Option<String> {
 /// If AWS refused the credentials, replaces the error with one that says what is wrong with them
 /// ([`fault_and_remedy`]).
 ///
-/// The new error has a remedy only for credentials from variables or from a profile, because
+/// The new error has a help text only for credentials from variables or from a profile, because
 /// somebody may have copied them there.
 pub fn explain_refused_credentials(
     error: FetchError,

@@ -2,12 +2,13 @@
 //!
 //! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
 //! depend on them. So the result of each request first passes through one of our functions, which
-//! notes what the SDK would hide.
+//! records what the SDK would hide.
 //!
 //! The instance metadata service (IMDS) has the instance's region and the credentials of its role.
-//! A machine outside EC2 doesn't have this service. There, the connection is refused, or nobody
-//! answers. At boot, an instance whose network isn't up yet may not get an answer, either. So
-//! silence means "not configured" for now, but with `--wait` the service is asked again.
+//! A machine outside EC2 doesn't have this service. There, the connection is refused, or no
+//! response arrives. On an instance whose network isn't up yet at boot, no response may arrive,
+//! either. So we treat silence as "not configured" for now, but with `--wait`, the service is asked
+//! again.
 
 use std::error::Error;
 use std::fmt;
@@ -64,7 +65,8 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             return not_configured(why);
         }
-        // An outage gets the first help, and credentials that were refused the second one.
+        // `or_outage_help` adds its text only to an outage, and `or_help` only to a failure to get
+        // credentials.
         let failure = failure.or_outage_help(CONTAINER_REMEDY);
         or_help(failure, context.settings.started_by().credentials_help())
     })
@@ -213,7 +215,9 @@ pub async fn instance_region(
         read_region(client.get(path).await, settings)
     });
     found.await.map_err(|error| {
-        // The time ended before the service's own limit.
+        // The launch ran out of time before the metadata service's own time limit ended. Outside
+        // EC2, the error is that no region was found, because the service would never have
+        // answered.
         if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
             return no_region_yet(None);
         }
@@ -280,7 +284,7 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
 #[derive(Clone)]
 struct SdkConnector {
     http: HttpClient,
-    /// The parameter of [`link_local_config`].
+    /// Decides whether the SDK's error would hide the status of a response ([`link_local_config`]).
     hides_status: fn(&str, u16) -> bool,
 }
 
@@ -293,8 +297,8 @@ impl fmt::Debug for SdkConnector {
 impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connector = self.clone();
-        // The SDK doesn't retry a user error. Only our own retries repeat a request and count the
-        // attempts.
+        // The failure is reported as a user error, which the SDK doesn't retry, because only our
+        // own retries may repeat a request and count the attempts.
         HttpConnectorFuture::new(async move {
             connector.send(request).await.map_err(ConnectorError::user)
         })
@@ -371,8 +375,8 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
 }
 
 /// The failure of a provider whose request the SDK sent. It depends on the HTTP status or, without
-/// one, on the error of our connector. The message is `why`. But if our connector's error isn't an
-/// outage, its own message is complete and stays.
+/// one, on the error of our connector. The message is `why`. Only an error of our connector that
+/// isn't an outage keeps its own message, which is complete.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

@@ -88,9 +88,9 @@ struct StoredToken {
     others: Map<String, Value>,
 }
 
-/// Reads the stored token. If it has nearly expired, it is first refreshed and stored. If a new
-/// token can't be stored, for example on a read-only mount, this launch uses it all the same, also
-/// when it asks again.
+/// Gets a valid token: the one that `aws sso login` has stored or, if that one has nearly expired,
+/// a refreshed one, which is also stored. If the new token can't be stored, for example on a
+/// read-only mount, this launch still uses it, also the next time that it needs a token.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let now = SystemTime::now();
     if let Some((token, end)) = &*context.sso_token.borrow()
@@ -108,7 +108,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
 
     let (renewed, renewed_end) = match refreshed(&stored, &path, sso, profile, context).await {
         Ok(renewed) => renewed,
-        // The old token may still be valid for some minutes.
+        // If the refresh fails, the old token is used while it is still valid.
         Err(_) if end > now => return Ok(stored.access_token),
         Err(failure) => return Err(failure),
     };
@@ -122,8 +122,8 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
 /// The size limit for a file with a token, in bytes. A token is much smaller.
 const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 
-/// Reads a file with a token, and returns it and the time at which the token expires. Messages
-/// conceal every secret in the file.
+/// Reads a file with a token. Returns its content, and the time at which the token expires.
+/// Messages conceal every secret in the file.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
     let command = format!("aws sso login --profile {profile:?}");
     let shown = path.display();
@@ -163,8 +163,9 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
 }
 
 /// Requests a new token and stores it. Returns the content of the file, and the time at which the
-/// token expires. AWS accepts a refresh token only once. So if it refuses this one, another process
-/// may have used it, and the file soon has a new token ([`renewed_by_another`]).
+/// token expires. If AWS refuses the refresh token, waits for a new token in the file
+/// ([`renewed_by_another`]): AWS accepts a refresh token only once, so another process may already
+/// have used this one.
 async fn refreshed(
     stored: &StoredToken,
     path: &Path,
@@ -231,7 +232,7 @@ async fn refreshed(
     Ok((renewed, end))
 }
 
-/// Replaces the file with a token, and keeps its owner and mode. Nothing happens if that fails.
+/// Writes a token to its file, whose owner and mode stay the same. A failure is ignored.
 fn store_token(renewed: &StoredToken, path: &Path) {
     if let Some(name) = path.file_name()
         && let Some(directory) = path.parent()

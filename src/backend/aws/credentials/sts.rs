@@ -3,8 +3,9 @@
 //! credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the caller is.
 //!
 //! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
-//! roles, so that its user doesn't have to type a code for each command. A session that is still
-//! valid is used, and never changed. Otherwise the user types a code on the terminal.
+//! roles, so that its user doesn't have to type a code for each command. We use such a session
+//! while it is valid, and never change it. Without a valid session, the user types a code on the
+//! terminal.
 
 use std::cell::RefCell;
 use std::fs::{self, File};
@@ -47,8 +48,8 @@ use crate::time::{Progress, RetryBudget};
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The cell is empty until AWS has returned the ARN or been asked for it. It contains `None` if
-    /// AWS refused the request or didn't answer.
+    /// The ARN of the identity. The cell is empty until AWS has returned the ARN or been asked for
+    /// it, and contains `None` if AWS refused the request or didn't answer.
     pub arn: OnceCell<Option<String>>,
     /// The clients that have been created with these credentials so far: one for each service and
     /// region.
@@ -91,7 +92,7 @@ pub(super) async fn assume_once(
     );
     let output: AssumeRoleOutput = called.await.map_err(|error| {
         let mut error = explain_refused_credentials(error, credentials);
-        // STS refused the credentials, so the secret wasn't requested.
+        // This cause means that STS refused the credentials, so the secret itself wasn't requested.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
@@ -155,7 +156,8 @@ pub(super) fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", redacted_line(role))
 }
 
-/// The error that a role could not be assumed ([`request_failure`]).
+/// Turns the error of an AssumeRole request into the failure that the role couldn't be assumed
+/// ([`request_failure`]), with the help for a denied or invalid request.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
@@ -183,8 +185,8 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
     output.arn.map(|arn| redacted_line(&arn))
 }
 
-/// The remedy if AWS_ROLE_ARN is missing. Somebody must have set AWS_WEB_IDENTITY_TOKEN_FILE by
-/// hand, because EKS sets both.
+/// The help if AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN. Somebody must have set the
+/// variable by hand, because EKS sets both.
 const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, set neither variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
@@ -296,9 +298,10 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Shortens a chain if the AWS CLI has stored a session, which is still valid, of a role in the
-/// chain that needs MFA. The session becomes the source of the chain, instead of this role and the
-/// roles before it. Adds a note about the file that is used, and about files that aren't trusted.
+/// Shortens a role chain if it has a role that needs MFA, and the AWS CLI has stored a valid
+/// session of this role. The session becomes the source of the chain, and replaces this role and
+/// the roles before it. Adds a note about the file that is used, and about files that aren't
+/// trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -311,9 +314,9 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 }
 
 /// Reads the credentials that the AWS CLI has stored for a role that requires an MFA code, and adds
-/// a note about the file. Any other role can be assumed without a question, so the result is
-/// `None`. It is also `None` if there is no session of this role that stays valid for over a
-/// minute, or, with a note, if a different user could have written the file.
+/// a note about the file. Returns `None` for any other role, because it can be assumed without
+/// asking the user. Also returns `None` if no stored session of the role stays valid for over a
+/// minute or, with a note, if a different user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
@@ -352,7 +355,7 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
 
 /// The name under which botocore stores the session of a role (`AssumeRoleCredentialFetcher`): the
 /// hash of AssumeRole's arguments, as sorted JSON with the spacing of Python's json.dumps. A
-/// session name that botocore itself has chosen isn't included.
+/// session name that botocore itself has chosen isn't part of the hash.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -382,10 +385,11 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks for the code of a device until six digits are typed. Messages name the `profile`.
+/// Asks the user for the code of an MFA device, again and again until six digits are typed. If
+/// there is no terminal, the help of the error names the `profile`.
 pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = redacted_line(serial);
-    // Errors are escaped later, but the question isn't.
+    // The question is escaped here, because only errors are escaped later.
     let shown = escaped(&serial);
     let question = format!("secrets-exec: MFA code (six digits) for {shown}: ");
 
