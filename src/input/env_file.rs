@@ -26,21 +26,21 @@ use crate::model::reference::SecretId;
 use crate::model::shown::shown;
 use crate::system::os_error::unreadable;
 
-/// The schemes that a made-up URL can have. In a URL with any other scheme, it may be a part of a
-/// password.
+/// The schemes of URLs that [`EnvVariable::placeholder`] keeps in a made-up URL. What looks like
+/// any other scheme may be a part of a password.
 const SCHEMES: &str = "http https ws wss postgres postgresql postgresql+asyncpg postgresql+psycopg postgresql+psycopg2 jdbc:postgresql mysql mysql2 mysql+pymysql jdbc:mysql mariadb jdbc:mariadb sqlserver jdbc:sqlserver mssql mongodb mongodb+srv redis rediss amqp amqps nats mqtt mqtts smtp smtps ldap ldaps ftp ftps sftp ssh s3 tcp";
 
 /// The beginning of `-----BEGIN ` in base64.
 const PEM_IN_BASE64: &str = "LS0tLS1CRUdJTi";
 
-/// The most bytes that a secret can have.
+/// The maximum size of a secret, in bytes.
 const MAX_BYTES: usize = 65_536;
 
 /// The variables of a file that move to a secret or a declaration, and what to report about the
 /// file.
 #[derive(Default)]
 pub struct EnvFile {
-    /// In the order of the file.
+    /// The variables, in the order in which the file sets them.
     pub variables: Vec<EnvVariable>,
     /// The warnings about the file are left out unless the declaration is printed. The only parts
     /// of values that the warnings show are names of variables.
@@ -73,7 +73,8 @@ impl EnvVariable {
         let mut escaped = Zeroizing::new(String::with_capacity(json.len()));
         for c in json.chars() {
             match c {
-                // JSON allows these characters as they are, but YAML doesn't (5.1, "c-printable").
+                // JSON allows these characters without an escape, but YAML doesn't (YAML 1.2.2,
+                // section 5.1).
                 '\u{7f}'..='\u{9f}' | '\u{fffe}' | '\u{ffff}' => {
                     escaped.push_str(&format!("\\u{:04x}", c as u32));
                 }
@@ -83,9 +84,10 @@ impl EnvVariable {
         SecretValue::new(escaped.as_bytes())
     }
 
-    /// Makes up a value of the same kind. All that it can have of the real value is the scheme of a
-    /// URL, if this is one of [`SCHEMES`]. A made-up URL only has a login if the real one has one,
-    /// because many libraries refuse a login in a URL of a website.
+    /// Makes up a value of the same kind as the real one: a URL for a URL, and a number for a
+    /// number. The only part that is copied from the real value is the scheme of a URL, if it is
+    /// one of [`SCHEMES`]. A made-up URL has a login only if the real one does, because many
+    /// libraries refuse a login in the URL of a website.
     pub fn placeholder(&self) -> String {
         let text = self.text();
         match text.trim().as_bytes() {
@@ -121,8 +123,8 @@ impl EnvVariable {
     }
 }
 
-/// True for the name of a variable whose empty value is a blank for a password, as in the example
-/// files of many projects.
+/// True for the name of a password or another secret. If the value of such a variable is empty, as
+/// in the example files of many projects, it still has to be filled in.
 fn is_to_be_filled_in(name: &EnvName) -> bool {
     let words = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
     let name = name.as_str().to_uppercase();
@@ -144,8 +146,8 @@ fn error(position: &str, what: impl Display) -> Problem {
 }
 
 /// Reads the variables that `arguments` select from the file. A variable in `declared_literals` is
-/// a literal, as if `--literal` named it. A variable with an empty value is one, too, unless it is
-/// to be filled in.
+/// a literal, as if `--literal` named it. A variable with an empty value is a literal, too, unless
+/// its name is that of a secret, whose value still has to be filled in.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes (one error for each).
@@ -176,7 +178,7 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     if bytes.len() > MAX_BYTES {
         return Err(too_large(name));
     }
-    // `migrate` has no option for the file.
+    // The file is a positional argument of `migrate`, so no option is shown before it.
     text_file::refuse_encoded(&bytes, name, "", path.to_str())?;
     Ok(bytes)
 }
@@ -222,7 +224,7 @@ pub fn parse_env_file(
         let [unmatched_only, ..] = &unmatched;
         found.errors.push(nothing_to_move(file, unmatched_only));
     }
-    // Escapes can make the JSON larger than the file.
+    // The file was small enough, but escapes can make the JSON larger than the file.
     if secret_json(&found.variables).expose().len() > MAX_BYTES {
         found.errors.push(too_large(file));
     }
@@ -255,7 +257,8 @@ pub fn parse_env_file(
     found
         .warnings
         .extend(expansion_warnings(&found.variables, &arguments.secret));
-    // The warnings about the file come with the declaration, and aren't repeated.
+    // `migrate` prints the warnings about the file together with the declaration. With `--values`
+    // or `--for-local`, it doesn't repeat them.
     if arguments.values || arguments.for_local {
         found.warnings.clear();
     }
@@ -290,7 +293,8 @@ fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
     None
 }
 
-/// The note about the values that move to the secret and can't be made up.
+/// The note about the PEM keys and certificates that move to the secret. `migrate` can't make up a
+/// placeholder that a program could parse.
 pub fn placeholder_note(variables: &[EnvVariable]) -> Option<String> {
     let names: Vec<String> = variables
         .iter()
@@ -329,7 +333,7 @@ fn expansion_warnings(variables: &[EnvVariable], secret: &SecretId) -> Vec<Strin
                 "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {secret} }}",
                 variable.name
             )),
-            // There is already a warning about this variable.
+            // The warning about the literal, above, is enough for this variable.
             None if literal.is_some() => {}
             None => others.push(name_and_position),
         }
@@ -371,7 +375,8 @@ impl EnvFile {
         if !is_selected(&written_name, arguments) {
             return;
         }
-        // python-dotenv also forgets an earlier value if this line only has the name.
+        // A later line replaces an earlier one with the same name. As in python-dotenv, this is
+        // also the case if the later line has no value.
         self.variables
             .retain(|variable| variable.name.as_str() != written_name);
         let Some(found) = value else {
@@ -430,7 +435,7 @@ fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArgume
 /// may be secret. `app` is the secret's alias in the warning.
 fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
     let value = variable.text();
-    // The set sorts the parts by their positions in the value.
+    // Each part has its position in the value, by which the set sorts the parts.
     let mut parts = BTreeSet::new();
     for EnvVariable { name, .. } in variables.iter().filter(|other| !other.is_literal) {
         let is_own = *name == variable.name;
@@ -515,8 +520,8 @@ struct DotenvReader<'t> {
 }
 
 impl<'t> DotenvReader<'t> {
-    /// Reads a name with its value, up to the end of the line or a comment. For a malformed
-    /// statement, the result is `None`, and the position is somewhere within the statement.
+    /// Reads a name and its value, up to the end of the line or a comment. Returns `None` for a
+    /// malformed statement, and leaves the position somewhere within this statement.
     fn binding(&mut self) -> Option<Binding> {
         let name = self.read_name()?;
         self.skip(is_blank);

@@ -55,11 +55,13 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
     Ok(layer)
 }
 
-/// Warns about each pattern that doesn't match any variable, and about each variable that keeps a
-/// reference as its value, also one in a form that isn't read. Skips the variables that the
-/// command gets from elsewhere, or not at all. `entry_of` returns the entry that sets a variable.
-/// Programs keep whole ARNs for their own use, so an ARN gets a warning only if `--keep-existing`
-/// keeps it instead of a value that would be read.
+/// Warns about each pattern that doesn't match any variable, and about each variable that the
+/// command gets with the text of a reference as its value, because the reference isn't resolved.
+/// The reference may also be in a form that secrets-exec doesn't read.
+///
+/// Skips a variable that an entry replaces, or that the command doesn't inherit. `entry_of` returns
+/// the entry that sets a variable. A program may need an ARN itself, so a whole ARN gets a warning
+/// only if `--keep-existing` keeps it instead of the value of an entry.
 pub fn unresolved_warnings<'l>(
     inherited: &Inherited,
     patterns: &[Pattern],
@@ -101,7 +103,8 @@ pub fn unresolved_warnings<'l>(
                 None
             }
         } else if is_own_arn(&text) || text.contains(OPEN) {
-            // `inherited_layer` has made an entry of it.
+            // `inherited_layer` has made an entry from this variable, so its references are
+            // resolved.
             None
         } else if matches_closely(patterns, &name) && is_short_reference(&text) {
             // A reference of another tool is an error, which `inherited_layer` has reported. But an
@@ -109,7 +112,8 @@ pub fn unresolved_warnings<'l>(
             // command, so secrets-exec passes it on, and only warns.
             Some(format!("it isn't an ARN: write --env {name}={text}"))
         } else if let Some(fault) = foreign_syntax(&text) {
-            // If only the pattern `*` matches, `inherited_layer` keeps the text as it is.
+            // If the pattern `*` is the only one that matches, a reference of another tool isn't an
+            // error in `inherited_layer`, so it gets a warning here.
             Some(fault.text)
         } else if contains_reference(&text) {
             Some(UNREAD_FORM.to_owned())
@@ -166,7 +170,8 @@ fn contains_reference(text: &str) -> bool {
     starts.iter().any(|start| text.contains(start))
 }
 
-/// True if a variable may have a reference. This quick search only saves time.
+/// True if the value of a variable may contain an ARN or a dynamic reference. Few values do, so
+/// this quick check saves most launches a thorough search.
 pub fn may_have_reference(text: &str) -> bool {
     text.contains(':') && (text.contains("arn:") || text.contains("resolve:s"))
 }
@@ -181,8 +186,9 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 
 /// The mistake in a value that begins like a reference of another tool, or with `ssm:/`.
 fn foreign_syntax(text: &str) -> Option<Fault> {
-    // In the value of a variable, a parameter needs `{{resolve:…}}`. Documents of Systems Manager
-    // have `{{ssm:NAME}}`, which may also be a part of a text that is meant for a program.
+    // In an inherited variable, a parameter is written `{{resolve:ssm:…}}`. `{{ssm:NAME}}` is the
+    // syntax of Systems Manager documents. It is only refused if it is the whole value, because it
+    // can also be a part of a text that is meant for a program.
     let is_whole = text.find(CLOSE) == Some(text.len().saturating_sub(CLOSE.len()));
     let prefix = match foreign_prefix(text) {
         Some((prefix, _)) => prefix,
@@ -207,14 +213,14 @@ fn has_spaced_reference(text: &str) -> bool {
     })
 }
 
-/// True for what `docker run --env-file` leaves around a value.
+/// True for a quote and for white space, which `docker run --env-file` leaves around a value.
 fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
-/// Parses the entry for a variable whose value contains a reference. If the value is nothing but
-/// one reference in quotes or spaces, as `docker run --env-file` passes it on, the reference is
-/// malformed: otherwise, the command would get the text of the reference as its password.
+/// Parses the entry for a variable whose value contains a reference. A value that is nothing but
+/// one reference in quotes or spaces, as `docker run --env-file` passes it on, is an error: without
+/// this error, the command would get the text of the reference as its password.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
@@ -244,7 +250,8 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     if name == "PATH" {
         return Err("PATH can't come from a secret, because it decides which program runs".into());
     }
-    // Without this error, the command would get the reference itself as the value.
+    // Only a valid name can be the target of an entry. Without this error, the command would get
+    // the text of the reference as the value.
     let illegal = "the value has a reference, but the name of the variable isn't valid: \
                    use letters, digits and \"_\", and don't start with a digit";
     let target = Target::Env(EnvName::parse(name).ok_or(illegal)?);
@@ -297,8 +304,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
             }
             let (key, version) = split_colon(fields.unwrap_or_default());
             let version = version.unwrap_or_default();
-            // `ID::STAGE:VERSION-ID`. The KEY is set below, because `parse_single_reference` could
-            // take it for a JSONPath.
+            // The reference is parsed as `ID::STAGE:VERSION-ID`. The KEY is set afterwards, because
+            // `parse_single_reference` could take it for a JSONPath.
             let mut found =
                 parse_single_reference(format!("{id}::{version}").trim_end_matches(':'))?;
             if !key.is_empty() {
@@ -314,7 +321,8 @@ fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
             };
             let (id, version) = split_secret(&name);
             let version = version.unwrap_or_default();
-            // `ssm:NAME:::VERSION`, without a KEY and a STAGE.
+            // The reference is parsed as `ssm:NAME:::VERSION`, with an empty KEY and an empty
+            // STAGE.
             parse_single_reference(format!("{id}:::{version}").trim_end_matches(':'))
         }
         _ => Err("{{resolve:…}} must name secretsmanager, ssm or ssm-secure".into()),

@@ -93,7 +93,8 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     refuse_encoded(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
     let content = String::from_utf8(bytes)
         .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
-    // Neither a declaration nor a file for `--local` begins with `NAME=`.
+    // A file that begins with `NAME=VALUE` is a .env file, because neither a declaration nor a file
+    // for `--local` can begin like this.
     if env_file_name(&content).is_none() {
         return Ok(content);
     }
@@ -105,9 +106,9 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     )))
 }
 
-/// Checks the bytes of a file, which messages call `file`. `option` is the option that names the
-/// file, with a space after it, or empty for the argument of `migrate`. `path` is `None` for
-/// standard input.
+/// Refuses a file that is in UTF-16 or encrypted. Messages call the file `file`. `option` is the
+/// option that names the file, with a space after it, or empty for the argument of `migrate`.
+/// `path` is `None` for standard input.
 pub(super) fn refuse_encoded(
     bytes: &[u8],
     file: &str,
@@ -147,7 +148,7 @@ fn encryption(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
             return Some((tool, command));
         }
     }
-    // The file itself is readable, but values in it are encrypted.
+    // sops and ansible-vault can also encrypt only the values in a file.
     match String::from_utf8_lossy(bytes) {
         text if text.contains("ENC[AES256_GCM,") => Some(("sops", "sops decrypt")),
         text if text.contains("$ANSIBLE_VAULT;") => Some(("ansible-vault", "COMMAND")),

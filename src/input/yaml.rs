@@ -125,7 +125,8 @@ pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
     match builder.document() {
         Ok(node) => (Some(node), builder.duplicates),
         Err((position, fault)) => {
-            // Until Helm has rendered a template, it's rarely valid YAML.
+            // A Helm template that hasn't been rendered is rarely valid YAML, so this is the better
+            // explanation.
             let fault = helm_fault(text).map_or(fault, |helm| helm.about("this file"));
             (None, vec![(position, fault)])
         }
@@ -200,12 +201,13 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
-            // All other scalars and collections have a tag.
+            // The arms above match scalars and collections without a tag, so this one has a tag.
             event @ (Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..)) => {
                 return Err((position, tag_fault(&event)));
             }
             Event::Alias(id) => {
-                // A node with an anchor is only stored once it is complete.
+                // A node with an anchor is stored only when it is complete, so an alias within the
+                // node doesn't find it.
                 let text = "this YAML alias is used inside its own anchor";
                 let anchored = self.anchors.get(&id);
                 let node = anchored.ok_or_else(|| (position, text.into()))?;
@@ -264,7 +266,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// The fault of a key that is on line `first`, too.
+/// The fault of a repeated key. `first` is the line where the key appears for the first time.
 pub(super) fn repeated_key_fault(first: usize) -> Fault {
     Fault::new(format!(
         "this key appears twice (first on line {first}): keep one"
@@ -275,7 +277,8 @@ pub(super) fn repeated_key_fault(first: usize) -> Fault {
 /// `!Ref name`, or it needs quotes.
 fn tag_fault(event: &Event<'_>) -> Fault {
     if let Event::Scalar(value, _, _, Some(tag)) = event {
-        // `!var` and `!var:file`. A password can begin with `!`, so a value must follow.
+        // Only the part of the tag before a colon is looked up, for both `!var` and `!var:file`.
+        // Without a value after it, the tag may be a password that begins with `!`.
         let word = tag.suffix().split(':').next().unwrap_or_default();
         if let Some(remedy) = foreign_word("tag", &word.to_lowercase())
             && !value.is_empty()
@@ -295,7 +298,8 @@ fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
             Err((position, "YAML merge keys (\"<<\") aren't supported".into()))
         }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
-        // YAML reads `{{ db.user }}` as a mapping whose key is a mapping.
+        // The user has probably written a template such as `{{ db.user }}`, which YAML reads as a
+        // mapping whose key is a mapping.
         Kind::Mapping(_) => {
             let fault = Fault::new("a value that starts with \"{{\" needs quotes");
             let help = "put the whole value in quotes. If it is a template, write NAME: { template: \"{{ … }}\" }";
@@ -385,7 +389,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     let before: String = line.chars().take(position.column - 1).collect();
     let after = &line[before.len()..];
     let kind = scan.kind();
-    // The parser expected a comma or the closing bracket.
+    // True if the parser expected a comma or a closing bracket, and found something else.
     let is_in_brackets =
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
@@ -395,7 +399,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         .nth(position.line)
         .is_some_and(|below| !below.trim().is_empty() && column(below) > column(line));
     let (message, help) = match kind {
-        // A value can't start with this character: `@home`, `*.txt`.
+        // The value starts with a character that has a meaning in YAML, as in `@home` and `*.txt`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName
@@ -412,12 +416,12 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         _ if is_in_value && after == ":" && is_continued && before.contains(": arn:") => {
             return Fault::new(BROKEN_ARN).about("this value");
         }
-        // A colon and a space in a value: `DB_HOST: prod/db: host`.
+        // The value contains a colon and a space, as in `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
             "in a reference, remove the colon at the end, or the space after the colon. Put any other text in quotes, or the keys of an entry in braces",
         ),
-        // A bracket in a value: `{ from: prod/db:$.hosts[0] }`.
+        // The value contains a bracket, as in `{ from: prod/db:$.hosts[0] }`.
         _ if is_in_brackets && after.starts_with(['[', '{']) => (
             "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
             QUOTES,

@@ -101,7 +101,8 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
 impl Inherited {
-    /// If a name occurs twice, keeps the first value, as getenv(3) does.
+    /// Creates the list from the variables of a process. If a name occurs twice, the first value is
+    /// kept, as getenv(3) would return it.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = HashSet::new();
         let first_values = variables
@@ -178,10 +179,10 @@ pub enum StartedBy {
 }
 
 impl StartedBy {
-    /// Decides by the inherited variables. `process_id` is the id of this process, and `stderr` is
-    /// the device and the inode number of its standard error, as in JOURNAL_STREAM
-    /// (systemd.exec(5)). A program that a unit has started isn't the unit's own process, but may
-    /// still write to the unit's journal.
+    /// Recognizes the environment by the inherited variables. `process_id` is the id of this
+    /// process, and `stderr` is the device and the inode number of its standard error, as in
+    /// JOURNAL_STREAM (systemd.exec(5)). A program that a unit has started isn't the unit's own
+    /// process, but may still write to the unit's journal.
     pub fn from_variables(inherited: &Inherited, process_id: u32, stderr: &str) -> Self {
         let is_set = |name| inherited.non_empty(name).is_some();
         let is = |name, value: &str| inherited.get(name) == Some(OsStr::new(value));

@@ -40,7 +40,7 @@ impl Fault {
         self
     }
 
-    /// Sets the help, or keeps the general help if there is no other one.
+    /// Replaces the help, unless `help` is `None`.
     pub fn help_if_some(self, help: Option<String>) -> Self {
         Self {
             help: help.or(self.help),
@@ -65,7 +65,8 @@ impl<T: Into<String>> From<T> for Fault {
 /// compares all candidates, so thousands of suggestions would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// The most similar candidate, if there is a similar one. Case doesn't matter.
+/// The candidate that is most similar to the name, or `None` if no candidate is similar. Case
+/// doesn't matter.
 ///
 /// Two names are similar if their optimal string alignment distance is less than the length of the
 /// shorter name, and at most a third (rounded) of the length of the longer one.
@@ -149,8 +150,8 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
 }
 
-/// Finds a character within a text that people don't see. They see a space between other
-/// characters, but not a variation selector after a letter of ASCII, where it changes nothing.
+/// Finds a character inside a text that people don't see. A space between other characters is
+/// visible. A variation selector after an ASCII letter isn't, because it doesn't change the letter.
 fn unseen_within(text: &str) -> Option<char> {
     if let Some(unseen) = text.chars().find(|c| *c != ' ' && is_unseen(*c)) {
         return Some(unseen);
@@ -202,10 +203,13 @@ pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// The fault of a command-line argument, as of the [value of an option](overlooked_in_value).
+/// The fault of a command-line argument that has several lines, is empty, or has a character that
+/// people overlook. An argument of only spaces gets different help than the [value of an
+/// option](overlooked_in_value).
 pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
     let found = overlooked_in_value(text)?;
-    // A space that follows the backslash of a continued line becomes an argument.
+    // If a space follows the backslash at the end of a line, the shell doesn't continue the line,
+    // but passes the space as an argument.
     if !text.is_empty() && text.trim_matches(' ').is_empty() {
         let help = "delete what follows the backslash at the end of the line before it";
         return Some(found.help(help));
@@ -295,8 +299,9 @@ fn character_name(c: char) -> String {
     }
 }
 
-/// The syntax of other tools. Each line has a kind, words of this kind, ` = `, and what is written
-/// instead of them in ours. For an expression, a template and a file, the line names the tool.
+/// The syntax of other tools. Each line has a kind, such as `option`, the names that other tools
+/// use for things of this kind, ` = `, and the text that secrets-exec expects instead. For an
+/// expression and a file, the text names the tool instead.
 const FOREIGN: &str = include_str!("foreign.txt");
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
@@ -365,6 +370,7 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     Some((prefix, ""))
 }
 
+/// The fault of a Helm template that hasn't been rendered. `None` for any other text.
 pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
     if !text.contains("{{") || !words.iter().any(|word| text.contains(word)) {

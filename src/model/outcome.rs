@@ -31,7 +31,8 @@ pub struct EntryOutcome {
     /// For a parameter below a path, the part of its name after the path. `None` for any other
     /// outcome.
     pub parameter_name: Option<String>,
-    /// The texts of secrets that the value is composed of, or that it encodes, for masks in logs.
+    /// The texts of secrets that are parts of the value, or that the value encodes. `export` masks
+    /// them in logs, in addition to the value itself.
     pub parts: Vec<SecretValue>,
     /// The remarks on the value. There are none on a literal, a default, or a value that matches a
     /// `pattern`, because it has the form that the user wants.
@@ -228,7 +229,7 @@ impl Outcomes {
 
     /// True if the launch fails, whatever else is read: a value that it needs doesn't exist, is
     /// denied or can't be used. An `env-from` that hasn't been read may override any entry after
-    /// it, so those aren't considered.
+    /// it, so the entries after it aren't considered.
     pub fn are_lost(&self) -> bool {
         for outcome in &self.list {
             let is_unread = matches!(outcome.result, Outcome::Unread);

@@ -2,7 +2,8 @@
 //! that it passes on as they are: other tools' placeholders, expressions outside of templates, and
 //! references instead of text.
 //!
-//! A text in a `pattern`'s entry, or in a `{% raw %}` block, is as the user wants it.
+//! The texts of an entry with a `pattern`, and text in a `{% raw %}` block, are assumed to be as
+//! the user wants them.
 
 use std::cell::LazyCell;
 use std::collections::BTreeSet;
@@ -13,7 +14,7 @@ use crate::model::environment::is_name;
 use crate::model::plan::{Plan, Planned};
 use crate::model::reference::{Arn, Locator, Reference, split_secret};
 
-/// A text of an entry, and what it contains.
+/// A text of an entry, and the first placeholder in it.
 pub struct Misread<'a> {
     pub entry: &'a Planned,
     pub field: Field,
@@ -34,15 +35,15 @@ pub enum Placeholder<'a> {
         name: &'a str,
         form: Form,
     },
-    /// `${db.password}`, `{db.password}` or `{{ "db.password" }}` of the alias `db`: how it is
-    /// written, and the lookup.
+    /// A lookup in an alias that isn't written as `{{ db.password }}`: `${db.password}`,
+    /// `{db.password}` or `{{ "db.password" }}`. `lookup` is `db.password`.
     Key {
         written: String,
         lookup: String,
     },
     /// `{{ db.password }}` or `{{ env.NAME }}` in text that isn't a template.
     Expression,
-    /// Plain text that is a reference.
+    /// Plain text that has the form of a reference.
     Reference,
     /// A template without any Jinja.
     NoExpression,
@@ -124,7 +125,7 @@ fn plain_placeholder<'a>(
             return Some(Placeholder::Variable { name, form });
         }
     }
-    // JSON has single braces, too.
+    // Without a `$` before them, single braces may belong to JSON.
     if let Some((written, lookup)) = alias_key(text, plan)
         && written.starts_with('$')
     {
@@ -155,10 +156,11 @@ fn template_placeholder<'a>(
     let literal = literal_text(text);
     for (name, form) in variables(&literal) {
         let is_known = plan.variables.contains_key(name) || plan.inherited.get(name).is_some();
-        // Files of nginx and of shells have such names, too.
+        // In a file, `$NAME` may be a variable of nginx or of a shell.
         let may_be_meant = form == Form::Whole || is_variable(entry);
         if form == Form::Braces || (is_known && may_be_meant) {
-            // The literal text ends with this function.
+            // `literal` is dropped at the end of this function, so the result borrows the name from
+            // `text`.
             let start = text.find(name)?;
             let name = &text[start..start + name.len()];
             return Some(Placeholder::Variable { name, form });
@@ -201,7 +203,8 @@ fn is_variable(entry: &Planned) -> bool {
 }
 
 /// True for a file whose text has a `${` that is neither a variable nor a key of an alias, such as
-/// Spring's `${server.port}`. Another program replaces all of them.
+/// Spring's `${server.port}`. If there is one, another program probably replaces all placeholders
+/// of the file.
 fn is_for_other_program(text: &str, entry: &Planned, plan: &Plan) -> bool {
     !is_variable(entry)
         && text.split("${").skip(1).any(|rest| {

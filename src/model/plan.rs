@@ -67,7 +67,7 @@ pub struct Plan {
     /// latest layer come first. Within a layer, the objects of `env-from` come last, the latest of
     /// them first: if two objects set the same variable, the later one wins.
     pub entries: Vec<Planned>,
-    /// The other entries. Their references haven't been looked up.
+    /// The entries that are certain to be overridden. Their references haven't been looked up.
     pub overridden: Vec<Overridden>,
     /// The aliases of all layers.
     pub aliases: Aliases,
@@ -135,7 +135,8 @@ impl Plan {
         };
         let mut entries = Vec::new();
         let mut overridden = Vec::new();
-        // The latest layer comes first, because it overrides the others.
+        // The latest layer is planned first, because its entries override those of the other
+        // layers.
         for (number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             lookup.aliases = layer_aliases;
             let (planned, without_effect) = lookup.planned_layer(number, layer);
@@ -190,8 +191,8 @@ impl Plan {
     }
 
     /// The entries that have `optional: true` although the reference is `${NAME:-}`. If NAME is
-    /// empty, such an entry would be left out anyway. So `optional` only hides that the secret
-    /// doesn't exist.
+    /// empty, such an entry is left out even without `optional: true`, which therefore has only one
+    /// effect: it hides that the secret doesn't exist.
     pub fn doubly_optional(&self) -> BTreeSet<EntryId> {
         let mut doubly_optional = BTreeSet::new();
         for entry in &self.entries {
@@ -231,13 +232,13 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     existing
         .iter()
         .filter(|(_, value)| !value.is_empty())
-        // No entry has a name that isn't UTF-8.
+        // A name that isn't UTF-8 can be left out, because no entry can have such a name.
         .filter_map(|(name, _)| name.to_str())
         .map(str::to_owned)
         .collect()
 }
 
-/// The error of an entry, one of whose parts has this fault: `the reference` or `the path`.
+/// The error of an entry with a fault in one of its parts. `part` is `the reference` or `the path`.
 fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
     let status = match subject.origin {
         Origin::Argument(_) => Status::Usage,
@@ -251,16 +252,16 @@ fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
     entry_problem(subject, "the reference", fault)
 }
 
-/// Makes the entries of each layer into planned ones: resolves their aliases, and the placeholders
-/// in ids and paths.
+/// Turns the entries of each layer into planned entries: replaces their aliases, and the
+/// placeholders in ids and paths.
 struct Lookup<'a> {
     /// The aliases of this layer and of all earlier ones.
     aliases: Aliases,
-    /// The names of all aliases with a mistake, which has been reported.
+    /// The names of all aliases with a mistake. Each of these mistakes has been reported.
     refused_aliases: BTreeSet<String>,
     inherited: &'a Inherited,
     variables: &'a BTreeMap<Arc<str>, Subject>,
-    /// What the entries certainly set.
+    /// The variables, paths and systemd credentials that the entries certainly set.
     claims: Claims<'a>,
     errors: Vec<Problem>,
 }
@@ -360,7 +361,7 @@ impl Lookup<'_> {
                 Source::Template(template, inputs)
             }
             Source::Object(ObjectSource { reference, naming }) => {
-                // Unlike a single value, an object can be a path.
+                // An object can be a path of parameters, so `single` isn't called here.
                 let reference = reference
                     .locate(&self.aliases, self.inherited)
                     .map_err(|fault| self.refuse(subject, fault))

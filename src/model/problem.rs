@@ -49,16 +49,17 @@ pub struct Problem {
     pub about: Option<About>,
     /// The key that the secret doesn't have, if that is the problem.
     pub missing_key: Option<Box<MissingKey>>,
-    /// AWS's own message, in AWS's words, which gets a line of its own.
+    /// The message that AWS has sent. It gets a line of its own.
     pub aws_says: Option<String>,
     /// The id of the request and the number of attempts. They follow AWS's message or, without one,
     /// the headline ([`Self::suffix`]). They differ from answer to answer, so a group of problems
     /// prints only the details of the first one.
     pub details: Vec<String>,
-    /// Facts of ours that aren't a part of the headline, such as the regions that were tried. Each
-    /// gets a line of its own.
+    /// Facts that secrets-exec adds to the headline, such as the regions that were tried. Each gets
+    /// a line of its own.
     pub notes: Vec<String>,
-    /// The observation and the general help.
+    /// The help, which says what to do: first what secrets-exec has found out about this case, if
+    /// anything, and then the general help for such a problem.
     pub help: Option<String>,
     /// A sentence that begins with "If", about the form of what the user has written for one entry.
     /// It follows the help. A group of problems prints only the guess of the first one.
@@ -91,7 +92,7 @@ pub struct MissingKey {
     pub key: String,
     /// The most similar key that exists.
     pub similar: Option<String>,
-    /// What to write for a key that exists and looks the same: `$["password "]`.
+    /// The KEY to write for an existing key that looks the same as this one: `$["password "]`.
     pub twin: Option<String>,
     /// A clause with the keys that exist.
     pub existing_keys: String,
@@ -171,7 +172,7 @@ impl Problem {
         self
     }
 
-    /// Sets the remedy if `help` has one. Otherwise keeps an earlier one.
+    /// Replaces the help, unless `help` is `None`.
     pub fn help_if_some(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into).or(self.help);
         self

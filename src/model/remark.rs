@@ -1,10 +1,10 @@
 //! Remarks on values that were read and that are probably not what somebody wanted to store, such
 //! as a password with a line feed at its end.
 //!
-//! A remark is noted once, where a text is final: for a value that is used as it was read, this
-//! value; in a template, what one `{{ … }}` prints, so `{{ pw | trim }}` gets no remark; and in a
-//! variable with several references, the value of each. Everything that prints warnings only reads
-//! these notes.
+//! Each remark is made once, about a text that won't change any more: a value that is used as it
+//! was read, the text that one `{{ … }}` of a template prints, or the value of each reference in a
+//! variable with several references. So `{{ pw | trim }}` gets no remark about a line feed in `pw`.
+//! The code that prints warnings only reads the remarks.
 
 use std::collections::BTreeMap;
 
@@ -19,14 +19,14 @@ use crate::model::entry::Target;
 pub enum Remark {
     Empty,
     Blank,
-    /// The value is text in UTF-16. Its first bytes say so.
+    /// The value is text in UTF-16, as its byte order mark shows.
     Utf16,
     /// The value begins with the byte order mark of UTF-8, which PowerShell 5 adds to files.
     ByteOrderMark,
     /// The last character is the value's only line feed. The value becomes a variable or a part of
     /// one, and isn't JSON.
     LineFeed,
-    /// The template itself adds such a line feed, as `template: |` does.
+    /// The line feed at the end comes from the text of the template itself, as with `template: |`.
     TemplateLineFeed,
     /// The value has a line feed at its end, which is normal in a file and in text with several
     /// lines. Only `check` mentions it.
@@ -55,7 +55,8 @@ impl Remark {
 
     /// Finds what is odd about a text that becomes a part of a value. The text may be URL-encoded.
     pub fn about_part(text: &[u8]) -> Vec<Self> {
-        // What is odd is at the beginning or at the end.
+        // Only the beginning and the end of a text can be odd, so a text is only decoded if one of
+        // these is encoded.
         if text.starts_with(b"%") || text.ends_with(b"%0A") {
             return remarks(&Zeroizing::new(percent_decode(text).collect::<Vec<u8>>()));
         }
@@ -74,7 +75,8 @@ impl Remark {
         }
     }
 
-    /// True if a launch warns of this remark on a part of a value for this target.
+    /// True if a launch prints a warning when this remark is about a part of a value for this
+    /// target.
     pub fn is_about_part_of(self, target: &Target) -> bool {
         match self {
             Self::Empty | Self::Blank | Self::Utf16 | Self::ByteOrderMark => true,

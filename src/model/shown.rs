@@ -1,8 +1,9 @@
-//! What messages show of a text, and how they quote it.
+//! Decides which parts of a text messages show, and how they quote it.
 //!
 //! Messages repeat what the user has written. Only a part that has the form of a credential is
-//! masked ([`shown`]), because a log may be kept for years. Nothing but the text decides. A
-//! password such as `hunter2` doesn't have that form, so it is shown as it was written.
+//! masked ([`shown`]), because a log may be kept for years. Whether a part is masked depends only
+//! on the text. A password such as `hunter2` doesn't have that form, so it is shown as it was
+//! written.
 //!
 //! The keys of a secret's value have a rule of their own, because the user hasn't written them
 //! ([`is_quotable`]). The text of a server goes through `system::redaction`, which also removes the
@@ -15,8 +16,8 @@ use regex_lite::{Captures, Regex};
 
 use super::environment::CommandLine;
 
-/// The tokens that are known by their beginning, after anything but a letter or a digit, and what
-/// follows the first line of a PEM file.
+/// Matches the tokens of well-known services by their fixed beginnings, unless a letter or a digit
+/// precedes them. Also matches the text after the first line of a PEM file.
 const TOKEN: &str = r"(?xs)
     (?<before> ^ | [^[:alnum:]] ) (?<token>
         (AKIA|ASIA)[0-9A-Z]{16}
@@ -32,10 +33,13 @@ const TOKEN: &str = r"(?xs)
 /// Never `None`, because [`TOKEN`] is valid.
 static TOKEN_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKEN).ok());
 
-/// The runs of characters that may be [random](is_random): first those of base64, which are as long
-/// as a secret access key of AWS and may be divided by `/` and `+`, and then letters and digits. An
-/// ARN is a run of its own. In the ARN of a secret, the resource has two fields, as in
-/// `secret:prod/db-AbCdEf`, and what follows is the KEY.
+/// Match the runs of characters that may be [random](is_random). The first expression matches
+/// base64 (letters, digits, `/` and `+`) that is at least as long as a secret access key of AWS,
+/// and the second one matches at least 20 letters and digits.
+///
+/// Both also match a whole ARN, so that no part of it is judged by itself. In the ARN of a secret,
+/// the resource has two fields, as in `secret:prod/db-AbCdEf`. The KEY after them isn't part of the
+/// ARN.
 static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let arn = r"arn(:[^:\s]*){4}:(secret:)?[^:\s]*";
     ["[[:alnum:]/+]{40,}", "[[:alnum:]]{20,}"]
@@ -119,11 +123,13 @@ fn masked(credential: &str) -> String {
     credential.chars().take(4).chain(['…']).collect()
 }
 
-/// True for 32 hexadecimal digits in a row, and for letters and digits that are mixed as only a
-/// generator mixes them, but not for an ARN. Up to the last small letter, these have a capital and
-/// a digit, and their words, such as `Prod`, `x` and `2024`, have fewer than 2.25 characters on
-/// average. What follows isn't judged, because CDK's names end with hexadecimal digits:
-/// `TaskRole30FC0FBB`.
+/// True for a text that was probably generated: 32 hexadecimal digits in a row, or letters and
+/// digits in a mixture that people don't write. Never true for an ARN.
+///
+/// Such a mixture contains a capital and a digit, and consists of short words: fewer than 2.25
+/// characters on average. A word begins with a capital, and where letters and digits meet, so
+/// `Prod2024x` has the words `Prod`, `2024` and `x`. Only the text up to the last small letter is
+/// judged, because CDK's names end with hexadecimal digits: `TaskRole30FC0FBB`.
 ///
 /// Of random letters and digits, 90, 94, 96.5 and 98.4 % are recognized if there are 20, 24, 32 and
 /// 40 of them.
@@ -153,7 +159,7 @@ fn is_random(run: &str) -> bool {
     has_capital && has_digit && judged.len() * 4 < words * 9
 }
 
-/// The maximum length, in bytes, of a key of a secret's value that is quoted.
+/// The maximum length, in bytes, of a key of a secret's value that messages quote.
 const MAX_QUOTED_LENGTH: usize = 64;
 
 /// The name of a file for messages. The name isn't escaped yet, because `report` escapes every

@@ -84,12 +84,12 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// What GitHub accepts as the password if the user is a token.
+/// The password that GitHub accepts if the user name is a token.
 const NO_PASSWORD: &str = "x-oauth-basic";
 
-/// Finds what may be the password in a URL with any scheme, as it is written and decoded. It may
-/// contain an `@` or a `/` that isn't encoded, so it may end at each `@`. Without a password, this
-/// is the user, which may be a token.
+/// Finds the texts that may be the password in a URL with any scheme. A password may contain an `@`
+/// or a `/` that isn't percent-encoded, so it may end at any `@`. Without a password, the result is
+/// the user name, which may be a token. Each text is returned as it is written, and decoded.
 pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let Some((login, _)) = rest.split_once('@') else {

@@ -43,7 +43,10 @@ pub(super) fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     Some(written_as_variable("NAME", subject.reference()?, subject))
 }
 
-/// All keys of a JSON object ([`Members`]).
+/// Collects all keys of a JSON object, each with its value ([`Members`]).
+///
+/// # Errors
+/// If `json` isn't an object.
 pub(super) fn object_members<'j>(
     json: &'j Value,
     object: &PlannedObject,
@@ -71,6 +74,7 @@ pub(super) fn object_members<'j>(
     Ok(members)
 }
 
+/// Collects the parameters below a path, each with its value ([`Members`]).
 pub(super) fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
     let mut members = Vec::new();
     for (name, parameter) in &document.parameters {
@@ -109,7 +113,8 @@ pub(super) fn no_variable_problem(
 enum KeyFault {
     /// The name isn't legal for a variable.
     Illegal,
-    /// Variables with such names do harm. The text says what each of them does.
+    /// A variable with such a name can do harm. The text is a predicate that says what the variable
+    /// does.
     Unsafe(&'static str),
     /// An earlier key already sets the variable.
     SameName,
@@ -134,7 +139,7 @@ pub(super) fn key_outcomes(
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     let mut faulty: BTreeMap<KeyFault, FaultyKeys<'_>> = BTreeMap::new();
     for (number, (key, value)) in (1..).zip(members) {
-        // The key isn't selected, or is null.
+        // A key without a value isn't selected, or is null, so it has no outcome.
         let Some(value) = value else { continue };
 
         let name = match object.naming.variable_name(key) {
@@ -181,8 +186,9 @@ pub(super) fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Creates the outcome of a key, whose variable is `name`. Its target is still that of the whole
-/// object, which claims nothing, as is right for an overridden key.
+/// Creates the outcome of a key, whose variable is `name`. The target of the outcome is that of the
+/// whole object, which claims nothing. This is right for an overridden key. For a key that sets its
+/// variable, the caller replaces the target.
 fn key_outcome(
     entry: &Planned,
     object: &PlannedObject,
@@ -227,9 +233,10 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
 
     for (key, value) in members {
         let seen = visible(key);
-        // If not even what people see of a key is quotable, the key may be a value.
+        // If even the visible part of a key isn't quotable, the key may be a value, so no warning
+        // shows it.
         let looks_different = seen != *key && is_quotable(&seen);
-        // A user who has renamed the key has seen the character.
+        // A user who has renamed the key has noticed the character, so there is no warning.
         if value.is_some()
             && looks_different
             && !naming.rename.contains_key(*key)
@@ -294,18 +301,20 @@ fn is_pattern(key: &str) -> bool {
 /// an existing key that looks the same, or a similar key.
 fn missing_key_hint(members: &Members<'_>, key: &str) -> Option<String> {
     let names = || members.iter().map(|(name, _)| *name);
-    // `/prod/app/token` stands for the parameter `token` below a path.
+    // For a parameter, the user may have written the full name `/prod/app/token` instead of
+    // `token`, the part after the path. So only the last part is compared.
     let last_name = key.rsplit('/').next()?;
     twin_hint(names(), key, &|_| None)
         .or_else(|| nearest(last_name, names().filter(|name| is_quotable(name))).map(did_you_mean))
 }
 
-/// Variables that nearly every program or shell reads, and that the secret of a database can have
-/// as keys: a server would listen at the database's port.
+/// Variables that nearly every program or shell reads, and whose names are also common keys in the
+/// secret of a database. With such a key, a server would listen on the port of its database.
 const COMMON_NAMES: [&str; 4] = ["HOST", "HOSTNAME", "PORT", "USER"];
 
-/// Warns of a key that replaces a variable such as PORT in `retained`, which the command would
-/// inherit, although nobody has named the key or the variable.
+/// Warns about a key that replaces a variable such as PORT, which the command would otherwise
+/// inherit, although the user has chosen neither the key (with `only`) nor the variable's name
+/// (with `rename` or a prefix). `retained` has the variables that the command inherits.
 pub(super) fn replacement_warning(
     outcome: &EntryOutcome,
     object: &PlannedObject,
@@ -334,7 +343,7 @@ fn member_noun(object: &PlannedObject) -> &'static str {
 const LISTED: usize = 5;
 
 /// The error for all keys with the same fault. It lists the first of them, each with the name that
-/// its variable would have, without those that may be values.
+/// its variable would have. A key that may be a value isn't listed.
 fn faulty_keys_problem(
     fault: KeyFault,
     keys: &FaultyKeys<'_>,
@@ -374,7 +383,7 @@ fn faulty_keys_problem(
         "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
     );
     for (key, name) in quotable {
-        // No entry can read PATH from a secret.
+        // The help doesn't suggest PATH, because no entry can read PATH from a secret.
         if matches!(fault, KeyFault::Unsafe(_))
             && name != "PATH"
             && let Some(reference) = reference_to_key(key, object, subject)
@@ -402,7 +411,7 @@ fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Opt
     if *selector != Selector::Whole {
         return None;
     }
-    // For `prod/app::AWSPREVIOUS`, this is `:AWSPREVIOUS`, because KEY is empty.
+    // KEY is empty here, so the rest of `prod/app::AWSPREVIOUS` is `:AWSPREVIOUS`.
     let version = version.unwrap_or_default();
     Some(format!("{secret}:{key}{version}"))
 }

@@ -26,8 +26,9 @@ use crate::model::shown::{is_quotable, is_visible, shown, text_or, visible};
 pub struct Json(pub(super) Value);
 
 impl Json {
-    /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning.
-    /// serde_json doesn't read an object as an object if its first key is serde_json's own.
+    /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning. One
+    /// limitation of serde_json remains: if the first key of an object is one of the keys that
+    /// serde_json reserves for itself, the object isn't read as an object.
     ///
     /// # Errors
     /// If there is a syntax error, or if there are more than 127 nested levels, which is
@@ -83,8 +84,9 @@ fn has_exponent(value: &Value) -> bool {
     }
 }
 
-/// Gives the numbers in a value, which has been parsed from `raw`, the spelling that they have
-/// there. serde_json writes the commit id `81111e1`, which looks like a number, as `81111e+1`.
+/// Gives each number in `value` the spelling that it has in `raw`, the JSON from which the value
+/// was parsed. serde_json changes the spelling of an exponent: the commit id `81111e1`, which looks
+/// like a number, would become `81111e+1`.
 fn keep_spelling(value: &mut Value, raw: &RawValue) {
     match value {
         Value::Number(number) => *number = Number::from_string_unchecked(raw.get().to_owned()),
@@ -135,7 +137,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
         [b'}' | b']', ..] if previous == Some(&b',') => ": a comma before the closing bracket",
         [b'\'', ..] => ": a single quote instead of a double quote",
         [b'\\', b'"', ..] => ": a backslash before each quote, from a shell",
-        // The beginning of “, ”, ‘ and ’ in UTF-8.
+        // The quotes “, ”, ‘ and ’ begin with these bytes in UTF-8.
         [0xe2, 0x80, 0x98..=0x9d, ..] => ": a curly quote instead of a straight one",
         [b'A'..=b'Z' | b'a'..=b'z' | b'_', ..] if matches!(previous, Some(b'{' | b',')) => {
             ": a key without quotes"
@@ -252,7 +254,7 @@ fn not_json(
         Ok(text) => {
             quoted_json_fault(text).unwrap_or_else(|| Fault::new("is plain text, not JSON"))
         }
-        // A variable can't have a NUL byte, but a file can.
+        // The help is about a NUL byte, which a file can contain, but a variable can't.
         Err(_) if bytes.contains(&0) => Fault::new("is binary, not JSON")
             .help("without a key, use --as-file or, for a variable, encode: base64"),
         Err(_) => Fault::new("is binary, not JSON"),
@@ -279,8 +281,8 @@ pub(super) fn stored_json_help(text: &str) -> Option<String> {
     quoted_json_fault(text)?.help
 }
 
-/// The fault of a JSON object with the quotes that were meant for a shell. cmd.exe passes single
-/// quotes on, and removes the double quotes in the object.
+/// The fault of a JSON object that is stored with quotes around it, which were meant for a shell.
+/// For example, cmd.exe passes on single quotes, and removes the double quotes in the object.
 fn quoted_json_fault(text: &str) -> Option<Fault> {
     let object = ['\'', '"']
         .into_iter()
@@ -328,7 +330,8 @@ fn find_key<'j>(
         let kind = json_type(json);
         let shown_key = selector.shown();
         let text = format!("is {kind}, not an object, so it has no key {shown_key:?}");
-        // For an array of objects, the help suggests `$[0].password`.
+        // If the secret is an array of objects, the help suggests the key of the first object:
+        // `$[0].password`.
         let in_first_item = nested_value_hint(json, &format!("0.{selector}"), rewrite);
         let problem = not_an_object(json, text, rewrite(""));
         return Err(problem.help_if_some(in_first_item).into());
@@ -342,8 +345,8 @@ fn find_key<'j>(
     // As printed: the secret "prod/db" has no key "pasword"
     let mut problem =
         Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
-    // The key is a path, or someone has stored the whole output of `aws secretsmanager
-    // get-secret-value`. A key with such a hint gets an error of its own.
+    // Perhaps the key was meant as a path, or someone has stored the whole output of `aws
+    // secretsmanager get-secret-value`. A missing key with such a hint gets an error of its own.
     let mut hint = nested_value_hint(json, key, rewrite);
     if hint.is_none() && map.contains_key("SecretString") {
         hint = Some("store only the value of SecretString".to_owned());
@@ -351,7 +354,8 @@ fn find_key<'j>(
     if let Some(hint) = hint {
         return Err(Unresolved::Absent(problem.help(hint)));
     }
-    // jq users write `.password`, and kubectl users write `{.password}`.
+    // The punctuation around a key may come from another tool: jq's syntax is `.password`, and
+    // kubectl's is `{.password}`.
     let plain = key.trim_matches(|c: char| c.is_ascii_punctuation() && c != '_');
     let mut missing = missing_key(key, map);
     missing.twin = twin(map.keys().map(String::as_str), key).map(key_field);
@@ -404,7 +408,7 @@ fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
 fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<String> {
     let path = key_as_path(key)?;
     find_node(json, &path).ok()?;
-    // Without a suggestion, the hint is only the path.
+    // If `rewrite` can't suggest a whole reference, the hint names only the path.
     let write = rewrite(&path.text)
         .unwrap_or_else(|| format!("the key {}", text_or("$.KEY.KEY", &path.text)));
     Some(format!("write {write}"))

@@ -178,9 +178,9 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
-    /// from now on. Moves `answers.parts` and `answers.remarks` into the outcome, which are about
-    /// the value that was resolved last. So an entry that wasn't resolved doesn't get those of an
-    /// earlier one.
+    /// from now on. Moves `answers.parts` and `answers.remarks`, which belong to the value that was
+    /// resolved last, into the outcome. This empties both fields, so that an entry that isn't
+    /// resolved doesn't get the parts and remarks of an earlier entry.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
@@ -207,7 +207,7 @@ fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)>
     if entry.pattern.is_some() {
         return None;
     }
-    // Without a reference, the value wasn't read from a secret.
+    // An entry without a reference, such as a literal, doesn't read its value from a secret.
     let reference = *entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
     let is_template = matches!(entry.source, Source::Template(..));
@@ -227,12 +227,15 @@ fn may_be_path(text: &str) -> bool {
     // A relative path consists of letters, digits, `_`, `.`, `-` and slashes ([`is_quotable`]), and
     // has a slash or a dot. Any other text is more likely a password.
     let is_like_a_path = text.contains(['/', '.']);
-    // A shorter text may be anything, such as a flag or the name of a file.
+    // A text of fewer than eight bytes may be anything, such as a flag or the name of a file, so it
+    // gets no warning.
     text.len() < 8 || text.starts_with('/') || (is_like_a_path && is_quotable(text))
 }
 
-/// The text of the warning about a JSON object in a variable such as `DB_PASSWORD` if the last word
-/// of the name is a key of the object with a text or a number.
+/// The warning about a variable that gets a whole JSON object, although it was probably meant to
+/// get the value of one key: the last word of the variable's name (`PASSWORD` in `DB_PASSWORD`) is
+/// a key of the object, in capitals or small letters, and the value of this key is text or a
+/// number. `None` for any other value.
 fn whole_object_text(
     name: &EnvName,
     text: &str,
@@ -256,9 +259,10 @@ fn whole_object_text(
     })
 }
 
-/// The warning about a key of the object that the KEY of an entry with a `default` was probably
-/// meant to be: only one letter or the case differs, and no other entry uses the key. Names such as
-/// `user` and `users`, or `key1` and `key2`, differ on purpose.
+/// The warning about an entry that gets its `default` because its KEY is probably a misspelling of
+/// an existing key: the two differ only by one letter or by case, and no other entry uses the
+/// existing key. Names such as `user` and `users`, or `key1` and `key2`, probably differ on
+/// purpose.
 fn near_key_warning(
     reasons: &[Unresolved],
     entry: &Planned,
@@ -345,9 +349,9 @@ struct ParsedAnswers<'a> {
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Decodes the value that was read, checks it against the pattern and encodes it, each only if
-    /// the entry says so. Notes what is odd about the decoded value, and passes the plain text of
-    /// an encoded value to [`Self::add_part`].
+    /// Decodes the value that was read, checks it against the pattern and encodes it. Each of these
+    /// steps is optional, and the entry says which ones apply. Adds the remarks on the decoded
+    /// value, and passes the decoded value to [`Self::add_part`] if it is encoded again.
     fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = if entry.transform.decode {
@@ -371,9 +375,9 @@ impl<'a> ParsedAnswers<'a> {
         Ok(encoded)
     }
 
-    /// Notes what is odd about a whole value. In a template, the texts that it prints have been
-    /// noted already, so this is only about the text of the template around them. If the value is
-    /// encoded, its line feed is kept on purpose.
+    /// Adds the remarks on a whole value. For a template, the texts that it inserts already have
+    /// their remarks, so only the text around them is checked. If the value is encoded, a line feed
+    /// at its end is there on purpose, so it gets no remark.
     fn add_remarks(&mut self, value: &SecretValue, entry: &Planned) {
         for remark in Remark::about_value(value.expose(), &entry.target) {
             let remark = match &entry.source {
@@ -391,8 +395,8 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Notes what is odd about the value of a reference in a variable that consists of `items`
-    /// texts and references.
+    /// Adds the remarks on the value of a reference in a variable that consists of `items` texts
+    /// and references.
     fn add_remarks_on_reference(
         &mut self,
         value: &SecretValue,
@@ -479,8 +483,9 @@ impl<'a> ParsedAnswers<'a> {
             .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 
-    /// Replaces what a replica doesn't have by the outage of the region that should have answered,
-    /// because the replica may be behind. So no `default` and no `optional` applies.
+    /// Replaces each absence that was found in a replica with the outage of the region that should
+    /// have answered. The replica may be out of date, so neither `default` nor `optional` applies
+    /// to the result.
     fn without_replicas(&self, reasons: Vec<Unresolved>, entry: &Planned) -> Vec<Unresolved> {
         let mut judged = Vec::new();
         for reason in reasons {
@@ -493,8 +498,8 @@ impl<'a> ParsedAnswers<'a> {
         judged
     }
 
-    /// The outage of the secret's own region, if a replica was read instead and doesn't have
-    /// something. `None` if the secret's own region has answered.
+    /// The outage of the secret's own region, for an absence that was found in a replica. `None` if
+    /// the secret's own region has answered.
     fn replica_failure(&self, absence: &Problem, entry: &Planned) -> Option<Problem> {
         let locator = &absence.about.as_ref()?.locator;
         let reference = entry
@@ -517,7 +522,7 @@ impl<'a> ParsedAnswers<'a> {
         Some(failure.problem(reference, &entry.subject).note(note))
     }
 
-    /// The document of a reference.
+    /// The document of a reference, or the reason why the launch has no document for it.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         match self.fetched.get(&reference.locator) {
             None => Err(Unresolved::Unread),
@@ -534,8 +539,8 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Composes a value that consists of text and of the values of references. Passes each of these
-    /// values to [`Self::add_part`], and notes what is odd about it.
+    /// Composes a value that consists of text and of the values of references. Passes the value of
+    /// each reference to [`Self::add_part`], and adds the remarks on it.
     fn composed_value(&mut self, items: &'a [Part], entry: &Planned) -> ResolvedAll<SecretValue> {
         let mut composed = Zeroizing::new(Vec::new());
         let mut errors = Vec::new();
@@ -560,7 +565,7 @@ impl<'a> ParsedAnswers<'a> {
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
     /// `env`. Passes the texts of secrets that the template looks up to [`Self::add_part`], and
-    /// notes what is odd about the texts that it prints.
+    /// keeps the remarks on the texts that it prints.
     fn rendered_value(
         &mut self,
         template: &Template,
@@ -626,7 +631,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 }
 
-/// The problem for a binary secret in a template.
+/// The problem for a template that uses a secret whose value isn't UTF-8 text.
 fn not_text_problem(document: &Document, alias: &str) -> Problem {
     let mut what = "binary";
     let mut help = "use encode: base64 or an entry in \"files\" instead of the template";
@@ -729,7 +734,8 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     for (locator, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
         let similar = failure.nearest.take().or_else(|| {
             let id = locator.written_id();
-            // Suggesting what the user has written would change nothing.
+            // An alias with the name that the user has written isn't suggested, because this would
+            // change nothing.
             nearest(
                 &id,
                 plan.aliases
@@ -754,7 +760,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     }
 }
 
-/// True if a document has no KEY with which an entry refers to the secret `absent`.
+/// True if a document doesn't have a KEY that an entry reads from the secret `absent`.
 fn lacks_key(document: &Document, absent: &Locator, plan: &Plan) -> bool {
     let parsed = Json::parse(document.body.expose()).map(Arc::new);
     plan.entries

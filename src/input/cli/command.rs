@@ -37,8 +37,8 @@ pub(super) fn with_program() -> Command {
     without_program().arg(command_argument("The command to start").hide(true))
 }
 
-/// The definition without an argument for the program after `--`. With that argument, zsh wouldn't
-/// complete our own options.
+/// clap's definition of the command line for help, completions and the man page. It has no argument
+/// for the program after `--`, because with that argument, zsh wouldn't complete our own options.
 fn without_program() -> Command {
     let last_heading = OPTIONS.last().map(|option| option.heading);
     let version = Arg::new("version")
@@ -67,8 +67,8 @@ fn without_program() -> Command {
         .arg(version.help_heading(last_heading))
 }
 
-/// Makes what `-h` prints for a launch: at most 23 lines, because a terminal of 24 lines also shows
-/// the prompt.
+/// Makes the text that `secrets-exec -h` prints. The text has at most 23 lines, so that a terminal
+/// of 24 lines can show it together with the prompt.
 pub(super) fn short_help() -> String {
     without_program()
         .help_template(include_str!("help/launch-short.txt").trim_end())
@@ -76,11 +76,13 @@ pub(super) fn short_help() -> String {
             let is_shown = SHORT_HELP.contains(&arg.get_id().as_str());
             arg.hide_short_help(!is_shown)
         })
-        // With `[PREFIX=]REF`, the texts of the other options would need a second line.
+        // `-h` calls the value `REF`. The full form `[PREFIX=]REF` would widen the first column so
+        // much that the descriptions of the other options would need a second line.
         .mut_arg("env-from", |arg| arg.value_name("REF"))
         .mut_subcommands(|subcommand| {
             let row = find_subcommand(subcommand.get_name());
-            // The template names these, without their texts.
+            // The template itself lists the names of the subcommands for integration, so clap's
+            // list leaves them out.
             subcommand.hide(row.is_some_and(Subcommand::is_for_integration))
         })
         .render_help()
@@ -144,7 +146,8 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     }
     roff.to_writer(page)?;
 
-    // A launch also has the options under a heading, so the page has already described them.
+    // Options with a heading are shared with a launch, so an earlier section of the man page has
+    // described them.
     let without_launch_options = Command::new("").disable_help_flag(true).args(
         subcommand
             .get_arguments()
@@ -152,7 +155,8 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     );
     let mut section = Vec::new();
     Man::new(without_launch_options).render_options_section(&mut section)?;
-    // The page has a single section for all subcommands, so this heading is removed.
+    // All subcommands share one section of the man page, so the heading that clap_mangen puts
+    // before their options is removed.
     let options = String::from_utf8_lossy(&section).replace(".SH OPTIONS\n", "");
     page.extend(options.into_bytes());
     Ok(())
@@ -166,17 +170,19 @@ pub const CREDENTIAL: &str = "credential";
 pub(super) struct Subcommand {
     pub id: SubcommandId,
     pub name: &'static str,
-    /// The text of `--help` and of the man page: a line that is also in `-h`, sometimes a
-    /// paragraph, the usage, and examples.
+    /// The content of the subcommand's file in `help/`: a one-line description, which `-h` also
+    /// shows, sometimes a paragraph, the usage, and examples. `--help` shows all of it, and the man
+    /// page shows all but the examples.
     help: &'static str,
-    /// The arguments that the help of an error shows, with placeholders.
+    /// The arguments of the subcommand, with placeholders, as the help of an error shows them.
     pub usage: &'static str,
     arguments: fn(Command) -> Command,
 }
 
 impl Subcommand {
-    /// The command only has a name and a purpose until the command line names it, so that a launch
-    /// doesn't build the arguments of every subcommand.
+    /// clap's definition of the subcommand. It has only the name and the one-line description until
+    /// the command line names the subcommand, so that a launch doesn't build the arguments of every
+    /// subcommand.
     fn command(&self) -> Command {
         Command::new(self.name)
             .about(self.about())
@@ -267,7 +273,8 @@ pub(super) fn with_arguments(command: Command) -> Command {
     let (long_about, rest) = help_text.split_once("\n\nUsage: ").unwrap_or_default();
     let (usage, examples) = rest.split_once("\n\n").unwrap_or_default();
 
-    // The function in `arguments` may replace the text at the end of `-h`.
+    // The end of `-h` is set first, because some functions in `arguments` call `with_short_help`,
+    // which replaces it.
     with_variables((subcommand.arguments)(command.after_help(examples)))
         .arg(help_option("Print help"))
         .about(subcommand.about())
@@ -324,10 +331,12 @@ const ENTRIES: &str = "What to read";
 /// The options that most launches need. The `-h` of a launch shows only these.
 const SHORT_HELP: [&str; 6] = ["env", "env-from", "as-file", "file", "region", "local"];
 
-/// The `-h` of a subcommand also shows these options, unless it doesn't use them.
+/// The options that `-h` of a subcommand shows in addition to [`SHORT_HELP`]. An option that the
+/// subcommand doesn't use is hidden.
 const OTHER_COMMON: [&str; 3] = ["timeout", "verbose", "quiet"];
 
-/// The option that prints the help. clap's own help option would get a separate heading.
+/// The option that prints the help. It replaces clap's own help option, which would get a separate
+/// heading.
 fn help_option(text: &'static str) -> Arg {
     Arg::new("help")
         .short('h')
@@ -336,7 +345,8 @@ fn help_option(text: &'static str) -> Arg {
         .help(text)
 }
 
-/// Adds the options for entries and declarations, and [`OPTIONS`].
+/// Adds the options that declare entries (such as `--env`), those that choose declarations, and
+/// [`OPTIONS`].
 fn with_inputs(command: Command) -> Command {
     with_declarations(command.args(entry_options()))
 }
@@ -372,7 +382,8 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
         .after_help("--help prints all options and examples.")
         .mut_args(|arg| {
             let name = arg.get_id().as_str();
-            // The options that only this subcommand has aren't under a heading.
+            // The options that only this subcommand has aren't under a heading, and `-h` always
+            // shows them.
             let is_in_short_help = arg.get_help_heading().is_none()
                 || SHORT_HELP.contains(&name)
                 || OTHER_COMMON.contains(&name);
@@ -382,8 +393,8 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
         })
 }
 
-/// Adds the variable of each option to the long help. Making these texts takes 7 % of the
-/// instructions of a launch, so a launch doesn't make them.
+/// Adds the name of each option's environment variable to the text of the option in `--help`.
+/// Making these texts would take 7 % of the instructions of a launch, so a launch skips this step.
 pub(super) fn with_variables(command: Command) -> Command {
     command.mut_args(|arg| match find_option(arg.get_id().as_str()) {
         Some(option) => arg.long_help(format!("{}\n[env: {}]", option.help, option.id.variable())),
@@ -446,7 +457,8 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
         Takes::Nothing => arg.action(ArgAction::SetTrue),
         Takes::Level => arg.action(ArgAction::Count),
         Takes::Texts(name) => with_text(arg, name).action(ArgAction::Append),
-        // Without `require_equals`, clap would read the next word as the text.
+        // Without `require_equals`, clap would read the next word on the command line as the
+        // option's value.
         Takes::Optional(name) => with_text(arg, name)
             .num_args(0..=1)
             .require_equals(true)
@@ -455,8 +467,8 @@ fn option_argument(option: &'static OptionSpec) -> Arg {
     }
 }
 
-/// Makes an argument accept text, which the help calls `name`. For FILE and DIR, shells complete
-/// paths.
+/// Makes an argument accept text. `name` is the placeholder for the text in `--help`. If it is FILE
+/// or DIR, shells complete paths.
 fn with_text(arg: Arg, name: &'static str) -> Arg {
     let hint = match name {
         "FILE" => ValueHint::FilePath,
@@ -577,7 +589,8 @@ pub struct MigrateArguments {
     /// [env: SECRETS_EXEC_FILE]
     #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
     pub files: Vec<PathBuf>,
-    /// `files` or, without them, the declarations that are read instead.
+    /// The declarations to read: `files` or, without `-f`, the ones that `SECRETS_EXEC_FILE` names
+    /// or the one in the working directory.
     #[arg(skip)]
     pub declarations: DeclarationChoice,
     /// Print the secret's JSON, with its values, instead of the declaration

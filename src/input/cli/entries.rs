@@ -79,7 +79,8 @@ impl<'t> Assignment<'t> {
             return Err(problem("begins with a quote: remove the quotes"));
         }
 
-        // A connection string has several assignments: `--env "Server=db;Database=app;Password=…"`.
+        // Several assignments with semicolons between them are a connection string: `--env
+        // "Server=db;Database=app;Password=…"`.
         let assignments = text
             .split(';')
             .map(str::trim)
@@ -89,7 +90,8 @@ impl<'t> Assignment<'t> {
             return Err(problem("is a connection string, not a reference").help(VALUE_REMEDY));
         }
 
-        // Several entries in one option: `--env "A=prod/db:a B=prod/db:b"`.
+        // Several assignments with spaces or commas between them are several entries in one option:
+        // `--env "A=prod/db:a B=prod/db:b"`.
         if text.split([' ', ',']).filter_map(assigned_name).count() > 1 {
             let problem = Problem::usage(format!("one {option} can't set several variables"));
             return Err(problem.help(format!("put {option} before each NAME=SECRET:KEY")));
@@ -109,7 +111,8 @@ impl<'t> Assignment<'t> {
         };
         let Some(reference) = reference else {
             return Err(match (option, path) {
-                // `docker run -e NAME` passes an inherited variable on.
+                // In Docker, `-e NAME` without a value passes on the inherited variable, so the
+                // help says how secrets-exec treats inherited variables.
                 (Argument::Env, _) => problem("has no \"=\" after the variable name").help(
                     "write --env NAME=SECRET:KEY. Inherited variables are passed on, except with --clean-env",
                 ),
@@ -178,8 +181,8 @@ pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Prob
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
-/// Splits `DB_:prod/db` and `DB_*=prod/db`, in which `DB_` is meant as a prefix. `None` for any
-/// other text.
+/// Splits a malformed `[PREFIX=]REF` such as `DB_:prod/db` or `DB_*=prod/db` into the intended
+/// prefix, `DB_`, and the reference. `None` for any other text.
 fn split_wrong_prefix(text: &str) -> Option<(&str, &str)> {
     let end = text.find(['*', ':'])?;
     let (prefix, rest) = text.split_at(end);
@@ -191,7 +194,8 @@ fn split_wrong_prefix(text: &str) -> Option<(&str, &str)> {
     Some((prefix, reference))
 }
 
-/// True for a word with a slash that is probably a reference, and can be shown: `prod/db:password`.
+/// True for a word that is probably a reference, because it has a slash, and that messages may
+/// show, because no part of it has the form of a credential: `prod/db:password`.
 pub(super) fn is_shown_reference(word: &str) -> bool {
     // `/etc/app` is a path, not a reference.
     let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
@@ -227,7 +231,7 @@ pub(super) fn parse_get(text: &str) -> Result<Entry, Problem> {
     }
 }
 
-/// The reference in `text` for messages, if the error says that they may show it.
+/// The reference in `text`, for messages. `None` if the error says that messages must not show it.
 fn written_reference(text: &str, error: &Fault) -> Option<Written> {
     if !error.shows_reference {
         return None;

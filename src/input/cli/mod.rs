@@ -44,10 +44,10 @@ use command::{
 };
 use entries::{parse_entry, parse_env_from, parse_get};
 
-/// The task that the command line sets.
+/// The task that the command line requests.
 pub enum Invocation {
     Launch(Box<Inputs>, CommandLine),
-    /// If there is a command, `check` looks for it in PATH.
+    /// The second field is the command after `--`, if there is one. `check` looks for it in PATH.
     Check(Box<Inputs>, Option<CommandLine>, CheckArguments),
     Get(Box<Inputs>, GetArguments),
     Policy(Box<Inputs>, PolicyArguments),
@@ -70,8 +70,7 @@ pub enum Invocation {
 /// - If an argument is an empty text, has characters that are easy to overlook, or would be misread
 ///   by clap: one error for each such mistake.
 /// - Otherwise, if clap refuses the arguments: only clap's first error.
-/// - If a launch has no command: every error of its inputs, and one about the missing
-///   command.
+/// - If a launch has no command: every error of its inputs, and one about the missing command.
 ///
 /// All other errors are in [`Inputs::errors`].
 pub fn parse_command_line(
@@ -92,7 +91,7 @@ pub fn parse_command_line(
         .iter()
         .take_while(|word| *word != "--")
         .any(|word| word == "--help");
-    // Only the long help names the variables.
+    // `--help` names the environment variable of each option, but `-h` doesn't.
     if has_long_help {
         command = with_variables(command);
     }
@@ -128,9 +127,10 @@ fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
     find_subcommand(arguments.first()?.to_str()?)
 }
 
-/// The problems of each argument before `--` that clap would misread, that is empty, or that has a
-/// character that is easy to overlook, such as a line feed. Skips ARNs and most entries
-/// (`NAME=REF`), because their parser's message says which part has the character.
+/// Finds the arguments before `--` that clap would misread, that are empty, or that have a
+/// character that is easy to overlook, such as a line feed. Returns a problem for each mistake.
+/// Skips ARNs and most entries (`NAME=REF`): they are checked when they are parsed, and the
+/// parser's message says which part has the character.
 fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
     let subcommand = named_subcommand(arguments).map(|row| with_arguments(Command::new(row.name)));
     let command = subcommand.as_ref().unwrap_or(launch);
@@ -143,7 +143,8 @@ fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
         }
         let text = argument.to_string_lossy();
         let is_entry = assigned_name(&text).is_some() || Arn::has_prefix(&text);
-        // `--env "A=prod/db:a -- app"` has the command in it.
+        // An entry that contains ` -- ` is checked here: in `--env "A=prod/db:a -- app"`, the
+        // quotes also enclose the command.
         if is_entry && !text.contains(" -- ") {
             continue;
         }
@@ -218,7 +219,7 @@ fn subcommand_invocation(
     })
 }
 
-/// The launch of the command after `--`.
+/// Makes the invocation that launches the command after `--`.
 ///
 /// # Errors
 /// If there is no command: every error of its inputs, and one about the missing command.
@@ -278,7 +279,8 @@ pub struct Inputs {
     /// The patterns of `--resolve-env`: references are also resolved in inherited variables with a
     /// matching name.
     pub resolve_env: Vec<Pattern>,
-    /// True if a word of the command is one of [`ENTRY_OPTIONS`].
+    /// True if a word after `--` is one of [`ENTRY_OPTIONS`], which the user probably meant for
+    /// secrets-exec.
     pub has_misplaced_option: bool,
     pub errors: Vec<Problem>,
     pub warnings: Vec<String>,
@@ -290,8 +292,8 @@ impl Inputs {
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
 
-        // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`,
-        // which has a single colon.
+        // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`.
+        // This is a valid reference to the whole secret, so secrets-exec only warns.
         for entry in matches.get_many::<String>("env").into_iter().flatten() {
             if let Some((_, "")) = entry.split_once(':')
                 && let Some(name) = assigned_name(entry)
@@ -413,8 +415,9 @@ impl Inputs {
         options
     }
 
-    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset, after
-    /// [`Self::for_declarations`] has refused those that decide whose values are read.
+    /// Reads the [`OPTIONS`] from `SECRETS_EXEC_*`. An empty variable is treated as unset here. If
+    /// the empty variable is one that decides whose values are read, [`Self::for_declarations`]
+    /// adds an error.
     ///
     /// Adds an error for each value that its option doesn't accept, and a warning for each name
     /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
@@ -467,7 +470,8 @@ impl Inputs {
                     .push(list_problem(name, &noun, &text, &separate));
             } else if let Err(expected) = (option.set)(options, value) {
                 let mut problem = Problem::usage(invalid_value(name, &text, expected));
-                // A duration without a unit, such as `30`.
+                // A value that is accepted with an `s` after it is a duration without a unit, such
+                // as `30`.
                 let corrected = format!("{text}s");
                 if (option.set)(&mut TypedOptions::default(), corrected.as_ref()).is_ok() {
                     problem = problem.help(format!("use {corrected}"));
@@ -515,8 +519,8 @@ impl Inputs {
     }
 }
 
-/// The problem for a flag or a variable whose value has several values that aren't separated as
-/// there.
+/// The problem for several values in one text: a flag `name` takes one value each time it is used,
+/// and in a variable `name`, commas separate the values. `separate` are the values in `text`.
 fn list_problem(name: &str, noun: &str, text: &str, separate: &[&str]) -> Problem {
     if !name.starts_with('-') {
         let instead = not_this_value(text);
@@ -599,7 +603,7 @@ fn similar_variable(name: &str) -> Option<String> {
         .replace("_AWS", "")
         .replace("_DEFAULT", "")
         .replace("_CONFIG", "");
-    // These two names aren't mistakes, although they don't set any of the `OPTIONS`.
+    // These two variables are correct names, too, although they don't set any of the `OPTIONS`.
     let others = [FILE_VARIABLE, "AWS_ENDPOINT_URL_SECRETS_MANAGER"].map(str::to_owned);
     OPTIONS
         .iter()

@@ -23,6 +23,8 @@ use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::shown::{has_credential, invalid_value, shown, text_or};
 
+/// Converts clap's error about `arguments` to a problem. `command` is clap's definition of the
+/// whole command line.
 pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command) -> Problem {
     // clap has built only the named subcommand, but `unknown_option` searches all subcommands.
     command.build();
@@ -49,7 +51,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
     let value = context(&error, ContextKind::InvalidValue);
     let subcommand_word = context(&error, ContextKind::InvalidSubcommand);
     match error.kind() {
-        // The argument may be a word after `--`, which may be a secret.
+        // The argument in clap's error may be a word after `--`, which may be a secret, so the
+        // message doesn't show it.
         ErrorKind::UnknownArgument if has_command && !line.accepts_command() && !is_own => {
             Problem::usage(format!("{} doesn't start a command", line.first_words()))
                 .help("remove `--` and the command after it")
@@ -67,17 +70,18 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
             let other = context(&error, ContextKind::PriorArg);
             Problem::usage(format!("{argument} and {other} can't be used together"))
         }
-        // clap writes `--verbose...`, because the flag can be repeated.
+        // clap puts three dots after a flag that can be repeated, as in `--verbose...`.
         ErrorKind::TooManyValues => {
             let flag = argument.trim_end_matches('.');
             Problem::usage(format!("{flag} doesn't accept a value")).help(WITHOUT_VALUE)
         }
-        // The text is the same for every error of this kind, so it doesn't show an argument.
+        // clap has one fixed text for each kind of error, so this text doesn't show an argument.
         rare => Problem::usage(rare.to_string()),
     }
 }
 
-/// The first text of a kind that clap has added to an error, or an empty text.
+/// The first piece of context of this kind that clap has added to an error, or an empty text if
+/// clap has added none.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -104,7 +108,8 @@ struct Line<'a> {
 }
 
 impl Line<'_> {
-    /// The words with which the line begins: `secrets-exec check`.
+    /// The program and, if there is one, the subcommand, as messages name them: `secrets-exec
+    /// check`.
     fn first_words(&self) -> String {
         match self.subcommand {
             Some(row) => format!("secrets-exec {}", row.name),
@@ -189,9 +194,10 @@ impl Line<'_> {
         Problem::usage(invalid_value(&name_in_message, value, &expected))
     }
 
-    /// Refuses an option that doesn't exist here, or that clap has misread.
+    /// Refuses an option that the launch or subcommand doesn't have, or that clap has misread.
     fn unknown_option(&self, option: &str) -> Problem {
-        // What follows a space may be a password.
+        // If a value was quoted together with its option, clap reports both. Only the option is
+        // kept, because the value may be a password.
         let option = option.split(' ').next().unwrap_or_default();
         // clap reports `-region` as the option `-r`, so all words that begin with `-r` are checked.
         for (number, word) in (1..).zip(self.own_words()) {
@@ -210,7 +216,9 @@ impl Line<'_> {
         Problem::usage(text).help(self.unknown_option_help(option))
     }
 
-    /// The help for an option that doesn't exist here: the first remedy that applies.
+    /// The help for an option that the launch or subcommand doesn't have. It suggests our
+    /// equivalent of another tool's option, the subcommand that has the option, or an option with a
+    /// similar name, whichever applies first. Otherwise, it shows the usage.
     fn unknown_option_help(&self, option: &str) -> String {
         // The subcommand that has the option: `check` for `--offline`.
         let owner = self
@@ -234,8 +242,9 @@ impl Line<'_> {
         }
     }
 
-    /// False for a remedy that begins with an option that the subcommand doesn't have. Most options
-    /// of other tools are one of ours, but a subcommand has only some of them.
+    /// False for a remedy that begins with an option that the subcommand doesn't have. The remedy
+    /// for another tool's option is usually one of our options, but a subcommand has only some of
+    /// them.
     fn can_use(&self, remedy: &str) -> bool {
         let first_word = remedy.split([' ', ',']).next().unwrap_or_default();
         !first_word.starts_with('-')
@@ -330,7 +339,8 @@ impl Line<'_> {
         }
     }
 
-    /// The problem for a command without `--`, whose first word has this number.
+    /// The problem for a command that has no `--` before it. `number` is the position of the
+    /// command's first word, counted from 1.
     fn missing_separator_problem(&self, number: usize) -> Problem {
         let text =
             format!("`--` is missing before the command (argument {number} isn't an option)");
@@ -338,9 +348,10 @@ impl Line<'_> {
         Problem::usage(text).help(format!("use {program} [OPTIONS] -- COMMAND"))
     }
 
-    /// True if a launch's command probably begins with the word with this number. Either there
-    /// isn't a `--`, or this word and the next one begin with a letter or digit, so that the `--`
-    /// probably belongs to the command, as in `npm run start -- --port 80`.
+    /// True if the word with this number is probably the first word of a launch's command. This is
+    /// the case if there is no `--`, or if this word and the next one begin with a letter or digit.
+    /// In the second case, the `--` probably belongs to the command, as in `npm run start -- --port
+    /// 80`.
     fn begins_command(&self, number: usize) -> bool {
         let are_plain = self
             .words
@@ -352,21 +363,23 @@ impl Line<'_> {
         self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain)
     }
 
-    /// The problem for the word with this number, counted from 1, if an option for one entry
-    /// precedes it: the word may be a reference that a space separates from its NAME (`-e PASSWORD=
-    /// prod/db:password`, `--env-from DB_ prod/db`), or a second NAME=REF.
+    /// The problem for a word that follows an entry's option and its value. Either the user has put
+    /// a space into the entry (`-e PASSWORD= prod/db:password`, `--env-from DB_ prod/db`), or the
+    /// word is a second entry without an option (`-e A=prod/db:a B=prod/db:b`). `number` is the
+    /// position of the word, counted from 1.
     fn split_entry_problem(&self, number: usize) -> Option<Problem> {
         let (option, value) = self.option_before(number)?;
         let first = value?;
         let second = *self.words.get(number - 1)?;
         let placeholder = match option {
             "-e" | "--env" | "--as-file" => "SECRET:KEY",
-            // Any other word may begin the command.
+            // Any other word after the value of `--env-from` may be the first word of the command.
             "--env-from" if second == "=" || is_shown_reference(second) => "SECRET",
             _ => return None,
         };
         let name = first.trim_end_matches(['=', ':']);
-        // In lower case, it may be the name of a secret.
+        // After `--env-from`, a name in lower case may be the name of a secret, so only a name in
+        // capitals is taken for a prefix.
         if is_name(name) && (option != "--env-from" || name == name.to_uppercase()) {
             let reference = if is_shown_reference(second) {
                 second
@@ -422,7 +435,8 @@ impl Line<'_> {
             self.accepts_command() && (self.begins_command(number) || !self.words.contains(&"--"));
 
         if !takes_value || is_optional {
-            // In `get --agent URL prod/db:password`, clap takes the URL for the reference.
+            // In `get --agent URL prod/db:password`, clap takes the URL for the reference, and
+            // reports the word after it. The URL is the mistake.
             let number = if value.is_some() { number - 1 } else { number };
             let word = *self.words.get(number - 1)?;
             let is_value = accepts(word) || matches!(word, "true" | "false");
@@ -495,7 +509,8 @@ fn missing_option_help(word: &str) -> Option<String> {
     if !is_shown_reference(reference) {
         return None;
     }
-    // A path of parameters has several values.
+    // A path of parameters, such as `ssm:/prod/`, stands for several values, so it needs
+    // `--env-from`.
     Some(if reference.ends_with(['/', '*']) {
         format!("write --env-from {reference}")
     } else {

@@ -1,7 +1,7 @@
 //! Reads declaration files. Each file becomes a [`Layer`] of entries and aliases, and options that
 //! apply where no flag or variable sets them.
 //!
-//! No mistake shows a line of a file, because the line may hold a secret.
+//! No message about a mistake shows a line of a file, because the line may hold a secret.
 //!
 //! The declaration in the working directory is read although nobody named it. Its author chooses
 //! which secrets are read with this user's credentials, and which variables the command gets. So
@@ -43,7 +43,7 @@ pub enum DeclarationChoice {
     None,
     /// The declaration in the working directory, if there is one.
     InWorkingDirectory,
-    /// These files, in this order.
+    /// The files that the user has named, in the order in which they are read.
     Named {
         files: Vec<PathBuf>,
         by: DeclarationsNamedBy,
@@ -65,13 +65,14 @@ pub enum DeclarationsNamedBy {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sections {
     All,
-    /// Only `defaults` and `secrets`, so that a mistake in an entry doesn't matter.
+    /// Only `defaults` and `secrets`, for `get`, which doesn't use the entries. A mistake in an
+    /// entry isn't reported then.
     OptionsAndAliases,
 }
 
 #[derive(Default)]
 pub struct Declarations {
-    /// The options. A later declaration wins over an earlier one.
+    /// The options under `defaults`. If several declarations set an option, the latest one wins.
     pub options: TypedOptions,
     pub layers: Vec<Layer>,
     /// The names of the files that could be read, for messages.
@@ -102,7 +103,8 @@ pub fn load_declarations(choice: &DeclarationChoice, sections: Sections) -> Decl
 }
 
 impl Declarations {
-    /// Adds what the next declaration sets, and its errors.
+    /// Adds the options, the layer and the errors of the next declaration. `text` is its content,
+    /// or the error if it can't be read.
     fn add(&mut self, path: &Path, text: Result<String, Problem>, sections: Sections) {
         let text = match text {
             Ok(text) => text,
@@ -136,7 +138,8 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
     read_yaml(path, file, FileKind::Declaration)
 }
 
-/// The help for a declaration that doesn't exist, if its name is a list of files.
+/// The help for a path that doesn't exist because it is a list of several files. `None` for any
+/// other path.
 fn list_help(path: &Path, by: DeclarationsNamedBy) -> Option<String> {
     let text = path.to_str()?;
     if path.exists() || not_a_path(text).is_some() {
@@ -176,9 +179,9 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
     }
 }
 
-/// The name of the declaration in the working directory that isn't read, because the user has named
-/// `files`. The result is `None` if there isn't exactly one, or if it can't be trusted or is one of
-/// `files`.
+/// The name of the declaration in the working directory, which secrets-exec ignores because the
+/// user has named `files` instead. `None` if the directory doesn't have exactly one declaration, or
+/// if this declaration can't be trusted or is one of `files`.
 pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
@@ -216,7 +219,8 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     Some(migrate.to_owned())
 }
 
-/// Opens a file in the working directory without following a symbolic link.
+/// Opens the declaration `name` in the working directory. Refuses it if it isn't a regular file, or
+/// if someone other than root and this user could have written it. A symbolic link isn't followed.
 fn open_trusted(name: &str) -> Result<File, Problem> {
     let untrusted = |what, (why, command): Distrust| {
         let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
@@ -233,12 +237,12 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     if let Some(reason) = distrust(&directory) {
         return Err(untrusted("the working directory", reason));
     }
-    // O_NOFOLLOW refuses a link, too, but without this message.
+    // O_NOFOLLOW below also refuses a symbolic link, but the kernel's error wouldn't say why.
     if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
         return Err(untrusted("it", ("is a symbolic link", "")));
     }
 
-    // Without O_NONBLOCK, opening a FIFO would wait for a writer.
+    // Without O_NONBLOCK, open(2) would wait for a writer if the file were a FIFO.
     let file = File::options()
         .read(true)
         .custom_flags(O_NOFOLLOW | O_NONBLOCK)
@@ -259,15 +263,15 @@ const PATTERN_MEMORY: usize = 64 << 20;
 
 /// Parses the text of one declaration. Returns the options under `defaults`, the entries and
 /// aliases, and the errors in the order of the lines. After a syntax error, that error is the only
-/// result. After a repeated key, which is an error, too, the declaration is still read.
+/// result. A repeated key is also an error, but the rest of the declaration is still read.
 pub fn parse_declaration(
     path: &Path,
     text: &str,
     sections: Sections,
 ) -> (TypedOptions, Layer, Vec<Problem>) {
     let (mut node, mut errors) = parse_yaml(text);
-    // In a list from a task definition, most ARNs end with a colon, which YAML only accepts in
-    // quotes. So the list is recognized by its text.
+    // A list that was copied from an ECS task definition is recognized by its text, because it
+    // often isn't valid YAML: most of its ARNs end with a colon, which YAML only accepts in quotes.
     let has_list = text.contains("- name: ") && text.contains(" valueFrom: ");
     let foreign = foreign_file(|key| {
         (has_list && key == "valueFrom")
@@ -313,8 +317,8 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         (layer.aliases, layer.refused_aliases) = sections::read_aliases(&item);
     }
     if sections == Sections::All {
-        // If `env` is empty because its variables aren't indented, each of them has been reported
-        // as an unknown key.
+        // If `env` is empty and there are unknown keys, they are probably variables that should be
+        // indented below `env`. Each of them has been reported, so the empty `env` isn't.
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
@@ -343,7 +347,7 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     let help = "use a mapping of options to their values";
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
-        // These options of the command line aren't in `OPTIONS`.
+        // These options of the command line are defined in `cli/command`, not in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
@@ -359,7 +363,7 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
                     .collect();
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
-            // A declaration can't set this option, such as `--local`.
+            // A declaration can set neither `--local` nor the options that aren't in `OPTIONS`.
             Some(_) | None => {
                 let help = format!("remove it, and use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
@@ -379,7 +383,7 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
 /// for each of its texts that the option doesn't accept or that has characters that are easy to
 /// overlook.
 fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
-    // `option_texts` has reported a wrong type.
+    // If the value has the wrong type, `option_texts` has reported this and returned `None`.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         let is_refused = value.refuse_if_overlooked(&text);
         if let Some(separate) = spec.separate_values(&text) {
@@ -393,7 +397,8 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
 }
 
 /// Converts a value in a declaration to the texts that the option's parser gets: one for each item
-/// of a list, `1` or `0` for a flag that is `true` or `false`, and otherwise the text itself.
+/// of a list, `1` or `0` for a flag that is `true` or `false`, and otherwise the text itself. If
+/// the value has the wrong type, adds a mistake, and returns `None`.
 fn option_texts(takes: Takes, value: &Item<'_>) -> Option<Vec<String>> {
     let flag_text = |is_set| if is_set { "1" } else { "0" };
     let text = match takes {

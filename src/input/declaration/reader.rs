@@ -21,6 +21,7 @@ use crate::model::problem::{Problem, grouped};
 use crate::model::reference::Reference;
 use crate::model::shown::{file_name, has_credential, not_this_value, shown};
 
+/// A node of a declaration, with the name and the position that messages about it show.
 #[derive(Clone)]
 pub struct Item<'a> {
     pub source: &'a SourceFile,
@@ -34,10 +35,11 @@ pub struct Item<'a> {
     pub key: &'static str,
 }
 
+/// A key of a mapping, and its value.
 pub(super) struct MappingEntry<'a> {
     pub name: &'a str,
-    /// The item for messages about the key: the node of the value, but with the position of the key
-    /// and the subject of the mapping.
+    /// The item for messages about the key. Its node is the value, but its position is that of the
+    /// key, and its subject is that of the mapping.
     pub key: Item<'a>,
     /// The value. Its subject is the key.
     pub value: Item<'a>,
@@ -49,7 +51,7 @@ pub(super) struct Fields<'a> {
     entries: Vec<MappingEntry<'a>>,
     /// The keys that the mapping can have.
     pub known: &'static [&'static str],
-    /// True if the mapping also has other keys. These have been reported.
+    /// True if the mapping also has keys that aren't in `known`. Each of them has been reported.
     pub has_unknown: bool,
 }
 
@@ -117,12 +119,12 @@ impl<'a> Item<'a> {
             key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
             key => format!("{key:?} for {}", self.subject),
         };
-        // `about` only adds a space here.
+        // With an empty subject, `about` only puts a space before the text.
         self.add(subject, mistake.into().about(""));
     }
 
-    /// Replaces a mistake, wherever it is in the file, by one whose text follows the name of this
-    /// node.
+    /// Replaces each occurrence of a mistake in the file with another mistake, whose text follows
+    /// the name of this node.
     pub(super) fn replace_mistake(&self, mistake: &Fault, by: impl Into<Fault>) {
         let subject = shown(&self.subject);
         let fault = by.into().about("");
@@ -143,16 +145,16 @@ impl<'a> Item<'a> {
     }
 
     /// Adds a mistake at the position of the item. The text of `fault` follows `subject` without a
-    /// space. A part of the subject that has the form of a credential is masked only here, because
-    /// most items have no mistake.
+    /// space. Masks the parts of the subject that have the form of a credential. This happens here
+    /// and not when an item is created, because most items have no mistake.
     fn add(&self, subject: String, fault: Fault) {
         let subject = shown(&subject);
         let mut mistakes = self.source.mistakes.borrow_mut();
         mistakes.push((self.position, Fault { subject, ..fault }));
     }
 
-    /// Adds the mistake that the text is not `expected`, or has a character that is easy to
-    /// overlook.
+    /// Adds the mistake that the text has a character that is easy to overlook or, for any other
+    /// text, that it isn't `expected`.
     pub(super) fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
             self.refuse(format!("must be {expected}{}", not_this_value(text)));
@@ -192,7 +194,8 @@ impl<'a> Item<'a> {
     /// a mistake, usually with `help`.
     pub(super) fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
-            // The help about an assignment shows a reference, so it isn't for `rename`.
+            // An item with a key is a mapping within an entry, such as `rename`. The help about an
+            // assignment shows a reference, which doesn't belong there.
             let is_refused = self.key.is_empty()
                 && self
                     .node
@@ -215,10 +218,11 @@ impl<'a> Item<'a> {
         entries
     }
 
-    /// If the text is `NAME:value` or `NAME=value`, adds this mistake and returns true. The message
-    /// has only the name, because what follows may be a password.
+    /// Refuses the text `NAME:value` or `NAME=value`, which should be `NAME: value`: adds a mistake
+    /// and returns true. The message shows only the name, because the value may be a password.
     fn refuse_if_assignment(&self, text: &str) -> bool {
-        // The third character is the full-width colon of East Asian keyboards.
+        // Besides the colon and the equals sign, an assignment can have the full-width colon of
+        // East Asian keyboards.
         let name = text.split([':', '=', '：']).next().unwrap_or_default();
         // A mere name, or base64 with `=` at its end, isn't an assignment.
         if name == text.trim_end_matches('=') || !is_name(name) {
@@ -261,7 +265,9 @@ impl<'a> Item<'a> {
         if item.refuse_key_if_overlooked(key) {
             return;
         }
-        // The reference has a space: `DB_PASSWORD: { prod/db: password }`.
+        // In an entry of `files`, a key that begins with a slash is a path. Any other key with a
+        // slash is probably the start of a reference that contains a space, as in `DB_PASSWORD: {
+        // prod/db: password }`.
         let is_path = key.starts_with('/') && known.contains(&"path");
         if known.contains(&"prefix")
             && let Some(entry) = entry_with_prefix(key, value)
@@ -272,7 +278,8 @@ impl<'a> Item<'a> {
         if known.contains(&"from") && key.contains('/') && !is_path && !value.is_null() {
             return item.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
-        // The space after the key's colon is missing: `{from:prod/db:password}`.
+        // If there is no space after the colon of a known key, as in `{from:prod/db:password}`,
+        // YAML reads the colon and the value as a part of the key.
         let word = key.split([':', '=']).next().unwrap_or_default();
         if word != key && known.contains(&word) {
             return item.refuse(format!("must have a colon and a space after {word:?}"));
@@ -287,7 +294,7 @@ impl<'a> Item<'a> {
         let text = format!("has an unknown key {:?}", shown(key));
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
-            // `required: true` says what is true of each entry that isn't optional.
+            // Every entry is required by default, so `required: true` can be removed.
             (Some("optional: true"), _, _) if value.boolean() == Some(true) => {
                 "remove it".to_owned()
             }
@@ -321,7 +328,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The characters of a scalar. If the node is not a scalar, adds a mistake.
+    /// The text of a scalar. If the node isn't a scalar, adds the mistake that it isn't `expected`,
+    /// and returns `None`.
     pub(super) fn expect_text(&self, expected: &str) -> Option<&'a str> {
         self.found_or_refused(self.node.scalar_text(), expected)
     }
@@ -439,8 +447,9 @@ pub(super) struct SourceFile {
     pub(super) pattern_memory: Cell<usize>,
 }
 
-/// The text and the help, which are equal for mistakes of the same kind. Leaves out help that names
-/// the mistake's own entry, because such help, as an example, also helps with the other entries.
+/// The key by which mistakes are grouped: mistakes of the same kind have the same text and the same
+/// help. Help that names the mistake's own entry isn't part of the key, because it can serve as an
+/// example for the other entries of the group.
 fn text_and_general_help(fault: &Fault) -> (String, Option<String>) {
     // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
     let last_word = fault.subject.rsplit(' ').next().unwrap_or_default();
@@ -455,8 +464,8 @@ fn text_and_general_help(fault: &Fault) -> (String, Option<String>) {
 /// Names a mistake in a note about an earlier one: `DB_HOST (line 4)`.
 fn subject_and_line((position, fault): &FaultAt) -> String {
     let line = format!("line {}", position.line);
-    // A subject such as "this name" replaces a name that may not be shown. Only its line tells it
-    // apart from the others.
+    // A subject such as "this key" stands in for a name that can't be shown. Several mistakes can
+    // have this subject, so only the line identifies each of them.
     if fault.subject.starts_with("this ") {
         line
     } else {
@@ -470,7 +479,8 @@ impl SourceFile {
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|(position, _)| *position);
-        // The nodes below a YAML anchor are read again for each of its aliases.
+        // The nodes below a YAML anchor are read again for each alias of the anchor, so their
+        // mistakes are found several times.
         mistakes.dedup_by(|(b_position, b), (a_position, a)| {
             b_position == a_position && (&b.text, &b.help) == (&a.text, &a.help)
         });
@@ -511,8 +521,9 @@ impl SourceFile {
     }
 }
 
-/// The entry of `env-from` that `prod/app: APP_` or `APP_: prod/app` was meant as. `None` unless
-/// one of the two is a reference with a slash, and the other a prefix.
+/// The entry of `env-from` that the user probably meant by `prod/app: APP_` or `APP_: prod/app`, as
+/// a declaration has it. `None` unless the key or the value is a reference with a slash, and the
+/// other one is a prefix.
 fn entry_with_prefix(key: &str, value: &Node) -> Option<String> {
     let value = value.scalar_text()?;
     let (reference, prefix) = if key.contains('/') {
@@ -536,8 +547,9 @@ fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
         .find(|(keys, _)| keys.contains(&key))
         .map(|(_, location)| location);
     let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
-    // `region` can be in an alias and under `defaults`. If an entry has it (only entries have
-    // `from`), the alias is right, because under `defaults`, it would apply to all entries.
+    // `region` can be in an alias and under `defaults`. For a `region` in an entry (only entries
+    // have `from`), the alias is the right place, because a region under `defaults` would apply to
+    // all entries.
     if is_option && (in_level.is_none() || !known.contains(&"from")) {
         return Some("under \"defaults\"");
     }

@@ -26,9 +26,9 @@ use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
 /// Reads the section `secrets`. An alias is left out only if its id is missing or can't be parsed.
 /// An alias with any other mistake stays, even with an invalid name, because the entries that use
-/// the alias would otherwise get an error as well. Also returns the names of the aliases that have
-/// been refused, as they are written and as the help spells them, because a template that uses one
-/// of them doesn't need a second error.
+/// the alias would otherwise get an error as well. Also returns the names of the refused aliases,
+/// both as written and as the help corrects them, so that a template that uses one of them doesn't
+/// get a second error.
 pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
     let mut aliases = Aliases::default();
     let mut refused = BTreeSet::new();
@@ -82,7 +82,8 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
 
     // The other keys have been read first, so that their mistakes are reported, too.
     let id = valid_id?;
-    // If the id contains `${NAME}`, the version is only checked where the alias is used.
+    // An id with `${NAME}` can't be parsed before the variable is expanded, so the version is then
+    // only checked where the alias is used.
     if let Some(version_item) = version_item
         && let Ok((store, _)) = SecretId::parse(&id)
         && let Err(why) = version.validate(store)
@@ -116,7 +117,7 @@ fn read_id(item: &Item<'_>) -> Option<String> {
     let (id, fields) = split_secret(text);
     if reference.only_secret().is_none() {
         let help = if fields.is_some_and(|fields| fields.starts_with(':')) {
-            // In `prod/db::AWSPREVIOUS`, a version follows the id.
+            // Two colons after the id begin a version, as in `prod/db::AWSPREVIOUS`.
             ID_AND_STAGE
         } else {
             "write the key where you use the alias: ALIAS:KEY"
@@ -136,7 +137,7 @@ fn read_label(item: Item<'_>) -> Option<String> {
     })
 }
 
-/// Reads `role-arn` and `external-id`.
+/// Reads `role-arn` and `external-id` of an alias. An external id without a role is a mistake.
 fn read_role(fields: &mut Fields<'_>) -> Option<Role> {
     let external_id = fields.take("external-id");
     let Some(arn) = fields.take("role-arn") else {
@@ -159,7 +160,8 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which program runs";
 
-/// The keys of an entry that aren't names of variables below an entry which may lack them.
+/// The keys of entries that [`with_indented_keys`] recognizes. If `env` has such a name below an
+/// entry that may lack keys, the name is a key without indentation, not a variable.
 const KEYS_OF_ENTRIES: [&str; 13] = [
     "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "mode",
     "owner", "path", "once", "prefix",
@@ -173,7 +175,8 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
     let members = with_indented_keys(item.expect_entries(Some(help)));
     for MappingEntry { name, key, value } in members {
         let target = key.expect_variable(name).map(Target::Env);
-        // The value of `DB_HOST=prod/db: host` belongs to the mistake in the name.
+        // The name `DB_HOST=prod/db` of `DB_HOST=prod/db: host` has been refused. The value belongs
+        // to this mistake, so it isn't read.
         if name.contains(['=', ':']) {
             continue;
         }
@@ -198,11 +201,12 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
     entries
 }
 
-/// The variables of a section. Leaves out keys of an entry that aren't indented below it, and an
-/// empty entry above them. Adds a mistake for each such key.
+/// Returns the members of the section `env` that are variables. A member such as `from` after an
+/// entry is probably a key of this entry that isn't indented: adds a mistake for such a key, and
+/// leaves it out. If the entry is empty because of this, leaves out the entry, too.
 fn with_indented_keys(members: Vec<MappingEntry<'_>>) -> Vec<MappingEntry<'_>> {
     let mut variables = Vec::<MappingEntry<'_>>::new();
-    // The positions of entries that have only lost keys.
+    // The positions of entries that are empty because none of their keys is indented.
     let mut emptied = BTreeSet::new();
     for member in members {
         match variables.last() {
@@ -219,17 +223,22 @@ fn with_indented_keys(members: Vec<MappingEntry<'_>>) -> Vec<MappingEntry<'_>> {
     variables
 }
 
+/// True for an entry to which keys on the following lines can belong: a mapping, or an entry
+/// without a value.
 fn may_lack_keys(entry: &MappingEntry<'_>) -> bool {
     matches!(entry.value.node.kind, Kind::Mapping(_)) || entry.value.node.is_null()
 }
 
+/// Adds the mistake that `member` is a key of the entry `above`, but isn't indented.
 fn refuse_key_without_indentation(member: &MappingEntry<'_>, above: &MappingEntry<'_>) {
     let name = above.name;
     let line = above.key.position.line;
     let text = format!("needs more indentation, because it belongs to {name} on line {line}");
     let key = member.key.named(format!("{:?}", member.name));
     key.refuse(Fault::new(text).help("indent the line further than the name of the variable"));
-    // Where such lines have the same key, it only appears twice because of the indentation.
+    // If two entries have keys without indentation, the YAML parser has reported the second `from`,
+    // for example, as a repeated key. The real mistake is the indentation, so this report is
+    // replaced.
     let line = key.position.line;
     let again = format!("needs more indentation, as on line {line}");
     key.replace_mistake(&repeated_key_fault(line), again);
@@ -247,7 +256,7 @@ fn refuse_plain_value(value: &Item<'_>) {
     let help = match value.node.scalar_text() {
         Some("") => format!("write {}: {{ value: \"\" }}", value.subject),
         Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
-        // A number that is longer than a port may be a password.
+        // A number with more digits than a port may be a password, so the help doesn't show it.
         Some(_) | None => VALUE_REMEDY.to_owned(),
     };
     value.refuse(Fault::new(PLAIN_VALUE).help(help));
@@ -288,7 +297,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
     fields.item = item.named("\"files\"");
     let path = fields.take("path");
     let env = fields.take("env");
-    // An unknown key may be meant as one of the two.
+    // An unknown key, which has been reported, may be a misspelling of one of the two.
     if path.is_none() && env.is_none() && !fields.has_unknown {
         item.refuse("needs \"path\" or \"env\" (or both)");
     }
@@ -304,7 +313,8 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
         ..FileTarget::default()
     };
 
-    // From here on, messages name the path or the variable of this entry instead of the section.
+    // The path and the variable are known now, so messages about the other keys name one of them
+    // instead of the section.
     fields.item = item.named(Target::File(target.clone()).to_string());
 
     target.mode = fields
@@ -448,7 +458,7 @@ fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 
 const REFERENCE: &str = "a reference: SECRET:KEY";
 
-/// The section of an entry, which decides what the entry can be.
+/// The section of an entry, which decides what keys the entry can have.
 enum EntrySection {
     Env,
     Credentials,
@@ -563,7 +573,7 @@ fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
 /// text.
 fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     let text = item.expect_text(expected)?;
-    // An empty text gets the error of `Reference::parse`.
+    // `Reference::parse` has a better error for an empty text.
     if is_plain_value(item.node) && !text.is_empty() {
         item.refuse(Fault::new(PLAIN_VALUE).help(VALUE_REMEDY));
         return None;

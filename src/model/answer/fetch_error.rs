@@ -3,7 +3,7 @@
 //! A [`FetchError`] is made where the failure is found, and worded in `wording`, except for a
 //! failure before an answer, which has a headline of its own. Retries, the switch to the next
 //! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
-//! none depend on our own words.
+//! none depend on the text of a message.
 
 use std::io::ErrorKind;
 use std::iter;
@@ -30,18 +30,20 @@ pub struct FetchError {
     /// answer that was too slow, `UnexpectedEof` for an incomplete answer, and `NotFound` for a
     /// host whose name doesn't exist.
     pub io_kind: Option<ErrorKind>,
-    /// The limit that ended the attempts.
+    /// The limit that kept secrets-exec from sending the request again.
     pub limit: Limit,
-    /// The policy that denied the request. `None` if the caller's own policies don't allow it.
+    /// The policy that denied the request. `None` if the caller's own policies don't allow the
+    /// request.
     pub denied_by: Option<PolicyDenial>,
     /// The ARN of the caller whose request was denied, unless AWS's message names the caller.
     pub caller: Option<String>,
-    /// The message, without the parts that depend on the request.
+    /// The message, without the parts that depend on the request. [`FetchFailure::problem`] adds
+    /// those.
     pub problem: Box<Problem>,
 }
 
 impl FetchError {
-    /// Creates a failure with a headline of its own.
+    /// Creates a failure with `text` as its headline. All other facts are those of the cause.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
         let problem = Problem::new(facts.status, text).code(facts.code);
@@ -120,8 +122,8 @@ impl FetchError {
         self
     }
 
-    /// Takes over AWS's message and the details of `other`, which this failure explains. Without a
-    /// message from AWS, the headline of `other` takes its place.
+    /// Copies AWS's message and the details from `other`, the failure that this one explains. If
+    /// `other` has no message from AWS, its headline is used as the message.
     pub fn explaining(mut self, other: Self) -> Self {
         let explained = *other.problem;
         self.problem.aws_says = explained.aws_says.or(Some(explained.text));
@@ -131,7 +133,8 @@ impl FetchError {
 
     /// Puts `headline`, such as `the role "…" couldn't be assumed`, before the text of an outage,
     /// because AWS wasn't asked for the secret itself. AWS's message becomes a part of the text,
-    /// and only the lines about entries name the secret.
+    /// and only the lines about entries name the secret. Does nothing for a failure that isn't an
+    /// outage.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.problem.text = format!("{headline}: {}", self.sentence());
@@ -194,8 +197,8 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,
-    /// The requested version. A secret exists without it, but AWS doesn't say whether a parameter
-    /// does.
+    /// The requested version doesn't exist. The secret itself exists, but for a parameter, AWS
+    /// doesn't say whether the parameter or only the version is missing.
     Version,
 }
 
@@ -280,7 +283,8 @@ pub enum OutageKind {
     NotTls,
     /// The answer isn't from AWS, or is damaged.
     MalformedResponse,
-    /// AWS refused the time in the signature, because it differs too much from AWS's own.
+    /// AWS refused the time in the signature, because it differs too much from the time of AWS's
+    /// clock.
     ClockSkew,
     /// The request was given up before it was answered, because the launch had already failed for
     /// a different reason.
@@ -320,18 +324,18 @@ pub enum RequestFault {
     WrongEndpoint,
     /// A secret of another account is encrypted with the default key of that account.
     ForeignDefaultKey,
-    /// AWS's message says more than secrets-exec knows.
+    /// Any other fault. Only AWS's message describes it.
     Other,
 }
 
 /// The limit that ended the attempts of a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// `--timeout`. Also stands for a failure that isn't about a limit.
+    /// `--timeout`. Also used for a failure that isn't about a limit.
     Timeout,
     /// AWS_MAX_ATTEMPTS.
     MaxAttempts,
-    /// The time that each attempt has, which can't be changed.
+    /// The time limit of a single attempt, which users can't change.
     Attempt,
 }
 
@@ -351,8 +355,9 @@ pub enum Again {
     /// that, `--wait` tries everything again, because the network may come up late while a machine
     /// boots.
     HereOrLater,
-    /// Nothing in this try. But `--wait` tries everything again, because credentials, the region or
-    /// the right time, for example, may come late while a machine boots.
+    /// Nothing, unless `--wait` is set. With `--wait`, secrets-exec tries everything again later,
+    /// because while a machine boots, the credentials, the region or the correct time, for example,
+    /// may not be available yet.
     Later,
 }
 
@@ -402,7 +407,8 @@ pub struct FetchFailure {
     pub waited: Option<Duration>,
     /// The default region and account, if the reference names neither a region nor a role.
     pub looked_up: Option<Box<LookedUp>>,
-    /// A file for `--local`, for a developer without a region or credentials.
+    /// A file for `--local` that exists near the declaration, which the help suggests to a
+    /// developer without a region or credentials.
     pub local_file_nearby: Option<String>,
     /// True if a launch reads several secrets from one region and account, and none of them exists.
     pub is_none_found: bool,

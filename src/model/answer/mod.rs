@@ -1,5 +1,5 @@
-//! The answers that a backend returns, one for each locator: a document, or the reason why there
-//! isn't a document. For `check`, a backend also returns descriptions of secrets.
+//! The answers that a backend returns, one for each locator: a document, or the reason why there is
+//! no document. For `check`, a backend also returns descriptions of secrets.
 //!
 //! A value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they are
 //! dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a value.
@@ -40,7 +40,8 @@ pub struct Document {
     /// All clones of a document share one value, so that the value isn't copied in memory.
     #[serde(with = "SecretValue")]
     pub body: Arc<SecretValue>,
-    /// `None` for a local file, for a path, and if the answer doesn't have the id.
+    /// The id of the version. `None` for a local file, for a path, and if the answer doesn't have
+    /// the id.
     pub version_id: Option<String>,
     /// The staging labels of the version or, for a parameter or a local file, the requested label.
     pub stages: Vec<String>,
@@ -58,10 +59,10 @@ pub struct Document {
 }
 
 impl Document {
-    /// The document with the version id, the labels and the time of creation of a value. For a
-    /// parameter below a path, `parameter_name` is the part of the parameter's name after the path,
-    /// and the result is the parameter's own document. For any other value, `parameter_name` is
-    /// `None`, and the result is this document.
+    /// The document that has the version id, the staging labels and the creation time of a value.
+    /// For a parameter below a path, `parameter_name` is the part of the parameter's name after the
+    /// path, and the result is the parameter's own document. For any other value, `parameter_name`
+    /// is `None`, and the result is this document.
     ///
     /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
     /// its parameters has a version of its own.
@@ -76,7 +77,8 @@ impl Document {
         }
     }
 
-    /// Creates the document of a path, which has these parameters and no value of its own.
+    /// Creates the document of a path, which has these parameters and no value of its own. `None`
+    /// if there are no parameters.
     pub fn from_parameters(parameters: Vec<(String, Document)>) -> Option<Self> {
         if parameters.is_empty() {
             return None;
@@ -109,7 +111,7 @@ impl SecretValue {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// The bytes. Review every caller, because a value could leak there.
+    /// The bytes of the value. Review every call, because the value could leak there.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
@@ -210,7 +212,7 @@ pub struct DescribedSecret {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     pub rotation: RotationSchedule,
-    /// `None` for the key aws/secretsmanager.
+    /// `None` for the default key, aws/secretsmanager.
     pub kms_key: Option<String>,
     pub replicas: Vec<Replica>,
     /// If this secret is a replica, the region of the original.
@@ -246,8 +248,8 @@ pub struct RotationSchedule {
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
-    /// The number of days from one rotation to the next: the one that AWS returned or, without one,
-    /// that of the schedule.
+    /// The number of days from one rotation to the next: the number that AWS returned or, without
+    /// one, the number in a schedule such as `rate(30 days)`.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;

@@ -39,10 +39,11 @@ pub struct Entry<R = Reference> {
 /// that is given twice, may have the same subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
-    /// The number of the layer. The latest layer has the number 0.
+    /// The number of the entry's layer, counted from the latest layer, which has the number 0.
     pub layer: usize,
     pub number: usize,
-    /// For a key in an object of `env-from`, the number of the key. `None` for the entry itself.
+    /// The number of a key in an `env-from` object, for the outcome of this key. `None` for the
+    /// entry itself.
     pub key: Option<usize>,
 }
 
@@ -88,8 +89,9 @@ impl Entry {
 }
 
 impl Entry<SecretRef> {
-    /// The name of an empty variable, if the entry is left out because of it: the variable should
-    /// name the secret, as in `${NAME:-}`, and the entry has no default.
+    /// The variable that causes the entry to be left out, because the variable is empty, a secret
+    /// of the entry is `${NAME:-}` with this variable, and the entry has no default. `None` for an
+    /// entry that isn't left out.
     pub fn left_out_by(&self) -> Option<&str> {
         if let OnMissing::Default(_) = self.on_missing {
             return None;
@@ -177,7 +179,7 @@ pub enum OnMissing {
 /// The keys of an `env-from` object that are selected, and the names of their variables.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
-    /// The beginning of every name. It is used as written.
+    /// The beginning of every variable's name. Its letters keep their case.
     pub prefix: String,
     /// The only keys that can be selected. Each of them must exist. `None` for all keys.
     pub only: Option<Vec<String>>,
@@ -189,9 +191,9 @@ pub struct Naming {
     pub keeps_case: bool,
 }
 
-/// The names that `env-from` refuses, under the effect of these variables, after the exceptions
-/// under [`SAFE`]. In lower case, the names are refused, too, because programs also read
-/// `https_proxy`.
+/// The names that `env-from` refuses, grouped by the effect of such variables. The first group,
+/// [`SAFE`], lists the exceptions. The names are also refused in lower case, because programs read
+/// `https_proxy`, for example.
 ///
 /// Anyone who can write a secret chooses its keys. So a key must not set a variable that makes
 /// programs run code, talk to other hosts, or misread their surroundings. The operator can set such
@@ -203,7 +205,7 @@ pub struct Naming {
 const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 
 /// The heading of the names that `env-from` accepts, although a pattern in [`UNSAFE_NAMES`] matches
-/// them. It must be the first group, because the first match decides.
+/// them. They must be the first group, because the first group that matches decides.
 const SAFE: &str = "is safe";
 
 /// The heading of the names that the AWS SDKs and the AWS CLI read.

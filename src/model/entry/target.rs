@@ -22,7 +22,8 @@ use crate::model::shown::{file_name, has_credential, not_this_value, shown};
 pub enum Target {
     Env(EnvName),
     File(FileTarget),
-    /// The variables that the keys of an object set. The text is the beginning of their names.
+    /// The variables that the keys of an `env-from` object set. The text is the prefix of their
+    /// names.
     Variables(String),
     Credential(SystemdCredential),
     /// Standard output, for `get`.
@@ -76,7 +77,8 @@ pub struct DeclaredPath {
     written: String,
     /// The path with the values of its variables, once the plan has expanded them.
     pub expanded: PathBuf,
-    /// The directory of the file, as the user wrote it. `None` if the last slash is in a variable.
+    /// The directory of the file, as the user wrote it. `None` if the last slash is in the value of
+    /// a variable.
     written_directory: Option<String>,
 }
 
@@ -99,8 +101,9 @@ impl DeclaredPath {
     pub fn expand(&mut self, expand: impl Fn(&str) -> Result<String, Fault>) -> Result<(), Fault> {
         let expanded = expand(&self.written)?;
         if expanded != self.written {
-            // A slash in `${NAME:-/default}` isn't the end of a directory, so its text before the
-            // slash can't be expanded.
+            // The search for the end of the directory skips a slash within a placeholder, such as
+            // the one in `${NAME:-/default}`: the text before it has an unclosed placeholder, so
+            // `expand` fails.
             let expanded_directory = &expanded[..expanded.rfind('/').map_or(0, |slash| slash + 1)];
             self.written_directory = self
                 .written
@@ -113,8 +116,8 @@ impl DeclaredPath {
         Ok(())
     }
 
-    /// The directory of the file as the user wrote it. If the last slash is in a variable, there is
-    /// no such text, so the result is a command that prints the directory.
+    /// The directory of the file as the user wrote it. If the last slash is in the value of a
+    /// variable, there is no such text, so the result is a command that prints the directory.
     pub fn shown_directory(&self) -> String {
         match self.written_directory.as_deref() {
             None => format!("$(dirname {})", self.written),
@@ -269,7 +272,8 @@ impl fmt::Display for Target {
 }
 
 impl Claim {
-    /// Only the name: that of the variable, for example.
+    /// The name on its own, without a word such as "variable": the name of the variable, the path
+    /// of the file, or the unit and the name of the credential.
     pub fn name(&self) -> String {
         match self {
             Self::Variable(name) => name.to_string(),
@@ -388,9 +392,9 @@ pub enum Holder {
 /// ```
 ///
 /// The rule is applied twice. The plan applies it to the entries that certainly set something, so
-/// that the references of overridden entries are neither looked up nor requested: a variable that
-/// isn't set doesn't matter there. `resolve` applies it again, because only the documents say
-/// whether an optional entry is absent and which keys an object has.
+/// that the references of overridden entries are neither looked up nor requested. Such a reference
+/// may even use a variable that isn't set. `resolve` applies it again, because only the documents
+/// say whether an optional entry is absent and which keys an object has.
 pub struct Claims<'a> {
     kept_names: &'a BTreeSet<String>,
     holders: HashMap<Claim, Subject>,
@@ -412,9 +416,10 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Finds what holds a target, or a part of it. The result is `None` if an entry with this
-    /// origin can set all of the target, and for `env-from`, whose variables are looked up one by
-    /// one.
+    /// Finds the holder of a target: an entry, or an inherited variable that `--keep-existing`
+    /// keeps, which has one of the target's claims. `None` if an entry with this origin can set the
+    /// target. Always `None` for an object of `env-from`, because its variables are looked up one
+    /// by one.
     ///
     /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
     /// variable, because the value replaces the text of the reference itself.
@@ -507,11 +512,11 @@ impl Subject {
         Some(&**reference).filter(|reference| !has_credential(reference))
     }
 
-    /// The text that gives this entry a different reference. For `--env` and `--as-file`, this is
-    /// the whole option (`--env NAME=REFERENCE`), and for the argument of `get`, it is the whole
-    /// command. For any other entry, it is only the reference, because a subject has neither the
-    /// PATH of an `--as-file`, the prefix of an `--env-from`, nor the keys around a reference in a
-    /// file.
+    /// The text that a help suggests, in order to give this entry a different reference. For
+    /// `--env` and `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the
+    /// argument of `get`, it is the whole command. For any other entry, it is only the reference,
+    /// because a subject has neither the PATH of an `--as-file`, the prefix of an `--env-from`, nor
+    /// the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &str) -> String {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey};
         match (self.kind, &self.origin) {
@@ -527,8 +532,8 @@ impl Subject {
         }
     }
 
-    /// The text that selects a key of the object instead of all of it, or `None` if messages mask
-    /// the reference.
+    /// The text of this entry with a key of the object, instead of the whole object. `None` if
+    /// messages mask the reference.
     pub fn with_key(&self, key: &str) -> Option<String> {
         self.rewritten_with_fields("", key)
             .or_else(|| Some(self.rewritten_with(&format!("{}:{key}", self.reference()?))))
@@ -548,7 +553,8 @@ impl Subject {
             if new.is_empty() && after.is_empty() {
                 return Some(self.rewritten_with(before));
             }
-            // The beginning of a longer field isn't a match.
+            // `old` must end where a field ends. Otherwise, it would match the beginning of a
+            // longer field.
             if after.is_empty() || after.starts_with(':') {
                 return Some(self.rewritten_with(&format!("{before}:{new}{after}")));
             }
@@ -559,7 +565,8 @@ impl Subject {
 
 /// Quotes an argument for a shell if it has a special character.
 pub fn shell_quoted(argument: &str) -> String {
-    // shlex quotes every `=`, which is special only in the first words of a command.
+    // shlex would quote every argument with `=`, although `=` is special only in the first words of
+    // a command. So the check replaces it with a harmless character.
     if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&argument.replace('=', "-")) {
         return argument.to_owned();
     }

@@ -86,8 +86,8 @@ impl Template {
 }
 
 /// Finds the lookups of a template with the keys in brackets, which `undeclared_variables` leaves
-/// out: `db.host` for `db["host"]`. For that, each key gets a name, so that MiniJinja sees
-/// `db.subscript0_`.
+/// out: `db.host` for `db["host"]`. To find these lookups, each key in brackets is replaced with a
+/// made-up name, so that MiniJinja sees `db.subscript0_`.
 fn subscript_lookups(text: &str, environment: &Environment<'_>) -> Vec<String> {
     if !text.contains('[') || !text.contains(['\'', '"']) {
         return Vec::new();
@@ -97,7 +97,8 @@ fn subscript_lookups(text: &str, environment: &Environment<'_>) -> Vec<String> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('[') {
         named += before;
-        // After anything else, a bracket begins a list.
+        // A bracket after a name, a closing parenthesis or another subscript is a subscript, too.
+        // After anything else, it begins a list.
         let is_subscript = before.ends_with(|c| is_in_word(c) || c == ')') || before.is_empty();
         if is_subscript && let Some((key, end)) = quoted_key(after) {
             named += &format!(".subscript{}_", keys.len());
@@ -110,7 +111,8 @@ fn subscript_lookups(text: &str, environment: &Environment<'_>) -> Vec<String> {
     }
     named += rest;
 
-    // If one of the brackets isn't a subscript, there may be a syntax error now.
+    // A bracket may have been taken for a subscript by mistake, so the new template may have a
+    // syntax error. The lookups in brackets aren't known then.
     let Ok(template) = environment.template_from_str(&named) else {
         return Vec::new();
     };
@@ -163,7 +165,8 @@ pub fn literal_text(template: &str) -> String {
     literal + rest
 }
 
-/// True for the statement `raw`, without its first brace.
+/// True for a statement that begins a `{% raw %}` block. `statement` is the text after the first
+/// brace.
 fn is_raw(statement: &str) -> bool {
     statement
         .trim_start_matches(['%', '-', '+', ' '])
@@ -204,10 +207,10 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 }
 
 /// The error of a reference or a name that Jinja reads as a calculation, such as `prod/db:password`
-/// or `db.pass-word`. A real calculation, such as `a-b`, looks the same, so callers only ask if
+/// or `db.pass-word`. A real calculation, such as `a-b`, looks the same, so call this only if
 /// something in the template is known to be wrong.
 pub fn calculation_error(expression: &str) -> Option<Fault> {
-    // A path can't be in a template.
+    // A text that ends with a slash would be a path of parameters, which a template can't use.
     let is_reference = expression.starts_with(char::is_alphabetic)
         && expression.chars().all(|c| c == ':' || is_name_character(c))
         && !expression.ends_with('/');

@@ -36,8 +36,9 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Splits a text that has several values, with blanks or punctuation between them, where one
-/// belongs. `None` unless `accepts` is true for each of them.
+/// Splits a text in which the user has written several values, although only one is allowed. The
+/// values are separated by white space, commas, semicolons or colons. `None` if there is only one
+/// value, or if `accepts` is false for one of them.
 pub fn separate_values(text: &str, accepts: impl Fn(&str) -> bool) -> Option<Vec<&str>> {
     let values: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || ",;:".contains(c))
@@ -60,7 +61,7 @@ impl OptionSpec {
         })
     }
 
-    /// What one value is called: a pattern for `GLOB`, and a region for `REGION`.
+    /// The noun for one value in messages: `pattern` for `GLOB`, and `region` for `REGION`.
     pub fn value_noun(&self) -> String {
         match self.takes {
             Takes::Texts("GLOB") => "pattern".to_owned(),
@@ -70,7 +71,7 @@ impl OptionSpec {
     }
 }
 
-/// The options that apply, with their defaults.
+/// The options of all places after merging, with the defaults filled in.
 #[derive(Clone, Debug)]
 pub struct Options {
     pub source: SourceOption,
@@ -92,7 +93,7 @@ pub struct Options {
     pub log_format: LogFormat,
 }
 
-/// The source of all values.
+/// The place from which a launch reads all values: AWS, the Secrets Manager Agent, or a local file.
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
@@ -159,8 +160,8 @@ pub struct RotationOptions {
     pub grace: Duration,
 }
 
-/// Pairs of options. The first option only makes sense together with the second one. The text
-/// follows the second one in the remedy, as an example of its value.
+/// Pairs of options. The first option only makes sense together with the second one. The text is an
+/// example of the second option's value, which the remedy shows after the option.
 const NEEDS: [(OptionId, OptionId, &str); 9] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),
@@ -193,8 +194,8 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
 const CACHED: &str = "the cache only keeps answers from AWS itself";
 
 /// Pairs of options. The first option only applies if the second one isn't set in a place with
-/// higher precedence. Otherwise, a place with lower precedence could pass on more variables, and
-/// its external id could belong to a different role.
+/// higher precedence. Without this rule, `--pass` in a place with lower precedence could pass on
+/// more variables, and an external id from such a place could belong to a different role.
 const COMPANIONS: [(OptionId, OptionId); 2] = [
     (OptionId::Pass, OptionId::CleanEnv),
     (OptionId::ExternalId, OptionId::RoleArn),

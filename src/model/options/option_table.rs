@@ -37,7 +37,8 @@ pub struct OptionSpec {
     pub heading: &'static str,
 }
 
-/// The topic of an option. A subcommand's help leaves out the topics that it ignores.
+/// The topic of an option. A subcommand's help leaves out the options of the topics that the
+/// subcommand ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
     /// Anything else, such as the region. No subcommand that has these options ignores them.
@@ -46,7 +47,7 @@ pub enum Topic {
     Requests,
     /// The variables that a command gets.
     Variables,
-    /// The command from its start on: `--notify-ready`, and the options for rotations.
+    /// The command once it has started: `--notify-ready`, and the options for rotations.
     Running,
 }
 

@@ -31,7 +31,8 @@ pub struct Locator {
 }
 
 /// Writes the name of a request for progress lines: `secret prod/db in us-east-1`, `parameters
-/// below /prod/`. The progress line masks credentials in it, so that a fast launch needn't.
+/// below /prod/`. Credentials in the name are masked by the progress line, not here, so that a
+/// launch that is too fast for a progress line doesn't spend time on them.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let id = self.id.to_string();
@@ -186,7 +187,7 @@ pub enum Selector {
     Whole,
     /// A top-level key of a JSON object, taken literally.
     Key(String),
-    /// The one node that an RFC 9535 path matches.
+    /// The only node that a JSONPath (RFC 9535) matches.
     Path(JsonPath),
 }
 
@@ -250,11 +251,11 @@ impl JsonPath {
             .map_or("", |at| &text[at..])
     }
 
-    /// The KEY that a text was probably meant as, if it isn't a path because a name needs quotes
-    /// and brackets, an index needs brackets, or a bracket isn't closed: `$.replicas[0].host` for
-    /// `$.replicas.0.host`, and `$["password"]` for `$[password]`. A single name without brackets
-    /// becomes a key: `api-key` for `$.api-key`. `None` for text with a wildcard, a filter or a
-    /// function.
+    /// Guesses the KEY that the user meant by a text that isn't a valid path. Corrects names that
+    /// need quotes and brackets, indexes that need brackets, and brackets that aren't closed: the
+    /// result is `$.replicas[0].host` for `$.replicas.0.host`, and `$["password"]` for
+    /// `$[password]`. A single name without brackets becomes a key: `api-key` for `$.api-key`.
+    /// `None` for text with a wildcard, a filter or a function.
     pub(super) fn corrected(text: &str) -> Option<String> {
         let mut path = "$".to_owned();
         let mut rest = text.strip_prefix('$')?;
@@ -269,7 +270,7 @@ impl JsonPath {
                         None => (inner, "]"),
                     };
                     let (step, after) = name.split_once(end).unwrap_or((name, ""));
-                    // A quote in a name ends it too early.
+                    // A quote within the name has ended the name too early, as in `$['it's']`.
                     if end != "]" && !after.is_empty() && !after.starts_with(']') {
                         return None;
                     }
@@ -443,7 +444,7 @@ impl Version {
         Self { id, label }
     }
 
-    /// The staging label to request.
+    /// The staging label to request. `None` for a version id without a label.
     pub fn stage(&self) -> Option<&str> {
         if self.id.is_some() {
             return self.label();

@@ -69,7 +69,7 @@ impl Reference {
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
-        // `is_ordinary` only saves time.
+        // Most references are ordinary, so this quick check saves time.
         if !is_ordinary(text)
             && let Some(fault) = misread_text(text, [secret, key, stage, version])
         {
@@ -82,8 +82,8 @@ impl Reference {
             let defect = "has ${…} after the name of the secret, where variables aren't expanded";
             return Err(Fault::new(defect).help("use ${…} only in the name of the secret"));
         }
-        // In `prod/db:port:-5432`, `5432` is a default. In `ssm:/prod/db::-1`, which has no key,
-        // `-1` is a label.
+        // In `prod/db:port:-5432`, the user probably means `5432` as a default. In
+        // `ssm:/prod/db::-1`, which has no key, `-1` is a label.
         if !key.is_empty() && stage.starts_with(['-', '=']) {
             let defect = "has a default after its key, as in a shell";
             return Err(Fault::new(defect).help(PARTS_REMEDY));
@@ -282,7 +282,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
             (store, SecretId::Empty(name.to_owned()))
         }
         (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name, false)),
-        // The help is dropped, because it may have an ARN from a variable.
+        // The help is dropped, because it may show an ARN from the value of a variable.
         (Err(error), _) if !names.is_empty() => {
             let names = names.join(" and ");
             let defect = format!("{} (after expanding {names})", error.text);
@@ -299,8 +299,8 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })
 }
 
-/// The fault of an empty variable. If the variable is the whole id, an empty one can leave out the
-/// entry.
+/// The fault of an id with an empty variable. If the variable is the whole id, the help also
+/// suggests `${NAME:-}`, with which an entry is left out if the variable is empty.
 fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
     let help = if is_only_variable {
         format!("set {name}. If it may be empty, write ${{{name}:-}}")
@@ -319,8 +319,8 @@ fn lacks_part(expanded: &str, written: &str) -> bool {
     name.trim_matches('/').is_empty() || ends_early || name.contains("//")
 }
 
-/// Checks a SECRET before variables are known. If it has placeholders, only the characters around
-/// them are checked.
+/// Checks a SECRET before its variables are expanded. If it has placeholders, only the characters
+/// around them are checked.
 fn validate_secret(text: &str) -> Result<(), Fault> {
     let literal = replace_placeholders(text, |_, _| Ok(""))?;
     // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
@@ -330,7 +330,7 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     } else {
         &literal
     };
-    // The only colons are those of an ARN or of `ssm:`, which are legal.
+    // Colons are skipped: SECRET has none except those of an ARN or of `ssm:`, which are legal.
     if let Some(character) = checked.chars().find(|&c| c != ':' && !is_name_character(c)) {
         return Err(illegal_character(character));
     }
@@ -350,7 +350,8 @@ fn is_json(text: &str) -> bool {
 /// The fault of a character that AWS doesn't allow in any name.
 fn illegal_character(character: char) -> Fault {
     let help = match character {
-        // The variable itself may have a password, which AWS would get as a name.
+        // The help explains what the value must be: if the value of the variable were a password,
+        // AWS would get the password as a name.
         '$' => "write ${NAME} for a variable whose value is the name of a secret",
         '"' | '\'' => return Fault::new("includes quotes").help("remove the quotes"),
         _ => "a reference is SECRET:KEY",
@@ -376,7 +377,7 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     } else {
         6
     };
-    // A colon within `${…}` isn't a separator.
+    // A colon within `${…}` doesn't separate fields.
     let mut is_in_placeholder = false;
     for (at, c) in text.char_indices() {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
@@ -435,7 +436,7 @@ fn parse_selector(text: &str, key: &str) -> Result<Selector, Fault> {
         return Ok(Selector::Path(path));
     }
     let defect = "has a key that begins with $ but isn't a valid JSONPath";
-    // A longer text isn't a path that somebody has typed.
+    // A text of more than 200 characters is probably not a path that somebody has typed.
     if !key.starts_with("$.") && !key.starts_with("$[") || key.len() > 200 {
         return Err(Fault::new(format!("{defect}, which begins with $. or $[")));
     }
@@ -456,7 +457,8 @@ fn parse_selector(text: &str, key: &str) -> Result<Selector, Fault> {
 /// The reference with the KEY that was probably meant, instead of a text that isn't a valid path.
 /// Quotes keep a shell and YAML from changing the new path.
 fn corrected_reference(text: &str, key: &str) -> Option<String> {
-    // The next colon after an open bracket belongs to the path.
+    // A colon after an open bracket belongs to the path, so if KEY was cut off at this colon, the
+    // path isn't complete.
     let is_cut = key.contains('[') && !text.ends_with(key);
     if is_cut || has_credential(text) {
         return None;
@@ -501,7 +503,7 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     }
     if let Some((prefix, ours)) = found {
         let rest = text[prefix.len()..].trim_start_matches("//");
-        // In our references, only parameters have a prefix.
+        // A reference to a secret has no prefix, so `secretsmanager:` is removed.
         let mut corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
         // `secret:prod/db-CxwhVq` is the resource of an ARN, which ends with random characters.
         if prefix == "secret:"
@@ -582,7 +584,7 @@ fn part_of_id<'a>(
     is_only_variable: bool,
 ) -> Result<&'a str, Fault> {
     let value = variable_value(name, default, inherited)?;
-    // Only a default, even an empty one, says that the variable may be empty.
+    // A variable may be empty only if the user has written a default, which can be empty, too.
     if value.is_empty() && default.is_none() {
         return Err(empty_variable(name, is_only_variable));
     }
@@ -603,7 +605,8 @@ fn part_of_id<'a>(
         let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
         return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
     }
-    // With `DB=prod/db:host`, the key would be part of the name.
+    // If the value were accepted, `:host` in `DB=prod/db:host` would be a part of the secret's
+    // name.
     if fields.is_some() && SecretId::parse(secret).is_ok() {
         let defect = "is more than the name or ARN of a secret";
         let help = format!("keep only the name or ARN in {name}, and write ${{{name}}}:KEY here");

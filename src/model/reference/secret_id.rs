@@ -36,7 +36,8 @@ pub struct ParameterPath<'a> {
 }
 
 impl ParameterPath<'_> {
-    /// `rest` is the part of the parameter's name that follows the path.
+    /// True if the path includes a parameter. `rest` is the part of the parameter's name after the
+    /// path.
     pub fn includes(&self, rest: &str) -> bool {
         !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
     }
@@ -61,7 +62,7 @@ impl SecretId {
             return Err(Fault::new(ILLEGAL_CHARACTER));
         }
         let longest = match store {
-            // The limit of CreateSecret.
+            // This is the limit in AWS's operation CreateSecret.
             Store::SecretsManager => 512,
             Store::ParameterStore => LONGEST_PARAMETER_NAME,
         };
@@ -127,7 +128,8 @@ impl SecretId {
             return self.arn().is_none() && name == Some(self.name());
         };
         let resource = match self {
-            // A name doesn't say which account it is in.
+            // A requested name doesn't include an account, so the account in the answer isn't
+            // checked.
             Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
@@ -208,7 +210,7 @@ pub(super) fn incomplete_arn() -> Fault {
 
 const ARN_REMEDY: &str = "copy the whole ARN of the secret or parameter";
 
-/// The store whose service is in an ARN.
+/// The store that the service in an ARN belongs to.
 fn store_of_arn(text: &str) -> Result<Store, Fault> {
     let service = text.split(':').nth(2).unwrap_or_default();
     let defect = match service {
@@ -501,7 +503,8 @@ impl Region {
         region.is_some_and(|code| Self(code.to_owned()).area().is_some())
     }
 
-    /// The remedy for a code, or `None` if it has the form of AWS's codes.
+    /// The remedy for a code that doesn't have the form of AWS's region codes. `None` for a code
+    /// that does.
     pub fn form_remedy(&self) -> Option<String> {
         // Some SDKs accept `fips-us-east-1` and `us-east-1-fips`.
         let region = self.0.trim_start_matches("fips-").trim_end_matches("-fips");

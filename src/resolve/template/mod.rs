@@ -69,7 +69,9 @@ const MOST_MISSING_KEYS: usize = 8;
 /// The maximum number of missing keys that are looked for. Each key requires another rendering.
 const MOST_RENDERINGS: usize = 100;
 
-/// A number that is also JSON, and base64 of text.
+/// The number that [`Rendering::render`] uses as a substitute for a missing value. As text, it is
+/// also valid JSON, and the base64 of a UTF-8 text, so that filters such as `fromjson` and
+/// `b64decode` accept it.
 const NUMBER: i32 = 1400;
 
 /// [`Rendering::lookup_at_fault`] puts this text in front of a template. The text creates the mark:
@@ -115,7 +117,8 @@ pub struct Rendering<'a> {
     pub subject: &'a Subject,
 }
 
-/// The last of several renderings, each of which had one more stand-in for a missing key.
+/// The last of several renderings. Each rendering had a stand-in for one more missing key than the
+/// rendering before it.
 struct Attempt {
     missing: Vec<FailedLookup>,
     result: Result<(SecretValue, BTreeSet<Remark>), Error>,
@@ -177,7 +180,8 @@ impl Rendering<'_> {
                 problem = self.certain_problem(&error);
             }
         }
-        // An index past the end is a failure, so it comes before the limit.
+        // An index past the end is a failure, not an absence, so it is listed first: the limit must
+        // not cut it off.
         missing.sort_by_key(|lookup| !lookup.is_past_end);
         missing.truncate(MOST_MISSING_KEYS);
         Err(missing
@@ -196,7 +200,7 @@ impl Rendering<'_> {
         };
         let mut missing = Vec::new();
         loop {
-            // No lookup is marked here.
+            // Marks are only used by `lookup_at_fault`, so no lookup is marked in this rendering.
             let misses = Misses::new(None, &missing, &stand_ins);
             let error = match self.render_with_inputs(&self.template.text, &misses) {
                 Ok(text) => {
@@ -215,8 +219,9 @@ impl Rendering<'_> {
         }
     }
 
-    /// The remarks, each with the lookups that find such a text. An empty or blank text that no
-    /// lookup finds is the template's own, as in `{{ ":" ~ x if x else "" }}`, so it is right.
+    /// Adds to each remark the lookups whose values it is about. Drops the remark on an empty or
+    /// blank text if no lookup finds such a text: it is part of the template, as in `{{ ":" ~ x if
+    /// x else "" }}`, so it is intended.
     fn with_lookups(&self, remarks: BTreeSet<Remark>) -> Remarks {
         let mut found = Remarks::new();
         for remark in remarks {
@@ -235,8 +240,10 @@ impl Rendering<'_> {
         found
     }
 
-    /// The problem for an error that a stand-in hasn't caused. An undefined value may come from a
-    /// lookup in a stand-in, unless a value that exists isn't an object.
+    /// The problem for an error that occurs whatever the substitute for a missing value is. If the
+    /// error is about an undefined value, this value may come from a lookup in the substitute, so
+    /// there is only a problem if the template looks up a key in an existing value that isn't an
+    /// object.
     fn certain_problem(&self, error: &Error) -> Option<Problem> {
         if is_undefined_error(error) {
             return self.non_object_problem(|_| true);
@@ -254,6 +261,8 @@ impl Rendering<'_> {
         with_entry(template_problem(error, self.template), None, self.subject)
     }
 
+    /// The error for a failed lookup: a failure for an index past the end of a list, and otherwise
+    /// an absence.
     fn missing_key_error(&self, lookup: &FailedLookup) -> Unresolved {
         let reference = lookup
             .alias
@@ -340,7 +349,7 @@ impl Rendering<'_> {
         };
 
         let Some(map) = value.as_object() else {
-            // The key is the index of an array.
+            // A value that isn't an object is an array here, so the key is an index.
             let hint = value.as_array().map(|items| array_hint(items));
             return problem(predicate).help_if_some(hint);
         };
@@ -395,7 +404,8 @@ impl Rendering<'_> {
     }
 
     /// The problem of the first lookup whose last key, such as `name` in `db.host.name`, is looked
-    /// up in a value that is neither an object nor null.
+    /// up in a value that is neither an object nor null. Only the inputs for which `is_relevant` is
+    /// true are considered.
     fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;

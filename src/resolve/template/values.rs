@@ -245,7 +245,8 @@ impl Object for SecretObject {
     /// the lookup has failed ([`Misses::replacement_of`]).
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
-            // Anything but an index is a mistake, so it isn't noted as missing.
+            // In an array, only an index can be missing. Any other key is a mistake in the
+            // template, so it isn't noted as missing.
             JsonValue::Array(_) => key.as_usize()?.to_string(),
             _ => key.to_string(),
         };
@@ -263,7 +264,7 @@ impl Object for SecretObject {
         })
     }
 
-    /// A loop skips keys whose value is null, as `env-from` does.
+    /// The items or keys for a loop. Keys whose value is null are skipped, as in `env-from`.
     fn enumerate(self: &Arc<Self>) -> Enumerator {
         match self.json() {
             JsonValue::Array(items) => Enumerator::Seq(items.len()),
@@ -367,7 +368,8 @@ fn write_json(out: &mut String, value: &Value, depth: usize) -> Result<(), Error
         (None, ValueKind::String) => write!(out, "{}", JsonValue::from(value.to_string()))?,
         (None, ValueKind::Seq | ValueKind::Iterable) => {
             out.push('[');
-            // The items of some lists are only computed now: `[1] | chain(2)`.
+            // A list such as `[1] | chain(2)` computes its items only now, so computing an item can
+            // fail.
             for (at, item) in value.try_iter()?.checked().enumerate() {
                 out.push_str(if at == 0 { "" } else { "," });
                 write_json(out, &item?, depth_of_items)?;
@@ -472,7 +474,8 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
         return Ok(());
     };
     for undefined in given.iter().filter(|value| value.is_undefined()) {
-        // Formatting fails for a missing key, but not for a missing `else`.
+        // Formatting fails for the undefined value of a missing key, but not for that of a missing
+        // `else`.
         state.format(undefined.clone())?;
     }
     if filter == "join"
@@ -525,7 +528,7 @@ fn bytes_of(value: &Value) -> Result<SecretValue, Error> {
     Ok(SecretValue::new(printed_text(value)?.as_bytes()))
 }
 
-/// Encoded or decoded bytes as text.
+/// Converts bytes that `b64encode` or `b64decode` has returned to text.
 fn text_value(coded: &SecretValue) -> Result<Value, Error> {
     let text = std::str::from_utf8(coded.expose())
         .map_err(|_| own_error("the result of \"b64decode\" isn't UTF-8"))?;

@@ -23,7 +23,8 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
             several: "don't exist",
             ..OF_SECRET
         },
-        // The headline for the current version. `FailedRequest::absence` has the others.
+        // This headline is about the current version. `FailedRequest::absence` makes the headlines
+        // about other versions.
         Missing::Version => CauseFacts {
             code: "version-not-found",
             headline: "has no value yet: no version has the stage AWSCURRENT",
@@ -84,8 +85,9 @@ impl FailedRequest<'_> {
         Some(text)
     }
 
-    /// The help and the guess for a secret or parameter that doesn't exist. The list of the secrets
-    /// in a local file is complete, so a similar name there is the whole help.
+    /// The help and the guess for a secret or parameter that doesn't exist. A local file lists all
+    /// secrets that exist, so if it has a secret with a similar name, the suggestion of this name
+    /// is the whole help.
     pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
         let settled = self.empty_variable_hint();
         let similar = self.stage_hint().or_else(|| self.nearest_hint());
@@ -143,7 +145,7 @@ impl FailedRequest<'_> {
             return list_versions;
         }
         match (self.locator.version.label(), self.locator.version.id()) {
-            // A secret can be created without a value.
+            // The secret has no current version. It was probably created without a value.
             (None, None) => {
                 let put = self.aws_command("secretsmanager put-secret-value");
                 format!("store a value: {put} --secret-string file://value.json")
@@ -152,7 +154,7 @@ impl FailedRequest<'_> {
             (Some("AWSPREVIOUS"), None) => {
                 "a secret has AWSPREVIOUS only after its value has changed once".to_owned()
             }
-            // A guess follows, so the help can't end with a command.
+            // The guess follows the help in the same message, so the help can't end with a command.
             (Some(_), None) if self.colon_guess().is_some() => third_field.to_owned(),
             (Some(_), _) => as_sentences(third_field, &list_versions),
         }
@@ -171,7 +173,7 @@ impl FailedRequest<'_> {
                 let key = text_or("KEY", key);
                 format!("{}: {{ {key}: … }}", text_or(placeholder, &id))
             }
-            // A JSONPath isn't a key of the file.
+            // A JSONPath can't be written as a key, so the help leaves the value open.
             Selector::Whole | Selector::Path(_) => format!("{}: …", text_or(placeholder, &id)),
         };
         format!("add it to {}: {line}", file.display())
@@ -244,8 +246,8 @@ impl FailedRequest<'_> {
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
         }
-        // Nearly every name has two parts, as in `prod/db`, so only a third one may be a key. A
-        // reference with a colon already has a key.
+        // Most names of secrets have two parts, as in `prod/db`, so only a third part is probably a
+        // key. A reference with a colon already has a key.
         if let Some((secret, key)) = written.rsplit_once(['/', '.'])
             && !written.contains(':')
             && (secret.contains('/')
@@ -258,8 +260,9 @@ impl FailedRequest<'_> {
         }
 
         let label = &self.subject.label;
-        // An alias isn't plain text, and neither is `${NAME}`. The label of an entry without a
-        // variable, such as a path, isn't a name.
+        // A reference with an alias or `${NAME}`, which differs from the id, isn't plain text. The
+        // label of an entry without a variable, such as a path, isn't a name, so there is no remedy
+        // for such an entry.
         let is_word = is_bare_word(written) && **written == self.locator.written_id();
         if !is_word || !is_name(label) {
             return None;
@@ -273,8 +276,9 @@ impl FailedRequest<'_> {
         Some(format!("If it is plain text, {remedy}"))
     }
 
-    /// The guess about a key with a colon, as .NET has it: what follows the colon was taken for a
-    /// staging label. Each part of such a key begins with a capital letter.
+    /// The guess about a key with a colon in it, such as .NET's `ConnectionStrings:Default`: the
+    /// text after the colon was read as a staging label. Each part of such a key begins with a
+    /// capital letter.
     fn colon_guess(&self) -> Option<String> {
         let stage = self.locator.version.stage()?;
         let key = format!("{}:{stage}", self.reference.selector);

@@ -56,7 +56,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help if the permission isn't enough, because another policy denies the request.
+    /// The help for a request that another policy denies, so that a permission for the caller
+    /// wouldn't be enough.
     fn policy_help(&self) -> Option<String> {
         Some(match self.failure.error.denied_by? {
             PolicyDenial::Explicit(kind) => format!(
@@ -92,8 +93,8 @@ impl FailedRequest<'_> {
         };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // AWS's message would name the ARN of a secret that exists, so this one may not exist. The
-        // message about a parameter is always the same, so it isn't a reason to doubt the name.
+        // If the secret existed, AWS's message would name its ARN, so the secret may not exist. For
+        // a parameter, AWS's message is always the same, so there is no reason to doubt the name.
         if denial == Denial::PolicyOrMissing(Read) && store == SecretsManager {
             let check = self.what_to_check();
             let why = "because AWS also denies access to a secret that doesn't exist";

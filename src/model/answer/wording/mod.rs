@@ -1,11 +1,12 @@
-//! The words for a request that has failed: headlines, notes and helps, made of facts.
+//! The words for a request that has failed: headlines, notes and helps.
 //!
-//! [`FetchError`] and [`FetchFailure`] carry the facts. `absent` words what doesn't exist, `denied`
-//! what is denied, and this file everything else that AWS answers. An error before an answer, such
-//! as that of a host, brings a headline of its own.
+//! The facts are in [`FetchError`] and [`FetchFailure`]. `absent` has the words for secrets,
+//! parameters and versions that don't exist, `denied` has those for denials, and this file has
+//! those for every other answer of AWS. A failure before an answer, such as a host that can't be
+//! reached, already has a headline.
 //!
-//! [`Cause::facts`] has one row for each cause. Next to the words, a row has what else follows from
-//! the cause: the exit status, the code, and whether the request is sent again.
+//! [`Cause::facts`] has one row for each cause. Besides the words, a row has everything else that
+//! follows from the cause: the exit status, the code, and whether the request is sent again.
 //!
 //! The help has at most three parts: an observation, which is something that secrets-exec has
 //! looked up; the general help of the reason, which consists of facts; and one guess from the form
@@ -29,8 +30,9 @@ use crate::model::reference::{SecretRef, Store};
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET, Remedy};
 
 impl FetchFailure {
-    /// True if AWS was asked for the secret in any region, and answered that it doesn't exist, or
-    /// denied it. STS and a metadata service aren't asked for it, and neither is a local file.
+    /// True if AWS has received the name of the secret in any region, and has answered that the
+    /// secret doesn't exist, or that access is denied. Requests to STS and to a metadata service
+    /// don't have the name, and a local file needs no request.
     fn was_sent_in_vain(&self) -> bool {
         if self.local_file.is_some() {
             return false;
@@ -309,7 +311,7 @@ impl Cause {
                 remedy: PORTAL,
                 ..UNREACHABLE
             },
-            // The clock is wrong for every region.
+            // A wrong clock makes the requests to all regions fail, so the next region isn't tried.
             Outage(OutageKind::ClockSkew | OutageKind::EarlyCertificate) => CauseFacts {
                 code: "clock-skew",
                 again: Again::Later,

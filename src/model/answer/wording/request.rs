@@ -6,7 +6,7 @@ use crate::model::problem::{ReasonScope, Status};
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::text_or;
 
-/// A part of the message that says what to do.
+/// The parts of a message that say what to do.
 pub struct Remedy {
     /// The observation and the general help, joined.
     pub help: Option<String>,
@@ -87,8 +87,8 @@ pub struct CauseFacts {
     pub status: Status,
     pub again: Again,
     pub mention: Mention,
-    /// The headline, or what follows the secret in it. Empty if the headline differs from failure
-    /// to failure.
+    /// The headline or, if the headline begins with the secret, the text after the secret. Empty if
+    /// the headline differs from failure to failure.
     pub headline: &'static str,
     /// The text after several secrets in the headline, such as `don't exist`. Empty if it is the
     /// same as after one secret.
