@@ -1,8 +1,9 @@
-//! The command: how it is found in PATH (as execvp(3) does it), the kernel's limits, and `execve`.
+//! Finds the command's program in PATH as execvp(3) does, checks the kernel's limits for arguments
+//! and environment, and calls execve(2).
 //!
 //! The lookup happens before any request, so that a typo in the command costs no time. `execve` is
 //! the last step of a launch. Most of this file explains what went wrong, because the kernel only
-//! says "no such file" or "exec format error".
+//! reports "no such file" or "exec format error".
 
 use std::convert::Infallible;
 use std::ffi::{CString, OsStr};
@@ -44,9 +45,9 @@ const DEFAULT_PATH: &str = "/usr/local/bin:/bin:/usr/bin";
 /// searched for. Only the metadata of files is read.
 ///
 /// # Errors
-/// If the name is empty or has characters that are easy to overlook, if there isn't such a file, or
+/// If the name is empty or has characters that are easy to overlook, if there is no such file, or
 /// if none of the files with this name can be executed. In the last case, the error names the first
-/// one.
+/// of these files.
 pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Program, Problem> {
     let command = program.to_string_lossy();
     if let Some(found) = overlooked(&command) {
@@ -78,18 +79,18 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
     }
 
     match not_executable {
-        // The builtin "." is found as a directory in every part of PATH, so a message about a
-        // directory would be misleading.
+        // For a shell builtin, report that the command wasn't found. The builtin "." is a directory
+        // in every part of PATH, so a message about a directory would be misleading.
         Some(problem) if !BUILTINS.contains(&&*command) => Err(problem),
         Some(_) | None => Err(not_found_problem(&command, Some(search_path))),
     }
 }
 
-/// Commands that usually exist only in a shell.
+/// Shell builtins, which usually don't exist as programs.
 const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
 
-/// The problem for a file that exists but can't be executed. It has help only if access was denied
-/// (EACCES) and messages may show the whole path, which the help can repeat.
+/// The problem for a file that exists but can't be executed. The problem has help only if access
+/// was denied (EACCES) and if messages may show the whole path, because the help repeats the path.
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     #[cfg(target_os = "linux")]
     let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
@@ -119,13 +120,13 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
     }
 }
 
-/// `search_path` is the PATH in which the name of the command was looked up. `None` means that the
-/// command is a path, so PATH wasn't searched.
+/// The problem for a command whose program doesn't exist. `search_path` is the PATH that was
+/// searched. It is `None` if the command is a path, because PATH wasn't searched then.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
 
-    // Mistakes that don't depend on PATH come first.
+    // Look for mistakes that don't depend on PATH first.
     if let Some(name) = assigned_name(command) {
         let why = "only a shell sets variables before a command";
         let help = format!("put env before it: -- env {name}=… COMMAND");
@@ -144,14 +145,14 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let help = "pass each word as its own argument, or start a shell: -- sh -c '…'";
         return not_found(&text, help);
     }
-    // Docker starts /bin/sh if CMD isn't an array.
+    // The command /bin/sh usually comes from Docker, which starts it if CMD isn't an array.
     if command == "/bin/sh" {
         let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
         return not_found("this image has no /bin/sh", help);
     }
 
-    // A variable that Kubernetes hasn't replaced, as in `$(CMD)`, was probably meant to become a
-    // path, so PATH isn't mentioned.
+    // Don't mention PATH if the command is a path, or if it begins with a variable that Kubernetes
+    // hasn't replaced, as in `$(CMD)`. Such a variable was probably meant to become a path.
     if search_path.is_none() || command.starts_with('$') {
         let text = format!("the file \"{shown}\" doesn't exist");
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
@@ -172,8 +173,8 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
     if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
     }
-    // Other errors are ignored: old seccomp profiles don't allow faccessat2(2), and execve checks
-    // the permission again.
+    // Ignore every error other than EACCES: old seccomp profiles don't allow faccessat2(2), and
+    // execve checks the permission again.
     if faccessat(AT_FDCWD, file, AccessFlags::X_OK, AtFlags::AT_EACCESS) == Err(Errno::EACCES) {
         return Err(Errno::EACCES);
     }
@@ -185,8 +186,8 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 
 /// Replaces this process with the program. The program keeps the process id, and gets the signal
 /// mask and the signal actions that this process was started with. The program also inherits
-/// `descriptors`, which lose FD_CLOEXEC for this purpose. If a termination signal arrived while
-/// signals were held, that signal ends this process before execve.
+/// `descriptors`, from which FD_CLOEXEC is removed. If a termination signal arrived while signals
+/// were held ([`hold_signals`]), that signal ends this process before execve.
 ///
 /// # Errors
 /// If execve fails. The process then continues and holds signals again.
@@ -260,12 +261,13 @@ fn call_execve(program: &Program, command: &CommandLine, environment: &Environme
         .collect();
     let Err(errno) = execve(&program.0, &arguments, &environment.0);
 
-    // The first line of a script doesn't contain a NUL, but the header of a program for a different
-    // machine does.
+    // ENOEXEC can mean that the file is a script, or a program for a different machine. The first
+    // line of a script doesn't contain a NUL, but the header of a program does.
     if errno != Errno::ENOEXEC || !first_line(program).is_ok_and(|line| !line.contains(&0)) {
         return errno;
     }
-    // The shell opens its first argument, so the path replaces the name of the command.
+    // Replace the name of the command with the path of the script, because the shell opens its
+    // first argument.
     let mut words = vec![c"/bin/sh".to_owned(), program.0.clone()];
     words.extend(arguments.into_iter().skip(1));
     let Err(errno_of_shell) = execve(c"/bin/sh", &words, &environment.0);
@@ -278,24 +280,24 @@ pub fn is_script(program: &Program) -> bool {
 
 /// Reads the first line of a file, with its line feed, or the first MiB of a longer line.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
-    /// A limit, so that a large program isn't read to its end.
+    /// The maximum length that is read, so that a large binary isn't read to its end.
     const LONGEST: u64 = 1024 * 1024;
     let mut line = Vec::new();
     BufReader::new(File::open(program.as_path())?.take(LONGEST)).read_until(b'\n', &mut line)?;
     Ok(line)
 }
 
-/// Checks that all strings together don't exceed `limit`: the environment and, if `command` is
-/// given, the command line and the path of its program.
+/// Checks that the environment and, if `command` is given, its arguments and the path of its
+/// program together need at most `limit` bytes in the kernel.
 ///
 /// # Errors
-/// If the strings are too long together. The error names the longest variable, but not its value.
+/// If they need more bytes. The error names the longest variable, but doesn't show its value.
 pub fn expect_fit(
     environment: &Environment,
     command: Option<(&CommandLine, &Path)>,
     limit: usize,
 ) -> Result<(), Problem> {
-    // The kernel needs the text of a string, its NUL and the pointer to it.
+    // For each string, the kernel counts its bytes, the NUL at its end, and a pointer.
     let size = |text: &[u8]| text.len() + 1 + size_of::<usize>();
     let mut length = 0;
     for string in &environment.0 {
@@ -340,7 +342,7 @@ pub fn argument_limits() -> Limits {
     limits_on_linux(page, stack)
 }
 
-/// The limits for a page size and a soft limit of the stack, both in bytes.
+/// Computes the limits from the page size and the soft limit of the stack, both in bytes.
 fn limits_on_linux(page: usize, stack: usize) -> Limits {
     Limits {
         string: 32 * page,

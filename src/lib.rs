@@ -17,8 +17,8 @@
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
 compile_error!("secrets-exec runs on Linux and macOS");
 
-// The modules are grouped by tier: the allocator and the data, the parts that several steps use,
-// the steps, the report, and the commands.
+// The modules are in five groups: the allocator and the data types, the modules that several steps
+// of a launch use, the steps, the report, and the commands.
 #[cfg(target_env = "musl")]
 mod memory;
 mod model;
@@ -70,16 +70,17 @@ use system::systemd::{CONNECTION, has_connection, take_connection};
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     #[cfg(target_env = "musl")]
     memory::share_with_aws_lc();
-    // This check has to be first: if systemd asks for a credential, anything printed earlier would
-    // become that credential. The subcommand `credential` accepts any connection, and then reports
-    // what is wrong with the connection's address.
+    // Look for systemd's connection before anything else. If systemd asks for a credential,
+    // standard output and standard error may be the connection, and anything printed there would
+    // become the credential. The subcommand `credential` accepts any Unix stream connection here,
+    // and later reports what is wrong with its address.
     let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
     if has_connection(expects_connection) {
         // From here on, no termination signal ends this process before the connection is refused or
         // answered.
         hold_signals();
         if take_connection().is_err() {
-            // Standard error may still be the connection, so nothing is printed.
+            // Print nothing, because standard error may still be the connection.
             finish(Ok(Status::Temporary as u8));
         }
     }
@@ -93,7 +94,8 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 /// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
-    // Anything other than `credential` would leave systemd without an answer.
+    // Only the subcommand `credential` answers systemd's connection. With such a connection, any
+    // other command line is an error, because systemd would never get an answer.
     let is_answered = matches!(invocation, Invocation::Credential(_));
     if !is_answered && let Some(connection) = CONNECTION.get() {
         return Err(unanswered_request(connection).into());
@@ -112,7 +114,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             };
         }
         Invocation::Usage(text) => {
-            // An empty command line is a mistake, so this text goes to standard error.
+            // The usage text goes to standard error, because an empty command line is a mistake.
             terminal::print_help(&text);
             return Ok(Status::Usage as u8);
         }

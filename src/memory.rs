@@ -1,8 +1,9 @@
-//! The allocator of the static binary: dlmalloc instead of musl's own, which maps and unmaps pages
-//! all the time, so that a launch with many secrets would take a quarter longer.
+//! The allocator of the static binary is dlmalloc. musl's own allocator maps and unmaps pages all
+//! the time, which would make a launch with many secrets take a quarter longer.
 //!
-//! Rust uses it as the global allocator. aws-lc is written in C, so it gets functions that behave
-//! as malloc(3), realloc(3) and free(3) do. ARCHITECTURE.md ("Speed") says what that saves.
+//! Rust uses dlmalloc as the global allocator. The cryptography library aws-lc is written in C, so
+//! it gets functions that call dlmalloc and behave as malloc(3), realloc(3) and free(3) do.
+//! ARCHITECTURE.md ("Speed") has the time that this saves.
 
 #![allow(unsafe_code, reason = "an allocator for C")]
 
@@ -13,14 +14,15 @@ use std::ptr;
 #[global_allocator]
 static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 
-/// The length of the header of each allocation, which is also the alignment of malloc(3). The
-/// header holds the length of the whole allocation.
+/// The length of the header in front of each block that aws-lc gets, which is also the alignment of
+/// malloc(3). The header stores the length of the whole allocation, header included, because
+/// freeing the block requires this length.
 const HEADER: usize = 16;
 
 /// Makes aws-lc use the same allocator. Must be called before aws-lc allocates memory, which aws-lc
 /// doesn't check.
 pub fn share_with_aws_lc() {
-    // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There isn't another
+    // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There is no other
     // thread yet.
     let is_set = unsafe {
         aws_lc_sys::CRYPTO_set_mem_functions(Some(allocate), Some(reallocate), Some(free))
@@ -28,13 +30,14 @@ pub fn share_with_aws_lc() {
     assert!(is_set == 1, "aws-lc already has memory functions");
 }
 
-/// The layout of an allocation. `length` includes the header.
+/// Makes the layout of an allocation. `length` includes the header. `None` if the length is too
+/// large.
 fn layout(length: usize) -> Option<Layout> {
     Layout::from_size_align(length, HEADER).ok()
 }
 
-/// Allocates memory as malloc(3) does. The other parameters are for a file and a line, which aws-lc
-/// leaves empty.
+/// Allocates memory as malloc(3) does. The last two parameters are for the caller's source file and
+/// line, which aws-lc leaves empty.
 extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
     let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
         return ptr::null_mut();
@@ -75,7 +78,7 @@ unsafe extern "C" fn free(memory: *mut c_void, _: *const c_char, _: c_int) {
     if memory.is_null() {
         return;
     }
-    // SAFETY: `allocate` has written the length of the allocation before the memory, and has made
+    // SAFETY: `allocate` has stored the length of the allocation in front of `memory`, and has made
     // the same layout.
     unsafe {
         let start = memory.cast::<u8>().sub(HEADER);

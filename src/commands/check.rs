@@ -69,7 +69,8 @@ pub fn check(
         line,
         program: match &checked {
             Some(checked) => checked.prepared.find_program(line),
-            // The PATH that the command would get isn't known, so the inherited one is used.
+            // Search the inherited PATH, because the inputs are invalid, so the PATH that the
+            // command would get isn't known.
             None => exec::find_program(line.program(), inherited.get("PATH")),
         },
     });
@@ -88,7 +89,7 @@ pub fn check(
         let (examined, problems) = checked.examine(found_command.as_ref());
         findings = examined;
         report.append(problems);
-        // If a value is missing, the size isn't known.
+        // If a value is missing, the size of the environment isn't known.
         if report.is_empty() {
             let oversize = checked.size_problem(found_command.as_ref());
             report.problems.extend(oversize);
@@ -121,7 +122,7 @@ struct FoundCommand<'a> {
     program: Result<Program, Problem>,
 }
 
-/// A plan, and everything that has been read for it.
+/// The merged inputs, and everything that `check` has read for them.
 struct Checked {
     prepared: Prepared,
     depth: CheckDepth,
@@ -130,7 +131,7 @@ struct Checked {
 
 impl Checked {
     /// Resolves the plan, with the requests that `depth` allows. The report is empty unless nothing
-    /// at all could be read, because the failure of a single value is an outcome.
+    /// at all could be read, because the failure to read a single value is stored in its outcome.
     fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
         let read = match depth {
             CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
@@ -158,15 +159,15 @@ impl Checked {
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
-        // `--offline` doesn't report problems with the directories of this machine.
+        // With `--offline`, problems with the directories of this machine don't matter.
         if self.depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }
         self.print_notices(&files, command);
         let findings = self.findings(&problems);
 
-        // `check --metadata` needs permissions that a launch doesn't need. So after a denial, the
-        // report doesn't say that the command wouldn't be started.
+        // `check --metadata` needs permissions that a launch doesn't need. So if AWS has denied a
+        // request, the report must not claim that the command wouldn't be started.
         if self.depth == CheckDepth::Metadata
             && problems
                 .iter()
@@ -183,8 +184,9 @@ impl Checked {
         (findings, Report::from_values(problems, &consequence))
     }
 
-    /// The problem if the environment that the command would get is too large. The variables with
-    /// the paths of files are left out, because paths are short.
+    /// Checks whether the environment that the command would get fits into the kernel's limit, and
+    /// returns a problem if it doesn't. Leaves out the variables with the paths of files, because
+    /// paths are short.
     fn size_problem(&self, command: Option<&FoundCommand<'_>>) -> Option<Problem> {
         let launched = command.and_then(|FoundCommand { line, program }| {
             let program = program.as_ref().ok()?;
@@ -208,7 +210,7 @@ impl Checked {
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
-            // Literals don't have notes, because the table lists them.
+            // No note mentions the literals, because the table lists them.
             terminal::print_always(report::secret_notes(&self.values));
             terminal::print_always(outcomes.overridden().map(override_note));
             terminal::print_always(report::total_note(&self.values));
@@ -219,7 +221,8 @@ impl Checked {
             let warnings = report::argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::program_warning(outcomes, command.line));
-            // A script may start several programs, but only one of them can read a pipe.
+            // A file that can be read only once is a pipe. A script may start several programs, but
+            // only one of them can read the pipe.
             let is_script = command.program.as_ref().is_ok_and(exec::is_script);
             let read_once = report::read_once_warning(outcomes, command.line, is_script);
             terminal::print_unless_hidden(read_once);
@@ -243,7 +246,7 @@ impl Checked {
         let reads_values = self.depth == CheckDepth::Values;
         let source = match (self.depth, &self.prepared.options.source) {
             (CheckDepth::Offline, _) => None,
-            // `--agent` doesn't apply to `--metadata`.
+            // `--metadata` always asks AWS, even with `--agent`.
             (CheckDepth::Metadata, _) | (CheckDepth::Values, SourceOption::Aws) => Some("aws"),
             (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
@@ -268,8 +271,8 @@ impl Checked {
 }
 
 /// The notes about entries whose text looks as if secrets-exec should replace something in it, and
-/// about literals that have the form of a reference with a key. `prod/db:username` may be meant as
-/// one, and `team/app:stable` is the name of an image.
+/// about literals that have the form of a reference with a key. Such a literal isn't an error:
+/// `prod/db:username` may be meant as a reference, but `team/app:stable` is the name of an image.
 fn placeholder_notes(plan: &Plan) -> BTreeMap<EntryId, String> {
     let mut notes = BTreeMap::new();
     for entry in plan.entries.iter().filter(|entry| entry.pattern.is_none()) {
@@ -301,7 +304,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     }
 
     let begun = Instant::now();
-    // Closing the connections would take time, and the process ends soon anyway.
+    // Never drop the client: closing its connections would take time, and the process ends soon
+    // anyway.
     let mut aws = ManuallyDrop::new(Aws::new(settings.clone(), deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 
@@ -322,8 +326,9 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     Ok(values)
 }
 
-/// Resolves the entries that don't read a secret, and those that the agent can never read. All
-/// other entries stay unread. Doesn't send a request or read a profile.
+/// Resolves the entries that don't read a secret, and those that the Secrets Manager Agent
+/// (`--agent`) can never read. All other entries stay unread. Doesn't send a request or read a
+/// profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     // Only the templates can take long here.
     let _awaited = deadline.progress.awaits("the templates".to_owned());

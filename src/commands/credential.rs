@@ -58,7 +58,8 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
     report.into_result()?;
 
-    // Without a value, the entry is left out, because the variable that names its secret is empty.
+    // If there is no value although nothing has failed, the entry was left out, because the
+    // variable that names its secret is empty.
     let Some((credential, value)) = values.outcomes.values().next() else {
         let mut text = consequence;
         if let Some(name) = values

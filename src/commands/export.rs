@@ -17,7 +17,8 @@ use crate::model::problem::Problem;
 use crate::report::export_formats::{export as export_variables, masks, variables};
 use crate::report::{self, Record, Report, terminal};
 
-/// Checks that values may be printed on standard output.
+/// Refuses to print values on a terminal, unless `reveal` is true. `remedy` is the help of this
+/// error.
 pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
     if reveal || !terminal::is_output_terminal() {
         return Ok(());
@@ -26,17 +27,20 @@ pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem>
     Err(Problem::usage(text).help(remedy))
 }
 
-/// The destination of the exported variables. A file is replaced, except on GitHub.
+/// The destination of the exported variables. An existing file is replaced, except for GitHub,
+/// where the variables are appended to it.
 enum Destination {
     Output,
     File(PathBuf),
-    /// The masks go to standard output. The variables are appended to the file, if there is one.
+    /// The commands that mask the values in the log (`::add-mask::`) go to standard output. The
+    /// variables are appended to the file, if there is one.
     Github(Option<(PathBuf, NamedBy)>),
 }
 
-/// Prints the variables, or writes them to a file. For GitHub, prints the masks and, unless only
-/// the masks are wanted, appends the variables to a file. Also prints the warnings about the
-/// variables, and one for each entry that is a file, because only a launch writes such files.
+/// Prints the variables, or writes them to a file. For GitHub, prints the commands that mask the
+/// values in the log and, unless only these masks are wanted, appends the variables to a file. Also
+/// prints the warnings about the variables, and one for each entry that is a file, because only a
+/// launch writes such files.
 ///
 /// # Errors
 /// If there are errors in the inputs, if a value can't be read or exported or would be visible on a
@@ -47,13 +51,13 @@ pub fn export(
     inherited: &Inherited,
 ) -> Result<(), Report> {
     let found = destination(arguments, inherited);
-    // GitHub's masks, which contain the values, go to standard output, too.
+    // For GitHub, the masks go to standard output, and they contain the values.
     if !matches!(found, Ok(Destination::File(_))) {
         let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
         let refused = refuse_terminal(arguments.reveal, remedy);
         inputs.errors.extend(refused.err());
     }
-    // After an error, the inputs are still read, so that one report has every error.
+    // Read the inputs even after an error, so that one report has every error.
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
     let (Values { outcomes, .. }, mut report) =
@@ -80,8 +84,8 @@ pub fn export(
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
-            // The file is opened before the masks are printed. If it can't be used, none is
-            // printed.
+            // Open the file before the masks are printed, so that no masks are printed if the file
+            // can't be used.
             let opened = file
                 .map(|(path, named_by)| AppendedFile::open(&path, named_by))
                 .transpose()?;
@@ -97,7 +101,8 @@ pub fn export(
 }
 
 /// Decides where the variables go: to the file that `--output` names or, without `--output`, to
-/// standard output. For GitHub, the file that GITHUB_ENV names is used instead of standard output.
+/// standard output. For GitHub, they go to the file that GITHUB_ENV names instead of standard
+/// output.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
     use ExportFormat::{Github, GithubMasks};
     let output = output_file(arguments.output.as_ref());
@@ -141,7 +146,8 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     })
 }
 
-/// The file that `--output` names. `-` is standard output.
+/// The file that `--output` names. `None` without `--output`, and for `-`, which means standard
+/// output.
 pub(super) fn output_file(output: Option<&PathBuf>) -> Option<PathBuf> {
     output.filter(|path| path.as_os_str() != "-").cloned()
 }

@@ -29,7 +29,8 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let declarations = inputs.declarations.clone();
 
     let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
-    // If the secret doesn't exist or can't be read, the argument may be the name of a variable.
+    // If there is no such secret, or if access to it was denied, the argument may be the name of a
+    // variable instead of a secret.
     if let (Some(argument), [failed]) = (argument, &report.problems[..])
         && values.fetched.values().any(is_absent_or_denied)
         && let Some(problem) = entry_name_problem(argument, declarations, failed)
@@ -70,7 +71,7 @@ fn entry_name_problem(
     mut choice: DeclarationChoice,
     failed: &Problem,
 ) -> Option<Problem> {
-    // A pipe can be read only once, so a declaration that came from a pipe is skipped.
+    // Skip a declaration that came from a pipe, because a pipe can be read only once.
     if let DeclarationChoice::Named { files, .. } = &mut choice {
         files.retain(|path| path.is_file());
     }

@@ -17,8 +17,8 @@
 //!   exec          never returns
 //! ```
 //!
-//! With `--on-rotation`, the worker ends before `read_values`. The trials of the rotation take the
-//! remaining steps (`commands/rotation`).
+//! With `--on-rotation`, the worker ends before `read_values`. Forked processes, the trials of
+//! `commands/rotation`, take the remaining steps.
 
 use std::convert::Infallible;
 
@@ -40,7 +40,8 @@ use crate::time::Deadline;
 pub enum Start<'a> {
     /// This process becomes the program with these values.
     Now(Launch<'a>, Values),
-    /// With `--on-rotation`, which needs Linux, this process stays, and trials read the values.
+    /// With `--on-rotation`, which needs Linux, this process stays, and forked processes (trials)
+    /// read the values.
     #[cfg(target_os = "linux")]
     Supervised(Launch<'a>, RotationOptions),
 }
@@ -78,14 +79,18 @@ pub struct Launch<'a> {
 
 impl Launch<'_> {
     /// Reads every value, which can take until the deadline.
+    ///
+    /// # Errors
+    /// If a value can't be read or used. In this case, the report also has the files that can't be
+    /// delivered.
     pub(super) fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
         if problems.is_empty() {
             return Ok(values);
         }
-        // The command can't be started anyway, so the report also has the files. If there are no
-        // other problems, `write_files` reports them.
+        // The report also has the files that can't be delivered, because the command can't be
+        // started anyway. If the values have no problems, `write_files` reports these files later.
         problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
@@ -97,7 +102,8 @@ impl Launch<'_> {
     ///
     /// # Errors
     /// If files can't be written, if one can't be renamed, if the environment is too large, or if
-    /// the program can't be executed. In these cases, only files that replaced older ones stay.
+    /// the program can't be executed. After such an error, the only new files that stay are those
+    /// that have replaced older files.
     pub fn become_program(
         &self,
         values: Values,
@@ -119,10 +125,13 @@ impl Launch<'_> {
     }
 
     /// Writes the files under temporary names and returns them together with the environment. With
-    /// `--verbose`, first prints where the values come from. Except in a poll, also prints the
-    /// warnings about shell syntax in arguments (`$DB_PASSWORD`), about programs that lose what
-    /// they get, about odd values, and about files on a disk. (A poll prints those about values
-    /// once the parent wants the new values.)
+    /// `--verbose`, first prints where the values come from. Also prints warnings: about shell
+    /// syntax in arguments (`$DB_PASSWORD`), about programs that don't pass on variables or files,
+    /// about values that are probably wrong, and about files on a disk.
+    ///
+    /// A poll, which reads the values again for a command that is already running, doesn't print
+    /// these warnings here. It prints those about values later, once its parent wants the new
+    /// values.
     pub(super) fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {

@@ -25,9 +25,9 @@ use crate::system::streams::output_path;
 const DEFAULT_NAME: &str = "secrets-exec.yaml";
 
 /// Prints the declaration that replaces a .env file, or writes it to the file of `--output`. With
-/// `--values`, this is the JSON object to store as the secret instead, and with `--for-local` a
-/// file for `--local`. Also prints warnings and notes, which include the commands that come after
-/// the declaration, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1 or true.
+/// `--values`, the output is the JSON object to store as the secret instead and, with
+/// `--for-local`, a file for `--local`. Also prints warnings and notes, which include the commands
+/// that come after the declaration, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1 or true.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
 /// leave the variable out, because it doesn't need a secret.
@@ -68,7 +68,8 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     } else {
         declaration(&arguments.secret, &file.variables)
     };
-    // A file with another name may be a log that records the output.
+    // Standard output may be redirected to the declaration. A file with any other extension may be
+    // a log that records the output.
     let saved_as = output.clone().or_else(|| {
         output_path().filter(|path| {
             path.extension()
@@ -93,14 +94,15 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     Ok(())
 }
 
-/// The notes with the commands that come after the declaration of these variables. `saved_as` is
-/// the file that has the declaration, if it is known.
+/// The notes with the commands to run next, once the declaration of these variables has been
+/// written. `saved_as` is the file that has the declaration, or `None` if the file isn't known.
 fn next_steps(
     arguments: &MigrateArguments,
     variables: &[EnvVariable],
     saved_as: Option<PathBuf>,
 ) -> [Record; 2] {
-    // A pipe, such as that of `<(…)`, can't be read again.
+    // Don't repeat the path of a pipe, such as that of `<(…)`, because the pipe can't be read
+    // again.
     let path = arguments
         .file
         .to_str()
@@ -128,7 +130,7 @@ fn next_steps(
     for path in declarations {
         migrate += &format!(" -f {}", shell_quoted(&path.display().to_string()));
     }
-    // A secret with an ARN exists, and may have other keys.
+    // A secret that is given as an ARN already exists, and may have other keys.
     let (purpose, store) = match arguments.secret {
         SecretId::Arn(_) => (
             "replace all keys of the secret",

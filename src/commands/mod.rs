@@ -17,5 +17,5 @@ mod read;
 pub mod rotation;
 pub mod worker;
 
-// `install` doesn't need a file here, because this function does all of its work.
+// `install` has no file here, because `deliver::install` does all of its work.
 pub use crate::deliver::install;

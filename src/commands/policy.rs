@@ -21,8 +21,8 @@ pub fn policy(
     arguments: PolicyArguments,
     inherited: &Inherited,
 ) -> Result<(), Report> {
-    // The files with the profile may be on a file system that hangs, so the worker reads them
-    // within the deadline.
+    // Read AWS's configuration files on the worker thread, within the deadline, because they may be
+    // on a file system that hangs.
     let policy = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, Asker::Policy, inherited, deadline)?;
         needed_policy(prepared, arguments, deadline)
@@ -60,7 +60,8 @@ fn needed_policy(
     let locators = plan.locators();
     let mut chain = None;
     if arguments.is_for_agent {
-        // The agent has credentials of its own, so the roles of the profile don't matter.
+        // The Secrets Manager Agent has credentials of its own, so the roles of the profile don't
+        // matter.
         apply_settings(&mut settings, &deadline.progress)?;
     } else {
         chain = apply_profile(&mut settings, &deadline.progress)?;

@@ -1,9 +1,9 @@
-//! Merges everything that a user has set, from the command line, variables and declarations, into
-//! the options, AWS's settings and the plan. The plan only has the entries that the launch or
-//! subcommand needs.
+//! Merges what a user has set on the command line, in environment variables and in declarations
+//! into the options, AWS's settings and the plan. The plan contains only the entries that the
+//! launch or subcommand needs.
 //!
-//! All of this happens on the worker, because a declaration can be on a file system that hangs. No
-//! request is sent here.
+//! All of this happens on the worker thread, because a declaration can be on a file system that
+//! hangs. No request is sent here.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -46,21 +46,24 @@ pub(super) struct Prepared {
     pub plan: Plan,
 }
 
-/// The launch or subcommand that asks for values. It decides which entries and options matter.
+/// The launch or subcommand that asks for values. Which entries and options are used depends on the
+/// asker.
 pub(super) enum Asker {
-    /// A launch needs every variable and file, and no systemd credential.
+    /// A launch uses every variable and file, but no systemd credential.
     Launch,
-    /// A poll is a trial for a command that already runs with `--on-rotation`. It doesn't repeat
+    /// A poll is a launch in a forked process (a trial) that finds out whether secrets have
+    /// changed, while the command is already running with `--on-rotation`. A poll doesn't repeat
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
     Poll,
-    /// `check` checks a launch and all systemd credentials. `describes` is true with `--describe`.
+    /// `check` checks everything that a launch uses, and all systemd credentials. `describes` is
+    /// true with `--describe`.
     Check { depth: CheckDepth, describes: bool },
-    /// `policy` covers a launch and all systemd credentials.
+    /// `policy` covers everything that a launch uses, and all systemd credentials.
     Policy,
     /// `export` prints the variables of a launch.
     Export,
-    /// `get` prints only the entry of its argument. Of the declarations, only the options and
-    /// aliases apply to this entry.
+    /// `get` prints only the value that its argument refers to. It uses the options and aliases of
+    /// the declarations, but none of their entries.
     Get,
     /// `credential` sends only the entry that a unit asks for.
     Credential(SystemdCredential),
@@ -102,14 +105,16 @@ pub(super) fn prepare(
     print_input_notices(&mut inputs, options.verbose);
 
     let mut errors = take(&mut inputs.errors);
-    // A missing entry isn't reported together with other errors, because they may be the reason.
+    // Don't report a missing entry together with other errors, because those errors may be the
+    // reason why the entry is missing.
     if let Err(problem) = asker.narrow(&mut layers)
         && errors.is_empty()
     {
         errors.push(problem);
     }
-    // An image for general use can have `--resolve-env '*'`, even if the variables of some tasks
-    // don't have references.
+    // `check` and `policy` always report that there is no entry. With `--resolve-env`, a launch
+    // doesn't, because an image for general use can have `--resolve-env '*'`, even if the variables
+    // of some tasks have no references.
     let needs_entries = inputs.resolve_env.is_empty() || asker.reports_empty_plan();
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && needs_entries {
@@ -143,8 +148,9 @@ pub(super) fn prepare(
     })
 }
 
-/// The problems with the names of parameters that AWS itself would refuse. An endpoint that the
-/// user configures, such as a simulation, may accept them.
+/// The problems with parameter names that AWS would refuse. The list is empty with `--local`, and
+/// if the user has configured an endpoint for parameters, such as a simulation of AWS, because the
+/// endpoint may accept these names.
 fn refused_parameters(
     plan: &Plan,
     options: &Options,
@@ -161,8 +167,8 @@ fn refused_parameters(
     refused
 }
 
-/// The warnings about references in inherited variables that aren't resolved, and about patterns
-/// without an effect.
+/// The warnings about references in inherited variables that stay unresolved, and about patterns of
+/// `--unset` and `--pass` that have no effect.
 fn variable_warnings(
     inputs: &Inputs,
     asker: &Asker,
@@ -172,21 +178,22 @@ fn variable_warnings(
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     let is_launch = asker.asks_for_launch();
-    // This quick search only saves time: few launches inherit a variable with a reference.
+    // Search the variables quickly first. That saves time, because few launches inherit a variable
+    // with a reference.
     let may_keep_reference = is_launch
         && (options.keep_existing
             || inherited
                 .iter()
                 .any(|(_, value)| may_have_reference(&value.to_string_lossy())));
-    // After an error, these warnings could be wrong, because an invalid pattern isn't in
-    // `resolve_env`.
+    // Don't make these warnings after an error. They could be wrong, because an invalid pattern
+    // isn't in `resolve_env`.
     if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, |name| {
             certain_entry(name, layers)
         });
     }
-    // Only a launch passes inherited variables on. After an error, `--clean-env` may be missing
-    // from the options.
+    // Warn only for a launch, because nothing else passes inherited variables on. Don't warn after
+    // an error, because `--clean-env` may be missing from the options.
     if is_launch
         && inputs.errors.is_empty()
         && inputs.options.clean_env.is_none()
@@ -205,7 +212,8 @@ fn variable_warnings(
 /// ignored options. With `verbose`, also prints which options are turned off, and why. Takes the
 /// printed texts out of `inputs`.
 fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
-    // The note wouldn't help after an error, such as a missing file of `-f`.
+    // Don't print the note after an error, such as a missing file of `-f`, because the note
+    // wouldn't help.
     if let DeclarationChoice::Named {
         files,
         by,
@@ -272,7 +280,7 @@ fn no_entry_problem(
         } else {
             NO_ENTRY_REMEDY
         };
-        // What is known about a file or a variable replaces the general help.
+        // An observation about a file or a variable replaces the general help.
         let file_help = missing_declaration_help(source);
         let observation = file_help.or_else(|| inherited_reference_help(inherited));
         Problem::usage(text).help(help).help_if_some(observation)
@@ -283,9 +291,9 @@ fn no_entry_problem(
     problem.note("no variable that --resolve-env matches has a reference")
 }
 
-/// The help for inputs without an entry if an inherited variable is exactly a reference with a key,
-/// as in `docker run -e DB_PASSWORD=prod/db:password`, or has a reference that `--resolve-env`
-/// reads.
+/// The help for inputs without an entry, if an inherited variable has a reference. The value is
+/// either exactly a reference with a key, as in `docker run -e DB_PASSWORD=prod/db:password`, or
+/// contains a reference that `--resolve-env` would resolve.
 fn inherited_reference_help(inherited: &Inherited) -> Option<String> {
     for (name, value) in inherited.iter() {
         if let Some(name) = name.to_str()
@@ -302,7 +310,8 @@ fn inherited_reference_help(inherited: &Inherited) -> Option<String> {
     None
 }
 
-/// The value of `result`. If there are errors instead, adds them to `errors`.
+/// Takes the value out of `result`. If `result` has errors instead, adds them to `errors` and
+/// returns `None`.
 pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem>) -> Option<T> {
     result.map_err(|found| errors.extend(found)).ok()
 }
@@ -321,7 +330,8 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 }
 
 /// Prints the warnings about texts, templates and modes that are probably not what their author
-/// meant. Also prints the notes about empty variables, except for `check`, which has rows for them.
+/// meant. Also prints the notes about entries that are left out because a variable is empty, except
+/// for `check`, which has rows for these entries.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     terminal::print_unless_hidden(report::placeholder_warnings(plan));
     terminal::print_unless_hidden(report::template_warnings(plan));
@@ -353,7 +363,9 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
 
 /// Finds the first name that a pattern matches if case doesn't matter. Otherwise, finds the first
 /// name that begins with a pattern such as `DB_*`, or that differs from the pattern in one letter.
-/// The names of proxies are similar on purpose, and short names by chance.
+///
+/// Ignores the names of proxies, such as HTTP_PROXY and HTTPS_PROXY, which are similar on purpose.
+/// The second search also ignores names of up to three characters, which are similar by chance.
 fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n str> {
     names.retain(|name| !name.to_uppercase().ends_with("_PROXY"));
     let any_case = MatchOptions {
@@ -407,14 +419,15 @@ impl Prepared {
         }
     }
 
-    /// True if requests that haven't finished may be given up once the values can't be complete any
-    /// more. `check` shows every failure, and with `--wait`, every failure decides whether to wait.
+    /// True if unfinished requests may be abandoned once the values can no longer be complete.
+    /// False for `check`, which shows every failure, and with `--wait`, which needs every failure
+    /// to decide whether to wait.
     pub(super) fn may_give_up_requests(&self) -> bool {
         !self.asker.is_check() && self.options.wait.is_none()
     }
 
-    /// Looks for the program of a command in the PATH that the command will get. A secret can't set
-    /// PATH.
+    /// Looks for the program of a command in the PATH that the command will get. This PATH is a
+    /// literal in the plan or the inherited one, because a secret can't set PATH.
     ///
     /// # Errors
     /// If the program isn't found or can't be executed.
@@ -441,7 +454,7 @@ impl Asker {
         }
     }
 
-    /// True for a launch, and for `check`, which checks one. Only a launch has a command, which
+    /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
     /// gets the inherited variables and can be restarted.
     fn asks_for_launch(&self) -> bool {
         match self {
@@ -458,8 +471,8 @@ impl Asker {
         }
     }
 
-    /// The sections of declarations that matter. `get` has an entry of its own, so a mistake in
-    /// another entry doesn't matter.
+    /// The sections of declarations that matter. `get` ignores the entries of declarations, so that
+    /// a mistake in one of them doesn't matter.
     fn sections(&self) -> Sections {
         match self {
             Self::Get => Sections::OptionsAndAliases,
@@ -505,10 +518,10 @@ impl Asker {
     }
 }
 
-/// Removes all entries from `layers` except those for the requested credential, and replaces their
-/// unit with the one that asks. A declaration lists a unit by its name or by a pattern. If any
-/// declaration lists this unit by its name, the entries under patterns are removed, too, even those
-/// in other files.
+/// Removes all entries from `layers` except those for the requested credential, and replaces the
+/// unit in them with the unit that asks. A declaration lists a unit by its name or by a pattern. If
+/// any declaration lists this unit by its name, the entries under patterns are removed, too, even
+/// those in other files.
 fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
     let listed = SystemdCredential {
         unit: declared_unit(layers, request)?,
@@ -560,8 +573,8 @@ fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String
     }
 }
 
-/// The error for a unit that isn't given the credential that it asks for. The help shows how to
-/// list the credential under `listed`, which is the unit or a pattern.
+/// The error for a unit that doesn't get the credential that it has asked for. The help shows how
+/// to list the credential under `listed`, which is the unit or a pattern.
 fn refused_credential_problem(request: &SystemdCredential, listed: &str, why: &str) -> Problem {
     let SystemdCredential { unit, name } = request;
     let text = format!("\"{unit}\" wasn't given the credential \"{name}\", because {why}");

@@ -67,8 +67,8 @@ pub(super) fn subcommand_values(
 /// cache and the outcomes, but not in a poll, because the first start has already printed them.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
-    // Dropping the backend would only take time, because the end of the process, or execve, closes
-    // its connections anyway.
+    // Never drop the backend. Closing its connections would take time, and the end of the process,
+    // or execve, closes them anyway.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     let values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
@@ -116,8 +116,9 @@ async fn add_check_facts(
     Ok(())
 }
 
-/// Opens the backend. Reads the file of `--local`, and prints the warning about the file, unless
-/// this is a poll or, in text, `-q` is on the command line. In JSON, an alarm can depend on it.
+/// Opens the backend. With `--local`, reads the file with the secrets and, except in a poll, prints
+/// a warning that the secrets come from this file. `-q` on the command line hides the warning in
+/// text output, but not in JSON, because an alarm can depend on it.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let options = &prepared.options;
     let settings = &prepared.settings;
@@ -156,8 +157,8 @@ pub(super) fn configured_agent(
     Some(Agent::new(url.clone(), *fallback, settings, deadline))
 }
 
-/// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. A poll
-/// uses AWS itself if the directory can't be opened.
+/// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without
+/// `--cache`, and in a poll if the directory can't be opened, returns the backend for AWS itself.
 fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let Some(mut options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
@@ -168,7 +169,8 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
         Err(problems) => return Err(problems),
     };
     if prepared.is_poll() {
-        // A poll stores AWS's answers for the next launch, but doesn't use stored answers.
+        // A poll never uses a stored answer, however new it is. It only stores AWS's answers for
+        // the next launch.
         options.ttl = Duration::ZERO;
         options.stale = Duration::ZERO;
     }
@@ -199,7 +201,7 @@ async fn fetch_and_resolve(
         Preflight::Undecided(fetching) => fetching,
     };
 
-    // After a poll, the next one follows anyway.
+    // `--wait` doesn't apply to a poll, because the next poll follows anyway.
     let wait = if prepared.is_poll() {
         None
     } else {
@@ -210,7 +212,8 @@ async fn fetch_and_resolve(
 
         let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
         if !mismatched.is_empty() {
-            // AWS may have newer values that match.
+            // Some cached values don't match the `pattern` of their entries, but AWS may have newer
+            // values that do.
             fetching.request_again(|locator, _| mismatched.contains(locator));
             fetching.not_from_cache.extend(mismatched);
             continue;
@@ -225,25 +228,26 @@ async fn fetch_and_resolve(
             return Ok(fetching.give_up());
         };
         fetching.pause(&missing, left, deadline).await;
-        // Failed lookups of the region and of credentials are repeated, too.
+        // Let the next round also repeat failed lookups of the region and of credentials.
         backend.forget_failures();
-        // Stale answers are requested again, too, because AWS may answer now.
+        // Besides the missing documents, request those again that came from the cache because AWS
+        // had failed. AWS may answer now.
         fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
     }
 }
 
 /// What is known about a plan before the first request.
 pub(super) enum Preflight<'a> {
-    /// No request is needed, or requests would be useless. These are the values.
+    /// No request is needed, or requests would be useless, so these are the final values.
     Decided(Values),
-    /// Requests are needed. The only answers so far are the failures of the locators that the agent
-    /// can never read.
+    /// Requests are needed. So far, the only answers are the failures of the locators that the
+    /// Secrets Manager Agent can never read.
     Undecided(Fetching<'a>),
 }
 
 /// Finds out what can be known about a plan without a request, so that mistakes are found without
-/// credentials or a network. What the agent can read depends on its region. If the region may come
-/// from a profile, call [`Agent::read_profile`] first.
+/// credentials or a network. What the AWS Secrets Manager Agent (`--agent`) can read depends on its
+/// region. If the region may come from a profile, call [`Agent::read_profile`] first.
 ///
 /// No request is needed if the plan doesn't read secrets, or if a template has a filter, test or
 /// function that doesn't exist. If the agent can never read a required value that isn't overridden,
@@ -281,7 +285,7 @@ pub(super) fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<
     })
 }
 
-/// The answers for a plan, from one round to the next.
+/// The answers for a plan so far, and what the next round has to request.
 pub(super) struct Fetching<'a> {
     plan: &'a Plan,
     begun: Instant,
@@ -303,7 +307,7 @@ impl Fetching<'_> {
         backend: &mut Backend,
         prepared: &Prepared,
     ) -> Result<Outcomes, Problem> {
-        // The cache calls this function to find out whether its documents are enough.
+        // The cache calls this closure to find out whether its documents are enough for the plan.
         let suffices = |cached: &Answers| {
             let outcomes = resolve(self.plan, cached);
             outcomes.missing_documents(cached).is_empty()
@@ -312,12 +316,13 @@ impl Fetching<'_> {
         let is_lost = prepared
             .may_give_up_requests()
             .then_some(&is_lost as &dyn Fn(&Answers) -> bool);
-        // Boxed, because the future is large, and every future around it would contain it.
+        // The future is boxed, because it is large, and every future that awaits it would contain
+        // it.
         let fetch =
             Box::pin(backend.fetch(&self.requested, is_lost, &suffices, &self.not_from_cache));
         self.fetched.extend(fetch.await?);
-        // An entry without an answer would have neither a value nor an error, and the command would
-        // start without it.
+        // Check that there is an answer for each locator. An entry without an answer would have
+        // neither a value nor an error, and the command would start without its value.
         let is_complete = self
             .supported
             .iter()
@@ -359,7 +364,8 @@ impl Fetching<'_> {
         }
         let longest = self.begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
         let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-        // Without more time, the main thread would end the process during the pause.
+        // Move the deadline beyond the pause. Otherwise, the main thread could end the process
+        // during the pause.
         deadline.restart_after(pause);
         tokio::time::sleep(pause).await;
     }
@@ -394,8 +400,8 @@ fn failures_mut(fetched: &mut Answers) -> impl Iterator<Item = &mut FetchFailure
         .filter_map(|answer| answer.as_mut().err())
 }
 
-/// If there are more than two secrets in one region and account, and none exists, marks their
-/// failures, because the region or the account is probably wrong.
+/// Marks all failures if more than two secrets were requested, all in one region and account, and
+/// none of them exists. In this case, the region or the account is probably wrong.
 pub(super) fn note_that_none_is_found(fetched: &mut Answers) {
     let mut places = BTreeSet::new();
     for (locator, answer) in &*fetched {
@@ -416,8 +422,8 @@ pub(super) fn note_that_none_is_found(fetched: &mut Answers) {
 }
 
 /// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
-/// next to the latest declaration that has an entry, or in the working directory if there isn't
-/// such a declaration. If there is a file, each such failure suggests it.
+/// next to the latest declaration that has an entry, or in the working directory if there is no
+/// such declaration. If it finds a file, each of these failures suggests using the file.
 fn suggest_local_file(fetched: &mut Answers, plan: &Plan) {
     let mut unconfigured = Vec::new();
     for failure in failures_mut(fetched) {
@@ -430,7 +436,7 @@ fn suggest_local_file(fetched: &mut Answers, plan: &Plan) {
         return;
     }
 
-    // The latest layer has the smallest ids.
+    // Sort the entries by id, because those of the latest layer have the smallest ids.
     let mut subjects = BTreeMap::new();
     for entry in &plan.entries {
         subjects.insert(entry.id, &entry.subject);

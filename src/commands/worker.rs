@@ -33,17 +33,18 @@ use crate::system::systemd::Notifier;
 use crate::system::{os_error, systemd};
 use crate::time::Deadline;
 
-/// The time that the worker has after the deadline to report what is missing.
+/// The time that the worker thread has after the deadline to report which values are missing.
 const OVERTIME: Duration = Duration::from_millis(500);
 
-/// The time after which messages say what a launch is waiting for.
+/// The time that a launch waits before messages report what it is waiting for.
 const QUIET_TIME: Duration = Duration::from_secs(2);
 
 /// The time between two messages about a long wait.
 const TICK: Duration = Duration::from_secs(1);
 
-/// Sends the messages about the work. A trial of a rotation sends most of them to its parent
-/// process, and any other process to the service manager and to standard error.
+/// A sender of messages about the work of the worker thread. A trial of a rotation sends most
+/// messages to its parent process. Any other process sends them to the service manager and to
+/// standard error.
 pub(super) trait Messenger {
     /// True if this process prints what it is waiting for, the warnings and notes about the work,
     /// and the error about a termination signal.
@@ -76,8 +77,8 @@ impl Messenger for Notifier {
     }
 }
 
-/// Removes empty variables that the SDK would use. Then runs the work of a launch or subcommand, as
-/// [`run_with`] does, with the options from the command line and from variables.
+/// Removes empty variables that the AWS SDK would use. Then runs the work of a launch or
+/// subcommand, as [`run_with`] does, with the options from the command line and from variables.
 ///
 /// # Errors
 /// If `work` fails, or if a thread can't be created.
@@ -91,8 +92,9 @@ pub fn run<T: Send>(
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    // The worker reads the declarations under this deadline, and these options say how errors in
-    // them are printed. `prepare` makes the options again, with those of the declarations.
+    // These options set the deadline for reading the declarations, and decide how errors in them
+    // are printed. Later, `prepare` makes the options again, together with those of the
+    // declarations.
     let options = inputs.options.to_options(inherited);
     run_with(&options, &Notifier::new(inherited), |deadline| {
         work(inputs, deadline)
@@ -103,9 +105,9 @@ pub fn run<T: Send>(
 /// `work` begins now. Sends messages about a long wait and, except in a poll, prints the warnings
 /// and notes that `work` has added to the deadline's progress.
 ///
-/// Termination signals are held from here on, and end this process. This process also ends, with
-/// status 75, when the other end of [`Messenger::watched_connection`] closes, or if the worker
-/// doesn't react to the deadline.
+/// From here on, termination signals are held ([`hold_signals`]), and the main thread ends this
+/// process when one arrives. This process also ends, with status 75, when the other end of
+/// [`Messenger::watched_connection`] closes, or if the worker doesn't react to the deadline.
 pub(super) fn run_with<T: Send>(
     options: &Options,
     messenger: &impl Messenger,
@@ -166,7 +168,8 @@ pub fn block_on<T>(action: impl Future<Output = Result<T, Report>>) -> Result<T,
     result
 }
 
-/// The times at which the main thread has to do something while the worker works.
+/// The main thread's schedule while the worker works: when to send a message, and when to end this
+/// process.
 struct Watch {
     deadline: Deadline,
     next_message: Instant,
@@ -231,7 +234,8 @@ impl Watch {
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Shows what is awaited, and for how long at most, including the time that `--wait` adds.
+    /// Reports what this process is waiting for, and the maximum time left, which includes the time
+    /// that `--wait` adds.
     ///
     /// The service manager gets the text as its status line, and extends its own time limit by the
     /// time that is left (EXTEND_TIMEOUT_USEC in sd_notify(3)). A terminal gets the progress line.
@@ -255,7 +259,7 @@ impl Watch {
 }
 
 /// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// in a trial, whose parent closes the gate on purpose, because there is no request then.
+/// in a trial, which has no such connection: there, the parent has closed the gate on purpose.
 fn print_lost_client() {
     if let Some(connection) = systemd::CONNECTION.get()
         && let Ok(request) = connection.request()

@@ -1,4 +1,5 @@
-//! Files at a path, and the owner and mode of every delivered file, even in memory.
+//! Writes the files that have a path, and sets the owner and mode of every delivered file,
+//! including the files in memory.
 //!
 //! A delivered file is written under a temporary name in the same directory and then renamed, so
 //! that nobody sees an incomplete file. `install` writes the program in the same way:
@@ -40,8 +41,8 @@ const SET_MODE: &str = "the mode of the file can't be set";
 /// not exist before, unless [`Self::keep`] was called.
 pub(super) struct DiskFile {
     pub entry: DirectoryEntry,
-    /// First the temporary name and then the file's own name, if that was free. `None` if the file
-    /// stays.
+    /// The name of the file that a drop removes: first the temporary name and, after the file is
+    /// renamed, its own name if that name was free. `None` if the file stays.
     name_to_remove: Option<OsString>,
 }
 
@@ -58,7 +59,7 @@ impl DiskFile {
         entry.expect_regular_or_free()?;
         let (mut file, temporary) = create_temporary(&entry.directory, &entry.name)
             .map_err(|errno| entry.uncreated_problem(errno))?;
-        // From here on, the temporary file is removed after an error.
+        // From here on, dropping `disk_file` removes the temporary file after an error.
         let disk_file = Self {
             entry,
             name_to_remove: Some(temporary),
@@ -210,7 +211,7 @@ impl DirectoryEntry {
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: DeclaredPath) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(&path.expanded)?;
-        // If the directory doesn't exist, the help shows this command.
+        // If the directory doesn't exist, the help shows the command `mkdir -p`.
         let directory = open_directory(parent, &path.shown_directory(), "mkdir -p")?;
         let name = name.to_owned();
         Ok(Self {
@@ -238,8 +239,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// The type, owner and mode of the file with this name (fstatat(2)), or `None` if there isn't
-    /// one. For a symbolic link, they are the link's own.
+    /// The type, owner and mode of the file with this name (fstatat(2)), or `None` if there is no
+    /// such file. If the name is a symbolic link, they are those of the link itself.
     ///
     /// # Errors
     /// If the kernel can't examine the file.
@@ -349,8 +350,8 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
 /// Copies the running program to `path`, as [`install`] does. The problem doesn't name the path.
 fn copy_program(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
-    // This link works even if the program's file was renamed or removed. macOS doesn't have it, but
-    // containers run Linux.
+    // /proc/self/exe can be read even if the program's file was renamed or removed. macOS has no
+    // such link, but `install` is meant for containers, which run Linux.
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
 
@@ -359,7 +360,8 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
         // Unlike open(2), fchmod(2) ignores the umask.
         fchmod(&*file, Mode::from_bits_truncate(0o755))
             .map_err(|errno| call_problem(SET_MODE, errno))?;
-        // After a crash, the name must not lead to an incomplete file.
+        // Sync the copy before it is renamed, because after a crash of the system, the name must
+        // not lead to an incomplete file.
         io::copy(&mut program, file)
             .and_then(|_| file.sync_all())
             .map_err(|error| call_problem(WRITE, errno(&error)))
@@ -369,7 +371,7 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who has named the file, which decides whose files are trusted.
+/// The origin of the file's name, which decides whose files are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// `--output`: the file and its directory must belong to root or the effective user.
@@ -421,8 +423,8 @@ impl AppendedFile {
     /// before the text.
     ///
     /// # Errors
-    /// If the kernel can't read or write the file. What has been written by then is cut off again,
-    /// if the kernel allows it.
+    /// If the kernel can't read or write the file. In this case, the file is cut back to its old
+    /// length, if the kernel allows it.
     pub fn append(self, text: &SecretValue) -> Result<(), Problem> {
         let Self { mut file, path } = self;
         append_lines(&mut file, text).map_err(|error| not_appended(&error, &path))

@@ -41,8 +41,9 @@ pub(super) fn sealed_file(access: &Access, content: &SecretValue) -> Result<Owne
     fcntl(&file, FcntlArg::F_ADD_SEALS(seals))
         .map_err(|errno| call_problem("the file can't be sealed", errno))?;
 
-    // A command that reads from the inherited descriptor itself must find the content. A command
-    // that opens the path reads from the beginning anyway.
+    // Move the offset back to the beginning, so that a command that reads from the inherited
+    // descriptor itself finds the content. A command that opens the path reads from the beginning
+    // anyway.
     file.rewind()
         .map_err(|error| call_problem(WRITE, errno(&error)))?;
     move_up(file)
@@ -60,7 +61,8 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
     let (reader, writer) = pipe2(OFlag::O_CLOEXEC)
         .map_err(|errno| call_problem("the pipe can't be created", errno))?;
     let mut writer = File::from(writer);
-    // Nobody reads yet, so writing more than the pipe can hold would never end.
+    // Make room for all of the content, because nobody reads yet, so writing more than the pipe can
+    // hold would never end.
     reserve(&writer, content.expose().len())?;
     access.write(&mut writer, content)?;
     drop(writer);

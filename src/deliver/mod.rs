@@ -40,7 +40,8 @@ use crate::system::lifecycle::{End, end, held_signal};
 use crate::system::paths::is_in_memory;
 use disk::{Access, DirectoryEntry, DiskFile};
 
-/// Files to deliver, each with its open directory and numeric owner, or with the errors.
+/// Files to deliver. Each has its open directory and its numeric owner, or the errors of looking
+/// for them.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 struct Pending<'a> {
@@ -88,7 +89,7 @@ impl<'a> Files<'a> {
     pub fn persistent_files(&self) -> impl Iterator<Item = (&DeclaredPath, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
-            // If the kernel doesn't report the file system, the file isn't listed.
+            // Leave the file out if the kernel doesn't report the type of its file system.
             let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
             if !is_persistent || pending.access.is_err() || entry.expect_deliverable().is_err() {
                 return None;
@@ -125,7 +126,7 @@ fn open_trusted(path: &DeclaredPath, owner: Option<Uid>) -> Result<DirectoryEntr
 }
 
 impl Delivery {
-    /// Writes every file, on a disk under a temporary name.
+    /// Writes every file, either in memory or on a disk under a temporary name.
     ///
     /// # Errors
     /// If a file can't be written. There is a problem for each such file, and no file is left
@@ -225,8 +226,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Removes temporary and new files and ends this process if a held signal has arrived.
-    /// Otherwise, returns `self`.
+    /// Removes the temporary and new files and ends this process, if a held termination signal has
+    /// arrived ([`held_signal`]). Otherwise, returns `self`.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {
@@ -255,8 +256,8 @@ pub struct PlacedFile {
     pub id: (u64, u64),
 }
 
-/// Removes files. A different file at one of the paths stays: a later delivery or another process
-/// has put it there.
+/// Removes files. A file at one of the paths stays if its device and inode numbers differ, because
+/// a later delivery or another process has put it there.
 ///
 /// Returns a problem for each file that can't be removed. Skips a file if its directory can't be
 /// opened, because the file is usually gone together with the directory.

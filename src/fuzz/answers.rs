@@ -39,7 +39,7 @@ pub fn response(data: &[u8]) {
         };
         for id in ["prod/db", "ssm:/prod/db", "ssm:/prod/"] {
             match replay(&recorded, id) {
-                // The status isn't valid.
+                // `replay` returns `None` if the status isn't valid.
                 None => {}
                 Some(Ok(document)) => assert_is_in_response(status, &body, &document),
                 Some(Err(error)) => {

@@ -10,7 +10,8 @@ use crate::report::Report;
 use crate::report::terminal::{Screen, record_lines};
 use crate::resolve::resolve;
 
-/// Text that only occurs in values. An error with this text shows a value.
+/// The canary, a text that the fuzz targets put only into the values of secrets. So a message that
+/// contains it shows a value.
 pub const CANARY: &str = "c4n4ryInAValue";
 
 /// A secret with values of every type. Most of its texts contain the canary.

@@ -128,13 +128,14 @@ pub struct Row {
 }
 
 impl Row {
-    /// True for a literal without an error or a remark, whose row wouldn't say anything new.
+    /// True for a literal without an error or a remark. The row of such a literal wouldn't tell the
+    /// user anything new.
     fn is_plain_literal(&self) -> bool {
         self.kind == RowKind::Literal && self.status == RowStatus::Ok && self.note.is_none()
     }
 }
 
-/// The form in which the entry was written.
+/// The form in which the user wrote the entry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum RowKind {
@@ -232,7 +233,7 @@ pub struct SourceRow {
     pub error: Option<&'static str>,
 }
 
-/// The answer in the cache for a source.
+/// The cached answer for a secret or parameter.
 #[derive(Clone, Copy, Debug, Serialize)]
 pub struct CachedRow {
     pub age_seconds: u64,
@@ -320,8 +321,8 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     parts.join("\n")
 }
 
-/// Explains each status in the rows. If a row has an error, also says where the errors are
-/// explained.
+/// Writes a sentence for each status in the rows, and one that points to the messages below if a
+/// row has an error.
 fn status_lines(rows: &[&Row]) -> String {
     let statuses: BTreeSet<RowStatus> = rows
         .iter()
@@ -436,7 +437,7 @@ fn value_lines(row: &Row, has_cache: bool) -> Vec<TableLine> {
     }];
     if only_source.is_none() {
         for source in &row.sources {
-            // A space, because an empty cell would be shown as `-`.
+            // The first cell is a space, because an empty cell would be shown as `-`.
             let first_cells = vec![" ".to_owned(), format!("  {}", source.reference())];
             let details = source.detail_cells(has_cache);
             let status = source.error.unwrap_or(source.status.text()).to_owned();

@@ -27,7 +27,8 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
 use crate::model::shown::shown;
 
-/// The remark on an entry with `optional: true` and `${NAME:-}`.
+/// The remark on an entry that is optional in two ways: it has `optional: true`, and its reference
+/// has `${NAME:-}`.
 const DOUBLY_OPTIONAL: &str = "remove \"optional\", which would hide a misspelled secret";
 
 /// The values of a plan, their problems, and how they were checked.
@@ -38,7 +39,8 @@ pub struct CheckedValues<'a> {
     pub depth: CheckDepth,
     /// The entries of [`Plan::doubly_optional`](crate::model::plan::Plan::doubly_optional).
     pub doubly_optional: BTreeSet<EntryId>,
-    /// The notes about entries whose text looks as if secrets-exec should replace something in it.
+    /// Notes about entries, such as those whose text looks as if secrets-exec should replace
+    /// something in it.
     pub placeholder_notes: BTreeMap<EntryId, String>,
 }
 
@@ -87,8 +89,8 @@ impl CheckedValues<'_> {
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
-            // The keys of an object precede it. If a key has a row, the object needs a row only for
-            // an error.
+            // In the list, the keys of an `env-from` object come before the object itself. If a key
+            // has a row, the object needs a row only for an error.
             if matches!(outcome.result, Outcome::Keys)
                 && let Some((last, _)) = rows.last()
                 && last.of_entry() == outcome.id
@@ -100,7 +102,7 @@ impl CheckedValues<'_> {
             }
         }
 
-        // The latest layer has the number 0.
+        // Sort the layers in descending order, because the latest layer has the number 0.
         rows.sort_by_key(|(id, row)| (Reverse(id.layer), row.line, id.number));
         rows.into_iter().map(|(_, row)| row).collect()
     }
@@ -114,7 +116,8 @@ impl CheckedValues<'_> {
             Outcome::Absent => RowStatus::Unset,
             Outcome::Default(_) => RowStatus::Default,
             Outcome::Value(_) => RowStatus::Ok,
-            // `rows` skips an object if one of its keys has a row. So all keys are overridden here.
+            // `rows` skips an object if one of its keys has a row. So here, all keys of the object
+            // are overridden.
             Outcome::Keys => RowStatus::Overridden,
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => RowStatus::Failed,
@@ -169,7 +172,7 @@ impl CheckedValues<'_> {
         row
     }
 
-    /// The note that follows the status: the most important one, if there are several.
+    /// The note that follows the status in a row. If several notes apply, the most important one.
     fn note(&self, outcome: &EntryOutcome) -> Option<String> {
         if let Some(remark) = whole_object_remark(outcome).or_else(|| remark_text(outcome)) {
             return Some(remark);
@@ -214,7 +217,8 @@ impl CheckedValues<'_> {
         match self.depth {
             CheckDepth::Values => RowStatus::Unread,
             CheckDepth::Metadata => {
-                // If a request fails, so does the value. So here, an answer is always a document.
+                // If a request fails, the value is failed, not unread. So here, an answer is always
+                // a document.
                 let fetched = &self.values.fetched;
                 if reads.iter().all(|read| fetched.contains_key(&read.locator)) {
                     RowStatus::NotRead
@@ -330,7 +334,7 @@ fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
     }
 }
 
-/// An item of `overridden` in `check --json`.
+/// The JSON object of an overridden entry, for the list `overridden` of `check --json`.
 pub fn override_object((outcome, holder): (&EntryOutcome, &Holder)) -> Value {
     let (reason, by) = match holder {
         Holder::Entry(other) => ("entry", subject_object(other)),
@@ -375,7 +379,8 @@ fn target_label(target: &Target) -> String {
 pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),
-        // This isn't an error, because a launch doesn't need the permission to describe a secret.
+        // A denied request isn't an error, because a launch doesn't need the permission to describe
+        // a secret.
         Err(FetchError {
             cause: Cause::Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key),
             ..
@@ -401,7 +406,8 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         // This table has no STATUS column, so the ROTATION column shows the status.
         Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
-    // The last cell, which is red after a failure, isn't a status here.
+    // No cell is red. A failure makes the last cell of a row red, which isn't a status in this
+    // table.
     let is_failed = false;
     TableRow {
         fields,
@@ -444,7 +450,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
         (None, false) => String::new(),
     };
 
-    // The default key doesn't appear in a description.
+    // AWS leaves the default key out of a description.
     let kms_key = description
         .kms_key
         .as_deref()

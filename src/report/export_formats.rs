@@ -78,7 +78,8 @@ pub fn export(
         push(&mut text, &[end]);
     }
 
-    // This value is wiped when it is dropped, even if there is an error.
+    // Make the text a [`SecretValue`] even after an error, because it is then wiped when it is
+    // dropped.
     let text = SecretValue::new(text);
     if errors.is_empty() {
         Ok(text)
@@ -173,7 +174,8 @@ fn write_github(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Proble
     }
 
     let value = utf8_value(variable, "the GITHUB_ENV file")?;
-    // If the delimiter were in the value, the value could set other variables.
+    // Choose a delimiter that doesn't occur in the value. Otherwise, a value could set other
+    // variables.
     let mut delimiter = String::new();
     while delimiter.is_empty() || value.contains(&delimiter) {
         delimiter = format!("secrets-exec-{:032x}", fastrand::u128(..));
@@ -192,7 +194,7 @@ fn utf8_value<'a>(variable: Variable<'a>, format: &str) -> Result<&'a str, Probl
     })
 }
 
-/// Adds parts to the text. They aren't joined first, so that there is no second copy of a value.
+/// Appends each of `parts` to the text. Joining them first would make a second copy of a value.
 fn push(text: &mut Vec<u8>, parts: &[&str]) {
     for part in parts {
         text.extend_from_slice(part.as_bytes());
@@ -270,10 +272,13 @@ fn is_bare(value: &str) -> bool {
         && !value.ends_with(' ')
 }
 
-/// The first command for a shell, which fails if its line feed has become a space. In `eval $vars`
-/// without quotes, the shell splits the text into words, and `eval` joins them with spaces. Values
-/// would lose line feeds and double spaces. A script ends then (POSIX.1-2024, XCU 2.6.2), except in
-/// ksh93 without `set -e`, which goes on without the variables. So does an interactive shell.
+/// The first command of the shell format. It makes the shell refuse output that was passed to
+/// `eval` without quotes, as in `eval $vars`. The shell splits such output into words, and `eval`
+/// joins them with spaces, so values would lose line feeds and double spaces.
+///
+/// The command contains a line feed, and fails if the line feed has become a space. A script ends
+/// then (POSIX.1-2024, XCU 2.6.2), except in ksh93 without `set -e`, which goes on without the
+/// variables. So does an interactive shell.
 const QUOTES_CHECK: &str = concat!(
     "case '\n' in ' ') ",
     r#": "${secrets_exec_unquoted:?quote it: eval \"\$vars\"}" ;; esac;"#,
@@ -300,8 +305,9 @@ fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem
 /// words in the log.
 const SHORTEST_MASK: usize = 4;
 
-/// Finds the texts in a value that a log should hide on their own: those of a JSON object or array,
-/// and the password of each URL, or its user if there is no password.
+/// Finds the parts of a value that a log should hide even where the whole value doesn't appear: the
+/// strings of a JSON object or array, and the password of each URL, or the user if the URL has no
+/// password.
 fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     let text = String::from_utf8_lossy(value.expose());
     let mut found = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
@@ -318,7 +324,7 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// The texts in JSON, without the keys of objects.
+/// The strings in a JSON value, without the keys of objects.
 fn texts_in(json: Value) -> Vec<SecretValue> {
     match json {
         Value::String(text) => vec![SecretValue::new(text)],

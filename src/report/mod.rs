@@ -44,11 +44,12 @@ use crate::model::shown::shown;
 use crate::system::lifecycle::interruptibly;
 use terminal::counted;
 
-/// The problems that end a launch or a subcommand. An empty report ends neither.
+/// The problems that end a launch or a subcommand. An empty report means that nothing went wrong.
 #[derive(Debug, Default)]
 pub struct Report {
     pub problems: Vec<Problem>,
-    /// The consequence of missing values, for the last line: `the command "node" was not started`.
+    /// The beginning of the last line, which is the consequence of missing values, such as `the
+    /// command "node" was not started`.
     consequence: Option<String>,
 }
 
@@ -76,7 +77,7 @@ impl Report {
         report
     }
 
-    /// Adds the problems of `other`. Its consequence, if any, replaces that of this report.
+    /// Adds the problems of `other`. If `other` has a consequence, it replaces that of this report.
     pub fn append(&mut self, other: Self) {
         self.problems.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
@@ -95,8 +96,8 @@ impl Report {
     }
 
     /// Prints the errors and the last line of the report, and returns the exit status. Waits while
-    /// the reader of standard error doesn't read. A termination signal ends this process even while
-    /// the text of a long report is still being made.
+    /// the reader of standard error isn't reading. A termination signal ends this process even
+    /// while the text of a long report is still being made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
@@ -109,7 +110,7 @@ impl Report {
         exit_status
     }
 
-    /// The errors. If there are several, the [last line](Self::summary) follows, if any.
+    /// The errors and, if there are several, the [last line](Self::summary) of the report.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
         if records.len() > 1 {
@@ -121,7 +122,8 @@ impl Report {
     /// An error for each problem. Problems with the same reason share one error, which lists all
     /// their entries.
     pub fn errors(&self) -> Vec<Record> {
-        // A problem that isn't grouped gets a record of its own, because its position is unique.
+        // A problem without a group key gets a record of its own, because its position in the list,
+        // which is unique, is its key.
         let groups = grouped(
             self.problems
                 .iter()
@@ -142,8 +144,8 @@ impl Report {
         records
     }
 
-    /// The highest exit status of the problems. An empty report has the status of a bug, because
-    /// callers only ask a report with problems.
+    /// The highest exit status of the problems. An empty report has the status for a bug, because
+    /// no caller asks an empty report for its status.
     pub fn exit_status(&self) -> u8 {
         self.problems
             .iter()
@@ -249,8 +251,9 @@ fn error_record(problems: &[&Problem]) -> Record {
     record
 }
 
-/// The first problem. If several keys are missing, its headline names all of them, and its help has
-/// the key that is similar to each of them and, unless all have one, the keys that exist.
+/// The first problem. If several keys are missing from a secret, its headline names all of them.
+/// Its help suggests an existing key that is similar to the missing one, for each missing key that
+/// has one. Unless all of them do, the help also lists the existing keys.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing_keys: BTreeSet<_> = problems
         .iter()

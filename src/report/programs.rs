@@ -1,7 +1,9 @@
-//! Warns of programs that don't get, or don't pass on, what a launch sets: PHP can't open a file in
-//! memory, sudo removes variables, and an inherited session token doesn't belong to an access key.
+//! Warns of programs that can't use, or don't pass on, what a launch sets. For example, PHP can't
+//! open a file in memory, and sudo removes variables. Also warns of an inherited session token that
+//! doesn't belong to the access key that a launch sets.
 //!
-//! Only the program itself is looked up. A command can begin with other programs, which start it:
+//! Only the program that a command finally starts is considered. A command can begin with other
+//! programs, which start this program:
 //!
 //! ```text
 //! docker-entrypoint.sh apache2-foreground      an entry script, then the program
@@ -18,12 +20,13 @@ use crate::model::entry::{Argument, Origin, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited, assigned_name};
 use crate::model::outcome::Outcomes;
 
-/// Options with a value in the next word.
+/// The options of a program whose value is the next word of the command line.
 type WithValue = &'static [&'static str];
 
 const ENV_OPTIONS: WithValue = &["-C", "--chdir", "-u", "--unset"];
 
-/// Programs that start the program whose name follows, and their options with a value.
+/// Programs that start the program whose name follows on the command line, each with its options
+/// that have a value.
 const STARTERS: [(&str, WithValue); 5] = [
     ("dumb-init", &["-r", "--rewrite"]),
     ("env", ENV_OPTIONS),
@@ -96,8 +99,8 @@ struct Started<'a> {
     name: &'a str,
     /// The words after the name.
     arguments: &'a [&'a str],
-    /// True if the program runs as a different user than secrets-exec, so that it can't read a file
-    /// that only this user may read.
+    /// True if the program runs as a different user than secrets-exec, so that the program can't
+    /// read a file that only the user of secrets-exec may read.
     has_other_user: bool,
 }
 
@@ -172,7 +175,8 @@ pub fn session_token_warning(outcomes: &Outcomes, retained: &Inherited) -> Optio
 
 impl<'a> Started<'a> {
     /// Finds the program that a command starts. An entry script, an init and a program that changes
-    /// the user are passed over, but `env -i` isn't, because it removes variables itself.
+    /// the user are passed over. But `env -i` is returned as the program, because it removes
+    /// variables itself.
     fn find(mut words: &'a [&'a str]) -> Option<Self> {
         let mut has_other_user = false;
         loop {
@@ -191,7 +195,7 @@ impl<'a> Started<'a> {
                 }
                 (_, words) = split_options(arguments, with_value);
             } else if name == "gosu" || name == "su-exec" {
-                // The first argument is the user.
+                // The first argument is the user, and the next one is the program.
                 words = arguments.get(1..)?;
             } else if name.ends_with(".sh") || name.contains("entrypoint") {
                 (_, words) = split_options(arguments, &[]);
@@ -217,15 +221,15 @@ impl<'a> Started<'a> {
                 }
                 ("-W" | "-X", [_, rest @ ..]) => words = rest,
                 _ if option.starts_with('-') => words = rest,
-                // A script.
+                // The argument is a script, so Python doesn't run a module.
                 _ => return None,
             }
         }
         None
     }
 
-    /// Says as a predicate what the program does to the variables of a launch, with the help.
-    /// Returns `None` if it passes them on.
+    /// The reason why the program doesn't pass on the variables of a launch, as a predicate, and
+    /// the help. `None` if the program passes them on.
     fn loss_of_variables(&self, variables: &[&EnvName]) -> Option<(&'static str, String)> {
         let has_one_of = |with_value: WithValue, options: &[&str]| {
             let (given, _) = split_options(self.arguments, with_value);

@@ -104,7 +104,7 @@ impl Record {
         self.with_some(name, Some(value))
     }
 
-    /// Adds a member if there is a value.
+    /// Adds a member to the JSON object if there is a value.
     pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         self.json_members
             .extend(value.map(|value| (name, value.into())));
@@ -225,15 +225,15 @@ fn headline(label: Label, text: &str, screen: Screen) -> String {
 
 fn with_bold_names(text: &str) -> String {
     let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
-    // Every second part is between quotes.
+    // Every second part, beginning with the second, is between quotation marks.
     for name in parts.iter_mut().skip(1).step_by(2) {
         *name = format!("\x1b[1m{name}\x1b[0m");
     }
     parts.join("\"")
 }
 
-/// Makes the headings of a help bold: a line such as `Options:`, and the beginning of a line such
-/// as `Usage: secrets-exec …`. A heading begins with a capital letter, and ends with the first
+/// Makes the headings of a help text bold: a line such as `Options:`, and the beginning of a line
+/// such as `Usage: secrets-exec …`. A heading begins with a capital letter, and ends with the first
 /// colon of its line.
 fn with_bold_headings(help: &str) -> String {
     let mut shown = String::new();
@@ -286,7 +286,8 @@ fn record_object(record: Record, now: SystemTime) -> Value {
 
     let mut object = json!({
         "time": humantime::format_rfc3339_millis(now).to_string(),
-        // The command may write JSON to the same stream.
+        // The command may write JSON to the same stream, so `logger` tells our objects from its
+        // own.
         "logger": "secrets-exec",
         "level": level,
         "event": record.event,
@@ -296,7 +297,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
         object[name] = value;
     }
 
-    // AWS's message is the last note.
+    // AWS's message becomes the last note.
     let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
     for (name, texts) in [
         ("entries", record.entries),
@@ -352,7 +353,8 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
 /// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. Also
-/// looks for `--log-format` in the arguments, because errors may be found before they are parsed.
+/// looks for `--log-format` in the arguments, because an error may be found before the arguments
+/// are parsed.
 pub fn use_early_settings(arguments: &[OsString], inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     // `--log-format json` becomes `--log-format=json`.
@@ -391,26 +393,27 @@ pub fn print_always(records: impl IntoIterator<Item = Record>) {
 /// details in text output without `--verbose`.
 pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
     let mut records = records.into_iter().peekable();
-    // Without a record, the kernel isn't asked whether standard error is a terminal.
+    // The check saves time: without a record, the kernel isn't asked whether standard error is a
+    // terminal.
     if records.peek().is_some() {
         print_text(&visible_lines(records));
     }
 }
 
 /// Erases the progress line, and prints text to standard error as it is. Waits while the reader
-/// doesn't read, but a termination signal ends this process. A failed write is ignored.
+/// isn't reading, but a termination signal ends this process. A failed write is ignored.
 pub fn print_text(text: &str) {
     if !text.is_empty() {
         interruptibly(|| write_error(text.as_bytes()));
     }
 }
 
-/// Prints a help to standard error. On a terminal, its headings are bold.
+/// Prints a help text to standard error. On a terminal, its headings are bold.
 pub fn print_help(text: &str) {
     print_text(&shown_help(text, io::stderr().is_terminal()));
 }
 
-/// Prints a help to standard output. On a terminal, its headings are bold.
+/// Prints a help text to standard output. On a terminal, its headings are bold.
 ///
 /// # Errors
 /// If the text can't be written, except if the reader has closed the pipe.
@@ -444,7 +447,7 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
     let mut rest = text;
     while !rest.is_empty() && is_writable(io::stderr().as_fd()) {
         let line_length = rest.find('\n').map_or(rest.len(), |end| end + 1);
-        // A pipe that is writable has room for this many bytes.
+        // Write at most PIPE_BUF bytes, because a writable pipe has room for them.
         let printed = rest.floor_char_boundary(PIPE_BUF.min(line_length));
         write_error(&rest.as_bytes()[..printed]);
         rest = &rest[printed..];
@@ -486,10 +489,10 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     }))
 }
 
-/// Shows the text on the terminal, until anything else is printed. Text that doesn't fit on one
-/// line is cut off before the last column, so that the line never wraps. Shows nothing with
-/// `--quiet`, or if the write would block. Returns false if the format isn't text, or if standard
-/// error isn't a terminal that can erase a line.
+/// Shows the text as the progress line, which stays on the terminal until anything else is printed.
+/// Text that doesn't fit on one line is cut off before the last column, so that the line never
+/// wraps. Shows nothing with `--quiet`, or if the write would block. Returns false if the format
+/// isn't text, or if standard error isn't a terminal that can erase a line.
 pub fn show_progress(text: &str) -> bool {
     let mode = *locked(&MODE);
     let is_possible =
@@ -567,7 +570,7 @@ pub fn output_whole(text: impl AsRef<[u8]>) -> Result<(), Problem> {
     write_output(text.as_ref()).map_err(not_written)
 }
 
-/// Writes text to standard output. Waits while the reader doesn't read, but a termination signal
+/// Writes text to standard output. Waits while the reader isn't reading, but a termination signal
 /// ends this process.
 fn write_output(text: &[u8]) -> io::Result<()> {
     interruptibly(|| write_all(io::stdout().as_fd(), text))

@@ -1,6 +1,6 @@
-//! Makes the warnings about values that are there and aren't right: what is odd about a value that
-//! was read ([`Remark`]), and texts of a declaration in which nothing is replaced
-//! ([`Placeholder`]). `check` shows both in its rows.
+//! Makes the warnings about values that exist but are probably wrong: a value that was read and is,
+//! for example, empty or in UTF-16 ([`Remark`]), and a text of a declaration that looks as if
+//! secrets-exec should replace something in it ([`Placeholder`]). `check` shows both in its rows.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +13,7 @@ use crate::model::plan::{Plan, inherited_help, variable_help};
 use crate::model::remark::Remark;
 use crate::model::shown::shown;
 
-/// Warns of each kind of odd values, with the entries that have such a value.
+/// Makes a warning for each kind of [`Remark`], with the entries whose values have this remark.
 pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) -> Vec<Record> {
     let mut subjects = BTreeMap::<Remark, Vec<String>>::new();
     for outcome in outcomes {
@@ -55,7 +55,8 @@ fn parts_text(parts: &[String]) -> String {
     some_of(&parts)
 }
 
-/// Words the remarks on a value for its row in the table of `check`.
+/// The text about the remarks on a value, for the row of the value in the table of `check`. `None`
+/// if there are no remarks.
 pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
     let mut texts = Vec::new();
     for (remark, parts) in &outcome.remarks {
@@ -86,7 +87,7 @@ fn placeholder_warning(misread: &Misread<'_>, plan: &Plan) -> Record {
         Field::Default => format!("the default of {subject}"),
         Field::Template => format!("the template for {subject}"),
     };
-    // What to write in a template instead.
+    // `write` is the part of the help about the text to use in a template instead.
     let (predicate, write) = match &misread.placeholder {
         Placeholder::Variable { name, form } => {
             let (name, write) = variable_and_help(name, misread, plan);
@@ -133,8 +134,9 @@ fn placeholder_warning(misread: &Misread<'_>, plan: &Plan) -> Record {
 
 const DEFAULT_HELP: &str = "write the text itself, because nothing is replaced in a default";
 
-/// The name of a variable, and what to write in a template for it. The name is shown only if the
-/// variable exists, because any other name may be part of a password.
+/// The name of a variable, and the help about inserting this variable with a template. Returns
+/// `NAME` instead of the name if there is no such variable, because the name may be part of a
+/// password.
 fn variable_and_help<'p>(name: &'p str, misread: &Misread<'_>, plan: &Plan) -> (&'p str, String) {
     match plan.variables.get(name) {
         // The variable extends its inherited value: `PATH: ${PATH}:/bin`.

@@ -23,8 +23,9 @@ use crate::model::reference::Locator;
 use crate::model::shown::{quoted_program, shown};
 use crate::time::Waiting;
 
-/// The text about a long wait, for the log, the terminal and the service manager. After an
-/// error, what is awaited comes first, and then the error, because a terminal may cut off the end.
+/// The text about a long wait, for the log, the terminal and the service manager. If there was an
+/// error, the text begins with what is awaited and ends with the error, because a terminal may cut
+/// off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let awaited = awaited_text(status);
@@ -51,8 +52,8 @@ pub fn trace_note(event: &str) -> Record {
 
 /// The error about a termination signal that ends this process.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    /// The limit in characters. Nearly all of them are ASCII, so a pipe with room for PIPE_BUF
-    /// (4,096 bytes) takes the whole line.
+    /// The maximum length of the message, in characters. Nearly all of them are ASCII, so a pipe
+    /// with room for PIPE_BUF (4,096 bytes) takes the whole line.
     const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
     let awaited = awaited_text(status);
@@ -93,7 +94,7 @@ pub fn local_warning(path: &Path) -> Record {
     Record::warning(text).event("local")
 }
 
-/// Warns of each template that inserts a password into a URL as it is.
+/// Warns of each template that inserts a password into a URL without percent-encoding it.
 pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
     plan.entries.iter().filter_map(move |entry| {
         let (Source::Template(template, _), None) = (&entry.source, &entry.pattern) else {
@@ -159,8 +160,8 @@ pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
     })
 }
 
-/// The warning shows the path as the user wrote it, because the value of a variable in the path may
-/// be a password.
+/// Warns of a file that is on a disk. Shows the path as the user wrote it, because the value of a
+/// variable in the path may be a password.
 pub fn disk_warning((path, subject): (&DeclaredPath, &Subject)) -> Record {
     let origin = &subject.origin;
     let text = format!(
@@ -174,7 +175,7 @@ pub fn disk_warning((path, subject): (&DeclaredPath, &Subject)) -> Record {
 /// that nothing has failed. The region is probably wrong.
 pub fn none_found_warning(values: &Values) -> Option<Record> {
     let (locator, answer) = values.fetched.first_key_value()?;
-    // If one failure says so, all of them do.
+    // If no secret exists, all failures are marked, so the first one is enough.
     let failure = answer.as_ref().err()?;
     if !failure.is_none_found || !values.outcomes.problems().is_empty() {
         return None;
@@ -272,7 +273,7 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
 
     // The first word is the program.
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
-        // A variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
+        // A reference to a variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
         let Some(written) = argument.strip_prefix('$') else {
             continue;
         };
@@ -281,14 +282,16 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
             continue;
         }
         let mut text = format!("the argument \"{argument}\" {LITERAL}");
-        // A shell would run NAME for `$(NAME)`, so the remedy has `$NAME`.
+        // The warning suggests `$NAME`, because a shell would run a program called NAME for
+        // `$(NAME)`.
         if written.starts_with('(') {
             text += &format!(" with ${name}");
         }
         warnings.push(Record::warning(text));
     }
 
-    // Other operators, such as `;` and `>`, can be meant for the command.
+    // Look only for these three operators, because others, such as `;` and `>`, can be meant for
+    // the command.
     let operator = command
         .arguments()
         .filter_map(OsStr::to_str)
@@ -307,8 +310,8 @@ fn is_password_name(name: &str) -> bool {
         .any(|end| name.ends_with(end))
 }
 
-/// True for an argument with a URL such as `postgres://app:@db`. A server on this machine often
-/// doesn't need a password.
+/// True for an argument with a URL such as `postgres://app:@db`. False if the host is this machine,
+/// because a local server often doesn't need a password.
 fn has_empty_password(argument: &str) -> bool {
     argument.split("://").skip(1).any(|rest| {
         let (login, rest) = rest.split_once(":@").unwrap_or(("/", ""));
@@ -368,7 +371,7 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
         .collect()
 }
 
-/// The notes of `--verbose`.
+/// Makes the notes of `--verbose`: where the values come from, and how long reading them took.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
     let mut records = secret_notes(values);
 

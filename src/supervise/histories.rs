@@ -38,7 +38,7 @@ struct World {
     has_command: bool,
     /// True if the group has processes besides the command.
     has_rest: bool,
-    /// True if this process has children besides the command, its group and the trial.
+    /// True if the supervisor has children besides the command, its group and the trial.
     has_others: bool,
     /// True if the command has changed its user, so that the system refuses to signal it.
     is_foreign: bool,
@@ -51,7 +51,7 @@ struct World {
     /// The numbers of SIGTERMs that the supervisor has sent on its own to the current command and
     /// to its group, besides those that it forwarded.
     added_terms: [u32; 2],
-    /// The notices that something can't be stopped.
+    /// The number of notices that something can't be stopped.
     not_stopped: u32,
     has_survivor: bool,
     ends: u32,
@@ -268,8 +268,8 @@ impl World {
         }
     }
 
-    /// Counts a signal to the command (0) or its group (1) if it is a SIGUSR1, or a SIGTERM that
-    /// isn't forwarded.
+    /// Counts a signal if it is a SIGUSR1, or a SIGTERM that isn't forwarded. The `target` is 0 for
+    /// the command and 1 for its group.
     fn count_signal(&mut self, signal: SignalNumber, cause: Option<Event>, target: usize) {
         let is_forwarded = matches!(cause, Some(Event::Signal(caught, _)) if caught == signal);
         match signal {
@@ -330,7 +330,7 @@ impl World {
         }
     }
 
-    /// The step of the current trial that this state requires.
+    /// The task that the current trial must have in this state.
     fn expected_child(&self) -> Child {
         match &self.state {
             SupervisorState::Running(running) => match running.poll {

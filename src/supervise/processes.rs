@@ -50,7 +50,7 @@ use crate::model::options::{Forwarding, SignalNumber};
 use crate::system::lifecycle::{End, end, has_action, pending_signals};
 use crate::system::streams::is_foreground;
 
-/// The parent's side of a trial. Dropping the value closes the gate.
+/// The parent's side of the two pipes of a trial. Dropping the value closes the gate.
 pub struct TrialProcess {
     pub pid: Pid,
     pub stage: Stage,
@@ -69,13 +69,14 @@ pub enum Stage {
     BeforeGate,
     /// The poll has found the values that the command has, and ends by itself.
     Unchanged,
-    /// The gate was opened, or the trial has failed since. If the trial ends now, it has failed.
+    /// The gate was opened. The trial hasn't reported that its files are in place, or has reported
+    /// a failure since. If the trial ends now, it has failed.
     Opened,
-    /// The trial has renamed its files. If its pipe ends, it has done what it was for.
+    /// The trial has renamed its files. If the pipe of the trial ends now, the trial has succeeded.
     Placed,
 }
 
-/// The trial's own side.
+/// The trial's side of the two pipes.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
@@ -146,7 +147,8 @@ impl TrialProcess {
         status
     }
 
-    /// A descriptor that is readable while there is a message, or at the end of the pipe.
+    /// A descriptor that is readable while there is a message, or at the end of the pipe. `None`
+    /// once [`Self::receive`] has closed the pipe.
     pub fn descriptor(&self) -> Option<BorrowedFd<'_>> {
         self.messages.as_ref().map(AsFd::as_fd)
     }
@@ -174,7 +176,8 @@ impl TrialProcess {
 }
 
 impl Gate {
-    /// Waits while the pipe is full. Does nothing if the parent has ended.
+    /// Sends a message to the parent. Waits while the pipe is full. Does nothing if the parent has
+    /// ended.
     pub fn send(&self, message: &impl Serialize) {
         if let Ok(mut line) = serde_json::to_vec(message) {
             line.push(b'\n');
@@ -238,8 +241,8 @@ pub fn next_state_change() -> Option<(Pid, StateChange)> {
     state_change(-1, libc::WUNTRACED | libc::WCONTINUED | libc::WNOHANG)
 }
 
-/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns `None` if there isn't
-/// such a child or, with WNOHANG, no change.
+/// Calls waitpid(2) for a child, or for any child if `target` is -1. Returns `None` if there is no
+/// such child or, with WNOHANG, if there is no change.
 fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     let mut status = 0;
     // SAFETY: the call only writes to the status.
@@ -261,7 +264,8 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     Some((Pid::from_raw(pid), change))
 }
 
-/// The command's process group, if there is one.
+/// The command's process group. The group exists from the start of the command until the last
+/// process of the group has been reaped.
 #[derive(Default)]
 pub struct Job {
     /// The process id of the leader. `None` before the start, and once no process of the group is
@@ -306,7 +310,7 @@ impl Job {
         let Some(leader) = self.group else {
             return true;
         };
-        // Succeeds if a single process of the group gets the signal.
+        // kill(2) succeeds if at least one process of the group gets the signal.
         let sent = send_signal(-leader.as_raw(), signal);
         if self.is_reaped {
             return sent;
@@ -317,9 +321,11 @@ impl Job {
         sent
     }
 
-    /// Sends SIGKILL to other children of this process, or another signal, together with SIGCONT,
-    /// to those that were not asked before. A child's id can't be reused before the child is
-    /// reaped. Returns false if this process isn't allowed to signal one of them.
+    /// Sends a signal, followed by SIGCONT, to children of this process that aren't in the
+    /// command's group. SIGKILL goes to all of `others`, and any other signal only to those that
+    /// haven't been sent a signal before. A child's id can't be reused before the child is reaped.
+    ///
+    /// Returns false if this process isn't allowed to signal one of them.
     pub fn signal_others(&mut self, others: &[Pid], signal: SignalNumber) -> bool {
         let mut are_sent = true;
         for child in others {
@@ -409,9 +415,10 @@ impl Job {
     /// purpose.
     pub fn suspend(&self, signal: SignalNumber) {
         self.take_terminal();
-        // The terminal sends a stop signal to a whole job, so this process stops its whole group,
-        // too. But a user sends SIGSTOP to a single process, and without a controlling terminal,
-        // the group isn't a job of a shell.
+        // Usually, stop the whole process group of this process, because the terminal sends a stop
+        // signal to a whole job, too. But stop only this process after SIGSTOP, which a user sends
+        // to a single process, and if there is no controlling terminal, because the group isn't a
+        // job of a shell then.
         let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
         let stops_group =
             signal != SignalNumber::STOP && open("/dev/tty", flags, Mode::empty()).is_ok();
@@ -423,7 +430,7 @@ impl Job {
     }
 }
 
-/// The descriptor from which the blocked signals are read.
+/// The signalfd(2) descriptor from which the parent reads its blocked signals.
 pub struct Signals(pub SignalFd);
 
 impl Signals {
@@ -484,8 +491,8 @@ impl Signals {
 /// Returns false if this process was not stopped: the kernel discards the signal for PID 1, and in
 /// an orphaned process group.
 fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
-    // In a container or a service, the group is orphaned, so nobody would continue it. SIGSTOP
-    // would stop it nevertheless.
+    // Replace SIGSTOP with SIGTSTP, because SIGSTOP would stop even an orphaned process group. The
+    // group is orphaned in a container or a service, where nobody would continue it.
     let stop_signal = match signal {
         SignalNumber::STOP => SignalNumber(libc::SIGTSTP),
         other => other,

@@ -14,9 +14,10 @@
 //!           └───── the system refuses the stop signal ─────────────────┘
 //! ```
 //!
-//! While it is stopping, three kinds of processes may be left, and end in this order: the command,
-//! its process group, and every other child of this process. Other children are orphans that this
-//! process has adopted, such as the program of an init. They are ended only after a change.
+//! While the supervisor stops the command, three kinds of processes may be left, and end in this
+//! order: the command, its process group, and every other child of this process. Other children are
+//! orphans that this process has adopted, such as a program that an init has started. They are
+//! ended only after a change.
 //!
 //! ```text
 //! Grace    the command has got the stop signal, its group TERM once the command has ended, and
@@ -42,16 +43,17 @@
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use Event::{Continued, Delivered, Elapsed, Ended, NotDelivered, Polled, Refused, Suspended};
 
-/// What doesn't change while the command is supervised.
+/// The settings that stay the same while the command is supervised.
 #[derive(Clone, Copy, Debug)]
 pub struct Supervision {
     pub rotation: RotationOptions,
-    /// True if nothing can outlive this process: it is PID 1, or systemd ends what is left of the
-    /// unit.
+    /// True if no process can outlive this one, because it is PID 1, or because systemd ends the
+    /// remaining processes of the unit.
     pub ends_everything: bool,
 }
 
-/// The first trial is already waiting at its gate, so it is started right away.
+/// The first state, and the first actions. The first trial is already waiting at its gate, so the
+/// first action starts the command.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
     let state = SupervisorState::Running(RunningState::default());
     (state, vec![Action::Start, Action::Arm(Delay::FirstPoll)])
@@ -79,13 +81,14 @@ pub fn step(
     (next, step.actions)
 }
 
-/// The command exists in `Running`, and in `Stopping` until its end. Processes of its group and
-/// other children can outlive it, but only in `Stopping`.
+/// The state of the supervisor. The command exists in `Running`, and in `Stopping` until the
+/// command ends. Processes of its group and other children can outlive the command, but only in
+/// `Stopping`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum SupervisorState {
     Running(RunningState),
     Stopping(Stopping),
-    /// The order to exit has been given.
+    /// The supervisor has ordered this process to exit.
     Exited,
 }
 
@@ -124,15 +127,15 @@ pub enum Poll {
     Delivering,
 }
 
-/// The state after the command or its group was asked to end, or killed.
+/// The state after the command or its group was asked to end or was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stopping {
     /// The status of the command, once it has ended while other processes are left.
     pub ended: Option<ExitStatus>,
     pub(super) left: Left,
     pub(super) phase: Phase,
-    /// True once the system has refused a signal to a process that the command has left. What is
-    /// killed then isn't reported as killed.
+    /// True once the system has refused a signal to a process that the command has left. If the
+    /// remaining processes are killed later, this isn't reported.
     pub(super) is_refused: bool,
     pub next: Next,
     /// True if a poll was requested since the last poll began. The requested poll begins after the
@@ -145,13 +148,14 @@ pub(super) enum Phase {
     /// The processes were asked to end, and have the time of `--grace` to do so.
     Grace,
     Killed,
-    /// Processes that became children only after the grace were asked to end.
+    /// Processes that became children of this process only after the time of `--grace` were asked
+    /// to end.
     LastTerm,
     LastKill,
 }
 
-/// The processes that are left, besides the launch that waits at its gate. Those of the first kind
-/// end before those of the second are asked to.
+/// The processes that are left, not counting the trial that waits at its gate. The processes of the
+/// group have to end before the other children are asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Left {
     /// At least one process of the command's group, perhaps a zombie.
@@ -161,15 +165,16 @@ pub enum Left {
     Nothing,
 }
 
-/// The sender of a signal, which decides who gets it (tini(1) and Docker do the same).
+/// The sender of a signal. It decides whether only the command gets the signal, or its whole group
+/// does (tini(1) and Docker do the same).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Sender {
-    /// The kernel has sent the signal to this process's whole group, because of the terminal.
+    /// The kernel, which has sent the signal to this process's whole group because of the terminal.
     Kernel,
     Process,
 }
 
-/// The step that follows the end of the processes.
+/// The step that follows once all processes that are being stopped have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Next {
     /// Start the trial that waits at the gate.
@@ -205,7 +210,7 @@ pub enum Event {
         status: ExitStatus,
         left: Left,
     },
-    /// What is left, some time after the command has ended.
+    /// The processes that are left, some time after the command has ended.
     Left(Left),
     /// Job control has stopped the command with this signal.
     Suspended(SignalNumber),
@@ -213,7 +218,8 @@ pub enum Event {
     /// This process got a signal that may be forwarded, or that requests a poll.
     Signal(SignalNumber, Sender),
     /// The system has refused to send a signal, because this process isn't allowed to (EPERM). The
-    /// command has changed its user or, once it has ended, a process that it has left.
+    /// command has changed its user or, if the command has ended, a process that it has left has
+    /// done so.
     Refused(SignalNumber),
     /// The result of a poll. If the trial that waits at the gate dies, the result is
     /// [`PollResult::Failed`].
@@ -280,11 +286,11 @@ pub enum Delay {
     /// takes effect.
     Splay,
     Grace,
-    /// The time that processes get to disappear after SIGKILL.
+    /// The time that processes have to end after SIGKILL.
     Kill,
 }
 
-/// A line for the user.
+/// A message for the user.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Notice {
     PollRecovered,
@@ -293,9 +299,9 @@ pub enum Notice {
     Stopping,
     /// A SIGTERM has cancelled the restart, or the exit after a change.
     Cancelled,
-    /// What is left is killed, because the time of `--grace` is up.
+    /// The processes that are left are killed, because the time of `--grace` is up.
     GraceOver(Left),
-    /// What is left is killed, because a second SIGTERM arrived.
+    /// The processes that are left are killed, because a second SIGTERM arrived.
     SecondTerm(Left),
     /// A SIGTERM can't be passed on to the command, which has changed its user.
     TermRefused,
@@ -326,7 +332,8 @@ impl ExitStatus {
     }
 }
 
-/// The step from one state to the next, with the actions that its functions have added so far.
+/// One step of the state machine. Its methods decide on the next state, and add the actions to
+/// carry out to `actions`.
 struct Step<'a> {
     rotation: &'a RotationOptions,
     ends_everything: bool,
@@ -339,14 +346,15 @@ impl Step<'_> {
         match (event, state.poll) {
             (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // If a trial is under way, `RunningState::arm_poll` sets the timer at its end.
+                // Set the timer only if no trial is under way. Otherwise, `RunningState::arm_poll`
+                // sets it once the trial has ended.
                 if matches!(state.poll, Poll::Idle | Poll::Splayed) {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
             }
             (Event::Signal(signal, sender), _) => self.forward(&mut state, signal, sender),
             (Refused(SignalNumber::TERM), _) => {
-                // The command isn't about to end.
+                // The command didn't get this SIGTERM, so it isn't about to end.
                 state.has_term = false;
                 if !state.is_term_refused {
                     self.actions.push(Action::Report(Notice::TermRefused));
@@ -364,7 +372,8 @@ impl Step<'_> {
             }
             (Delivered, Poll::Delivering) => {
                 if let OnRotation::Signal(signal) = self.rotation.on_rotation {
-                    // A suspended command handles this signal once a user continues it.
+                    // Don't continue a suspended command, which handles this signal once a user
+                    // continues it.
                     self.actions.push(Action::Signal(signal));
                 }
                 self.schedule_poll(&mut state);
@@ -566,7 +575,7 @@ impl Step<'_> {
     /// follow.
     fn on_left(&mut self, mut state: Stopping, status: ExitStatus, left: Left) -> SupervisorState {
         state.left = left;
-        // A process in a group of its own stays if the command ends by itself.
+        // If the command has ended by itself, a process in a group of its own is left running.
         let is_done = match left {
             Left::Group => false,
             Left::Others => state.next == Next::ExitEnded,
@@ -593,7 +602,8 @@ impl Step<'_> {
     fn on_time_over(&mut self, mut state: Stopping, ended: Option<ExitStatus>) -> SupervisorState {
         match (state.phase, ended) {
             (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),
-            // A command in an uninterruptible wait has to be reaped before anything else.
+            // Wait longer for a command that SIGKILL hasn't ended yet, because it is in an
+            // uninterruptible wait. It has to be reaped before anything else happens.
             (_, None) => self.actions.push(Action::Arm(Delay::Kill)),
             (Phase::LastTerm, Some(_)) => {
                 state.phase = Phase::LastKill;
@@ -618,8 +628,9 @@ impl Step<'_> {
         self.finish(state, status)
     }
 
-    /// Acts on a SIGTERM. The first one cancels the restart, or the exit after a change. The second
-    /// one kills what is left, if it hasn't been killed.
+    /// Acts on a SIGTERM while processes are being stopped. The first SIGTERM cancels the restart,
+    /// or the exit after a change. The second one kills the processes that are left, unless they
+    /// have already been killed.
     ///
     /// The first SIGTERM isn't forwarded, because the command has already received the stop signal,
     /// and many programs end immediately on a second signal. If the command has ended by itself,
@@ -638,8 +649,8 @@ impl Step<'_> {
     }
 
     /// Passes a signal on to the command or, once it has ended, to its group. Does nothing after
-    /// SIGKILL, and if only other children are left, because they would not get it without
-    /// secrets-exec.
+    /// SIGKILL, and if only other children are left, because they wouldn't get the signal if the
+    /// command ran without secrets-exec.
     fn forward_unless_killed(&mut self, state: &Stopping, signal: SignalNumber, sender: Sender) {
         if state.phase != Phase::Grace {
             return;

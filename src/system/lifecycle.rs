@@ -109,8 +109,8 @@ pub fn hold_signals() {
 /// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is
 /// pending ends the process here. [`hold_signals`] can be called again afterwards.
 ///
-/// In PID 1, the held signals first get a handler, which execve(2) resets. Without it, the kernel
-/// would drop a signal that arrives before execve(2).
+/// In PID 1, the held signals first get a handler, which execve(2) resets. Without a handler, the
+/// kernel would drop a signal that arrives before execve(2).
 ///
 /// This function only makes async-signal-safe calls, because a child runs it between fork and
 /// execve.
@@ -156,8 +156,8 @@ pub fn signal_descriptor() -> Result<Option<OwnedFd>, Errno> {
 struct InheritedSignals {
     mask: SigSet,
     /// The termination signals to hold, which are those that were neither ignored nor blocked. An
-    /// ignored one must not be blocked (`nohup`): the kernel queues a blocked signal even if it is
-    /// ignored, so [`held_signal`] would return it.
+    /// ignored signal, such as SIGHUP after nohup(1), must not be blocked: the kernel queues a
+    /// blocked signal even if it is ignored, so [`held_signal`] would return it.
     to_hold: SigSet,
     /// True if SIGCHLD was ignored. The kernel then reaps children by itself, and their status is
     /// lost.
@@ -222,7 +222,8 @@ fn set_action(signal: Signal, action: libc::sighandler_t) {
     unsafe { libc::signal(signal as libc::c_int, action) };
 }
 
-/// The handler for PID 1, in which the kernel drops a signal that has its default action.
+/// The handler that PID 1 gets for termination signals, because the kernel drops a signal to PID 1
+/// if the signal has its default action.
 extern "C" fn exit_by_signal(signal: libc::c_int) {
     // SAFETY: _exit can be called at any time, and is async-signal-safe.
     unsafe { libc::_exit(128 + signal) };
@@ -233,7 +234,7 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
 /// without optimization.
 const STACK_SIZE: usize = 32 * 1024 * 1024;
 
-/// Something that the main thread reacts to while it waits.
+/// An event that the main thread reacts to while it waits for the worker.
 pub enum WaitEvent {
     /// The main thread is about to sleep.
     Sleep,
@@ -261,7 +262,7 @@ pub fn while_working<T: Send>(
         let builder = thread::Builder::new().stack_size(STACK_SIZE);
         let worker = builder.spawn_scoped(scope, move || {
             let result = work();
-            // From now on, poll(2) reports that the pipe has ended.
+            // Close the pipe, so that poll(2) reports to the main thread that the work is done.
             drop(writer);
             result
         })?;
@@ -416,7 +417,7 @@ pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
     PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// True while a program may be asking the user on the terminal.
+/// True while a program that is asked for credentials may be prompting the user on the terminal.
 pub fn asks_on_terminal() -> bool {
     locked_program()
         .as_ref()
@@ -429,8 +430,8 @@ pub fn asks_on_terminal() -> bool {
 /// which the program may have changed to ask for a password. (In the background, the modes are
 /// those of a different job.)
 ///
-/// Returns the program, so that the caller can wait for it to end. The result is `None` if there
-/// isn't a program, or if it is just being started.
+/// Returns the program, so that the caller can wait for it to end. The result is `None` if there is
+/// no such program, or if it is just being started.
 pub fn kill_program() -> Option<Child> {
     let mut program = locked_program().take()?;
     let id = program
@@ -476,7 +477,7 @@ pub fn kill_program() -> Option<Child> {
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
     let tasks = fs::read_dir(format!("/proc/{process}/task"));
-    // Every thread can have children.
+    // Look at each thread of the process, because each can have children.
     for task in tasks.into_iter().flatten().flatten() {
         let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
         for id in children.split_whitespace().flat_map(str::parse) {

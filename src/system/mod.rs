@@ -1,6 +1,6 @@
 //! Kernel interfaces that several stages use: error texts, paths, the terminal or pipe that is
-//! written to, systemd's sockets, waiting in poll(2), signals, and the end of the process. Also the
-//! credentials of this process, which are removed from the texts of servers.
+//! written to, systemd's sockets, waiting in poll(2), signals, and the end of the process. Also
+//! removes the credentials of this process from text that servers send.
 
 pub mod lifecycle;
 pub mod os_error;

@@ -17,8 +17,8 @@ pub fn errno(error: &io::Error) -> Errno {
     error.raw_os_error().map_or(Errno::EIO, Errno::from_raw)
 }
 
-/// The text for an errno, in lower case. The text for EMFILE includes the remedy, because any
-/// system call that opens a file can fail with it.
+/// The text for an errno, in lower case. The text for EMFILE (too many open files) also suggests
+/// raising the limit, because any system call that opens a file can fail with this error.
 ///
 /// The text comes from a table in nix, because glibc and musl have different texts in strerror(3).
 pub fn errno_text(errno: Errno) -> String {
@@ -44,7 +44,8 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
     unreadable_from(file, "", error)
 }
 
-/// Like [`unreadable`]. `from` follows the name of the file: ` (from SECRETS_EXEC_FILE)`.
+/// Like [`unreadable`], but the message has `from`, such as ` (from SECRETS_EXEC_FILE)`, after the
+/// name of the file.
 pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Problem {
     let file = file.to_string();
     let link_clause = match fs::read_link(&file) {
@@ -64,7 +65,8 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
         .help_if_some(owner_remedy(Path::new(&file), error))
 }
 
-/// The remedy for a file that only its owner can read, who isn't the user of this process.
+/// The help for a file that this process isn't allowed to read: a chown command, if the file
+/// belongs to another user and its owner may read it.
 pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
     let file = path.metadata().ok()?;
     let uid = geteuid();
@@ -76,7 +78,8 @@ pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
     Some(format!("as root, run chown {uid} {path}"))
 }
 
-/// The remedy for a path that can't be opened, if there is one.
+/// The help for a path that can't be opened because of a common mistake: an unexpanded variable or
+/// `~`, a quotation mark, or a directory instead of a file.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     match path.to_string_lossy().chars().next() {
         Some('$') => Some("the variable isn't expanded: use the path itself"),
@@ -108,7 +111,7 @@ pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     }
 }
 
-/// Reads a whole file. `name`, its path or `standard input`, is for messages.
+/// Reads a whole file. Messages refer to the file as `name`, which is its path or `standard input`.
 ///
 /// # Errors
 /// If the file can't be read or is larger than `max_mib` MiB.

@@ -85,7 +85,7 @@ pub fn open_directory(path: &OsStr, shown: &str, command: &str) -> Result<OwnedF
         if is_foreign(link.owner) {
             let link_path = reached_path.join(component);
             let what = if is_expanded(path, shown) {
-                // The link's own path would show the value of a variable.
+                // Don't show the path of the link, because it would show the value of a variable.
                 format!("\"{shown}\" leads through a symbolic link")
             } else {
                 format!("\"{}\" is a symbolic link", link_path.display())
@@ -115,18 +115,20 @@ fn is_expanded(path: &OsStr, shown: &str) -> bool {
     path.to_string_lossy().trim_end_matches('/') != shown.trim_end_matches('/')
 }
 
-/// The problem for a directory that can't be opened. If it doesn't exist, the help is the remedy
-/// for its path. Without one, the help says to create the directory.
+/// The problem for a directory that can't be opened. If the directory doesn't exist, the help
+/// points out a common mistake in the path ([`path_remedy`]). Otherwise, it suggests creating the
+/// directory.
 fn directory_problem(path: &OsStr, shown: &str, command: &str, why: Errno) -> Problem {
-    // The path may be a URL by mistake. `redacted_line` hides its password.
+    // The user may have written a URL instead of a path. `redacted_line` hides its password.
     let shown = redacted_line(shown.trim_end_matches('/'));
     match why {
         Errno::ENOENT => {
             let creation = match Path::new(path).strip_prefix("/run") {
-                // Nothing has replaced the variable in this path, so a command with it wouldn't
-                // work.
+                // Don't suggest a command with this path, because a variable in it hasn't been
+                // replaced, so the command wouldn't work.
                 _ if path.to_string_lossy().contains("${") => "create it first".to_owned(),
-                // systemd doesn't expand the variables in `shown`.
+                // Suggest RuntimeDirectory= only for a path without variables, because systemd
+                // wouldn't expand them.
                 Ok(name) if !is_expanded(path, &shown) => format!(
                     "run {command} {shown} or, with systemd, set RuntimeDirectory={}",
                     name.display()
@@ -151,7 +153,7 @@ fn foreign_link_problem(what: &str, owner: u32) -> Problem {
 
 /// Opens a directory relative to the one that has been reached so far.
 fn open_component(reached: &OwnedFd, component: &OsStr, flags: OFlag) -> Result<OwnedFd, Errno> {
-    // O_DIRECTORY triggers an autofs(5) mount. O_PATH on its own doesn't.
+    // Use O_DIRECTORY, because it triggers an autofs(5) mount. O_PATH on its own doesn't.
     let flags = COMPONENT_FLAGS | OFlag::O_DIRECTORY | flags;
     openat(reached, component, flags, Mode::empty())
 }
@@ -193,20 +195,22 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
         let name = OsString::from_vec([b".", shortened.as_slice(), b".", &random].concat());
         match openat(directory, name.as_os_str(), flags, mode) {
             Ok(descriptor) => return Ok((File::from(descriptor), name)),
-            // Two launches at the same time can choose the same name, because the seed is the time.
+            // Try another name. Two launches at the same time can choose the same name, because the
+            // random numbers depend on the time.
             Err(Errno::EEXIST) => {}
             Err(errno) => return Err(errno),
         }
     }
 }
 
-/// Creates or replaces a file in an open directory, in one step, because other processes may read
-/// it at the same time. The new file has mode 0600.
+/// Atomically creates or replaces a file in an open directory, because other processes may read the
+/// file at the same time. The new file has mode 0600.
 ///
 /// # Errors
-/// If the new file can't be created, written or renamed. Then there is only the old file, if any.
+/// If the new file can't be created, written or renamed. In this case, the old file, if there is
+/// one, is unchanged.
 pub fn replace_file(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
-    // The umask may have removed bits from the mode of the new file.
+    // Set the mode again, because the umask may have removed bits from it.
     replace_prepared(directory, name, content, |file| {
         fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR)
     })
@@ -263,12 +267,12 @@ pub fn is_foreign(owner: u32) -> bool {
     owner != 0 && owner != geteuid().as_raw()
 }
 
-/// The reason why a file isn't read, such as `can be changed by any user`, and the command that
-/// mends it, such as `chmod go-w`. The second text is empty if no command does.
+/// The reason why a file isn't trusted, such as `can be changed by any user`, and the command that
+/// fixes the problem, such as `chmod go-w`. The command is an empty text if no command fixes it.
 pub type Distrust = (&'static str, &'static str);
 
 /// The reason why a different user could change a file, or the entries of a directory, with the
-/// command that mends it ([`Distrust`]).
+/// command that prevents that ([`Distrust`]). `None` if no other user could.
 pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let command = "chmod go-w";
     if is_foreign(metadata.uid()) {

@@ -1,4 +1,4 @@
-//! The text of servers, without the credentials that this process uses.
+//! Removes the credentials that this process uses from text that servers send.
 //!
 //! Text from a server becomes part of a message only through [`redacted_line`]. A server may quote
 //! the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
@@ -44,7 +44,8 @@ static CREDENTIALS: Mutex<BTreeSet<String>> = Mutex::new(BTreeSet::new());
 /// The text that was passed to [`conceal_signature`] last.
 static SIGNATURE: Mutex<String> = Mutex::new(String::new());
 
-/// The minimum length, in bytes, of a concealed text. A shorter one could be a part of any word.
+/// The minimum length, in bytes, of a concealed text. A shorter text could be part of an ordinary
+/// word.
 const MIN_LENGTH: usize = 8;
 
 /// A form of a credential ([`forms`]) with fewer letters and digits isn't hidden.
@@ -67,8 +68,9 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
     );
 }
 
-/// Makes [`redacted_line`] hide the signature of the request whose response is read now. Each
-/// request has its own, so with those of all requests, the search would take minutes.
+/// Makes [`redacted_line`] hide the signature of the request whose response is read now. Only the
+/// latest signature is kept. Each request has a signature of its own, and searching for the
+/// signatures of all requests would take minutes.
 pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
 }
@@ -80,17 +82,19 @@ fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {
 /// Replaces each concealed credential in the text of a server with `…`. A credential is found as it
 /// is, escaped as in a URL, in JSON or in XML, and within base64.
 ///
-/// Usually, an escape replaces only a character that is neither a letter nor a digit. So the other
-/// forms are found by letters and digits: `letters` has those of the text that aren't part of an
-/// escape, and `places` their positions in the text. `forms` returns those of the credential and of
-/// its base64, and these are searched for in `letters`.
+/// Usually, an escape replaces only a character that is neither a letter nor a digit. So an escaped
+/// or encoded credential is found by its letters and digits: `letters` has the letters and digits
+/// of the text that aren't part of an escape, and `places` has their positions in the text.
+/// [`forms`] returns the letters and digits of the credential and of its base64, which are then
+/// searched for in `letters`.
 fn without_credentials(text: &str) -> String {
     let (letters, places) = letters_and_digits(text);
     let mut is_hidden = vec![false; text.len()];
     let credentials = locked(&CREDENTIALS);
     let signature = locked(&SIGNATURE);
     for credential in credentials.iter().chain([&*signature]) {
-        // A text that is shorter than a credential can't contain it. There may be no signature.
+        // Skip a credential that is longer than the text, because the text can't contain it. Also
+        // skip an empty one: the signature is empty until the first request is signed.
         if !(1..=text.len()).contains(&credential.len()) {
             continue;
         }
@@ -130,7 +134,8 @@ fn forms(credential: &str) -> Vec<String> {
 }
 
 /// The ASCII letters and digits of a text, except those in escapes, and the index of each in the
-/// text. Each is one byte, so both results have the same indices.
+/// text. Each letter or digit is one byte, so an index into the letters is also the index of its
+/// position.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
     for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {

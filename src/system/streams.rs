@@ -1,4 +1,5 @@
-//! The terminal or pipe that this process writes to.
+//! Writes to a terminal or a pipe, and checks first whether the write could block or stop this
+//! process.
 //!
 //! A terminal sends signals to its foreground job, and, after `stty tostop`, stops a background job
 //! that writes to it. A pipe whose reader has stalled blocks a write.
@@ -18,8 +19,8 @@ pub const PIPE_BUF: usize = libc::PIPE_BUF;
 /// The control characters that move to the start of the line and erase it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
-/// Writes all bytes. Waits as long as the reader doesn't read, even if the pipe is non-blocking. (A
-/// command that shares the pipe may have set O_NONBLOCK.)
+/// Writes all bytes. Waits while the reader isn't reading, even if the pipe is non-blocking,
+/// because a command that shares the pipe may have set O_NONBLOCK.
 ///
 /// # Errors
 /// If the kernel can't write the bytes.
@@ -39,8 +40,8 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
 }
 
 /// The path of the file to which standard output is redirected, as in `>dev.yaml`. It is relative
-/// if the file is below the working directory. `None` if standard output isn't a file in a
-/// directory, and without /proc.
+/// if the file is below the working directory. `None` if standard output isn't such a file, or if
+/// there is no /proc.
 pub fn output_path() -> Option<PathBuf> {
     let path = fs::read_link("/proc/self/fd/1").ok()?;
     let directory = fs::read_link("/proc/self/cwd").ok()?;

@@ -69,7 +69,8 @@ fn socket_address(name: &OsStr) -> Option<SocketAddr> {
 
 /// The connection on which systemd reads a credential, for `LoadCredential=` with a socket.
 pub struct CredentialConnection {
-    /// The descriptor has FD_CLOEXEC and is never closed. It reports when the client hangs up.
+    /// The socket has FD_CLOEXEC and is never closed. poll(2) on this socket reports when the
+    /// client hangs up.
     pub socket: OwnedFd,
     /// True once the whole value was sent.
     is_answered: AtomicBool,
@@ -142,7 +143,7 @@ impl CredentialConnection {
         })
     }
 
-    /// Sends the whole value and ends the stream. Waits as long as the client doesn't read.
+    /// Sends the whole value and ends the stream. Waits while the client isn't reading.
     ///
     /// # Errors
     /// If the value was not sent completely, so that the connection has to be refused, or if the
@@ -157,7 +158,7 @@ impl CredentialConnection {
         shutdown(self.socket.as_raw_fd(), Shutdown::Write).map_err(not_sent_problem)
     }
 
-    /// Makes the client fail, unless the whole value was sent.
+    /// Refuses the connection, so that the unit fails, unless the whole value was sent.
     ///
     /// Several threads can send a refusal at the same time. One refusal is enough, even after a
     /// part of the value.
@@ -193,7 +194,9 @@ pub fn no_connection_problem() -> Problem {
 }
 
 /// Replaces standard input, which is systemd's socket, with /dev/null, and returns a copy of the
-/// socket. If standard output or error is the same socket, replaces it, too: error with journald.
+/// socket. If standard output is the same socket, replaces it with /dev/null, too. If standard
+/// error is the same socket, replaces it with a connection to journald or, if journald can't be
+/// reached, with /dev/null.
 fn redirect_standard_streams(input: BorrowedFd<'_>) -> Result<OwnedFd, Errno> {
     let id = |stat: FileStat| (stat.st_dev, stat.st_ino);
     let socket_id = fstat(input).map(id)?;

@@ -212,7 +212,7 @@ impl Progress {
     }
 
     /// The number of attempts so far, for all named requests together
-    /// ([`RetryBudget::for_request`]).
+    /// (`RetryBudget::for_request`).
     pub fn attempts(&self) -> usize {
         self.with_state(|state| state.attempts)
     }

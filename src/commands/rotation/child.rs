@@ -1,11 +1,12 @@
-//! The trial: a launch in a forked process. It resolves the values, compares them with the
-//! command's values, and waits at the gate. It must not send values to its parent, only hashes,
-//! names, version ids, paths and finished lines.
+//! The trial: a launch in a forked process. It resolves the values, compares them with those of the
+//! running command, and waits at its gate until its parent opens the gate. The trial must never
+//! send a value to its parent, only hashes, names, version ids, paths and the finished lines of
+//! messages.
 //!
-//! The process that stays keeps a [`Fingerprint`] of the values: the versions that were read, and a
-//! keyed hash instead of each value. So its core files and swapped pages don't contain a value. The
-//! random key of the hashes is in the same memory, so anyone who can read this memory can confirm a
-//! guess at a short value.
+//! The parent, which stays while the command runs, keeps a [`Fingerprint`] of the values: the
+//! versions that were read, and a keyed hash instead of each value. So the parent's core files and
+//! swapped pages don't contain a value. The random key of the hashes is in the same memory, so
+//! anyone who can read this memory can confirm a guess at a short value.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
@@ -41,14 +42,15 @@ pub enum Message {
     Ready(Fingerprint),
     /// The trial has renamed its files.
     Placed(Vec<PlacedFile>),
-    /// The trial could not become the command: renaming the files or execve has failed. The trial
-    /// prints the error itself.
+    /// The trial could not become the command, because renaming its files or execve has failed. The
+    /// trial prints the error itself.
     Failed,
-    /// The finished lines about a poll that failed. The parent prints them, because a stalled
+    /// The lines to print about a poll that failed. The parent prints them, because a stalled
     /// reader must not block the trial, and because the parent limits how often such lines appear.
     PollFailed {
         lines: String,
-        /// True if the poll has found less than the command has.
+        /// True if the poll failed because it found less than the command has, such as an empty
+        /// value.
         is_less: bool,
     },
 }
@@ -140,7 +142,7 @@ impl Trial<'_, '_> {
     /// prints this error itself, because the parent treats the trial as the command once the gate
     /// is open.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
-        // For the first start, `write_files` prints them.
+        // For the first start, `write_files` prints these warnings.
         let mut warnings = Vec::new();
         if self.launch.prepared.is_poll() {
             warnings = report::value_warnings(&values.outcomes.list);
@@ -153,7 +155,8 @@ impl Trial<'_, '_> {
             return Ok(0);
         }
 
-        // Only now is it certain that the command gets these values.
+        // Print the warnings only now, because it wasn't certain before that the command gets these
+        // values.
         terminal::print_unless_hidden(warnings);
         let executed = delivery.rename_all().and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
@@ -191,8 +194,8 @@ impl Trial<'_, '_> {
 }
 
 impl Messenger for Trial<'_, '_> {
-    /// False for a poll. It doesn't even print the error about a termination signal, because such a
-    /// signal usually means that the whole service is being stopped.
+    /// False for a poll, which doesn't even print the error about a termination signal, because
+    /// such a signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
         !self.launch.prepared.is_poll()
     }
@@ -213,7 +216,8 @@ impl Messenger for Trial<'_, '_> {
             .problems
             .iter()
             .any(|problem| problem.impact == Impact::Less);
-        // Someone has to act on this, because no later poll succeeds by itself.
+        // The JSON object gets the level `error`, because someone has to act: no later poll
+        // succeeds by itself.
         if is_less {
             warning = warning.with("level", Label::Error.name());
         }
@@ -283,7 +287,8 @@ struct HashedValue {
     content: Content,
     /// True if the value is a key of an `env-from` object.
     is_member: bool,
-    /// A predicate about the secret, which still exists: `has no key "password"`.
+    /// The predicate of the message about a value that is gone although its secret still exists,
+    /// such as `has no key "password"`. The subject of the message is the secret.
     absence: String,
     /// True if the command can't get a new value while it runs: with `signal=NAME`, the value of a
     /// variable or of a file in memory.
@@ -292,10 +297,12 @@ struct HashedValue {
     read_from: Vec<u64>,
 }
 
-/// The kind of value, for the rule that a poll never replaces a working value with less.
+/// The kind of a value. It decides whether a new value is less than the old one, because a poll
+/// never replaces a working value with less ([`HashedValue::loss_by`]).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 enum Content {
-    /// Neither the value nor a part of it is empty or blank, or it matches a `pattern`.
+    /// Neither the value nor a part of it is empty or blank, or the value matches the `pattern` of
+    /// its entry.
     Working,
     Empty,
     /// The text of `default`, which isn't empty.
@@ -326,14 +333,14 @@ pub(super) struct Change<'a> {
     pub(super) new_version: Option<&'a str>,
     /// The names of the variables and files. There is at least one.
     pub(super) labels: Vec<String>,
-    /// Those of `labels` that the command doesn't get any more, each with the reason: `the secret
+    /// Those of `labels` that no longer have a value, each with the reason, such as `the secret
     /// "prod/sentry" has no key "dsn"`.
     pub(super) gone: BTreeMap<String, String>,
 }
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
-/// The way in which a poll found less than the command has.
+/// A way in which a poll can find less than the command has.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Loss {
     Empty,
@@ -352,7 +359,7 @@ impl Loss {
 }
 
 impl HashedValue {
-    /// Finds out what the command would lose if `new` replaced this value.
+    /// Finds out in which way `new` is less than this value. `None` if it isn't less.
     fn loss_by(&self, new: &Self) -> Option<Loss> {
         match (self.content, new.content) {
             _ if self.hash == new.hash => None,
@@ -364,7 +371,7 @@ impl HashedValue {
 }
 
 impl Fingerprint {
-    /// The fingerprint of the values, and of the documents that were read.
+    /// Makes the fingerprint of the values, and of the documents that were read.
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
@@ -373,7 +380,7 @@ impl Fingerprint {
             let content = if is_odd(Remark::Empty) || is_odd(Remark::Blank) {
                 Content::Empty
             } else if value.expose().is_empty() && outcome.read_from().is_empty() {
-                // A literal or a default.
+                // The empty value is a literal or a default.
                 Content::Empty
             } else if outcome.is_default() {
                 Content::Default
@@ -424,8 +431,8 @@ impl Fingerprint {
     /// The problem of a poll that has found less than the command has: a value that is empty or a
     /// default now, or an object that sets no variable. `latest` is the fingerprint of `values`.
     ///
-    /// A second reason is a note of the same problem, because the log of a poll has only one
-    /// problem.
+    /// If there are several kinds of losses, each kind after the first becomes a note of the same
+    /// problem, because the log of a poll has only one problem.
     fn losses(&self, hash_key: &RandomState, latest: &Self, values: &Values) -> Option<Problem> {
         let mut losses: BTreeMap<Loss, Vec<Subject>> = BTreeMap::new();
         for outcome in &values.outcomes.list {
@@ -481,7 +488,8 @@ impl Fingerprint {
                 .any(|value| value.is_member && value.read_from.contains(&key))
     }
 
-    /// The sorted labels of the secrets' values that the command can't get while it runs.
+    /// The sorted labels of the values that come from secrets and that can't reach the command
+    /// while it runs.
     pub(super) fn fixed_labels(&self) -> BTreeSet<String> {
         self.values
             .values()
@@ -491,7 +499,8 @@ impl Fingerprint {
     }
 
     /// The secrets that differ in `later`, ordered by name, each with the labels of the values that
-    /// differ and that the command can get.
+    /// differ and that can reach the command: all values or, with `signal=NAME`, those of files at
+    /// a path.
     ///
     /// A secret has changed only if both its content and a value that was read from it differ. A
     /// new version may have the same values.
@@ -499,7 +508,7 @@ impl Fingerprint {
         self.changes_of(later, |value| !value.is_fixed)
     }
 
-    /// Like [`Self::changes`], but for the values that the command can't get while it runs.
+    /// Like [`Self::changes`], but for the values that can't reach the command while it runs.
     pub(super) fn fixed_changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
         self.changes_of(later, |value| value.is_fixed)
     }
@@ -567,7 +576,7 @@ impl Fingerprint {
     }
 }
 
-/// Says as a predicate what is gone from a secret: `has no key "password"`.
+/// Describes what is gone from a secret, as a predicate such as `has no key "password"`.
 fn absence_predicate(outcome: &EntryOutcome) -> String {
     if outcome.subject.kind == SubjectKind::EnvFromKey {
         return "has other keys now".to_owned();

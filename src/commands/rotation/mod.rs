@@ -36,10 +36,11 @@
 //! stop signal. The first start works like a restart, but there is no command yet, so the gate is
 //! opened immediately.
 //!
-//! The parent passes signals on to the command, whatever the trial is doing, except the signal of
-//! `--poll-signal`. A poll has its own process group, which becomes the command's group when the
-//! gate opens. Between the gate and execve, the trial holds SIGTERM. The signal ends the trial
-//! before it renames the files, or right before execve.
+//! Whatever the trial is doing, the parent passes signals on to the command. The only exception is
+//! the signal of `--poll-signal`. A poll has its own process group, which becomes the command's
+//! group when the gate opens. Between the gate and execve, the trial holds SIGTERM
+//! (`system/lifecycle`). A SIGTERM that has arrived ends the trial either before it renames the
+//! files, or right before execve.
 
 mod child;
 mod notices;

@@ -1,7 +1,9 @@
-//! The messages about polls, and about the start and the end of the command.
+//! The messages of the process that stays with `--on-rotation`: about polls, and about the start
+//! and the end of the command.
 //!
-//! As text, there are warnings, and notes about restarts, signals, exits, and polls that succeed
-//! after a failure. The other notes need `--verbose` ([`Record::detail`]). JSON has all notes.
+//! Text output shows the warnings, and the notes about restarts, signals, exits, and polls that
+//! succeed after a failure. It shows the other notes only with `--verbose` ([`Record::detail`]).
+//! JSON output always has all notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
@@ -26,29 +28,32 @@ pub(super) struct Notices<'a> {
     pub pid: Pid,
     /// The variables and files whose new values differ from the command's.
     pub(super) changed_labels: BTreeSet<String>,
-    /// The secrets and parameters with these values, as messages name them.
+    /// The secrets and parameters that these new values come from, as messages name them.
     pub(super) changed_secrets: BTreeSet<String>,
     /// The variables and files that the command has and that no longer have a value, each with the
-    /// reason. They aren't among `changed_labels`.
+    /// reason. These variables and files aren't among `changed_labels`.
     pub(super) gone: BTreeMap<String, String>,
-    /// A restart isn't reported to the service manager with `RELOADING=1`, because that would keep
-    /// the unit in the state "reloading" until `READY=1` is sent.
+    /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
+    /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
     pub(super) service_manager: Notifier,
     /// When the polls began to fail. `None` if the last poll succeeded.
     pub(super) failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub(super) warned_at: Option<Instant>,
-    /// True once a failing poll was reported that has found less than the command has.
+    /// True once a poll was reported that failed because it found less than the command has, such
+    /// as an empty value.
     pub(super) has_warned_of_less: bool,
-    /// The number of lines that were dropped since the last line was written.
+    /// The number of lines that were dropped, because the reader was behind, since the last line
+    /// was written.
     pub(super) dropped_lines: usize,
     /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
     pub rest_of_line: String,
 }
 
 impl Notices<'_> {
-    /// Prints that the command was started. `fixed` has the names of the values that it can't get
-    /// while it runs.
+    /// Prints that the command was started and, with `--notify-ready`, sends READY=1. `fixed` has
+    /// the names of the variables and files whose new values can't reach the command while it runs.
+    /// With `signal=NAME`, a note lists them.
     pub(super) fn report_start(&mut self, fixed: Vec<String>) {
         if self.notifies_ready {
             self.service_manager.send("READY=1");
@@ -70,7 +75,8 @@ impl Notices<'_> {
         self.write(changes.iter().map(change_note));
     }
 
-    /// Warns of changes that the command can't get, because it only gets a signal.
+    /// Warns of new values that can't reach the running command: with `signal=NAME`, the command
+    /// keeps the old values of its variables and of its files in memory.
     pub(super) fn report_fixed_changes(&mut self, changes: &[Change<'_>]) {
         let OnRotation::Signal(signal) = self.rotation.on_rotation else {
             return;
@@ -124,12 +130,13 @@ impl Notices<'_> {
 
     /// Prints the lines about a poll that failed, and stores when polls began to fail. If several
     /// polls in a row fail, prints the lines of the first one, and later at most one set of lines
-    /// in an hour. A poll that has found less than the command has (`is_less`) doesn't wait for the
-    /// end of this hour, because someone has to act.
+    /// in an hour. The first poll that finds less than the command has (`is_less`) is reported even
+    /// within this hour, because someone has to act.
     pub(super) fn print_failed_poll(&mut self, lines: &str, is_less: bool) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
-        // If the lines are dropped, the next poll that fails prints its own.
+        // If these lines are dropped, `warned_at` stays as it is, so the next poll that fails
+        // prints its own lines.
         let is_urgent = is_less && !self.has_warned_of_less;
         if (is_urgent || !warned_lately) && self.write_lines(lines) {
             self.warned_at = Some(Instant::now());
@@ -137,7 +144,8 @@ impl Notices<'_> {
         }
     }
 
-    /// Prints a line that the state machine has ordered.
+    /// Prints the message for an [`Action::Report`](crate::supervise::Action::Report) of the state
+    /// machine.
     pub fn report(&mut self, notice: Notice) {
         let command = &self.command;
         let what_is_left = |left: Left| match left {
@@ -294,11 +302,12 @@ impl Notices<'_> {
         // printed), and the whole lines after it.
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // The warning comes before `lines`, so it was written if no more than `lines` was dropped.
+        // In the text, the warning about dropped lines comes before `lines`. So if no more than
+        // `lines` was dropped, the warning was written.
         if dropped.len() <= lines.len() {
             self.dropped_lines = 0;
         }
-        // The warning isn't a line of `lines`, so it isn't counted.
+        // Count at most the lines of `lines`, because the warning itself isn't a dropped line.
         self.dropped_lines += dropped.lines().count().min(lines.lines().count());
         self.dropped_lines == 0
     }

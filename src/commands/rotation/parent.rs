@@ -1,6 +1,6 @@
-//! The process that stays. It feeds events to the state machine in `supervise`, and carries out the
-//! actions that the state machine orders. It waits in poll(2) for signals, for messages from a
-//! trial, and for the timer.
+//! The parent, the process that stays while the command runs with `--on-rotation`. It feeds events
+//! to the state machine in `supervise`, and carries out the actions that the state machine orders.
+//! It waits in poll(2) for signals, for messages from a trial, and for the timer.
 //!
 //! There is at most one trial, the first start or a poll, at any time.
 
@@ -28,8 +28,9 @@ use crate::system::lifecycle::{End, children, end, held_signal, signal_descripto
 use crate::system::os_error::{errno_text, io_error_text};
 use crate::system::systemd::Notifier;
 
-/// The interval at which secrets-exec checks, once the command has ended, what it has left. The
-/// kernel reports the end of a process only to its parent, which may be outside the group.
+/// The interval at which secrets-exec, once the command has ended, checks which processes the
+/// command has left. Regular checks are necessary, because the kernel reports the end of a process
+/// only to its parent, which may be outside the command's process group.
 const LEFT_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The shortest time between two polls, and between a start and a poll. Without this pause, the
@@ -43,8 +44,8 @@ const JITTER: f64 = 0.1;
 /// The longest pause after failed polls, unless `--poll-interval` is longer.
 const LONGEST_BACKOFF: Duration = Duration::from_secs(30 * 60);
 
-/// The time that a trial has to end after its deadline, after a termination signal, and once its
-/// gate is open.
+/// The time that a trial has to end after its deadline or a termination signal, and to finish its
+/// work once its gate is open.
 const TIME_TO_END: Duration = Duration::from_secs(5);
 
 /// Reads the values in a first trial, which becomes the command, and supervises the command until
@@ -82,7 +83,8 @@ pub fn supervise(
         unreaped: BTreeSet::new(),
         placed: Vec::new(),
     };
-    // What a `credential_process` leaves behind in the first trial is adopted, too.
+    // Adopt orphans before the first trial, so that processes that its `credential_process` leaves
+    // behind are adopted, too.
     adopt_orphans();
     // An exit status means that the first trial has failed, and has reported why.
     if let Some(status) = trials.await_first()? {
@@ -170,7 +172,8 @@ impl Parent<'_> {
             Action::Start => self.start(),
             Action::Deliver => match &mut self.trials.process {
                 Some(process) => process.open_gate(),
-                // The trial was killed while it was waiting at the gate.
+                // The trial was killed while it was waiting at its gate, so the gate can't be
+                // opened.
                 None => self.events.push_back(Event::NotDelivered),
             },
             Action::StartPoll => {
@@ -215,7 +218,7 @@ impl Parent<'_> {
     }
 
     /// The children that are neither the command nor a trial: orphans that this process has
-    /// adopted. None if the system doesn't list children.
+    /// adopted. The list is empty if the system doesn't list children.
     fn other_children(&self) -> Vec<Pid> {
         let mut others = children();
         let command = self.job.leader();
@@ -236,9 +239,9 @@ impl Parent<'_> {
         process.open_gate();
     }
 
-    /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or it has to be
-    /// checked what the command has left. Reaps children and queues the events for the state
-    /// machine.
+    /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or it is time to
+    /// check which processes the command has left ([`LEFT_INTERVAL`]). Reaps children and queues
+    /// the events for the state machine.
     fn wait(&mut self, state: &SupervisorState) {
         // After the command has ended, processes that it has started may still be running.
         let awaits_rest =
@@ -280,7 +283,8 @@ impl Parent<'_> {
                 self.events.extend(self.trials.note_reaped(pid, status));
             }
         }
-        // All other zombies have been reaped, so `note_change` can see what is left.
+        // Note the end of the command last. All other zombies have been reaped by now, so
+        // `note_change` can see which processes are left.
         if let Some(change) = command_change {
             // The trial that has become the command may have sent its last messages after `wait`
             // received messages. Their events must be queued before the command's event.
@@ -293,8 +297,8 @@ impl Parent<'_> {
 }
 
 /// The length of a delay. `until_poll` is the time until the next poll is allowed
-/// ([`SHORTEST_PAUSE`]). A delay that ends with a poll is never shorter than that. `random` is at
-/// least 0 and less than 1.
+/// ([`SHORTEST_PAUSE`]). A delay that ends with a poll is never shorter than `until_poll`. `random`
+/// is at least 0 and less than 1.
 fn delay_length(
     delay: Delay,
     rotation: &RotationOptions,
@@ -324,7 +328,7 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The trial that is under way, and what earlier trials have found.
+/// The trial that is under way, and the values that earlier trials have found.
 struct Trials<'a> {
     launch: Launch<'a>,
     notices: Notices<'a>,
@@ -332,7 +336,7 @@ struct Trials<'a> {
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
     /// The trials that have been forked and not reaped. The command is among them, because it was a
-    /// trial. A trial that is cancelled needs a moment to remove its files.
+    /// trial. A trial that was cancelled stays among them while it removes its files.
     unreaped: BTreeSet<Pid>,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
@@ -394,7 +398,8 @@ impl Trials<'_> {
     /// result of the poll, or `None` if the result arrives later, because a trial was forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
-            // This trial has only just read the values, so a poll wouldn't find anything newer.
+            // A trial that is past its gate has only just read the values, so a poll wouldn't find
+            // anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
         let Err(why) = self.fork_trial() else {
@@ -445,8 +450,8 @@ impl Trials<'_> {
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
                 }
-                // Renaming the files or execve has failed. After `Placed`, this takes the success
-                // back.
+                // Renaming the files or execve has failed. If `Placed` has arrived before, the
+                // trial has failed nevertheless.
                 Message::Failed => self.process.as_mut()?.stage = Stage::Opened,
                 Message::PollFailed { lines, is_less } => {
                     self.notices.print_failed_poll(&lines, is_less);
@@ -455,8 +460,8 @@ impl Trials<'_> {
         }
 
         let process = self.process.as_ref()?;
-        // The status of a trial that ends before its gate says why. `note_reaped` or, for the first
-        // trial, `await_first` gets it.
+        // A trial that ends before its gate is left to `note_reaped` or, if it is the first trial,
+        // to `await_first`. They get its exit status, which shows why the trial has ended.
         if process.stage == Stage::BeforeGate || process.descriptor().is_some() {
             return event;
         }
@@ -464,9 +469,9 @@ impl Trials<'_> {
     }
 
     /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
-    /// poll, prints how they differ from those of the latest trial, and returns the result of the
-    /// poll if they differ from the command's. Once this poll has ended, its values are those that
-    /// later polls are compared with, so a change that the command can't get is reported once.
+    /// poll, prints how its values differ from those of the latest trial, and returns the result of
+    /// the poll if its values differ from the command's. Later polls print only how they differ
+    /// from this one, so a change that can't reach the command is reported only once.
     fn note_ready(&mut self, fingerprint: Fingerprint) -> Option<Event> {
         let earlier_values = self.baseline.latest_values.take();
         let values = self.baseline.latest_values.insert(fingerprint);
@@ -476,7 +481,8 @@ impl Trials<'_> {
         self.notices.has_warned_of_less = false;
         // For the first trial, there is no command yet.
         let command_values = self.baseline.command_values.as_ref()?;
-        // If no trial has got values before, all differences from the command's values are new.
+        // If no earlier poll has found other values, all differences from the command's values are
+        // new.
         let reported_values = earlier_values.as_ref().unwrap_or(command_values);
         self.notices
             .report_changes(&reported_values.changes(values));
@@ -583,16 +589,17 @@ impl Trials<'_> {
         {
             self.await_end();
         }
-        // Dropping the process closes the gate, which ends a trial that waits or resolves.
+        // Dropping the process closes the gate, which ends a trial that is reading values or
+        // waiting at its gate.
         self.process = None;
     }
 
     /// Waits until the trial has ended or become the command, for at most [`TIME_TO_END`], and acts
     /// on its messages. Drops the events that follow from them.
     ///
-    /// A trial that a file system holds up doesn't end in this time. It has already received a
-    /// signal, or gets one when this process ends (PR_SET_PDEATHSIG), and removes its temporary
-    /// files as soon as the system call returns.
+    /// A trial that is waiting for a file system that hangs doesn't end in this time. It has
+    /// already received a signal, or gets one when this process ends (PR_SET_PDEATHSIG), and
+    /// removes its temporary files as soon as the system call returns.
     fn await_end(&mut self) {
         let end = Instant::now() + TIME_TO_END;
         while let Some(descriptor) = self.descriptor()

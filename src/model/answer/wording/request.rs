@@ -96,7 +96,7 @@ pub struct CauseFacts {
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
     pub sentence: &'static str,
-    /// The remedy, unless the failure has a more specific one ([`FetchError::general_remedy`]).
+    /// The remedy, unless the failure has a more specific one (`FetchError::general_remedy`).
     pub remedy: &'static str,
 }
 
