@@ -5,13 +5,13 @@ use super::page::Page;
 use crate::support::*;
 
 /// The directory in which the commands of README.md run. It has the declaration that the first
-/// command shows, and its secret. `node` prints something only if it doesn't get the values.
+/// command shows, and its secret. `node` prints the line that the page shows if it gets the values,
+/// and otherwise its environment.
 pub fn first_screen(readme: &Page) -> Sandbox {
     let consoles = readme.consoles();
     let (command, declaration) = &consoles[0].commands[0];
     assert_eq!(command, "cat secrets-exec.yaml");
-    let node =
-        "#!/bin/sh\n[ -n \"$DB_HOST\" ] && [ -n \"$DB_PASSWORD\" ] && [ \"$*\" = app.js ] || env\n";
+    let node = "#!/bin/sh\n[ -n \"$DB_HOST\" ] && [ -n \"$DB_PASSWORD\" ] && [ \"$*\" = app.js ] && echo listening on port 8080 || env\n";
     readme
         .with_secrets("prod/db: { host: host-4c7a1e, password: password-4c7a1e }\n")
         .file("secrets-exec.yaml", declaration)
