@@ -147,7 +147,8 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     let shell = or_skip!(shell(moto, directory.path(), "migrate with the AWS CLI"));
     std::fs::write(directory.path().join(".env"), FILE).unwrap();
     let page = repository_file("docs/migrating.md").replace("|\n", "| ");
-    let lines = page.lines().map(str::trim);
+    let (_, steps) = page.split_once("## If you have a `.env` file\n").unwrap();
+    let lines = steps.lines().map(str::trim);
     let mut lines = lines.filter(|line| line.starts_with("secrets-exec migrate .env"));
     for _ in 0..2 {
         shell(lines.next().unwrap());

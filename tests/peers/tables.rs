@@ -27,7 +27,7 @@ use crate::support::skip::can;
 /// commands of docs/ci.md and docs/recipes.md, to which the others lead.
 const SCRIPTS_WITHOUT_A_CASE: [&str; 3] = [
     "`echo \"TOKEN=$(aws …)\" >>\"$GITHUB_ENV\"`",
-    "`for s in $SECRETS; do …`, `printenv | grep ^SSM_`",
+    "`for s in $SECRETS; do …`",
     "`… >.env`",
 ];
 
