@@ -80,7 +80,7 @@ pub fn export(
 
     match destination {
         Destination::Output => Ok(terminal::output_whole(text.expose())?),
-        Destination::File(path) => write_file(path, text),
+        Destination::File(path) => write_file(path, text, Mode(0o600)),
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
             terminal::print_unless_hidden(warning);
@@ -152,13 +152,13 @@ pub(super) fn output_file(output: Option<&PathBuf>) -> Option<PathBuf> {
     output.filter(|path| path.as_os_str() != "-").cloned()
 }
 
-/// Writes a file that only its owner can read, completely or not at all. Doesn't warn that the file
-/// is on a disk, because a `.env` file belongs in the directory of a project.
-pub(super) fn write_file(path: PathBuf, value: SecretValue) -> Result<(), Report> {
+/// Writes a file completely or not at all. Doesn't warn that the file is on a disk, because a
+/// `.env` file belongs in the directory of a project.
+pub(super) fn write_file(path: PathBuf, value: SecretValue, mode: Mode) -> Result<(), Report> {
     let subject = Subject::for_file(&path, Argument::Output);
     let target = FileTarget {
         path: Some(DeclaredPath::new(&path)),
-        mode: Mode(0o600),
+        mode,
         ..FileTarget::default()
     };
     let files = Files::open_directories([FileValue {

@@ -13,13 +13,13 @@ use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{DeclarationChoice, Sections, load_declarations};
 use crate::input::env_file::{EnvVariable, placeholder_note, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
-use crate::model::entry::{Source, Target, shell_quoted};
+use crate::model::entry::{Mode, Source, Target, shell_quoted};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
 use crate::model::shown::text_or;
 use crate::report::{Record, Report, terminal};
-use crate::system::streams::output_path;
+use crate::system::os_error::is_same_file;
 
 /// The name of the declaration that a launch and `migrate` read without `-f`.
 const DEFAULT_NAME: &str = "secrets-exec.yaml";
@@ -33,9 +33,9 @@ const DEFAULT_NAME: &str = "secrets-exec.yaml";
 /// leave the variable out, because it doesn't need a secret.
 ///
 /// # Errors
-/// If `--placeholders` is given without `--for-local`, if values would be printed to a terminal
-/// without `--reveal`, if an existing declaration or the .env file can't be read or has mistakes,
-/// or if the output can't be written.
+/// If `--placeholders` is given without `--for-local`, if `--output` names the .env file, if values
+/// would be printed to a terminal without `--reveal`, if an existing declaration or the .env file
+/// can't be read or has mistakes, or if the output can't be written.
 pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
     let mut declared = BTreeSet::new();
     if arguments.placeholders && !arguments.for_local {
@@ -43,6 +43,13 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         return Err(problem.help("add --for-local").into());
     }
     let output = output_file(arguments.output.as_ref());
+    if let Some(path) = &output
+        && is_same_file(path, &arguments.file)
+    {
+        let path = path.display();
+        let text = format!("--output would replace \"{path}\", the file that migrate reads");
+        return Err(Problem::usage(text).into());
+    }
     let has_values = arguments.values || arguments.for_local;
     if has_values {
         let remedy = "write the values to a file with --output FILE, pipe them to a program, or add --reveal to see them";
@@ -68,16 +75,11 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     } else {
         declaration(&arguments.secret, &file.variables)
     };
-    // Standard output may be redirected to the declaration. A file with any other extension may be
-    // a log that records the output.
-    let saved_as = output.clone().or_else(|| {
-        output_path().filter(|path| {
-            path.extension()
-                .is_some_and(|end| end == "yaml" || end == "yml" || end == "json")
-        })
-    });
-    match output {
-        Some(path) => write_file(path, printed)?,
+    match &output {
+        Some(path) => {
+            let mode = if has_values { 0o600 } else { 0o644 };
+            write_file(path.clone(), printed, Mode(mode))?;
+        }
         None => terminal::output_whole(printed.expose())?,
     }
     if is_quiet {
@@ -89,18 +91,14 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     }
     let has_secret = file.variables.iter().any(|variable| !variable.is_literal);
     if !has_values && has_secret {
-        terminal::print_always(next_steps(arguments, &file.variables, saved_as));
+        terminal::print_always(next_steps(arguments, output));
     }
     Ok(())
 }
 
-/// The notes with the commands to run next, once the declaration of these variables has been
-/// written. `saved_as` is the file that has the declaration, or `None` if the file isn't known.
-fn next_steps(
-    arguments: &MigrateArguments,
-    variables: &[EnvVariable],
-    saved_as: Option<PathBuf>,
-) -> [Record; 2] {
+/// The notes with the commands to run next, once the declaration has been written to the file
+/// `output` or, without one, has been printed.
+fn next_steps(arguments: &MigrateArguments, output: Option<PathBuf>) -> [Record; 2] {
     // Don't repeat the path of a pipe, such as that of `<(…)`, because the pipe can't be read
     // again.
     let path = arguments
@@ -122,9 +120,9 @@ fn next_steps(
         DeclarationChoice::Named { files, .. } => files.clone(),
         DeclarationChoice::None | DeclarationChoice::InWorkingDirectory => Vec::new(),
     };
-    let declaration = saved_as.clone().unwrap_or(DEFAULT_NAME.into());
-    let has_literal = variables.iter().any(|variable| variable.is_literal);
-    if has_literal && !declarations.contains(&declaration) {
+    let is_saved = output.is_some();
+    let declaration = output.unwrap_or(DEFAULT_NAME.into());
+    if !declarations.contains(&declaration) {
         declarations.insert(0, declaration);
     }
     for path in declarations {
@@ -140,7 +138,7 @@ fn next_steps(
     };
     let aws = format!("aws secretsmanager {store} {id} --secret-string file:///dev/stdin");
     let mut store = format!("{purpose}: {migrate} --values | {aws}");
-    if saved_as.is_none() {
+    if !is_saved {
         store = format!("save this output as {DEFAULT_NAME}, and {store}");
     }
     let steps = [

@@ -16,7 +16,7 @@ use serde::Serializer;
 use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
-use crate::input::env_references::has_reference;
+use crate::input::env_references::is_reference;
 use crate::input::text_file;
 use crate::model::answer::SecretValue;
 use crate::model::entry::is_aws_setting;
@@ -135,9 +135,25 @@ fn is_to_be_filled_in(name: &EnvName) -> bool {
 /// runs, or configures secrets-exec or the AWS SDKs, which read only names in capitals.
 fn is_read_before_secrets(name: &EnvName) -> bool {
     let text = name.as_str();
-    text == "PATH"
-        || text.starts_with(OWN_PREFIX)
-        || (text.starts_with("AWS_") && is_aws_setting(name))
+    text == "PATH" || text.starts_with(OWN_PREFIX) || is_aws_setting(name)
+}
+
+/// True if a pattern of `--literal` matches the name. The keys of AWS, PATH and the settings of
+/// secrets-exec are literals only if they are named in full, because `AWS_*` and `*` are meant for
+/// harmless values.
+fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
+    let name = name.as_str();
+    let needs_full_name = name.starts_with(OWN_PREFIX)
+        || [
+            "PATH",
+            "AWS_ACCESS_KEY_ID",
+            "AWS_SECRET_ACCESS_KEY",
+            "AWS_SESSION_TOKEN",
+        ]
+        .contains(&name);
+    patterns
+        .iter()
+        .any(|pattern| pattern.as_str() == name || (!needs_full_name && pattern.matches(name)))
 }
 
 /// An error at a position, which is `FILE` or `FILE:LINE`.
@@ -246,13 +262,13 @@ pub fn parse_env_file(
     let references: Vec<String> = found
         .variables
         .iter()
-        .filter(|variable| !variable.is_literal && has_reference(&variable.text()))
+        .filter(|variable| !variable.is_literal && is_reference(&variable.text()))
         .map(EnvVariable::name_and_position)
         .collect();
     found.warnings.extend(warning_about(
         "migrate moves the text of the reference in",
         &references,
-        " to the secret, where nothing resolves it: in the declaration, write NAME: SECRET:KEY instead",
+        " to the secret, where nothing resolves it: in the declaration, write NAME: SECRET:KEY or, if your program reads the reference itself, use --literal NAME",
     ));
     found
         .warnings
@@ -390,7 +406,7 @@ impl EnvFile {
             return self.errors.push(error(&position, what).help(help));
         };
         let is_declared_literal =
-            matches_any(&arguments.literal, &written_name) || declared_literals.contains(&name);
+            is_named_literal(&arguments.literal, &name) || declared_literals.contains(&name);
         if !is_declared_literal && is_read_before_secrets(&name) {
             return self.left_out.push(format!("{name} ({position})"));
         }

@@ -143,10 +143,16 @@ fn is_own_arn(text: &str) -> bool {
     Arn::has_prefix(text) && store.is_some()
 }
 
-/// True for text that contains the ARN of a secret or parameter or a dynamic reference, or begins
-/// like a reference of another tool.
-pub(super) fn has_reference(text: &str) -> bool {
-    foreign_syntax(text).is_some() || contains_reference(text)
+/// True for text that is the ARN of a secret or parameter or a dynamic reference, or begins like a
+/// reference of another tool.
+pub(super) fn is_reference(text: &str) -> bool {
+    foreign_syntax(text).is_some() || is_one_reference(text)
+}
+
+/// True for text that is one ARN or one dynamic reference, and nothing else.
+fn is_one_reference(text: &str) -> bool {
+    (is_own_arn(text) && !text.contains(is_space_or_quote))
+        || (text.starts_with(OPEN) && text.find(CLOSE) == Some(text.len() - CLOSE.len()))
 }
 
 const UNREAD_FORM: &str =
@@ -224,9 +230,7 @@ fn is_space_or_quote(c: char) -> bool {
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
-    let is_one_reference = (is_own_arn(bare) && !bare.contains(is_space_or_quote))
-        || (bare.starts_with(OPEN) && bare.find(CLOSE) == Some(bare.len() - CLOSE.len()));
-    if bare != text && is_one_reference {
+    if bare != text && is_one_reference(bare) {
         return Err("the value has quotes or spaces around the reference: remove them".into());
     }
     if has_spaced_reference(&text) {

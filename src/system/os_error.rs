@@ -9,7 +9,6 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
-use crate::model::entry::shell_quoted;
 use crate::model::problem::Problem;
 
 /// The errno of an I/O error, or EIO for an error that isn't from a system call.
@@ -65,17 +64,21 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
         .help_if_some(owner_remedy(Path::new(&file), error))
 }
 
-/// The help for a file that this process isn't allowed to read: a chown command, if the file
-/// belongs to another user and its owner may read it.
+/// The help for a file of another user that the user of this process isn't allowed to read.
 pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
-    let file = path.metadata().ok()?;
+    let owner = path.metadata().ok()?.uid();
     let uid = geteuid();
-    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-    if !is_denied || file.uid() == uid.as_raw() || file.mode() & 0o400 == 0 {
+    if error.kind() != io::ErrorKind::PermissionDenied || owner == uid.as_raw() {
         return None;
     }
-    let path = shell_quoted(&path.display().to_string());
-    Some(format!("as root, run chown {uid} {path}"))
+    Some(format!("let user {uid} read it"))
+}
+
+/// True if both paths lead to the same existing file.
+pub fn is_same_file(path: &Path, other: &Path) -> bool {
+    let file_id = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
+    let found = file_id(path);
+    found.is_some() && found == file_id(other)
 }
 
 /// The help for a path that can't be opened because of a common mistake: an unexpanded variable or

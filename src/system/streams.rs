@@ -4,9 +4,8 @@
 //! A terminal sends signals to its foreground job, and, after `stty tostop`, stops a background job
 //! that writes to it. A pipe whose reader has stalled blocks a write.
 
+use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::PathBuf;
-use std::{fs, io};
 
 use nix::errno::Errno;
 use nix::libc;
@@ -37,18 +36,6 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
         }
     }
     Ok(())
-}
-
-/// The path of the file to which standard output is redirected, as in `>dev.yaml`. It is relative
-/// if the file is below the working directory. `None` if standard output isn't such a file, or if
-/// there is no /proc.
-pub fn output_path() -> Option<PathBuf> {
-    let path = fs::read_link("/proc/self/fd/1").ok()?;
-    let directory = fs::read_link("/proc/self/cwd").ok()?;
-    if !path.is_file() {
-        return None;
-    }
-    Some(path.strip_prefix(directory).unwrap_or(&path).to_owned())
 }
 
 pub fn columns(terminal: impl AsFd) -> usize {

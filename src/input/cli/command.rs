@@ -603,7 +603,7 @@ pub struct MigrateArguments {
     /// can be committed
     #[arg(long, conflicts_with = "values")]
     pub placeholders: bool,
-    /// Write to this file, with mode 0600, instead of standard output (-)
+    /// Write to this file instead of standard output (-); with values, its mode is 0600
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Print the values even if the output is a terminal

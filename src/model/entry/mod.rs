@@ -208,9 +208,6 @@ const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 /// them. They must be the first group, because the first group that matches decides.
 const SAFE: &str = "is safe";
 
-/// The heading of the names that the AWS SDKs and the AWS CLI read.
-const AWS_SETTING: &str = "configures the AWS SDKs and CLI";
-
 /// The names that `env-from` accepts only with a plain word as the value, such as `production`, or
 /// with an empty value. An interactive shell runs the file that ENV names, and expands ENV first.
 /// .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
@@ -255,11 +252,13 @@ impl Naming {
     }
 }
 
-/// True for the name of a variable that the AWS SDKs and the AWS CLI read, such as AWS_PROFILE, but
-/// not for AWS_S3_BUCKET.
+/// True for the name of a variable that the AWS SDKs and the AWS CLI read, such as AWS_PROFILE. It
+/// must be listed in full: a pattern such as `AWS_*_PATH` also matches names of other programs.
 pub fn is_aws_setting(name: &EnvName) -> bool {
-    matches!(name.as_str(), "AWS_REGION" | "AWS_DEFAULT_REGION")
-        || unsafe_effect(name, b"") == Some(AWS_SETTING)
+    name.as_str().starts_with("AWS_")
+        && UNSAFE_NAMES
+            .split_whitespace()
+            .any(|listed| listed == name.as_str())
 }
 
 /// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`. A
