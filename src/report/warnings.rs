@@ -35,13 +35,12 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Lists what the process is waiting for: `secret prod/a in us-east-1, … and 2 more`.
+/// Names what the process is waiting for: `secret prod/a in us-east-1 and 2 more`.
 fn awaited_text(status: &Waiting) -> String {
-    let awaited: Vec<String> = status.awaited.iter().map(|name| shown(name)).collect();
-    match (awaited.as_slice(), status.others) {
-        ([], _) => "a file or a template".to_owned(),
-        (awaited, 0) => awaited.join(", "),
-        (awaited, others) => format!("{} and {others} more", awaited.join(", ")),
+    match (&status.awaited, status.others) {
+        (None, _) => "a file or a template".to_owned(),
+        (Some(first), 0) => shown(first),
+        (Some(first), others) => format!("{} and {others} more", shown(first)),
     }
 }
 
@@ -71,7 +70,7 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
 /// a computation.
 pub fn overdue_problem(status: &Waiting) -> Problem {
     let mut text = "timed out".to_owned();
-    if !status.awaited.is_empty() {
+    if status.awaited.is_some() {
         text += &format!(" while waiting for {}", awaited_text(status));
     }
     text += ": a file can't be read, or a template or JSONPath takes too long";

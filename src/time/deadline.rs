@@ -140,15 +140,12 @@ pub struct Progress(Arc<Mutex<ProgressState>>);
 /// The things that a launch waits for, and why its last attempt failed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Waiting {
-    /// The requests and files that the launch waits for, up to [`LISTED`] of them, with the
-    /// earliest first.
-    pub awaited: Vec<String>,
+    /// The earliest request or file that the launch waits for.
+    pub awaited: Option<String>,
+    /// The number of the other requests and files.
     pub others: usize,
     pub reason: Option<String>,
 }
-
-/// The maximum number of requests and files that a [`Waiting`] lists.
-pub const LISTED: usize = 3;
 
 #[derive(Debug, Default)]
 struct ProgressState {
@@ -234,8 +231,8 @@ impl Progress {
 
     pub fn waiting(&self) -> Waiting {
         self.with_state(|state| Waiting {
-            awaited: state.awaited.values().take(LISTED).cloned().collect(),
-            others: state.awaited.len().saturating_sub(LISTED),
+            awaited: state.awaited.values().next().cloned(),
+            others: state.awaited.len().saturating_sub(1),
             reason: state.reason.clone(),
         })
     }

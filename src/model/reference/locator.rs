@@ -12,7 +12,7 @@ use std::num::NonZeroUsize;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
-use super::secret_id::{ParameterPath, Region, Role, SecretId, Store};
+use super::secret_id::{ParameterPath, Region, Role, SecretId, Store, split_random_ending};
 use crate::model::environment::is_name;
 use crate::model::fault::Fault;
 use crate::model::shown::{has_credential, shown, text_or};
@@ -31,11 +31,18 @@ pub struct Locator {
 }
 
 /// Writes the name of a request for progress lines: `secret prod/db in us-east-1`, `parameters
-/// below /prod/`. Credentials in the name are masked by the progress line, not here, so that a
-/// launch that is too fast for a progress line doesn't spend time on them.
+/// below /prod/`. An ARN is too long for a line of a terminal, so only the name in it is written.
+/// Credentials in the name are masked by the progress line, not here, so that a launch that is too
+/// fast for a progress line doesn't spend time on them.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let id = self.id.to_string();
+        let name = self.id.name();
+        let id = match split_random_ending(name) {
+            Some((before, _)) if self.store == Store::SecretsManager && self.id.arn().is_some() => {
+                before
+            }
+            Some(_) | None => name,
+        };
         if self.is_path() {
             write!(f, "parameters below {id}")?;
         } else {

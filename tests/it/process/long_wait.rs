@@ -59,22 +59,37 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
 }
 
 #[test]
-fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_still_names_the_secret() {
-    let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
-    let launch = Sandbox::new()
-        .aws(&aws)
-        .resolve("A=prod/payments")
-        .timeout("4s")
-        .env("NO_COLOR", "1")
-        .through(&terminal("2x80", "", "")[..]);
+fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_still_has_the_secret_and_the_reason()
+ {
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/pay-AbCdEf";
+    for (references, shown) in [
+        (
+            &["A=prod/pay"][..],
+            "secret prod/pay in us-east-1: AWS returned ",
+        ),
+        (
+            &[&format!("A={arn}")],
+            "secret prod/pay in us-east-1: AWS returned ",
+        ),
+        (
+            &["A=prod/pay", "B=q", "C=r", "D=s"],
+            "secret prod/pay in us-east-1 and 3 more: AWS returned ",
+        ),
+    ] {
+        let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
+        let launch = Sandbox::new()
+            .aws(&aws)
+            .args(references.iter().flat_map(|entry| ["-e", entry]))
+            .timeout("4s")
+            .env("NO_COLOR", "1")
+            .through(&terminal("2x80", "", "")[..]);
 
-    let run = launch.target_writes_stderr().run();
+        let run = launch.target_writes_stderr().run();
 
-    let is_progress = |line: &String| {
-        line.starts_with("secrets-exec: note: secret prod/payments in us-east-1: ")
-            && line.len() < 80
-    };
-    assert!(erased(&run).iter().any(is_progress), "{run}");
+        let start = format!("secrets-exec: note: {shown}");
+        let is_progress = |line: &String| line.starts_with(&start) && line.len() < 80;
+        assert!(erased(&run).iter().any(is_progress), "{run}");
+    }
 }
 
 #[test]
