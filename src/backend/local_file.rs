@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{
-    AnsweredLocators, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
+    AnsweredLocators, Cause, Document, FetchError, FetchFailure, Missing, Nearest, SecretValue,
 };
 use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
@@ -34,7 +34,7 @@ impl LocalFile {
                 && searches < MOST_SUGGESTIONS
             {
                 searches += 1;
-                failure.nearest = self.nearest_id(&possible_names(locator));
+                failure.nearest = self.nearest(&possible_names(locator)).map(Box::new);
             }
             answers.push((locator.clone(), answer));
         }
@@ -90,7 +90,7 @@ impl LocalFile {
 
     /// Finds the id in the file that is most similar to one of `names`. Tries the last name first,
     /// because the earlier names can be a whole ARN, or end with AWS's random characters.
-    fn nearest_id(&self, names: &[String]) -> Option<Box<str>> {
+    fn nearest(&self, names: &[String]) -> Option<Nearest> {
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let ids: Vec<&str> = self
             .secrets
@@ -105,7 +105,14 @@ impl LocalFile {
             if let Some(id) = nearest(name, ids.iter().copied())
                 && nearest(&last_word(name), [last_word(id).as_str()].into_iter()).is_some()
             {
-                return Some(id.into());
+                let current = self
+                    .secrets
+                    .get(id)
+                    .and_then(|stages| stages.get(AWSCURRENT));
+                return Some(Nearest {
+                    id: id.to_owned(),
+                    keys: current.map(SecretValue::keys),
+                });
             }
         }
         None

@@ -595,18 +595,13 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     {
         return Ok(found);
     }
-    found_in_any_case(host, addresses_of)
-}
-
-/// Looks up a name as it was written and, if it isn't found, in lower case. The DNS ignores case,
-/// but musl compares the names in /etc/hosts byte by byte.
-fn found_in_any_case<T, E>(host: &str, look_up: impl Fn(&str) -> Result<T, E>) -> Result<T, E> {
-    let lower = host.to_ascii_lowercase();
-    look_up(host).or_else(|error| {
+    addresses_of(host).or_else(|error| {
+        // The DNS ignores case, but musl compares the names in /etc/hosts byte by byte.
+        let lower = host.to_ascii_lowercase();
         if lower == host {
             return Err(error);
         }
-        look_up(&lower).map_err(|_| error)
+        addresses_of(&lower).map_err(|_| error)
     })
 }
 
@@ -645,30 +640,4 @@ fn is_in_hosts_file(host: &str) -> bool {
             entry.split_whitespace().skip(1)
         })
         .any(|name| name.eq_ignore_ascii_case(host))
-}
-
-#[cfg(test)]
-mod tests {
-    use std::cell::RefCell;
-
-    use super::*;
-
-    #[test]
-    fn a_name_in_capitals_is_looked_up_in_small_letters_only_if_it_is_not_found_as_it_is_written() {
-        for (host, existing, found, lookups) in [
-            ("MY_LOCALSTACK", "my_localstack", true, 2),
-            ("MY_LOCALSTACK", "MY_LOCALSTACK", true, 1),
-            ("My_LocalStack", "other", false, 2),
-            ("my_localstack", "my_localstack", true, 1),
-            ("my_localstack", "MY_LOCALSTACK", false, 1),
-        ] {
-            let asked = RefCell::new(Vec::new());
-            let result = found_in_any_case(host, |name| {
-                asked.borrow_mut().push(name.to_owned());
-                if name == existing { Ok(()) } else { Err(()) }
-            });
-            assert_eq!(result.is_ok(), found, "{host}, {existing}");
-            assert_eq!(asked.borrow().len(), lookups, "{host}, {existing}");
-        }
-    }
 }

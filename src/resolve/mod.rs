@@ -28,7 +28,7 @@ use regex_lite::Regex;
 use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, SecretValue};
+use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, Nearest, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::environment::EnvName;
@@ -658,8 +658,8 @@ fn null_problem(selector: &Selector) -> Problem {
 /// Decodes a value from base64, for `decode`.
 fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
-        let text = if value.is_base64_url() {
-            "the value is base64url, which has - and _ instead of + and /, but \"decode\" expects base64"
+        let text = if value.expose().iter().any(|byte| b"-_".contains(byte)) {
+            "the value has - or _, as base64url does, but \"decode\" expects base64"
         } else {
             "the value isn't base64, which \"decode\" expects"
         };
@@ -716,56 +716,45 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 /// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
 /// unless the backend has made one. The suggestion is the alias that is most similar, because an
 /// alias may have been written where a secret's name belongs. Without one, it is an existing secret
-/// of the plan, but only if a single letter differs: secrets often have similar names. A secret
-/// that was read, and doesn't have the key, isn't suggested.
+/// of the plan, but only if a single letter differs: secrets often have similar names.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
-    let mut existing = Vec::new();
+    let mut existing = BTreeMap::new();
     let mut absences = Vec::new();
     for (locator, answer) in fetched {
         match answer {
-            Ok(document) => existing.push((locator.written_id(), &*document)),
+            Ok(document) => {
+                existing.insert(locator.written_id(), &*document);
+            }
             Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
-                absences.push((locator, failure));
+                absences.push((locator.written_id(), failure));
             }
             Err(_) => {}
         }
     }
 
-    for (locator, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
-        let similar = failure.nearest.take().or_else(|| {
-            let id = locator.written_id();
-            // An alias with the name that the user has written isn't suggested, because this would
-            // change nothing.
-            nearest(
-                &id,
-                plan.aliases
-                    .keys()
-                    .map(String::as_str)
-                    .filter(|alias| *alias != id),
-            )
-            .or_else(|| {
-                existing
-                    .iter()
-                    .map(|(other, _)| other.as_str())
-                    .find(|other| is_one_letter_away(&id, other))
-            })
-            .map(Into::into)
+    for (id, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
+        let similar = nearest(
+            &id,
+            plan.aliases
+                .keys()
+                .map(String::as_str)
+                // An alias with the name that the user has written would change nothing.
+                .filter(|alias| *alias != id),
+        )
+        .or_else(|| {
+            existing
+                .keys()
+                .map(String::as_str)
+                .find(|other| is_one_letter_away(&id, other))
         });
-        failure.nearest = similar.filter(|name| {
-            let read_id = plan.aliases.get(&**name).map_or(&**name, |alias| &alias.id);
-            !existing
-                .iter()
-                .any(|(other, document)| other == read_id && lacks_key(document, locator, plan))
-        });
+        if failure.nearest.is_none()
+            && let Some(similar) = similar
+        {
+            let read_id = plan.aliases.get(similar).map_or(similar, |alias| &alias.id);
+            failure.nearest = Some(Box::new(Nearest {
+                id: similar.to_owned(),
+                keys: existing.get(read_id).map(|document| document.body.keys()),
+            }));
+        }
     }
-}
-
-/// True if a document doesn't have a KEY that an entry reads from the secret `absent`.
-fn lacks_key(document: &Document, absent: &Locator, plan: &Plan) -> bool {
-    let parsed = Json::parse(document.body.expose()).map(Arc::new);
-    plan.entries
-        .iter()
-        .flat_map(|entry| entry.source.references())
-        .filter(|reference| reference.locator == *absent && reference.selector != Selector::Whole)
-        .any(|reference| find_value(document, &parsed, &reference.selector, &|_| None).is_err())
 }

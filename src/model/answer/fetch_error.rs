@@ -5,6 +5,7 @@
 //! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
 //! none depend on the text of a message.
 
+use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::iter;
 use std::path::PathBuf;
@@ -416,7 +417,14 @@ pub struct FetchFailure {
     pub profile: Option<String>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
     /// alias, an existing secret, or `db:password` instead of `db.password`.
-    pub nearest: Option<Box<str>>,
+    pub nearest: Option<Box<Nearest>>,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Nearest {
+    pub id: String,
+    /// The keys of the secret, if it was read.
+    pub keys: Option<BTreeSet<String>>,
 }
 
 /// The defaults with which a secret was looked up.

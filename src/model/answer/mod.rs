@@ -10,7 +10,7 @@ mod wording;
 pub use fetch_error::*;
 pub use wording::as_sentences;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 use std::time::{Duration, SystemTime};
@@ -18,6 +18,7 @@ use std::time::{Duration, SystemTime};
 use base64::Engine;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, GeneralPurposeConfig, STANDARD};
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -116,12 +117,22 @@ impl SecretValue {
         &self.0
     }
 
-    /// True for a part of a value that a log should hide. A number and a text of at most eight
-    /// characters aren't hidden, because a port or a word such as `postgres` would otherwise
-    /// disappear from every log.
+    /// True for a part of a value that a log should hide. A number, a text of at most eight
+    /// characters, `localhost` and the code of a region aren't hidden, because a port or a word
+    /// such as `postgres` would otherwise disappear from every log.
     pub fn is_hidden_as_part(&self) -> bool {
         let text = String::from_utf8_lossy(self.expose());
-        text.chars().count() > 8 && text.parse::<f64>().is_err()
+        text.chars().count() > 8
+            && text.parse::<f64>().is_err()
+            && text != "localhost"
+            && !Region::is_known(&text)
+    }
+
+    /// The keys of a JSON object. Any other value has none.
+    pub fn keys(&self) -> BTreeSet<String> {
+        serde_json::from_slice(self.expose())
+            .map(|object: BTreeMap<String, IgnoredAny>| object.into_keys().collect())
+            .unwrap_or_default()
     }
 
     pub fn base64_encoded(&self) -> Self {
@@ -134,19 +145,6 @@ impl SecretValue {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
         LENIENT.decode(&*text).ok().map(Self::new)
-    }
-
-    /// True for base64 with `-` and `_` instead of `+` and `/` (RFC 4648, section 5).
-    pub fn is_base64_url(&self) -> bool {
-        let mut text = self.0.clone();
-        for byte in text.iter_mut() {
-            *byte = match *byte {
-                b'-' => b'+',
-                b'_' => b'/',
-                other => other,
-            };
-        }
-        Self(text).base64_decoded().is_some()
     }
 
     /// Serializes the value as `Ok` with text or, if it isn't UTF-8, as `Err` with a list of

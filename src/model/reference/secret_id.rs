@@ -442,7 +442,7 @@ impl fmt::Display for Arn {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
-/// The codes of AWS's regions, which are suggested for a misspelled code.
+/// The codes of AWS's regions. They are suggested for a misspelled code, and not masked in logs.
 const KNOWN_REGIONS: &str = "\
     af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
     ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 \
@@ -485,6 +485,10 @@ impl Region {
             return None;
         }
         Some(area)
+    }
+
+    pub fn is_known(code: &str) -> bool {
+        KNOWN_REGIONS.split(' ').any(|known| known == code)
     }
 
     /// Finds the known region with the most similar code. Returns `None` if this region is known,

@@ -289,18 +289,29 @@ fn if_a_name_does_not_resolve_the_help_says_that_there_are_several_name_servers(
 }
 
 #[test]
-fn a_host_name_is_looked_up_as_it_is_written() {
-    // musl compares the names in /etc/hosts case by case.
-    with_names(|| {
-        let questions = resolver(NOTHING, |_| Reply::Loopback);
-        let aws = served();
-        let launch = with_files(
-            at_host("MY_HOST", &aws),
-            &[("resolv.conf", "nameserver 127.0.0.1\n")],
-        );
-        launch.run().launched_with_value();
-        assert_eq!(*questions.lock().unwrap(), ["MY_HOST", "MY_HOST"]);
-    });
+fn a_host_name_is_looked_up_as_it_is_written_and_only_then_in_small_letters() {
+    // musl compares the names in /etc/hosts byte by byte. Here, the name server does.
+    for known in ["MY_HOST", "my_host"] {
+        with_names(move || {
+            let questions = resolver(NOTHING, move |name| {
+                if name == known {
+                    Reply::Loopback
+                } else {
+                    Reply::Code(3)
+                }
+            });
+            let aws = served();
+            let launch = at_name("MY_HOST", &aws, "127.0.0.1").case(known);
+            launch.run().launched_with_value();
+            let mut asked = questions.lock().unwrap().clone();
+            asked.dedup();
+            let expected: &[&str] = match known {
+                "MY_HOST" => &["MY_HOST"],
+                _ => &["MY_HOST", "my_host"],
+            };
+            assert_eq!(asked, expected);
+        });
+    }
 }
 
 #[test]
