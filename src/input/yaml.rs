@@ -16,7 +16,7 @@ use regex_lite::Regex;
 
 use crate::model::environment::is_name;
 use crate::model::fault::{Fault, foreign_word, helm_fault, overlooked_in_line};
-use crate::model::reference::BROKEN_ARN;
+use crate::model::reference::{BROKEN_ARN, Reference};
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]
@@ -380,6 +380,15 @@ fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
         })
 }
 
+/// True if a value that ends before a colon, and the line below it, are the two parts of an ARN.
+fn is_broken_arn(value: &str, below: &str) -> bool {
+    let Some((_, beginning)) = value.rsplit_once(": arn:") else {
+        return false;
+    };
+    let end = below.trim();
+    !end.contains([' ', '#']) && Reference::parse(&format!("arn:{beginning}:{end}")).is_ok()
+}
+
 /// Explains what is wrong in `text` at the position of the parser's error.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
@@ -394,10 +403,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
-    let is_continued = text
-        .lines()
-        .nth(position.line)
-        .is_some_and(|below| !below.trim().is_empty() && column(below) > column(line));
+    let below = text.lines().nth(position.line).unwrap_or_default();
     let (message, help) = match kind {
         // The value starts with a character that has a meaning in YAML, as in `@home` and `*.txt`.
         UnexpectedCharacter { .. }
@@ -408,12 +414,12 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let message = format!("a value that starts with \"{character}\" needs quotes");
             return Fault::new(message).help(QUOTES);
         }
-        UnknownQuotedScalarEscape => (
+        UnknownQuotedScalarEscape if !text.trim_start().starts_with('{') => (
             "in double quotes, YAML reads \\ as an escape",
             "use single quotes, or write \\\\ for each \\",
         ),
         // The line ends within an ARN, which goes on below it.
-        _ if is_in_value && after == ":" && is_continued && before.contains(": arn:") => {
+        _ if after == ":" && column(below) > column(line) && is_broken_arn(&before, below) => {
             return Fault::new(BROKEN_ARN).about("this value");
         }
         // The value contains a colon and a space, as in `DB_HOST: prod/db: host`.

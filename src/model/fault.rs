@@ -20,9 +20,13 @@ pub struct Fault {
     /// single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
-    /// True if only the JSONPath of a reference is wrong, so that messages may show the reference.
-    pub shows_reference: bool,
+    /// The reference with a valid JSONPath. It is set if only the path is wrong, so messages may
+    /// show the reference.
+    pub corrected: Option<String>,
 }
+
+/// The remedy for several values in one. It doesn't show them, because they may be a password.
+pub const REPEAT_OPTION: &str = "repeat the option";
 
 /// The remedy for a value where a reference belongs, such as JSON or a connection string.
 pub const VALUE_REMEDY: &str = "store it in a secret. If it is plain text without a password, write NAME: { value: … } in a declaration";

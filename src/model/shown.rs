@@ -214,8 +214,7 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
 /// them, are a part of it here.
 pub fn pattern_mismatch(pattern: &str) -> String {
     let mismatch = format!("doesn't match the pattern \"{}\"", shown(pattern));
-    let end = pattern.trim_end_matches(|c: char| c.is_ascii_lowercase());
-    if pattern.len() > 2 && pattern.starts_with('/') && end.ends_with('/') {
+    if pattern.len() > 2 && pattern.starts_with('/') && pattern.ends_with('/') {
         return mismatch + ", whose slashes are part of it";
     }
     mismatch

@@ -11,7 +11,7 @@
 //! contain `=`, too. In `${NAME:-a=b}`, which a path can contain, no `=` ends the path.
 
 use crate::model::entry::{
-    Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target, Written,
+    Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target, Written, shell_quoted,
 };
 use crate::model::environment::{EnvName, assigned_name, is_name};
 use crate::model::fault::{Fault, VALUE_REMEDY, variable_name_help};
@@ -187,7 +187,8 @@ fn split_wrong_prefix(text: &str) -> Option<(&str, &str)> {
     let end = text.find(['*', ':'])?;
     let (prefix, rest) = text.split_at(end);
     let reference = rest.trim_start_matches(['*', ':', '=']);
-    let is_prefix = is_name(prefix) && prefix == prefix.to_uppercase();
+    // `APP:prod/x` is the key `prod/x` of the alias APP.
+    let is_prefix = is_name(prefix) && prefix.ends_with('_');
     if !is_prefix || !is_shown_reference(reference) {
         return None;
     }
@@ -233,12 +234,12 @@ pub(super) fn parse_get(text: &str) -> Result<Entry, Problem> {
 
 /// The reference in `text`, for messages. `None` if the error says that messages must not show it.
 fn written_reference(text: &str, error: &Fault) -> Option<Written> {
-    if !error.shows_reference {
-        return None;
-    }
+    error.corrected.as_ref()?;
     Some(Written::Reference(text.into()))
 }
 
 fn malformed_reference(error: Fault) -> Problem {
+    let corrected = error.corrected.clone();
     Problem::from_fault(Status::Usage, error.about("the reference"))
+        .help_if_some(corrected.map(|reference| format!("write {}", shell_quoted(&reference))))
 }

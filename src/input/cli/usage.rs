@@ -9,7 +9,7 @@ use std::error::Error;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, ArgAction, Command};
+use clap::{Arg, Command};
 
 use super::command::{
     SUBCOMMANDS, Subcommand, SubcommandId, find_argument, find_subcommand, has_option,
@@ -18,10 +18,10 @@ use super::command::{
 use super::entries::is_shown_reference;
 use crate::model::entry::shell_quoted;
 use crate::model::environment::{assigned_name, is_name};
-use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away, nearest};
+use crate::model::fault::{REPEAT_OPTION, did_you_mean, foreign_word, is_one_letter_away, nearest};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
-use crate::model::shown::{has_credential, invalid_value, shown, text_or};
+use crate::model::shown::{invalid_value, shown, text_or};
 
 /// Converts clap's error about `arguments` to a problem. `command` is clap's definition of the
 /// whole command line.
@@ -73,7 +73,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], mut command: Command)
         // clap puts three dots after a flag that can be repeated, as in `--verbose...`.
         ErrorKind::TooManyValues => {
             let flag = argument.trim_end_matches('.');
-            Problem::usage(format!("{flag} doesn't accept a value")).help(WITHOUT_VALUE)
+            let help = "remove the value, or the whole option to turn it off";
+            Problem::usage(format!("{flag} doesn't accept a value")).help(help)
         }
         // clap has one fixed text for each kind of error, so this text doesn't show an argument.
         rare => Problem::usage(rare.to_string()),
@@ -209,7 +210,7 @@ impl Line<'_> {
         }
         if option == "-" {
             let problem = Problem::usage("\"-\" has only one hyphen");
-            return problem.help("write `--`, with two hyphens");
+            return problem.help(TWO_HYPHENS);
         }
         // As printed: secrets-exec check has no --ofline option
         let text = format!("{} has no {} option", self.first_words(), shown(option));
@@ -267,15 +268,9 @@ impl Line<'_> {
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
-        if let Some(option) = word.strip_prefix(['–', '—']) {
-            let name = option.split('=').next().unwrap_or_default();
+        if word.starts_with(['–', '—']) {
             let text = format!("argument {number} begins with a long dash");
-            let help = if name.is_empty() || has_credential(name) {
-                "write `--`, with two hyphens".to_owned()
-            } else {
-                format!("write --{name}, with two hyphens")
-            };
-            return Problem::usage(text).help(help);
+            return Problem::usage(text).help(TWO_HYPHENS);
         }
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, so it needs -f before it");
@@ -305,7 +300,8 @@ impl Line<'_> {
                 let text = "secrets-exec get accepts only one argument, a reference";
                 Problem::usage(text).help("write SECRET:KEY as one argument")
             }
-            Some(Check) if !has_separator => self.missing_separator_problem(number),
+            Some(Check) if has_separator => unexpected_argument_problem(number).help(OWN_WORDS),
+            Some(Check) => self.missing_separator_problem(number),
             Some(_) => unexpected_argument_problem(number).help(self.usage_help()),
         }
     }
@@ -335,7 +331,7 @@ impl Line<'_> {
         if self.begins_command(number) {
             self.missing_separator_problem(number)
         } else {
-            unexpected_argument_problem(number).help(self.usage_help())
+            unexpected_argument_problem(number).help(OWN_WORDS)
         }
     }
 
@@ -377,10 +373,11 @@ impl Line<'_> {
             "--env-from" if second == "=" || is_shown_reference(second) => "SECRET",
             _ => return None,
         };
-        let name = first.trim_end_matches(['=', ':']);
+        let name = first.trim_end_matches(['=', ':', '*']);
         // After `--env-from`, a name in lower case may be the name of a secret, so only a name in
-        // capitals is taken for a prefix.
-        if is_name(name) && (option != "--env-from" || name == name.to_uppercase()) {
+        // capitals or with an underscore at its end is taken for a prefix.
+        let may_be_prefix = name.ends_with('_') || name == name.to_uppercase();
+        if is_name(name) && (option != "--env-from" || may_be_prefix) {
             let reference = if is_shown_reference(second) {
                 second
             } else {
@@ -391,7 +388,7 @@ impl Line<'_> {
             return Some(Problem::usage(text).help(help));
         }
         if option == "--env-from" {
-            return Some(repeated_option_problem(number, option, "[PREFIX=]REF"));
+            return Some(repeated_option_problem(number, option));
         }
         assigned_name(second)?;
         let text = format!("one {option} can't set several variables");
@@ -413,66 +410,54 @@ impl Line<'_> {
     }
 
     /// The problem for the word with this number, counted from 1, if it was probably meant for the
-    /// option before it. The message says how the value of this option is written. A word that may
-    /// begin a command is only refused if the option accepts it.
+    /// option before it. The message says how the value of this option is written. `None` if the
+    /// option is complete without the word, or if the word may begin the command.
     fn misplaced_value_problem(&self, number: usize) -> Option<Problem> {
         let (option, value) = self.option_before(number)?;
         let argument = find_argument(self.command, option)?;
-        let placeholder = argument
-            .get_value_names()
-            .and_then(|names| names.first())
-            .map_or("", |name| name.as_str());
-        let spec = argument.get_long().and_then(find_option);
-        let accepts = |text: &str| {
-            spec.is_some_and(|spec| (spec.set)(&mut TypedOptions::default(), text.as_ref()).is_ok())
-        };
-        let takes_value = argument.get_action().takes_values();
-        let is_optional = takes_value
-            && argument
-                .get_num_args()
-                .is_some_and(|count| count.min_values() == 0);
+        let stray = *self.words.get(number - 1)?;
+        if argument.get_value_delimiter() == Some(',') && !stray.contains(['.', '/']) {
+            let text = format!("argument {number} follows {option}; its value is one argument");
+            return Some(Problem::usage(text).help("separate the patterns with commas"));
+        }
+
+        let spec = find_option(argument.get_long()?)?;
         let may_be_command =
             self.accepts_command() && (self.begins_command(number) || !self.words.contains(&"--"));
-
-        if !takes_value || is_optional {
-            // In `get --agent URL prod/db:password`, clap takes the URL for the reference, and
-            // reports the word after it. The URL is the mistake.
-            let number = if value.is_some() { number - 1 } else { number };
-            let word = *self.words.get(number - 1)?;
-            let is_value = accepts(word) || matches!(word, "true" | "false");
-            if !is_value && (may_be_command || value.is_some()) {
-                return None;
-            }
-            if is_optional {
+        // In `get --agent URL prod/db:password`, clap takes the URL for the reference, and reports
+        // the word after it. The URL is the mistake.
+        let next = if value.is_some() { number - 1 } else { number };
+        let next_word = *self.words.get(next - 1)?;
+        let (text, help) = match spec.takes {
+            Takes::Nothing | Takes::Level if !may_be_command => {
+                let help = match next_word {
+                    "2" if matches!(spec.takes, Takes::Level) => "write -vv".to_owned(),
+                    "1" | "true" => format!("write {option}"),
+                    _ => return None,
+                };
                 let text =
-                    format!("argument {number} follows {option}; its value comes after \"=\"");
-                return Some(Problem::usage(text).help(format!("write {option}={placeholder}")));
+                    format!("argument {next} follows {option}, which doesn't accept a value");
+                (text, help)
             }
-            let text = format!("argument {number} follows {option}, which doesn't accept a value");
-            let help = match argument.get_short() {
-                Some(short) if word == "2" => format!("write -{short}{short}"),
-                _ if ["1", "true"].contains(&word) => "remove it".to_owned(),
-                _ => WITHOUT_VALUE.to_owned(),
-            };
-            return Some(Problem::usage(text).help(help));
-        }
-
-        let value = value?;
-        let stray = *self.words.get(number - 1)?;
-        let joined = ["", "="]
-            .map(|between| [value, between, stray].concat())
-            .into_iter()
-            .find(|joined| !accepts(value) && accepts(joined));
-        if may_be_command && joined.is_none() {
-            return None;
-        }
-        if let ArgAction::Append = argument.get_action() {
-            return Some(repeated_option_problem(number, option, placeholder));
-        }
-        let text = format!("argument {number} follows {option}; its value is one argument");
-        let help = match joined {
-            Some(joined) => format!("write {option} {joined}"),
-            None => format!("write {option} {placeholder}"),
+            Takes::Optional(placeholder)
+                if next_word.contains("://") || (!may_be_command && spec.accepts(next_word)) =>
+            {
+                let text = format!("argument {next} follows {option}; its value comes after \"=\"");
+                (text, format!("write {option}={placeholder}"))
+            }
+            Takes::Texts(_) if self.accepts_command() && !may_be_command && spec.accepts(stray) => {
+                return Some(repeated_option_problem(number, option));
+            }
+            Takes::Text(_) => {
+                let value = value.filter(|value| !spec.accepts(value))?;
+                let joined = ["", "="]
+                    .map(|between| [value, between, stray].concat())
+                    .into_iter()
+                    .find(|joined| spec.accepts(joined))?;
+                let text = format!("argument {number} follows {option}; its value is one argument");
+                (text, format!("write {option} {joined}"))
+            }
+            Takes::Nothing | Takes::Level | Takes::Optional(_) | Takes::Texts(_) => return None,
         };
         Some(Problem::usage(text).help(help))
     }
@@ -480,14 +465,14 @@ impl Line<'_> {
 
 /// The problem for the word with this number, which follows the value of an option that can be
 /// repeated.
-fn repeated_option_problem(number: usize, option: &str, placeholder: &str) -> Problem {
+fn repeated_option_problem(number: usize, option: &str) -> Problem {
     let text = format!("argument {number} follows {option}, which takes one value");
-    let help = format!("repeat the option: {option} {placeholder} {option} {placeholder}");
-    Problem::usage(text).help(help)
+    Problem::usage(text).help(REPEAT_OPTION)
 }
 
-/// The help for a flag with a value.
-const WITHOUT_VALUE: &str = "remove the value, or the whole option to turn it off";
+const TWO_HYPHENS: &str = "write `--`, with two hyphens";
+
+const OWN_WORDS: &str = "put only options and their values before `--`";
 
 /// Describes what an option accepts, such as `a duration with a unit`. Each option's parser has
 /// this text as its error, so the parser is given an empty text, which no option accepts.

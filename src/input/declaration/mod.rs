@@ -24,9 +24,9 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
-use crate::model::fault::{Fault, TOP_KEYS, foreign_file, not_a_path};
+use crate::model::fault::{Fault, REPEAT_OPTION, TOP_KEYS, foreign_file, not_a_path};
 use crate::model::options::{
-    OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option, separate_values,
+    OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option, has_several_values,
 };
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
@@ -140,17 +140,17 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
 
 /// The help for a path that doesn't exist because it is a list of several files. `None` for any
 /// other path.
-fn list_help(path: &Path, by: DeclarationsNamedBy) -> Option<String> {
+fn list_help(path: &Path, by: DeclarationsNamedBy) -> Option<&'static str> {
     let text = path.to_str()?;
-    if path.exists() || not_a_path(text).is_some() {
+    let is_list = has_several_values(text, |file| {
+        text.contains(',') || Path::new(file).extension().is_some()
+    });
+    if !is_list || path.exists() || not_a_path(text).is_some() {
         return None;
     }
-    let files = separate_values(text, |file| {
-        text.contains(',') || Path::new(file).extension().is_some()
-    })?;
     Some(match by {
-        DeclarationsNamedBy::Option => format!("repeat the option: -f {}", files.join(" -f ")),
-        DeclarationsNamedBy::Variable => "separate the files with commas".to_owned(),
+        DeclarationsNamedBy::Option => REPEAT_OPTION,
+        DeclarationsNamedBy::Variable => "separate the files with commas",
     })
 }
 
@@ -345,8 +345,7 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
 /// options that exclude each other.
 fn read_defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
-    let help = "use a mapping of options to their values";
-    for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
+    for MappingEntry { name, key, value } in item.expect_entries(None) {
         // These options of the command line are defined in `cli/command`, not in `OPTIONS`.
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
@@ -386,10 +385,9 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     // If the value has the wrong type, `option_texts` has reported this and returned `None`.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         let is_refused = value.refuse_if_overlooked(&text);
-        if let Some(separate) = spec.separate_values(&text) {
-            let text = format!("must be a list of {}s, not one text", spec.value_noun());
-            let fault = Fault::new(text);
-            value.refuse(fault.help(format!("write [{}]", separate.join(", "))));
+        if let Some(noun) = spec.noun_of_several(&text) {
+            let fault = Fault::new(format!("has several {noun}s in one text"));
+            value.refuse(fault.help(format!("write each {noun} as an item of its own")));
         } else if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
             value.refuse_value(&text, expected);
         }

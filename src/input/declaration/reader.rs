@@ -295,9 +295,7 @@ impl<'a> Item<'a> {
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
             // Every entry is required by default, so `required: true` can be removed.
-            (Some("optional: true"), _, _) if value.boolean() == Some(true) => {
-                "remove it".to_owned()
-            }
+            (Some("optional: true"), _, _) if !is_written_false(value) => "remove it".to_owned(),
             (Some(ours), _, _) => format!("use {ours}"),
             (None, Some(location), _) => format!("put this key {location}"),
             (None, None, Some(nearest)) => did_you_mean(nearest),
@@ -521,19 +519,19 @@ impl SourceFile {
     }
 }
 
-/// The entry of `env-from` that the user probably meant by `prod/app: APP_` or `APP_: prod/app`, as
-/// a declaration has it. `None` unless the key or the value is a reference with a slash, and the
-/// other one is a prefix.
-fn entry_with_prefix(key: &str, value: &Node) -> Option<String> {
-    let value = value.scalar_text()?;
-    let (reference, prefix) = if key.contains('/') {
-        (key, value)
-    } else {
-        (value, key)
-    };
+/// True for `false`, `no` and `off`, also in quotes.
+fn is_written_false(value: &Node) -> bool {
+    let text = value.scalar_text().unwrap_or_default().to_lowercase();
+    ["false", "no", "off"].contains(&text.as_str())
+}
+
+/// The entry of `env-from` that the user probably meant by `prod/app: APP_`, as a declaration has
+/// it. `None` unless the key is a reference with a slash, and the value is a prefix.
+fn entry_with_prefix(reference: &str, value: &Node) -> Option<String> {
+    let prefix = value.scalar_text()?;
     let is_meant =
         reference.contains('/') && is_name(prefix) && Reference::parse(reference).is_ok();
-    if !is_meant || has_credential(key) || has_credential(value) {
+    if !is_meant || has_credential(reference) || has_credential(prefix) {
         return None;
     }
     Some(format!("{{ from: {reference}, prefix: {prefix} }}"))

@@ -235,7 +235,7 @@ fn refuse_key_without_indentation(member: &MappingEntry<'_>, above: &MappingEntr
     let line = above.key.position.line;
     let text = format!("needs more indentation, because it belongs to {name} on line {line}");
     let key = member.key.named(format!("{:?}", member.name));
-    key.refuse(Fault::new(text).help("indent the line further than the name of the variable"));
+    key.refuse(Fault::new(text).help("indent the text further than the name above it"));
     // If two entries have keys without indentation, the YAML parser has reported the second `from`,
     // for example, as a repeated key. The real mistake is the indentation, so this report is
     // replaced.
@@ -582,7 +582,12 @@ fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
 }
 
 fn read_reference_text(item: &Item<'_>, text: &str) -> Option<Reference> {
-    item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
+    item.parsed_or_refused(Reference::parse(text).map_err(|error| {
+        let corrected = error.corrected.clone();
+        // In YAML and in JSON, text with single quotes can be in double quotes.
+        let help = corrected.map(|text| format!("write \"{}\"", text.replace('"', "'")));
+        error.about("the reference").help_if_some(help)
+    }))
 }
 
 /// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if it isn't valid

@@ -36,38 +36,35 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// Splits a text in which the user has written several values, although only one is allowed. The
-/// values are separated by white space, commas, semicolons or colons. `None` if there is only one
-/// value, or if `accepts` is false for one of them.
-pub fn separate_values(text: &str, accepts: impl Fn(&str) -> bool) -> Option<Vec<&str>> {
+/// True for a text in which the user has written several values, although only one is allowed. The
+/// values are separated by white space, commas, semicolons or colons, and `accepts` is true for
+/// each of them.
+pub fn has_several_values(text: &str, accepts: impl Fn(&str) -> bool) -> bool {
     let values: Vec<&str> = text
         .split(|c: char| c.is_whitespace() || ",;:".contains(c))
         .filter(|value| !value.is_empty())
         .collect();
-    if values.len() < 2 || !values.iter().all(|value| accepts(value)) {
-        return None;
-    }
-    Some(values)
+    values.len() > 1 && values.iter().all(|value| accepts(value))
 }
 
 impl OptionSpec {
-    /// [`separate_values`] for an option that can be repeated.
-    pub fn separate_values<'t>(&self, text: &'t str) -> Option<Vec<&'t str>> {
-        let Takes::Texts(_) = self.takes else {
-            return None;
-        };
-        separate_values(text, |value| {
-            (self.set)(&mut TypedOptions::default(), value.as_ref()).is_ok()
-        })
+    /// True if the option accepts the text.
+    pub fn accepts(&self, text: &str) -> bool {
+        (self.set)(&mut TypedOptions::default(), text.as_ref()).is_ok()
     }
 
-    /// The noun for one value in messages: `pattern` for `GLOB`, and `region` for `REGION`.
-    pub fn value_noun(&self) -> String {
-        match self.takes {
+    /// The noun for one value in messages, if the option can be repeated and the text has several
+    /// values: `pattern` for `GLOB`, and `region` for `REGION`.
+    pub fn noun_of_several(&self, text: &str) -> Option<String> {
+        let noun = match self.takes {
             Takes::Texts("GLOB") => "pattern".to_owned(),
-            Takes::Texts(name) | Takes::Text(name) | Takes::Optional(name) => name.to_lowercase(),
-            Takes::Nothing | Takes::Level => "value".to_owned(),
+            Takes::Texts(name) => name.to_lowercase(),
+            Takes::Text(_) | Takes::Optional(_) | Takes::Nothing | Takes::Level => return None,
+        };
+        if !has_several_values(text, |value| self.accepts(value)) {
+            return None;
         }
+        Some(noun)
     }
 }
 

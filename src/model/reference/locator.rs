@@ -262,52 +262,41 @@ impl JsonPath {
     /// need quotes and brackets, indexes that need brackets, and brackets that aren't closed: the
     /// result is `$.replicas[0].host` for `$.replicas.0.host`, and `$["password"]` for
     /// `$[password]`. A single name without brackets becomes a key: `api-key` for `$.api-key`.
-    /// `None` for text with a wildcard, a filter or a function.
+    /// `None` for any other text.
     pub(super) fn corrected(text: &str) -> Option<String> {
         let mut path = "$".to_owned();
         let mut rest = text.strip_prefix('$')?;
-        while !matches!(rest, "" | ".") {
-            let after_dot = rest.strip_prefix('.');
-            rest = after_dot.unwrap_or(rest);
-            let bracketed = rest.strip_prefix('[');
-            let (step, after) = match bracketed {
-                Some(inner) => {
-                    let (name, end) = match inner.strip_prefix(['"', '\'']) {
-                        Some(name) => (name, &inner[..1]),
-                        None => (inner, "]"),
-                    };
-                    let (step, after) = name.split_once(end).unwrap_or((name, ""));
-                    // A quote within the name has ended the name too early, as in `$['it's']`.
-                    if end != "]" && !after.is_empty() && !after.starts_with(']') {
-                        return None;
-                    }
-                    (step, after)
-                }
-                None => rest.split_at(rest.find(['.', '[']).unwrap_or(rest.len())),
-            };
-            rest = after.trim_start_matches(']');
+        while let Some(after) = rest.strip_prefix(['.', '[']) {
+            let is_in_brackets = rest.starts_with('[');
+            let end = after.find(['.', '[']).unwrap_or(after.len());
+            let mut name = &after[..end];
+            rest = &after[end..];
 
-            let name = step.trim_matches(['"', '\'', ']', ' ']);
-            let is_name = !name.is_empty() && !name.contains(['*', '?', '(', ',', '"', '\\']);
-            let is_number = name.parse::<i64>().is_ok();
-            let has_both = after_dot.is_some() && bracketed.is_some();
-            if !is_name || name.starts_with("@.") || (has_both && !is_number) {
+            let mut quoted = None;
+            if is_in_brackets {
+                name = name.strip_suffix(']').unwrap_or(name);
+                quoted = ['"', '\'']
+                    .into_iter()
+                    .find_map(|quote| name.strip_prefix(quote)?.strip_suffix(quote));
+                name = quoted.unwrap_or(name);
+            }
+            let is_word = name
+                .chars()
+                .all(|c| c.is_alphanumeric() || "_-".contains(c));
+            if name.is_empty() || !is_word {
                 return None;
             }
-            let in_dots = format!(".{name}");
-            path += &match name.parse::<i64>() {
-                Ok(index) => format!("[{index}]"),
-                Err(_) if bracketed.is_none() && rest.is_empty() && path == "$" => {
-                    return Some(name.to_owned());
-                }
-                Err(_) if bracketed.is_none() && Self::parse(&format!("${in_dots}")).is_some() => {
-                    in_dots
-                }
-                Err(_) => format!("[\"{name}\"]"),
+            path += &if quoted.is_none() && name.parse::<i64>().is_ok() {
+                format!("[{name}]")
+            } else if is_in_brackets {
+                format!("[\"{name}\"]")
+            } else if path == "$" && rest.is_empty() {
+                return Some(name.to_owned());
+            } else if Self::parse(&format!("$.{name}")).is_some() {
+                format!(".{name}")
+            } else {
+                format!("[\"{name}\"]")
             };
-        }
-        if path == "$" {
-            return None;
         }
         Self::parse(&path).map(|path| path.text)
     }
@@ -498,13 +487,19 @@ mod tests {
                 Some("$[\"my-app\"].hosts[0]"),
             ),
             ("$.replicas.0.host", ".0.host", Some("$.replicas[0].host")),
-            ("$.[0].host", ".[0].host", Some("$[0].host")),
+            ("$.[0].host", ".[0].host", None),
+            ("$['user.name'].api-key", "-key", None),
             ("$[password]", "[password]", Some("$[\"password\"]")),
             ("$['user'][name]", "[name]", Some("$[\"user\"][\"name\"]")),
             ("$.hosts[0", "[0", Some("$.hosts[0]")),
-            ("$['a\"]", "['a\"]", Some("$[\"a\"]")),
-            ("$.hosts[0].", ".", Some("$.hosts[0]")),
-            ("$.@type", ".@type", Some("@type")),
+            ("$['a\"]", "['a\"]", None),
+            ("$.hosts[0].", ".", None),
+            ("$.@type", ".@type", None),
+            ("$.'api-key'", ".'api-key'", None),
+            ("$.hosts].a", "].a", None),
+            ("$.a=b", "=b", None),
+            ("$.a.b|c", "|c", None),
+            ("$.a.{b}", ".{b}", None),
             ("$['it's']", "['it's']", None),
             ("$.hosts[?@.id=1]", "[?@.id=1]", None),
             ("$.hosts[(@.length-1)]", "[(@.length-1)]", None),

@@ -448,14 +448,12 @@ fn parse_selector(text: &str, key: &str) -> Result<Selector, Fault> {
         )));
     };
     Err(Fault {
-        shows_reference: true,
+        corrected: Some(corrected),
         ..Fault::new(format!("{defect}: it isn't valid from {end:?}"))
-            .help(format!("write {corrected}"))
     })
 }
 
 /// The reference with the KEY that was probably meant, instead of a text that isn't a valid path.
-/// Quotes keep a shell and YAML from changing the new path.
 fn corrected_reference(text: &str, key: &str) -> Option<String> {
     // A colon after an open bracket belongs to the path, so if KEY was cut off at this colon, the
     // path isn't complete.
@@ -463,15 +461,7 @@ fn corrected_reference(text: &str, key: &str) -> Option<String> {
     if is_cut || has_credential(text) {
         return None;
     }
-    let corrected = JsonPath::corrected(key)?;
-    let reference = text.replacen(key, &corrected, 1);
-    if !corrected.starts_with('$') {
-        return Some(reference);
-    }
-    if reference.contains('\'') {
-        return None;
-    }
-    Some(format!("'{reference}'"))
+    Some(text.replacen(key, &JsonPath::corrected(key)?, 1))
 }
 
 /// Refuses a text in the syntax of another tool, the address of a page in AWS's console, and an ARN
@@ -504,13 +494,7 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     if let Some((prefix, ours)) = found {
         let rest = text[prefix.len()..].trim_start_matches("//");
         // A reference to a secret has no prefix, so `secretsmanager:` is removed.
-        let mut corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
-        // `secret:prod/db-CxwhVq` is the resource of an ARN, which ends with random characters.
-        if prefix == "secret:"
-            && let Some((_, ending)) = split_random_ending(split_colon(rest).0)
-        {
-            corrected = corrected.replacen(ending, "", 1);
-        }
+        let corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
         let can_help = !ours.is_empty()
             && !rest.ends_with('}')
             && Reference::parse(&corrected).is_ok()
@@ -518,11 +502,20 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
         let fault = Fault::new(format!(
             "begins with \"{prefix}\", which is another tool's syntax"
         ));
-        return Some(if can_help {
-            fault.help(format!("write {corrected}"))
-        } else {
-            fault.help(general)
-        });
+        if !can_help {
+            return Some(fault.help(general));
+        }
+        // `secret:prod/db-CxwhVq` may be the resource of an ARN, which ends with random characters.
+        let help = match split_random_ending(split_colon(rest).0) {
+            Some((_, ending)) if prefix == "secret:" => {
+                let without_ending = corrected.replacen(ending, "", 1);
+                format!(
+                    "If {ending} is the end of an ARN, write {without_ending}. Otherwise, write {corrected}"
+                )
+            }
+            Some(_) | None => format!("write {corrected}"),
+        };
+        return Some(fault.help(help));
     }
 
     // Only SECRET is searched. After it, `${` is part of a JSONPath, or `parse` refuses it.

@@ -229,9 +229,9 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// The guess about a reference whose secret may not exist, from its form: an end that may be
-    /// the random ending of an ARN, a slash at the beginning, a last part that may be a key, or a
-    /// word that may be plain text. A guess doesn't repeat a text that messages mask.
+    /// The guess about a reference whose secret may not exist, from its form: a slash at the
+    /// beginning, an end that may be the random ending of an ARN, a last part that may be a key, or
+    /// a word that may be plain text. A guess doesn't repeat a text that messages mask.
     pub(super) fn guess(&self) -> Option<String> {
         let Some(Written::Reference(written)) = &self.subject.written else {
             return None;
@@ -240,17 +240,17 @@ impl FailedRequest<'_> {
             return None;
         }
         let is_masked = has_credential(written);
-        if !self.locator.is_masked()
-            && let Some((name, ending)) = split_random_ending(self.locator.id.name())
-        {
-            let write = self.with_id(name).unwrap_or_else(|| name.to_owned());
-            return Some(format!("If {ending} is the end of an ARN, write {write}"));
-        }
         if !is_masked && written.starts_with('/') {
             let parameter = format!("{}{written}", Store::ParameterStore.prefix());
             let write = self.subject.rewritten_with(&parameter);
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
+        }
+        if !self.locator.is_masked()
+            && let Some((name, ending)) = split_random_ending(self.locator.id.name())
+            && let Some(write) = self.with_id(name)
+        {
+            return Some(format!("If {ending} is the end of an ARN, write {write}"));
         }
         // Most names of secrets have two parts, as in `prod/db`, so only a third part is probably a
         // key. A reference with a colon already has a key.
