@@ -326,7 +326,7 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Whether other requests of this launch wait for the same endpoint, too.
+/// Tells a request that waits alone for an endpoint from one among others of this launch.
 #[derive(Clone, Copy)]
 enum Company {
     /// No other request of this launch waits for the endpoint.

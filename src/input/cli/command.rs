@@ -226,8 +226,6 @@ pub(super) fn find_argument<'c>(command: &'c Command, option: &str) -> Option<&'
     })
 }
 
-const SEPARATE_ARGUMENTS: &str = "pass each argument separately. In an array, write \"…\", \"…\"";
-
 /// The problem for a word that clap would misread. `number` is the word's position, from 1. A
 /// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
 /// the value. Or it can be a long option, ours or another tool's, with only one hyphen: `-env`
@@ -239,14 +237,16 @@ pub(super) fn misread_option_problem(
 ) -> Option<Problem> {
     if word.contains(" --") {
         let text = format!("argument {number} is several arguments in one");
-        return Some(Problem::usage(text).help(SEPARATE_ARGUMENTS));
+        let help = "pass each argument separately. In an array, write \"…\", \"…\"";
+        return Some(Problem::usage(text).help(help));
     }
 
     if let Some((option, _)) = word.trim_end().split_once(' ')
         && (option == "--" || has_option(command, option))
     {
         let text = format!("argument {number} is \"{option} …\", but must be two arguments");
-        return Some(Problem::usage(text).help(SEPARATE_ARGUMENTS));
+        let help = format!("pass each argument separately. In an array, write \"{option}\", \"…\"");
+        return Some(Problem::usage(text).help(help));
     }
 
     let (option, _) = word.split_once('=').unwrap_or((word, ""));
@@ -256,7 +256,7 @@ pub(super) fn misread_option_problem(
     }
     let long = format!("-{option}");
     let help = if has_option(command, &long) {
-        format!("write {long}")
+        format!("write {long}, with two hyphens")
     } else {
         // Without this error, `-environment=A` would set the variable `nvironment`.
         format!("use {}", foreign_word("option", &long)?)

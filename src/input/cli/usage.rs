@@ -210,7 +210,7 @@ impl Line<'_> {
         }
         if option == "-" {
             let problem = Problem::usage("\"-\" has only one hyphen");
-            return problem.help(TWO_HYPHENS);
+            return problem.help("write --, with two hyphens");
         }
         // As printed: secrets-exec check has no --ofline option
         let text = format!("{} has no {} option", self.first_words(), shown(option));
@@ -268,9 +268,11 @@ impl Line<'_> {
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
         let number = at.map_or(0, |at| at + 1);
-        if word.starts_with(['–', '—']) {
+        if let Some(option) = word.strip_prefix(['–', '—']) {
+            let name = option.split('=').next().unwrap_or_default();
             let text = format!("argument {number} begins with a long dash");
-            return Problem::usage(text).help(TWO_HYPHENS);
+            let help = format!("write --{}, with two hyphens", text_or("OPTION", name));
+            return Problem::usage(text).help(help);
         }
         if word.ends_with(".yaml") || word.ends_with(".yml") {
             let text = format!("argument {number} is a file, so it needs -f before it");
@@ -469,8 +471,6 @@ fn repeated_option_problem(number: usize, option: &str) -> Problem {
     let text = format!("argument {number} follows {option}, which takes one value");
     Problem::usage(text).help(REPEAT_OPTION)
 }
-
-const TWO_HYPHENS: &str = "write `--`, with two hyphens";
 
 const OWN_WORDS: &str = "put only options and their values before `--`";
 

@@ -73,7 +73,7 @@ impl FetchError {
     /// Creates the failure for a request that was given up, because the launch had already failed.
     pub fn given_up() -> Self {
         let mut error = Self::from(Cause::Outage(OutageKind::GivenUp));
-        let several = error.cause.facts().several;
+        let several = "weren't read, because the launch had already failed";
         error.problem.several = SeveralHeadline::After(several.to_owned());
         error
     }
@@ -227,7 +227,8 @@ pub enum Operation {
     Describe,
 }
 
-/// How a policy denies a request. The text is the kind of the policy, as AWS's message names it.
+/// The way in which a policy denies a request. The text is the kind of the policy, as AWS's message
+/// names it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyDenial {
     /// The policy has a statement that denies the request.
@@ -404,7 +405,8 @@ pub struct FetchFailure {
     pub local_file: Option<PathBuf>,
     /// The fallback regions that were tried after `region`, with their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
-    /// How long secrets-exec kept trying because of `--wait`. `None` if it didn't keep trying.
+    /// The time for which secrets-exec kept trying because of `--wait`. `None` if it didn't keep
+    /// trying.
     pub waited: Option<Duration>,
     /// The default region and account, if the reference names neither a region nor a role.
     pub looked_up: Option<Box<LookedUp>>,

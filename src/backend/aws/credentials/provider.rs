@@ -177,7 +177,7 @@ impl fmt::Display for Provider {
     }
 }
 
-/// Where credentials come from. The origin is stored in the credentials themselves, as a property.
+/// The origin of credentials, which is stored in the credentials themselves, as a property.
 #[derive(Clone, Debug)]
 pub enum CredentialsOrigin {
     Provider(Provider),

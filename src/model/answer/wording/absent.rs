@@ -20,7 +20,6 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
         Missing::Secret => CauseFacts {
             code: "not-found",
             headline: "doesn't exist",
-            several: "don't exist",
             ..OF_SECRET
         },
         // This headline is about the current version. `FailedRequest::absence` makes the headlines
@@ -58,12 +57,13 @@ impl FailedRequest<'_> {
         }
     }
 
-    pub(super) fn headline_of_several_absences(&self, missing: Missing) -> SeveralHeadline {
+    /// The headline for several secrets. Only secrets whose version doesn't matter share one.
+    pub(super) fn headline_of_several_absences(&self) -> SeveralHeadline {
         let location = self.location();
         if self.failure.is_none_found {
             SeveralHeadline::NoneExists(location)
         } else {
-            SeveralHeadline::After(format!("{}{location}", facts(missing).several))
+            SeveralHeadline::After(format!("don't exist{location}"))
         }
     }
 
@@ -96,23 +96,14 @@ impl FailedRequest<'_> {
                 .or(similar)
                 .or_else(|| self.failure.error.problem.help.clone())
                 .unwrap_or_else(|| self.local_help(file));
-            return Remedy {
-                help: Some(help),
-                guess: None,
-            };
+            return Remedy::from(help);
         }
-        if settled.is_some() {
-            return Remedy {
-                help: settled,
-                guess: None,
-            };
+        if let Some(settled) = settled {
+            return Remedy::from(settled);
         }
         let general = format!("check {}", self.what_to_check());
         match similar {
-            Some(similar) => Remedy {
-                help: Some(as_sentences(&similar, &general)),
-                guess: None,
-            },
+            Some(similar) => Remedy::from(as_sentences(&similar, &general)),
             None => Remedy {
                 help: Some(general),
                 guess: self.guess(),

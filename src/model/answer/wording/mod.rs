@@ -56,7 +56,7 @@ impl FetchFailure {
         let mut problem = (*self.error.problem).clone();
         if let Absent(missing) = self.error.cause {
             problem.text = request.absence(missing);
-            problem.several = request.headline_of_several_absences(missing);
+            problem.several = request.headline_of_several_absences();
         }
         let Remedy { help, guess } = request.remedy();
         problem.help = help;
@@ -327,7 +327,6 @@ impl Cause {
                 again: Again::Never,
                 mention: Mention::InHeadline("", ReasonScope::AnySecret),
                 headline: "wasn't read, because the launch had already failed",
-                several: "weren't read, because the launch had already failed",
                 sentence: "the launch had already failed",
                 ..UNREACHABLE
             },

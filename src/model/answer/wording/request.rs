@@ -13,6 +13,16 @@ pub struct Remedy {
     pub guess: Option<String>,
 }
 
+/// Makes a remedy without a guess.
+impl From<String> for Remedy {
+    fn from(help: String) -> Self {
+        Self {
+            help: Some(help),
+            guess: None,
+        }
+    }
+}
+
 impl FetchFailure {
     /// The region and the account where AWS looked, and where they come from, if they are the
     /// defaults: `the region (us-east-1, from AWS_REGION) and the account (123456789012)`.
@@ -90,9 +100,6 @@ pub struct CauseFacts {
     /// The headline or, if the headline begins with the secret, the text after the secret. Empty if
     /// the headline differs from failure to failure.
     pub headline: &'static str,
-    /// The text after several secrets in the headline, such as `don't exist`. Empty if it is the
-    /// same as after one secret.
-    pub several: &'static str,
     /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
     /// AWS's message or, without one, for the headline.
     pub sentence: &'static str,
@@ -108,7 +115,6 @@ pub const GENERAL: CauseFacts = CauseFacts {
     again: Again::Never,
     mention: Mention::Nowhere,
     headline: "",
-    several: "",
     sentence: "{}",
     remedy: "",
 };
