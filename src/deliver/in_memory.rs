@@ -93,12 +93,16 @@ fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     Err(call_problem(&what, errno).help("remove `once`"))
 }
 
-/// Creates an empty memfd. `exec_flag` is MFD_EXEC, or MFD_NOEXEC_SEAL, which the sysctl
-/// `vm.memfd_noexec` may require. Kernels before 6.3 refuse both flags (EINVAL), so a second
-/// attempt is made without a flag.
+/// Creates an empty memfd. Its link in /proc/self/fd reads `/memfd:secrets-exec/file (deleted)`, as
+/// if the memfd were a file on the disk. The name has a slash so that the directory of this file
+/// doesn't exist. A program that resolves the link and replaces the file then fails. Without the
+/// slash, the program would create the file in the root directory, with values in it.
+///
+/// `exec_flag` is MFD_EXEC, or MFD_NOEXEC_SEAL, which the sysctl `vm.memfd_noexec` may require.
+/// Kernels before 6.3 refuse both flags (EINVAL), so a second attempt is made without a flag.
 fn create_memfd(exec_flag: MFdFlags) -> Result<OwnedFd, Problem> {
     let usual = MFdFlags::MFD_CLOEXEC | MFdFlags::MFD_ALLOW_SEALING;
-    let create = |flags| memfd_create(c"secrets-exec", usual | flags);
+    let create = |flags| memfd_create(c"secrets-exec/file", usual | flags);
     let created = match create(exec_flag) {
         Err(Errno::EINVAL) => create(MFdFlags::empty()),
         created => created,
