@@ -88,10 +88,13 @@ pub(super) struct Trial<'a, 'command> {
 impl Trial<'_, '_> {
     /// Runs the trial, and reports its failures. Returns the exit status, unless this process
     /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
-    /// get the terminal's signals.
+    /// get the terminal's signals. It asks no fallback region, because a replica may be older than
+    /// the values that the command has.
     pub fn run(self) -> u8 {
         if !self.baseline.is_before_start() {
             self.launch.prepared.asker = Asker::Poll;
+            let settings = &mut self.launch.prepared.settings;
+            settings.options.fallback_regions.clear();
             self.gate.leave_group();
         }
 
@@ -220,6 +223,12 @@ impl Messenger for Trial<'_, '_> {
         // succeeds by itself.
         if is_less {
             warning = warning.with("level", Label::Error.name());
+        }
+        let options = &self.launch.prepared.options;
+        if !options.aws.fallback_regions.is_empty() {
+            warning.notes.push(format!(
+                "a poll doesn't ask a fallback region, because a replica may be older than the values that {command} has"
+            ));
         }
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed { lines, is_less });

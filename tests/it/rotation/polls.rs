@@ -80,6 +80,22 @@ fn each_poll_gets_new_credentials_from_credential_process_which_never_outlives_s
 }
 
 #[test]
+fn in_an_outage_a_command_keeps_its_new_value_although_a_fallback_region_has_an_older_replica() {
+    let aws = first_version();
+    let sandbox = rotating(&aws, "restart --fallback-region us-west-2");
+    let run = Rotating::start(sandbox.env("AWS_MAX_ATTEMPTS", "1"));
+    aws.begin_to_fail_in("us-east-1", fault::status(503));
+    run.rotate(&aws, "v0", "older-4c7a1e");
+    let calls = aws.calls();
+    let regions = calls.iter().map(|call| call.region());
+    assert_eq!(regions.collect::<Vec<_>>(), ["us-east-1"; 2]);
+    assert_eq!(run.values(1), ["one-4c7a1e"]);
+    let failure = "a poll failed, so \"/bin/sh\" keeps its values";
+    run.end()
+        .says([failure, "a poll doesn't ask a fallback region"]);
+}
+
+#[test]
 fn polls_read_from_aws_and_not_from_the_cache_even_if_the_cache_directory_is_gone() {
     for is_gone in [false, true] {
         let (aws, cache) = (first_version(), CacheDirectory::new());

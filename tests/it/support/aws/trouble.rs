@@ -42,9 +42,14 @@ impl Aws {
 
     /// Fails every request in a region.
     pub fn region_fails(self, region: &str, fault: Fault) -> Self {
+        self.begin_to_fail_in(region, fault);
+        self
+    }
+
+    /// Fails every request in a region from now on.
+    pub fn begin_to_fail_in(&self, region: &str, fault: Fault) {
         let outage = (region.to_owned(), fault);
         self.shared.service().outages.extend([outage]);
-        self
     }
 
     /// Refreshes an SSO token once, and then refuses the same refresh token.
