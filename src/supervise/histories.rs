@@ -247,12 +247,14 @@ impl World {
                 self.reported_ends += 1;
             }
             Action::Exit(reason) => {
+                let is_kept = reason == ExitReason::NotStopped;
+                assert_eq!(self.has_command, is_kept, "an exit before the command");
                 let is_forced = self.is_foreign && self.supervision.ends_everything;
-                assert!(!self.has_command || is_forced, "an exit before the command");
+                assert!(is_forced || !is_kept, "an exit that ends nothing");
                 let is_changed = reason == ExitReason::Rotated;
                 let has_rest = self.has_rest || self.has_others;
                 assert!(
-                    !(is_changed && has_rest) || is_forced || self.has_survivor,
+                    !(is_changed && has_rest) || self.has_survivor,
                     "an exit after a change that leaves something behind"
                 );
                 self.exit = Some(reason);

@@ -316,6 +316,8 @@ pub enum ExitReason {
     /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts
     /// the unit again.
     Rotated,
+    /// As `Rotated`, but the command is still running, because the system has refused to stop it.
+    NotStopped,
     /// The command has ended. Its status is also the status of this process.
     Command(ExitStatus),
 }
@@ -493,7 +495,7 @@ impl Step<'_> {
     fn keep(&mut self, state: Stopping) -> SupervisorState {
         self.actions.push(Action::Report(Notice::NotStopped));
         if state.next == Next::ExitRotated && self.ends_everything {
-            self.actions.push(Action::Exit(ExitReason::Rotated));
+            self.actions.push(Action::Exit(ExitReason::NotStopped));
             return SupervisorState::Exited;
         }
         if state.next == Next::Start {

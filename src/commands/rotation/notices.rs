@@ -186,9 +186,10 @@ impl Notices<'_> {
                 warning.help(permission_help)
             }
             Notice::NotStopped => {
-                let text = format!("{command} can't be stopped, {not_allowed}");
+                let pid = self.pid;
+                let text = format!("{command} (process id {pid}) can't be stopped, {not_allowed}");
                 let error = Record::error(text).event("not_stopped");
-                error.help(permission_help)
+                error.with("pid", pid.as_raw()).help(permission_help)
             }
             Notice::Survived => {
                 let text = format!("a process that {command} has left can't be stopped");

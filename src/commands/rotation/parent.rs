@@ -162,6 +162,7 @@ impl Parent<'_> {
                 self.trials.notices.report_exit();
                 Status::Temporary as u8
             }
+            ExitReason::NotStopped => Status::Temporary as u8,
             ExitReason::Command(status) => status.code(),
         }
     }

@@ -171,7 +171,7 @@ fn a_command_that_has_changed_its_user_is_kept_and_no_line_says_that_it_was_kill
         outcome.ended(Status::Exit(4));
         assert_eq!(record::lines(&sandbox).len(), 1, "a second command");
         let text = outcome.stderr();
-        let error = "error: \"setpriv\" can't be stopped, because \"setpriv\" runs as another user";
+        let error = "can't be stopped, because \"setpriv\" runs as another user";
         assert_eq!(text.matches(error).count(), 2, "{outcome}");
         let warning = "warning: SIGTERM can't be passed on";
         assert_eq!(text.matches(warning).count(), 1, "{outcome}");
@@ -187,6 +187,7 @@ fn as_a_unit_an_exit_ends_with_75_although_the_command_can_not_be_stopped() {
     let run = Rotating::start(sandbox);
     aws.rotate("x", secret("v2", "two-4c7a1e"));
     run.request();
+    let command = run.values(1)[0].clone();
     let end = run.sandbox.path("end");
     let ours = run.running.proc("status");
     // The command, which holds the output, ends only now.
@@ -194,5 +195,8 @@ fn as_a_unit_an_exit_ends_with_75_although_the_command_can_not_be_stopped() {
         !fs::read_to_string(&ours).is_ok_and(|status| !status.contains("State:\tZ"))
     });
     fs::write(end, "").unwrap();
-    run.running.wait().ended(Status::Exit(75));
+    let outcome = run.running.wait();
+    let error = format!("error: \"setpriv\" (process id {command}) can't be stopped");
+    outcome.ended(Status::Exit(75)).says([&*error]);
+    assert!(!outcome.stderr().contains("was stopped"), "{outcome}");
 }
