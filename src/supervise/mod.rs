@@ -12,7 +12,8 @@ mod state;
 pub use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
 pub use processes::{
-    Gate, Job, Signals, Stage, StateChange, TrialProcess, adopt_orphans, fork, next_state_change,
+    Bystanders, Gate, Job, Signals, Stage, StateChange, TrialProcess, adopt_orphans, fork,
+    next_state_change, signal_child,
 };
 pub use state::{
     Action, Delay, Event, ExitReason, ExitStatus, Left, Notice, PollResult, Supervision,

@@ -39,8 +39,8 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg};
 use nix::sys::signalfd::{SfdFlags, SignalFd};
 use nix::sys::stat::Mode;
 use nix::unistd::{
-    ForkResult, Pid, alarm, fork as fork_process, getpgid, getpgrp, getpid, getppid, setpgid,
-    tcgetpgrp, tcsetpgrp,
+    ForkResult, Pid, alarm, fork as fork_process, getpgid, getpgrp, getpid, getppid, getsid,
+    setpgid, tcgetpgrp, tcsetpgrp,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -264,6 +264,41 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     Some((Pid::from_raw(pid), change))
 }
 
+/// The process groups and sessions of processes that this process hasn't started. Such a process
+/// comes from an entry script that ends with `exec secrets-exec …`, and is a sidecar, for example,
+/// or the reader of a log. When its parent ends, this process adopts it.
+///
+/// A group or session isn't removed from here when its leader ends. As long as it has a member, the
+/// kernel doesn't give its id to another group or session.
+pub struct Bystanders {
+    groups: BTreeSet<Pid>,
+    sessions: BTreeSet<Pid>,
+}
+
+impl Bystanders {
+    /// Finds this process's group, and the groups and sessions of `children`, which are the
+    /// children of this process before it starts the first trial. Leaves out this process's
+    /// session, because the command is in this session, too. The command has a group of its own.
+    pub fn new(children: &BTreeSet<Pid>) -> Self {
+        let mut groups = BTreeSet::from([getpgrp()]);
+        let mut sessions = BTreeSet::new();
+        for child in children {
+            groups.extend(getpgid(Some(*child)));
+            sessions.extend(getsid(Some(*child)));
+        }
+        if let Ok(own_session) = getsid(None) {
+            sessions.remove(&own_session);
+        }
+        Self { groups, sessions }
+    }
+
+    /// True if a process is in one of the groups or sessions.
+    pub fn include(&self, process: Pid) -> bool {
+        getpgid(Some(process)).is_ok_and(|group| self.groups.contains(&group))
+            || getsid(Some(process)).is_ok_and(|session| self.sessions.contains(&session))
+    }
+}
+
 /// The command's process group. The group exists from the start of the command until the last
 /// process of the group has been reaped.
 #[derive(Default)]
@@ -274,7 +309,7 @@ pub struct Job {
     /// True once the leader has been reaped.
     is_reaped: bool,
     /// The other children of this process that were asked to end.
-    asked: BTreeSet<Pid>,
+    pub asked: BTreeSet<Pid>,
 }
 
 impl Job {
@@ -319,24 +354,6 @@ impl Job {
             return self.signal(signal);
         }
         sent
-    }
-
-    /// Sends a signal, followed by SIGCONT, to children of this process that aren't in the
-    /// command's group. SIGKILL goes to all of `others`, and any other signal only to those that
-    /// haven't been sent a signal before. A child's id can't be reused before the child is reaped.
-    ///
-    /// Returns false if this process isn't allowed to signal one of them.
-    pub fn signal_others(&mut self, others: &[Pid], signal: SignalNumber) -> bool {
-        let mut are_sent = true;
-        for child in others {
-            let is_first = self.asked.insert(*child);
-            if !is_first && signal != SignalNumber::KILL {
-                continue;
-            }
-            are_sent &= send_signal(child.as_raw(), signal);
-            send_signal(child.as_raw(), SignalNumber::CONT);
-        }
-        are_sent
     }
 
     /// The command, unless it has been reaped.
@@ -509,6 +526,15 @@ fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
     // The stop signal discarded any earlier SIGCONT (signal(7)). So a pending SIGCONT means that
     // this process was stopped and then continued.
     pending_signals().contains(Signal::SIGCONT)
+}
+
+/// Sends a signal, followed by SIGCONT, to a child of this process. The id of a child can't be
+/// reused before the child is reaped. Returns false if this process isn't allowed to send the
+/// signal.
+pub fn signal_child(child: Pid, signal: SignalNumber) -> bool {
+    let is_sent = send_signal(child.as_raw(), signal);
+    send_signal(child.as_raw(), SignalNumber::CONT);
+    is_sent
 }
 
 /// Calls kill(2). A negative target is a process group, and 0 is the group of this process. Unlike

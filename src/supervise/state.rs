@@ -17,7 +17,8 @@
 //! While the supervisor stops the command, three kinds of processes may be left, and end in this
 //! order: the command, its process group, and every other child of this process. Other children are
 //! orphans that this process has adopted, such as a program that an init has started. They are
-//! ended only after a change.
+//! ended only after a change. Children from before the first start, and orphans of their groups and
+//! sessions, are never ended. They don't appear in the state machine.
 //!
 //! ```text
 //! Grace    the command has got the stop signal, its group TERM once the command has ended, and
@@ -160,7 +161,7 @@ pub(super) enum Phase {
 pub enum Left {
     /// At least one process of the command's group, perhaps a zombie.
     Group,
-    /// Only children of this process that aren't in the group.
+    /// Only orphans that this process has adopted and that aren't in the group.
     Others,
     Nothing,
 }

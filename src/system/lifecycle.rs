@@ -378,6 +378,14 @@ pub fn children() -> Vec<Pid> {
         .collect()
 }
 
+/// The name of a process, which is at most 15 bytes long. Empty if the process is gone, or if its
+/// name isn't UTF-8.
+#[cfg(target_os = "linux")]
+pub fn process_name(process: Pid) -> String {
+    let line = fs::read_to_string(format!("/proc/{process}/comm")).unwrap_or_default();
+    line.trim_end().to_owned()
+}
+
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, whose
 /// reader can stall, it kills the program that is asked for credentials, and refuses systemd's
 /// connection unless the value was sent.

@@ -1,9 +1,9 @@
 //! The messages of the process that stays with `--on-rotation`: about polls, and about the start
 //! and the end of the command.
 //!
-//! Text output shows the warnings, and the notes about restarts, signals, exits, and polls that
-//! succeed after a failure. It shows the other notes only with `--verbose` ([`Record::detail`]).
-//! JSON output always has all notes.
+//! Text output shows the warnings, and the notes about restarts, signals, exits, other processes
+//! that are ended, and polls that succeed after a failure. It shows the other notes only with
+//! `--verbose` ([`Record::detail`]). JSON output always has all notes.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
@@ -11,9 +11,11 @@ use std::time::{Duration, Instant, SystemTime};
 use super::child::{Change, Secret, failed_poll_warning};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status, grouped};
+use crate::model::shown::noun_with_name;
 use crate::report::terminal::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::{ExitStatus, Left, Notice, Pid};
+use crate::system::lifecycle::process_name;
 use crate::system::systemd::Notifier;
 
 /// The shortest time between two warnings about polls that fail in a row.
@@ -206,6 +208,14 @@ impl Notices<'_> {
             OnRotation::Exit | OnRotation::Signal(_) => "is being stopped",
         };
         self.consequence_note("stopping", predicate, "")
+    }
+
+    /// Prints that a child besides the command was asked to end because of a change.
+    pub(super) fn report_asked(&mut self, child: Pid) {
+        let process = noun_with_name("process", &process_name(child));
+        let text = format!("the {process} (process id {child}) gets SIGTERM, too");
+        let note = Record::note(text).event("also_stopping");
+        self.write([note.with("pid", child.as_raw())]);
     }
 
     pub(super) fn report_delay(&mut self, length: Duration) {

@@ -20,9 +20,9 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::Report;
 use crate::supervise::{
-    Action, Delay, Event, ExitReason, ExitStatus, Job, Pid, PollResult, Signals, Stage,
+    Action, Bystanders, Delay, Event, ExitReason, ExitStatus, Job, Pid, PollResult, Signals, Stage,
     StateChange, Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork,
-    next_state_change, step,
+    next_state_change, signal_child, step,
 };
 use crate::system::lifecycle::{End, children, end, held_signal, signal_descriptor, wait_for};
 use crate::system::os_error::{errno_text, io_error_text};
@@ -80,9 +80,10 @@ pub fn supervise(
         notices,
         baseline: Baseline::default(),
         process: None,
-        unreaped: BTreeSet::new(),
+        not_ended: children().into_iter().collect(),
         placed: Vec::new(),
     };
+    let bystanders = Bystanders::new(&trials.not_ended);
     // Adopt orphans before the first trial, so that processes that its `credential_process` leaves
     // behind are adopted, too.
     adopt_orphans();
@@ -102,6 +103,7 @@ pub fn supervise(
             ends_everything: is_unit || std::process::id() == 1,
         },
         trials,
+        bystanders,
         signals,
         job: Job::default(),
         timer: None,
@@ -115,6 +117,7 @@ pub fn supervise(
 struct Parent<'a> {
     supervision: Supervision,
     trials: Trials<'a>,
+    bystanders: Bystanders,
     signals: Signals,
     job: Job,
     timer: Option<Instant>,
@@ -191,9 +194,16 @@ impl Parent<'_> {
                 self.note_refusal(signal, is_sent);
             }
             Action::SignalOthers(signal) => {
-                let others = self.other_children();
-                let is_sent = self.job.signal_others(&others, signal);
-                self.note_refusal(signal, is_sent);
+                for child in self.other_children() {
+                    let is_first = self.job.asked.insert(child);
+                    if is_first || signal == SignalNumber::KILL {
+                        let is_sent = signal_child(child, signal);
+                        if is_sent && signal == SignalNumber::TERM {
+                            self.trials.notices.report_asked(child);
+                        }
+                        self.note_refusal(signal, is_sent);
+                    }
+                }
             }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
@@ -218,12 +228,13 @@ impl Parent<'_> {
         }
     }
 
-    /// The children that are neither the command nor a trial: orphans that this process has
-    /// adopted. The list is empty if the system doesn't list children.
+    /// The orphans that this process has adopted from the command: the children that aren't the
+    /// command, a trial or a bystander. The list is empty if the system doesn't list children.
     fn other_children(&self) -> Vec<Pid> {
         let mut others = children();
-        let command = self.job.leader();
-        others.retain(|child| Some(*child) != command && !self.trials.unreaped.contains(child));
+        others.retain(|child| {
+            !self.trials.not_ended.contains(child) && !self.bystanders.include(*child)
+        });
         others
     }
 
@@ -276,7 +287,7 @@ impl Parent<'_> {
         let mut command_change = None;
         while let Some((pid, change)) = next_state_change() {
             if matches!(change, StateChange::Ended(_)) {
-                self.trials.unreaped.remove(&pid);
+                self.trials.not_ended.remove(&pid);
             }
             if self.job.is_led_by(pid) {
                 command_change = Some(change);
@@ -336,9 +347,11 @@ struct Trials<'a> {
     baseline: Baseline,
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
-    /// The trials that have been forked and not reaped. The command is among them, because it was a
-    /// trial. A trial that was cancelled stays among them while it removes its files.
-    unreaped: BTreeSet<Pid>,
+    /// The children that a change doesn't end as orphans of the command, until they are reaped:
+    /// the trials, and the children that this process had before the first trial. The command is
+    /// among them, because it was a trial. A trial that was cancelled stays among them while it
+    /// removes its files.
+    not_ended: BTreeSet<Pid>,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,
 }
@@ -431,7 +444,7 @@ impl Trials<'_> {
             trial.run()
         })
         .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        self.unreaped.insert(process.pid);
+        self.not_ended.insert(process.pid);
         self.process = Some(process);
         Ok(())
     }

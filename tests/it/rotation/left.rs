@@ -62,8 +62,13 @@ fn a_restart_and_an_exit_end_an_orphan_in_a_group_or_session_of_its_own() {
             let aws = first_version();
             let script = format!("python3 -c \"{start}$1\" & {RECORDED}; exec sleep 60");
             let sandbox = replaced(&aws, &format!("{mode} --grace 1h"), &script);
-            let (_, signals) = signals_of_what_was_left(&aws, sandbox, Status::Exit(status));
+            // A sidecar in the session of secrets-exec, which is that of the command, changes
+            // nothing.
+            let sandbox = sandbox.prepared_by("sleep 20 >/dev/null 2>&1 & exec \"$@\"");
+            let (outcome, signals) = signals_of_what_was_left(&aws, sandbox, Status::Exit(status));
             assert_eq!(signals, ["15"], "{mode} {start}");
+            outcome.says([": note: the process \"python3\" (process id "]);
+            assert_eq!(outcome.stderr().matches("gets SIGTERM").count(), 1);
         }
     }
 }
@@ -76,6 +81,92 @@ fn an_orphan_that_ignores_sigterm_is_killed_after_the_grace_period_before_the_re
     let (outcome, signals) = signals_of_what_was_left(&aws, sandbox, Status::Exit(7));
     assert_eq!(signals, ["15", "18"]);
     outcome.says(["a process that \"/bin/sh\" has left didn't end within 100ms (--grace)"]);
+}
+
+/// An entry script that starts a reader of its log, a sidecar, and two processes whose parent ends
+/// once the file `adopt` exists. Each has a line with its process id in `bystanders`.
+const ENTRY_SCRIPT: &str = "\
+mkfifo pipe
+cat <pipe >log 2>&1 & echo $! >>bystanders
+exec >pipe
+sleep 100 2>&1 & echo $! >>bystanders
+orphan='until [ -e adopt ]; do sleep 0.02; done; sleep 100 & echo $! >>bystanders'
+sh -c \"$orphan\" 2>&1 &
+setsid sh -c \"$orphan\" 2>&1 &
+exec \"$@\"
+";
+
+fn is_alive(process: &str) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
+    stat.is_ok_and(|stat| !stat.contains(") Z "))
+}
+
+#[test]
+fn a_sidecar_and_the_reader_of_a_log_that_an_entry_script_has_started_outlive_a_restart_and_an_exit()
+ {
+    for mode in ["restart", "exit"] {
+        let aws = first_version();
+        let script = format!("echo line; {SLEEPER}");
+        let sandbox = rotating(&aws, mode).case(mode).script(&script);
+        let run = Rotating::start(sandbox.prepared_by(ENTRY_SCRIPT));
+        fs::write(run.sandbox.path("adopt"), "").unwrap();
+        // The command and the bystanders are the children once the two orphans are among them.
+        record::await_fact("two orphans", || {
+            run.text("bystanders").lines().count() == 4
+        });
+        let bystanders = run.text("bystanders");
+        let is_child = |process: &str| run.children().contains(&process.to_owned());
+        record::await_fact("bystanders", || {
+            run.children().len() == 5 && bystanders.lines().all(is_child)
+        });
+        aws.rotate("x", secret("v2", "two-4c7a1e"));
+        run.request();
+        let starts = if mode == "restart" { 2 } else { 1 };
+        run.await_lines(starts);
+        let log = run.sandbox.path("log");
+        let outcome = if mode == "restart" {
+            run.end()
+        } else {
+            run.running.wait()
+        };
+        for process in bystanders.lines() {
+            assert!(is_alive(process), "{process} of {bystanders}: {outcome}");
+        }
+        record::await_fact("a logged line for each start", || {
+            fs::read_to_string(&log).is_ok_and(|text| text.lines().count() == starts)
+        });
+        for process in bystanders.lines() {
+            running::send(nix::unistd::Pid::from_raw(process.parse().unwrap()), 9);
+        }
+    }
+}
+
+#[test]
+fn a_daemon_that_an_entry_script_has_started_as_pid_1_outlives_a_restart_and_gets_no_signal() {
+    let namespace = or_skip!(skip::pid_1());
+    for mode in ["restart", "exit"] {
+        let aws = first_version();
+        let daemon = "(setsid python3 -c \"$0\" >/dev/null 2>&1 &); until [ -s record ]; do sleep 0.01; done; exec \"$@\"";
+        let wrapper = [
+            &namespace[..],
+            &["/bin/sh", "-c", daemon, record::SIGNALS[2]],
+        ]
+        .concat();
+        let run = Rotating::start(rotating(&aws, mode).case(mode).through(wrapper));
+        run.await_lines(2);
+        aws.rotate("x", secret("v2", "two-4c7a1e"));
+        nix::sys::signal::kill(run.running.child(), Signal::SIGUSR2).unwrap();
+        if mode == "restart" {
+            run.await_lines(3);
+            nix::sys::signal::kill(run.running.child(), Signal::SIGTERM).unwrap();
+        }
+        let Rotating { sandbox, running } = run;
+        let outcome = running.wait();
+        let signals = record::lines(&sandbox).into_iter();
+        let signals =
+            signals.filter(|line| !line.starts_with("start") && !line.starts_with("ready"));
+        assert_eq!(signals.collect::<Vec<_>>(), [""; 0], "{outcome}");
+    }
 }
 
 /// An init that starts its program in a session of its own, and passes SIGTERM on, as tini does.
