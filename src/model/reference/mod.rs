@@ -561,7 +561,7 @@ fn replace_placeholders<'t>(
 /// If a placeholder is malformed, and in the same cases as [`variable_value`].
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let expanded = replace_placeholders(path, |name, default| {
-        variable_value(name, default, inherited)
+        variable_value(name, default, inherited, false)
     })?;
     Ok(expanded.into_owned())
 }
@@ -576,11 +576,7 @@ fn part_of_id<'a>(
     inherited: &'a Inherited,
     is_only_variable: bool,
 ) -> Result<&'a str, Fault> {
-    let value = variable_value(name, default, inherited)?;
-    // A variable may be empty only if the user has written a default, which can be empty, too.
-    if value.is_empty() && default.is_none() {
-        return Err(empty_variable(name, is_only_variable));
-    }
+    let value = variable_value(name, default, inherited, is_only_variable)?;
     // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
     let (secret, fields) = split_secret(value);
     if default == Some(value) && (fields.is_some() || Store::has_prefix(value)) {
@@ -609,11 +605,13 @@ fn part_of_id<'a>(
 }
 
 /// The value of a variable, or the default. As in a shell, the default after `:-` also replaces an
-/// empty value. Without a default, an empty value is returned.
+/// empty value. The default can be empty, too. Without a default, an empty value is an error, whose
+/// help depends on whether the variable is the whole id (`is_only_variable`).
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
     inherited: &'a Inherited,
+    is_only_variable: bool,
 ) -> Result<&'a str, Fault> {
     let usable_value = inherited
         .get(name)
@@ -630,6 +628,7 @@ fn variable_value<'a>(
         .ok_or_else(|| wrong_value(name, "isn't UTF-8"))?;
     match overlooked_unless_empty(text) {
         Some(found) => Err(wrong_value(name, found)),
+        None if text.is_empty() => Err(empty_variable(name, is_only_variable)),
         None if is_in_quotes(text) => Err(wrong_value(name, "is in quotes: remove them")),
         None => Ok(text),
     }
