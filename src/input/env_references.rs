@@ -237,7 +237,11 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
         return Err("the value has spaces inside the braces: write {{resolve:…}}".into());
     }
 
-    let source = if is_own_arn(&text) {
+    // The name says that the command wants the ARN itself: DB_SECRET_ARN.
+    let is_for_command = name.ends_with("_ARN")
+        && !Reference::is_meant_by(&text)
+        && !matches_closely(patterns, name);
+    let source = if is_own_arn(&text) && !is_for_command {
         Source::Composed(vec![Part::Reference(parse_single_reference(&text)?)])
     } else if text.contains(OPEN) {
         Source::Composed(split_value(&text)?)

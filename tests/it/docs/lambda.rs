@@ -72,17 +72,17 @@ fn a_lambda_function_gets_a_variable_for_each_key_of_the_secret_whose_arn_is_in_
             .env("SECRET_ARN", arn)
     };
     let run = function().control();
-    let object = r#"{"host":"db.example.com","password":"p-4c7a1e"}"#;
     run.launched_silently()
         .has("host", "db.example.com")
         .has("password", "p-4c7a1e")
-        .has("SECRET_ARN", object);
+        .has("SECRET_ARN", arn);
+    let object = r#"{"host":"db.example.com","password":"p-4c7a1e"}"#;
     let run = function()
-        .env("SECRETS_EXEC_WRAPPER_VARIABLES", "DB_*")
+        .env("SECRETS_EXEC_WRAPPER_VARIABLES", "*,SECRET_ARN")
         .control();
     run.launched_silently()
         .has("host", "db.example.com")
-        .has("SECRET_ARN", arn);
+        .has("SECRET_ARN", object);
 }
 
 #[test]
