@@ -21,10 +21,10 @@ use crate::input::declaration::{
     replaced_declaration,
 };
 use crate::input::env_references::{
-    inherited_layer, is_short_reference, may_have_reference, unresolved_warnings,
+    inherited_layer, is_short_reference, is_space_or_quote, may_have_reference, unresolved_warnings,
 };
 use crate::model::entry::{Entry, OnMissing, Source, SystemdCredential, Target, parse_unit};
-use crate::model::environment::{CommandLine, Inherited, Retention};
+use crate::model::environment::{CommandLine, Inherited, Retention, matches_any};
 use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
 use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
@@ -112,20 +112,23 @@ pub(super) fn prepare(
     {
         errors.push(problem);
     }
+    let retained = inherited.retained(&options.retention);
     // `check` and `policy` always report that there is no entry. With `--resolve-env`, a launch
     // doesn't, because an image for general use can have `--resolve-env '*'`, even if the variables
-    // of some tasks have no references.
-    let needs_entries = inputs.resolve_env.is_empty() || asker.reports_empty_plan();
+    // of some tasks have no references. But if a variable has one that no pattern matches, the
+    // command would get its text as the password.
+    let needs_entries = inputs.resolve_env.is_empty()
+        || asker.reports_empty_plan()
+        || asker.asks_for_launch() && has_unmatched_reference(&inputs.resolve_env, &retained);
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && needs_entries {
         let names = &declarations.names;
-        let problem = no_entry_problem(names, &inputs, &options.source, inherited);
+        let problem = no_entry_problem(names, &inputs, &options.source, &retained);
         errors.push(problem);
     }
 
     let settings = Settings::new(&options, inherited, asker.purpose());
     let settings = value_or_add(settings, &mut errors);
-    let retained = inherited.retained(&options.retention);
     let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
     let plan = value_or_add(planned, &mut errors);
     let (Some(settings), Some(plan)) = (settings, plan) else {
@@ -252,7 +255,7 @@ fn no_entry_problem(
     declarations: &[String],
     inputs: &Inputs,
     source: &SourceOption,
-    inherited: &Inherited,
+    retained: &Inherited,
 ) -> Problem {
     let nothing = "there is nothing to read: no --env was given, and";
     let problem = if inputs.has_misplaced_option {
@@ -266,7 +269,7 @@ fn no_entry_problem(
         Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }")
     } else if !matches!(inputs.declarations, DeclarationChoice::InWorkingDirectory) {
         let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
-        let observation = inherited_reference_help(inherited);
+        let observation = inherited_reference_help(retained);
         Problem::usage(text)
             .help(NO_ENTRY_REMEDY)
             .help_if_some(observation)
@@ -282,7 +285,7 @@ fn no_entry_problem(
         };
         // An observation about a file or a variable replaces the general help.
         let file_help = missing_declaration_help(source);
-        let observation = file_help.or_else(|| inherited_reference_help(inherited));
+        let observation = file_help.or_else(|| inherited_reference_help(retained));
         Problem::usage(text).help(help).help_if_some(observation)
     };
     if inputs.resolve_env.is_empty() {
@@ -291,11 +294,20 @@ fn no_entry_problem(
     problem.note("no variable that --resolve-env matches has a reference")
 }
 
-/// The help for inputs without an entry, if an inherited variable has a reference. The value is
-/// either exactly a reference with a key, as in `docker run -e DB_PASSWORD=prod/db:password`, or
-/// contains a reference that `--resolve-env` would resolve.
-fn inherited_reference_help(inherited: &Inherited) -> Option<String> {
-    for (name, value) in inherited.iter() {
+/// True if the command gets a variable that no pattern matches, although its value only makes sense
+/// as a reference, even in quotes or spaces.
+fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bool {
+    retained.iter().any(|(name, value)| {
+        Reference::is_meant_by(value.to_string_lossy().trim_matches(is_space_or_quote))
+            && !matches_any(patterns, &name.to_string_lossy())
+    })
+}
+
+/// The help for inputs without an entry, if a variable that the command gets has a reference. The
+/// value is either exactly a reference with a key, as in `docker run -e
+/// DB_PASSWORD=prod/db:password`, or contains a reference that `--resolve-env` would resolve.
+fn inherited_reference_help(retained: &Inherited) -> Option<String> {
+    for (name, value) in retained.iter() {
         if let Some(name) = name.to_str()
             && let Some(text) = value.to_str()
         {

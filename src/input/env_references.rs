@@ -220,7 +220,7 @@ fn has_spaced_reference(text: &str) -> bool {
 }
 
 /// True for a quote and for white space, which `docker run --env-file` leaves around a value.
-fn is_space_or_quote(c: char) -> bool {
+pub fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
