@@ -418,7 +418,8 @@ impl Inputs {
     /// the empty variable is one that decides whose values are read, [`Self::for_declarations`]
     /// adds an error.
     ///
-    /// Adds an error for each value that its option doesn't accept, and a warning for each name
+    /// Adds an error for each value that its option doesn't accept, and for a variable such as
+    /// `SECRETS_EXEC_ENV`, because no variable can say what to read. Adds a warning for each name
     /// that looks like a misspelled option. Other names are ignored, because Kubernetes sets names
     /// such as `SECRETS_EXEC_PORT` for a service called secrets-exec.
     fn options_from_variables(&mut self, inherited: &Inherited) -> TypedOptions {
@@ -429,16 +430,23 @@ impl Inputs {
             };
             // The beginning may be misspelled, too: `SECRET_EXEC_REGION`. One of AWS's variables is
             // often misspelled: `AWS_ENDPOINT_URL_SECRETSMANAGER`.
-            if !name.contains("EXEC_") && !name.contains("ENDPOINT_URL_SE") {
+            if value.is_empty() || !name.contains("EXEC_") && !name.contains("ENDPOINT_URL_SE") {
                 continue;
             }
             let Some(option) = OPTIONS.iter().find(|option| option.id.variable() == name) else {
-                self.warnings.extend(misspelling_warning(name));
+                // `SECRETS_EXEC_ENV_FROM` → `--env-from`
+                let words = name.replace(OWN_PREFIX, "--").replace('_', "-");
+                let flag = words.to_lowercase();
+                if ["--env", "--env-from", "--as-file", "--resolve-env"].contains(&&*flag) {
+                    let text = format!("{name} isn't read: unset it, or use {flag}");
+                    self.errors.push(Problem::usage(text));
+                } else {
+                    self.warnings.extend(misspelling_warning(name, flag));
+                }
                 continue;
             };
             let is_list = matches!(option.takes, Takes::Texts(_));
             let values = match value.to_str() {
-                Some("") => continue,
                 Some(list) if is_list => list.split(',').map(|part| part.trim().into()).collect(),
                 Some(_) | None => vec![value.to_owned()],
             };
@@ -567,15 +575,10 @@ fn split_file_variable(value: &OsStr) -> Vec<PathBuf> {
 /// Warns about a variable that doesn't set any of the [`OPTIONS`], if its name looks like one of
 /// these mistakes:
 ///
-/// - an option that variables can't set (`SECRETS_EXEC_ENV_FROM`)
+/// - an option that variables can't set (`SECRETS_EXEC_NO_FILE`), whose flag is `flag`
 /// - a misspelling of one of our variables (`SECRETS_EXEC_AWS_REGION`), or of one of AWS's
 ///   (`AWS_ENDPOINT_URL_SECRETSMANAGER`)
-fn misspelling_warning(name: &str) -> Option<String> {
-    // `SECRETS_EXEC_ENV_FROM` → `--env-from`
-    let flag = name
-        .replace(OWN_PREFIX, "--")
-        .replace('_', "-")
-        .to_lowercase();
+fn misspelling_warning(name: &str, flag: String) -> Option<String> {
     let is_flag = name != FILE_VARIABLE && ENTRY_OPTIONS.contains(&flag.as_str());
     let instead = if is_flag {
         flag
