@@ -138,22 +138,22 @@ fn is_read_before_secrets(name: &EnvName) -> bool {
     text == "PATH" || text.starts_with(OWN_PREFIX) || is_aws_setting(name)
 }
 
-/// True if a pattern of `--literal` matches the name. The keys of AWS, PATH and the settings of
-/// secrets-exec are literals only if they are named in full, because `AWS_*` and `*` are meant for
-/// harmless values.
+/// True if a pattern of `--literal` matches the name. The keys of AWS and PATH are literals only if
+/// they are named in full, because `AWS_*` and `*` are meant for harmless values. The settings of
+/// secrets-exec never are, because no command gets them.
 fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
     let name = name.as_str();
-    let needs_full_name = name.starts_with(OWN_PREFIX)
-        || [
-            "PATH",
-            "AWS_ACCESS_KEY_ID",
-            "AWS_SECRET_ACCESS_KEY",
-            "AWS_SESSION_TOKEN",
-        ]
-        .contains(&name);
-    patterns
-        .iter()
-        .any(|pattern| pattern.as_str() == name || (!needs_full_name && pattern.matches(name)))
+    let needs_full_name = [
+        "PATH",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+        "AWS_SESSION_TOKEN",
+    ]
+    .contains(&name);
+    !name.starts_with(OWN_PREFIX)
+        && patterns
+            .iter()
+            .any(|pattern| pattern.as_str() == name || (!needs_full_name && pattern.matches(name)))
 }
 
 /// An error at a position, which is `FILE` or `FILE:LINE`.

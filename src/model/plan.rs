@@ -36,7 +36,7 @@ use crate::model::entry::{
     Argument, Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Source, Subject,
     Target, TemplateInputs, Written,
 };
-use crate::model::environment::Inherited;
+use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{
@@ -280,6 +280,12 @@ impl Lookup<'_> {
         let mut planned = Vec::new();
         let mut overridden = Vec::new();
         for mut entry in layer.entries {
+            // The label of an entry with a variable is the variable's name.
+            if entry.subject.label.starts_with(OWN_PREFIX) {
+                let fault = "begins with SECRETS_EXEC_, but no command gets such a variable".into();
+                self.errors
+                    .push(entry_problem(&entry.subject, "the name", fault));
+            }
             self.expand_file_path(&mut entry.target, &entry.subject);
             if let Some(holder) = certain_holder(&entry, &self.claims) {
                 overridden.push((entry, holder));

@@ -14,7 +14,7 @@ use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     Claims, Origin, Subject, SubjectKind, Target, shell_quoted, unsafe_effect,
 };
-use crate::model::environment::{EnvName, Inherited};
+use crate::model::environment::{EnvName, Inherited, OWN_PREFIX};
 use crate::model::fault::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome, Variable};
 use crate::model::plan::{Planned, PlannedObject};
@@ -383,9 +383,11 @@ fn faulty_keys_problem(
         "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
     );
     for (key, name) in quotable {
-        // The help doesn't suggest PATH, because no entry can read PATH from a secret.
+        // The help suggests neither PATH, which no entry can read from a secret, nor a variable of
+        // secrets-exec, which no command gets.
         if matches!(fault, KeyFault::Unsafe(_))
             && name != "PATH"
+            && !name.starts_with(OWN_PREFIX)
             && let Some(reference) = reference_to_key(key, object, subject)
         {
             let write = written_as_variable(name, &reference, subject);
