@@ -1,8 +1,8 @@
 //! Mistakes in text that the user wrote, and their remedies: misspelled names, characters that
 //! people don't see, and the syntax of other tools.
 
-use super::environment::{assigned_name, is_name};
-use super::shown::{has_credential, is_plain_ascii, is_visible, shown};
+use super::environment::assigned_name;
+use super::shown::{is_plain_ascii, is_visible, shown};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds its position. A fault implements `Error`, so that MiniJinja can
@@ -264,24 +264,9 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
     is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
 }
 
-/// The remedy for a text that isn't the name of a variable: the variable from which .NET or Spring
-/// reads a setting with this name or, for any other text, the rules for names. Other programs have
-/// different rules for dots: Elasticsearch reads `ES_SETTING_DISCOVERY_TYPE`.
-pub fn variable_name_help(text: &str) -> String {
-    let name = if text.starts_with("spring.") {
-        text.replace('-', "").replace('.', "_").to_uppercase()
-    } else {
-        text.replace(':', "__").replace('-', "_")
-    };
-    if is_name(&name) && !has_credential(text) {
-        return format!("write {name} instead");
-    }
-    "use letters, digits and \"_\", and don't start with a digit".to_owned()
-}
-
 /// A character in quotes. Outside of ASCII, many characters look like others, so the character's
 /// code follows: `"р" (U+0440)`.
-pub(super) fn quoted_character(c: char) -> String {
+pub fn quoted_character(c: char) -> String {
     if c.is_ascii() {
         return format!("\"{c}\"");
     }

@@ -14,7 +14,7 @@ use crate::model::entry::{
     Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target, Written, shell_quoted,
 };
 use crate::model::environment::{EnvName, assigned_name, is_name};
-use crate::model::fault::{Fault, VALUE_REMEDY, variable_name_help};
+use crate::model::fault::{Fault, VALUE_REMEDY, quoted_character};
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::Reference;
 use crate::model::shown::{has_credential, shown};
@@ -97,17 +97,15 @@ impl<'t> Assignment<'t> {
             return Err(problem.help(format!("put {option} before each NAME=SECRET:KEY")));
         }
 
-        let name_end = match option {
-            Argument::AsFile => text.find([':', '=']),
-            _ => text.find('='),
-        };
-        let (name, rest) = text.split_at(name_end.unwrap_or(text.len()));
-        let (path, reference) = match rest.strip_prefix(':') {
-            Some(rest) => {
+        let (name, path, reference) = match text.split_once(':') {
+            Some((name, rest)) if option == Argument::AsFile && is_before_path(name, rest) => {
                 let (path, reference) = split_path(rest);
-                (Some(path), reference)
+                (name, Some(path), reference)
             }
-            None => (None, rest.strip_prefix('=')),
+            Some(_) | None => {
+                let (name, reference) = text.split_once('=').unzip();
+                (name.unwrap_or(text), None, reference)
+            }
         };
         let Some(reference) = reference else {
             return Err(match (option, path) {
@@ -116,27 +114,50 @@ impl<'t> Assignment<'t> {
                 (Argument::Env, _) => problem("has no \"=\" after the variable name").help(
                     "write --env NAME=SECRET:KEY. Inherited variables are passed on, except with --clean-env",
                 ),
-                (_, Some(path)) if path.starts_with(['/', '$', '~']) => {
-                    problem("has no \"=\" after the path")
-                        .help(format!("write {option} NAME:PATH=SECRET:KEY"))
-                }
-                (_, _) => problem("has no \"=\" after the variable name")
+                (_, Some(_)) => problem("has no \"=\" after the path")
+                    .help(format!("write {option} NAME:PATH=SECRET:KEY")),
+                (_, None) => problem("has no \"=\" after the variable name")
                     .help(format!("write {option} NAME=SECRET:KEY")),
             });
         };
-        let name = EnvName::parse(name).ok_or_else(|| {
-            let fault = format!(
-                "begins with {:?}, which isn't a valid variable name",
-                shown(name)
-            );
-            problem(&fault).help(variable_name_help(name))
-        })?;
+        let Some(name) = EnvName::parse(name) else {
+            return Err(invalid_name_problem(shown_option, name, reference));
+        };
         Ok(Self {
             name,
             path,
             reference,
         })
     }
+}
+
+/// The error for the text before `=` in an entry, which isn't a name. It may be a password, as in
+/// `"$DB_PASSWORD=prod/db:password"`. So the message shows the text only if the text after `=` is a
+/// name, because then the user has probably swapped the two.
+fn invalid_name_problem(shown_option: &str, text: &str, reference: &str) -> Problem {
+    let illegal = text
+        .chars()
+        .find(|c| !c.is_ascii_alphanumeric() && *c != '_');
+    let why = if is_name(reference) && !text.is_empty() {
+        format!(
+            "begins with {:?}, which isn't a valid variable name",
+            shown(text)
+        )
+    } else if let Some(c) = illegal {
+        format!("has a name that contains {}", quoted_character(c))
+    } else if text.is_empty() {
+        "has no name before \"=\"".to_owned()
+    } else {
+        "begins with a digit".to_owned()
+    };
+    let help = "write --env NAME=SECRET:KEY, --as-file NAME:/PATH=SECRET:KEY or --env-from [PREFIX]=SECRET";
+    Problem::usage(format!("the value of {shown_option} {why}")).help(help)
+}
+
+/// True if the colon between the two texts ends the NAME of `NAME:PATH=REF`: PATH is absolute, or
+/// begins with a placeholder. Two slashes belong to a URL.
+fn is_before_path(name: &str, rest: &str) -> bool {
+    !name.contains('=') && rest.starts_with(['/', '$', '~']) && !rest.starts_with("//")
 }
 
 /// Splits a path from the reference after the first `=` that isn't part of a placeholder such as
@@ -154,21 +175,16 @@ fn split_path(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-/// Parses the `[PREFIX=]REF` of `--env-from`.
-///
-/// The text before the first `=` is a prefix only if it is empty or a valid name, because the name
-/// of a secret can contain `=`, too.
-pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Problem> {
-    if let Some((prefix, reference)) = split_wrong_prefix(text) {
-        let option = Argument::EnvFrom;
-        let headline = format!("the secret for {option} {prefix} must come right after \"=\"");
-        let help = format!("write {option} {prefix}={reference}");
-        return Err(Problem::usage(headline).help(help));
+/// Parses the `[PREFIX=]REF` of `--env-from`. `shown_option` is as in [`parse_entry`].
+pub(super) fn parse_env_from(
+    shown_option: &str,
+    text: &str,
+    keeps_case: bool,
+) -> Result<Entry, Problem> {
+    let (prefix, reference) = text.split_once('=').unwrap_or(("", text));
+    if !prefix.is_empty() && !is_name(prefix) {
+        return Err(invalid_name_problem(shown_option, prefix, reference));
     }
-    let (prefix, reference) = match text.split_once('=') {
-        Some((prefix, reference)) if prefix.is_empty() || is_name(prefix) => (prefix, reference),
-        Some(_) | None => ("", text),
-    };
     let naming = Naming {
         prefix: prefix.to_owned(),
         keeps_case,
@@ -179,20 +195,6 @@ pub(super) fn parse_env_from(text: &str, keeps_case: bool) -> Result<Entry, Prob
     let subject = Subject::for_target(&target, origin.clone());
     let parsed_reference = parse_argument_reference(reference, subject)?;
     Ok(Entry::for_object(parsed_reference, naming, origin))
-}
-
-/// Splits a malformed `[PREFIX=]REF` such as `DB_:prod/db` or `DB_*=prod/db` into the intended
-/// prefix, `DB_`, and the reference. `None` for any other text.
-fn split_wrong_prefix(text: &str) -> Option<(&str, &str)> {
-    let end = text.find(['*', ':'])?;
-    let (prefix, rest) = text.split_at(end);
-    let reference = rest.trim_start_matches(['*', ':', '=']);
-    // `APP:prod/x` is the key `prod/x` of the alias APP.
-    let is_prefix = is_name(prefix) && prefix.ends_with('_');
-    if !is_prefix || !is_shown_reference(reference) {
-        return None;
-    }
-    Some((prefix, reference))
 }
 
 /// True for a word that is probably a reference, because it has a slash, and that messages may

@@ -490,15 +490,31 @@ impl Inputs {
     /// can't be parsed. If two of them set the same variable or write the same file, the second one
     /// is an error.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
+        let keeps_case = matches.get_flag("keep-case");
+        if keeps_case && !matches.contains_id("env-from") {
+            let problem = Problem::usage("--keep-case applies only to --env-from");
+            let help = "in a declaration, write case: keep next to the reference";
+            self.errors.push(problem.help(help));
+        }
+
         let mut claimed = BTreeSet::new();
-        for (option, name) in [(Argument::Env, "env"), (Argument::AsFile, "as-file")] {
+        for (option, name) in [
+            (Argument::Env, "env"),
+            (Argument::AsFile, "as-file"),
+            (Argument::EnvFrom, "env-from"),
+        ] {
             let texts = take_values::<String>(matches, name);
             for (number, text) in (1..).zip(&texts) {
                 let shown_option = match texts.len() {
                     1 => option.to_string(),
                     _ => format!("{option} number {number}"),
                 };
-                self.add(parse_entry(option, &shown_option, text).and_then(|entry| {
+                let parsed = if option == Argument::EnvFrom {
+                    parse_env_from(&shown_option, text, keeps_case)
+                } else {
+                    parse_entry(option, &shown_option, text)
+                };
+                self.add(parsed.and_then(|entry| {
                     let repeated = entry.target.claims().find(|claim| claimed.contains(claim));
                     let Some(claim) = repeated else {
                         claimed.extend(entry.target.claims());
@@ -509,17 +525,6 @@ impl Inputs {
                     Err(Problem::usage(headline).help(help))
                 }));
             }
-        }
-
-        let keeps_case = matches.get_flag("keep-case");
-        let objects = take_values::<String>(matches, "env-from");
-        if keeps_case && objects.is_empty() {
-            let problem = Problem::usage("--keep-case applies only to --env-from");
-            let help = "in a declaration, write case: keep next to the reference";
-            self.errors.push(problem.help(help));
-        }
-        for text in objects {
-            self.add(parse_env_from(&text, keeps_case));
         }
     }
 }

@@ -14,7 +14,6 @@ use crate::model::entry::Origin;
 use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::{
     Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
-    variable_name_help,
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::{Problem, grouped};
@@ -392,7 +391,8 @@ impl<'a> Item<'a> {
         {
             let fault = Fault::new(" isn't a valid variable name");
             let subject = format!("{name:?}");
-            self.add(subject, fault.help(variable_name_help(name)));
+            let help = "use letters, digits and \"_\", and don't start with a digit";
+            self.add(subject, fault.help(help));
         }
         variable
     }
