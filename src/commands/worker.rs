@@ -24,7 +24,7 @@ use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::escaped;
+use crate::model::shown::printed;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::lifecycle::{
     End, WaitEvent, asks_on_terminal, end, hold_signals, while_working,
@@ -247,7 +247,7 @@ impl Watch {
             return;
         }
         let waiting = self.deadline.progress.waiting();
-        let text = escaped(&report::waiting_text(&waiting, left));
+        let text = printed(&report::waiting_text(&waiting, left));
         let is_second = self.messages_sent == 1;
         let may_show = messenger.shows_progress() && !asks_on_terminal();
         if may_show && !terminal::show_progress(&text) && is_second {

@@ -29,6 +29,7 @@ use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown, 
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, Argument, DeclaredPath, FileTarget, Subject};
 use crate::model::problem::{Impact, Problem};
+use crate::model::shown::noun_with_name;
 use crate::system::lifecycle::hold_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
@@ -188,7 +189,10 @@ fn account_id(
         return Ok(Some(id));
     }
 
-    let problem = Problem::configuration(format!("there is no {kind} {name:?} in {file}"));
+    let problem = Problem::configuration(format!(
+        "there is no {} in {file}",
+        noun_with_name(kind, name)
+    ));
     Err(problem.help(format!(
         "create the {kind} in this image or on this host, or use numbers, as in owner: \"1000:1000\""
     )))

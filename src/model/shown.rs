@@ -22,7 +22,8 @@ const TOKEN: &str = r"(?xs)
     (?<before> ^ | [^[:alnum:]] ) (?<token>
         (AKIA|ASIA)[0-9A-Z]{16}
         | gh[oprsu]_[[:alnum:]]{30,} | github_pat_\w{20,} | glpat-[\w.-]{20,}
-        | npm_[[:alnum:]]{36,} | dckr_pat_[\w-]{20,} | shpat_[[:alnum:]]{20,}
+        | npm_[[:alnum:]]{36,} | hf_[[:alnum:]]{30,} | pypi-AgE[\w-]{20,}
+        | dckr_pat_[\w-]{20,} | shpat_[[:alnum:]]{20,}
         | [rs]k_(live|test)_[[:alnum:]]{16,} | whsec_[[:alnum:]/+]{20,}
         | sk-[\w-]*[[:alnum:]]{20,}[\w-]* | xox[a-z]-[\w-]{10,}
         | AIza[\w-]{35,} | GOCSPX-[\w-]{20,} | SG\.[\w-]{16,}\.[\w-]{16,}
@@ -100,12 +101,24 @@ pub fn text_or<'t>(placeholder: &'t str, text: &'t str) -> &'t str {
 /// query of each URL. Nothing else is masked in the text of a server and in an ARN, because AWS's
 /// own names have long hexadecimal numbers and mixed letters.
 pub fn without_tokens(text: &str) -> String {
+    without_known_tokens(without_url_secrets(text))
+}
+
+/// Masks the tokens of well-known services, and private keys.
+fn without_known_tokens(text: String) -> String {
     let Some(token) = &*TOKEN_REGEX else {
         return "…".to_owned();
     };
-    token
-        .replace_all(&without_url_secrets(text), masked_match)
-        .into_owned()
+    // A report may have thousands of lines, so only long words are searched at first. The shortest
+    // token has 12 characters.
+    if !text.contains("-----BEGIN")
+        && !text
+            .split_whitespace()
+            .any(|word| word.len() >= 12 && token.is_match(word))
+    {
+        return text;
+    }
+    token.replace_all(&text, masked_match).into_owned()
 }
 
 /// Masks the token or the key in a text that [`TOKEN`] has found.
@@ -275,6 +288,13 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
+/// A line as it is printed: [`escaped`], and [without tokens](without_known_tokens), which the name
+/// of a file or a host may contain. Secrets in URLs have been masked before, so that a help can say
+/// how to write one.
+pub fn printed(line: &str) -> String {
+    escaped(&without_known_tokens(line.to_owned()))
+}
+
 /// True for a character that [`escaped`] doesn't change after a letter: a space, or a character
 /// that is visible on its own or together with the letter.
 pub fn is_visible(c: char) -> bool {
@@ -385,6 +405,8 @@ mod tests {
         (5, "github_pat_[base62 22]_[base62 59]", 5),
         (5, "glpat-[base62 20]", 5),
         (5, "npm_[base62 36]", 5),
+        (5, "hf_[letters 34]", 5),
+        (5, "pypi-AgEIcHlwaS5vcmc[letters 120]", 5),
         (5, "xoxb-[digits 12]-[digits 12]-[base62 24]", 5),
         (5, "xoxp-[digits 12]-[base62 24]", 5),
         (5, "sk_live_[base62 24]", 5),

@@ -37,6 +37,7 @@ use tower_service::Service;
 use super::errors::{LookupError, find_source};
 use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
+use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::system::redaction::conceal;
@@ -231,7 +232,7 @@ pub struct Proxy {
 /// 10.0.0.1:3128 (HTTPS_PROXY)`.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let host = host_with_port(self.intercept.uri());
+        let host = shown(&host_with_port(self.intercept.uri()));
         write!(f, "the proxy {host} ({})", self.variable)
     }
 }
@@ -260,7 +261,7 @@ impl Proxy {
     /// Says how to write the variable that names the proxy: `write
     /// HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
     fn assignment_remedy(&self, login: &str) -> String {
-        let host = host_and_port(self.intercept.uri());
+        let host = shown(host_and_port(self.intercept.uri()));
         format!("write {}=http://{login}{host}", self.variable)
     }
 

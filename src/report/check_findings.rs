@@ -14,7 +14,7 @@ use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{escaped, shown_program};
+use crate::model::shown::{escaped, shown_program, without_tokens};
 
 /// The results of `check`. If a field gets a new name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
@@ -432,7 +432,12 @@ fn value_lines(row: &Row, has_cache: bool) -> Vec<TableLine> {
     }
 
     let mut lines = vec![TableLine {
-        cells: [vec![row.label.clone(), reference], details, vec![status]].concat(),
+        cells: [
+            vec![without_tokens(&row.label), reference],
+            details,
+            vec![status],
+        ]
+        .concat(),
         is_failed: row.error.is_some(),
     }];
     if only_source.is_none() {

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
-use crate::model::shown::escaped;
+use crate::model::shown::printed;
 use crate::system::lifecycle::interruptibly;
 use crate::system::os_error;
 use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
@@ -184,7 +184,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
 
         let prefix = if screen == Screen::Log { PREFIX } else { "" };
         let mut add = |start: &str, text: &str| {
-            lines += &format!("{prefix}  {start}{}\n", escaped(text));
+            lines += &format!("{prefix}  {start}{}\n", printed(text));
         };
 
         let count = record.entries.len();
@@ -216,7 +216,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
 
 /// The first line of a record with its prefix and label, but without a line feed.
 fn headline(label: Label, text: &str, screen: Screen) -> String {
-    let mut shown = escaped(text);
+    let mut shown = printed(text);
     if let (Label::Error, Screen::Terminal { has_colours: true }) = (label, screen) {
         shown = with_bold_names(&shown);
     }
@@ -315,7 +315,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
 /// or a path may contain characters that change what a terminal shows.
 pub(super) fn escaped_value(value: Value) -> Value {
     match value {
-        Value::String(text) => escaped(&text).into(),
+        Value::String(text) => printed(&text).into(),
         Value::Array(items) => items.into_iter().map(escaped_value).collect(),
         Value::Object(members) => members
             .into_iter()

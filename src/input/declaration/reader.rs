@@ -18,7 +18,7 @@ use crate::model::fault::{
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::{Problem, grouped};
 use crate::model::reference::Reference;
-use crate::model::shown::{file_name, has_credential, not_this_value, shown};
+use crate::model::shown::{file_name, has_credential, is_quotable, not_this_value, shown};
 
 /// A node of a declaration, with the name and the position that messages about it show.
 #[derive(Clone)]
@@ -271,7 +271,7 @@ impl<'a> Item<'a> {
         if known.contains(&"prefix")
             && let Some(entry) = entry_with_prefix(key, value)
         {
-            let text = format!("has an unknown key {:?}", shown(key));
+            let text = unknown_key_text(key);
             return item.refuse(Fault::new(text).help(format!("write {entry}")));
         }
         if known.contains(&"from") && key.contains('/') && !is_path && !value.is_null() {
@@ -290,7 +290,7 @@ impl<'a> Item<'a> {
             return item.named(key).refuse(fault);
         }
 
-        let text = format!("has an unknown key {:?}", shown(key));
+        let text = unknown_key_text(key);
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
             // Every entry is required by default, so `required: true` can be removed.
@@ -517,6 +517,15 @@ impl SourceFile {
     pub fn position_text(&self, Position { line, column }: Position) -> String {
         format!("{}:{line}:{column}", file_name(&self.path))
     }
+}
+
+/// The mistake that a key is unknown. The text shows only a key that is short and plain, because
+/// YAML takes a value for a key if its colon is missing: `{ value "hunter2" }`.
+fn unknown_key_text(key: &str) -> String {
+    if is_quotable(&key.replace(':', "")) {
+        return format!("has an unknown key {:?}", shown(key));
+    }
+    "has an unknown key (not shown, because it may be a value)".to_owned()
 }
 
 /// True for `false`, `no` and `off`, also in quotes.

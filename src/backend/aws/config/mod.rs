@@ -38,7 +38,7 @@ use crate::model::options::{
 };
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
-use crate::model::shown::noun_with_name;
+use crate::model::shown::{noun_with_name, shown};
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
@@ -264,7 +264,8 @@ impl Settings {
         }
         let source = source.unwrap_or_default();
         Some(format!(
-            "AWS_ACCESS_KEY_ID isn't used, because the profile {name:?} (from {source}) has precedence. To use the variable, remove the profile"
+            "AWS_ACCESS_KEY_ID isn't used, because the profile {:?} (from {source}) has precedence. To use the variable, remove the profile",
+            shown(name)
         ))
     }
 

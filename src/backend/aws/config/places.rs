@@ -348,7 +348,8 @@ impl<'a> Profile<'a> {
     /// The error for a profile whose settings contradict each other or are incomplete. `why` is the
     /// predicate of the sentence about the profile, and `help` says what to correct.
     pub(super) fn inconsistent(&self, why: impl Display, help: impl Into<String>) -> Problem {
-        Problem::usage(format!("the AWS profile {:?} {why}", self.name)).help(help)
+        let noun = noun_with_name("AWS profile", self.name);
+        Problem::usage(format!("the {noun} {why}")).help(help)
     }
 
     /// Finds the name of an AWS variable that a line such as `export AWS_REGION=…` would set in a

@@ -18,6 +18,7 @@ use aws_credential_types::Credentials;
 use super::places::{self, Parsed, Profile, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
+use crate::model::shown::shown;
 use crate::time::Progress;
 
 pub struct RoleChain {
@@ -262,6 +263,7 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
     let section = session.and_then(|name| profile.profiles.sso_session(name));
     if let (Some(name), None) = (session, section) {
+        let name = shown(name);
         return Err(profile.inconsistent(
             format!("names the sso_session {name:?}, but the section [sso-session {name}] doesn't exist"),
             format!("add the section [sso-session {name}] with sso_region and sso_start_url, or run `aws configure sso`"),
