@@ -132,8 +132,9 @@ impl<'a> ServiceError<'a> {
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy(Read)),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing(Read)),
-            "DecryptionFailure" | "KMSAccessDenied" | "KMSDisabled" | "KMSInvalidState"
-            | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
+            // Parameter Store has `InvalidKeyId` for a KMS key that is disabled or deleted.
+            "DecryptionFailure" | "InvalidKeyId" | "KMSAccessDenied" | "KMSDisabled"
+            | "KMSInvalidState" | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
             // This is an outage: STS couldn't fetch the keys with which the identity provider signs
@@ -168,11 +169,7 @@ impl<'a> ServiceError<'a> {
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing(Read)),
-            // AWS's message is kept, because it says what is wrong with the request.
-            "InvalidParameter" | "InvalidRequest" | "Validation" | "ValidationError" => {
-                self.refused_request(self.message)
-            }
-            _ => self.refused_request(None),
+            _ => self.refused_request(),
         }
     }
 
@@ -187,17 +184,19 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// The failure for a refused request, with AWS's `message` or without one ([`Self::failure`]).
-    fn refused_request(&self, message: Option<&str>) -> FetchError {
+    /// The failure for a refused request, with AWS's message, which says what is wrong with it.
+    fn refused_request(&self) -> FetchError {
         // AWS says: "You can't access a secret from a different AWS account if you encrypt the
         // secret with the default KMS service key."
-        let is_foreign = message.is_some_and(|text| text.contains("different AWS account"));
+        let is_foreign = self
+            .message
+            .is_some_and(|text| text.contains("different AWS account"));
         let fault = if is_foreign {
             RequestFault::ForeignDefaultKey
         } else {
             RequestFault::Other
         };
-        self.failure(Cause::Refused(Refusal::Request(fault)), message)
+        self.failure(Cause::Refused(Refusal::Request(fault)), self.message)
     }
 
     /// The outage for an error without a code, which isn't from AWS.
@@ -211,7 +210,7 @@ impl<'a> ServiceError<'a> {
     }
 
     /// A failure that quotes the code and `message` or, without a code, the HTTP status. A caller
-    /// passes `None` instead of AWS's message if the message doesn't help or could quote a value.
+    /// passes `None` instead of AWS's message if the message doesn't help.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => redacted_line(&format!("{code}: {message}")),

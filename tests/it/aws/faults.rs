@@ -66,7 +66,7 @@ forgotten 77    | denied by boundary   | an administrator has to allow the actio
 forgotten 77    | denied by kms        | kms:Decrypt
 forgotten 77    | not decrypted        | DecryptionFailure
 forgotten 77    | key out of use       | pending
-refused 78      | 400 {"__type":"BrandNewException","Message":"the value is cAnArY-7f3a9c51"}   | BrandNewException
+refused 78      | 400 {"__type":"BrandNewException","Message":"a new reason"} | BrandNewException: a new reason
 refused 77      | unrecognized client  | UnrecognizedClientException
 refused 77      | expired              | ExpiredTokenException
 "#;
