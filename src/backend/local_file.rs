@@ -89,8 +89,19 @@ impl LocalFile {
     }
 
     /// Finds the id in the file that is most similar to one of `names`. Tries the last name first,
-    /// because the earlier names can be a whole ARN, or end with AWS's random characters.
+    /// because the earlier names can be a whole ARN, or end with AWS's random characters. For
+    /// `prod/db/host` and `prod/db.host`, the result is `prod/db:host` if `prod/db` has this key.
     fn nearest(&self, names: &[String]) -> Option<Nearest> {
+        if let Some((id, key)) = names[0].rsplit_once(['/', '.'])
+            && let Some(stages) = self.secrets.get(id)
+            && stages.get(AWSCURRENT)?.keys().contains(key)
+        {
+            return Some(Nearest {
+                id: format!("{id}:{key}"),
+                // No other key can follow this one.
+                keys: Some(BTreeSet::new()),
+            });
+        }
         // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
         let ids: Vec<&str> = self
             .secrets

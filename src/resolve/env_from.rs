@@ -37,10 +37,11 @@ fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String
     }
 }
 
-/// The text that sets a variable to the whole value of the secret, or `None` if the reference must
-/// not be shown.
+/// The hint to set a variable to the whole value of the secret, or `None` if the reference must not
+/// be shown.
 pub(super) fn whole_value_as_variable(subject: &Subject) -> Option<String> {
-    Some(written_as_variable("NAME", subject.reference()?, subject))
+    let write = written_as_variable("NAME", subject.reference()?, subject);
+    Some(format!("for the whole value, write {write}"))
 }
 
 /// Collects all keys of a JSON object, each with its value ([`Members`]).

@@ -207,9 +207,9 @@ pub(super) const NULL_HELP: &str =
 
 pub(super) type ParsedDocument = serde_json::Result<Arc<Json>>;
 
-/// A function that returns what the user should write to get a different KEY of the same secret, or
-/// the whole value if KEY is empty. The function returns `None` if it can't suggest anything, for
-/// example because the reference must not be shown.
+/// A function that returns what the user should write to get a different KEY of the same secret. If
+/// KEY is empty, the result is the hint for a value without keys. The function returns `None` if it
+/// can't suggest anything, for example because the reference must not be shown.
 pub(super) type Rewrite<'a> = &'a dyn Fn(&str) -> Option<String>;
 
 /// Finds the part of a document that `selector` selects. `parsed` is the same document as JSON.
@@ -265,7 +265,7 @@ fn not_json(
         Selector::Key(_) => format!("it has no key {:?}", selector.shown()),
         Selector::Path(path) => format!("it has nothing at {}", path.shown()),
     };
-    let help = what.help.or_else(|| whole_value_hint(rewrite("")));
+    let help = what.help.or_else(|| rewrite(""));
     Problem::configuration(format!("{}, so {consequence}", what.text))
         .code("not-json")
         .help_if_some(help)
@@ -296,14 +296,9 @@ fn quoted_json_fault(text: &str) -> Option<Fault> {
     Some(Fault::new(text).help(help))
 }
 
-fn whole_value_hint(write: Option<String>) -> Option<String> {
-    write.map(|write| format!("for the whole value, write {write}"))
-}
-
-/// Creates the problem for JSON that isn't an object. `write` is what to write for the whole value,
-/// or `None` if it can't be suggested.
-pub(super) fn not_an_object(json: &Value, text: String, write: Option<String>) -> Problem {
-    let help = encoded_twice_hint(json).or_else(|| whole_value_hint(write));
+/// Creates the problem for JSON that isn't an object. `hint` is the hint for a value without keys.
+pub(super) fn not_an_object(json: &Value, text: String, hint: Option<String>) -> Problem {
+    let help = encoded_twice_hint(json).or(hint);
     Problem::configuration(text)
         .code("not-an-object")
         .help_if_some(help)
@@ -401,6 +396,18 @@ fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
     };
     let write = subject.rewritten_with_fields(&key, &format!("{colons}{key}"))?;
     Some(format!("for {purpose} {key}, write {write}"))
+}
+
+/// The hint for a reference to a value without keys. In a reference to a parameter, KEY is probably
+/// a label in the wrong field. Otherwise, the hint is to leave KEY out.
+pub(super) fn keyless_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
+    let selector = &reference.selector;
+    let rewrite = |fields: &str| subject.rewritten_with_fields(&selector.to_string(), fields);
+    if let (Store::ParameterStore, Selector::Key(label)) = (reference.locator.store, selector) {
+        let write = rewrite(&format!(":{label}"))?;
+        return Some(format!("for the label {label}, write {write}"));
+    }
+    Some(format!("for the whole value, write {}", rewrite("")?))
 }
 
 /// The hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or

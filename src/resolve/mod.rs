@@ -42,8 +42,8 @@ use crate::model::shown::{is_quotable, pattern_mismatch};
 use crate::model::url::percent_encode;
 use env_from::Members;
 use extract::{
-    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, text_of,
-    with_entry,
+    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, keyless_hint,
+    text_of, with_entry,
 };
 use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
 
@@ -438,6 +438,9 @@ impl<'a> ParsedAnswers<'a> {
 
         let parsed = self.parsed(&reference.locator, document);
         find_value(document, parsed, selector, &|key| {
+            if key.is_empty() {
+                return keyless_hint(reference, subject);
+            }
             subject.rewritten_with_fields(&selector.to_string(), key)
         })
         .and_then(|value| {
