@@ -6,6 +6,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
+use serde_json::Value;
 use zeroize::Zeroizing;
 
 use super::export::{output_file, refuse_terminal, write_file};
@@ -189,7 +190,8 @@ fn local_file(arguments: &MigrateArguments, variables: &[EnvVariable]) -> Secret
         .collect();
     mapping(&id, in_secret, |variable| {
         if arguments.placeholders {
-            SecretValue::new(format!("\"{}\"", variable.placeholder()))
+            // The text may be JSON, whose quotes are escaped.
+            SecretValue::new(Value::from(variable.placeholder()).to_string())
         } else {
             variable.json()
         }

@@ -13,6 +13,7 @@ use std::path::Path;
 
 use glob::Pattern;
 use serde::Serializer;
+use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
@@ -26,8 +27,8 @@ use crate::model::reference::SecretId;
 use crate::model::shown::shown;
 use crate::system::os_error::unreadable;
 
-/// The schemes of URLs that [`EnvVariable::placeholder`] keeps in a made-up URL. What looks like
-/// any other scheme may be a part of a password.
+/// The schemes of URLs that [`made_up_text`] keeps in a made-up URL. What looks like any other
+/// scheme may be a part of a password.
 const SCHEMES: &str = "http https ws wss postgres postgresql postgresql+asyncpg postgresql+psycopg postgresql+psycopg2 jdbc:postgresql mysql mysql2 mysql+pymysql jdbc:mysql mariadb jdbc:mariadb sqlserver jdbc:sqlserver mssql mongodb mongodb+srv redis rediss amqp amqps nats mqtt mqtts smtp smtps ldap ldaps ftp ftps sftp ssh s3 tcp";
 
 /// The beginning of `-----BEGIN ` in base64.
@@ -84,31 +85,9 @@ impl EnvVariable {
         SecretValue::new(escaped.as_bytes())
     }
 
-    /// Makes up a value of the same kind as the real one: a URL for a URL, and a number for a
-    /// number. The only part that is copied from the real value is the scheme of a URL, if it is
-    /// one of [`SCHEMES`]. A made-up URL has a login only if the real one does, because many
-    /// libraries refuse a login in the URL of a website.
+    /// A [made-up text](made_up_text) instead of the value.
     pub fn placeholder(&self) -> String {
-        let text = self.text();
-        match text.trim().as_bytes() {
-            [b'{', .., b'}'] => "{}".to_owned(),
-            [b'[', .., b']'] => "[]".to_owned(),
-            _ if text.contains("://") && !text.contains(is_space) => {
-                let scheme = SCHEMES
-                    .split(' ')
-                    .find(|scheme| text.starts_with(&format!("{scheme}://")))
-                    .unwrap_or("https");
-                let login = if text.contains('@') {
-                    "not-a-real-user:not-a-real-password@"
-                } else {
-                    ""
-                };
-                format!("{scheme}://{login}not-a-real-host.invalid")
-            }
-            _ if text.parse().is_ok_and(f64::is_finite) => "1".to_owned(),
-            _ if ["true", "false"].contains(&&*text.to_lowercase()) => "false".to_owned(),
-            _ => "not-a-real-value".to_owned(),
-        }
+        made_up_text(&self.text())
     }
 
     /// True if the value has a key or a certificate in PEM, also as base64 or within JSON.
@@ -120,6 +99,42 @@ impl EnvVariable {
     /// The value as text. The file is UTF-8, so nothing in the value is replaced.
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
+    }
+}
+
+/// Makes up a text of the same kind as the real one: a URL for a URL, and a number for a number.
+/// The only parts that are copied from the real text are the keys of a JSON object, and the scheme
+/// of a URL if it is one of [`SCHEMES`]. A made-up URL has a login only if the real one does,
+/// because many libraries refuse a login in the URL of a website.
+fn made_up_text(text: &str) -> String {
+    match text.trim().as_bytes() {
+        [b'{', .., b'}'] => {
+            let mut object: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
+            for value in object.values_mut() {
+                *value = match &*value {
+                    Value::String(text) => made_up_text(text).into(),
+                    // This is JSON except for null, which stays.
+                    other => made_up_text(&other.to_string()).parse().unwrap_or_default(),
+                };
+            }
+            Value::from(object).to_string()
+        }
+        [b'[', .., b']'] => "[]".to_owned(),
+        _ if text.contains("://") && !text.contains(is_space) => {
+            let scheme = SCHEMES
+                .split(' ')
+                .find(|scheme| text.starts_with(&format!("{scheme}://")))
+                .unwrap_or("https");
+            let login = if text.contains('@') {
+                "not-a-real-user:not-a-real-password@"
+            } else {
+                ""
+            };
+            format!("{scheme}://{login}not-a-real-host.invalid")
+        }
+        _ if text.parse().is_ok_and(f64::is_finite) => "1".to_owned(),
+        _ if ["true", "false"].contains(&&*text.to_lowercase()) => "false".to_owned(),
+        _ => "not-a-real-value".to_owned(),
     }
 }
 
