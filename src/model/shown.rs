@@ -59,8 +59,12 @@ const MAX_SHOWN_LENGTH: usize = 200;
 /// Call this only for a text that is printed: the first call compiles regular expressions, which
 /// takes about 0.1 ms.
 pub fn shown(text: &str) -> String {
-    let text = masked_text(text);
-    match text.char_indices().nth(MAX_SHOWN_LENGTH) {
+    shortened(masked_text(text), MAX_SHOWN_LENGTH)
+}
+
+/// The first characters of a text and `…`, or the whole text if it has at most `length` characters.
+pub fn shortened(text: String, length: usize) -> String {
+    match text.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", &text[..end]),
         None => text,
     }

@@ -20,7 +20,7 @@ use serde_json::{Value, json};
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
-use crate::model::shown::printed;
+use crate::model::shown::{printed, shortened};
 use crate::system::lifecycle::interruptibly;
 use crate::system::os_error;
 use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
@@ -490,7 +490,7 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
 }
 
 /// Shows the text as the progress line, which stays on the terminal until anything else is printed.
-/// Text that doesn't fit on one line is cut off before the last column, so that the line never
+/// Text that doesn't fit on one line ends with `…` before the last column, so that the line never
 /// wraps. Shows nothing with `--quiet`, or if the write would block. Returns false if the format
 /// isn't text, or if standard error isn't a terminal that can erase a line.
 pub fn show_progress(text: &str) -> bool {
@@ -499,8 +499,9 @@ pub fn show_progress(text: &str) -> bool {
         mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal();
     if is_possible && mode.has_notices && may_write(io::stderr()) {
         let has_colours = mode.has_colours;
-        let room = columns(io::stderr()).saturating_sub(PREFIX.len() + "note: ".len() + 1);
-        let shown = format!("{text:.room$}");
+        // `…` needs one column, and the last column stays empty.
+        let room = columns(io::stderr()).saturating_sub(PREFIX.len() + "note: ".len() + 2);
+        let shown = shortened(text.to_owned(), room);
         let line = headline(Label::Note, &shown, Screen::Terminal { has_colours });
         let mut has_progress = locked(&HAS_PROGRESS);
         write_over(&mut has_progress, line.as_bytes());

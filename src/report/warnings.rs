@@ -24,8 +24,7 @@ use crate::model::shown::{quoted_program, shown};
 use crate::time::Waiting;
 
 /// The text about a long wait, for the log, the terminal and the service manager. If there was an
-/// error, the text begins with what is awaited and ends with the error, because a terminal may cut
-/// off the end.
+/// error, the text begins with what is awaited, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let awaited = awaited_text(status);
@@ -35,12 +34,15 @@ pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     }
 }
 
-/// Names what the process is waiting for: `secret prod/a in us-east-1 and 2 more`.
+/// Names what the process is waiting for: `2 others and secret prod/a in us-east-1`.
 fn awaited_text(status: &Waiting) -> String {
     match (&status.awaited, status.others) {
         (None, _) => "a file or a template".to_owned(),
         (Some(first), 0) => shown(first),
-        (Some(first), others) => format!("{} and {others} more", shown(first)),
+        (Some(first), others) => {
+            let others = counted(others, "other", "others");
+            format!("{others} and {}", shown(first))
+        }
     }
 }
 
