@@ -16,6 +16,7 @@ use crate::input::env_file::{EnvVariable, placeholder_note, read_env_file, secre
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Mode, Source, Target, shell_quoted};
 use crate::model::environment::{EnvName, Inherited};
+use crate::model::options::parse_level;
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
 use crate::model::shown::text_or;
@@ -28,7 +29,7 @@ const DEFAULT_NAME: &str = "secrets-exec.yaml";
 /// Prints the declaration that replaces a .env file, or writes it to the file of `--output`. With
 /// `--values`, the output is the JSON object to store as the secret instead and, with
 /// `--for-local`, a file for `--local`. Also prints warnings and notes, which include the commands
-/// that come after the declaration, unless `--quiet` is set or SECRETS_EXEC_QUIET is 1 or true.
+/// that come after the declaration, unless `--quiet` or SECRETS_EXEC_QUIET hides them.
 ///
 /// If existing declarations set a variable to a literal, the JSON object and the file for `--local`
 /// leave the variable out, because it doesn't need a secret.
@@ -63,11 +64,12 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
     // Of the options of `migrate`, SECRETS_EXEC_* variables can set only `--quiet` and `-f`. The
     // variable for `-f` has already been read.
     let quiet_variable = inherited.get("SECRETS_EXEC_QUIET");
-    let is_quiet =
-        arguments.quiet || quiet_variable.is_some_and(|value| value == "1" || value == "true");
-    if !is_quiet {
-        terminal::print_always(file.warnings.into_iter().map(Record::warning));
-    }
+    let inherited_level = quiet_variable.and_then(|value| parse_level(value).ok());
+    terminal::use_quiet(match arguments.quiet {
+        0 => inherited_level.unwrap_or_default(),
+        level => level,
+    });
+    terminal::print_unless_hidden(file.warnings.into_iter().map(Record::warning));
 
     let printed = if arguments.values {
         secret_json(&file.variables)
@@ -83,16 +85,13 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         }
         None => terminal::output_whole(printed.expose())?,
     }
-    if is_quiet {
-        return Ok(());
-    }
 
     if arguments.placeholders {
-        terminal::print_always(placeholder_note(&file.variables).map(Record::note));
+        terminal::print_unless_hidden(placeholder_note(&file.variables).map(Record::note));
     }
     let has_secret = file.variables.iter().any(|variable| !variable.is_literal);
     if !has_values && has_secret {
-        terminal::print_always(next_steps(arguments, output));
+        terminal::print_unless_hidden(next_steps(arguments, output));
     }
     Ok(())
 }

@@ -113,7 +113,7 @@ pub fn env_file(data: &[u8]) {
         placeholders: false,
         output: None,
         reveal: false,
-        quiet: false,
+        quiet: 0,
     };
 
     let with_canaries = text.replace('=', &format!("={CANARY}"));

@@ -14,7 +14,7 @@
 //! - A *problem* is an error, worded where it was found (`model/problem`).
 //! - A *report* has the problems that end a launch or a subcommand.
 //! - A *record* is everything that is printed about one thing: an error, a warning or a note.
-//! - A *notice* is a record that isn't an error. `--quiet` hides it.
+//! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
 //! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to parse the

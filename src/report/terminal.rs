@@ -333,8 +333,8 @@ struct PrintMode {
     has_colours: bool,
     /// False if TERM is `dumb`, because such a terminal can't erase a line.
     has_progress_line: bool,
-    /// False with `--quiet`.
-    has_notices: bool,
+    /// The level of `--quiet`. 1 hides notes and the progress line, and 2 also hides warnings.
+    quiet: u8,
     /// True with `--verbose`. JSON always has details.
     has_details: bool,
 }
@@ -344,7 +344,7 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
     format: LogFormat::Text,
     has_colours: false,
     has_progress_line: true,
-    has_notices: true,
+    quiet: 0,
     has_details: false,
 });
 
@@ -380,8 +380,13 @@ pub fn use_early_settings(arguments: &[OsString], inherited: &Inherited) {
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;
-    mode.has_notices = !options.quiet;
+    mode.quiet = options.quiet;
     mode.has_details = options.verbose;
+}
+
+/// Applies the level of `--quiet`.
+pub fn use_quiet(level: u8) {
+    locked(&MODE).quiet = level;
 }
 
 /// Prints records to standard error as [`print_text`] does, even with `--quiet`.
@@ -483,9 +488,8 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let has_details = mode.has_details || mode.format == LogFormat::Json;
     lines(records.into_iter().filter(|record| match record.label {
         Label::Error | Label::Summary => true,
-        Label::Warning | Label::Note | Label::Help => {
-            mode.has_notices && (has_details || !record.is_detail)
-        }
+        Label::Warning => mode.quiet < 2,
+        Label::Note | Label::Help => mode.quiet == 0 && (has_details || !record.is_detail),
     }))
 }
 
@@ -497,7 +501,7 @@ pub fn show_progress(text: &str) -> bool {
     let mode = *locked(&MODE);
     let is_possible =
         mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal();
-    if is_possible && mode.has_notices && may_write(io::stderr()) {
+    if is_possible && mode.quiet == 0 && may_write(io::stderr()) {
         let has_colours = mode.has_colours;
         // `…` needs one column, and the last column stays empty.
         let room = columns(io::stderr()).saturating_sub(PREFIX.len() + "note: ".len() + 2);

@@ -109,7 +109,7 @@ fn exporting(variables: &Variables, format: &str) -> Sandbox {
     }
     let secrets = serde_json::Value::from(secrets).to_string();
     let sandbox = Sandbox::new()
-        .args(["export", "-q", "--format", format])
+        .args(["export", "-qq", "--format", format])
         .local(&secrets);
     sandbox.declaration(&declaration).prints_values().bare()
 }

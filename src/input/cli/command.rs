@@ -610,9 +610,9 @@ pub struct MigrateArguments {
     /// Print the values even if the output is a terminal
     #[arg(long)]
     pub reveal: bool,
-    /// Hide warnings and notes
-    #[arg(short, long)]
-    pub quiet: bool,
+    /// Hide notes; -qq: also warnings
+    #[arg(short, long, action = ArgAction::Count)]
+    pub quiet: u8,
 }
 
 #[derive(Args, Debug)]

@@ -331,7 +331,7 @@ impl Inputs {
             let text = format!("--{option} and --{other} can't be used together, because {why}");
             inputs.errors.push(Problem::usage(text));
         }
-        inputs.has_quiet_flag = flags.quiet == Some(true);
+        inputs.has_quiet_flag = flags.quiet.is_some();
         inputs.options = flags.over(variables);
 
         let files: Vec<PathBuf> = take_values(matches, "file");

@@ -432,9 +432,11 @@ impl Line<'_> {
         let next_word = *self.words.get(next - 1)?;
         let (text, help) = match spec.takes {
             Takes::Nothing | Takes::Level if !may_be_command => {
-                let help = match next_word {
-                    "2" if matches!(spec.takes, Takes::Level) => "write -vv".to_owned(),
-                    "1" | "true" => format!("write {option}"),
+                let help = match (next_word, spec.short) {
+                    ("2", Some(letter)) if spec.takes == Takes::Level => {
+                        format!("write -{letter}{letter}")
+                    }
+                    ("1" | "true", _) => format!("write {option}"),
                     _ => return None,
                 };
                 let text =

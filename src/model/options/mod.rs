@@ -83,7 +83,8 @@ pub struct Options {
     pub verbose: bool,
     /// `-vv`, which also prints the requests.
     pub trace: bool,
-    pub quiet: bool,
+    /// 1 hides notes, and 2 also hides warnings.
+    pub quiet: u8,
     pub notify_ready: bool,
     /// `--on-rotation`. `None` if this process becomes the command.
     pub rotation: Option<RotationOptions>,
@@ -210,7 +211,7 @@ impl TypedOptions {
             None => TIMEOUT,
         };
         // `--quiet` hides all notes, and the lines of `--verbose` are notes.
-        let quiet = self.quiet == Some(true);
+        let quiet = self.quiet.unwrap_or_default();
         Options {
             source: self.source(),
             aws: self.aws(),
@@ -224,8 +225,8 @@ impl TypedOptions {
                 unset: self.unset.clone().unwrap_or_default(),
             },
             keep_existing: self.keep_existing == Some(true),
-            verbose: !quiet && self.verbose >= Some(1),
-            trace: !quiet && self.verbose >= Some(2),
+            verbose: quiet == 0 && self.verbose >= Some(1),
+            trace: quiet == 0 && self.verbose >= Some(2),
             quiet,
             notify_ready: self.notify_ready == Some(true),
             log_format: self.log_format.unwrap_or_default(),

@@ -259,9 +259,9 @@ options! {
     }
     "Output" {
         /// Print where the values come from; -vv: also the requests
-        verbose: u8 = set(Verbose "verbose" 'v', General, Level, choice(LEVELS, "0, 1 or 2"));
-        /// Hide warnings, notes and the progress line
-        quiet: bool = set(Quiet "quiet" 'q', General, Nothing, parse_flag);
+        verbose: u8 = set(Verbose "verbose" 'v', General, Level, parse_level);
+        /// Hide notes, the progress line and the warning about --local; -qq: also other warnings
+        quiet: u8 = set(Quiet "quiet" 'q', General, Level, parse_level);
         /// The format of messages on standard error: text or json [default: text]
         log_format: LogFormat = set(LogFormat "log-format", General, Text("FORMAT"),
             choice(LOG_FORMATS, "text or json"));
@@ -402,8 +402,12 @@ fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
     choice(FLAG, "1, 0, true or false")(value)
 }
 
-/// The values of `--verbose` in a variable.
+/// The values of `--verbose` and `--quiet` in a variable.
 const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2), ("false", 0), ("true", 1)];
+
+pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
+    choice(LEVELS, "0, 1 or 2")(value)
+}
 
 const KEY_EXCHANGES: &[(&str, KeyExchange)] = &[
     ("hybrid", KeyExchange::Hybrid),

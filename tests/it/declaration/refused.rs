@@ -30,7 +30,7 @@ for an empty value, write "" | defaults: {…: ^null} | region | profile
     | credentials: {a.service: {k: {from: "x:k", default: ^null}}}
 must be text, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
     | env: {A: {…}} | value: ^[v] | template: ^[t]
-must be true or false, not a string | defaults: {…} | keep-existing: ^"true" | clean-env: ^1 | quiet: ^"yes"
+must be true or false, not a string | defaults: {…} | keep-existing: ^"true" | clean-env: ^1
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
 must be a region code in lower case, such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
@@ -43,7 +43,7 @@ must be a duration with a unit, such as 30s, 1m30s or 0s | defaults: {cache-ttl:
     | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | splay: ^5
 must be a duration with a unit, such as 30s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
 must be longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
-must be 0, 1 or 2 | defaults: {verbose: ^3}
+must be 0, 1 or 2 | defaults: {…} | verbose: ^3 | quiet: ^"yes"
 must be text or json | defaults: {log-format: ^…} | JSON | xml
 must be restart, exit or signal=NAME (as in signal=HUP) | defaults: {on-rotation: ^…} | Restart | HUP | true
 must be signal=NAME with a signal that a program can handle (as in signal=HUP) | defaults: {on-rotation: ^…} | "signal=" | signal=HPU

@@ -30,7 +30,7 @@ defaults: {region: us-gov-west-1, profile: prod, timeout: 20s, ca-bundle: /etc/s
 defaults: {role-arn: "arn:aws-cn:iam::123456789012:role/path/Reader", external-id: 1234}
 defaults: {timeout: "1m 30s", keep-existing: true, clean-env: false, verbose: true, quiet: false, log-format: json}
 defaults: {timeout: 1h5min2.5s, verbose: 0, log-format: text}
-defaults: {timeout: "2 weeks 3 days", verbose: 2}
+defaults: {timeout: "2 weeks 3 days", verbose: 2, quiet: 2}
 defaults: {clean-env: true, pass: ["APP_*"], unset: ["AWS_*", X], fallback-region: [eu-west-1, eu-central-1]}
 defaults: {pass: "APP_*", unset: [], fallback-region: eu-west-1}
 defaults: {on-rotation: restart, poll-interval: 10s, splay: 0s, grace: "1m 30s"}

@@ -19,7 +19,7 @@ fn a_new_file_gets_its_owner_and_its_mode_before_its_content_and_its_name() {
     let sandbox = Sandbox::new()
         .aws(&aws)
         .declaration(&format!("files: [{file}]"));
-    let sandbox = sandbox.arg("-q").command(["/bin/true"]).through(tracing);
+    let sandbox = sandbox.arg("-qq").command(["/bin/true"]).through(tracing);
     sandbox.run().launched();
     let trace = fs::read_to_string(sandbox.path("trace")).unwrap();
     let at = |words: &[&str]| {

@@ -33,7 +33,7 @@ fn launches_with_files_or_the_cache_export_and_install_work_on_linux_3_17() {
     let show = |sandbox: Sandbox, text: &str| sandbox.script(&format!("printf %s \"{text}\""));
     let bare = |options: &[&str]| Sandbox::new().aws(&aws).args(options).bare();
     let on_disk = "files: [{ from: \"x:k\", path: file, mode: \"0640\" }]\n";
-    let file = sandbox(&aws).arg("-q").declaration(on_disk);
+    let file = sandbox(&aws).arg("-qq").declaration(on_disk);
     let in_memory = sandbox(&aws).args(["--as-file", "F=x:k"]);
     let cached = cache.with(sandbox(&aws), &[]);
     let process = with_credential_process(&aws, "cat answer.json");

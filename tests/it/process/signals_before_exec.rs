@@ -17,7 +17,7 @@ struct Call {
 fn local_launch(declaration: &str) -> Sandbox {
     let sandbox = Sandbox::new()
         .local(&format!(r#"{{"x":{{"k":"{CANARY}"}}}}"#))
-        .arg("-q")
+        .arg("-qq")
         .file("out/file", "old")
         .script("touch started");
     let path = sandbox.path("out/file").display().to_string();

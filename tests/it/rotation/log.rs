@@ -96,13 +96,13 @@ fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_ve
 }
 
 #[test]
-fn with_v_a_rotation_logs_versions_and_process_ids_and_with_q_it_logs_nothing() {
+fn with_v_a_rotation_logs_versions_and_process_ids_and_with_qq_it_logs_nothing() {
     run_with_one_change("restart -v").says([
         "the secret \"x\" changed from version v1 to version v2, which changes ",
         "\"python3\" exited with status 3",
         "\"python3\" was started, with process id ",
     ]);
-    for options in ["restart -q", "restart -q --log-format json"] {
+    for options in ["restart -qq", "restart -qq --log-format json"] {
         assert_eq!(run_with_one_change(options).stderr(), "");
     }
 }
