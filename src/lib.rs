@@ -58,7 +58,7 @@ use commands::worker::{self, finish, install_panic_hook};
 use input::cli::{self, CREDENTIAL, Invocation};
 use model::environment::Inherited;
 use model::problem::Status;
-use report::{Report, terminal};
+use report::{Report, export_formats, terminal};
 use system::lifecycle::hold_signals;
 use system::systemd::{CONNECTION, has_connection, take_connection};
 
@@ -87,7 +87,13 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     install_panic_hook();
     let inherited = Inherited::new(environment);
     terminal::use_early_settings(&arguments, &inherited);
-    finish(dispatch(arguments, &inherited))
+    let is_for_shell = cli::is_export_for_shell(&arguments);
+    let result = dispatch(arguments, &inherited);
+    if result.is_err() && is_for_shell && !terminal::is_output_terminal() {
+        // The error is reported whether this succeeds or not.
+        let _ = terminal::output(export_formats::FAILURE);
+    }
+    finish(result)
 }
 
 /// Runs the launch or the subcommand that the arguments name. Returns the exit status, unless this

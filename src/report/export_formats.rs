@@ -285,6 +285,10 @@ const QUOTES_CHECK: &str = concat!(
     "\n"
 );
 
+/// The output of a failed export for a shell. It makes the shell that evaluates it fail, as in
+/// `eval "$(secrets-exec export …)"`, where the exit status is lost.
+pub const FAILURE: &str = ": \"${secrets_exec_failed:?secrets-exec export failed}\"\n";
+
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///
 /// Values are in single quotes, in which every byte except `'` is literal (POSIX.1-2024, XCU

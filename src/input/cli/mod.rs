@@ -27,6 +27,7 @@ use std::path::PathBuf;
 use clap::error::ErrorKind;
 use clap::{ArgMatches, Command, FromArgMatches};
 use glob::Pattern;
+use regex_lite::Regex;
 
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
 use crate::model::entry::{Argument, Entry};
@@ -120,6 +121,16 @@ pub fn parse_command_line(
     };
     subcommand_invocation(&name, &mut subcommand_matches, inherited)
         .map_err(|error| vec![usage::problem(error, &arguments, command)])
+}
+
+/// In arguments with `=` between them, a format of `export` that isn't for a shell, or a file.
+const OTHER_EXPORT: &str = "=(-o|--output|--format=(dotenv|json|docker|kubernetes|github))";
+
+/// True for an `export` whose output a shell may evaluate, also if its arguments have mistakes.
+pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
+    let joined = arguments.join(OsStr::new("="));
+    let text = joined.to_string_lossy();
+    text.starts_with("export") && !Regex::new(OTHER_EXPORT).is_ok_and(|other| other.is_match(&text))
 }
 
 /// The subcommand that the first argument names. `None` for a launch.

@@ -123,3 +123,44 @@ fn export_format_github_writes_to_another_user_s_file_only_if_github_env_names_i
         assert_eq!(written != b"B=1\n", is_written, "{of_another}: {run}");
     }
 }
+
+/// Ways in which a shell evaluates what a command prints. The command is `"$@"`. The last one is a
+/// substitute for direnv, which sources a file in bash.
+const EVALUATIONS: [(&str, &str); 7] = [
+    ("sh", "eval \"$(\"$@\")\""),
+    ("dash", "eval \"$(\"$@\")\""),
+    ("bash", "eval \"$(\"$@\")\""),
+    ("zsh", "eval \"$(\"$@\")\""),
+    ("bash", ". <(\"$@\")"),
+    ("zsh", ". <(\"$@\")"),
+    ("bash", "echo 'eval \"$(\"$@\")\"' >.envrc; . ./.envrc"),
+];
+
+#[test]
+fn a_shell_that_evaluates_a_failed_export_does_not_go_on() {
+    let aws = served();
+    for (shell, evaluation) in EVALUATIONS {
+        if !skip::can(&[shell, "-c", "true"], "evaluating an export") {
+            continue;
+        }
+        for (arguments, goes_on) in [
+            ("export --format shell -e A=x:k", true),
+            ("export --format shell -e A=x:nothing", false),
+            ("export --format=shell -e A=gone:k --timeout 5", false),
+            ("export --format shel -e A=x:k", false),
+            ("export --fromat shell -e A=x:k", false),
+            ("export -e A=x:k", false),
+            ("export --log-format json --format shell -e A=", false),
+        ] {
+            // The shell reports the failed command.
+            let script = format!("exec 2>/dev/null; {evaluation}; echo goes on");
+            let sandbox = Sandbox::new()
+                .aws(&aws)
+                .args(arguments.split(' '))
+                .bare()
+                .through([shell, "-c", &script, "sh"]);
+            let run = sandbox.run();
+            assert_eq!(run.stdout().contains("goes on"), goes_on, "{shell}: {run}");
+        }
+    }
+}
