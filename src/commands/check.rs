@@ -215,8 +215,6 @@ impl Checked {
             terminal::print_always(outcomes.overridden().map(override_note));
             terminal::print_always(report::total_note(&self.values));
         }
-        let retained = &self.prepared.retained;
-        terminal::print_unless_hidden(report::session_token_warning(outcomes, retained));
         if let Some(command) = command {
             let warnings = report::argument_warnings(outcomes, command.line);
             terminal::print_unless_hidden(warnings);

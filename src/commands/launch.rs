@@ -143,8 +143,6 @@ impl Launch<'_> {
             terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::program_warning(outcomes, self.command));
             terminal::print_unless_hidden(report::value_warnings(&outcomes.list));
-            let retained = &self.prepared.retained;
-            terminal::print_unless_hidden(report::session_token_warning(outcomes, retained));
             terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
         }
 

@@ -30,7 +30,7 @@ pub mod terminal;
 mod value_warnings;
 mod warnings;
 
-pub use programs::{program_warning, session_token_warning};
+pub use programs::program_warning;
 pub use terminal::{Label, Record};
 pub use value_warnings::*;
 pub use warnings::*;

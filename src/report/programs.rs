@@ -1,363 +1,139 @@
 //! Warns of programs that can't use, or don't pass on, what a launch sets. For example, PHP can't
-//! open a file in memory, and sudo removes variables. Also warns of an inherited session token that
-//! doesn't belong to the access key that a launch sets.
+//! open a file in memory, and sudo removes variables.
 //!
-//! Only the program that a command finally starts is considered. A command can begin with other
-//! programs, which start this program:
+//! Usually, the first word of the command is the program. If this word is an entry script or starts
+//! another program, the first later word that names a program with a loss is taken for the program.
+//! Options aren't parsed, so the value of an option may be taken for a program by mistake, which
+//! costs only a warning.
 //!
 //! ```text
 //! docker-entrypoint.sh apache2-foreground      an entry script, then the program
 //! tini -- gosu www-data php-fpm                an init, a change of the user, then the program
-//! env -u TERM python -m uvicorn --workers 2    an option's value, then a module of Python
 //! npm install php                              npm is the program: no other word is looked at
 //! ```
 
-use std::path::Path;
-
 use super::terminal::Record;
 use super::warnings::is_set;
-use crate::model::entry::{Argument, Origin, Target};
-use crate::model::environment::{CommandLine, EnvName, Inherited, assigned_name};
+use crate::model::entry::Target;
+use crate::model::environment::CommandLine;
 use crate::model::outcome::Outcomes;
 
-/// The options of a program whose value is the next word of the command line.
-type WithValue = &'static [&'static str];
-
-const ENV_OPTIONS: WithValue = &["-C", "--chdir", "-u", "--unset"];
-
-/// Programs that start the program whose name follows on the command line, each with its options
-/// that have a value.
-const STARTERS: [(&str, WithValue); 5] = [
-    ("dumb-init", &["-r", "--rewrite"]),
-    ("env", ENV_OPTIONS),
-    ("nice", &["-n", "--adjustment"]),
-    (
-        "setpriv",
-        &[
-            "--ambient-caps",
-            "--apparmor-profile",
-            "--bounding-set",
-            "--egid",
-            "--euid",
-            "--groups",
-            "--inh-caps",
-            "--pdeathsig",
-            "--regid",
-            "--reuid",
-            "--rgid",
-            "--ruid",
-            "--securebits",
-            "--selinux-label",
-        ],
-    ),
-    ("tini", &["-e", "-p"]),
+/// Programs that start the program whose name follows on the command line.
+const STARTERS: &[&str] = &[
+    "dumb-init",
+    "env",
+    "gosu",
+    "nice",
+    "setpriv",
+    "su-exec",
+    "tini",
 ];
 
-/// sudo's options with a value (sudo(8)).
-const SUDO_OPTIONS: WithValue = &[
-    "-C",
-    "--close-from",
-    "-D",
-    "--chdir",
-    "-g",
-    "--group",
-    "-h",
-    "--host",
-    "-p",
-    "--prompt",
-    "-R",
-    "--chroot",
-    "-r",
-    "--role",
-    "-T",
-    "--command-timeout",
-    "-t",
-    "--type",
-    "-U",
-    "--other-user",
-    "-u",
-    "--user",
-];
-
-/// su's and runuser's options with a value (su(1)).
-const SU_OPTIONS: WithValue = &[
-    "-c",
-    "--command",
-    "-g",
-    "--group",
-    "-G",
-    "--supp-group",
-    "-s",
-    "--shell",
-    "-w",
-    "--whitelist-environment",
-];
-
-/// The program that a command starts.
-struct Started<'a> {
-    /// The name, without a directory.
-    name: &'a str,
-    /// The words after the name.
-    arguments: &'a [&'a str],
-    /// True if the program runs as a different user than secrets-exec, so that the program can't
-    /// read a file that only the user of secrets-exec may read.
-    has_other_user: bool,
+/// What a program loses of a launch. The first text is the predicate of the warning.
+enum ProgramLoss {
+    /// The program doesn't pass on any variable. The second text is the help.
+    Variables(&'static str, &'static str),
+    /// The program can't open a file in memory, or doesn't pass it on.
+    Files(&'static str),
 }
 
-/// Warns of a command whose program loses the variables of this launch, or can't open its files in
-/// memory.
+/// Warns of a command whose program loses the variables of this launch, or its files in memory.
 pub fn program_warning(outcomes: &Outcomes, command: &CommandLine) -> Option<Record> {
     let words: Vec<&str> = command
         .arguments()
         .map(|word| word.to_str().unwrap_or(""))
         .collect();
-    let program = Started::find(&words)?;
+    let (program, loss) = first_loss(&words)?;
 
-    let set: Vec<_> = outcomes
-        .list
-        .iter()
-        .filter(|outcome| is_set(outcome))
-        .collect();
-    let variables: Vec<&EnvName> = set
-        .iter()
-        .filter_map(|outcome| outcome.target.variable())
-        .collect();
-    if let Some((defect, help)) = program.loss_of_variables(&variables)
-        && !variables.is_empty()
-    {
-        let text = format!("{} {defect}", program.name);
-        return Some(Record::warning(text).help(help));
-    }
-
-    let defect = program.loss_of_files()?;
+    let mut sets_variable = false;
     let mut files = Vec::new();
-    for outcome in &set {
+    for outcome in outcomes.list.iter().filter(|outcome| is_set(outcome)) {
+        sets_variable |= outcome.target.variable().is_some();
         if matches!(&outcome.target, Target::File(file) if file.path.is_none()) {
-            files.push(outcome);
+            files.push(outcome.subject.to_string());
         }
     }
-    let first = files.first()?;
-    let help = if program.has_other_user {
-        "in a declaration, give the file a \"path\", and set \"owner\" to the user that reads it"
-    } else if first.subject.origin == Origin::Argument(Argument::AsFile) {
-        "write --as-file NAME:PATH=SECRET:KEY, which writes the value to a file at PATH"
-    } else {
-        "give the file a \"path\" (and remove \"once\", if it has that)"
-    };
-    let warning = Record::warning(format!("{} {defect}", program.name)).help(help);
-    Some(Record {
-        entries: files.iter().map(|file| file.subject.to_string()).collect(),
-        ..warning
-    })
+    match loss {
+        ProgramLoss::Variables(defect, help) if sets_variable => {
+            Some(Record::warning(format!("{program} {defect}")).help(help))
+        }
+        ProgramLoss::Files(defect) if !files.is_empty() => {
+            let help = "write it to a path: --as-file NAME:PATH=SECRET:KEY or, in a declaration, \"path\" (with the \"owner\" that reads it, and without \"once\")";
+            let warning = Record::warning(format!("{program} {defect}")).help(help);
+            Some(Record {
+                entries: files,
+                ..warning
+            })
+        }
+        ProgramLoss::Variables(..) | ProgramLoss::Files(_) => None,
+    }
 }
 
-/// Warns of an access key that a launch sets, while the program inherits the session token of other
-/// credentials. AWS would refuse the two together. `retained` is what the program inherits.
-pub fn session_token_warning(outcomes: &Outcomes, retained: &Inherited) -> Option<Record> {
-    let key = outcomes.list.iter().find(|outcome| {
-        let name = outcome.variable().map(|variable| variable.name.as_str());
-        name == Some("AWS_ACCESS_KEY_ID") && !outcome.reads.is_empty()
-    })?;
-    if outcomes
-        .variables()
-        .any(|variable| variable.name.as_str() == "AWS_SESSION_TOKEN")
-    {
-        return None;
+/// Finds the first program with a loss. Only the first word is looked at, unless it starts another
+/// program.
+fn first_loss<'a>(words: &[&'a str]) -> Option<(&'a str, ProgramLoss)> {
+    for (at, word) in words.iter().enumerate() {
+        let name = word.rsplit('/').next()?;
+        if let Some(loss) = loss(name, &words[at + 1..]) {
+            return Some((name, loss));
+        }
+        let is_script = name.ends_with(".sh") || name.contains("entrypoint");
+        if at == 0 && !is_script && !STARTERS.contains(&name) {
+            return None;
+        }
     }
-    retained.non_empty("AWS_SESSION_TOKEN")?;
-    let text = "the command inherits AWS_SESSION_TOKEN, which doesn't belong to its access key";
-    let warning = Record::warning(text).help("add --unset AWS_SESSION_TOKEN");
-    Some(Record {
-        entries: vec![key.subject.to_string()],
-        ..warning
-    })
+    None
 }
 
-impl<'a> Started<'a> {
-    /// Finds the program that a command starts. An entry script, an init and a program that changes
-    /// the user are passed over. But `env -i` is returned as the program, because it removes
-    /// variables itself.
-    fn find(mut words: &'a [&'a str]) -> Option<Self> {
-        let mut has_other_user = false;
-        loop {
-            let (first, arguments) = words.split_first()?;
-            let name = Path::new(first).file_name()?.to_str()?;
-            let starter = STARTERS.iter().find(|(starter, _)| *starter == name);
-            has_other_user |= changes_user(name, arguments);
-            let program = Self {
-                name,
-                arguments,
-                has_other_user,
-            };
-            if let Some((_, with_value)) = starter {
-                if program.loss_of_variables(&[]).is_some() {
-                    return Some(program);
-                }
-                (_, words) = split_options(arguments, with_value);
-            } else if name == "gosu" || name == "su-exec" {
-                // The first argument is the user, and the next one is the program.
-                words = arguments.get(1..)?;
-            } else if name.ends_with(".sh") || name.contains("entrypoint") {
-                (_, words) = split_options(arguments, &[]);
-            } else if is_versioned(name, "python") {
-                return program.python_module();
-            } else {
-                return Some(program);
-            }
-        }
-    }
-
-    /// The module that Python runs with `-m`, as if it were a program.
-    fn python_module(self) -> Option<Self> {
-        let mut words = self.arguments;
-        while let [option, rest @ ..] = words {
-            match (*option, rest) {
-                ("-m", [name, arguments @ ..]) => {
-                    return Some(Self {
-                        name,
-                        arguments,
-                        ..self
-                    });
-                }
-                ("-W" | "-X", [_, rest @ ..]) => words = rest,
-                _ if option.starts_with('-') => words = rest,
-                // The argument is a script, so Python doesn't run a module.
-                _ => return None,
-            }
-        }
-        None
-    }
-
-    /// The reason why the program doesn't pass on the variables of a launch, as a predicate, and
-    /// the help. `None` if the program passes them on.
-    fn loss_of_variables(&self, variables: &[&EnvName]) -> Option<(&'static str, String)> {
-        let has_one_of = |with_value: WithValue, options: &[&str]| {
-            let (given, _) = split_options(self.arguments, with_value);
-            given.iter().any(|option| options.contains(&&**option))
-        };
-        match self.name {
-            "sudo" if !has_one_of(SUDO_OPTIONS, &["-E", "--preserve-env"]) => {
-                let names: Vec<&str> = variables.iter().map(|name| name.as_str()).collect();
-                let list = match names.len() {
-                    1..=5 => names.join(","),
-                    _ => "NAME,NAME".to_owned(),
-                };
-                Some((
-                    "doesn't pass on the variables of this launch, because it makes a new environment",
-                    format!(
-                        "name the variables (sudo --preserve-env={list}), or let sudo start secrets-exec"
-                    ),
-                ))
-            }
-            "su" | "runuser" if has_one_of(SU_OPTIONS, &["-", "-l", "--login"]) => Some((
-                "doesn't pass on the variables of this launch, because a login shell gets a new environment",
-                "leave out the option for a login shell (-, -l or --login)".to_owned(),
-            )),
-            "env" if has_one_of(ENV_OPTIONS, &["-", "-i", "--ignore-environment"]) => Some((
-                "removes the variables of this launch (-i or -)",
-                "leave out this option. To remove inherited variables, use --clean-env before `--`"
-                    .to_owned(),
-            )),
-            _ => None,
-        }
-    }
-
-    /// The reason why the program can't open a file in memory, or doesn't pass it on, as a
-    /// predicate. Each of these programs has been tried (docs/images.md).
-    fn loss_of_files(&self) -> Option<&'static str> {
-        const PHP: &str = "can't open a file in memory, because PHP opens the path to which /proc/self/fd links, and such a file has none";
-        const CLOSES: &str =
-            "doesn't pass on a file in memory, because it closes the files that it inherits";
-        match self.name {
-            "sudo" | "supervisord" => Some(CLOSES),
-            "uvicorn" if has_new_processes(self.arguments) => Some(
-                "doesn't pass on a file in memory to its workers, which are new Python processes",
+/// The table of programs with a loss. All of them have been tried (docs/images.md).
+fn loss(name: &str, arguments: &[&str]) -> Option<ProgramLoss> {
+    // The options of env come before its first other argument.
+    let options = arguments
+        .iter()
+        .copied()
+        .take_while(|word| word.starts_with('-'));
+    let options: Vec<&str> = options.collect();
+    // The version of `php8.2` doesn't matter.
+    Some(
+        match name.trim_end_matches(|c: char| c.is_ascii_digit() || c == '.') {
+            "sudo" if !has_option(arguments, 'E', "--preserve-env") => ProgramLoss::Variables(
+                "doesn't pass on the variables of this launch, because it makes a new environment",
+                "name the variables (sudo --preserve-env=NAME,NAME), or let sudo start secrets-exec",
             ),
-            "apache2-foreground" | "php-cgi" => Some(PHP),
-            name if name.starts_with("php-fpm") || is_versioned(name, "php") => Some(PHP),
-            _ => None,
-        }
-    }
-}
-
-/// True if a program changes the user for itself or for the program that it starts. The workers of
-/// php-fpm and of apache usually run as www-data.
-fn changes_user(name: &str, arguments: &[&str]) -> bool {
-    match name {
-        "apache2-foreground" | "gosu" | "setpriv" | "su-exec" => true,
-        "sudo" => {
-            let (options, _) = split_options(arguments, SUDO_OPTIONS);
-            options
-                .iter()
-                .any(|option| option == "-u" || option == "--user")
-        }
-        _ => name.starts_with("php-fpm"),
-    }
+            "su" | "runuser" if has_option(arguments, 'l', "--login") => ProgramLoss::Variables(
+                "doesn't pass on the variables of this launch, because a login shell gets a new environment",
+                "leave out the option for a login shell (-, -l or --login)",
+            ),
+            "env" if has_option(&options, 'i', "--ignore-environment") => ProgramLoss::Variables(
+                "removes the variables of this launch (-i or -)",
+                "leave out this option. To remove inherited variables, use --clean-env before `--`",
+            ),
+            "apache2-foreground" | "php" | "php-cgi" | "php-fpm" | "rsync" => ProgramLoss::Files(
+                "can't open a file in memory, because it doesn't follow a link such as /proc/self/fd/100 as the kernel does",
+            ),
+            "uvicorn" if !has_new_processes(arguments) => return None,
+            "circusd" | "honcho" | "hypercorn" | "scp" | "sftp" | "ssh" | "sudo"
+            | "supervisord" | "tmux" | "uvicorn" | "watchfiles" => ProgramLoss::Files(
+                "loses a file in memory, because it closes the files that it or its workers inherit",
+            ),
+            _ => return None,
+        },
+    )
 }
 
 /// True if uvicorn starts its workers as new processes: with `--reload`, or with several workers.
 fn has_new_processes(arguments: &[&str]) -> bool {
-    arguments.iter().enumerate().any(|(at, argument)| {
-        let count = match argument.split_once('=') {
-            Some(("--workers", count)) => Some(count),
-            None if *argument == "--workers" => arguments.get(at + 1).copied(),
-            Some(_) | None => None,
-        };
-        *argument == "--reload" || count.is_some_and(|count| count != "1")
-    })
+    let line = arguments.join(" ").replace('=', " ") + " ";
+    line.contains("--reload ") || line.replace("--workers 1 ", "").contains("--workers ")
 }
 
-/// True for `name`, and for its name with a version, such as `python3.12`.
-fn is_versioned(program: &str, name: &str) -> bool {
-    program.strip_prefix(name).is_some_and(|version| {
-        version
-            .bytes()
-            .all(|byte| matches!(byte, b'0'..=b'9' | b'.'))
+/// True if an argument before `--` is `-`, the long form of an option, or its letter, which may be
+/// in a group such as `-EH`.
+fn has_option(words: &[&str], letter: char, long: &str) -> bool {
+    words.iter().take_while(|word| **word != "--").any(|word| {
+        let (name, _) = word.split_once('=').unwrap_or((word, ""));
+        let letters = word.strip_prefix('-').filter(|rest| !rest.starts_with('-'));
+        name == long
+            || letters.is_some_and(|letters| letters.is_empty() || letters.contains(letter))
     })
-}
-
-/// Splits `words` into the options and assignments at their beginning, and the rest.
-/// Returns each option without its value; letters in a group, such as `-EH`, are options of their
-/// own. `with_value` lists the options whose value is the next word.
-fn split_options<'a>(words: &'a [&'a str], with_value: WithValue) -> (Vec<String>, &'a [&'a str]) {
-    let mut options = Vec::new();
-    let mut rest = words;
-    while let Some((word, after)) = rest.split_first() {
-        if *word == "--" {
-            return (options, after);
-        }
-        if !word.starts_with('-') {
-            if assigned_name(word).is_none() {
-                break;
-            }
-            rest = after;
-            continue;
-        }
-
-        let mut value_follows = false;
-        if word.starts_with("--") || *word == "-" {
-            let (name, value) = match word.split_once('=') {
-                Some((name, value)) => (name, Some(value)),
-                None => (*word, None),
-            };
-            value_follows = with_value.contains(&name) && value.is_none();
-            options.push(name.to_owned());
-        } else {
-            for (at, letter) in word.char_indices().skip(1) {
-                let option = format!("-{letter}");
-                let is_with_value = with_value.contains(&&*option);
-                options.push(option);
-                if is_with_value {
-                    value_follows = word.len() == at + letter.len_utf8();
-                    break;
-                }
-            }
-        }
-        rest = if value_follows {
-            after.get(1..).unwrap_or_default()
-        } else {
-            after
-        };
-    }
-    (options, rest)
 }
