@@ -23,7 +23,7 @@ use crate::input::declaration::{
 use crate::input::env_references::{
     inherited_layer, is_short_reference, is_space_or_quote, may_have_reference, unresolved_warnings,
 };
-use crate::model::entry::{Entry, OnMissing, Source, SystemdCredential, Target, parse_unit};
+use crate::model::entry::{OnMissing, Source, SystemdCredential, Target, parse_unit};
 use crate::model::environment::{CommandLine, Inherited, Retention, matches_any};
 use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
 use crate::model::options::{OnRotation, Options, SourceOption};
@@ -184,15 +184,14 @@ fn variable_warnings(
     // Search the variables quickly first. That saves time, because few launches inherit a variable
     // with a reference.
     let may_keep_reference = is_launch
-        && (options.keep_existing
-            || inherited
-                .iter()
-                .any(|(_, value)| may_have_reference(&value.to_string_lossy())));
+        && inherited
+            .iter()
+            .any(|(_, value)| may_have_reference(&value.to_string_lossy()));
     // Don't make these warnings after an error. They could be wrong, because an invalid pattern
     // isn't in `resolve_env`.
     if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, |name| {
-            certain_entry(name, layers)
+            is_certainly_set(name, layers)
         });
     }
     // Warn only for a launch, because nothing else passes inherited variables on. Don't warn after
@@ -402,20 +401,17 @@ fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n st
     }
 }
 
-/// Finds an entry that sets the variable. An entry that may be absent isn't returned. The variables
-/// of `env-from` aren't considered, because their names aren't known before the secret is read.
-fn certain_entry<'l>(name: &OsStr, layers: &'l [Layer]) -> Option<&'l Entry> {
-    for entry in layers.iter().flat_map(|layer| &layer.entries) {
+/// True if an entry sets the variable. Entries that may be absent aren't considered, and neither
+/// is `env-from`, because the names of its variables aren't known before the secret is read.
+fn is_certainly_set(name: &OsStr, layers: &[Layer]) -> bool {
+    layers.iter().flat_map(|layer| &layer.entries).any(|entry| {
         let is_set = entry
             .target
             .variable()
             .is_some_and(|set| *name == *set.as_str());
         let may_be_empty = matches!(&entry.source, Source::Reference(reference) if optional_variable(&reference.secret).is_some());
-        if is_set && entry.on_missing != OnMissing::Optional && !may_be_empty {
-            return Some(entry);
-        }
-    }
-    None
+        is_set && entry.on_missing != OnMissing::Optional && !may_be_empty
+    })
 }
 
 impl Prepared {

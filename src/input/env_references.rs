@@ -56,17 +56,15 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 }
 
 /// Warns about each pattern that doesn't match any variable, and about each variable that the
-/// command gets with the text of a reference as its value, because the reference isn't resolved.
-/// The reference may also be in a form that secrets-exec doesn't read.
+/// command gets with a reference in its value, because the reference isn't resolved.
 ///
-/// Skips a variable that an entry replaces, or that the command doesn't inherit. `entry_of` returns
-/// the entry that sets a variable. A program may need an ARN itself, so a whole ARN gets a warning
-/// only if `--keep-existing` keeps it instead of the value of an entry.
-pub fn unresolved_warnings<'l>(
+/// Skips a variable that an entry replaces, or that the command doesn't inherit. `is_set` is true
+/// for a variable that an entry sets.
+pub fn unresolved_warnings(
     inherited: &Inherited,
     patterns: &[Pattern],
     options: &Options,
-    entry_of: impl Fn(&OsStr) -> Option<&'l Entry>,
+    is_set: impl Fn(&OsStr) -> bool,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
     for pattern in patterns {
@@ -82,49 +80,31 @@ pub fn unresolved_warnings<'l>(
     for (variable, value) in inherited.iter() {
         let name = variable.to_string_lossy();
         let text = value.to_string_lossy();
-        let entry = entry_of(variable);
-        let is_replaced = entry.is_some() && !options.keep_existing;
+        let is_replaced = is_set(variable) && !options.keep_existing;
         if is_replaced || !options.retention.keeps(variable) {
             continue;
         }
-        let is_kept = entry.is_some_and(|entry| !matches!(entry.source, Source::Literal(_)));
         let reason = if !matches_any(patterns, &name) {
-            let why = format!("no --resolve-env matches the name: add --resolve-env {name}");
-            let bare = text.trim_matches(is_space_or_quote);
-            if bare != text && Reference::is_meant_by(bare) {
-                Some(format!(
-                    "{why}, and remove the quotes or spaces around the reference"
-                ))
-            } else if has_spaced_reference(&text) {
-                Some(format!("{why}, and write {{{{resolve:…}}}} without spaces"))
-            } else if Reference::is_meant_by(&text) || (is_kept && is_own_arn(&text)) {
-                Some(why)
-            } else {
-                None
+            if !contains_reference(&text) {
+                continue;
             }
-        } else if is_own_arn(&text) || text.contains(OPEN) {
+            format!("no --resolve-env matches the name: add --resolve-env {name}")
+        } else if looks_like_reference(&text) {
             // `inherited_layer` has made an entry from this variable, so its references are
             // resolved.
-            None
-        } else if matches_closely(patterns, &name) && is_short_reference(&text) {
-            // A reference of another tool is an error, which `inherited_layer` has reported. But an
-            // inherited variable with a text such as `prod/db:password` may be meant for the
-            // command, so secrets-exec passes it on, and only warns.
-            Some(format!("it isn't an ARN: write --env {name}={text}"))
+            continue;
         } else if let Some(fault) = foreign_syntax(&text) {
             // If the pattern `*` is the only one that matches, a reference of another tool isn't an
             // error in `inherited_layer`, so it gets a warning here.
-            Some(fault.text)
+            fault.text
         } else if contains_reference(&text) {
-            Some(UNREAD_FORM.to_owned())
+            "the value must be only an ARN, or contain {{resolve:…}}".to_owned()
         } else {
-            None
+            continue;
         };
-        if let Some(reason) = reason {
-            warnings.push(format!(
-                "the reference in the variable {name} isn't resolved, because {reason}"
-            ));
-        }
+        warnings.push(format!(
+            "the reference in the variable {name} isn't resolved, because {reason}"
+        ));
     }
     warnings
 }
@@ -155,25 +135,38 @@ fn is_one_reference(text: &str) -> bool {
         || (text.starts_with(OPEN) && text.find(CLOSE) == Some(text.len() - CLOSE.len()))
 }
 
-const UNREAD_FORM: &str =
-    "the value must be only an ARN, or contain {{resolve:…}} in small letters";
+/// True for a value, without quotes and spaces around it, that is meant as a reference: it is an
+/// ARN, begins with an ARN and a KEY, or contains a dynamic reference. If such a value can't be
+/// parsed, it is an error, because the command would get the text of the reference as its password.
+fn looks_like_reference(bare: &str) -> bool {
+    let first = bare.split(is_separator).next().unwrap_or_default();
+    let has_fields = split_secret(first)
+        .1
+        .is_some_and(|fields| !fields.is_empty());
+    let is_arn = is_own_arn(bare) && (first == bare || has_fields);
+    is_arn || dynamic_references(bare).next().is_some()
+}
 
-/// True for a text in which a reference was probably meant, in a form that isn't read:
-/// `"arn:…:password" # production`, `{{Resolve:…}}` or `Bearer {{ssm:token}}`.
+/// The text after the braces of each dynamic reference. Spaces may follow the braces, although
+/// CloudFormation doesn't resolve such a reference, either.
+fn dynamic_references(text: &str) -> impl Iterator<Item = &str> {
+    text.split("{{")
+        .skip(1)
+        .filter(|rest| rest.trim_start().starts_with("resolve:"))
+}
+
+/// True for a text with an ARN and a KEY or with a dynamic reference. No program keeps these for
+/// itself.
 fn contains_reference(text: &str) -> bool {
-    let text = text.to_lowercase().replace("{{ ", "{{");
-    if let Some((_, rest)) = text.split_once("arn:")
-        && (rest.contains(":secretsmanager:") || rest.contains(":parameter/"))
-    {
-        return true;
-    }
-    let starts = [
-        "resolve:secretsmanager:",
-        "resolve:ssm",
-        "{{ssm:",
-        "{{ssm-secure:",
-    ];
-    starts.iter().any(|start| text.contains(start))
+    text.split(is_separator).any(|word| {
+        let start = word.find("arn:").unwrap_or_default();
+        Reference::is_meant_by(&word[start..])
+    })
+}
+
+/// True for a character that ends an ARN in a text.
+fn is_separator(c: char) -> bool {
+    c == ',' || is_space_or_quote(c)
 }
 
 /// True if the value of a variable may contain an ARN or a dynamic reference. Few values do, so
@@ -190,17 +183,12 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
         .any(|pattern| pattern.as_str() != "*" && pattern.matches(name))
 }
 
-/// The mistake in a value that begins like a reference of another tool, or with `ssm:/`.
+/// The mistake in a value that begins like a reference of another tool, or with `ssm:/`. In an
+/// inherited variable, a parameter is written `{{resolve:ssm:…}}`.
 fn foreign_syntax(text: &str) -> Option<Fault> {
-    // In an inherited variable, a parameter is written `{{resolve:ssm:…}}`. `{{ssm:NAME}}` is the
-    // syntax of Systems Manager documents. It is only refused if it is the whole value, because it
-    // can also be a part of a text that is meant for a program.
-    let is_whole = text.find(CLOSE) == Some(text.len().saturating_sub(CLOSE.len()));
     let prefix = match foreign_prefix(text) {
         Some((prefix, _)) => prefix,
         None if text.starts_with("ssm:/") => "ssm:/",
-        None if is_whole && text.starts_with("{{ssm:") => "{{ssm:",
-        None if is_whole && text.starts_with("{{ssm-secure:") => "{{ssm-secure:",
         None => return None,
     };
     let forms = "an ARN, {{resolve:secretsmanager:…}} or {{resolve:ssm:…}}";
@@ -208,49 +196,25 @@ fn foreign_syntax(text: &str) -> Option<Fault> {
     Some(Fault::new(text))
 }
 
-/// True for a text with a dynamic reference that has a space after its braces, as in
-/// `{{ resolve:ssm:/prod/level }}`. CloudFormation doesn't resolve such a reference, either.
-fn has_spaced_reference(text: &str) -> bool {
-    text.split("{{").skip(1).any(|rest| {
-        let reference = rest.trim_start();
-        rest.starts_with(char::is_whitespace)
-            && (reference.starts_with("resolve:secretsmanager:")
-                || reference.starts_with("resolve:ssm"))
-    })
-}
-
 /// True for a quote and for white space, which `docker run --env-file` leaves around a value.
 pub fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
-/// Parses the entry for a variable whose value contains a reference. A value that is nothing but
-/// one reference in quotes or spaces, as `docker run --env-file` passes it on, is an error: without
-/// this error, the command would get the text of the reference as its password.
+/// Parses the entry for a variable whose value [looks like a reference](looks_like_reference).
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
-    if bare != text && is_one_reference(bare) {
-        return Err("the value has quotes or spaces around the reference: remove them".into());
-    }
-    if has_spaced_reference(&text) {
-        return Err("the value has spaces inside the braces: write {{resolve:…}}".into());
-    }
-
     // The name says that the command wants the ARN itself: DB_SECRET_ARN.
-    let is_for_command = name.ends_with("_ARN")
-        && !Reference::is_meant_by(&text)
-        && !matches_closely(patterns, name);
-    let source = if is_own_arn(&text) && !is_for_command {
-        Source::Composed(vec![Part::Reference(parse_single_reference(&text)?)])
-    } else if text.contains(OPEN) {
-        Source::Composed(split_value(&text)?)
-    } else {
+    let is_for_command =
+        name.ends_with("_ARN") && !Reference::is_meant_by(bare) && !matches_closely(patterns, name);
+    if !looks_like_reference(bare) || (is_own_arn(bare) && is_for_command) {
         return match foreign_syntax(&text) {
             Some(fault) if matches_closely(patterns, name) => Err(fault),
             Some(_) | None => Ok(None),
         };
-    };
+    }
+    let source = Source::Composed(parse_value(&text)?);
 
     if value.to_str().is_none() {
         return Err("the value has a reference, but isn't UTF-8".into());
@@ -264,6 +228,22 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
                    use letters, digits and \"_\", and don't start with a digit";
     let target = Target::Env(EnvName::parse(name).ok_or(illegal)?);
     Ok(Some(Entry::new(target, source, Origin::Inherited)))
+}
+
+/// Parses a value that is an ARN, or that contains dynamic references. Quotes or spaces around a
+/// reference, as `docker run --env-file` passes them on, are an error.
+fn parse_value(text: &str) -> Result<Vec<Part>, Fault> {
+    let bare = text.trim_matches(is_space_or_quote);
+    if bare != text && (is_own_arn(bare) || is_one_reference(bare)) {
+        return Err("the value has quotes or spaces around the reference: remove them".into());
+    }
+    if dynamic_references(text).any(|rest| rest.starts_with(char::is_whitespace)) {
+        return Err("the value has spaces inside the braces: write {{resolve:…}}".into());
+    }
+    if is_own_arn(text) {
+        return Ok(vec![Part::Reference(parse_single_reference(text)?)]);
+    }
+    split_value(text)
 }
 
 /// Parses a reference to a single secret or parameter. It can't use an alias or `${NAME}`.
