@@ -16,6 +16,7 @@ use super::plan::{Overridden, Plan, Planned};
 use super::problem::{Impact, Problem, Status};
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
+use super::url::percent_encode;
 
 /// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
@@ -32,7 +33,7 @@ pub struct EntryOutcome {
     /// outcome.
     pub parameter_name: Option<String>,
     /// The texts of secrets that are parts of the value, or that the value encodes. `export` masks
-    /// them in logs, in addition to the value itself.
+    /// most of them in logs, in addition to the value itself.
     pub parts: Vec<SecretValue>,
     /// The remarks on the value. There are none on a literal, a default, or a value that matches a
     /// `pattern`, because it has the form that the user wants.
@@ -139,6 +140,27 @@ impl EntryOutcome {
             target,
             value: self.value()?,
             subject: &self.subject,
+        })
+    }
+
+    /// True if a part of the value is in the login of a URL, as in `postgres://app:PART@db`,
+    /// although it has a character that has to be percent-encoded there. White space at its ends
+    /// has a remark of its own.
+    pub fn has_unencoded_part(&self) -> bool {
+        let ends_login = |c: char| c.is_whitespace() || "/?#".contains(c);
+        let Some(value) = self.value() else {
+            return false;
+        };
+        self.parts.iter().any(|part| {
+            let text = String::from_utf8_lossy(value.expose());
+            let part = String::from_utf8_lossy(part.expose());
+            text.split("://").skip(1).any(|rest| {
+                let (before, after) = rest.split_once(&*part).unwrap_or((rest, ""));
+                let login_end = after.split(ends_login).next().unwrap_or_default();
+                login_end.contains('@')
+                    && !before.contains(|c| c == '@' || ends_login(c))
+                    && percent_encode(part.trim()) != part.trim()
+            })
         })
     }
 

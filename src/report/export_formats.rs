@@ -13,9 +13,9 @@ use super::terminal::{Record, some_of};
 use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
-use crate::model::outcome::{Outcomes, Variable, variable_problem};
+use crate::model::outcome::{EntryOutcome, Outcomes, Variable, variable_problem};
 use crate::model::problem::{Impact, Problem};
-use crate::model::url::credentials_in_url;
+use crate::model::url::{credentials_in_url, percent_encode};
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
@@ -328,6 +328,19 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
+/// The parts of a value that a log should hide, as they are and URL-encoded.
+fn hidden_parts(outcome: &EntryOutcome) -> Vec<SecretValue> {
+    let mut hidden = Vec::new();
+    for part in &outcome.parts {
+        if part.is_hidden_as_part() {
+            let text = String::from_utf8_lossy(part.expose());
+            hidden.push(SecretValue::new(percent_encode(&text)));
+            hidden.push(SecretValue::new(part.expose()));
+        }
+    }
+    hidden
+}
+
 /// The strings in a JSON value, without the keys of objects.
 fn texts_in(json: Value) -> Vec<SecretValue> {
     match json {
@@ -352,10 +365,13 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let inner_secrets: Vec<Vec<SecretValue>> = outcomes
         .values()
         .map(|(outcome, value)| {
-            iter::once(value)
-                .chain(&outcome.parts)
+            let mut secrets = hidden_parts(outcome);
+            let nested: Vec<SecretValue> = iter::once(value)
+                .chain(&secrets)
                 .flat_map(secrets_in)
-                .collect()
+                .collect();
+            secrets.extend(nested);
+            secrets
         })
         .collect();
     for ((outcome, value), inner_secrets) in outcomes.values().zip(&inner_secrets) {
@@ -365,7 +381,6 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
 
         let mut has_short_line = false;
         for line in iter::once(value)
-            .chain(&outcome.parts)
             .chain(inner_secrets)
             .flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)))
             .flat_map(|line| [line, line.trim_ascii()])

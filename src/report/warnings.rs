@@ -14,8 +14,8 @@ use std::time::Duration;
 
 use super::terminal::{Record, age, counted, some_of};
 use crate::model::answer::{Answers, Document};
-use crate::model::entry::{DeclaredPath, Source, Subject, Target};
-use crate::model::environment::{CommandLine, EnvName, is_name};
+use crate::model::entry::{DeclaredPath, Subject, Target};
+use crate::model::environment::{CommandLine, EnvName};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned};
 use crate::model::problem::{Problem, grouped};
@@ -93,36 +93,6 @@ pub fn local_warning(path: &Path) -> Record {
     let path = path.display();
     let text = format!("secrets are read from {path}, not from AWS (--local)");
     Record::warning(text).event("local")
-}
-
-/// Warns of each template that inserts a password into a URL without percent-encoding it.
-pub fn template_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    plan.entries.iter().filter_map(move |entry| {
-        let (Source::Template(template, _), None) = (&entry.source, &entry.pattern) else {
-            return None;
-        };
-        let subject = &entry.subject;
-        let expression = unencoded_password(&template.text, plan)?;
-        let why = "but the value may contain characters such as @ or /";
-        let text = format!("the template for {subject} inserts {expression} into a URL, {why}");
-        let help = format!("write {{{{ {expression} | urlencode }}}}");
-        Some(Record::warning(text).help(help))
-    })
-}
-
-/// Finds `db.password` in `postgres://app:{{ db.password }}@localhost`: the first expression
-/// that is the password of a URL, if it inserts a secret or its key without a filter such as
-/// `urlencode`.
-fn unencoded_password<'a>(template: &'a str, plan: &Plan) -> Option<&'a str> {
-    let (_, authority) = template.split_once("://")?;
-    let (before_host, _) = authority.split_once("}}@")?;
-    let (_, expression) = before_host.rsplit_once(":{{")?;
-    let expression = expression.trim();
-    let alias = expression.split('.').next()?;
-    if !plan.aliases.contains_key(alias) || !expression.split('.').all(is_name) {
-        return None;
-    }
-    Some(expression)
 }
 
 /// Warns of each file that every user can write to. Such a mode is usually a decimal

@@ -39,7 +39,6 @@ use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::{Remark, Remarks, is_utf16_text};
 use crate::model::shown::{is_quotable, pattern_mismatch};
-use crate::model::url::percent_encode;
 use env_from::Members;
 use extract::{
     Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, keyless_hint,
@@ -190,6 +189,11 @@ impl<'a> Walk<'a> {
         let remarks = take(&mut self.answers.remarks);
         if matches!(outcome.result, Outcome::Value(_)) && entry.pattern.is_none() {
             outcome.remarks = remarks;
+            if outcome.has_unencoded_part() {
+                let text = "a value before the \"@\" of a URL has a character, such as / or @, that must be percent-encoded: write {{ ALIAS.KEY | urlencode }} in a template";
+                let warning = (entry.subject.clone(), text.to_owned());
+                self.outcomes.warnings.push(warning);
+            }
         }
         self.outcomes.list.push(outcome);
     }
@@ -351,7 +355,7 @@ struct ParsedAnswers<'a> {
 impl<'a> ParsedAnswers<'a> {
     /// Decodes the value that was read, checks it against the pattern and encodes it. Each of these
     /// steps is optional, and the entry says which ones apply. Adds the remarks on the decoded
-    /// value, and passes the decoded value to [`Self::add_part`] if it is encoded again.
+    /// value, and adds the decoded value to `parts` if it is encoded again.
     fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
         let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
         let decoded = if entry.transform.decode {
@@ -371,7 +375,7 @@ impl<'a> ParsedAnswers<'a> {
             return Ok(decoded);
         }
         let encoded = decoded.base64_encoded();
-        self.add_part(decoded);
+        self.parts.push(decoded);
         Ok(encoded)
     }
 
@@ -415,16 +419,6 @@ impl<'a> ParsedAnswers<'a> {
                 let references = self.remarks.entry(remark).or_default();
                 references.push(reference.written());
             }
-        }
-    }
-
-    /// Adds a part of a value to `parts`, as it is and URL-encoded, so that `export` can hide it in
-    /// the log of a GitHub job.
-    fn add_part(&mut self, part: SecretValue) {
-        if part.is_hidden_as_part() {
-            let text = String::from_utf8_lossy(part.expose());
-            let encoded = SecretValue::new(percent_encode(&text));
-            self.parts.extend([encoded, part]);
         }
     }
 
@@ -543,7 +537,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Composes a value that consists of text and of the values of references. Passes the value of
-    /// each reference to [`Self::add_part`], and adds the remarks on it.
+    /// each reference to `parts`, and adds the remarks on it.
     fn composed_value(&mut self, items: &'a [Part], entry: &Planned) -> ResolvedAll<SecretValue> {
         let mut composed = Zeroizing::new(Vec::new());
         let mut errors = Vec::new();
@@ -554,7 +548,7 @@ impl<'a> ParsedAnswers<'a> {
                     Ok(value) => {
                         composed.extend_from_slice(value.expose());
                         self.add_remarks_on_reference(&value, reference, items.len(), entry);
-                        self.add_part(value);
+                        self.parts.push(value);
                     }
                     Err(error) => errors.push(error),
                 },
@@ -567,7 +561,7 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`. Passes the texts of secrets that the template looks up to [`Self::add_part`], and
+    /// `env`. Adds the texts of secrets that the template looks up to `parts`, and
     /// keeps the remarks on the texts that it prints.
     fn rendered_value(
         &mut self,
@@ -602,9 +596,7 @@ impl<'a> ParsedAnswers<'a> {
             return Err(errors);
         }
 
-        for text in looked_up_texts(template, &inputs) {
-            self.add_part(text);
-        }
+        self.parts.extend(looked_up_texts(template, &inputs));
         // The inherited variables are only added now, because a log needn't hide them.
         let variables = Json::from_variables(&self.plan.inherited);
         inputs.insert(ENV.into(), Arc::new(variables));
