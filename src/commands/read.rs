@@ -92,6 +92,11 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         terminal::print_unless_hidden(report::none_found_warning(&values));
     }
     terminal::print_unless_hidden(values.outcomes.warnings.iter().map(report::mistake_warning));
+    terminal::print_unless_hidden(report::namesake_warnings(
+        &values.outcomes,
+        &prepared.plan,
+        |name| prepared.settings.uses_variable(name),
+    ));
     Ok(values)
 }
 

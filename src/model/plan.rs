@@ -197,16 +197,25 @@ impl Plan {
         let mut doubly_optional = BTreeSet::new();
         for entry in &self.entries {
             if entry.on_missing == OnMissing::Optional
-                && let Some(Written::Reference(text)) = &entry.subject.written
+                && self
+                    .written_id(&entry.subject)
+                    .and_then(optional_variable)
+                    .is_some()
             {
-                let (secret, _) = split_secret(text);
-                let id = self.aliases.get(secret).map_or(secret, |alias| &alias.id);
-                if optional_variable(id).is_some() {
-                    doubly_optional.insert(entry.id);
-                }
+                doubly_optional.insert(entry.id);
             }
         }
         doubly_optional
+    }
+
+    /// The id of the secret of an entry as it was written, with its variables, but without an
+    /// alias. `None` if the source of the entry isn't a reference.
+    pub fn written_id<'a>(&'a self, subject: &'a Subject) -> Option<&'a str> {
+        let Some(Written::Reference(text)) = &subject.written else {
+            return None;
+        };
+        let (secret, _) = split_secret(text);
+        Some(self.aliases.get(secret).map_or(secret, |alias| &alias.id))
     }
 
     /// True if an entry that isn't overridden is a file with a `path`.
@@ -513,7 +522,8 @@ pub fn inherited_help(name: &str) -> String {
 
 /// The help that says how a template inserts the value of a variable that this launch sets.
 pub fn variable_help(variable: &Subject) -> String {
-    if matches!(variable.written, Some(Written::Template) | None) {
+    let is_text = matches!(variable.written, Some(Written::Template) | None);
+    if is_text && variable.origin != Origin::Inherited {
         return format!("put the text of {} into the template", variable.label);
     }
     "declare its secret under \"secrets\", and write {{ ALIAS.KEY }} (for a password in a URL, {{ ALIAS.KEY | urlencode }})".to_owned()

@@ -25,11 +25,13 @@
 pub mod check_findings;
 pub mod check_rows;
 pub mod export_formats;
+mod namesakes;
 mod programs;
 pub mod terminal;
 mod value_warnings;
 mod warnings;
 
+pub use namesakes::namesake_warnings;
 pub use programs::program_warning;
 pub use terminal::{Label, Record};
 pub use value_warnings::*;

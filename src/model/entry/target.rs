@@ -74,7 +74,7 @@ impl FileTarget {
 /// may be a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredPath {
-    written: String,
+    pub written: String,
     /// The path with the values of its variables, once the plan has expanded them.
     pub expanded: PathBuf,
     /// The directory of the file, as the user wrote it. `None` if the last slash is in the value of
