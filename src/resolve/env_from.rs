@@ -5,7 +5,6 @@
 //! name.
 
 use std::collections::BTreeMap;
-use std::os::unix::ffi::OsStrExt;
 
 use serde_json::Value;
 
@@ -14,9 +13,9 @@ use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     Claims, Origin, Subject, SubjectKind, Target, shell_quoted, unsafe_effect,
 };
-use crate::model::environment::{EnvName, Inherited, OWN_PREFIX};
+use crate::model::environment::{EnvName, OWN_PREFIX};
 use crate::model::fault::{did_you_mean, nearest};
-use crate::model::outcome::{EntryOutcome, Outcome, Variable};
+use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
@@ -309,29 +308,20 @@ fn missing_key_hint(members: &Members<'_>, key: &str) -> Option<String> {
         .or_else(|| nearest(last_name, names().filter(|name| is_quotable(name))).map(did_you_mean))
 }
 
-/// Variables that nearly every program or shell reads, and whose names are also common keys in the
-/// secret of a database. With such a key, a server would listen on the port of its database.
-const COMMON_NAMES: [&str; 4] = ["HOST", "HOSTNAME", "PORT", "USER"];
-
-/// Warns about a key that replaces a variable such as PORT, which the command would otherwise
-/// inherit, although the user has chosen neither the key (with `only`) nor the variable's name
-/// (with `rename` or a prefix). `retained` has the variables that the command inherits.
-pub(super) fn replacement_warning(
-    outcome: &EntryOutcome,
-    object: &PlannedObject,
-    retained: &Inherited,
-) -> Option<String> {
+/// The warning about the variable PORT of an object with the keys `port` and `password`, such as
+/// RDS's secrets: a server would listen on the port of its database. `None` if the user has chosen
+/// the key (with `only`) or the variable's name (with `rename` or a prefix).
+pub(super) fn port_warning(members: &Members<'_>, object: &PlannedObject) -> Option<String> {
     let naming = &object.naming;
-    let Variable { name, value, .. } = outcome.variable()?;
-    let name = name.as_str();
-    let is_renamed = naming.rename.values().any(|new_name| new_name == name);
-    let is_chosen = naming.only.is_some() || is_renamed || !naming.prefix.is_empty();
-    if is_chosen || !COMMON_NAMES.contains(&name) || retained.non_empty(name)?.as_bytes() == value {
+    let is_chosen =
+        naming.only.is_some() || naming.rename.contains_key("port") || !naming.prefix.is_empty();
+    let has = |key| members.iter().any(|(name, _)| *name == key);
+    if is_chosen || !has("port") || !has("password") {
         return None;
     }
     let what = member_noun(object);
     Some(format!(
-        "a {what} replaces the inherited {name}, which servers read: add a prefix (--env-from DB_=…), or use \"only\" in a declaration"
+        "the {what} \"port\" sets PORT, where servers listen: add a prefix (--env-from DB_=…), or use \"only\" in a declaration"
     ))
 }
 

@@ -147,6 +147,7 @@ impl<'a> Walk<'a> {
         }
 
         let named = |problem| with_entry(problem, Some(&object.reference), subject);
+        let port_warning = env_from::port_warning(&members, object);
         let absence = env_from::no_variable_problem(&members, object);
         let missing = env_from::missing_key_problems(&members, object);
         let (outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
@@ -164,10 +165,14 @@ impl<'a> Walk<'a> {
             }
             None => Outcome::Keys,
         };
-        let retained = &self.answers.plan.retained;
         for outcome in outcomes {
-            if let Some(text) = env_from::replacement_warning(&outcome, object, retained) {
-                self.outcomes.warnings.push((outcome.subject.clone(), text));
+            if let Some(text) = &port_warning
+                && outcome
+                    .variable()
+                    .is_some_and(|variable| variable.name.as_str() == "PORT")
+            {
+                let warning = (outcome.subject.clone(), text.clone());
+                self.outcomes.warnings.push(warning);
             }
             // An overridden key has the target of the object, which doesn't claim anything.
             self.claims.add(&outcome.target, &outcome.subject);
