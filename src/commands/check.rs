@@ -216,7 +216,8 @@ impl Checked {
             terminal::print_always(report::total_note(&self.values));
         }
         if let Some(command) = command {
-            let warnings = report::argument_warnings(outcomes, command.line);
+            let warnings =
+                report::argument_warnings(outcomes, &self.prepared.retained, command.line);
             terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::program_warning(outcomes, command.line));
             // A file that can be read only once is a pipe. A script may start several programs, but

@@ -139,7 +139,8 @@ impl Launch<'_> {
         }
         let files = Files::open_directories(outcomes.files());
         if !self.prepared.is_poll() {
-            let warnings = report::argument_warnings(outcomes, self.command);
+            let warnings =
+                report::argument_warnings(outcomes, &self.prepared.retained, self.command);
             terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::program_warning(outcomes, self.command));
             terminal::print_unless_hidden(report::value_warnings(&outcomes.list));

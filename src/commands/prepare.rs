@@ -372,7 +372,7 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
 }
 
 /// Finds the first name that a pattern matches if case doesn't matter. Otherwise, finds the first
-/// name that begins with a pattern such as `DB_*`, or that differs from the pattern in one letter.
+/// name that differs from the pattern in one letter.
 ///
 /// Ignores the names of proxies, such as HTTP_PROXY and HTTPS_PROXY, which are similar on purpose.
 /// The second search also ignores names of up to three characters, which are similar by chance.
@@ -389,15 +389,9 @@ fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n st
         return Some(name);
     }
 
-    names.retain(|name| name.len() > 3);
-    // The stem of the regular expression `AWS_.*` is `AWS_`.
-    let stem = &pattern.as_str().trim_end_matches(['.', '*']).to_uppercase();
-    match names.iter().find(|name| name.starts_with(stem)) {
-        Some(name) if stem.ends_with('_') => Some(name),
-        Some(_) | None => names
-            .into_iter()
-            .find(|name| is_one_letter_away(stem, name)),
-    }
+    names
+        .into_iter()
+        .find(|name| name.len() > 3 && is_one_letter_away(pattern.as_str(), name))
 }
 
 /// True if an entry sets the variable. Entries that may be absent aren't considered, and neither

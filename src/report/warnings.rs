@@ -15,7 +15,7 @@ use std::time::Duration;
 use super::terminal::{Record, age, counted, some_of};
 use crate::model::answer::{Answers, Document};
 use crate::model::entry::{DeclaredPath, Subject, Target};
-use crate::model::environment::{CommandLine, EnvName};
+use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned};
 use crate::model::problem::{Problem, grouped};
@@ -212,11 +212,16 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 /// Warns of arguments of the command:
 ///
 /// - the first URL with an empty password ([`has_empty_password`]), if this launch sets a password
-/// - each argument that is only a variable that this launch sets, such as `$DB_PASSWORD`
+/// - each argument that is only a variable that the command gets, such as `$DB_PASSWORD`
 /// - the first argument that is a shell operator, as in `app && app`
 ///
-/// If the command is a shell or envsubst, only the warning about a URL remains.
-pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Record> {
+/// If the command is a shell or envsubst, only the warning about a URL remains. `retained` has the
+/// variables that the command inherits.
+pub fn argument_warnings(
+    outcomes: &Outcomes,
+    retained: &Inherited,
+    command: &CommandLine,
+) -> Vec<Record> {
     let set_names: Vec<&str> = outcomes
         .list
         .iter()
@@ -245,17 +250,20 @@ pub fn argument_warnings(outcomes: &Outcomes, command: &CommandLine) -> Vec<Reco
     // The first word is the program.
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
         // A reference to a variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
-        let Some(written) = argument.strip_prefix('$') else {
-            continue;
-        };
-        let name = written.trim_matches(['{', '(', '}', ')']);
-        if !set_names.contains(&name) {
+        let name = argument.trim_matches(['$', '{', '(', '}', ')']);
+        let forms = [
+            format!("${name}"),
+            format!("${{{name}}}"),
+            format!("$({name})"),
+        ];
+        let is_got = set_names.contains(&name) || retained.get(name).is_some();
+        if !is_got || !forms.iter().any(|form| form == argument) {
             continue;
         }
         let mut text = format!("the argument \"{argument}\" {LITERAL}");
         // The warning suggests `$NAME`, because a shell would run a program called NAME for
         // `$(NAME)`.
-        if written.starts_with('(') {
+        if argument == forms[2] {
             text += &format!(" with ${name}");
         }
         warnings.push(Record::warning(text));

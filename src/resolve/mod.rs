@@ -38,7 +38,7 @@ use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::{Remark, Remarks, is_utf16_text};
-use crate::model::shown::{is_quotable, pattern_mismatch};
+use crate::model::shown::pattern_mismatch;
 use env_from::Members;
 use extract::{
     Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, keyless_hint,
@@ -220,7 +220,10 @@ fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)>
     let reference = *entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
     let is_template = matches!(entry.source, Source::Template(..));
-    let warning = if name.as_str().ends_with("_FILE") && !may_be_path(text) {
+    let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
+    // A short text may be anything, such as a flag, and a path usually has a slash or a dot.
+    let is_path = text.len() < 8 || text.contains(['/', '.']);
+    let warning = if names_file && !is_path {
         "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file".to_owned()
     } else if reference.selector == Selector::Whole && !is_template {
         whole_object_text(name, text, reference, &entry.subject)?
@@ -228,17 +231,6 @@ fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)>
         return None;
     };
     Some((entry.subject.clone(), warning))
-}
-
-/// True for a value that may be the path of a file, which programs expect in a variable such as
-/// `DB_PASSWORD_FILE`.
-fn may_be_path(text: &str) -> bool {
-    // A relative path consists of letters, digits, `_`, `.`, `-` and slashes ([`is_quotable`]), and
-    // has a slash or a dot. Any other text is more likely a password.
-    let is_like_a_path = text.contains(['/', '.']);
-    // A text of fewer than eight bytes may be anything, such as a flag or the name of a file, so it
-    // gets no warning.
-    text.len() < 8 || text.starts_with('/') || (is_like_a_path && is_quotable(text))
 }
 
 /// The warning about a variable that gets a whole JSON object, although it was probably meant to
