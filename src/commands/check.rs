@@ -4,7 +4,6 @@
 //! The table or the JSON is printed even if there are errors, so [`check`] collects all errors and
 //! returns them at the end.
 
-use std::collections::BTreeMap;
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
@@ -15,13 +14,11 @@ use crate::backend::aws::Aws;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
-use crate::input::env_references::is_short_reference;
 use crate::model::answer::Answers;
-use crate::model::entry::{EntryId, Source};
+use crate::model::entry::EntryId;
 use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::SourceOption;
 use crate::model::outcome::{Outcomes, Values};
-use crate::model::plan::Plan;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::check_findings::{Findings, command_row, tables};
@@ -30,7 +27,7 @@ use crate::report::check_rows::{
 };
 use crate::report::terminal::objects;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_names, text_warnings};
 use crate::time::Deadline;
 
 /// Prints the variables, files and systemd credentials as a table or as JSON, and warnings and
@@ -139,7 +136,17 @@ impl Checked {
             CheckDepth::Values => read_values(&prepared, deadline),
         };
         let (values, report) = match read {
-            Ok(values) => (values, Report::default()),
+            Ok(mut values) => {
+                // `read_values` has made these warnings itself.
+                if depth != CheckDepth::Values {
+                    values.outcomes.warnings.extend(text_warnings(
+                        &prepared.plan,
+                        &values.fetched,
+                        &values.outcomes,
+                    ));
+                }
+                (values, Report::default())
+            }
             Err(report) => {
                 let outcomes = Outcomes::unread(&prepared.plan);
                 (Values::new(outcomes, Answers::default()), report)
@@ -240,7 +247,6 @@ impl Checked {
             now,
             depth: self.depth,
             doubly_optional: plan.doubly_optional(),
-            placeholder_notes: placeholder_notes(plan),
         };
         let reads_values = self.depth == CheckDepth::Values;
         let source = match (self.depth, &self.prepared.options.source) {
@@ -267,25 +273,6 @@ impl Checked {
             ..Findings::new()
         }
     }
-}
-
-/// The notes about entries whose text looks as if secrets-exec should replace something in it, and
-/// about literals that have the form of a reference with a key. Such a literal isn't an error:
-/// `prod/db:username` may be meant as a reference, but `team/app:stable` is the name of an image.
-fn placeholder_notes(plan: &Plan) -> BTreeMap<EntryId, String> {
-    let mut notes = BTreeMap::new();
-    for entry in plan.entries.iter().filter(|entry| entry.pattern.is_none()) {
-        if let Source::Literal(text) = &entry.source
-            && is_short_reference(text)
-        {
-            notes.insert(
-                entry.id,
-                "plain text that has the form of a reference".to_owned(),
-            );
-        }
-    }
-    notes.extend(report::placeholder_notes(plan));
-    notes
 }
 
 /// Asks AWS whether everything that the plan names exists. Resolves the entries that don't read a

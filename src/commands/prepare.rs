@@ -340,11 +340,10 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
     Some(Problem::usage(text).help(remedy))
 }
 
-/// Prints the warnings about texts and modes that are probably not what their author
-/// meant. Also prints the notes about entries that are left out because a variable is empty, except
-/// for `check`, which has rows for these entries.
+/// Prints the warnings about modes that are probably not what their author meant. Also prints the
+/// notes about entries that are left out because a variable is empty, except for `check`, which has
+/// rows for these entries.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    terminal::print_unless_hidden(report::placeholder_warnings(plan));
     terminal::print_unless_hidden(report::open_mode_warnings(plan));
     if !asker.is_check() {
         terminal::print_unless_hidden(report::left_out_notes(plan));

@@ -36,7 +36,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_names, text_warnings};
 use crate::time::Deadline;
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
@@ -70,7 +70,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
     // Never drop the backend. Closing its connections would take time, and the end of the process,
     // or execve, closes them anyway.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
-    let values = block_on(async {
+    let mut values = block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
@@ -88,15 +88,22 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
         terminal::print_unless_hidden(warnings);
     }
-    if backend.aws().is_some_and(|aws| !aws.has_endpoint()) {
+    // A region that an option or a declaration names is the intended one.
+    let may_be_wrong_region = prepared.settings.options.region.is_none();
+    if may_be_wrong_region && backend.aws().is_some_and(|aws| !aws.has_endpoint()) {
         terminal::print_unless_hidden(report::none_found_warning(&values));
     }
-    terminal::print_unless_hidden(values.outcomes.warnings.iter().map(report::mistake_warning));
-    terminal::print_unless_hidden(report::namesake_warnings(
-        &values.outcomes,
-        &prepared.plan,
-        |name| prepared.settings.uses_variable(name),
-    ));
+    let warnings = text_warnings(&prepared.plan, &values.fetched, &values.outcomes);
+    values.outcomes.warnings.extend(warnings);
+    // After an error, nothing starts with a mistake.
+    if values.outcomes.problems().is_empty() {
+        terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
+        terminal::print_unless_hidden(report::namesake_warnings(
+            &values.outcomes,
+            &prepared.plan,
+            |name| prepared.settings.uses_variable(name),
+        ));
+    }
     Ok(values)
 }
 

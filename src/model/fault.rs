@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::assigned_name;
-use super::shown::{is_plain_ascii, is_visible, shown};
+use super::shown::{is_plain_ascii, is_visible, shown, visible};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds its position. A fault implements `Error`, so that MiniJinja can
@@ -105,6 +105,48 @@ pub fn is_one_letter_away(name: &str, other: &str) -> bool {
     strsim::osa_distance(name, other) == 1 && digits(name) == digits(other)
 }
 
+/// True if two names differ only by case, by a character that people don't see, or by a typing
+/// mistake, so that nobody would choose both.
+///
+/// A typing mistake is one letter that is changed, added or removed, or two neighbors that are
+/// swapped. In a word of at most four letters, only the latter is one, because `ca` and `cb`, or
+/// `PUID` and `PGID`, are different words. An `s` at the end of a word is a plural.
+pub fn is_mistyped(name: &str, other: &str) -> bool {
+    let lower = visible(name).to_lowercase();
+    let other_lower = visible(other).to_lowercase();
+    if lower == other_lower {
+        return true;
+    }
+    for (word, other_word) in words(name).iter().zip(&words(other)) {
+        let is_plural = word.trim_end_matches('s') == other_word.trim_end_matches('s');
+        let is_short = word.len().min(other_word.len()) <= 4;
+        // Two neighbors that are swapped are two changes here.
+        let has_one_change = strsim::levenshtein(word, other_word) == 1;
+        if has_one_change && (is_plural || is_short) {
+            return false;
+        }
+    }
+    is_one_letter_away(&lower, &other_lower)
+}
+
+/// Splits a name into words in small letters: `api_key` and `apiKey` into `api` and `key`.
+fn words(name: &str) -> Vec<String> {
+    let mut words = vec![String::new()];
+    let mut is_after_small = false;
+    for c in name.chars() {
+        if "_-./".contains(c) || (c.is_ascii_uppercase() && is_after_small) {
+            words.push(String::new());
+        }
+        if let Some(word) = words.last_mut()
+            && !"_-./".contains(c)
+        {
+            word.extend(c.to_lowercase());
+        }
+        is_after_small = c.is_lowercase();
+    }
+    words
+}
+
 pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {:?}?", shown(nearest))
 }
@@ -120,10 +162,10 @@ pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
 /// The fault of a text that is empty or has a character that people overlook, such as a space at
 /// its end or a curly quote.
 pub fn overlooked(text: &str) -> Option<Fault> {
-    let Some(first) = text.chars().next() else {
+    if text.is_empty() {
         let help = "if it comes from a variable in quotes, that variable isn't set";
         return Some(Fault::new("is empty").help(help));
-    };
+    }
     // Plain ASCII doesn't need the checks below.
     if is_plain_ascii(text) {
         return None;
@@ -141,17 +183,21 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the quotes"));
     }
-    let last = text.chars().next_back().unwrap_or(first);
-    let (verb, unseen) = if text.trim().is_empty() {
-        ("is only", last)
-    } else if is_unseen(first) {
-        ("begins with", first)
-    } else if is_unseen(last) {
-        ("ends with", last)
-    } else {
-        ("contains", unseen_within(text)?)
+    let (verb, unseen) = match unseen_ends(text) {
+        (_, Some(last)) if text.trim().is_empty() => ("is only", last),
+        (Some(first), _) => ("begins with", first),
+        (None, Some(last)) => ("ends with", last),
+        (None, None) => ("contains", unseen_within(text)?),
     };
     Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
+}
+
+/// The first and the last character of a text, each only if people don't see it.
+pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
+    (
+        text.chars().next().filter(|c| is_unseen(*c)),
+        text.chars().next_back().filter(|c| is_unseen(*c)),
+    )
 }
 
 /// Finds a character inside a text that people don't see. A space between other characters is
@@ -277,13 +323,14 @@ fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
-fn character_name(c: char) -> String {
+pub fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
         '\t' => "tab".to_owned(),
-        '\n' => "line break".to_owned(),
+        '\n' => "line feed".to_owned(),
         '\r' => "carriage return".to_owned(),
         '\u{a0}' => "no-break space".to_owned(),
+        '\u{feff}' => "byte order mark".to_owned(),
         c => format!("hidden character (U+{:04X})", c as u32),
     }
 }
@@ -359,6 +406,24 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     Some((prefix, ""))
 }
 
+/// The beginning of a text that is an expression or a reference of another tool: `${{secrets.` for
+/// `${{ secrets.TOKEN }}`.
+pub fn foreign_beginning(text: &str) -> Option<&'static str> {
+    // Most texts have neither of these characters, and the table is long.
+    if !text.contains([':', '}']) {
+        return None;
+    }
+    if text.starts_with('$') {
+        let compact = text.replace(' ', "");
+        let mut expressions = foreign_words("expression");
+        if let Some((word, _)) = expressions.find(|(word, _)| compact.starts_with(word)) {
+            return Some(word);
+        }
+    }
+    let (prefix, _) = foreign_prefix(text)?;
+    Some(prefix)
+}
+
 /// The fault of a Helm template that hasn't been rendered. `None` for any other text.
 pub fn helm_fault(text: &str) -> Option<Fault> {
     let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
@@ -403,14 +468,14 @@ mod tests {
             ("\r", "is only a carriage return", "sed -i 's/\\r$//' FILE"),
             ("\u{a0}\u{a0}", "is only a no-break space", "remove it"),
             ("key\r", "ends with a carriage return", "sed -i"),
-            ("true\r\n", "ends with a line break", "remove it"),
+            ("true\r\n", "ends with a line feed", "remove it"),
             ("us-east-1 ", "ends with a space", "remove it"),
             ("key\t", "ends with a tab", "remove it"),
             (" svc/db", "begins with a space", "remove it"),
             ("\u{a0}svc/db", "begins with a no-break space", "remove it"),
             (
                 "\u{feff}svc/db",
-                "begins with a hidden character (U+FEFF)",
+                "begins with a byte order mark",
                 "remove it",
             ),
             (

@@ -8,7 +8,6 @@ pub mod environment;
 pub mod fault;
 pub mod options;
 pub mod outcome;
-pub mod placeholder;
 pub mod plan;
 pub mod problem;
 pub mod reference;

@@ -82,14 +82,39 @@ pub struct FileValue<'a> {
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
     /// The probable mistakes in entries that could be resolved.
-    pub warnings: Vec<(Subject, String)>,
+    pub warnings: Vec<Warning>,
     /// The time for reading the secrets and resolving the plan.
     pub elapsed: Duration,
     /// The number of requests that were sent, including retries.
     pub requests: usize,
 }
 
+/// A warning about an entry, or a key of an `env-from` entry, that could be resolved, but that is
+/// probably a mistake.
+#[derive(Debug)]
+pub struct Warning {
+    /// The id of the outcome.
+    pub id: EntryId,
+    pub subject: Subject,
+    /// A sentence without the subject, whose name follows it.
+    pub text: String,
+    pub help: Option<String>,
+    /// The words after the status in the table of `check`.
+    pub note: &'static str,
+}
+
 impl EntryOutcome {
+    /// A warning about this outcome.
+    pub fn warning(&self, text: impl Into<String>, note: &'static str) -> Warning {
+        Warning {
+            id: self.id,
+            subject: self.subject.clone(),
+            text: text.into(),
+            help: None,
+            note,
+        }
+    }
+
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         let reads = entry.source.references().into_iter().cloned().collect();
         Self::with_reads(entry, reads, result)

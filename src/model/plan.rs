@@ -75,6 +75,8 @@ pub struct Plan {
     /// variable is overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
     pub inherited: Inherited,
+    /// The inherited variables that the command gets.
+    pub retained: Inherited,
     /// The variables that the entries of all layers set, each with its latest entry. Templates
     /// can't use them ([`variable_help`]).
     pub variables: BTreeMap<Arc<str>, Subject>,
@@ -151,6 +153,7 @@ impl Plan {
             aliases,
             kept_names: kept,
             inherited: inherited.clone(),
+            retained: retained.clone(),
             variables,
         })
     }

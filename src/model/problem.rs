@@ -90,7 +90,7 @@ pub struct MissingKey {
     /// The key as the user has written it. It may be a token, so messages show it with
     /// [`shown`](super::shown::shown()).
     pub key: String,
-    /// The most similar key that exists.
+    /// The existing key that looks the same or, without one, the most similar one.
     pub similar: Option<String>,
     /// The KEY to write for an existing key that looks the same as this one: `$["password "]`.
     pub twin: Option<String>,

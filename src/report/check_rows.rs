@@ -5,14 +5,13 @@
 //! them separately and `--verbose` prints a note for each.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
-use serde::de::IgnoredAny;
 use serde_json::{Value, json};
 
 use super::check_findings::{CachedRow, Row, RowKind, RowStatus, SourceRow, TableLine, TableRow};
-use super::terminal::{Record, age, counted};
+use super::terminal::{Record, age};
 use super::value_warnings::remark_text;
 use super::warnings::shown_source;
 use crate::model::answer::{
@@ -24,7 +23,7 @@ use crate::model::entry::{
 use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
+use crate::model::reference::{Locator, Region, SecretRef, Store, Version, below_path};
 use crate::model::shown::shown;
 
 /// The remark on an entry that is optional in two ways: it has `optional: true`, and its reference
@@ -39,9 +38,6 @@ pub struct CheckedValues<'a> {
     pub depth: CheckDepth,
     /// The entries of [`Plan::doubly_optional`](crate::model::plan::Plan::doubly_optional).
     pub doubly_optional: BTreeSet<EntryId>,
-    /// Notes about entries, such as those whose text looks as if secrets-exec should replace
-    /// something in it.
-    pub placeholder_notes: BTreeMap<EntryId, String>,
 }
 
 /// The kind of requests that `check` sends.
@@ -174,25 +170,16 @@ impl CheckedValues<'_> {
 
     /// The note that follows the status in a row. If several notes apply, the most important one.
     fn note(&self, outcome: &EntryOutcome) -> Option<String> {
-        if let Some(remark) = whole_object_remark(outcome).or_else(|| remark_text(outcome)) {
+        if let Some(remark) = remark_text(outcome) {
             return Some(remark);
         }
-        let is_warned_of = self
-            .values
-            .outcomes
-            .warnings
-            .iter()
-            .any(|(warned, _)| warned.label == outcome.subject.label);
-        let note = if self.is_version_unchecked(outcome) {
+        let warnings = &self.values.outcomes.warnings;
+        let note = if let Some(warning) = warnings.iter().find(|other| other.id == outcome.id) {
+            warning.note
+        } else if self.is_version_unchecked(outcome) {
             "version not checked"
-        } else if is_warned_of && outcome.is_default() {
-            "although there is a similar key"
-        } else if is_warned_of && outcome.id.key.is_some() {
-            "replaces the inherited variable"
         } else if let Some(name) = outcome.empty_variable() {
             return Some(format!("{name} is empty"));
-        } else if let Some(note) = self.placeholder_notes.get(&outcome.id) {
-            note
         } else if self.doubly_optional.contains(&outcome.id.of_entry()) {
             DOUBLY_OPTIONAL
         } else {
@@ -304,22 +291,6 @@ impl CheckedValues<'_> {
         }
         row
     }
-}
-
-/// The remark that a variable gets a whole JSON object: the KEY may be missing from its reference.
-/// Keys of `env-from` don't get this remark, and neither do templates, which may be JSON on
-/// purpose.
-fn whole_object_remark(outcome: &EntryOutcome) -> Option<String> {
-    let is_variable = matches!(outcome.target, Target::Env(_));
-    let is_whole = matches!(outcome.read_from(), [read] if read.selector == Selector::Whole);
-    let is_template = matches!(outcome.subject.written, Some(Written::Template));
-    if !is_variable || !is_whole || is_template || outcome.id.key.is_some() {
-        return None;
-    }
-    let json = outcome.value()?.expose();
-    let object: HashMap<String, IgnoredAny> = serde_json::from_slice(json).ok()?;
-    let keys = counted(object.len(), "key", "keys");
-    Some(format!("a JSON object with {keys}"))
 }
 
 /// The row of an overridden entry. Only two kinds of entries have one: a variable that

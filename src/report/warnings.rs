@@ -161,13 +161,6 @@ pub fn none_found_warning(values: &Values) -> Option<Record> {
     Some(Record::warning(text).help(help))
 }
 
-/// Warns of an entry that was resolved, but that is probably a mistake.
-pub fn mistake_warning((subject, text): &(Subject, String)) -> Record {
-    let entries = vec![subject.to_string()];
-    let warning = Record::warning(text);
-    Record { entries, ..warning }
-}
-
 /// Makes the warnings about the cache in `directory`. If cached values are used because requests
 /// failed, the first warnings say so: one for each reason, with a note for each value. The others
 /// are about cache entries that can't be used, stored or removed (`notices`, each with the

@@ -166,7 +166,8 @@ pub(super) fn key_outcomes(
             let repeated = faulty.entry(KeyFault::SameName).or_default();
             repeated.push((key, shown));
         } else {
-            let remarks = Remark::about_value(value.expose(), &target);
+            let mut remarks = Remark::about(value.expose());
+            remarks.retain(|remark| remark.applies_to(&target));
             let outcome = key_outcome(entry, object, (number, key), &name, Outcome::Value(value));
             outcomes.push(EntryOutcome {
                 target,

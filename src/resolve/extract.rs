@@ -361,9 +361,11 @@ fn find_key<'j>(
 
 /// A missing key, with a similar key and the keys that exist in `map`.
 pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
+    let similar =
+        twin(map.keys().map(String::as_str), key).or_else(|| nearest(key, quotable_keys(map)));
     Box::new(MissingKey {
         key: key.to_owned(),
-        similar: nearest(key, quotable_keys(map)).map(str::to_owned),
+        similar: similar.map(str::to_owned),
         twin: None,
         existing_keys: listed_keys(map, None),
     })

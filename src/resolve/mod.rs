@@ -19,21 +19,21 @@
 mod env_from;
 mod extract;
 mod template;
+mod texts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::sync::Arc;
 
 use regex_lite::Regex;
-use serde_json::value::RawValue;
 use zeroize::Zeroizing;
 
 use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, Nearest, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::environment::EnvName;
-use crate::model::fault::{MOST_SUGGESTIONS, UTF8_HELP, is_one_letter_away, nearest};
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes};
+use crate::model::fault::{MOST_SUGGESTIONS, UTF8_HELP, is_mistyped, is_one_letter_away, nearest};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
@@ -45,6 +45,7 @@ use extract::{
     text_of, with_entry,
 };
 use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
+pub use texts::text_warnings;
 
 /// The walk over the entries of a plan.
 ///
@@ -86,8 +87,7 @@ pub fn resolve(plan: &Plan, fetched: &Answers) -> Outcomes {
 }
 
 impl<'a> Walk<'a> {
-    /// Resolves an entry unless it is overridden, and adds its outcome and, if the value looks
-    /// misplaced, a warning.
+    /// Resolves an entry unless it is overridden, and adds its outcome.
     fn add_outcomes(&mut self, entry: &'a Planned) {
         let answers = &mut self.answers;
         let subject = &entry.subject;
@@ -116,16 +116,8 @@ impl<'a> Walk<'a> {
         };
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
-            Err(reasons) => {
-                let reasons = answers.without_replicas(reasons, entry);
-                self.outcomes
-                    .warnings
-                    .extend(near_key_warning(&reasons, entry, answers.plan));
-                outcome_without_value(entry, reasons)
-            }
+            Err(reasons) => self.outcome_without_value(reasons, entry),
         };
-
-        self.outcomes.warnings.extend(value_warning(entry, &result));
         self.add(entry, result);
     }
 
@@ -136,16 +128,13 @@ impl<'a> Walk<'a> {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
             Err(reason) => {
-                let reasons = self.answers.without_replicas(vec![reason], entry);
-                return self.add(entry, outcome_without_value(entry, reasons));
+                let result = self.outcome_without_value(vec![reason], entry);
+                return self.add(entry, result);
             }
         };
 
+        let texts = env_from::warnings(&members, object);
         let subject = &entry.subject;
-        for text in env_from::warnings(&members, object) {
-            self.outcomes.warnings.push((subject.clone(), text));
-        }
-
         let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let port_warning = env_from::port_warning(&members, object);
         let absence = env_from::no_variable_problem(&members, object);
@@ -161,7 +150,7 @@ impl<'a> Walk<'a> {
             _ if !errors.is_empty() => Outcome::Failed(errors),
             Some(problem) => {
                 let reasons = vec![Unresolved::Absent(named(problem))];
-                outcome_without_value(entry, self.answers.without_replicas(reasons, entry))
+                self.outcome_without_value(reasons, entry)
             }
             None => Outcome::Keys,
         };
@@ -171,7 +160,7 @@ impl<'a> Walk<'a> {
                     .variable()
                     .is_some_and(|variable| variable.name.as_str() == "PORT")
             {
-                let warning = (outcome.subject.clone(), text.clone());
+                let warning = outcome.warning(text, "where servers listen");
                 self.outcomes.warnings.push(warning);
             }
             // An overridden key has the target of the object, which doesn't claim anything.
@@ -179,58 +168,73 @@ impl<'a> Walk<'a> {
             self.outcomes.list.push(outcome);
         }
         self.add(entry, result);
+        if let Some(outcome) = self.outcomes.list.last() {
+            for text in texts {
+                let note = "a key isn't what it seems";
+                self.outcomes.warnings.push(outcome.warning(text, note));
+            }
+        }
+    }
+
+    /// Decides the outcome of an entry without a value ([`outcome_without_value`]). If it isn't a
+    /// failure, but probably due to a misspelled name, adds a warning.
+    fn outcome_without_value(&mut self, reasons: Vec<Unresolved>, entry: &Planned) -> Outcome {
+        let reasons = self.answers.without_replicas(reasons, entry);
+        self.outcomes
+            .warnings
+            .extend(self.answers.misspelling_warning(&reasons, entry));
+        outcome_without_value(entry, reasons)
     }
 
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
     /// from now on. Moves `answers.parts` and `answers.remarks`, which belong to the value that was
     /// resolved last, into the outcome. This empties both fields, so that an entry that isn't
-    /// resolved doesn't get the parts and remarks of an earlier entry.
+    /// resolved doesn't get the parts and remarks of an earlier entry. If the value looks
+    /// misplaced, also adds a warning.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
         }
         let mut outcome = EntryOutcome::new(entry, result);
         outcome.parts = take(&mut self.answers.parts);
-        let remarks = take(&mut self.answers.remarks);
+        let mut remarks = take(&mut self.answers.remarks);
         if matches!(outcome.result, Outcome::Value(_)) && entry.pattern.is_none() {
+            remarks.retain(|remark, _| remark.applies_to(&entry.target));
             outcome.remarks = remarks;
             if outcome.has_unencoded_part() {
                 let text = "a value before the \"@\" of a URL has a character, such as / or @, that must be percent-encoded: write {{ ALIAS.KEY | urlencode }} in a template";
-                let warning = (entry.subject.clone(), text.to_owned());
+                let warning = outcome.warning(text, "not percent-encoded");
                 self.outcomes.warnings.push(warning);
             }
+            let warning = value_warning(entry, &outcome);
+            self.outcomes.warnings.extend(warning);
         }
         self.outcomes.list.push(outcome);
     }
 }
 
 /// The warning about a variable whose value was read from a secret and probably isn't what the
-/// program expects. A value that matches a `pattern` is expected.
-fn value_warning(entry: &Planned, result: &Outcome) -> Option<(Subject, String)> {
+/// program expects.
+fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
     let Target::Env(name) = &entry.target else {
         return None;
     };
-    let Outcome::Value(value) = result else {
-        return None;
-    };
-    if entry.pattern.is_some() {
-        return None;
-    }
+    let value = outcome.value()?;
     // An entry without a reference, such as a literal, doesn't read its value from a secret.
     let reference = *entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
     let is_template = matches!(entry.source, Source::Template(..));
     let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
-    // A short text may be anything, such as a flag, and a path usually has a slash or a dot.
-    let is_path = text.len() < 8 || text.contains(['/', '.']);
-    let warning = if names_file && !is_path {
-        "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file".to_owned()
-    } else if reference.selector == Selector::Whole && !is_template {
-        whole_object_text(name, text, reference, &entry.subject)?
-    } else {
+    // A short text may be anything, such as a flag.
+    if names_file && text.len() >= 8 && !text.contains(['/', '.']) {
+        let text = "the variable gets the value itself, not the path of a file: list the entry under \"files\", or use --as-file";
+        return Some(outcome.warning(text, "the value itself, not the path of a file"));
+    }
+    if reference.selector != Selector::Whole || is_template {
         return None;
-    };
-    Some((entry.subject.clone(), warning))
+    }
+    let text = whole_object_text(name, text, reference, &entry.subject)?;
+    Some(outcome.warning(text, "the whole JSON object"))
 }
 
 /// The warning about a variable that gets a whole JSON object, although it was probably meant to
@@ -243,13 +247,10 @@ fn whole_object_text(
     reference: &SecretRef,
     subject: &Subject,
 ) -> Option<String> {
-    let object: BTreeMap<String, &RawValue> = serde_json::from_str(text).ok()?;
+    let json = Json::parse(text.as_bytes()).ok()?;
     let last_word = name.as_str().rsplit('_').next()?;
-    let (key, _) = object.iter().find(|(key, json)| {
-        let is_scalar = json
-            .get()
-            .starts_with(|c| matches!(c, '"' | '-' | '0'..='9'));
-        is_scalar && key.eq_ignore_ascii_case(last_word)
+    let (key, _) = json.value().as_object()?.iter().find(|(key, value)| {
+        (value.is_string() || value.is_number()) && key.eq_ignore_ascii_case(last_word)
     })?;
 
     let id = reference.locator.shown_id();
@@ -258,57 +259,6 @@ fn whole_object_text(
         Some(write) => format!("{found}: for its key {key:?}, write {write}"),
         None => format!("{found}, which has a key {key:?}"),
     })
-}
-
-/// The warning about an entry that gets its `default` because its KEY is probably a misspelling of
-/// an existing key: the two differ only by one letter or by case, and no other entry uses the
-/// existing key. Names such as `user` and `users`, or `key1` and `key2`, probably differ on
-/// purpose.
-fn near_key_warning(
-    reasons: &[Unresolved],
-    entry: &Planned,
-    plan: &Plan,
-) -> Option<(Subject, String)> {
-    let Source::Reference(reference) = &entry.source else {
-        return None;
-    };
-    let [Unresolved::Absent(problem)] = reasons else {
-        return None;
-    };
-    let OnMissing::Default(_) = entry.on_missing else {
-        return None;
-    };
-    let similar = problem.missing_key.as_ref()?.similar.as_ref()?;
-    let key = reference.selector.to_string();
-    let written = key.to_lowercase();
-    let other = similar.to_lowercase();
-    let is_plural = written.trim_end_matches('s') == other.trim_end_matches('s');
-    let is_near = !is_plural && is_one_letter_away(&written, &other);
-    if !is_near && written != other {
-        return None;
-    }
-
-    for read in plan
-        .entries
-        .iter()
-        .flat_map(|entry| entry.source.references())
-    {
-        let may_use_key = match &read.selector {
-            Selector::Key(key) => key == similar,
-            // An entry without a plain KEY, such as a template, may use the key, too.
-            Selector::Whole | Selector::Path(_) => true,
-        };
-        if may_use_key && read.locator == reference.locator {
-            return None;
-        }
-    }
-    let subject = &entry.subject;
-    let secret = reference.locator.noun();
-    let mut text = format!("the default is used, although {secret} has a key {similar:?}");
-    if let Some(write) = subject.rewritten_with_fields(&key, similar) {
-        text += &format!(": write {write}");
-    }
-    Some((subject.clone(), text))
 }
 
 /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is a
@@ -380,41 +330,18 @@ impl<'a> ParsedAnswers<'a> {
     /// their remarks, so only the text around them is checked. If the value is encoded, a line feed
     /// at its end is there on purpose, so it gets no remark.
     fn add_remarks(&mut self, value: &SecretValue, entry: &Planned) {
-        for remark in Remark::about_value(value.expose(), &entry.target) {
+        for remark in Remark::about(value.expose()) {
             let remark = match &entry.source {
                 Source::Literal(_) | Source::Composed(_) | Source::Object(_) => continue,
                 Source::Reference(_) => remark,
                 Source::Template(template, _) => match remark {
-                    Remark::LineFeed if template.text.ends_with('\n') => Remark::TemplateLineFeed,
+                    Remark::Ends('\n') if template.text.ends_with('\n') => Remark::TemplateLineFeed,
                     Remark::UnfinishedKey => remark,
                     _ => continue,
                 },
             };
             if !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank) {
                 self.remarks.entry(remark).or_default();
-            }
-        }
-    }
-
-    /// Adds the remarks on the value of a reference in a variable that consists of `items` texts
-    /// and references.
-    fn add_remarks_on_reference(
-        &mut self,
-        value: &SecretValue,
-        reference: &SecretRef,
-        items: usize,
-        entry: &Planned,
-    ) {
-        if items == 1 {
-            for remark in Remark::about_value(value.expose(), &entry.target) {
-                self.remarks.entry(remark).or_default();
-            }
-            return;
-        }
-        for remark in Remark::about_part(value.expose()) {
-            if remark.is_about_part_of(&entry.target) {
-                let references = self.remarks.entry(remark).or_default();
-                references.push(reference.written());
             }
         }
     }
@@ -516,6 +443,69 @@ impl<'a> ParsedAnswers<'a> {
         Some(failure.problem(reference, &entry.subject).note(note))
     }
 
+    /// The warning about an absence that `default` or `optional` covers, although the name that
+    /// doesn't exist is probably misspelled. It has the help of the error.
+    fn misspelling_warning(&self, reasons: &[Unresolved], entry: &Planned) -> Option<Warning> {
+        let consequence = match entry.on_missing {
+            OnMissing::Fail => return None,
+            OnMissing::Optional => "an optional entry is left out",
+            OnMissing::Default(_) => "a default is used",
+        };
+        for reason in reasons {
+            if let Unresolved::Absent(problem) = reason
+                && self.is_misspelled(problem, entry)
+            {
+                return Some(Warning {
+                    id: entry.id,
+                    subject: entry.subject.clone(),
+                    text: format!("{consequence}, because {}", problem.full_headline()),
+                    help: problem.help.clone(),
+                    note: "although there is a similar name",
+                });
+            }
+        }
+        None
+    }
+
+    /// True for an absent key or secret whose help suggests a name that differs only by a
+    /// [mistake](is_mistyped). A key isn't misspelled if the launch uses the suggested one, too.
+    fn is_misspelled(&self, absence: &Problem, entry: &Planned) -> bool {
+        let Some(about) = &absence.about else {
+            return false;
+        };
+        let locator = &*about.locator;
+        if let Some(missing) = &absence.missing_key {
+            return missing.similar.as_ref().is_some_and(|similar| {
+                is_mistyped(&missing.key, similar) && !self.uses_key(locator, similar)
+            });
+        }
+        let Some(Err(failure)) = self.fetched.get(locator) else {
+            return false;
+        };
+        entry.source.references().into_iter().any(|read| {
+            read.locator == *locator
+                && failure
+                    .nearest_for(&read.selector)
+                    .is_some_and(|nearest| is_mistyped(&locator.written_id(), &nearest.id))
+        })
+    }
+
+    /// True if an entry uses a key of a secret, or may use it because it reads the whole secret or
+    /// a path in it.
+    fn uses_key(&self, locator: &Locator, key: &str) -> bool {
+        self.plan.entries.iter().any(|entry| {
+            if let Source::Template(template, inputs) = &entry.source {
+                return inputs.iter().any(|(alias, read)| {
+                    read.locator == *locator && template.lookups.contains(&format!("{alias}.{key}"))
+                });
+            }
+            entry.source.references().into_iter().any(|read| {
+                let is_other = matches!(&read.selector, Selector::Key(other) if other != key);
+                read.locator == *locator && !is_other
+            })
+        })
+    }
+
     /// The document of a reference, or the reason why the launch has no document for it.
     fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
         match self.fetched.get(&reference.locator) {
@@ -544,7 +534,13 @@ impl<'a> ParsedAnswers<'a> {
                 Part::Reference(reference) => match self.read_value(reference, &entry.subject) {
                     Ok(value) => {
                         composed.extend_from_slice(value.expose());
-                        self.add_remarks_on_reference(&value, reference, items.len(), entry);
+                        for remark in Remark::about(value.expose()) {
+                            let parts = self.remarks.entry(remark).or_default();
+                            // The only reference of a variable is its whole value.
+                            if items.len() > 1 {
+                                parts.push(reference.written());
+                            }
+                        }
                         self.parts.push(value);
                     }
                     Err(error) => errors.push(error),
@@ -609,8 +605,6 @@ impl<'a> ParsedAnswers<'a> {
         match rendering.render() {
             Ok((text, remarks)) if errors.is_empty() => {
                 self.remarks = remarks;
-                self.remarks
-                    .retain(|remark, _| remark.is_about_part_of(&entry.target));
                 Ok(text)
             }
             Ok(_) => Err(errors),

@@ -32,6 +32,9 @@ EMPTY = ["", "\n", "# env: { A: prod/db:a }\n", "null\n", "---\n", "---\n# nothi
 WRONG = [{"stage": "S" * 257}, {"version": "too-short"}, {"key": "$["}]
 UNRELATED = ["text", '"quoted"', " spaces ", "{{ other }}", "arn:aws:s3:::bucket", "postgres://u@db/x", "${X}"]
 MALFORMED = ["{{resolve:secretsmanager:}}", "{{ resolve:ssm:/x }}", "ssm://c1/x", "sm://c1/x", "{aws-sm}c1/x"]
+# Values of which a launch warns, and neighbors.
+ODD = ["v\r", "v\r\n", "v\u00a0", "\ufeffv", "v ", "long-value-v ", " long-value-v", "two words v ", '"v"', "v\n\n", " ", "\r"]
+ODD += ["{{resolve:ssm:/v}}", "line\nv\r\n"]
 DYNAMIC_AROUND = ["{}", "{}", "db://{}@host", "{}{}", '{"k":"{}"}']
 DELETED = "You can't perform this operation on the secret because it was marked for deletion."
 NO_STAGE = "Secrets Manager can't find the specified secret value for staging label: AWSCURRENT"
@@ -161,6 +164,8 @@ class Drawing:
         return f"{word}{self.count}"
 
     def value(self):
+        if self.once_in(8):
+            return self.chance.choice(ODD).replace("v", self.next("v"))
         return self.next("v") + self.chance.choice(["", "", " '\"$x", "\n", "é"])
 
     def object(self):

@@ -157,6 +157,12 @@ class Expected(bytes):
     """A value that matches a `pattern`, so it is right even if it is empty."""
 
 
+class Read(bytes):
+    """A value with the remarks on it."""
+
+    remarks = frozenset()
+
+
 @dataclass
 class Started:
     variables: dict  # without the files in memory
@@ -164,6 +170,7 @@ class Started:
     files: dict
     sources: dict = field(default_factory=dict, compare=False)  # an `env-from`, and the names that it sets
     emptied: set = field(default_factory=set, compare=False)  # those that were read and set nothing
+    remarks: set = field(default_factory=set, compare=False)  # what a launch warns of
 
 
 # Variables in a reference, and absent values: what a wrong reference is.
@@ -218,7 +225,7 @@ def answer_for(identity, launch):
         if not answer.is_outage:
             # A denial or an absence is an answer. The contract doesn't say so for one after an
             # outage.
-            if region > 0 and answer.code:
+            if region > 0 and (answer.code or answer.flaw):
                 raise Silent("a refusal by a fallback region")
             return replace(answer, is_replica=region > 0)
         if launch.regions > 1 and (answer.status == 404 or answer.flaw):
@@ -357,6 +364,62 @@ def all_of(reads):
     return values
 
 
+# What a launch warns of: a value.
+
+UNSEEN = {"\n": "line feed", "\r": "carriage return", "\u00a0": "no-break space", "\ufeff": "byte order mark"}
+LINE_FEED = "a value with a line feed at its end"
+
+
+def remarks_on(data):
+    """What is odd about a value that was read, whether it becomes a variable or a file."""
+    try:
+        text = data.decode()
+    except UnicodeDecodeError:
+        return set()
+    if not text:
+        return {"an empty value"}
+    if not text.strip():
+        return {"a value with only blanks"}
+    if "\0" in text:
+        return set()
+    found = {"a reference that nothing resolves"} if "{{resolve:s" in text else set()
+    line = text.removesuffix("\n")
+    document = parsed(data)
+    if "\n" in line or isinstance(document, (dict, list)):
+        return found
+    if isinstance(document, str) and line.startswith('"'):
+        found.add("JSON text in quotes")
+    ends = [("beginning", text[0], text[1:]), ("end", line[-1], line[:-1])]
+    for place, character, rest in ends:
+        is_odd = len(rest) >= 8 and not re.search(r"\s", rest) if character == " " else character in UNSEEN
+        if is_odd:
+            found.add(f"a value with a {UNSEEN.get(character, 'space')} at its {place}")
+    return found | ({LINE_FEED} if line != text else set())
+
+
+def judged(value, remarks):
+    """The value, with the remarks on it."""
+    if type(value) is bytes:
+        value = Read(value)
+    value.remarks = frozenset(remarks)
+    return value
+
+
+def remarks_in(values, is_file=False):
+    """The remarks on values. A line feed at the end of a file is normal."""
+    found = {remark for value in values for remark in getattr(value, "remarks", ())}
+    return found - {LINE_FEED} if is_file else found
+
+
+def whole_object(name, data, key):
+    """The remark on a whole JSON object for a variable whose last word is a key with a text or a number."""
+    document = None if key else parsed(data)
+    members = document.items() if isinstance(document, dict) else []
+    last = name.rsplit("_", 1)[-1].lower()
+    is_one = any(key.lower() == last and type(node) in (str, int, float) for key, node in members)
+    return {"the whole JSON object"} if is_one else set()
+
+
 # Templates.
 
 
@@ -380,8 +443,10 @@ def rendered(template, launch):
 
 def joined(parts, values):
     """A text of several values, some of which were looked up."""
-    has_hole = any(not value.strip() for part, value in zip(parts, values, strict=True) if not isinstance(part, str))
-    return Holed(b"".join(values)) if has_hole else b"".join(values)
+    read = [value for part, value in zip(parts, values, strict=True) if not isinstance(part, str)]
+    has_hole = any(not value.strip() for value in read)
+    text = Holed(b"".join(values)) if has_hole else b"".join(values)
+    return judged(text, {remark for value in read for remark in remarks_on(value)})
 
 
 def part_text(part, launch):
@@ -454,7 +519,8 @@ def source_value(source, launch, wrong):
         return source.encode()
     if isinstance(source, list):
         return rendered(source, launch)
-    return resolved(source, launch, wrong)
+    value = resolved(source, launch, wrong)
+    return judged(value, remarks_on(value))
 
 
 def matches(value, pattern):
@@ -496,7 +562,11 @@ def source_variables(source, launch, wrong):
         raise Failure(75)
     if not found and not source.optional:
         raise Failure(78)  # an object that sets no variable is an absence
-    return {source.prefix + re.sub(r"\W", "_", key).upper(): as_text(value) for key, value in found.items()}
+    variables = {}
+    for key, value in found.items():
+        text = as_text(value)
+        variables[source.prefix + re.sub(r"\W", "_", key).upper()] = judged(text, remarks_on(text))
+    return variables
 
 
 REPLICA = object()
@@ -522,7 +592,7 @@ DYNAMIC = r"\{\{resolve:(secretsmanager|ssm|ssm-secure):([^{}]*)\}\}"
 MALFORMED = (64, 78)
 
 
-def inherited_value(text, globs, launch):
+def inherited_value(name, text, globs, launch):
     """What a matching variable becomes, or None if it has no reference."""
     bare = text.strip("\"' ")
     is_reference = re.fullmatch(f"{ARN}(:[^:]*){{0,3}}|{DYNAMIC}", bare)
@@ -535,12 +605,17 @@ def inherited_value(text, globs, launch):
     whole = re.fullmatch(f"({ARN})((?::[^:]*){{0,3}})", text)
     if whole:
         fields = (whole[2][1:] + "::").split(":")
-        return resolved(Reference(whole[1], *fields[:3]), launch, 64)
+        value = resolved(Reference(whole[1], *fields[:3]), launch, 64)
+        return judged(value, remarks_on(value) | whole_object(name, value, fields[0]))
     if not re.search(DYNAMIC, text):
         return None
     references = list(re.finditer(DYNAMIC, text))
-    values = iter(all_of([lambda one=one: dynamic_value(one[1], one[2].split(":"), launch) for one in references]))
-    return re.sub(DYNAMIC.encode(), lambda _: next(values), text.encode())
+    values = all_of([lambda one=one: dynamic_value(one[1], one[2].split(":"), launch) for one in references])
+    replacements = iter(values)
+    composed = re.sub(DYNAMIC.encode(), lambda _: next(replacements), text.encode())
+    remarks = {remark for value in values for remark in remarks_on(value)}
+    first_key = (references[0][2].split(":") + ["", "", ""])[2]
+    return judged(composed, remarks | whole_object(name, composed, first_key))
 
 
 def dynamic_value(service, fields, launch):
@@ -569,9 +644,19 @@ def expected(launch):
     outcome.add_inherited()
     for layer in flags:
         outcome.add_layer(layer)
-    if not launch.globs and not any(layer.entries or layer.sources for layer in launch.layers):
+    is_empty = not outcome.variables and not any(layer.entries or layer.sources for layer in launch.layers)
+    if is_empty and (not launch.globs or has_unmatched_reference(launch)):
         outcome.failures.append(Failure(78 if files else 64))
     return outcome.end()
+
+
+def has_unmatched_reference(launch):
+    """True if the program would get a reference as its password, because no GLOB matches the variable."""
+    return any(
+        re.search(f"^{ARN}:[^:]|{DYNAMIC}", text.strip("\"' "))
+        for name, text in launch.inherited.items()
+        if not any(fnmatchcase(name, glob) for glob in launch.globs)
+    )
 
 
 class Merge:
@@ -618,6 +703,8 @@ class Merge:
             if isinstance(value, Failure) and value.early:
                 raise Silent("a mistake in an entry that is not used")
             return
+        if isinstance(value, Read) and isinstance(entry.source, Reference) and not entry.path and not entry.in_memory:
+            value = judged(value, value.remarks | whole_object(entry.name, value, entry.source.key))
         if entry.path:
             self.files[entry.path] = value
         if entry.name:
@@ -632,7 +719,7 @@ class Merge:
             if not globs:
                 continue
             try:
-                value = inherited_value(text, globs, self.launch)
+                value = inherited_value(name, text, globs, self.launch)
             except Absence:
                 value = Failure(78)
             except Failure as failure:
@@ -662,10 +749,12 @@ class Merge:
         inherited = {name: Inherited(value.encode()) for name, value in self.launch.inherited.items()}
         variables = inherited | self.variables
         memory = {name: variables.pop(name) for name in self.in_memory}
+        files = [*memory.values(), *self.files.values()]
+        remarks = remarks_in(variables.values()) | remarks_in(files, is_file=True)
         sources = {}
         for name, source in self.owners.items():
             sources.setdefault(source, set()).add(name)
-        return Started(variables, memory, self.files, sources, self.emptied)
+        return Started(variables, memory, self.files, sources, self.emptied, remarks)
 
 
 def was_read(reference, launch, wrong):

@@ -56,7 +56,7 @@ const EXPORTS: &str = "cd /shared; /secrets-exec export -e A=x:k --format dotenv
 stat -c '%u %a' app.env; cat app.env";
 
 const LOCAL: &str = "--env=SECRETS_EXEC_LOCAL=/shared/local.json";
-const ROTATING: &str = "-q --on-rotation restart --poll-interval 1h --poll-signal USR2 -e A=x:k";
+const ROTATING: &str = "-qq --on-rotation restart --poll-interval 1h --poll-signal USR2 -e A=x:k";
 
 /// One promise as a sentence; the options of the engine, those of secrets-exec, and the shell
 /// script to run; what happens to the container; and the expected status, output, and a part of the
@@ -86,7 +86,7 @@ const PROMISES: &[Promise] = &[
     ("variables arrive even if seccomp forbids files in memory",
         NO_MEMFD, "-e A=x:k", "echo $A", Ends, 0, "v-4c7a1e\n", ""),
     ("a file on disk gets its owner by number",
-        "--user=0", "-q -f /shared/d.yaml", "stat -c '%a %u %g' /shared/key", Ends, 0, "440 7 8\n", ""),
+        "--user=0", "-qq -f /shared/d.yaml", "stat -c '%a %u %g' /shared/key", Ends, 0, "440 7 8\n", ""),
     ("only its user can read a file that `export` has written",
         "", "-e A=x:k", EXPORTS, Ends, 0, "65532 600\nA='v-4c7a1e'\n", ""),
     ("a server is refused if its private authority isn't trusted",

@@ -149,6 +149,7 @@ impl Trial<'_, '_> {
         let mut warnings = Vec::new();
         if self.launch.prepared.is_poll() {
             warnings = report::value_warnings(&values.outcomes.list);
+            warnings.extend(report::mistake_warnings(&values.outcomes));
         }
         let (delivery, environment) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.

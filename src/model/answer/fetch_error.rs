@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::problem::{Problem, ReasonScope, SeveralHeadline, Status};
-use crate::model::reference::Region;
+use crate::model::reference::{Region, Selector};
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
@@ -445,6 +445,17 @@ pub enum CallerAccount {
 }
 
 impl FetchFailure {
+    /// The secret that may have been meant, unless it was read and doesn't have the KEY.
+    pub fn nearest_for(&self, selector: &Selector) -> Option<&Nearest> {
+        let nearest = self.nearest.as_deref()?;
+        if let (Some(keys), Selector::Key(key)) = (&nearest.keys, selector)
+            && !keys.contains(key)
+        {
+            return None;
+        }
+        Some(nearest)
+    }
+
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self {
             region,

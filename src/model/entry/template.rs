@@ -138,7 +138,9 @@ fn quoted_key(text: &str) -> Option<(&str, &str)> {
 }
 
 /// The text of a template without its expressions, statements, comments and `{% raw %}` blocks. A
-/// space stands in for each of them.
+/// NUL character stands in for each of them, which keeps the text before it and after it apart. An
+/// expression such as `${{ db.host }}` is kept, because its dollar sign is probably a mistake. In
+/// `$6${{ db.hash }}`, it isn't.
 pub fn literal_text(template: &str) -> String {
     let mut literal = String::new();
     let mut rest = template;
@@ -153,7 +155,13 @@ pub fn literal_text(template: &str) -> String {
         };
         match end {
             Some(end) => {
-                literal.push(' ');
+                let word = literal.rsplit(char::is_whitespace).next();
+                let before_dollar = word.and_then(|word| word.strip_suffix('$'));
+                if tag.starts_with('{') && before_dollar.is_some_and(|start| !start.contains('$')) {
+                    literal += &format!("{{{}", &tag[..end]);
+                } else {
+                    literal.push('\0');
+                }
                 rest = &tag[end..];
             }
             None => {

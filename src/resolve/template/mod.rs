@@ -151,7 +151,7 @@ impl Rendering<'_> {
         let has_stand_in = !missing.is_empty() || !self.unavailable.is_empty();
         let error = match result {
             Ok((text, remarks)) if missing.is_empty() => {
-                return Ok((text, self.with_lookups(remarks)));
+                return Ok((text, self.with_lookups(&remarks)));
             }
             Ok(_) => None,
             Err(error) if has_stand_in => Some(error),
@@ -219,24 +219,33 @@ impl Rendering<'_> {
         }
     }
 
-    /// Adds to each remark the lookups whose values it is about. Drops the remark on an empty or
-    /// blank text if no lookup finds such a text: it is part of the template, as in `{{ ":" ~ x if
-    /// x else "" }}`, so it is intended.
-    fn with_lookups(&self, remarks: BTreeSet<Remark>) -> Remarks {
+    /// Adds to each remark the lookups whose values it is about. Drops a remark without any: what
+    /// is odd belongs to the template, as in `{{ ":" ~ x if x else "" }}`, so it is intended. The
+    /// end of a key is only judged in the whole text, because the template may add a line feed. A
+    /// reference in an inherited variable isn't a value that was read.
+    fn with_lookups(&self, printed: &BTreeSet<Remark>) -> Remarks {
+        let lookups = &*self.template.lookups;
         let mut found = Remarks::new();
-        for remark in remarks {
-            let lookups = found.entry(remark).or_default();
-            for lookup in self.template.lookups.iter() {
-                if let Some(JsonValue::String(text)) = looked_up(lookup, self.inputs)
-                    && Remark::about_part(text.as_bytes()).contains(&remark)
-                {
-                    lookups.push(lookup.clone());
+        for lookup in lookups {
+            // `db['e']` looks up `db` and `db.e`.
+            if lookups.iter().any(|other| below(other, lookup)) {
+                continue;
+            }
+            let mut remarks = BTreeSet::new();
+            for text in texts_of(lookup, self.inputs) {
+                remarks.extend(Remark::about(text.as_bytes()));
+            }
+            for remark in remarks.intersection(printed) {
+                let is_judged = match remark {
+                    Remark::UnfinishedKey => false,
+                    Remark::Reference => !below(lookup, template::ENV),
+                    _ => true,
+                };
+                if is_judged {
+                    found.entry(*remark).or_default().push(lookup.clone());
                 }
             }
         }
-        found.retain(|remark, lookups| {
-            !lookups.is_empty() || !matches!(remark, Remark::Empty | Remark::Blank)
-        });
         found
     }
 
@@ -367,11 +376,7 @@ impl Rendering<'_> {
         };
         let parent = [&[name.to_owned()], parents].concat().join(".");
         let hint = keys_hint(map, path_of_parent.as_deref(), key, &|other| {
-            Some(if is_name(other) {
-                format!("{{{{ {parent}.{other} }}}}")
-            } else {
-                format!("{{{{ {parent}['{}'] }}}}", escaped_key(other))
-            })
+            Some(expression(&parent, other))
         });
         let mut missing = problem(predicate).help(hint);
         // The report merges the missing top-level keys of a secret into one error.
@@ -456,22 +461,43 @@ impl Rendering<'_> {
 }
 
 /// Collects the texts of secrets that a template looks up, so that logs can hide them. Leaves out
-/// numbers, which logs needn't hide, and `env`, which `inputs` must not have yet. If a lookup finds
-/// an object or an array, returns all texts in it, because the template may compute the keys.
+/// numbers, which logs needn't hide, and `env`, which `inputs` must not have yet.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
     for lookup in &*template.lookups {
-        let mut found = Vec::from_iter(looked_up(lookup, inputs));
-        while let Some(value) = found.pop() {
-            match value {
-                JsonValue::String(text) => texts.push(SecretValue::new(text.as_str())),
-                JsonValue::Array(items) => found.extend(items),
-                JsonValue::Object(map) => found.extend(map.values()),
-                JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => {}
-            }
+        texts.extend(texts_of(lookup, inputs).into_iter().map(SecretValue::new));
+    }
+    texts
+}
+
+/// The text that a lookup finds. If it finds an object or an array, all texts in it, because the
+/// template may compute the keys.
+fn texts_of<'i>(lookup: &str, inputs: &'i AliasInputs) -> Vec<&'i str> {
+    let mut texts = Vec::new();
+    let mut found = Vec::from_iter(looked_up(lookup, inputs));
+    while let Some(value) = found.pop() {
+        match value {
+            JsonValue::String(text) => texts.push(text.as_str()),
+            JsonValue::Array(items) => found.extend(items),
+            JsonValue::Object(map) => found.extend(map.values()),
+            JsonValue::Null | JsonValue::Bool(_) | JsonValue::Number(_) => {}
         }
     }
     texts
+}
+
+/// The expression that looks up a key: `{{ db.host }}` or `{{ db['a-b'] }}`.
+pub fn expression(parent: &str, key: &str) -> String {
+    if is_name(key) {
+        return format!("{{{{ {parent}.{key} }}}}");
+    }
+    format!("{{{{ {parent}['{}'] }}}}", escaped_key(key))
+}
+
+/// True for a lookup of a part of another one: `db.e` of `db`.
+fn below(lookup: &str, parent: &str) -> bool {
+    let rest = lookup.strip_prefix(parent);
+    rest.is_some_and(|rest| rest.starts_with('.'))
 }
 
 /// Finds the value of a lookup such as `db.host`.

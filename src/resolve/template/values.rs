@@ -73,7 +73,7 @@ impl Misses {
 
     /// Notes what is odd about a text that a `{{ … }}` prints.
     pub(super) fn note_printed(&self, text: &str) {
-        let found = Remark::about_part(text.as_bytes());
+        let found = Remark::about_printed(text);
         if !found.is_empty() {
             let mut remarks = self.remarks.lock().unwrap_or_else(PoisonError::into_inner);
             remarks.extend(found);

@@ -34,12 +34,18 @@ fn each_fallback_region_gets_its_share_of_the_timeout_that_is_left() {
 
 /// A launch that reaches this fake as if it were AWS, without an endpoint, and starts without any
 /// of the secrets.
-fn run_without_secrets(aws: &Aws, authority: &Authority, count: usize) -> Outcome {
+fn run_without_secrets(
+    aws: &Aws,
+    authority: &Authority,
+    count: usize,
+    options: &[&str],
+) -> Outcome {
     let proxy = Proxy::before(aws.address());
     let entries = (0..count).map(|n| format!("A{n}: {{ from: 'gone/{n}:k', default: dev }}\n"));
     Sandbox::new()
         .region("us-east-1")
         .keys()
+        .args(options)
         .declaration(&format!("env:\n  {}", Vec::from_iter(entries).join("  ")))
         .env("AWS_CA_BUNDLE", authority.bundle())
         .env("HTTPS_PROXY", proxy.url())
@@ -52,10 +58,13 @@ fn a_launch_that_starts_although_none_of_three_secrets_exists_warns_of_the_regio
     let aws = Aws::start_tls(authority.acceptor());
     let said = "warning: none of the 3 secrets exists in us-east-1: each value is a default, or";
     let region = "help: check the region (us-east-1, from AWS_REGION)";
-    let run = run_without_secrets(&aws, &authority, 3);
+    let run = run_without_secrets(&aws, &authority, 3, &[]);
     run.launched();
     run.says([said, region]);
     // Two secrets may well be optional, and an emulator has no other region.
-    let two = run_without_secrets(&aws, &authority, 2);
+    let two = run_without_secrets(&aws, &authority, 2, &[]);
     assert_eq!(two.launched().stderr(), "", "{two}");
+    // An option names the region that is meant.
+    let named = run_without_secrets(&aws, &authority, 3, &["--region", "us-east-1"]);
+    assert_eq!(named.launched().stderr(), "", "{named}");
 }

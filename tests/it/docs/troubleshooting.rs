@@ -5,8 +5,9 @@ use super::page::Page;
 use crate::support::console::{outputs, pages_in};
 
 /// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops
-/// packets, a proxy, a pattern, which would need a value, and a system without files in memory.
-const OTHERS: [&str; 9] = [
+/// packets, a proxy, and a system without files in memory. Those about values and variables are
+/// tested by the rows of `values` instead.
+const OTHERS: [&str; 16] = [
     "a poll failed, so … keeps its values: …",
     "… was stopped, because … changed (…); secrets-exec exits with status …",
     "the certificate of … isn't trusted, …",
@@ -16,6 +17,13 @@ const OTHERS: [&str; 9] = [
     "… doesn't answer, although its name resolves …",
     "… didn't answer the first message of TLS …",
     "files in memory aren't allowed here, perhaps by a seccomp profile (…)",
+    "a key or certificate without line breaks was read for …",
+    "an OpenSSH key without its final line feed was read for …",
+    "JSON text in quotes was read for …",
+    "a reference that nothing resolves was read for …",
+    "… uses the inherited …, not the one that … sets",
+    "a value before the \"@\" of a URL has a character … that must be percent-encoded: …",
+    "the value begins with …, which is another tool's syntax",
 ];
 
 /// The sections of the page, and their statuses.

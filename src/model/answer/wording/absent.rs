@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use super::request::{CauseFacts, FailedRequest, OF_SECRET, Remedy, as_sentences};
-use crate::model::answer::fetch_error::{Missing, Nearest};
+use crate::model::answer::fetch_error::Missing;
 use crate::model::entry::{Argument, Origin, SubjectKind, Written};
 use crate::model::environment::is_name;
 use crate::model::fault::{did_you_mean_to_write, nearest};
@@ -200,12 +200,7 @@ impl FailedRequest<'_> {
     /// but the similar key of the `--local` file doesn't, the key is the mistake, so the hint
     /// corrects the file.
     fn nearest_hint(&self) -> Option<String> {
-        let Nearest { id: nearest, keys } = self.failure.nearest.as_deref()?;
-        if let (Some(keys), Selector::Key(key)) = (keys, &self.reference.selector)
-            && !keys.contains(key)
-        {
-            return None;
-        }
+        let nearest = &self.failure.nearest_for(&self.reference.selector)?.id;
         let id = self.locator.written_id();
         Some(match &self.failure.local_file {
             // A colon follows both names, because they are keys of the file.
