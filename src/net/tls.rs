@@ -287,14 +287,10 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             // `OutageKind::EarlyCertificate` has the help.
             Fault::new(text)
         }
-        CertificateError::NotValidForNameContext { presented, .. } if presented.is_empty() => {
-            let text = "has no subjectAltName, so it isn't valid for any host";
-            Fault::new(text).help("issue a certificate with a subjectAltName")
-        }
         CertificateError::NotValidForNameContext {
             expected,
             presented,
-        } => {
+        } if !presented.is_empty() => {
             // rustls writes a name as `DnsName("example.com")`.
             let names: Vec<&str> = presented
                 .iter()
@@ -309,18 +305,6 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
         CertificateError::Other(OtherError(other)) if other.is::<UnknownIssuer>() => {
             let help = "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
             Fault::new(other.to_string()).help(help)
-        }
-        CertificateError::Other(OtherError(other))
-            if other.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
-        {
-            let text = "is for a certificate authority (CA:TRUE), not for a server";
-            Fault::new(text).help("issue a certificate for the server")
-        }
-        // A root has the issuer's name, but its key is of a different type than the signature.
-        CertificateError::UnsupportedSignatureAlgorithmForPublicKeyContext { .. } => {
-            let text = "isn't trusted, because the root with its issuer's name has a different key";
-            let help = "pass the root certificate of its issuer with --ca-bundle or AWS_CA_BUNDLE";
-            Fault::new(text).help(help)
         }
         _ => Fault::new(format!("isn't trusted: {why}")),
     }
