@@ -237,14 +237,6 @@ impl HttpClient {
         }
     }
 
-    /// Looks up the host of a URL, and returns true if its name resolves. If requests to the host
-    /// go through a proxy, which looks names up itself, returns false without a lookup.
-    pub async fn host_exists(&self, url: &Uri) -> bool {
-        let host = url.host().unwrap_or_default();
-        self.connector.proxies.proxy(url).is_none()
-            && self.connector.dns.look_up(host).await.is_ok()
-    }
-
     /// Sends a request as [`Self::send_within`] does, with the client's limit for reading.
     pub async fn send(
         &self,

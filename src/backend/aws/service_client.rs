@@ -13,10 +13,10 @@
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;
 use std::error::Error;
+use std::fmt;
 use std::io::ErrorKind;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
-use std::{fmt, fs};
 
 use aws_config::imds;
 use aws_credential_types::Credentials;
@@ -46,7 +46,7 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::service_errors::{ServiceError, malformed_response, not_sent, parse_service_error};
-use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind, Refusal};
+use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::fault::did_you_mean;
 use crate::model::reference::{Region, Store};
 use crate::model::shown::shown;
@@ -243,8 +243,7 @@ impl Client {
         };
         let (head, body) = match received {
             Ok(response) => response,
-            // Boxed, so that the many requests that succeed don't reserve space for this future.
-            Err(failure) => return Err(Box::pin(self.without_response(failure)).await),
+            Err(failure) => return Err(self.without_response(failure)),
         };
 
         conceal_signature(signature);
@@ -282,30 +281,23 @@ impl Client {
     /// Chooses the error for a request that got no response: `failure`, with a help text that names
     /// the setting if the user has configured the endpoint ([`Self::with_remedy`]).
     ///
-    /// In two cases, the error is a refusal, so that the request isn't repeated: if a configured
-    /// host doesn't speak TLS, and if AWS has a host for a similar region, but not for this one,
-    /// which is probably misspelled, as in `us-eats-1`.
-    async fn without_response(&self, failure: FetchError) -> FetchError {
+    /// If a configured host doesn't speak TLS, the error is a refusal, so that the request isn't
+    /// repeated. A region that we don't know and that has no host is probably misspelled, so the
+    /// request is repeated only twice.
+    fn without_response(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             // `for_host_named_in` turns the failure into a refusal only if the host doesn't speak
             // TLS.
             return self.with_remedy(failure.for_host_named_in(setting));
         }
-        if failure.io_kind == Some(ErrorKind::NotFound)
-            && let Some(similar) = self.region.similar_region()
-            && let Ok(endpoint) = Endpoints::default().endpoint(self.api, &similar).await
-            && self.http.host_exists(&endpoint).await
-        {
-            let region = &self.region;
-            let host = host_and_port(&self.endpoint);
-            let why = format!("the region \"{region}\" doesn't exist: there is no host {host}");
-            let help = did_you_mean(similar.as_str());
-            return FetchError::refused(Refusal::Endpoint, why).help(help);
+        if failure.io_kind != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str()) {
+            return failure;
         }
-        if failure.cause == Cause::Outage(OutageKind::Lookup) {
-            return failure.or_outage_help(format!("check the region, and {}", dns_settings()));
+        let failure = failure.with_cause(Cause::Outage(OutageKind::UnknownRegion));
+        match self.region.similar_region() {
+            Some(similar) => failure.help(did_you_mean(similar.as_str())),
+            None => failure,
         }
-        failure
     }
 
     /// If the user has configured the endpoint, and it can't be reached or doesn't answer like AWS,
@@ -319,9 +311,8 @@ impl Client {
         let Cause::Outage(kind) = error.cause else {
             return error;
         };
-        let dns_remedy = format!("check {}", dns_settings());
         let remedy = match kind {
-            Lookup => &dns_remedy,
+            Lookup | UnknownRegion => "check this machine's DNS settings",
             MalformedResponse => "check which service answers",
             Timeout => match error.limit {
                 Limit::Timeout => "check the service, allow more time with --timeout",
@@ -376,22 +367,6 @@ impl Client {
         let (signed, signature) = sign(signable, &SigningParams::V4(parameters))?.into_parts();
         signed.apply_to_request_http1x(&mut request);
         Ok((request, signature))
-    }
-}
-
-/// Names the settings to check if a host name doesn't resolve. If there are several name servers,
-/// suggests checking each of them, because the name may resolve in other programs on the same
-/// machine: glibc asks the first server, but musl asks all of them and takes the first answer, even
-/// if it says that the name doesn't exist.
-fn dns_settings() -> &'static str {
-    let file = fs::read_to_string("/etc/resolv.conf").unwrap_or_default();
-    let servers = file
-        .lines()
-        .filter(|line| line.starts_with("nameserver"))
-        .count();
-    match servers {
-        0 | 1 => "this machine's DNS settings",
-        _ => "that each name server in /etc/resolv.conf can resolve this name",
     }
 }
 

@@ -151,10 +151,14 @@ impl FetchError {
         aws_says.as_ref().unwrap_or(text)
     }
 
-    /// True if the answer is damaged or not from AWS. Such answers rarely change.
+    /// True if the answer is damaged or not from AWS, or if there is no such host of AWS. Such
+    /// answers rarely change.
     pub fn is_malformed(&self) -> bool {
-        use OutageKind::{MalformedResponse, NotTls};
-        matches!(self.cause, Cause::Outage(MalformedResponse | NotTls))
+        use OutageKind::{MalformedResponse, NotTls, UnknownRegion};
+        matches!(
+            self.cause,
+            Cause::Outage(MalformedResponse | NotTls | UnknownRegion)
+        )
     }
 
     /// True if the service itself answered that there is no value, that the secret is marked for
@@ -273,6 +277,8 @@ pub enum OutageKind {
     Timeout,
     /// The host's name doesn't resolve.
     Lookup,
+    /// The name of AWS's host doesn't exist, and we don't know the region.
+    UnknownRegion,
     /// The host doesn't answer the request for a connection. Probably, something drops the packets.
     Silent,
     /// Any other failure on the way to an answer, such as a refused or broken connection.
@@ -307,9 +313,9 @@ pub enum Refusal {
     Certificate,
     /// A proxy answered with HTTP status 407.
     Proxy,
-    /// The user has named a host (an endpoint, an agent or a proxy) that doesn't speak TLS, or a
-    /// region that AWS doesn't have. `--wait` tries again, because correct names can fail in the
-    /// same way while the network comes up.
+    /// The user has named a host (an endpoint, an agent or a proxy) that doesn't speak TLS.
+    /// `--wait` tries again, because a correct name can fail in the same way while the network
+    /// comes up.
     Endpoint,
     /// The Secrets Manager Agent doesn't support the request.
     Agent,

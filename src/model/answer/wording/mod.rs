@@ -283,7 +283,7 @@ impl Cause {
                  more time with --timeout",
                 ..UNREACHABLE
             },
-            Outage(OutageKind::Lookup) => CauseFacts {
+            Outage(OutageKind::Lookup | OutageKind::UnknownRegion) => CauseFacts {
                 remedy: "check the region, and this machine's DNS settings",
                 ..UNREACHABLE
             },
