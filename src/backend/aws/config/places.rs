@@ -351,16 +351,6 @@ impl<'a> Profile<'a> {
         let noun = noun_with_name("AWS profile", self.name);
         Problem::usage(format!("the {noun} {why}")).help(help)
     }
-
-    /// Finds the name of an AWS variable that a line such as `export AWS_REGION=…` would set in a
-    /// shell. In a profile, such a line has no effect.
-    pub(super) fn exported_variable(&self) -> Option<String> {
-        let exported = self
-            .section
-            .keys()
-            .find_map(|key| key.strip_prefix("export aws_"))?;
-        Some(format!("AWS_{}", exported.to_uppercase()))
-    }
 }
 
 /// The sections of the config and credentials files.

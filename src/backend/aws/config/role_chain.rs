@@ -248,11 +248,6 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         let why = "has an aws_access_key_id, but no aws_secret_access_key";
         return Err(profile.inconsistent(why, "add aws_secret_access_key to this profile"));
     }
-    if let Some(variable) = profile.exported_variable() {
-        let why = format!("has the line \"export {variable}=…\", which only a shell reads");
-        let setting = variable.to_lowercase();
-        return Err(profile.inconsistent(why, format!("write {setting} = … instead")));
-    }
     // As with AWS's variables, a secret key without an access key is ignored.
     Ok(None)
 }

@@ -6,10 +6,10 @@ use super::request::{CauseFacts, FailedRequest, OF_SECRET, Remedy, as_sentences}
 use crate::model::answer::fetch_error::Missing;
 use crate::model::entry::{Argument, Origin, SubjectKind, Written};
 use crate::model::environment::is_name;
-use crate::model::fault::{did_you_mean_to_write, nearest};
+use crate::model::fault::did_you_mean_to_write;
 use crate::model::problem::SeveralHeadline;
 use crate::model::reference::{
-    AWS_STAGES, Locator, Selector, Store, Version, below_path, is_bare_word, split_random_ending,
+    Locator, Selector, Store, Version, below_path, is_bare_word, split_random_ending,
 };
 use crate::model::shown::{has_credential, shown, text_or};
 
@@ -90,7 +90,7 @@ impl FailedRequest<'_> {
     /// is the whole help.
     pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
         let settled = self.empty_variable_hint();
-        let similar = self.stage_hint().or_else(|| self.nearest_hint());
+        let similar = self.nearest_hint();
         if let Some(file) = &self.failure.local_file {
             let help = settled
                 .or(similar)
@@ -111,18 +111,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    pub(super) fn remedy_for_absent_version(&self) -> Remedy {
-        Remedy {
-            help: Some(self.help_for_absent_version()),
-            guess: self.colon_guess(),
-        }
-    }
-
     /// The help for a version that doesn't exist.
-    fn help_for_absent_version(&self) -> String {
-        if let Some(similar) = self.stage_hint() {
-            return similar;
-        }
+    pub(super) fn help_for_absent_version(&self) -> String {
         if self.failure.local_file.is_some() {
             return "add the version under \"$stages\" in the --local file".to_owned();
         }
@@ -145,8 +135,6 @@ impl FailedRequest<'_> {
             (Some("AWSPREVIOUS"), None) => {
                 "a secret has AWSPREVIOUS only after its value has changed once".to_owned()
             }
-            // The guess follows the help in the same message, so the help can't end with a command.
-            (Some(_), None) if self.colon_guess().is_some() => third_field.to_owned(),
             (Some(_), _) => as_sentences(third_field, &list_versions),
         }
     }
@@ -181,18 +169,6 @@ impl FailedRequest<'_> {
         // `${STAGE:-}` is the variable STAGE, with an empty default.
         let name = variable.trim_end_matches(":-");
         Some(format!("set {name}, which is empty"))
-    }
-
-    /// The hint for a staging label that is a typo of one of AWS's labels. The labels of parameters
-    /// are chosen by users, so they don't get a hint.
-    fn stage_hint(&self) -> Option<String> {
-        if self.locator.store != Store::SecretsManager {
-            return None;
-        }
-        let stage = self.locator.version.stage()?;
-        let similar = nearest(stage, AWS_STAGES.into_iter()).filter(|similar| *similar != stage)?;
-        let write = self.subject.rewritten_with_fields(stage, similar);
-        Some(did_you_mean_to_write(similar, write))
     }
 
     /// The hint for a name that is similar to an existing one, unless that secret was read and
@@ -266,23 +242,6 @@ impl FailedRequest<'_> {
             Origin::Argument(_) | Origin::Inherited => return None,
         };
         Some(format!("If it is plain text, {remedy}"))
-    }
-
-    /// The guess about a key with a colon in it, such as .NET's `ConnectionStrings:Default`: the
-    /// text after the colon was read as a staging label. Each part of such a key begins with a
-    /// capital letter.
-    fn colon_guess(&self) -> Option<String> {
-        let stage = self.locator.version.stage()?;
-        let key = format!("{}:{stage}", self.reference.selector);
-        let has_form = key
-            .split(':')
-            .all(|part| part.starts_with(char::is_uppercase));
-        if !has_form || stage.starts_with("AWS") {
-            return None;
-        }
-        let path = format!("$[{key:?}]");
-        let write = self.subject.rewritten_with_fields(&key, &path)?;
-        Some(format!("If {key:?} is a key, write {write}"))
     }
 
     /// Lists what can be wrong if AWS has no such secret: `the name, the region (us-east-1, from

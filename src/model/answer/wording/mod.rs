@@ -128,16 +128,15 @@ impl FailedRequest<'_> {
         let error = &self.failure.error;
         let help = match error.cause {
             Absent(Missing::Secret) => return self.remedy_for_absent_secret(),
-            Absent(Missing::Version) => return self.remedy_for_absent_version(),
+            Absent(Missing::Version) => Some(self.help_for_absent_version()),
             Denied(denial) => return self.remedy_for_denial(denial),
             Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
-            Refused(Refusal::Request(_)) => self
-                .locator
-                .slash_help(|| self.subject.reference())
-                .or_else(|| self.reserved_name_help()),
+            Refused(Refusal::Request(_)) => {
+                self.locator.slash_help(|| self.subject.reference())
+            }
             Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
         let local_file = self.failure.local_file_nearby.as_ref();
@@ -148,22 +147,6 @@ impl FailedRequest<'_> {
             guess: local_file
                 .map(|file| format!("to read a local file instead of AWS, add --local {file}")),
         }
-    }
-
-    /// The help for a name that only parameters of AWS itself have.
-    fn reserved_name_help(&self) -> Option<String> {
-        let name = self
-            .locator
-            .id
-            .name()
-            .trim_start_matches('/')
-            .to_lowercase();
-        let is_reserved = name.starts_with("aws") || name.starts_with("ssm");
-        if !is_reserved || self.locator.store != Store::ParameterStore {
-            return None;
-        }
-        let help = "check the name: only AWS's own parameters have names that begin with \"aws\" or \"ssm\"";
-        Some(help.to_owned())
     }
 }
 
