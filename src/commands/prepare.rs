@@ -13,7 +13,7 @@ use std::path::Path;
 use glob::{MatchOptions, Pattern};
 
 use super::worker::apply_options;
-use crate::backend::aws::{Purpose, Settings, has_parameter_endpoint};
+use crate::backend::aws::{Purpose, Settings};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
@@ -135,7 +135,6 @@ pub(super) fn prepare(
         return Err(errors.into());
     };
     errors.extend(useless_signal_problem(&options, &plan));
-    errors.extend(refused_parameters(&plan, &options, &settings, deadline));
     if !errors.is_empty() {
         return Err(errors.into());
     }
@@ -149,25 +148,6 @@ pub(super) fn prepare(
         retained,
         plan,
     })
-}
-
-/// The problems with parameter names that AWS would refuse. The list is empty with `--local`, and
-/// if the user has configured an endpoint for parameters, such as a simulation of AWS, because the
-/// endpoint may accept these names.
-fn refused_parameters(
-    plan: &Plan,
-    options: &Options,
-    settings: &Settings,
-    deadline: &Deadline,
-) -> Vec<Problem> {
-    let refused: Vec<Problem> = plan.refused_parameters().collect();
-    if refused.is_empty()
-        || matches!(options.source, SourceOption::Local(_))
-        || has_parameter_endpoint(settings.clone(), &deadline.progress)
-    {
-        return Vec::new();
-    }
-    refused
 }
 
 /// The warnings about references in inherited variables that stay unresolved, and about patterns of

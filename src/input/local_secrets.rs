@@ -13,7 +13,7 @@ use super::yaml::{FaultAt, Kind, Node, Position, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::AWSCURRENT;
+use crate::model::reference::{AWSCURRENT, slash_fault};
 
 /// The secrets by id. Each has a value for each of its staging labels.
 pub(super) type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
@@ -53,6 +53,9 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
     let mut secrets = BTreeMap::new();
     let mut errors = Vec::new();
     for (key, value) in entries {
+        if let Some(fault) = slash_fault(&key.text) {
+            errors.push(error((key.position, fault.about("this key"))));
+        }
         match values_by_stage(value) {
             Ok(stages) => secrets.extend([(key.text.clone(), stages)]),
             Err(found) => errors.push(error(found)),

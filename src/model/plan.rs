@@ -170,26 +170,6 @@ impl Plan {
             .collect()
     }
 
-    /// An error for each parameter that AWS refuses because its name doesn't begin with a slash
-    /// ([`Locator::slash_help`]).
-    pub fn refused_parameters(&self) -> impl Iterator<Item = Problem> {
-        self.entries
-            .iter()
-            .flat_map(|entry| {
-                entry
-                    .source
-                    .references()
-                    .into_iter()
-                    .map(move |found| (&entry.subject, found))
-            })
-            .filter_map(|(subject, found)| {
-                let text =
-                    "has a parameter whose name contains a slash, but doesn't begin with one";
-                let help = found.locator.slash_help(|| subject.reference())?;
-                Some(reference_problem(subject, Fault::new(text).help(help)))
-            })
-    }
-
     /// The entries that have `optional: true` although the reference is `${NAME:-}`. If NAME is
     /// empty, such an entry is left out even without `optional: true`, which therefore has only one
     /// effect: it hides that the secret doesn't exist.

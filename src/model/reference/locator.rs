@@ -86,22 +86,6 @@ impl Locator {
         shown(&self.written_id())
     }
 
-    /// The help for a parameter whose name has a slash, but not at its beginning, which AWS doesn't
-    /// allow. `written` returns the reference as the user has written it, if messages show it as it
-    /// is.
-    pub fn slash_help<'t>(&self, written: impl FnOnce() -> Option<&'t str>) -> Option<String> {
-        let name = self.id.name();
-        let is_parameter = self.store == Store::ParameterStore && self.id.arn().is_none();
-        if !is_parameter || !name.contains('/') || name.starts_with('/') {
-            return None;
-        }
-        let name = match written().map(Store::split_prefix) {
-            Some((Store::ParameterStore, name)) => name,
-            Some((Store::SecretsManager, _)) | None => name,
-        };
-        Some(format!("write ssm:/{}", text_or("NAME", name)))
-    }
-
     /// The secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path
     /// "/prod/"`.
     pub fn noun(&self) -> String {

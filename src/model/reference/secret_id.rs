@@ -74,6 +74,9 @@ impl SecretId {
         if store == Store::ParameterStore && name.contains("//") {
             return Err(Fault::new(TWO_SLASHES));
         }
+        if let Some(fault) = slash_fault(text) {
+            return Err(fault);
+        }
         Ok((store, Self::Name(name.into())))
     }
 
@@ -202,6 +205,17 @@ fn is_legal_name(store: Store, name: &str) -> bool {
 /// names have a slash or a hyphen.
 pub fn is_bare_word(text: &str) -> bool {
     text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
+}
+
+/// The fault of a parameter whose name has a slash, but not at its beginning, which AWS doesn't
+/// allow: `ssm:prod/app/level`.
+pub fn slash_fault(text: &str) -> Option<Fault> {
+    let name = text.strip_prefix(PARAMETER_PREFIX)?;
+    if !name.contains('/') || name.starts_with('/') {
+        return None;
+    }
+    let defect = "has a parameter whose name contains a slash, but doesn't begin with one";
+    Some(Fault::new(defect).help(format!("write ssm:/{}", text_or("NAME", name))))
 }
 
 pub(super) fn incomplete_arn() -> Fault {

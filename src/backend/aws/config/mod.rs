@@ -37,7 +37,7 @@ use crate::model::options::{
     AwsOptions, NamedFile, Options, SettingPlace, SourceOption, parse_region,
 };
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Arn, Locator, Region, Role, Store};
+use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::shown::{noun_with_name, shown};
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
@@ -440,18 +440,6 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         Some(error) => Err(error),
         None => Ok(profiles),
     }
-}
-
-/// True if the user configures an endpoint of Parameter Store, such as a simulation. Reads AWS's
-/// configuration files, which the session reads again, because [`Settings`] must not have the
-/// profile's settings until then. Call this only for a name that AWS itself refuses.
-pub fn has_parameter_endpoint(mut settings: Settings, progress: &Progress) -> bool {
-    // An error in these files is reported later.
-    let _ = apply_settings(&mut settings, progress);
-    settings
-        .endpoints
-        .url(Api::Store(Store::ParameterStore))
-        .is_some()
 }
 
 /// Chooses the help for missing credentials or, if no region is set, for a missing region. The help

@@ -26,7 +26,7 @@ use super::fetch_error::{
 };
 use crate::model::entry::Subject;
 use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
-use crate::model::reference::{SecretRef, Store};
+use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET, Remedy};
 
 impl FetchFailure {
@@ -133,9 +133,6 @@ impl FailedRequest<'_> {
             Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("if it was deleted by mistake, run {restore}"))
-            }
-            Refused(Refusal::Request(_)) => {
-                self.locator.slash_help(|| self.subject.reference())
             }
             Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
