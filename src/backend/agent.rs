@@ -25,7 +25,6 @@ use crate::model::answer::{
     Again, AnsweredLocators, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
     Operation, OutageKind, Refusal,
 };
-use crate::model::environment::StartedBy;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
 use crate::model::url::HttpUrl;
@@ -88,9 +87,6 @@ const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secre
 /// The help that is printed if the response from the agent's address doesn't look like the agent's.
 const CHECK_ADDRESS: &str =
     "check that the Secrets Manager Agent listens at this address, or run without --agent";
-
-/// The help that replaces [`CHECK_ADDRESS`] in Lambda, where the agent is an extension.
-const NO_EXTENSION: &str = "run without --agent, because Lambda's extension doesn't answer before the function itself has started";
 
 /// The time limit for each step of opening a connection to the agent. It can be short, because the
 /// agent usually runs on this host.
@@ -239,13 +235,7 @@ impl Agent {
             if !error.is_malformed() {
                 return with_agent_headline(error);
             }
-            let is_lambda = matches!(self.settings.started_by(), StartedBy::Lambda);
-            let help = if is_lambda {
-                NO_EXTENSION
-            } else {
-                CHECK_ADDRESS
-            };
-            with_agent_headline(error.or_outage_help(help))
+            with_agent_headline(error.or_outage_help(CHECK_ADDRESS))
         })
     }
 
@@ -329,12 +319,11 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
 /// Messages quote only the code and the message in the body.
 ///
 /// `role` is the role that the request named. If the error's message contains the ARN of this role,
-/// the agent couldn't assume the role. With a role, an error without a code can also mean that the
-/// agent is too old to assume roles.
+/// the agent couldn't assume the role.
 fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
-        return error_without_code(status, body, role.is_some());
+        return error_without_code(status, body);
     };
     if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
@@ -342,14 +331,9 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
         // If AWS itself refuses the request, its error contains the ARN of the role's session
         // instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
-        let help = if code == "MaxRolesExceeded" {
-            "raise max_roles in the agent's configuration, or restart the agent"
-        } else {
-            "allow sts:AssumeRole in the policy of the agent's role, and allow the agent's role in the trust policy of the assumed role"
-        };
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = redacted_line(&format!("{code}: {message}"));
-        return error.aws_says(reason).help(help);
+        return error.aws_says(reason);
     }
 
     let error = parse_service_error(status, NO_HEADERS, body);
@@ -371,12 +355,11 @@ const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 const LONGEST_TEXT: usize = 200;
 
 /// Turns an error response that has no code, and so isn't from AWS, into a failure. Lambda's
-/// extension answers with status 400 and a text until the function has started. Agents older than
-/// version 2.1 answer with status 400 if a request names a role.
-fn error_without_code(status: u16, body: &[u8], has_role: bool) -> FetchError {
+/// extension answers with status 400 and a text until the function has started, and so do agents
+/// older than version 2.1 if a request names a role.
+fn error_without_code(status: u16, body: &[u8]) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');
-    let is_starting = text.contains("not ready");
     match status {
         403 => {
             let text = "the Secrets Manager Agent doesn't accept the token";
@@ -384,9 +367,6 @@ fn error_without_code(status: u16, body: &[u8], has_role: bool) -> FetchError {
         }
         // `parse_service_error` turns each of these statuses into an outage.
         429 | 500.. => parse_service_error(status, NO_HEADERS, &[]),
-        400 if has_role && !is_starting => unsupported_error(
-            "refused the role, or is older than 2.1, the first version that assumes roles",
-        ),
         _ if text.is_empty() || is_page || text.len() > LONGEST_TEXT => {
             FetchError::malformed(&format!("HTTP status {status}"))
         }
