@@ -384,20 +384,17 @@ impl CacheDirectory {
     /// Opens the directory, and checks that values can safely be stored in it.
     ///
     /// # Errors
-    /// If the directory can't be opened or examined. Also returns an error for each reason why
-    /// values must not be stored in it.
-    pub fn open(path: &Path) -> Result<Self, Vec<Problem>> {
-        // `install -d -m 700` is the command that the help suggests if the directory doesn't exist.
-        let shown = path.display().to_string();
-        let descriptor = open_directory(path.as_os_str(), &shown, "install -d -m 700")
-            .map_err(|problem| vec![unopened_problem(path, problem)])?;
-
-        let problems = directory_problems(path, &descriptor).map_err(|errno| {
-            let what = format!("the --cache directory \"{shown}\" can't be examined");
-            vec![call_problem(&what, errno)]
+    /// If the directory can't be opened or examined, or if values must not be stored in it.
+    pub fn open(path: &Path) -> Result<Self, Problem> {
+        let directory = format!("the --cache directory \"{}\"", path.display());
+        let descriptor = open_directory(path.as_os_str(), &directory)
+            .map_err(|problem| problem.help(USE_TMPFS))?;
+        let defect = directory_defect(&descriptor).map_err(|errno| {
+            let what = format!("{directory} can't be examined");
+            call_problem(&what, errno)
         })?;
-        if !problems.is_empty() {
-            return Err(problems);
+        if let Some(defect) = defect {
+            return Err(Problem::configuration(format!("{directory} {defect}")).help(USE_TMPFS));
         }
         Ok(Self(descriptor))
     }
@@ -434,61 +431,29 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// Completes `problem`, which says that the cache's directory can't be opened. Adds `--cache` to
-/// the text. Unless the directory is or would be in memory, also replaces the help with a
-/// suggestion to use a directory in memory.
-fn unopened_problem(path: &Path, mut problem: Problem) -> Problem {
-    problem.text = format!("{} (--cache)", problem.text);
-    let nearest = path
-        .ancestors()
-        .filter(|parent| parent.is_dir())
-        .find_map(|parent| File::open(parent).ok());
-    if let Some(parent) = nearest
-        && is_in_memory(parent.as_fd()) == Ok(true)
-    {
-        return problem;
-    }
-    problem.help(USE_TMPFS)
-}
-
-/// Finds every reason why values must not be stored in a directory. If the directory is on a disk,
-/// returns only this reason, because correcting the owner or mode wouldn't help.
-fn directory_problems(path: &Path, directory: &OwnedFd) -> Result<Vec<Problem>, Errno> {
-    let shown = path.display();
-    let problem = |what: String, help: String| {
-        Problem::configuration(format!("the --cache directory \"{shown}\" {what}")).help(help)
-    };
+/// The reason why values must not be stored in a directory, as the predicate of a sentence.
+fn directory_defect(directory: &OwnedFd) -> Result<Option<String>, Errno> {
     if !is_in_memory(directory.as_fd())? {
-        let what = "is on a disk, but cached values must stay in memory".to_owned();
-        return Ok(vec![problem(what, USE_TMPFS.to_owned())]);
+        return Ok(Some(
+            "is on a disk, but cached values must stay in memory".to_owned(),
+        ));
     }
 
     let stat = fstat(directory)?;
     let owner = stat.st_uid;
     let own_uid = geteuid().as_raw();
+    if owner != own_uid {
+        return Ok(Some(format!(
+            "belongs to user {owner}, but secrets-exec runs as user {own_uid}"
+        )));
+    }
     let mode = Mode::from_bits_truncate(stat.st_mode);
     // An ACL that gives access to other users appears in the permissions of the group.
-    let is_open_to_others = mode.intersects(OTHERS);
-    // The sticky bit marks a directory that several users share, such as /dev/shm. A chown or chmod
-    // would lock the others out, so the help doesn't suggest one.
-    let is_shared = is_open_to_others && mode.contains(Mode::S_ISVTX);
-
-    let mut problems = Vec::new();
-    if owner != own_uid && !is_shared {
-        problems.push(problem(
-            format!("belongs to user {owner}, but secrets-exec runs as user {own_uid}"),
-            format!("run chown {own_uid} {shown}"),
-        ));
+    if mode.intersects(OTHERS) {
+        return Ok(Some(format!(
+            "is open to other users (mode {:04o})",
+            mode.bits()
+        )));
     }
-    if is_open_to_others {
-        let install = format!("install -d -m 700 {shown}/secrets-exec");
-        let help = if is_shared {
-            format!("create and use a subdirectory: {install}")
-        } else {
-            format!("run chmod 700 {shown}")
-        };
-        let what = format!("is open to other users (mode {:04o})", mode.bits());
-        problems.push(problem(what, help));
-    }
-    Ok(problems)
+    Ok(None)
 }

@@ -178,7 +178,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let directory = match CacheDirectory::open(&options.directory) {
         Ok(directory) => directory,
         Err(_) if prepared.is_poll() => return Ok(Backend::Aws(Box::new(aws))),
-        Err(problems) => return Err(problems),
+        Err(problem) => return Err(vec![problem]),
     };
     if prepared.is_poll() {
         // A poll never uses a stored answer, however new it is. It only stores AWS's answers for

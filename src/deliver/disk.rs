@@ -215,8 +215,7 @@ impl DirectoryEntry {
     /// can't be opened, or if a symbolic link before the last component belongs to another user.
     pub fn open(path: DeclaredPath) -> Result<Self, Problem> {
         let (parent, name) = directory_and_name(&path.expanded)?;
-        // If the directory doesn't exist, the help shows the command `mkdir -p`.
-        let directory = open_directory(parent, &path.shown_directory(), "mkdir -p")?;
+        let directory = open_directory(parent, &format!("the directory of \"{path}\""))?;
         let name = name.to_owned();
         Ok(Self {
             path,
@@ -289,8 +288,10 @@ impl DirectoryEntry {
         if errno != Errno::EACCES {
             return problem;
         }
-        let directory = self.path.shown_directory();
-        problem.help(format!("let user {} write to {directory:?}", geteuid()))
+        problem.help(format!(
+            "let user {} write to the directory of the file",
+            geteuid()
+        ))
     }
 
     /// Renames a temporary file to this name, replacing an existing file.

@@ -56,14 +56,13 @@ const RAMFS_MAGIC: FsType = FsType(0x8584_58f6);
 /// Opens the directory that `path` leads to, component by component (path_resolution(7)). A
 /// relative path begins at the working directory.
 ///
-/// Messages show the path as `shown`. If the directory doesn't exist, the help usually suggests
-/// creating it with `command`, such as `mkdir -p`.
+/// Messages call the directory `noun`, such as `the directory of "/run/${APP}/key"`.
 ///
 /// # Errors
 /// If a component doesn't exist, is neither a directory nor a link, can't be opened, or is a link
 /// that neither root nor the effective user owns, or if there are too many links.
-pub fn open_directory(path: &OsStr, shown: &str, command: &str) -> Result<OwnedFd, Problem> {
-    let failed = |errno| directory_problem(path, shown, command, errno);
+pub fn open_directory(path: &OsStr, noun: &str) -> Result<OwnedFd, Problem> {
+    let failed = |errno| directory_problem(path, noun, errno);
     // `reached_path` is the path of `reached` without symbolic links, for messages.
     let (mut reached, mut reached_path) = open_start(path).map_err(failed)?;
     // The components that still have to be opened. The next one is the last of the list.
@@ -84,9 +83,9 @@ pub fn open_directory(path: &OsStr, shown: &str, command: &str) -> Result<OwnedF
         let link = read_link(reached.as_fd(), &component).map_err(failed)?;
         if is_foreign(link.owner) {
             let link_path = reached_path.join(component);
-            let what = if is_expanded(path, shown) {
+            let what = if noun.contains("${") {
                 // Don't show the path of the link, because it would show the value of a variable.
-                format!("\"{shown}\" leads through a symbolic link")
+                format!("{noun} is behind a symbolic link")
             } else {
                 format!("\"{}\" is a symbolic link", link_path.display())
             };
@@ -110,37 +109,24 @@ pub fn open_directory(path: &OsStr, shown: &str, command: &str) -> Result<OwnedF
     Ok(reached)
 }
 
-/// True if `shown` has variables, and `path` has their values.
-fn is_expanded(path: &OsStr, shown: &str) -> bool {
-    path.to_string_lossy().trim_end_matches('/') != shown.trim_end_matches('/')
-}
-
 /// The problem for a directory that can't be opened. If the directory doesn't exist, the help
-/// points out a common mistake in the path ([`path_remedy`]). Otherwise, it suggests creating the
-/// directory.
-fn directory_problem(path: &OsStr, shown: &str, command: &str, why: Errno) -> Problem {
+/// points out a common mistake in the path ([`path_remedy`]), or says to create the directory.
+fn directory_problem(path: &OsStr, noun: &str, why: Errno) -> Problem {
     // The user may have written a URL instead of a path. `redacted_line` hides its password.
-    let shown = redacted_line(shown.trim_end_matches('/'));
+    let noun = redacted_line(noun);
     match why {
         Errno::ENOENT => {
-            let creation = match Path::new(path).strip_prefix("/run") {
-                // Don't suggest a command with this path, because a variable in it hasn't been
-                // replaced, so the command wouldn't work.
-                _ if path.to_string_lossy().contains("${") => "create it first".to_owned(),
-                // Suggest RuntimeDirectory= only for a path without variables, because systemd
-                // wouldn't expand them.
-                Ok(name) if !is_expanded(path, &shown) => format!(
-                    "run {command} {shown} or, with systemd, set RuntimeDirectory={}",
-                    name.display()
-                ),
-                Ok(_) | Err(_) => format!("run {command} {shown}"),
+            let path = Path::new(path);
+            let creation = if path.starts_with("/run") {
+                "create the directory first or, with systemd, set RuntimeDirectory="
+            } else {
+                "create the directory first"
             };
-            Problem::configuration(format!("the directory \"{shown}\" doesn't exist"))
-                .help(creation)
-                .help_if_some(path_remedy(Path::new(path)))
+            Problem::configuration(format!("{noun} doesn't exist"))
+                .help(path_remedy(path).unwrap_or(creation))
         }
-        Errno::ENOTDIR => Problem::configuration(format!("\"{shown}\" isn't a directory")),
-        errno => call_problem(&format!("the directory \"{shown}\" can't be opened"), errno),
+        Errno::ENOTDIR => Problem::configuration(format!("{noun} isn't a directory")),
+        errno => call_problem(&format!("{noun} can't be opened"), errno),
     }
 }
 

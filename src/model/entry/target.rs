@@ -8,7 +8,6 @@
 use std::borrow::Cow;
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
-use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -77,20 +76,13 @@ pub struct DeclaredPath {
     pub written: String,
     /// The path with the values of its variables, once the plan has expanded them.
     pub expanded: PathBuf,
-    /// The directory of the file, as the user wrote it. `None` if the last slash is in the value of
-    /// a variable.
-    written_directory: Option<String>,
 }
 
 impl DeclaredPath {
     pub fn new(path: &Path) -> Self {
-        let bytes = path.as_os_str().as_bytes();
-        let last_slash = bytes.iter().rposition(|byte| *byte == b'/');
-        let directory = &bytes[..last_slash.map_or(0, |slash| slash + 1)];
         Self {
             written: path.display().to_string(),
             expanded: path.to_owned(),
-            written_directory: Some(String::from_utf8_lossy(directory).into_owned()),
         }
     }
 
@@ -98,33 +90,12 @@ impl DeclaredPath {
     ///
     /// # Errors
     /// If `expand` can't expand the path.
-    pub fn expand(&mut self, expand: impl Fn(&str) -> Result<String, Fault>) -> Result<(), Fault> {
-        let expanded = expand(&self.written)?;
-        if expanded != self.written {
-            // The search for the end of the directory skips a slash within a placeholder, such as
-            // the one in `${NAME:-/default}`: the text before it has an unclosed placeholder, so
-            // `expand` fails.
-            let expanded_directory = &expanded[..expanded.rfind('/').map_or(0, |slash| slash + 1)];
-            self.written_directory = self
-                .written
-                .rmatch_indices('/')
-                .map(|(slash, _)| &self.written[..=slash])
-                .find(|directory| expand(directory).is_ok_and(|text| text == expanded_directory))
-                .map(str::to_owned);
-        }
-        self.expanded = expanded.into();
+    pub fn expand(
+        &mut self,
+        expand: impl FnOnce(&str) -> Result<String, Fault>,
+    ) -> Result<(), Fault> {
+        self.expanded = expand(&self.written)?.into();
         Ok(())
-    }
-
-    /// The directory of the file as the user wrote it. If the last slash is in the value of a
-    /// variable, there is no such text, so the result is a command that prints the directory.
-    pub fn shown_directory(&self) -> String {
-        match self.written_directory.as_deref() {
-            None => format!("$(dirname {})", self.written),
-            Some("") => ".".to_owned(),
-            Some("/") => "/".to_owned(),
-            Some(directory) => directory.trim_end_matches('/').to_owned(),
-        }
     }
 }
 

@@ -20,7 +20,7 @@ pub fn is_root() -> bool {
 }
 
 #[test]
-fn a_cache_directory_or_a_link_to_it_that_belongs_to_another_user_is_refused_with_every_reason() {
+fn a_cache_directory_or_a_link_to_it_that_belongs_to_another_user_is_refused() {
     if !is_root() {
         return;
     }
@@ -37,13 +37,6 @@ fn a_cache_directory_or_a_link_to_it_that_belongs_to_another_user_is_refused_wit
     assert_refused(&through, &["symbolic link that belongs to user 65534"]);
     chown(cache.path(), Some(NOBODY), None).unwrap();
     assert_refused(cache.path(), &["belongs to user 65534"]);
-    cache.mode(0o777);
-    assert_refused(cache.path(), &["belongs to user 65534", "mode 0777"]);
-    // In a shared directory, the launch needs a directory of its own.
-    cache.mode(0o1777);
-    let own = format!("install -d -m 700 {}/secrets-exec", cache.path().display());
-    let run = assert_refused(cache.path(), &["mode 1777", &own]);
-    run.says_nothing_of("chmod").says_nothing_of("chown");
 }
 
 /// A launch with its own file system of this kind as `/mnt`, which is its cache directory. Before
