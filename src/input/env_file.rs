@@ -189,15 +189,10 @@ pub fn read_env_file(
     let path = &arguments.file;
     let name = path.display().to_string();
     let bytes = read_bytes(path, &name).map_err(|problem| vec![problem])?;
-    match str::from_utf8(&bytes) {
-        Ok(text) => parse_env_file(&name, text, arguments, declared_literals),
-        Err(utf8) => {
-            let valid = &bytes[..utf8.valid_up_to()];
-            let line = 1 + valid.iter().filter(|byte| **byte == b'\n').count();
-            let position = format!("{name}:{line}");
-            Err(vec![error(&position, "the line isn't UTF-8")])
-        }
-    }
+    // The file is a positional argument of `migrate`, so no option is shown before it.
+    let text =
+        text_file::decode(&bytes, &name, "", path.to_str()).map_err(|problem| vec![problem])?;
+    parse_env_file(&name, text, arguments, declared_literals)
 }
 
 /// Reads the file, which messages call `name`.
@@ -209,8 +204,6 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     if bytes.len() > MAX_BYTES {
         return Err(too_large(name));
     }
-    // The file is a positional argument of `migrate`, so no option is shown before it.
-    text_file::refuse_encoded(&bytes, name, "", path.to_str())?;
     Ok(bytes)
 }
 
@@ -248,7 +241,7 @@ pub fn parse_env_file(
         ", because a launch reads PATH, SECRETS_EXEC_* and the settings of the AWS SDKs before it reads the secret",
     ));
 
-    if let Some(problem) = other_format(file, &lines, &found) {
+    if let Some(problem) = other_format(file, &lines) {
         return Err(vec![problem]);
     }
     if found.variables.is_empty() && found.errors.is_empty() {
@@ -307,21 +300,13 @@ fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
     error(file, "this file has no variables to move").help(help)
 }
 
-/// The error about JSON or an encrypted file, which isn't a plain .env file.
-fn other_format(file: &str, lines: &str, found: &EnvFile) -> Option<Problem> {
-    if lines.trim_start().starts_with('{') {
-        let problem = error(file, "this file is JSON, not a .env file");
-        return Some(problem.help("store the JSON itself as the secret"));
+/// The error about JSON, which isn't a plain .env file.
+fn other_format(file: &str, lines: &str) -> Option<Problem> {
+    if !lines.trim_start().starts_with('{') {
+        return None;
     }
-    // dotenvx writes `encrypted:` and Base64 that begins with B.
-    for variable in &found.variables {
-        if variable.text().starts_with("encrypted:B") {
-            let problem = error(file, "this file is encrypted with dotenvx, not a .env file");
-            let help = format!("decrypt it: <(dotenvx decrypt --stdout -f {file})");
-            return Some(problem.help(help));
-        }
-    }
-    None
+    let problem = error(file, "this file is JSON, not a .env file");
+    Some(problem.help("store the JSON itself as the secret"))
 }
 
 /// The note about the PEM keys and certificates that move to the secret. `migrate` can't make up a

@@ -90,13 +90,11 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     let file = file_name(path);
     let bytes = read_file(&file, source, mebibytes)?;
     let path_unless_stdin = path.to_str().filter(|path| *path != "-");
-    refuse_encoded(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
-    let content = String::from_utf8(bytes)
-        .map_err(|_| Problem::configuration(format!("{file} isn't UTF-8 text")))?;
+    let content = decode(&bytes, &file, &format!("{option} "), path_unless_stdin)?;
     // A file that begins with `NAME=VALUE` is a .env file, because neither a declaration nor a file
     // for `--local` can begin like this.
-    if env_file_name(&content).is_none() {
-        return Ok(content);
+    if env_file_name(content).is_none() {
+        return Ok(content.to_owned());
     }
 
     let text = format!("{file} has NAME=VALUE lines, but must be YAML or JSON");
@@ -106,52 +104,32 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     )))
 }
 
-/// Refuses a file that is in UTF-16 or encrypted. Messages call the file `file`. `option` is the
-/// option that names the file, with a space after it, or empty for the argument of `migrate`.
-/// `path` is `None` for standard input.
-pub(super) fn refuse_encoded(
-    bytes: &[u8],
+/// Reads the text of a file. Refuses a file that is in UTF-16 or another encoding, or encrypted
+/// with sops. Messages call the file `file`. `option` is the option that names the file, with a
+/// space after it, or empty for the argument of `migrate`. `path` is `None` for standard input.
+pub(super) fn decode<'b>(
+    bytes: &'b [u8],
     file: &str,
     option: &str,
     path: Option<&str>,
-) -> Result<(), Problem> {
+) -> Result<&'b str, Problem> {
+    let not_utf8 = |text: String| Err(Problem::configuration(text).help("save it as UTF-8"));
     if is_utf16(bytes) {
-        return Err(Problem::configuration(format!("{file} is UTF-16")).help("save it as UTF-8"));
+        return not_utf8(format!("{file} is UTF-16"));
     }
-    let Some((tool, command)) = encryption(bytes) else {
-        return Ok(());
-    };
-    let argument = shell_quoted(path.unwrap_or("FILE"));
-    let problem = Problem::configuration(format!("{file} is encrypted with {tool}"));
-    Err(problem.help(format!("decrypt it: {option}<({command} {argument})")))
-}
-
-/// For each kind of encrypted file: its first bytes, the tool, and the start of the command that
-/// decrypts the file. A binary message of gpg begins with the header of a session key packet (RFC
-/// 9580, section 4.2), and UTF-8 text can't begin with such a byte.
-const ENCRYPTED_FILES: [(&[u8], &str, &str); 8] = [
-    (b"$ANSIBLE_VAULT;", "ansible-vault", "ansible-vault view"),
-    (b"age-encryption.org/", "age", "age --decrypt -i KEY"),
-    (b"-----BEGIN AGE ", "age", "age --decrypt -i KEY"),
-    (b"-----BEGIN PGP MESSAGE", "PGP", "gpg --decrypt"),
-    (b"\x84", "PGP", "gpg --decrypt"),
-    (b"\x85", "PGP", "gpg --decrypt"),
-    (b"\x8c", "PGP", "gpg --decrypt"),
-    (b"\0GITCRYPT\0", "git-crypt", "git-crypt unlock && cat"),
-];
-
-/// Recognizes the tool that encrypted the file or values in it. Also returns the command that
-/// decrypts the file, to which the path has to be added.
-fn encryption(bytes: &[u8]) -> Option<(&'static str, &'static str)> {
-    for (start, tool, command) in ENCRYPTED_FILES {
-        if bytes.starts_with(start) {
-            return Some((tool, command));
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(error) => {
+            let before = &bytes[..error.valid_up_to()];
+            let line = before.split(|byte| *byte == b'\n').count();
+            return not_utf8(format!("{file}:{line}: this line isn't UTF-8 text"));
         }
+    };
+    if text.contains("ENC[AES256_GCM,") {
+        let argument = shell_quoted(path.unwrap_or("FILE"));
+        let help = format!("decrypt it: {option}<(sops decrypt {argument})");
+        let text = format!("{file} is encrypted with sops");
+        return Err(Problem::configuration(text).help(help));
     }
-    // sops and ansible-vault can also encrypt only the values in a file.
-    match String::from_utf8_lossy(bytes) {
-        text if text.contains("ENC[AES256_GCM,") => Some(("sops", "sops decrypt")),
-        text if text.contains("$ANSIBLE_VAULT;") => Some(("ansible-vault", "COMMAND")),
-        _ => None,
-    }
+    Ok(text)
 }
