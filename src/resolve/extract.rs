@@ -115,8 +115,8 @@ fn without_byte_order_mark(bytes: &[u8]) -> &[u8] {
     bytes.strip_prefix("\u{feff}".as_bytes()).unwrap_or(bytes)
 }
 
-/// Describes serde_json's error: `line 1, column 20: a key without quotes`. Line and column are
-/// those of the first wrong byte, counted from 1. `bytes` must not be empty.
+/// The position of serde_json's error, as in `line 1, column 20`: the line and the column of the
+/// first wrong byte, counted from 1. `bytes` must not be empty.
 ///
 /// serde_json's own position isn't used as it is: for a wrong line feed, it is column 0 of the next
 /// line.
@@ -128,26 +128,10 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
         .flatten()
         .count();
     let position = length_of_earlier_lines + error.column();
-    let (before, rest) = bytes.split_at(position.clamp(1, bytes.len()) - 1);
-
-    let previous = before.trim_ascii_end().last();
-    let what = match rest {
-        _ if error.is_eof() => ": it ends too early",
-        [b'\n' | b'\r', ..] => ": a line break in a string",
-        [b'}' | b']', ..] if previous == Some(&b',') => ": a comma before the closing bracket",
-        [b'\'', ..] => ": a single quote instead of a double quote",
-        [b'\\', b'"', ..] => ": a backslash before each quote, from a shell",
-        // The quotes “, ”, ‘ and ’ begin with these bytes in UTF-8.
-        [0xe2, 0x80, 0x98..=0x9d, ..] => ": a curly quote instead of a straight one",
-        [b'A'..=b'Z' | b'a'..=b'z' | b'_', ..] if matches!(previous, Some(b'{' | b',')) => {
-            ": a key without quotes"
-        }
-        _ => "",
-    };
-
+    let before = &bytes[..position.clamp(1, bytes.len()) - 1];
     let line = before.split(is_line_feed).count();
     let column = before.rsplit(is_line_feed).next().map_or(0, <[u8]>::len) + 1;
-    format!("line {line}, column {column}{what}")
+    format!("line {line}, column {column}")
 }
 
 /// The keys of an object that a message may quote. Leaves out a key whose value is null, because in
