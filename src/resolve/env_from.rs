@@ -20,7 +20,7 @@ use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
 use crate::model::remark::Remark;
-use crate::model::shown::{has_credential, is_quotable, noun_with_name, visible};
+use crate::model::shown::{is_quotable, noun_with_name, visible};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the value is null.
@@ -223,9 +223,7 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
         if !members.iter().any(|(name, _)| name == key) {
             let noun = noun_with_name(what, key);
             let mut text = format!("there is no {noun}, but \"except\" lists it");
-            if is_pattern(key) {
-                text = format!("there is no {noun}: \"except\" lists keys, not patterns");
-            } else if let Some(hint) = missing_key_hint(members, key) {
+            if let Some(hint) = missing_key_hint(members, what, key) {
                 text += &format!(": {hint}");
             }
             warnings.push(text);
@@ -256,16 +254,12 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
 /// key in `only` whose value is null.
 pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Problem> {
     let naming = &object.naming;
+    let what = member_noun(object);
     let missing = |list, key| {
-        let noun = noun_with_name(member_noun(object), key);
-        let problem = |text: String| Problem::configuration(text).code("key-not-found");
-        if is_pattern(key) {
-            return problem(format!(
-                "has no {noun}: \"{list}\" lists keys, not patterns"
-            ));
-        }
-        problem(format!("has no {noun}, but \"{list}\" lists it"))
-            .help_if_some(missing_key_hint(members, key))
+        let noun = noun_with_name(what, key);
+        Problem::configuration(format!("has no {noun}, but \"{list}\" lists it"))
+            .code("key-not-found")
+            .help_if_some(missing_key_hint(members, what, key))
     };
 
     let mut errors = Vec::new();
@@ -280,33 +274,35 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
             Some(_) => {}
         }
     }
-    for (key, new_name) in &naming.rename {
+    for key in naming.rename.keys() {
         if !members.iter().any(|(name, _)| name == key) {
-            let mut problem = missing("rename", key);
-            let reversed = format!("{new_name}: {key}");
-            if members.iter().any(|(name, _)| name == new_name) && !has_credential(&reversed) {
-                problem = problem.help(format!("write {reversed}"));
-            }
-            errors.push(problem);
+            errors.push(missing("rename", key));
         }
     }
     errors
 }
 
-/// True for a name in `only`, `except` or `rename` that is a pattern, as other tools allow there.
-fn is_pattern(key: &str) -> bool {
-    key.contains(['*', '?', '['])
-}
-
-/// Finds the first hint that applies to a key in `only`, `except` or `rename` that doesn't exist:
-/// an existing key that looks the same, or a similar key.
-fn missing_key_hint(members: &Members<'_>, key: &str) -> Option<String> {
-    let names = || members.iter().map(|(name, _)| *name);
-    // For a parameter, the user may have written the full name `/prod/app/token` instead of
-    // `token`, the part after the path. So only the last part is compared.
-    let last_name = key.rsplit('/').next()?;
-    twin_hint(names(), key, &|_| None)
-        .or_else(|| nearest(last_name, names().filter(|name| is_quotable(name))).map(did_you_mean))
+/// The hint for a key in `only`, `except` or `rename` that doesn't exist: an existing key that
+/// looks the same, a similar key, or the first keys. `None` if no key can be shown.
+fn missing_key_hint(members: &Members<'_>, what: &str, key: &str) -> Option<String> {
+    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
+    let shown = || names.iter().copied().filter(|name| is_quotable(name));
+    if let Some(hint) = twin_hint(names.iter().copied(), key, &|_| None) {
+        return Some(hint);
+    }
+    if let Some(similar) = nearest(key, shown()) {
+        return Some(did_you_mean(similar));
+    }
+    let first: Vec<&str> = shown().take(LISTED).collect();
+    if first.is_empty() {
+        return None;
+    }
+    let end = if first.len() < names.len() {
+        ", …"
+    } else {
+        ""
+    };
+    Some(format!("its {what}s are {}{end}", first.join(", ")))
 }
 
 /// The warning about the variable PORT of an object with the keys `port` and `password`, such as
@@ -374,18 +370,16 @@ fn faulty_keys_problem(
     let mut help = format!(
         "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
     );
-    for (key, name) in quotable {
-        // The help suggests neither PATH, which no entry can read from a secret, nor a variable of
-        // secrets-exec, which no command gets.
-        if matches!(fault, KeyFault::Unsafe(_))
-            && name != "PATH"
-            && !name.starts_with(OWN_PREFIX)
-            && let Some(reference) = reference_to_key(key, object, subject)
-        {
-            let write = written_as_variable(name, &reference, subject);
-            help = format!("to set it anyway, write {write}");
-            break;
-        }
+    // The help suggests neither PATH, which no entry can read from a secret, nor a variable of
+    // secrets-exec, which no command gets.
+    if matches!(fault, KeyFault::Unsafe(_))
+        && let Some((key, name)) = quotable
+            .into_iter()
+            .find(|(_, name)| name != "PATH" && !name.starts_with(OWN_PREFIX))
+        && let Some(reference) = reference_to_key(key, object, subject)
+    {
+        let write = written_as_variable(name, &reference, subject);
+        help += &format!(". To set {name} anyway, write {write}");
     }
     let code = match fault {
         KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",
