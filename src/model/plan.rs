@@ -31,17 +31,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
-use crate::model::entry::template::{ENV, FILTERS_HELP, Template, calculation_error, expressions};
+use crate::model::entry::template::{ENV, FILTERS_HELP, Template, expressions};
 use crate::model::entry::{
-    Argument, Claims, Entry, EntryId, Holder, ObjectSource, OnMissing, Origin, Source, Subject,
-    Target, TemplateInputs, Written,
+    Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Origin, Source, Subject, Target,
+    TemplateInputs, Written,
 };
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{
-    Aliases, Locator, Reference, SecretRef, expand_path, optional_variable, split_secret,
-};
+use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::shown;
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
@@ -129,7 +127,6 @@ impl Plan {
             aliases: Aliases::default(),
             refused_aliases,
             inherited,
-            variables: &variables,
             claims: Claims::new(&kept),
             errors: Vec::new(),
         };
@@ -249,7 +246,6 @@ struct Lookup<'a> {
     /// The names of all aliases with a mistake. Each of these mistakes has been reported.
     refused_aliases: BTreeSet<String>,
     inherited: &'a Inherited,
-    variables: &'a BTreeMap<Arc<str>, Subject>,
     /// The variables, paths and systemd credentials that the entries certainly set.
     claims: Claims<'a>,
     errors: Vec<Problem>,
@@ -396,12 +392,6 @@ impl Lookup<'_> {
         if self.uses_refused_alias(template) {
             return None;
         }
-        // Without this check, each part of the expression would be reported as an unknown name.
-        if let Some(fault) = self.misread_expression(template) {
-            self.add_error(Status::Configuration, fault, subject);
-            return None;
-        }
-
         let mut inputs = TemplateInputs::new();
         for name in &template.names {
             match Reference::parse(name) {
@@ -434,46 +424,49 @@ impl Lookup<'_> {
         })
     }
 
-    /// The error of a reference that Jinja reads as a calculation, such as `prod/db.password`. An
-    /// expression in which every name is an alias isn't a reference.
-    fn misread_expression(&self, template: &Template) -> Option<Fault> {
-        expressions(&template.text)
-            .filter(|text| {
-                text.split(['.', '/', '-'])
-                    .any(|name| template.names.contains(name) && !self.aliases.contains_key(name))
-            })
-            .find_map(calculation_error)
-    }
-
     /// The error for a name in a template that isn't an alias.
     fn unknown_name(&self, name: &str, template: &Template) -> Fault {
+        let aliases = || {
+            self.aliases
+                .keys()
+                .filter(|name| !self.refused_aliases.contains(*name))
+                .map(String::as_str)
+        };
         // The search for a similar name compares all aliases, so only the first errors get it.
-        let is_early = self.errors.len() < MOST_SUGGESTIONS;
-
-        let observation = if let Some(variable) = self.variables.get(name) {
-            Some(variable_help(variable))
-        } else if self.inherited.get(name).is_some() {
-            Some(inherited_help(name))
-        } else if template.text.contains(&format!("set {name} ")) {
-            // The name exists only inside a block, such as `{% if %}`.
-            Some(format!(
-                "give the value a name first: {{% set {name} = … %}}"
-            ))
-        } else if is_early
-            && let Some(nearest) =
-                nearest(name, self.aliases.keys().map(String::as_str).chain([ENV]))
-        {
-            Some(did_you_mean(nearest))
-        } else if template.text.contains(&format!("{name}(")) {
-            Some(FILTERS_HELP.to_owned())
+        let similar = if self.errors.len() < MOST_SUGGESTIONS {
+            nearest(name, aliases.iter().copied().chain([ENV]))
         } else {
             None
         };
+
+        let help = if template.text.contains(&format!("set {name} ")) {
+            // The name exists only inside a block, such as `{% if %}`.
+            format!("give the value a name first: {{% set {name} = … %}}")
+        } else if let Some(similar) = similar {
+            did_you_mean(similar)
+        } else if template.text.contains(&format!("{name}(")) {
+            FILTERS_HELP.to_owned()
+        } else {
+            let mut listed: Vec<&str> = aliases.iter().copied().take(LISTED_ALIASES).collect();
+            if listed.len() < aliases.len() {
+                listed.push("…");
+            }
+            let list = match &*listed.join(", ") {
+                "" => String::new(),
+                names => format!(" ({})", shown(names)),
+            };
+            format!(
+                "a template has the aliases under \"secrets\"{list} and env: {{{{ ALIAS.KEY }}}}, {{{{ ALIAS['a-b'] }}}}, {{{{ env.NAME }}}}"
+            )
+        };
         let name = shown(name);
         let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
-        Fault::new(text).help(observation.unwrap_or("add an alias under \"secrets\"".to_owned()))
+        Fault::new(text).help(help)
     }
 }
+
+/// The maximum number of aliases that an error lists.
+const LISTED_ALIASES: usize = 8;
 
 /// Finds what certainly sets the target of an entry or, for an object, the variables of all its
 /// keys. `None` if the entry may set something, and for an object that selects no keys.

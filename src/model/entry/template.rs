@@ -10,10 +10,8 @@ use std::sync::Arc;
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
 
-use crate::model::environment::is_name;
-use crate::model::fault::{Fault, helm_fault};
-use crate::model::reference::is_name_character;
-use crate::model::shown::{shown, without_tokens};
+use crate::model::fault::Fault;
+use crate::model::shown::without_tokens;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
@@ -187,15 +185,8 @@ fn end_of(text: &str, from: usize, end: &str) -> Option<usize> {
     Some(from + at + end.len())
 }
 
-/// The fault of a syntax error. The most common mistakes, such as unclosed braces or the syntax of
-/// other template languages, have a message of ours, and any other has MiniJinja's.
+/// The fault of a syntax error, in MiniJinja's words.
 fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
-    if let Some(fault) = helm_fault(template) {
-        return fault.about("the template");
-    }
-    if let Some(fault) = expressions(template).find_map(calculation_error) {
-        return fault;
-    }
     let detail = match error.detail() {
         Some(detail) => without_tokens(&detail.replace(['\n', '\r'], " ")),
         None => error.kind().to_string(),
@@ -212,34 +203,6 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
         // The hyphen in `{{-` only removes white space.
         rest[..end].trim_matches(['-', ' '])
     })
-}
-
-/// The error of a reference or a name that Jinja reads as a calculation, such as `prod/db:password`
-/// or `db.pass-word`. A real calculation, such as `a-b`, looks the same, so call this only if
-/// something in the template is known to be wrong.
-pub fn calculation_error(expression: &str) -> Option<Fault> {
-    // A text that ends with a slash would be a path of parameters, which a template can't use.
-    let is_reference = expression.starts_with(char::is_alphabetic)
-        && expression.chars().all(|c| c == ':' || is_name_character(c))
-        && !expression.ends_with('/');
-    if !is_reference {
-        return None;
-    }
-
-    let operator = expression.matches(['/', ':', '-']).next()?;
-    let help = match expression.split_once('.') {
-        Some((alias, key)) if is_name(alias) && is_name(&key.replace('-', "_")) => {
-            format!("write {{{{ {alias}['{key}'] }}}}")
-        }
-        Some(_) | None => {
-            "declare the secret under \"secrets\", and write {{ ALIAS.KEY }}".to_owned()
-        }
-    };
-    let expression = shown(expression);
-    let text = format!(
-        "in the template, the {operator:?} in {expression:?} is an operator, not part of a name"
-    );
-    Some(Fault::new(text).help(help))
 }
 
 /// The position of an error as the subject of a sentence: `line 3 of the template`.
