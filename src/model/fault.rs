@@ -20,9 +20,6 @@ pub struct Fault {
     /// single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
-    /// The reference with a valid JSONPath. It is set if only the path is wrong, so messages may
-    /// show the reference.
-    pub corrected: Option<String>,
 }
 
 /// The remedy for several values in one. It doesn't show them, because they may be a password.

@@ -302,7 +302,7 @@ fn missing_key_hint(members: &Members<'_>, what: &str, key: &str) -> Option<Stri
     } else {
         ""
     };
-    Some(format!("its {what}s are {}{end}", first.join(", ")))
+    Some(format!("its keys are {}{end}", first.join(", ")))
 }
 
 /// The warning about the variable PORT of an object with the keys `port` and `password`, such as

@@ -10,9 +10,7 @@
 //! The first `=` ends the name, or the path if there is one, because the name of a secret can
 //! contain `=`, too. In `${NAME:-a=b}`, which a path can contain, no `=` ends the path.
 
-use crate::model::entry::{
-    Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target, Written, shell_quoted,
-};
+use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
 use crate::model::environment::{EnvName, assigned_name, is_name};
 use crate::model::fault::{Fault, VALUE_REMEDY, quoted_character};
 use crate::model::problem::{Impact, Problem, Status};
@@ -208,40 +206,18 @@ pub(super) fn is_shown_reference(word: &str) -> bool {
 
 /// Parses the reference of the entry that `subject` names.
 fn parse_argument_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
-    Reference::parse(text).map_err(|error| {
-        let written = written_reference(text, &error);
-        malformed_reference(error).for_entry(Subject { written, ..subject }, Impact::None)
-    })
+    Reference::parse(text)
+        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
 }
 
 /// Parses the argument of `get`.
 pub(super) fn parse_get(text: &str) -> Result<Entry, Problem> {
     let origin = Origin::Argument(Argument::Get);
-    match Reference::parse(text) {
-        Ok(reference) => {
-            let source = Source::Reference(reference);
-            Ok(Entry::new(Target::Output, source, origin))
-        }
-        Err(error) => {
-            let written = written_reference(text, &error);
-            let subject = Subject::for_target(&Target::Output, origin);
-            let problem = malformed_reference(error);
-            if written.is_none() {
-                return Err(problem);
-            }
-            Err(problem.for_entry(Subject { written, ..subject }, Impact::None))
-        }
-    }
-}
-
-/// The reference in `text`, for messages. `None` if the error says that messages must not show it.
-fn written_reference(text: &str, error: &Fault) -> Option<Written> {
-    error.corrected.as_ref()?;
-    Some(Written::Reference(text.into()))
+    let reference = Reference::parse(text).map_err(malformed_reference)?;
+    let source = Source::Reference(reference);
+    Ok(Entry::new(Target::Output, source, origin))
 }
 
 fn malformed_reference(error: Fault) -> Problem {
-    let corrected = error.corrected.clone();
     Problem::from_fault(Status::Usage, error.about("the reference"))
-        .help_if_some(corrected.map(|reference| format!("write {}", shell_quoted(&reference))))
 }

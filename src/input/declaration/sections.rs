@@ -582,12 +582,7 @@ fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
 }
 
 fn read_reference_text(item: &Item<'_>, text: &str) -> Option<Reference> {
-    item.parsed_or_refused(Reference::parse(text).map_err(|error| {
-        let corrected = error.corrected.clone();
-        // In YAML and in JSON, text with single quotes can be in double quotes.
-        let help = corrected.map(|text| format!("write \"{}\"", text.replace('"', "'")));
-        error.about("the reference").help_if_some(help)
-    }))
+    item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }
 
 /// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if it isn't valid

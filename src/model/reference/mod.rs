@@ -94,7 +94,7 @@ impl Reference {
 
         Ok(Self {
             secret: secret.to_owned(),
-            selector: parse_selector(text, key)?,
+            selector: parse_selector(key)?,
             version: parse_version(stage, version)?,
         })
     }
@@ -423,9 +423,8 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     Ok(Some(Version::new(non_empty(stage), non_empty(id))))
 }
 
-/// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`. `text` is the whole
-/// reference, for the help.
-fn parse_selector(text: &str, key: &str) -> Result<Selector, Fault> {
+/// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
+fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if key.is_empty() {
         return Ok(Selector::Whole);
     }
@@ -438,30 +437,13 @@ fn parse_selector(text: &str, key: &str) -> Result<Selector, Fault> {
     let defect = "has a key that begins with $ but isn't a valid JSONPath";
     // A text of more than 200 characters is probably not a path that somebody has typed.
     if !key.starts_with("$.") && !key.starts_with("$[") || key.len() > 200 {
-        return Err(Fault::new(format!("{defect}, which begins with $. or $[")));
+        let help = "a JSONPath begins with $. or $[. A key is written without $";
+        return Err(Fault::new(defect).help(help));
     }
-    let end = JsonPath::invalid_end(key);
-    let Some(corrected) = corrected_reference(text, key) else {
-        let first: String = end.chars().take(1).collect();
-        return Err(Fault::new(format!(
-            "{defect}: it isn't valid from {first:?}"
-        )));
-    };
-    Err(Fault {
-        corrected: Some(corrected),
-        ..Fault::new(format!("{defect}: it isn't valid from {end:?}"))
-    })
-}
-
-/// The reference with the KEY that was probably meant, instead of a text that isn't a valid path.
-fn corrected_reference(text: &str, key: &str) -> Option<String> {
-    // A colon after an open bracket belongs to the path, so if KEY was cut off at this colon, the
-    // path isn't complete.
-    let is_cut = key.contains('[') && !text.ends_with(key);
-    if is_cut || has_credential(text) {
-        return None;
-    }
-    Some(text.replacen(key, &JsonPath::corrected(key)?, 1))
+    let first: String = JsonPath::invalid_end(key).chars().take(1).collect();
+    Err(Fault::new(format!(
+        "{defect}: it isn't valid from {first:?}"
+    )))
 }
 
 /// Refuses a text in the syntax of another tool, the address of a page in AWS's console, and an ARN
