@@ -19,7 +19,7 @@ use crate::model::entry::{
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Store, Version, split_secret,
+    Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret,
     validate_alias_name,
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
@@ -88,12 +88,7 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
         && let Ok((store, _)) = SecretId::parse(&id)
         && let Err(why) = version.validate(store)
     {
-        let help = match version.misplaced_stage() {
-            Some(_) if store == Store::SecretsManager => Some(ID_AND_STAGE),
-            _ => version.short_id_help(),
-        };
-        let fault = Fault::new(format!("{:?} {why}", shown(&id)));
-        version_item.refuse_sentence(fault.help_if_some(help.map(str::to_owned)));
+        version_item.refuse_sentence(Fault::new(format!("{:?} {why}", shown(&id))));
         // The alias gets a valid version, so that the mistake isn't reported again for each entry
         // that uses it.
         version = Version::CURRENT;

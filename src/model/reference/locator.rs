@@ -349,27 +349,6 @@ impl Version {
         })
     }
 
-    /// The staging label of AWS that was written instead of a version id.
-    pub fn misplaced_stage(&self) -> Option<&'static str> {
-        let id = self.id()?;
-        AWS_STAGES
-            .into_iter()
-            .find(|stage| stage.eq_ignore_ascii_case(id))
-    }
-
-    /// The help for the beginning of a version id, which was probably copied from the table of
-    /// `check`.
-    pub fn short_id_help(&self) -> Option<&'static str> {
-        let digits = self.id()?.trim_end_matches('…');
-        let is_beginning = digits
-            .bytes()
-            .all(|byte| byte.is_ascii_hexdigit() || byte == b'-');
-        if !is_beginning || !(8..*ID_LENGTHS.start()).contains(&digits.len()) {
-            return None;
-        }
-        Some("this is the beginning of a version id; secrets-exec check -v prints it whole")
-    }
-
     pub const CURRENT: Self = Self {
         id: None,
         label: None,

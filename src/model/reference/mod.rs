@@ -37,7 +37,7 @@ use crate::model::fault::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::{has_credential, is_in_quotes, text_or};
+use crate::model::shown::{has_credential, is_in_quotes};
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -76,18 +76,6 @@ impl Reference {
             return Err(fault);
         }
         validate_secret(secret)?;
-        // In the brackets of a JSONPath, `${` isn't a variable.
-        let has_variable = key.contains("${") && JsonPath::parse(key).is_none();
-        if has_variable || stage.contains("${") || version.contains("${") {
-            let defect = "has ${…} after the name of the secret, where variables aren't expanded";
-            return Err(Fault::new(defect).help("use ${…} only in the name of the secret"));
-        }
-        // In `prod/db:port:-5432`, the user probably means `5432` as a default. In
-        // `ssm:/prod/db::-1`, which has no key, `-1` is a label.
-        if !key.is_empty() && stage.starts_with(['-', '=']) {
-            let defect = "has a default after its key, as in a shell";
-            return Err(Fault::new(defect).help(PARTS_REMEDY));
-        }
         if after_version.is_some() {
             return Err(Fault::new("has too many colon-separated fields").help(PARTS_REMEDY));
         }
@@ -145,34 +133,13 @@ impl Reference {
         locator
             .version
             .validate(locator.store)
-            .map_err(|defect| Fault::new(defect).help(self.version_help(locator.store)))?;
+            .map_err(|defect| Fault::new(defect).help(PARTS_REMEDY))?;
         Ok(SecretRef {
             locator,
             selector: self.selector.clone(),
         })
     }
 
-    /// The help for a version that a secret or parameter can't have.
-    fn version_help(&self, store: Store) -> String {
-        let version = match store {
-            Store::SecretsManager => self.version.as_ref(),
-            Store::ParameterStore => None,
-        };
-        if let Some(stage) = version.and_then(Version::misplaced_stage) {
-            let corrected = Self {
-                version: Some(Version::new(Some(stage.to_owned()), None)),
-                ..self.clone()
-            };
-            return format!(
-                "write {}",
-                text_or("SECRET:KEY:STAGE", &corrected.to_string())
-            );
-        }
-        version
-            .and_then(Version::short_id_help)
-            .unwrap_or(PARTS_REMEDY)
-            .to_owned()
-    }
 }
 
 impl fmt::Display for Reference {
@@ -413,8 +380,13 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 
 /// Parses STAGE and VERSION-ID.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
-    if stage.contains(' ') || id.contains(' ') {
-        return Err(Fault::new("has a space in its stage or version id").help(VALUE_REMEDY));
+    // AWS would accept a variable that isn't expanded here, and an optional entry would be left
+    // out.
+    for (character, name) in [(' ', "a space"), ('$', "a \"$\"")] {
+        if stage.contains(character) || id.contains(character) {
+            let defect = format!("has {name} in its stage or version id");
+            return Err(Fault::new(defect).help(PARTS_REMEDY));
+        }
     }
     if stage.is_empty() && id.is_empty() {
         return Ok(None);
