@@ -16,7 +16,6 @@ use regex_lite::Regex;
 
 use crate::model::environment::is_name;
 use crate::model::fault::{Fault, foreign_word, helm_fault, overlooked_in_line};
-use crate::model::reference::{BROKEN_ARN, Reference};
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]
@@ -380,15 +379,6 @@ fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
         })
 }
 
-/// True if a value that ends before a colon, and the line below it, are the two parts of an ARN.
-fn is_broken_arn(value: &str, below: &str) -> bool {
-    let Some((_, beginning)) = value.rsplit_once(": arn:") else {
-        return false;
-    };
-    let end = below.trim();
-    !end.contains([' ', '#']) && Reference::parse(&format!("arn:{beginning}:{end}")).is_ok()
-}
-
 /// Explains what is wrong in `text` at the position of the parser's error.
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
@@ -403,7 +393,6 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
-    let below = text.lines().nth(position.line).unwrap_or_default();
     let (message, help) = match kind {
         // The value starts with a character that has a meaning in YAML, as in `@home` and `*.txt`.
         UnexpectedCharacter { .. }
@@ -418,10 +407,6 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             "in double quotes, YAML reads \\ as an escape",
             "use single quotes, or write \\\\ for each \\",
         ),
-        // The line ends within an ARN, which goes on below it.
-        _ if after == ":" && column(below) > column(line) && is_broken_arn(&before, below) => {
-            return Fault::new(BROKEN_ARN).about("this value");
-        }
         // The value contains a colon and a space, as in `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",

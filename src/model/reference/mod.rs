@@ -51,9 +51,6 @@ pub struct Reference {
     pub version: Option<Version>,
 }
 
-/// The fault of an ARN that was copied from several lines.
-pub const BROKEN_ARN: &str = "is an ARN with spaces or line breaks in it: remove them";
-
 /// The remedy for too many fields, and for a version in the wrong form.
 const PARTS_REMEDY: &str =
     "write SECRET:KEY:STAGE:VERSION-ID (for a parameter: ssm:NAME:KEY:LABEL:VERSION)";
@@ -175,8 +172,7 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         return Some(Fault::new("is JSON, like the output of `aws`").help(VALUE_REMEDY));
     }
     // These mistakes are looked for before braces, because `{{resolve:…}}` has braces, too.
-    let found = broken_arn(text)
-        .or_else(|| several_lines(text, VALUE_REMEDY))
+    let found = several_lines(text, VALUE_REMEDY)
         .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
         .or_else(|| foreign_syntax_error(text, secret));
     if found.is_some() {
@@ -198,17 +194,6 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
         return Some(Fault::new(defect).help(VALUE_REMEDY));
     }
     None
-}
-
-/// The fault of an ARN that was copied from several lines.
-fn broken_arn(text: &str) -> Option<Fault> {
-    let whole = text.replace(char::is_whitespace, "");
-    let has_gap = text.trim().contains('\n') || split_secret(text).0.contains(' ');
-    let is_broken = has_gap && Arn::has_prefix(text);
-    if !is_broken || Reference::parse(&whole).is_err() {
-        return None;
-    }
-    Some(Fault::new(BROKEN_ARN))
 }
 
 /// Finds NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
