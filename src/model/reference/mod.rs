@@ -37,7 +37,7 @@ use crate::model::fault::{
     Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
-use crate::model::shown::{has_credential, is_in_quotes};
+use crate::model::shown::is_in_quotes;
 
 /// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
 ///
@@ -404,8 +404,7 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
 }
 
 /// Refuses a text in the syntax of another tool, the address of a page in AWS's console, and an ARN
-/// without its beginning. The help has a reference only if nothing but another tool's prefix is
-/// wrong.
+/// without its beginning.
 fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     if text.contains("://")
         && let Some((_, remedy)) = foreign_words("console").find(|(host, _)| text.contains(host))
@@ -430,31 +429,9 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     if found.is_none() && text.contains('/') {
         found = foreign_words("word").find(|(word, _)| text.starts_with(word));
     }
-    if let Some((prefix, ours)) = found {
-        let rest = text[prefix.len()..].trim_start_matches("//");
-        // A reference to a secret has no prefix, so `secretsmanager:` is removed.
-        let corrected = format!("{}{rest}", ours.trim_start_matches("secretsmanager:"));
-        let can_help = !ours.is_empty()
-            && !rest.ends_with('}')
-            && Reference::parse(&corrected).is_ok()
-            && !has_credential(&corrected);
-        let fault = Fault::new(format!(
-            "begins with \"{prefix}\", which is another tool's syntax"
-        ));
-        if !can_help {
-            return Some(fault.help(general));
-        }
-        // `secret:prod/db-CxwhVq` may be the resource of an ARN, which ends with random characters.
-        let help = match split_random_ending(split_colon(rest).0) {
-            Some((_, ending)) if prefix == "secret:" => {
-                let without_ending = corrected.replacen(ending, "", 1);
-                format!(
-                    "If {ending} is the end of an ARN, write {without_ending}. Otherwise, write {corrected}"
-                )
-            }
-            Some(_) | None => format!("write {corrected}"),
-        };
-        return Some(fault.help(help));
+    if let Some((prefix, _)) = found {
+        let defect = format!("begins with \"{prefix}\", which is another tool's syntax");
+        return Some(Fault::new(defect).help(general));
     }
 
     // Only SECRET is searched. After it, `${` is part of a JSONPath, or `parse` refuses it.
