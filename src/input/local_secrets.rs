@@ -9,7 +9,7 @@ use std::path::Path;
 use serde_json::{Number, Value};
 
 use super::text_file::{self, FileKind, read_yaml};
-use super::yaml::{FaultAt, Kind, Node, Position, parse_yaml};
+use super::yaml::{FaultAt, Key, Kind, Node, Position, needs_quotes, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
 use crate::model::problem::{Problem, Status};
@@ -61,10 +61,36 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
             Err(found) => errors.push(error(found)),
         }
     }
+    let lines: Vec<&str> = text.lines().collect();
+    errors.extend(comments(&node, &lines).into_iter().map(error));
     if !errors.is_empty() {
         return Err(errors);
     }
     Ok(secrets)
+}
+
+/// The errors of values that YAML takes for a comment, as in `password: #w0rd`. A comment has a
+/// space after its `#`.
+fn comments(node: &Node, lines: &[&str]) -> Vec<FaultAt> {
+    let mut errors = Vec::new();
+    for (key, value) in node.entries().unwrap_or_default() {
+        if value.is_null() && is_before_comment(key, lines) {
+            errors.push((key.position, needs_quotes("#")));
+        }
+        errors.extend(comments(value, lines));
+    }
+    errors
+}
+
+/// True if a key without quotes is followed by a comment that has no space after its `#`.
+fn is_before_comment(key: &Key, lines: &[&str]) -> bool {
+    let Some(line) = lines.get(key.position.line - 1) else {
+        return false;
+    };
+    let key_end = key.position.column - 1 + key.text.chars().count();
+    let rest: String = line.chars().skip(key_end).collect();
+    rest.strip_prefix(": #")
+        .is_some_and(|text| !text.starts_with([' ', '#']) && !text.is_empty())
 }
 
 /// The values of a secret by staging label: those under `$stages`, if that is the only key,

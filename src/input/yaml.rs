@@ -12,10 +12,9 @@
 use std::collections::BTreeMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
-use regex_lite::Regex;
 
 use crate::model::environment::is_name;
-use crate::model::fault::{Fault, foreign_word, helm_fault, overlooked_in_line};
+use crate::model::fault::{Fault, overlooked_in_line};
 
 /// A value, with the position of its first character.
 #[derive(Clone, Debug)]
@@ -123,12 +122,7 @@ pub(super) fn parse_yaml(text: &str) -> (Option<Node>, Vec<FaultAt>) {
     };
     match builder.document() {
         Ok(node) => (Some(node), builder.duplicates),
-        Err((position, fault)) => {
-            // A Helm template that hasn't been rendered is rarely valid YAML, so this is the better
-            // explanation.
-            let fault = helm_fault(text).map_or(fault, |helm| helm.about("this file"));
-            (None, vec![(position, fault)])
-        }
+        Err(fault) => (None, vec![fault]),
     }
 }
 
@@ -191,8 +185,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             // YAML reads a value such as `&w0rd` as an anchor without a node, for which the parser
             // returns the scalar `~`. An anchor has a number of 1 or more.
             Event::Scalar(text, ScalarStyle::Plain, 1.., None) if &*text == "~" => {
-                let text = "a value that starts with \"&\" needs quotes";
-                return Err((position, Fault::new(text).help(QUOTES)));
+                return Err((position, needs_quotes("&")));
             }
             Event::Scalar(text, ScalarStyle::Plain, anchor, None) => {
                 (Kind::Plain(text.into_owned()), anchor)
@@ -200,9 +193,13 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             Event::Scalar(text, _, anchor, None) => (Kind::Text(text.into_owned()), anchor),
             Event::SequenceStart(_, anchor, None) => (self.list(depth)?, anchor),
             Event::MappingStart(_, anchor, None) => (self.mapping(depth)?, anchor),
-            // The arms above match scalars and collections without a tag, so this one has a tag.
-            event @ (Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..)) => {
-                return Err((position, tag_fault(&event)));
+            // The arms above match scalars and collections without a tag. A tag without a value may
+            // be a password that begins with `!`.
+            Event::Scalar(text, ..) if text.is_empty() => {
+                return Err((position, Fault::new(TAG).help(QUOTES)));
+            }
+            Event::Scalar(..) | Event::SequenceStart(..) | Event::MappingStart(..) => {
+                return Err((position, Fault::new(TAG).help(TAG_HELP)));
             }
             Event::Alias(id) => {
                 // A node with an anchor is stored only when it is complete, so an alias within the
@@ -272,24 +269,6 @@ pub(super) fn repeated_key_fault(first: usize) -> Fault {
     ))
 }
 
-/// Explains what is wrong with a value that has a tag: it is in the syntax of another tool, such as
-/// `!Ref name`, or it needs quotes.
-fn tag_fault(event: &Event<'_>) -> Fault {
-    if let Event::Scalar(value, _, _, Some(tag)) = event {
-        // Only the part of the tag before a colon is looked up, for both `!var` and `!var:file`.
-        // Without a value after it, the tag may be a password that begins with `!`.
-        let word = tag.suffix().split(':').next().unwrap_or_default();
-        if let Some(remedy) = foreign_word("tag", &word.to_lowercase())
-            && !value.is_empty()
-        {
-            let text = format!("\"!{}\" is another tool's syntax", tag.suffix());
-            return Fault::new(text).help(remedy);
-        }
-    }
-    let text = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
-    Fault::new(text).help(QUOTES)
-}
-
 /// Converts a node of the file to the key of a mapping.
 fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     match kind {
@@ -299,11 +278,7 @@ fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
         // The user has probably written a template such as `{{ db.user }}`, which YAML reads as a
         // mapping whose key is a mapping.
-        Kind::Mapping(_) => {
-            let fault = Fault::new("a value that starts with \"{{\" needs quotes");
-            let help = "put the whole value in quotes. If it is a template, write NAME: { template: \"{{ … }}\" }";
-            Err((position, fault.help(help)))
-        }
+        Kind::Mapping(_) => Err((position, needs_quotes("{{"))),
         Kind::List(_) => Err((position, Fault::new("a key must be text, not a list"))),
     }
 }
@@ -355,13 +330,53 @@ const COMMENT: &str =
 
 const QUOTES: &str = "put the whole value in quotes";
 
+/// The fault of a value that starts with a character that has a meaning in YAML.
+pub(super) fn needs_quotes(start: &str) -> Fault {
+    let text = format!("a value that starts with \"{start}\" needs quotes");
+    Fault::new(text).help(
+        "put the whole value in quotes. If it is a template, write NAME: { template: \"{{ … }}\" }",
+    )
+}
+
+const TAG: &str = "a value that starts with \"!\" needs quotes, because YAML reads it as a tag";
+
+const TAG_HELP: &str = "remove the tag, and write SECRET:KEY or, in a file for --local, the value";
+
+/// The characters that have a meaning in YAML at the beginning of a value.
+const INDICATORS: &[char] = &[
+    '{', '[', ']', '}', ',', '#', '&', '*', '!', '|', '>', '@', '%', '-', '`',
+];
+
+/// The error of a value that starts with one of the [`INDICATORS`]: the value in the line where the
+/// parser fails or, for a bracket that isn't closed, in the line above.
+fn indicator_error(text: &str, failed_at: Position) -> Option<FaultAt> {
+    for (number, content) in (1..)
+        .zip(text.lines())
+        .take(failed_at.line)
+        .skip(failed_at.line.saturating_sub(2))
+    {
+        let Some((_, value)) = content.split_once(": ") else {
+            continue;
+        };
+        let value = value.trim_start();
+        let has_bracket = value.starts_with(['{', '[']);
+        // A list or a mapping that isn't complete has another error.
+        let is_collection = has_bracket && (value.len() == 1 || value.contains([':', ',', ' ']));
+        let is_here = number == failed_at.line || has_bracket;
+        if is_here && !is_collection && value.starts_with(INDICATORS) {
+            let column = content.chars().count() - value.chars().count();
+            return Some((position(number, column), needs_quotes(&value[..1])));
+        }
+    }
+    None
+}
+
 /// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
 /// and a remedy.
 fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
-    // The parser may report a merge conflict many lines later, so the whole file is searched.
-    conflict_error(text)
-        .or_else(|| overlooked_error(text, position.line))
+    overlooked_error(text, position.line)
+        .or_else(|| indicator_error(text, position))
         .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
@@ -400,8 +415,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         | MissingAnchorOrAliasName
         | InvalidBlockScalarHeader => {
             let character: String = after.chars().take(1).collect();
-            let message = format!("a value that starts with \"{character}\" needs quotes");
-            return Fault::new(message).help(QUOTES);
+            return needs_quotes(&character);
         }
         UnknownQuotedScalarEscape if !text.trim_start().starts_with('{') => (
             "in double quotes, YAML reads \\ as an escape",
@@ -457,14 +471,6 @@ fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
         "this line starts at column {here}, but the line above it starts at column {there}"
     );
     Fault::new(message).help("indent all entries of a section by the same number of spaces")
-}
-
-fn conflict_error(text: &str) -> Option<FaultAt> {
-    let marker = Regex::new("^(<{7}|={7}|>{7})( |$)").ok()?;
-    let above = text.lines().position(|line| marker.is_match(line))?;
-    let message = "this line is a merge conflict marker";
-    let fault = Fault::new(message).help("resolve the conflict, and remove its markers");
-    Some((position(above + 1, 0), fault))
 }
 
 /// The column, counted from 1, in which the content of a line starts. The hyphen before a list item

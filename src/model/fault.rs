@@ -421,16 +421,6 @@ pub fn foreign_beginning(text: &str) -> Option<&'static str> {
     Some(prefix)
 }
 
-/// The fault of a Helm template that hasn't been rendered. `None` for any other text.
-pub fn helm_fault(text: &str) -> Option<Fault> {
-    let words = [".Values.", ".Release.", ".Chart.", "toYaml ", "include \""];
-    if !text.contains("{{") || !words.iter().any(|word| text.contains(word)) {
-        return None;
-    }
-    let help = "in the chart, render the file with tpl, as in {{ tpl (.Files.Get \"secrets-exec.yaml\") . }}";
-    Some(Fault::new("is a Helm template that hasn't been rendered").help(help))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -576,7 +566,7 @@ mod tests {
     #[test]
     fn each_line_of_foreign_syntax_has_a_kind_that_is_searched_for() {
         let kinds =
-            "subcommand option key file tag template expression console prefix word elsewhere";
+            "subcommand option key file template expression console prefix word elsewhere";
         for line in FOREIGN.lines() {
             let kind = line.split(' ').next().unwrap();
             assert!(kinds.split(' ').any(|known| known == kind), "{line}");

@@ -34,7 +34,7 @@ use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
 use crate::model::fault::{
-    Fault, VALUE_REMEDY, foreign_prefix, foreign_words, helm_fault, overlooked_in_fields,
+    Fault, VALUE_REMEDY, foreign_prefix, foreign_words, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
 use crate::model::shown::is_in_quotes;
@@ -54,6 +54,9 @@ pub struct Reference {
 /// The remedy for too many fields, and for a version in the wrong form.
 const PARTS_REMEDY: &str =
     "write SECRET:KEY:STAGE:VERSION-ID (for a parameter: ssm:NAME:KEY:LABEL:VERSION)";
+
+/// The help for a variable that is malformed, or written as another tool has it.
+const VARIABLE_HELP: &str = "an inherited variable is written ${NAME} or ${NAME:-default}";
 
 impl Reference {
     /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
@@ -136,7 +139,6 @@ impl Reference {
             selector: self.selector.clone(),
         })
     }
-
 }
 
 impl fmt::Display for Reference {
@@ -180,14 +182,17 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
     }
 
     let is_url = searched.contains("://");
-    if searched.contains("{{") {
+    if let Some((_, after_braces)) = searched.split_once("{{") {
+        // A lookup in an alias has a dot, and the name of a variable doesn't.
+        let (expression, _) = after_braces.split_once("}}").unwrap_or((after_braces, ""));
         let help = if is_url {
             "declare it as NAME: { template: \"…{{ ALIAS.KEY | urlencode }}…\" }"
-        } else {
+        } else if expression.contains('.') {
             "declare it as NAME: { template: \"…\" }"
+        } else {
+            VARIABLE_HELP
         };
-        let template = Fault::new("contains \"{{\", like a template").help(help);
-        return helm_fault(text).or(Some(template));
+        return Some(Fault::new("contains \"{{\", like a template").help(help));
     }
     if is_url {
         let defect = "is a URL or a connection string, not the name of a secret";
@@ -302,9 +307,7 @@ fn is_json(text: &str) -> bool {
 /// The fault of a character that AWS doesn't allow in any name.
 fn illegal_character(character: char) -> Fault {
     let help = match character {
-        // The help explains what the value must be: if the value of the variable were a password,
-        // AWS would get the password as a name.
-        '$' => "write ${NAME} for a variable whose value is the name of a secret",
+        '$' => VARIABLE_HELP,
         '"' | '\'' => return Fault::new("includes quotes").help("remove the quotes"),
         _ => "a reference is SECRET:KEY",
     };
@@ -453,7 +456,7 @@ fn replace_placeholders<'t>(
 ) -> Result<Cow<'t, str>, Fault> {
     let malformed = || {
         let defect = "has a ${ that isn't followed by a variable name and a closing }";
-        Fault::new(defect).help("write ${NAME} or ${NAME:-default}")
+        Fault::new(defect).help(VARIABLE_HELP)
     };
 
     let mut replaced = Cow::Borrowed("");
@@ -507,9 +510,7 @@ fn part_of_id<'a>(
     // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
     let (secret, fields) = split_secret(value);
     if default == Some(value) && (fields.is_some() || Store::has_prefix(value)) {
-        let help = "add --keep-existing, and write only the reference";
-        let defect = format!("has a colon in the default of ${{{name}:-…}}");
-        return Err(Fault::new(defect).help(help));
+        return Err(format!("has a colon in the default of ${{{name}:-…}}").into());
     }
     if !is_only_variable && value.contains(':') {
         return Err(wrong_value(
@@ -518,15 +519,15 @@ fn part_of_id<'a>(
         ));
     }
     if Store::has_prefix(value) {
-        let help = format!("remove \"ssm:\" from the value, and write ssm:${{{name}}}");
-        return Err(wrong_value(name, "begins with \"ssm:\"").help(help));
+        return Err(wrong_value(name, "begins with \"ssm:\""));
     }
     // If the value were accepted, `:host` in `DB=prod/db:host` would be a part of the secret's
     // name.
     if fields.is_some() && SecretId::parse(secret).is_ok() {
-        let defect = "is more than the name or ARN of a secret";
-        let help = format!("keep only the name or ARN in {name}, and write ${{{name}}}:KEY here");
-        return Err(wrong_value(name, defect).help(help));
+        return Err(wrong_value(
+            name,
+            "is more than the name or ARN of a secret",
+        ));
     }
     Ok(value)
 }

@@ -68,9 +68,10 @@ doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: 
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
 contains a space, which AWS doesn't allow in the name of a secret | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
-write ${NAME} for a variable | env: {A: ^$x}
+an inherited variable is written ${NAME} | env: {A: ^$x}
 has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
-a reference is SECRET:KEY | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:…"} | x-?????? | x*
+a reference is SECRET:KEY | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????"}
+Secrets Manager has no paths: name each secret | env: {A: ^"prod/app/*"}
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
 is the ARN of a KMS key | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
@@ -83,7 +84,7 @@ is an ARN that doesn't have "secret:" before the name | env: {A: ^"arn:aws:secre
 is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
 is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
 is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
-has ${…} after the name of the secret | env: {A: ^"x:…"} | ${KEY} | k:${STAGE:-s} | k::${ID}
+has a "$" in its stage or version id | env: {A: ^"x:…"} | k:${STAGE:-s} | k::${ID}
 has too many colon-separated fields | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
 has a space in its stage or version id | env: {A: ^"x:k:a b"}
 has several lines | env: {A: ^"a\x0ab"}
