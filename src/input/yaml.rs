@@ -250,8 +250,12 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
 
             match first_lines.get(&key.text) {
                 Some(first) => {
-                    self.duplicates
-                        .push((key.position, repeated_key_fault(*first)));
+                    self.duplicates.push((
+                        key.position,
+                        Fault::new(format!(
+                            "this key appears twice (first on line {first}): keep one"
+                        )),
+                    ));
                 }
                 None => {
                     first_lines.insert(key.text.clone(), key.position.line);
@@ -260,13 +264,6 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
             }
         }
     }
-}
-
-/// The fault of a repeated key. `first` is the line where the key appears for the first time.
-pub(super) fn repeated_key_fault(first: usize) -> Fault {
-    Fault::new(format!(
-        "this key appears twice (first on line {first}): keep one"
-    ))
 }
 
 /// Converts a node of the file to the key of a mapping.

@@ -17,8 +17,7 @@ use crate::model::fault::{
 };
 use crate::model::options::{OptionSpec, find_option};
 use crate::model::problem::{Problem, grouped};
-use crate::model::reference::Reference;
-use crate::model::shown::{file_name, has_credential, is_quotable, not_this_value, shown};
+use crate::model::shown::{file_name, is_quotable, not_this_value, shown};
 
 /// A node of a declaration, with the name and the position that messages about it show.
 #[derive(Clone)]
@@ -120,21 +119,6 @@ impl<'a> Item<'a> {
         };
         // With an empty subject, `about` only puts a space before the text.
         self.add(subject, mistake.into().about(""));
-    }
-
-    /// Replaces each occurrence of a mistake in the file with another mistake, whose text follows
-    /// the name of this node.
-    pub(super) fn replace_mistake(&self, mistake: &Fault, by: impl Into<Fault>) {
-        let subject = shown(&self.subject);
-        let fault = by.into().about("");
-        for (_, found) in self.source.mistakes.borrow_mut().iter_mut() {
-            if found == mistake {
-                *found = Fault {
-                    subject: subject.clone(),
-                    ..fault.clone()
-                };
-            }
-        }
     }
 
     /// Adds a mistake whose text is a whole sentence. In the message, it follows the subject and a
@@ -268,12 +252,6 @@ impl<'a> Item<'a> {
         // slash is probably the start of a reference that contains a space, as in `DB_PASSWORD: {
         // prod/db: password }`.
         let is_path = key.starts_with('/') && known.contains(&"path");
-        if known.contains(&"prefix")
-            && let Some(entry) = entry_with_prefix(key, value)
-        {
-            let text = unknown_key_text(key);
-            return item.refuse(Fault::new(text).help(format!("write {entry}")));
-        }
         if known.contains(&"from") && key.contains('/') && !is_path && !value.is_null() {
             return item.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
@@ -532,18 +510,6 @@ fn unknown_key_text(key: &str) -> String {
 fn is_written_false(value: &Node) -> bool {
     let text = value.scalar_text().unwrap_or_default().to_lowercase();
     ["false", "no", "off"].contains(&text.as_str())
-}
-
-/// The entry of `env-from` that the user probably meant by `prod/app: APP_`, as a declaration has
-/// it. `None` unless the key is a reference with a slash, and the value is a prefix.
-fn entry_with_prefix(reference: &str, value: &Node) -> Option<String> {
-    let prefix = value.scalar_text()?;
-    let is_meant =
-        reference.contains('/') && is_name(prefix) && Reference::parse(reference).is_ok();
-    if !is_meant || has_credential(reference) || has_credential(prefix) {
-        return None;
-    }
-    Some(format!("{{ from: {reference}, prefix: {prefix} }}"))
 }
 
 /// Finds where a key that isn't one of `known` belongs in a declaration: `timeout` → `under

@@ -11,7 +11,7 @@ use regex_lite::{Regex, RegexBuilder};
 use super::reader::{
     ALIAS_KEYS, FILE_KEYS, Fields, Item, MappingEntry, OBJECT_KEYS, TEXT, VARIABLE_KEYS,
 };
-use crate::input::yaml::{Kind, Node, repeated_key_fault};
+use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::Template;
 use crate::model::entry::{
     DeclaredPath, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source,
@@ -19,8 +19,7 @@ use crate::model::entry::{
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret,
-    validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
@@ -155,20 +154,12 @@ const SOURCES: [&str; 3] = ["from", "value", "template"];
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which program runs";
 
-/// The keys of entries that [`with_indented_keys`] recognizes. If `env` has such a name below an
-/// entry that may lack keys, the name is a key without indentation, not a variable.
-const KEYS_OF_ENTRIES: [&str; 13] = [
-    "from", "value", "template", "encode", "decode", "default", "optional", "pattern", "mode",
-    "owner", "path", "once", "prefix",
-];
-
 /// Reads the section `env`. PATH only accepts `value`, because the command is looked up before any
 /// secret is read.
 pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
     let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
-    let members = with_indented_keys(item.expect_entries(Some(help)));
-    for MappingEntry { name, key, value } in members {
+    for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
         let target = key.expect_variable(name).map(Target::Env);
         // The name `DB_HOST=prod/db` of `DB_HOST=prod/db: host` has been refused. The value belongs
         // to this mistake, so it isn't read.
@@ -194,49 +185,6 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
         }
     }
     entries
-}
-
-/// Returns the members of the section `env` that are variables. A member such as `from` after an
-/// entry is probably a key of this entry that isn't indented: adds a mistake for such a key, and
-/// leaves it out. If the entry is empty because of this, leaves out the entry, too.
-fn with_indented_keys(members: Vec<MappingEntry<'_>>) -> Vec<MappingEntry<'_>> {
-    let mut variables = Vec::<MappingEntry<'_>>::new();
-    // The positions of entries that are empty because none of their keys is indented.
-    let mut emptied = BTreeSet::new();
-    for member in members {
-        match variables.last() {
-            Some(above) if KEYS_OF_ENTRIES.contains(&member.name) && may_lack_keys(above) => {
-                refuse_key_without_indentation(&member, above);
-                if above.value.node.is_null() {
-                    emptied.insert(above.key.position);
-                }
-            }
-            _ => variables.push(member),
-        }
-    }
-    variables.retain(|variable| !emptied.contains(&variable.key.position));
-    variables
-}
-
-/// True for an entry to which keys on the following lines can belong: a mapping, or an entry
-/// without a value.
-fn may_lack_keys(entry: &MappingEntry<'_>) -> bool {
-    matches!(entry.value.node.kind, Kind::Mapping(_)) || entry.value.node.is_null()
-}
-
-/// Adds the mistake that `member` is a key of the entry `above`, but isn't indented.
-fn refuse_key_without_indentation(member: &MappingEntry<'_>, above: &MappingEntry<'_>) {
-    let name = above.name;
-    let line = above.key.position.line;
-    let text = format!("needs more indentation, because it belongs to {name} on line {line}");
-    let key = member.key.named(format!("{:?}", member.name));
-    key.refuse(Fault::new(text).help("indent the text further than the name above it"));
-    // If two entries have keys without indentation, the YAML parser has reported the second `from`,
-    // for example, as a repeated key. The real mistake is the indentation, so this report is
-    // replaced.
-    let line = key.position.line;
-    let again = format!("needs more indentation, as on line {line}");
-    key.replace_mistake(&repeated_key_fault(line), again);
 }
 
 const PLAIN_VALUE: &str = "is plain text, not a reference";
