@@ -450,7 +450,12 @@ impl Profiles {
         let help = if let Some(help) = self.header_help(name) {
             help
         } else if let Some(bare) = bare {
-            format!("in the AWS configuration file, write [profile {name}] instead of [{bare}]")
+            let header = if name.contains(' ') {
+                format!("[profile \"{name}\"]")
+            } else {
+                format!("[profile {name}]")
+            };
+            format!("in the AWS configuration file, write {header} instead of [{bare}]")
         } else if let Some(nearest) = nearest(name, names.iter().copied()) {
             format!("did you mean {nearest:?}?")
         } else if names.is_empty() {
