@@ -59,7 +59,7 @@ pub struct CallerIdentity {
 /// The name of a role's session, unless the user has set one.
 const SESSION_NAME: &str = "secrets-exec";
 
-const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy";
+const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy. If the trust policy requires an external id, add --external-id";
 
 const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external id";
 
