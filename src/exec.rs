@@ -79,15 +79,18 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
     }
 
     match not_executable {
-        // For a shell builtin, report that the command wasn't found. The builtin "." is a directory
-        // in every part of PATH, so a message about a directory would be misleading.
-        Some(problem) if !BUILTINS.contains(&&*command) => Err(problem),
+        // For a word of the shell, report that the command wasn't found. The word "." is a
+        // directory in every part of PATH, so a message about a directory would be misleading.
+        Some(problem) if !SHELL_WORDS.contains(&&*command) => Err(problem),
         Some(_) | None => Err(not_found_problem(&command, Some(search_path))),
     }
 }
 
-/// Shell builtins, which usually don't exist as programs.
-const BUILTINS: [&str; 7] = [".", "cd", "eval", "exec", "export", "source", "ulimit"];
+/// Words of the shell, which usually don't exist as programs: builtins and keywords.
+const SHELL_WORDS: [&str; 18] = [
+    ".", "case", "cd", "eval", "exec", "export", "for", "if", "read", "set", "source", "trap",
+    "type", "ulimit", "umask", "unset", "until", "while",
+];
 
 /// The problem for a file that exists but can't be executed. The problem has help only if access
 /// was denied (EACCES) and if messages may show the whole path, because the help repeats the path.
@@ -132,8 +135,8 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let help = format!("put env before it: -- env {name}=… COMMAND");
         return not_found(&format!("\"{shown}\" isn't a program: {why}"), &help);
     }
-    if BUILTINS.contains(&command) {
-        let text = format!("\"{command}\" is a shell builtin, not a program");
+    if SHELL_WORDS.contains(&command) {
+        let text = format!("\"{command}\" is a word of the shell, not a program");
         return not_found(&text, "start a shell: -- sh -c '…'");
     }
     if command.starts_with('-') {
