@@ -246,7 +246,7 @@ fn launch_invocation(
 
     let problem = if arguments.iter().any(|word| word == "--") {
         // If ENTRYPOINT isn't an array, Docker ignores CMD, so nothing follows `--`.
-        let help = "put the command after `--`. If a Dockerfile starts secrets-exec, write ENTRYPOINT and CMD as arrays";
+        let help = "put the command after `--`. If a Dockerfile starts secrets-exec, write ENTRYPOINT and CMD as arrays, and repeat the base image's CMD, which ENTRYPOINT drops";
         Problem::usage("there is no command after `--`").help(help)
     } else {
         Problem::usage("there is no command to start")
