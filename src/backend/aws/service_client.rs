@@ -496,13 +496,21 @@ impl Endpoints {
     /// If the rules don't have such an endpoint, or if the user configures both an endpoint and
     /// FIPS or dual stack.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
-        let is_variant = self.use_fips || self.use_dual_stack;
-        if !is_variant && let Some(url) = self.url(api) {
-            return Ok(url.uri.clone());
+        let variant = match (self.use_fips, self.use_dual_stack) {
+            (true, _) => Some("AWS_USE_FIPS_ENDPOINT"),
+            (false, true) => Some("AWS_USE_DUALSTACK_ENDPOINT"),
+            (false, false) => None,
+        };
+        match (variant, self.configured.get(&api)) {
+            (None, Some((_, url))) => return Ok(url.uri.clone()),
+            (Some(variant), Some((setting, _))) => {
+                return Err(format!("{variant} and {setting} can't be used together").into());
+            }
+            (_, None) => {}
         }
         let area = region.area();
         let is_commercial = area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
-        if is_variant || !is_commercial {
+        if variant.is_some() || !is_commercial {
             return self.endpoint_by_rules(api, region).await;
         }
         let url = format!("https://{}.{region}.amazonaws.com/", api.name());
@@ -517,7 +525,6 @@ impl Endpoints {
                 use $sdk::config::endpoint::{DefaultResolver, Params, ResolveEndpoint};
                 let parameters = Params::builder()
                     .region(region.as_str())
-                    .set_endpoint(self.url(api).map(|url| url.text.as_str().into()))
                     .use_fips(self.use_fips)
                     .use_dual_stack(self.use_dual_stack)
                     .build()?;
