@@ -55,6 +55,9 @@ pub struct Reference {
 const PARTS_REMEDY: &str =
     "write SECRET:KEY:STAGE:VERSION-ID (for a parameter: ssm:NAME:KEY:LABEL:VERSION)";
 
+/// The help for a path or a pattern of secrets, such as `prod/app/*`.
+pub const NO_PATHS: &str = "Secrets Manager has no paths: name each secret. For parameters, read the path with --env-from ssm:/PATH/";
+
 /// The help for a variable that is malformed, or written as another tool has it.
 const VARIABLE_HELP: &str = "an inherited variable is written ${NAME} or ${NAME:-default}";
 
@@ -308,6 +311,7 @@ fn is_json(text: &str) -> bool {
 fn illegal_character(character: char) -> Fault {
     let help = match character {
         '$' => VARIABLE_HELP,
+        '*' => NO_PATHS,
         '"' | '\'' => return Fault::new("includes quotes").help("remove the quotes"),
         _ => "a reference is SECRET:KEY",
     };

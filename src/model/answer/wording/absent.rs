@@ -9,7 +9,7 @@ use crate::model::environment::is_name;
 use crate::model::fault::did_you_mean_to_write;
 use crate::model::problem::SeveralHeadline;
 use crate::model::reference::{
-    Locator, Selector, Store, Version, below_path, is_bare_word, split_random_ending,
+    Locator, NO_PATHS, Selector, Store, Version, below_path, is_bare_word, split_random_ending,
 };
 use crate::model::shown::{has_credential, shown, text_or};
 
@@ -89,7 +89,12 @@ impl FailedRequest<'_> {
     /// secrets that exist, so if it has a secret with a similar name, the suggestion of this name
     /// is the whole help.
     pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
-        let settled = self.empty_variable_hint();
+        let is_path_of_secrets =
+            self.locator.written_id().ends_with('/') && !self.locator.is_path();
+        let mut settled = self.empty_variable_hint();
+        if settled.is_none() && is_path_of_secrets {
+            settled = Some(NO_PATHS.to_owned());
+        }
         let similar = self.nearest_hint();
         if let Some(file) = &self.failure.local_file {
             let help = settled
