@@ -86,7 +86,7 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 /// If the text isn't a pattern, or would silently match nothing: if it is empty, lists several
 /// patterns, or has a character that is special in other kinds of patterns, as in `^AWS_`.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
-    let has_foreign_character = text.contains(|c| ", :=|^$(){}<>\\".contains(c));
+    let has_foreign_character = text.contains(|c| ", ;:=|^$(){}<>\\".contains(c));
     match Pattern::new(text) {
         Ok(pattern) if !text.is_empty() && !has_foreign_character => Ok(pattern),
         Ok(_) | Err(_) => {

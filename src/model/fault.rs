@@ -22,8 +22,8 @@ pub struct Fault {
     pub help: Option<String>,
 }
 
-/// The remedy for several values in one. It doesn't show them, because they may be a password.
-pub const REPEAT_OPTION: &str = "repeat the option";
+/// The remedy for a value that an option which can be repeated doesn't accept.
+pub const REPEAT_OPTION: &str = "repeat the option for each value";
 
 /// The remedy for a value where a reference belongs, such as JSON or a connection string.
 pub const VALUE_REMEDY: &str = "store it in a secret. If it is plain text without a password, write NAME: { value: … } in a declaration";

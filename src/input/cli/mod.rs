@@ -33,11 +33,11 @@ use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
 use crate::model::fault::{REPEAT_OPTION, not_a_path, overlooked_in_argument, overlooked_in_value};
-use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, has_several_values};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Arn;
-use crate::model::shown::{invalid_value, not_this_value};
+use crate::model::shown::invalid_value;
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, Subcommand, SubcommandId,
     completion_script, find_subcommand, man_page, misread_option_problem, short_help,
@@ -316,15 +316,12 @@ impl Inputs {
         inputs.take_entries(matches);
         for text in take_values::<String>(matches, "resolve-env") {
             let name = "--resolve-env";
-            if has_several_values(&text, |part| parse_pattern(part).is_ok()) {
-                inputs.errors.push(list_problem(name, "pattern", &text));
-                continue;
-            }
             match parse_pattern(&text) {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
                     let message = invalid_value(name, &text, expected);
-                    inputs.errors.push(Problem::usage(message));
+                    let problem = Problem::usage(message).help(REPEAT_OPTION);
+                    inputs.errors.push(problem);
                 }
             }
         }
@@ -482,8 +479,6 @@ impl Inputs {
             if let Some(found) = overlooked_in_value(&text) {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
-            } else if let Some(noun) = option.noun_of_several(&text) {
-                self.errors.push(list_problem(name, &noun, &text));
             } else if let Err(expected) = (option.set)(options, value) {
                 let mut problem = Problem::usage(invalid_value(name, &text, expected));
                 // A value that is accepted with an `s` after it is a duration without a unit, such
@@ -491,6 +486,8 @@ impl Inputs {
                 let corrected = format!("{text}s");
                 if option.accepts(&corrected) {
                     problem = problem.help(format!("use {corrected}"));
+                } else if name.starts_with('-') && matches!(option.takes, Takes::Texts(_)) {
+                    problem = problem.help(REPEAT_OPTION);
                 }
                 self.errors.push(problem);
             }
@@ -538,18 +535,6 @@ impl Inputs {
             }
         }
     }
-}
-
-/// The problem for several values in one text: a flag `name` takes one value each time it is used,
-/// and in a variable `name`, commas separate the values.
-fn list_problem(name: &str, noun: &str, text: &str) -> Problem {
-    let instead = not_this_value(text);
-    if !name.starts_with('-') {
-        return Problem::usage(format!(
-            "{name} must have commas between its {noun}s{instead}"
-        ));
-    }
-    Problem::usage(format!("{name} takes one {noun}{instead}")).help(REPEAT_OPTION)
 }
 
 /// Chooses the declarations that `-f` names or, without `-f`, those that `SECRETS_EXEC_FILE` names.

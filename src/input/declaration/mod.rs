@@ -24,10 +24,8 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
-use crate::model::fault::{Fault, REPEAT_OPTION, TOP_KEYS, foreign_file, not_a_path};
-use crate::model::options::{
-    OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option, has_several_values,
-};
+use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
+use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::shown::file_name;
@@ -127,8 +125,7 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
         DeclarationsNamedBy::Option => "",
         DeclarationsNamedBy::Variable => " (from SECRETS_EXEC_FILE)",
     };
-    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE", from)
-        .map_err(|problem| problem.help_if_some(list_help(path, by)))?;
+    let file = text_file::open(path, "-f or SECRETS_EXEC_FILE", from)?;
     if path.extension() == Some("toml".as_ref()) {
         let name = path.display();
         let text = format!("{name} is a TOML file, but a declaration is YAML or JSON");
@@ -136,22 +133,6 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
         return Err(Problem::configuration(text).help(help));
     }
     read_yaml(path, file, FileKind::Declaration)
-}
-
-/// The help for a path that doesn't exist because it is a list of several files. `None` for any
-/// other path.
-fn list_help(path: &Path, by: DeclarationsNamedBy) -> Option<&'static str> {
-    let text = path.to_str()?;
-    let is_list = has_several_values(text, |file| {
-        text.contains(',') || Path::new(file).extension().is_some()
-    });
-    if !is_list || path.exists() || not_a_path(text).is_some() {
-        return None;
-    }
-    Some(match by {
-        DeclarationsNamedBy::Option => REPEAT_OPTION,
-        DeclarationsNamedBy::Variable => "separate the files with commas",
-    })
 }
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
@@ -385,10 +366,7 @@ fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
     // If the value has the wrong type, `option_texts` has reported this and returned `None`.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         let is_refused = value.refuse_if_overlooked(&text);
-        if let Some(noun) = spec.noun_of_several(&text) {
-            let fault = Fault::new(format!("has several {noun}s in one text"));
-            value.refuse(fault.help(format!("write each {noun} as an item of its own")));
-        } else if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
+        if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
             value.refuse_value(&text, expected);
         }
     }

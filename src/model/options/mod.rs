@@ -36,35 +36,10 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 /// The default of `--grace`.
 const GRACE: Duration = Duration::from_secs(30);
 
-/// True for a text in which the user has written several values, although only one is allowed. The
-/// values are separated by white space, commas, semicolons or colons, and `accepts` is true for
-/// each of them.
-pub fn has_several_values(text: &str, accepts: impl Fn(&str) -> bool) -> bool {
-    let values: Vec<&str> = text
-        .split(|c: char| c.is_whitespace() || ",;:".contains(c))
-        .filter(|value| !value.is_empty())
-        .collect();
-    values.len() > 1 && values.iter().all(|value| accepts(value))
-}
-
 impl OptionSpec {
     /// True if the option accepts the text.
     pub fn accepts(&self, text: &str) -> bool {
         (self.set)(&mut TypedOptions::default(), text.as_ref()).is_ok()
-    }
-
-    /// The noun for one value in messages, if the option can be repeated and the text has several
-    /// values: `pattern` for `GLOB`, and `region` for `REGION`.
-    pub fn noun_of_several(&self, text: &str) -> Option<String> {
-        let noun = match self.takes {
-            Takes::Texts("GLOB") => "pattern".to_owned(),
-            Takes::Texts(name) => name.to_lowercase(),
-            Takes::Text(_) | Takes::Optional(_) | Takes::Nothing | Takes::Level => return None,
-        };
-        if !has_several_values(text, |value| self.accepts(value)) {
-            return None;
-        }
-        Some(noun)
     }
 }
 
