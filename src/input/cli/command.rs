@@ -210,19 +210,13 @@ pub(super) fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
 
 /// True if a command has an option whose long or short form is `option`, such as `--env` or `-e`.
 pub(super) fn has_option(command: &Command, option: &str) -> bool {
-    find_argument(command, option).is_some()
-}
-
-/// The definition of the option whose long or short form is `option`.
-pub(super) fn find_argument<'c>(command: &'c Command, option: &str) -> Option<&'c Arg> {
     let mut arguments = command.get_arguments();
     if let Some(name) = option.strip_prefix("--") {
-        return arguments.find(|arg| arg.get_long() == Some(name));
+        return arguments.any(|arg| arg.get_long() == Some(name));
     }
-    let name = option.strip_prefix('-')?;
-    arguments.find(|arg| {
+    arguments.any(|arg| {
         arg.get_short()
-            .is_some_and(|short| name == short.to_string())
+            .is_some_and(|short| option == format!("-{short}"))
     })
 }
 

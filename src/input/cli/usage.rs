@@ -12,13 +12,12 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::{
-    SUBCOMMANDS, Subcommand, SubcommandId, find_argument, find_subcommand, has_option,
-    misread_option_problem,
+    SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand, has_option, misread_option_problem,
 };
 use super::entries::is_shown_reference;
 use crate::model::entry::shell_quoted;
-use crate::model::environment::{assigned_name, is_name};
-use crate::model::fault::{REPEAT_OPTION, did_you_mean, foreign_word, is_one_letter_away, nearest};
+use crate::model::environment::is_name;
+use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away, nearest};
 use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::shown::{invalid_value, shown, text_or};
@@ -253,13 +252,23 @@ impl Line<'_> {
             || has_option(self.command, first_word)
     }
 
-    /// Finds our option with a similar name: `region` for `--regoin` and `--aws-region`.
+    /// Finds our option with a similar name: `region` for `--regoin` and `--aws-region`, or one of
+    /// which one name begins with the other, such as `endpoint-url` for `--endpoint`.
     fn similar_option(&self, option: &str) -> Option<&str> {
         let name = option.trim_start_matches('-').trim_start_matches("aws-");
-        self.command
+        let options: Vec<&str> = self
+            .command
             .get_arguments()
             .filter_map(Arg::get_long)
-            .find(|long| *long == name || is_one_letter_away(name, long))
+            .collect();
+        let similar = options
+            .iter()
+            .find(|long| **long == name || is_one_letter_away(name, long));
+        // A short option, such as the `-p` of another program, begins too many names.
+        let longer_or_shorter = options.iter().find(|long| {
+            option.starts_with("--") && (long.starts_with(name) || name.starts_with(**long))
+        });
+        similar.or(longer_or_shorter).copied()
     }
 
     /// Refuses an argument that is neither an option nor the value of one.
@@ -279,9 +288,6 @@ impl Line<'_> {
             let file = shell_quoted(text_or("FILE", word));
             return Problem::usage(text).help(format!("use -f {file}"));
         }
-        if let Some(problem) = self.split_entry_problem(number) {
-            return problem;
-        }
 
         // `DB_PASSWORD=prod/db:password app` needs `--env`. A word without `=` and `:` can be the
         // command.
@@ -291,16 +297,12 @@ impl Line<'_> {
             let text = format!("argument {number} needs an option before it");
             return Problem::usage(text).help(help);
         }
-        if let Some(problem) = self.misplaced_value_problem(number) {
-            return problem;
-        }
-
         let has_separator = self.words.contains(&"--");
         match self.subcommand.map(|row| row.id) {
             None => self.misplaced_word(word, number),
             Some(Get) => {
                 let text = "secrets-exec get accepts only one argument, a reference";
-                Problem::usage(text).help("write SECRET:KEY as one argument")
+                Problem::usage(text).help("get prints one value: SECRET:KEY")
             }
             Some(Check) if has_separator => unexpected_argument_problem(number).help(OWN_WORDS),
             Some(Check) => self.missing_separator_problem(number),
@@ -360,121 +362,9 @@ impl Line<'_> {
             .eq([true, true]);
         self.subcommand.is_none() && (!self.words.contains(&"--") || are_plain)
     }
-
-    /// The problem for a word that follows an entry's option and its value. Either the user has put
-    /// a space into the entry (`-e PASSWORD= prod/db:password`, `--env-from DB_ prod/db`), or the
-    /// word is a second entry without an option (`-e A=prod/db:a B=prod/db:b`). `number` is the
-    /// position of the word, counted from 1.
-    fn split_entry_problem(&self, number: usize) -> Option<Problem> {
-        let (option, value) = self.option_before(number)?;
-        let first = value?;
-        let second = *self.words.get(number - 1)?;
-        let placeholder = match option {
-            "-e" | "--env" | "--as-file" => "SECRET:KEY",
-            // Any other word after the value of `--env-from` may be the first word of the command.
-            "--env-from" if second == "=" || is_shown_reference(second) => "SECRET",
-            _ => return None,
-        };
-        let name = first.trim_end_matches(['=', ':', '*']);
-        // After `--env-from`, a name in lower case may be the name of a secret, so only a name in
-        // capitals or with an underscore at its end is taken for a prefix.
-        let may_be_prefix = name.ends_with('_') || name == name.to_uppercase();
-        if is_name(name) && (option != "--env-from" || may_be_prefix) {
-            let reference = if is_shown_reference(second) {
-                second
-            } else {
-                placeholder
-            };
-            let text = format!("the secret for {option} {name} must come right after \"=\"");
-            let help = format!("write {option} {name}={reference}");
-            return Some(Problem::usage(text).help(help));
-        }
-        if option == "--env-from" {
-            return Some(repeated_option_problem(number, option));
-        }
-        assigned_name(second)?;
-        let text = format!("one {option} can't set several variables");
-        Some(Problem::usage(text).help(format!("put {option} before each NAME=SECRET:KEY")))
-    }
-
-    /// The option before the word with this number, counted from 1, and the option's value, if it
-    /// has one.
-    fn option_before(&self, number: usize) -> Option<(&str, Option<&str>)> {
-        let (option, value) = match *self.words.get(..number.checked_sub(1)?)? {
-            [.., option, value] if !value.starts_with('-') => (option, Some(value)),
-            [.., option] => (option, None),
-            [] => return None,
-        };
-        Some(match option.split_once('=') {
-            Some((name, inline)) => (name, Some(inline)),
-            None => (option, value),
-        })
-    }
-
-    /// The problem for the word with this number, counted from 1, if it was probably meant for the
-    /// option before it. The message says how the value of this option is written. `None` if the
-    /// option is complete without the word, or if the word may begin the command.
-    fn misplaced_value_problem(&self, number: usize) -> Option<Problem> {
-        let (option, value) = self.option_before(number)?;
-        let argument = find_argument(self.command, option)?;
-        let stray = *self.words.get(number - 1)?;
-        if argument.get_value_delimiter() == Some(',') && !stray.contains(['.', '/']) {
-            let text = format!("argument {number} follows {option}; its value is one argument");
-            return Some(Problem::usage(text).help("separate the patterns with commas"));
-        }
-
-        let spec = find_option(argument.get_long()?)?;
-        let may_be_command =
-            self.accepts_command() && (self.begins_command(number) || !self.words.contains(&"--"));
-        // In `get --agent URL prod/db:password`, clap takes the URL for the reference, and reports
-        // the word after it. The URL is the mistake.
-        let next = if value.is_some() { number - 1 } else { number };
-        let next_word = *self.words.get(next - 1)?;
-        let (text, help) = match spec.takes {
-            Takes::Nothing | Takes::Level if !may_be_command => {
-                let help = match (next_word, spec.short) {
-                    ("2", Some(letter)) if spec.takes == Takes::Level => {
-                        format!("write -{letter}{letter}")
-                    }
-                    ("1" | "true", _) => format!("write {option}"),
-                    _ => return None,
-                };
-                let text =
-                    format!("argument {next} follows {option}, which doesn't accept a value");
-                (text, help)
-            }
-            Takes::Optional(placeholder)
-                if next_word.contains("://") || (!may_be_command && spec.accepts(next_word)) =>
-            {
-                let text = format!("argument {next} follows {option}; its value comes after \"=\"");
-                (text, format!("write {option}={placeholder}"))
-            }
-            Takes::Texts(_) if self.accepts_command() && !may_be_command && spec.accepts(stray) => {
-                return Some(repeated_option_problem(number, option));
-            }
-            Takes::Text(_) => {
-                let value = value.filter(|value| !spec.accepts(value))?;
-                let joined = ["", "="]
-                    .map(|between| [value, between, stray].concat())
-                    .into_iter()
-                    .find(|joined| spec.accepts(joined))?;
-                let text = format!("argument {number} follows {option}; its value is one argument");
-                (text, format!("write {option} {joined}"))
-            }
-            Takes::Nothing | Takes::Level | Takes::Optional(_) | Takes::Texts(_) => return None,
-        };
-        Some(Problem::usage(text).help(help))
-    }
 }
 
-/// The problem for the word with this number, which follows the value of an option that can be
-/// repeated.
-fn repeated_option_problem(number: usize, option: &str) -> Problem {
-    let text = format!("argument {number} follows {option}, which takes one value");
-    Problem::usage(text).help(REPEAT_OPTION)
-}
-
-const OWN_WORDS: &str = "put only options and their values before `--`";
+const OWN_WORDS: &str = "put only options and their values before `--`. If a shell has expanded a pattern, put the pattern in quotes";
 
 /// Describes what an option accepts, such as `a duration with a unit`. Each option's parser has
 /// this text as its error, so the parser is given an empty text, which no option accepts.
