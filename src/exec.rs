@@ -140,7 +140,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         return not_found(&text, "start a shell: -- sh -c '…'");
     }
     if command.starts_with('-') {
-        let help = "put options before `--`, and write `--` only once";
+        let help = "put the options before `--`: secrets-exec [OPTIONS] -- COMMAND";
         return not_found("the command begins with a hyphen", help);
     }
     if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {

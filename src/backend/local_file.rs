@@ -7,11 +7,8 @@ use std::path::PathBuf;
 use crate::model::answer::{
     AnsweredLocators, Cause, Document, FetchError, FetchFailure, Missing, Nearest, SecretValue,
 };
-use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, nearest};
+use crate::model::fault::{MOST_SUGGESTIONS, nearest};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
-
-/// The help that is printed if the file of `--local` is probably a declaration.
-const REMEDY: &str = "use a file with SECRET: { KEY: … }, not a declaration";
 
 pub struct LocalFile {
     pub path: PathBuf,
@@ -68,23 +65,11 @@ impl LocalFile {
         Err(self.not_found(Missing::Version))
     }
 
-    /// The failure for a secret or a version that the file doesn't have. If the file is probably a
-    /// declaration, the failure says so.
+    /// The failure for a secret or a version that the file doesn't have.
     fn not_found(&self, missing: Missing) -> FetchFailure {
-        // The file is probably a declaration if it isn't empty and all of its keys are those of a
-        // declaration (`TOP_KEYS`).
-        let is_declaration = !self.secrets.is_empty()
-            && self
-                .secrets
-                .keys()
-                .all(|id| TOP_KEYS.contains(&id.as_str()));
-        let mut error = FetchError::from(Cause::Absent(missing));
-        if is_declaration {
-            error = error.help(REMEDY);
-        }
         FetchFailure {
             local_file: Some(self.path.clone()),
-            ..FetchFailure::new(None, error)
+            ..FetchFailure::new(None, FetchError::from(Cause::Absent(missing)))
         }
     }
 

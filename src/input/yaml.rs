@@ -414,10 +414,6 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let character: String = after.chars().take(1).collect();
             return needs_quotes(&character);
         }
-        UnknownQuotedScalarEscape if !text.trim_start().starts_with('{') => (
-            "in double quotes, YAML reads \\ as an escape",
-            "use single quotes, or write \\\\ for each \\",
-        ),
         // The value contains a colon and a space, as in `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",

@@ -227,14 +227,9 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
     format!("{noun} {:?}", shown(name))
 }
 
-/// The predicate `doesn't match the pattern "…"`. Slashes around a pattern, as other languages have
-/// them, are a part of it here.
+/// The predicate `doesn't match the pattern "…"`.
 pub fn pattern_mismatch(pattern: &str) -> String {
-    let mismatch = format!("doesn't match the pattern \"{}\"", shown(pattern));
-    if pattern.len() > 2 && pattern.starts_with('/') && pattern.ends_with('/') {
-        return mismatch + ", whose slashes are part of it";
-    }
-    mismatch
+    format!("doesn't match the pattern \"{}\"", shown(pattern))
 }
 
 /// The end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable, or

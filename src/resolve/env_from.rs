@@ -102,9 +102,7 @@ pub(super) fn no_variable_problem(
     let text = format!(
         "doesn't set any variable: it has no {what}s, or each is null or listed in \"except\""
     );
-    let help =
-        "if the command can start without these variables, add optional: true in a declaration";
-    Some(Problem::configuration(text).code("no-variable").help(help))
+    Some(Problem::configuration(text).code("no-variable"))
 }
 
 /// The reason why a key can't be a variable. All keys of an object with the same reason are one
@@ -302,7 +300,7 @@ fn missing_key_hint(members: &Members<'_>, what: &str, key: &str) -> Option<Stri
     } else {
         ""
     };
-    Some(format!("its keys are {}{end}", first.join(", ")))
+    Some(format!("its {what}s are {}{end}", first.join(", ")))
 }
 
 /// The warning about the variable PORT of an object with the keys `port` and `password`, such as

@@ -303,16 +303,6 @@ impl Inputs {
     fn for_entries(matches: &mut ArgMatches, inherited: &Inherited) -> Box<Self> {
         let mut inputs = Self::for_declarations(matches, inherited);
 
-        // If KEY isn't set, the shell turns `DB_PASSWORD=prod/db:$KEY` into `DB_PASSWORD=prod/db:`.
-        // This is a valid reference to the whole secret, so secrets-exec only warns.
-        for entry in matches.get_many::<String>("env").into_iter().flatten() {
-            if let Some((_, "")) = entry.split_once(':')
-                && let Some(name) = assigned_name(entry)
-            {
-                inputs.warnings.push(format!("{name} gets the whole secret, because the key after the colon is empty (is a shell variable unset?)"));
-            }
-        }
-
         inputs.take_entries(matches);
         for text in take_values::<String>(matches, "resolve-env") {
             let name = "--resolve-env";

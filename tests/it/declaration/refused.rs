@@ -34,7 +34,7 @@ must be true or false, not a string | defaults: {…} | keep-existing: ^"true" |
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
 must be a region code in lower case, such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
-must be a role ARN such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader" | "arn:aws:iam:*:123456789012:role/Reader" | "arn:aws:iam::123456789012:role/a/"
+must be a role ARN, not a session's (assumed-role), such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader" | "arn:aws:iam:*:123456789012:role/Reader" | "arn:aws:iam::123456789012:role/a/"
     | secrets: {db: {id: x, role-arn: ^Reader}}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
     | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"

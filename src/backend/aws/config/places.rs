@@ -336,13 +336,7 @@ impl<'a> Profile<'a> {
     /// Parses `text`: the value of `key`, or a value in the section that `key` names.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} in the AWS profile {:?}", self.name);
-        parse_named(&setting, text.as_ref(), parse).map_err(|error| {
-            // As in botocore, only a whole line can be a comment.
-            if text.contains(" #") {
-                return error.help("put the comment on its own line");
-            }
-            error
-        })
+        parse_named(&setting, text.as_ref(), parse)
     }
 
     /// The error for a profile whose settings contradict each other or are incomplete. `why` is the

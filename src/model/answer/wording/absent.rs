@@ -97,10 +97,7 @@ impl FailedRequest<'_> {
         }
         let similar = self.nearest_hint();
         if let Some(file) = &self.failure.local_file {
-            let help = settled
-                .or(similar)
-                .or_else(|| self.failure.error.problem.help.clone())
-                .unwrap_or_else(|| self.local_help(file));
+            let help = settled.or(similar).unwrap_or_else(|| self.local_help(file));
             return Remedy::from(help);
         }
         if let Some(settled) = settled {
