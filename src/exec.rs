@@ -277,10 +277,6 @@ fn call_execve(program: &Program, command: &CommandLine, environment: &Environme
     errno_of_shell
 }
 
-pub fn is_script(program: &Program) -> bool {
-    first_line(program).is_ok_and(|line| line.starts_with(b"#!"))
-}
-
 /// Reads the first line of a file, with its line feed, or the first MiB of a longer line.
 fn first_line(program: &Program) -> io::Result<Vec<u8>> {
     /// The maximum length that is read, so that a large binary isn't read to its end.

@@ -227,11 +227,6 @@ impl Checked {
                 report::argument_warnings(outcomes, &self.prepared.retained, command.line);
             terminal::print_unless_hidden(warnings);
             terminal::print_unless_hidden(report::program_warning(outcomes, command.line));
-            // A file that can be read only once is a pipe. A script may start several programs, but
-            // only one of them can read the pipe.
-            let is_script = command.program.as_ref().is_ok_and(exec::is_script);
-            let read_once = report::read_once_warning(outcomes, command.line, is_script);
-            terminal::print_unless_hidden(read_once);
         }
     }
 
@@ -239,14 +234,12 @@ impl Checked {
     /// the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let values = &self.values;
-        let plan = &self.prepared.plan;
         let now = SystemTime::now();
         let checked = CheckedValues {
             values,
             problems,
             now,
             depth: self.depth,
-            doubly_optional: plan.doubly_optional(),
         };
         let reads_values = self.depth == CheckDepth::Values;
         let source = match (self.depth, &self.prepared.options.source) {

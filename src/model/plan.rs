@@ -39,7 +39,7 @@ use crate::model::entry::{
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
+use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path, split_secret};
 use crate::model::shown::shown;
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
@@ -165,24 +165,6 @@ impl Plan {
             .flat_map(|entry| entry.source.references())
             .map(|found| &found.locator)
             .collect()
-    }
-
-    /// The entries that have `optional: true` although the reference is `${NAME:-}`. If NAME is
-    /// empty, such an entry is left out even without `optional: true`, which therefore has only one
-    /// effect: it hides that the secret doesn't exist.
-    pub fn doubly_optional(&self) -> BTreeSet<EntryId> {
-        let mut doubly_optional = BTreeSet::new();
-        for entry in &self.entries {
-            if entry.on_missing == OnMissing::Optional
-                && self
-                    .written_id(&entry.subject)
-                    .and_then(optional_variable)
-                    .is_some()
-            {
-                doubly_optional.insert(entry.id);
-            }
-        }
-        doubly_optional
     }
 
     /// The id of the secret of an entry as it was written, with its variables, but without an
@@ -434,7 +416,7 @@ impl Lookup<'_> {
         };
         // The search for a similar name compares all aliases, so only the first errors get it.
         let similar = if self.errors.len() < MOST_SUGGESTIONS {
-            nearest(name, aliases.iter().copied().chain([ENV]))
+            nearest(name, aliases().chain([ENV]))
         } else {
             None
         };
@@ -447,9 +429,9 @@ impl Lookup<'_> {
         } else if template.text.contains(&format!("{name}(")) {
             FILTERS_HELP.to_owned()
         } else {
-            let mut listed: Vec<&str> = aliases.iter().copied().take(LISTED_ALIASES).collect();
-            if listed.len() < aliases.len() {
-                listed.push("…");
+            let mut listed: Vec<&str> = aliases().take(LISTED_ALIASES + 1).collect();
+            if let Some(last) = listed.get_mut(LISTED_ALIASES) {
+                *last = "…";
             }
             let list = match &*listed.join(", ") {
                 "" => String::new(),

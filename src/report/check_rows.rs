@@ -5,7 +5,6 @@
 //! them separately and `--verbose` prints a note for each.
 
 use std::cmp::Reverse;
-use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -26,18 +25,12 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, SecretRef, Store, Version, below_path};
 use crate::model::shown::shown;
 
-/// The remark on an entry that is optional in two ways: it has `optional: true`, and its reference
-/// has `${NAME:-}`.
-const DOUBLY_OPTIONAL: &str = "remove \"optional\", which would hide a misspelled secret";
-
 /// The values of a plan, their problems, and how they were checked.
 pub struct CheckedValues<'a> {
     pub values: &'a Values,
     pub problems: &'a [(EntryId, Problem)],
     pub now: SystemTime,
     pub depth: CheckDepth,
-    /// The entries of [`Plan::doubly_optional`](crate::model::plan::Plan::doubly_optional).
-    pub doubly_optional: BTreeSet<EntryId>,
 }
 
 /// The kind of requests that `check` sends.
@@ -180,8 +173,6 @@ impl CheckedValues<'_> {
             "version not checked"
         } else if let Some(name) = outcome.empty_variable() {
             return Some(format!("{name} is empty"));
-        } else if self.doubly_optional.contains(&outcome.id.of_entry()) {
-            DOUBLY_OPTIONAL
         } else {
             return None;
         };

@@ -20,7 +20,7 @@ use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
 use crate::model::plan::{Plan, Planned};
 use crate::model::problem::{Problem, grouped};
 use crate::model::reference::Locator;
-use crate::model::shown::{quoted_program, shown};
+use crate::model::shown::shown;
 use crate::time::Waiting;
 
 /// The text about a long wait, for the log, the terminal and the service manager. If there was an
@@ -295,24 +295,6 @@ fn has_empty_password(argument: &str) -> bool {
             || this_machine.iter().any(|start| host.starts_with(start));
         !login.contains(['/', '?', '#', '@', ':', ' ']) && !is_local
     })
-}
-
-/// The warning of `check` about files that can be read only once, if the command is a
-/// script (`is_script`) or runs a shell, so that several programs may read them.
-pub fn read_once_warning(
-    outcomes: &Outcomes,
-    command: &CommandLine,
-    is_script: bool,
-) -> Option<Record> {
-    let files = read_once_files(outcomes);
-    if files.is_empty() || !(is_script || runs_one_of(SHELLS, command)) {
-        return None;
-    }
-    let files = some_of(&files);
-    let program = quoted_program(command);
-    Some(Record::warning(format!(
-        "{files} can be read only once, either by {program} or by one program that it starts"
-    )))
 }
 
 const SHELLS: &[&str] = &[
