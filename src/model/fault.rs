@@ -250,20 +250,6 @@ pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// The fault of a command-line argument that has several lines, is empty, or has a character that
-/// people overlook. An argument of only spaces gets different help than the [value of an
-/// option](overlooked_in_value).
-pub fn overlooked_in_argument(text: &str) -> Option<Fault> {
-    let found = overlooked_in_value(text)?;
-    // If a space follows the backslash at the end of a line, the shell doesn't continue the line,
-    // but passes the space as an argument.
-    if !text.is_empty() && text.trim_matches(' ').is_empty() {
-        let help = "delete what follows the backslash at the end of the line before it";
-        return Some(found.help(help));
-    }
-    Some(found)
-}
-
 /// Finds the first field of a reference with a character that people overlook ([`overlooked`]).
 pub(super) fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
@@ -565,8 +551,7 @@ mod tests {
 
     #[test]
     fn each_line_of_foreign_syntax_has_a_kind_that_is_searched_for() {
-        let kinds =
-            "subcommand option key file template expression console prefix word elsewhere";
+        let kinds = "subcommand option key file template expression console prefix word elsewhere";
         for line in FOREIGN.lines() {
             let kind = line.split(' ').next().unwrap();
             assert!(kinds.split(' ').any(|known| known == kind), "{line}");

@@ -32,7 +32,7 @@ use regex_lite::Regex;
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
-use crate::model::fault::{REPEAT_OPTION, not_a_path, overlooked_in_argument, overlooked_in_value};
+use crate::model::fault::{REPEAT_OPTION, not_a_path, overlooked_in_value};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
@@ -163,7 +163,7 @@ fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
         if number == 1 || is_entry || has_separator || subcommand.is_some() {
             problems.extend(misread_option_problem(number, &text, command));
         }
-        if let Some(found) = overlooked_in_argument(&text) {
+        if let Some(found) = overlooked_in_value(&text) {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
         }

@@ -74,10 +74,6 @@ impl CacheDirectory {
         self.0.path()
     }
 
-    pub fn mode(&self, mode: u32) {
-        fs::set_permissions(self.path(), fs::Permissions::from_mode(mode)).unwrap();
-    }
-
     /// Adds `--cache` with this directory, and more options. The name of a cache entry depends on
     /// HOME, so sandboxes without AWS files in their home directory get the same HOME.
     pub fn with(&self, sandbox: Sandbox, options: &[&str]) -> Sandbox {
