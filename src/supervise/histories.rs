@@ -238,6 +238,16 @@ impl World {
                     "{signal:?} before the group"
                 );
             }
+            Action::Kill(left, notice) => {
+                self.act(
+                    match left {
+                        Left::Group => Action::SignalGroup(SignalNumber::KILL),
+                        Left::Others | Left::Nothing => Action::SignalOthers(SignalNumber::KILL),
+                    },
+                    cause,
+                );
+                self.act(Action::Report(notice), cause);
+            }
             Action::Suspend(_) => {
                 assert!(self.has_command, "{action:?} without a command")
             }

@@ -135,9 +135,6 @@ pub struct Stopping {
     pub ended: Option<ExitStatus>,
     pub(super) left: Left,
     pub(super) phase: Phase,
-    /// True once the system has refused a signal to a process that the command has left. If the
-    /// remaining processes are killed later, this isn't reported.
-    pub(super) is_refused: bool,
     pub next: Next,
     /// True if a poll was requested since the last poll began. The requested poll begins after the
     /// next command has started.
@@ -258,13 +255,17 @@ pub enum Action {
     /// End the trial that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
     /// Send a signal to the command, which has not been reaped when this action is returned.
-    /// [`Event::Refused`] may follow from this and the next two actions.
+    /// [`Event::Refused`] may follow from this and the next three actions.
     Signal(SignalNumber),
     /// Send a signal to the command's process group, which is never empty when this action is
     /// returned.
     SignalGroup(SignalNumber),
     /// Send SIGTERM and SIGCONT to each other child that hasn't got them, or SIGKILL to all.
     SignalOthers(SignalNumber),
+    /// Send SIGKILL to the command's process group or, if only other children are left, to them.
+    /// Then report the notice, unless the system has refused the signal. In that case,
+    /// [`Event::Refused`] follows instead.
+    Kill(Left, Notice),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
     /// Set the timer. There is only one, so an earlier delay is replaced.
@@ -485,7 +486,6 @@ impl Step<'_> {
             ended: None,
             left: Left::Group,
             phase: Phase::Grace,
-            is_refused: false,
             next,
             is_poll_requested: state.is_poll_requested,
         })
@@ -526,7 +526,6 @@ impl Step<'_> {
             ended: Some(status),
             left,
             phase: Phase::Grace,
-            is_refused: false,
             next: Next::ExitEnded,
             is_poll_requested: false,
         })
@@ -554,7 +553,6 @@ impl Step<'_> {
             (Event::Left(left), Some(status)) => return self.on_left(state, status, left),
             (Elapsed, ended) => return self.on_time_over(state, ended),
             (Refused(_), None) => return self.keep(state),
-            (Refused(_), Some(_)) => state.is_refused = true,
             (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true
             }
@@ -568,7 +566,7 @@ impl Step<'_> {
             }
             (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
             // These events mean nothing in this state ([`step`]).
-            (Ended { .. } | Suspended(_), Some(_)) | (Event::Left(_), None) => {}
+            (Ended { .. } | Suspended(_) | Refused(_), Some(_)) | (Event::Left(_), None) => {}
             (Continued | Polled(_) | Delivered | NotDelivered, _) => {}
         }
         SupervisorState::Stopping(state)
@@ -668,13 +666,8 @@ impl Step<'_> {
     /// Adds the actions that kill the group or, if it is empty, the other children.
     fn kill(&mut self, state: &mut Stopping, notice: impl Fn(Left) -> Notice) {
         state.phase = Phase::Killed;
-        if !state.is_refused {
-            self.actions.push(Action::Report(notice(state.left)));
-        }
-        self.actions.push(match state.left {
-            Left::Group => Action::SignalGroup(SignalNumber::KILL),
-            Left::Others | Left::Nothing => Action::SignalOthers(SignalNumber::KILL),
-        });
+        let notice = notice(state.left);
+        self.actions.push(Action::Kill(state.left, notice));
         self.actions.push(Action::Arm(Delay::Kill));
     }
 

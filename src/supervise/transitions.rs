@@ -49,7 +49,6 @@ fn killed(next: Next) -> Stopping {
         ended: None,
         left: Left::Group,
         phase: Phase::Killed,
-        is_refused: false,
         next,
         is_poll_requested: false,
     }

@@ -20,8 +20,8 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::Report;
 use crate::supervise::{
-    Action, Bystanders, Delay, Event, ExitReason, ExitStatus, Job, Pid, PollResult, Signals, Stage,
-    StateChange, Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork,
+    Action, Bystanders, Delay, Event, ExitReason, ExitStatus, Job, Left, Pid, PollResult, Signals,
+    Stage, StateChange, Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork,
     next_state_change, signal_child, step,
 };
 use crate::system::lifecycle::{End, children, end, held_signal, signal_descriptor, wait_for};
@@ -194,16 +194,18 @@ impl Parent<'_> {
                 self.note_refusal(signal, is_sent);
             }
             Action::SignalOthers(signal) => {
-                for child in self.other_children() {
-                    let is_first = self.job.asked.insert(child);
-                    if is_first || signal == SignalNumber::KILL {
-                        let is_sent = signal_child(child, signal);
-                        if is_sent && signal == SignalNumber::TERM {
-                            self.trials.notices.report_asked(child);
-                        }
-                        self.note_refusal(signal, is_sent);
-                    }
+                let is_sent = self.signal_others(signal);
+                self.note_refusal(signal, is_sent);
+            }
+            Action::Kill(left, notice) => {
+                let is_sent = match left {
+                    Left::Group => self.job.signal_group(SignalNumber::KILL),
+                    Left::Others | Left::Nothing => self.signal_others(SignalNumber::KILL),
+                };
+                if is_sent {
+                    self.trials.notices.report(notice);
                 }
+                self.note_refusal(SignalNumber::KILL, is_sent);
             }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
@@ -226,6 +228,25 @@ impl Parent<'_> {
         if !is_sent {
             self.events.push_back(Event::Refused(signal));
         }
+    }
+
+    /// Sends a signal to the other children. SIGKILL goes to all of them, and SIGTERM only to those
+    /// that haven't got it, with a line about each of them. Returns false if the system has refused
+    /// the signal for one of them.
+    fn signal_others(&mut self, signal: SignalNumber) -> bool {
+        let mut are_sent = true;
+        for child in self.other_children() {
+            let is_first = self.job.asked.insert(child);
+            if !is_first && signal != SignalNumber::KILL {
+                continue;
+            }
+            let is_sent = signal_child(child, signal);
+            if is_sent && signal == SignalNumber::TERM {
+                self.trials.notices.report_asked(child);
+            }
+            are_sent &= is_sent;
+        }
+        are_sent
     }
 
     /// The orphans that this process has adopted from the command: the children that aren't the

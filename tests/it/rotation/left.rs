@@ -271,6 +271,33 @@ fn a_command_that_has_changed_its_user_is_kept_and_no_line_says_that_it_was_kill
 }
 
 #[test]
+fn no_line_says_that_a_process_was_killed_which_has_changed_its_user_before_it_is_to_be_killed() {
+    or_skip!(skip::wrapper(WITHOUT_KILL, "a capability less"));
+    let aws = first_version();
+    let print = "print(number, file=record)";
+    let change_user = format!("if number == 15: os.setuid(65534)\n    {print}");
+    let recorder = record::SIGNALS[2].replace(print, &change_user);
+    // The output would end only with the recorder.
+    let script = format!("python3 -c \"$1\" >recorder.txt 2>&1 & {RECORDED}; exec sleep 60");
+    let command = ["/bin/sh", "-c", &script, "sh", &recorder];
+    let sandbox = rotating(&aws, "restart --grace 1h").command(command);
+    let run = Rotating::start(sandbox.through(WITHOUT_KILL));
+    let recorder = run.await_lines(1)[0][1].parse().unwrap();
+    aws.rotate("x", secret("v2", "two-4c7a1e"));
+    run.request();
+    run.await_lines(3);
+    // The first SIGTERM cancels the restart, and the second one kills what is left.
+    run.running.signal(Signal::SIGTERM);
+    run.await_rest();
+    run.running.signal(Signal::SIGTERM);
+    let outcome = run.running.wait();
+    running::send(nix::unistd::Pid::from_raw(recorder), record::END);
+    outcome.ended(Status::Exit(143));
+    outcome.says(["a process that \"/bin/sh\" has left can't be stopped"]);
+    assert!(!outcome.stderr().contains("killed"), "{outcome}");
+}
+
+#[test]
 fn as_a_unit_an_exit_ends_with_75_although_the_command_can_not_be_stopped() {
     or_skip!(skip::wrapper(WITHOUT_KILL, "a capability less"));
     let aws = first_version();
