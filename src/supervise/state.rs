@@ -504,6 +504,8 @@ impl Step<'_> {
         }
         let mut running = RunningState {
             is_poll_requested: state.is_poll_requested,
+            // If a SIGTERM has cancelled the restart, the next change must not undo it.
+            has_term: state.next == Next::ExitCancelled,
             ..RunningState::default()
         };
         self.schedule_poll(&mut running);

@@ -213,3 +213,17 @@ fn a_process_that_becomes_a_child_after_the_grace_is_asked_to_end_before_it_is_k
     ];
     assert_eq!(result, (SupervisorState::Stopping(last), actions));
 }
+
+#[test]
+fn a_sigterm_still_holds_a_change_back_if_the_command_could_not_be_killed_after_it() {
+    let cancelled = SupervisorState::Stopping(killed(Next::ExitCancelled));
+    let refused = Event::Refused(SignalNumber::KILL);
+    let result = step(&rotation(OnRotation::Restart), cancelled, refused);
+    let kept = SupervisorState::Running(RunningState {
+        has_term: true,
+        ..running(Poll::Idle)
+    });
+    let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
+    let actions = vec![Action::Report(Notice::NotStopped), next_poll];
+    assert_eq!(result, (kept, actions));
+}
