@@ -21,6 +21,6 @@ pub use state::{
 };
 
 #[cfg(test)]
-mod histories;
+mod exhaustive;
 #[cfg(test)]
 mod transitions;

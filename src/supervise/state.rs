@@ -85,7 +85,7 @@ pub fn step(
 /// The state of the supervisor. The command exists in `Running`, and in `Stopping` until the
 /// command ends. Processes of its group and other children can outlive the command, but only in
 /// `Stopping`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum SupervisorState {
     Running(RunningState),
     Stopping(Stopping),
@@ -94,7 +94,7 @@ pub enum SupervisorState {
 }
 
 /// The default is the state of a command that was just started.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunningState {
     pub poll: Poll,
     /// The number of failed polls in a row.
@@ -113,7 +113,7 @@ pub struct RunningState {
 
 /// The trial that reads the values again. As long as there is none, the timer is set for the next
 /// trial.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Poll {
     /// There is no trial.
     #[default]
@@ -129,7 +129,7 @@ pub enum Poll {
 }
 
 /// The state after the command or its group was asked to end or was killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stopping {
     /// The status of the command, once it has ended while other processes are left.
     pub ended: Option<ExitStatus>,
@@ -141,7 +141,7 @@ pub struct Stopping {
     pub(super) is_poll_requested: bool,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Phase {
     /// The processes were asked to end, and have the time of `--grace` to do so.
     Grace,
@@ -154,7 +154,7 @@ pub(super) enum Phase {
 
 /// The processes that are left, not counting the trial that waits at its gate. The processes of the
 /// group have to end before the other children are asked to end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Left {
     /// At least one process of the command's group, perhaps a zombie.
     Group,
@@ -165,7 +165,7 @@ pub enum Left {
 
 /// The sender of a signal. It decides whether only the command gets the signal, or its whole group
 /// does (tini(1) and Docker do the same).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
     /// The kernel, which has sent the signal to this process's whole group because of the terminal.
     Kernel,
@@ -173,7 +173,7 @@ pub enum Sender {
 }
 
 /// The step that follows once all processes that are being stopped have ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
     /// Start the trial that waits at the gate.
     Start,
@@ -199,7 +199,7 @@ impl RunningState {
 }
 
 /// Something that has happened to this process, to one of its children or to the timer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
     /// The command has ended and has been reaped. A trial whose gate was opened by
     /// [`Action::Start`] is the command, so this event also occurs, with status 78, 126 or 127, if
@@ -228,14 +228,14 @@ pub enum Event {
     Elapsed,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitStatus {
     Exited(u8),
     Killed(SignalNumber),
 }
 
 /// The result of a poll. A poll compares the values that it reads with the values of the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum PollResult {
     /// The values differ, and the trial waits at the gate with the new values.
     Changed,
@@ -243,7 +243,7 @@ pub enum PollResult {
     Failed,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Open the gate of the trial that waits there. From then on, that trial is the command.
     Start,
@@ -275,7 +275,7 @@ pub enum Action {
     Exit(ExitReason),
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Delay {
     FirstPoll,
     NextPoll {
@@ -293,7 +293,7 @@ pub enum Delay {
 }
 
 /// A message for the user.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     PollRecovered,
     Ended(ExitStatus),
@@ -313,7 +313,7 @@ pub enum Notice {
     Survived,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum ExitReason {
     /// A secret changed. The status is EX_TEMPFAIL (sysexits(3)), for a service manager that starts
     /// the unit again.

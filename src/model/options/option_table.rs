@@ -309,7 +309,7 @@ pub enum KeyExchange {
 
 /// A signal, by its number on Linux (signal(7); Alpha, SPARC, MIPS and PA-RISC have other numbers).
 /// Real-time signals don't have names here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignalNumber(pub i32);
 
 /// The condition under which a signal that reaches this process is passed on to the command.

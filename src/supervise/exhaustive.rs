@@ -1,0 +1,742 @@
+//! Every history of a rotation: [`step`] runs together with a model of the world, and a search
+//! visits all worlds that can be reached.
+//!
+//! ```text
+//!           ┌─ move ─▶ world ─ …      A world consists of the processes, the trial, the timer, and
+//!   world ──┼─ move ─▶ world ─ …      the state of the supervisor.
+//!           └─ move ─▶ world ─ …      A move changes a process, or delivers an event. `step` then
+//!     │          │                    returns actions, and the world carries them out.
+//!     │          └ the rules hold for the event and its actions
+//!     └ if the world behaves from now on, it reaches the goals
+//! ```
+//!
+//! This file has four parts: the world, its moves, what must hold on each edge, and what must be
+//! reachable from each world. The comments quote the specification. The search is breadth-first, so
+//! it finds the shortest history that breaks a rule. The test prints the rule, and this history
+//! with one line for each move.
+//!
+//! Events are delivered one at a time: the actions of an event are carried out before the next
+//! event happens, and the first event after a refused signal is [`Event::Refused`]. In the real
+//! process, other events can be in the queue before it.
+
+use std::collections::HashMap;
+use std::panic::catch_unwind;
+use std::time::Duration;
+
+use nix::libc;
+
+use super::state::{
+    Action, Delay, Event, ExitReason, ExitStatus, Left, Notice, PollResult, Sender, Supervision,
+    SupervisorState, begin, step,
+};
+use super::transitions::rotation;
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
+
+const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
+/// The signal of `--poll-signal`.
+const POLL: SignalNumber = SignalNumber(libc::SIGUSR2);
+const STATUS: ExitStatus = ExitStatus::Exited(3);
+const CHANGED: Event = Event::Polled(PollResult::Changed);
+const SUSPENDED: Event = Event::Suspended(SignalNumber::STOP);
+const CONTINUE: Action = Action::SignalGroup(SignalNumber::CONT);
+
+// ---- The world ----
+
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct World {
+    supervisor: SupervisorState,
+    command: Life,
+    /// The processes of the command's group, besides the command.
+    group: Life,
+    /// The other children of secrets-exec: orphans that it has adopted.
+    others: Life,
+    /// Children from before the first start, and orphans of their groups and sessions. They stay
+    /// alive, so nothing may wait for their end.
+    bystanders: Life,
+    trial: Trial,
+    timer: Option<Delay>,
+    /// The signals that the system has refused to send, and whose events are due.
+    refused: Vec<SignalNumber>,
+    past: Past,
+}
+
+/// The processes of one kind. They can end at any time, and needn't obey SIGTERM.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Life {
+    Nobody,
+    Alive,
+    /// Other children that got SIGTERM from secrets-exec.
+    Asked,
+    /// They have changed their user, so secrets-exec isn't allowed to signal them.
+    Foreign,
+    /// They got SIGKILL, but may be in an uninterruptible wait.
+    Killed,
+}
+use Life::{Alive, Asked, Foreign, Killed, Nobody};
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Trial {
+    None,
+    Polls,
+    Waits,
+    Delivers,
+}
+
+/// What has happened before, as far as the rules depend on it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+struct Past {
+    /// The command was stopped by job control, and hasn't been continued.
+    is_suspended: bool,
+    /// A poll was requested, and none has begun since then.
+    is_poll_requested: bool,
+    /// The last poll found a change that `--splay` delays.
+    is_splayed: bool,
+    /// The number of failed polls in a row.
+    failures: u32,
+    /// A SIGTERM has arrived, and no change has been ignored since then.
+    has_term: bool,
+    /// The command is being stopped because of a change.
+    is_rotating: bool,
+    /// A SIGTERM has arrived during that time.
+    is_cancelled: bool,
+    /// What the supervisor has learned about the processes that the command has left.
+    left: Option<Left>,
+}
+
+impl World {
+    /// The world after the first start.
+    fn first() -> Self {
+        let (supervisor, actions) = begin();
+        let mut world = Self {
+            supervisor,
+            command: Nobody,
+            group: Nobody,
+            others: Nobody,
+            bystanders: Alive,
+            trial: Trial::Waits,
+            timer: None,
+            refused: Vec::new(),
+            past: Past::default(),
+        };
+        for action in actions {
+            world.carry_out(action);
+        }
+        world
+    }
+
+    /// The processes that the supervisor finds once the command has ended.
+    fn left(&self) -> Left {
+        match (self.group, self.others) {
+            (Nobody, Nobody) => Left::Nothing,
+            (Nobody, _) => Left::Others,
+            (_, _) => Left::Group,
+        }
+    }
+
+    fn is_running(&self) -> bool {
+        matches!(self.supervisor, SupervisorState::Running(_))
+    }
+
+    fn is_stopping(&self) -> bool {
+        matches!(self.supervisor, SupervisorState::Stopping(_))
+    }
+
+    /// True if a change that is found now is delayed by `--splay`.
+    fn delays_change(&self, rotation: &RotationOptions) -> bool {
+        !rotation.splay.is_zero() && !self.past.is_splayed
+    }
+}
+
+// ---- Its moves ----
+
+#[derive(Clone, Copy, Debug)]
+enum Move {
+    /// Processes change, and the supervisor doesn't notice.
+    Command(Life),
+    Group(Life),
+    Others(Life),
+    Event(Event),
+}
+
+/// A move, and everything that follows from it.
+struct Edge<'a> {
+    supervision: &'a Supervision,
+    before: &'a World,
+    event: Option<Event>,
+    /// The actions, each with the world in which it is carried out.
+    actions: Vec<(World, Action)>,
+    after: World,
+}
+
+/// What can become of processes at any time. `can_begin` is true if there can be new ones.
+fn changes(life: Life, can_begin: bool) -> Vec<Life> {
+    match life {
+        Nobody if can_begin => vec![Alive],
+        Nobody => Vec::new(),
+        Alive | Asked => vec![Nobody, Foreign],
+        Killed if can_begin => vec![Nobody, Alive],
+        Foreign | Killed => vec![Nobody],
+    }
+}
+
+impl World {
+    /// Everything that can happen now.
+    fn moves(&self) -> Vec<Move> {
+        if let Some(signal) = self.refused.first() {
+            return vec![Move::Event(Event::Refused(*signal))];
+        }
+        if self.supervisor == SupervisorState::Exited {
+            return Vec::new();
+        }
+
+        let mut events = vec![
+            Event::Signal(SignalNumber::TERM, Sender::Process),
+            Event::Signal(SignalNumber::CONT, Sender::Process),
+            Event::Signal(SignalNumber::INT, Sender::Process),
+            Event::Signal(SignalNumber::INT, Sender::Kernel),
+            Event::Signal(POLL, Sender::Process),
+        ];
+        let left = self.left();
+        if self.command == Nobody {
+            events.push(Event::Left(left));
+        } else {
+            let status = STATUS;
+            events.push(Event::Ended { status, left });
+            events.extend([SUSPENDED, Event::Continued]);
+        }
+        if self.timer.is_some() {
+            events.push(Event::Elapsed);
+        }
+        match self.trial {
+            Trial::None => {}
+            Trial::Polls => events.extend([CHANGED, Event::Polled(PollResult::Unchanged)]),
+            Trial::Waits => events.push(Event::Polled(PollResult::Failed)),
+            Trial::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
+        }
+        // The search would never end if polls could fail more than twice in a row.
+        if self.trial == Trial::Polls && self.past.failures < 2 {
+            events.push(Event::Polled(PollResult::Failed));
+        }
+
+        let mut moves: Vec<Move> = events.into_iter().map(Move::Event).collect();
+        if self.command == Alive {
+            moves.push(Move::Command(Foreign));
+        }
+        let can_fork = matches!(self.command, Alive | Foreign);
+        moves.extend(changes(self.group, can_fork).into_iter().map(Move::Group));
+        // The children of a process that ends become children of secrets-exec.
+        let has_parents = [self.command, self.group] != [Nobody; 2] || self.others == Killed;
+        let can_adopt = has_parents || self.trial == Trial::Polls;
+        moves.extend(
+            changes(self.others, can_adopt)
+                .into_iter()
+                .map(Move::Others),
+        );
+        moves
+    }
+
+    fn edge<'a>(&'a self, next: Move, supervision: &'a Supervision) -> Edge<'a> {
+        let mut edge = Edge {
+            supervision,
+            before: self,
+            event: None,
+            actions: Vec::new(),
+            after: self.clone(),
+        };
+        let after = &mut edge.after;
+        match next {
+            Move::Command(life) => after.command = life,
+            Move::Group(life) => after.group = life,
+            Move::Others(life) => after.others = life,
+            Move::Event(event) => {
+                edge.event = Some(event);
+                after.happen(event, &supervision.rotation);
+                let (supervisor, actions) = step(supervision, self.supervisor.clone(), event);
+                after.supervisor = supervisor;
+                for action in actions {
+                    edge.actions.push((after.clone(), action));
+                    after.carry_out(action);
+                }
+            }
+        }
+        edge
+    }
+
+    /// Lets an event happen, which the supervisor doesn't know yet.
+    fn happen(&mut self, event: Event, rotation: &RotationOptions) {
+        let delays_change = self.delays_change(rotation);
+        let past = &mut self.past;
+        match event {
+            Event::Ended { left, .. } => {
+                self.command = Nobody;
+                past.is_suspended = false;
+                past.left = Some(left);
+            }
+            Event::Left(left) => past.left = Some(left),
+            Event::Suspended(_) => past.is_suspended = true,
+            Event::Continued | Event::Signal(SignalNumber::CONT, _) => past.is_suspended = false,
+            Event::Signal(POLL, _) => past.is_poll_requested = true,
+            Event::Signal(SignalNumber::TERM, _) => {
+                past.has_term = true;
+                past.is_cancelled = past.is_rotating;
+            }
+            Event::Signal(..) => {}
+            Event::Refused(signal) => {
+                self.refused.remove(0);
+                past.has_term &= past.is_rotating || signal != SignalNumber::TERM;
+            }
+            CHANGED => {
+                self.trial = Trial::Waits;
+                past.failures = 0;
+                past.is_splayed = delays_change;
+                past.has_term &= delays_change;
+            }
+            Event::Polled(result) => {
+                let is_failed = result == PollResult::Failed && self.trial == Trial::Polls;
+                past.failures = if is_failed { past.failures + 1 } else { 0 };
+                past.is_splayed = false;
+                self.trial = Trial::None;
+            }
+            Event::Delivered | Event::NotDelivered => self.trial = Trial::None,
+            Event::Elapsed => self.timer = None,
+        }
+    }
+
+    /// Carries out an action as `processes` and `commands/rotation/parent` do.
+    fn carry_out(&mut self, action: Action) {
+        match action {
+            Action::Start => {
+                self.command = Alive;
+                self.trial = Trial::None;
+                let is_poll_requested = self.past.is_poll_requested;
+                self.past = Past {
+                    is_poll_requested,
+                    ..Past::default()
+                };
+            }
+            Action::Deliver => self.trial = Trial::Delivers,
+            Action::StartPoll => {
+                self.trial = Trial::Polls;
+                self.past.is_poll_requested = false;
+            }
+            Action::CancelPoll => self.trial = Trial::None,
+            Action::Signal(signal) if self.command == Foreign => self.refused.push(signal),
+            Action::Signal(_) => {}
+            Action::SignalGroup(signal) => self.signal_left(Left::Group, signal),
+            Action::SignalOthers(signal) => self.signal_left(Left::Others, signal),
+            Action::Kill(left, _) => self.signal_left(left, SignalNumber::KILL),
+            Action::Arm(delay) => self.timer = Some(delay),
+            Action::Report(Notice::Stopping) => self.past.is_rotating = true,
+            Action::Report(Notice::NotStopped) => {
+                self.past.is_rotating = false;
+                self.past.is_cancelled = false;
+                self.past.is_suspended = false;
+            }
+            Action::Suspend(_) | Action::Report(_) | Action::Exit(_) => {}
+        }
+    }
+
+    /// Sends a signal to the group or to the other children.
+    fn signal_left(&mut self, left: Left, signal: SignalNumber) {
+        let mut lives = [self.others, Nobody];
+        if left == Left::Group {
+            lives = [self.command, self.group];
+        }
+        // The system refuses a signal to a group if no process may get it. But a command that
+        // survives SIGKILL is reported as refused, too.
+        let is_kill = signal == SignalNumber::KILL;
+        let is_sent = lives.iter().any(|life| ![Nobody, Foreign].contains(life));
+        if lives.contains(&Foreign) && !is_sent || is_kill && lives[0] == Foreign {
+            self.refused.push(signal);
+        }
+
+        if is_kill {
+            lives = lives.map(killed);
+        }
+        if left == Left::Group {
+            [self.command, self.group] = lives;
+        } else if lives[0] == Alive {
+            self.others = Asked;
+        } else {
+            self.others = lives[0];
+        }
+    }
+}
+
+/// What SIGKILL makes of processes.
+fn killed(life: Life) -> Life {
+    match life {
+        Alive | Asked | Killed => Killed,
+        Nobody | Foreign => life,
+    }
+}
+
+// ---- What must hold on each edge ----
+
+impl Edge<'_> {
+    fn check(&self) {
+        for (world, action) in &self.actions {
+            self.check_action(world, *action);
+        }
+        if let Some(event) = self.event {
+            self.check_signals(event);
+            self.check_end(event);
+            self.check_poll(event);
+            // No pair of state and event is unhandled, except those in which nothing is to be done.
+            let is_signal = matches!(event, Event::Signal(..) | Event::Refused(_));
+            let may_be_ignored = is_signal || matches!(event, Event::Left(_) | Event::Continued);
+            let has_changed = self.after.supervisor != self.before.supervisor;
+            assert!(may_be_ignored || has_changed || !self.actions.is_empty());
+            // "What was a child before the first start isn't touched."
+            assert_eq!(self.after.bystanders, Alive);
+        }
+    }
+
+    /// Checks an action in the world in which it is carried out.
+    fn check_action(&self, world: &World, action: Action) {
+        let past = world.past;
+        match action {
+            Action::Start => {
+                // "secrets-exec never runs two instances at once."
+                assert_eq!(world.command, Nobody);
+                // "`restart` and `exit` leave nothing behind."
+                assert_eq!(world.left(), Left::Nothing);
+                // "Then `restart` lets the launch that waits become the program."
+                assert_eq!(world.trial, Trial::Waits);
+                // "A TERM that arrives during the grace of a restart cancels the new start."
+                assert!(!past.is_cancelled);
+            }
+            // "`signal=HUP` first replaces the files", which the launch that waits does.
+            Action::Deliver => assert_eq!(world.trial, Trial::Waits),
+            // "A child process makes each poll." There is only one at a time.
+            Action::StartPoll => assert_eq!(world.trial, Trial::None),
+            // "Only children are signalled, because their ids can't be reused before they are
+            // reaped."
+            Action::Signal(_) => assert_ne!(world.command, Nobody),
+            Action::SignalGroup(_) => assert!(matches!(past.left, None | Some(Left::Group))),
+            // "After the group, every other child", but "only a change (`restart`, `exit`) ends
+            // it".
+            Action::SignalOthers(_) => {
+                assert!(past.is_rotating && past.left == Some(Left::Others));
+            }
+            // "At any other time, secrets-exec only passes a TERM on, and starts no grace of its
+            // own."
+            Action::Arm(Delay::Grace) => assert!(self.stops() || self.has_ended()),
+            // "The next polls back off."
+            Action::Arm(Delay::NextPoll { failures }) => assert_eq!(failures, past.failures),
+            // "What is left then counts as what can't be stopped."
+            Action::Report(Notice::Survived) => {
+                assert!(world.group != Alive && world.others != Asked);
+            }
+            Action::Exit(reason) => {
+                // "`restart` and `exit` leave nothing behind", a program's own end only others.
+                let past = self.before.past;
+                let is_group_left = [world.command, world.group] != [Nobody; 2];
+                let is_left = is_group_left || past.is_rotating && world.others != Nobody;
+                let is_forced = self.is_exit_forced();
+                assert!(!is_left || is_forced || self.reports(Notice::Survived));
+                // "`exit` … exits with 75", but after a TERM, "the status is the program's".
+                let is_rotated = past.is_rotating && !past.is_cancelled;
+                assert_eq!(reason == ExitReason::Command(STATUS), !is_rotated);
+                assert_eq!(reason == ExitReason::NotStopped, is_forced);
+                // Nothing reads the values any more.
+                assert_eq!(world.trial, Trial::None);
+            }
+            Action::CancelPoll | Action::Suspend(_) | Action::Kill(..) => {}
+            Action::Arm(_) | Action::Report(_) => {}
+        }
+    }
+
+    /// Checks the signals that an event leads to.
+    fn check_signals(&self, event: Event) {
+        let mut conts = usize::from(self.asks_group());
+        let mut wakes = self.stops();
+        if let Event::Signal(signal, sender) = event {
+            // "Every catchable signal … reaches the program once …: the process that was started,
+            // not its group. … What the kernel sends … goes to the group, and so does CONT."
+            let [to_command, to_group] = self.before.targets(signal, sender);
+            assert_eq!(self.count(Action::Signal(signal)), to_command);
+            assert_eq!(self.count(Action::SignalGroup(signal)), to_group);
+            let is_cont = signal == SignalNumber::CONT;
+            conts += to_group * usize::from(is_cont);
+            wakes = signal != POLL && !is_cont;
+        }
+        // A program that is stopped can't handle a signal, so it gets CONT. It gets no other CONT.
+        wakes &= self.before.past.is_suspended && self.before.is_running();
+        assert_eq!(self.count(CONTINUE), conts + usize::from(wakes));
+        // "`signal=HUP` first replaces the files of section 6, and then sends the signal."
+        let hups = usize::from(event == Event::Delivered);
+        assert_eq!(self.count(Action::Signal(HUP)), hups);
+        // "When the program stops, secrets-exec stops."
+        let stops = usize::from(event == SUSPENDED);
+        assert_eq!(self.count(Action::Suspend(SignalNumber::STOP)), stops);
+    }
+
+    /// Checks how processes are ended.
+    fn check_end(&self, event: Event) {
+        let before = self.before;
+        let after = &self.after;
+        // "`restart` sends `--stop-signal` (default TERM) to the program and waits `--grace`."
+        if self.stops() {
+            let stop_signal = self.supervision.rotation.stop_signal;
+            assert_eq!(self.count(Action::Signal(stop_signal)), 1);
+            assert_eq!(after.timer, Some(Delay::Grace));
+        }
+        // "If the program ends within the grace and others of its group are left, they get TERM."
+        if self.has_ended() {
+            let terms = self.count(Action::SignalGroup(SignalNumber::TERM));
+            assert_eq!(terms, usize::from(self.asks_group()));
+        }
+        // "After the group, every other child … gets TERM." After the program's own end, it
+        // "stays".
+        let awaits_others = after.is_stopping() && after.past.left == Some(Left::Others);
+        if awaits_others && (self.has_ended() || matches!(event, Event::Left(_))) {
+            assert!(before.past.is_rotating);
+            assert_ne!(after.others, Alive);
+        }
+
+        // "At the end of the grace, KILL." "A second TERM kills it."
+        let left = before.past.left.unwrap_or(Left::Group);
+        let is_term = matches!(event, Event::Signal(SignalNumber::TERM, _));
+        let mut expected = Vec::new();
+        if before.timer == Some(Delay::Grace) && event == Event::Elapsed {
+            expected.push(Action::Kill(left, Notice::GraceOver(left)));
+        } else if before.timer == Some(Delay::Grace) && is_term && before.past.is_cancelled {
+            expected.push(Action::Kill(left, Notice::SecondTerm(left)));
+        }
+        let mut actions = self.actions();
+        actions.retain(|action| matches!(action, Action::Kill(..)));
+        assert_eq!(actions, expected);
+        // "No line says "killed" of what still runs": only [`Action::Kill`] reports it.
+        assert!(!self.reports(Notice::GraceOver(left)));
+        assert!(!self.reports(Notice::SecondTerm(left)));
+        // "secrets-exec outlives the program by at most the grace and a second."
+        if after.is_stopping() {
+            assert!(!after.timer.is_none_or(is_for_poll));
+        }
+
+        // "If a process can't be stopped because the system refuses …, an error says so: `restart`
+        // … keeps the old one … `exit` ends with 75 as PID 1 and as a unit."
+        assert_eq!(self.reports(Notice::NotStopped), self.is_refused());
+        if self.is_refused() {
+            assert_eq!(after.is_running(), !self.is_exit_forced());
+            assert!(!after.is_stopping());
+        }
+    }
+
+    /// Checks what a poll leads to, and that the next poll follows.
+    fn check_poll(&self, event: Event) {
+        let before = self.before;
+        let after = &self.after;
+        let rotation = &self.supervision.rotation;
+        // "With `--splay`, another poll follows …; secrets-exec acts on this second poll."
+        let is_due = event == CHANGED && !before.delays_change(rotation);
+        let is_signal = matches!(rotation.on_rotation, OnRotation::Signal(_));
+        assert_eq!(self.count(Action::Deliver) == 1, is_due && is_signal);
+        // A program that got TERM may be about to end, so it has time until the next poll.
+        assert_eq!(self.stops(), is_due && !is_signal && !before.past.has_term);
+        // "secrets-exec reads the same references again every `--poll-interval`."
+        let next_poll = after.timer.filter(|delay| is_for_poll(*delay));
+        if after.is_running() {
+            assert_eq!(next_poll.is_some(), after.trial == Trial::None);
+        }
+        // "With `--poll-signal NAME`, that signal asks for a poll at once."
+        if let Some(delay) = next_poll {
+            let is_requested = after.past.is_poll_requested;
+            assert_eq!(delay == Delay::RequestedPoll, is_requested);
+        }
+        // "A line says when they work again."
+        let has_recovered = before.past.failures > after.past.failures;
+        assert_eq!(self.reports(Notice::PollRecovered), has_recovered);
+    }
+
+    fn actions(&self) -> Vec<Action> {
+        self.actions.iter().map(|(_, action)| *action).collect()
+    }
+
+    fn count(&self, wanted: Action) -> usize {
+        let mut actions = self.actions();
+        actions.retain(|action| *action == wanted);
+        actions.len()
+    }
+
+    fn reports(&self, notice: Notice) -> bool {
+        self.count(Action::Report(notice)) > 0
+    }
+
+    /// True if the program is stopped because of a change.
+    fn stops(&self) -> bool {
+        self.reports(Notice::Stopping)
+    }
+
+    fn has_ended(&self) -> bool {
+        matches!(self.event, Some(Event::Ended { .. }))
+    }
+
+    /// True if the command has left processes of its group, before SIGKILL.
+    fn asks_group(&self) -> bool {
+        let is_group_left = self.after.past.left == Some(Left::Group);
+        self.has_ended() && is_group_left && self.before.command != Killed
+    }
+
+    /// True if the system has refused to stop the command because of a change.
+    fn is_refused(&self) -> bool {
+        let is_stopping = self.before.past.is_rotating && self.before.command != Nobody;
+        is_stopping && matches!(self.event, Some(Event::Refused(_)))
+    }
+
+    /// True if secrets-exec has to exit although the system has refused to stop the command. A
+    /// restart whose trial has died at its gate is like `exit`.
+    fn is_exit_forced(&self) -> bool {
+        let is_exit = self.before.trial == Trial::None && !self.before.past.is_cancelled;
+        self.is_refused() && is_exit && self.supervision.ends_everything
+    }
+}
+
+impl World {
+    /// How many times a signal is to be sent to the command, and to its group.
+    fn targets(&self, signal: SignalNumber, sender: Sender) -> [usize; 2] {
+        let cancels = signal == SignalNumber::TERM && self.past.is_rotating;
+        if signal == POLL || cancels || self.command == Killed {
+            return [0, 0];
+        }
+        if self.command == Nobody {
+            let is_asked = self.timer == Some(Delay::Grace) && self.past.left == Some(Left::Group);
+            return [0, usize::from(is_asked)];
+        }
+        let is_for_group = sender == Sender::Kernel || signal == SignalNumber::CONT;
+        if is_for_group { [0, 1] } else { [1, 0] }
+    }
+}
+
+fn is_for_poll(delay: Delay) -> bool {
+    !matches!(delay, Delay::Grace | Delay::Kill)
+}
+
+// ---- What must be reachable from each world ----
+
+/// A goal, and a test for the worlds that have reached it.
+type Goal = (&'static str, fn(&World) -> bool);
+
+/// If a world behaves from now on, it reaches both goals.
+const GOALS: [Goal; 2] = [
+    // "What is left then counts as what can't be stopped", so that secrets-exec doesn't wait for
+    // it.
+    ("what is being stopped has ended or is given up", |world| {
+        !world.is_stopping()
+    }),
+    // "An error says so: `restart` … keeps the old one."
+    ("a change has taken effect, or can't be stopped", |world| {
+        !world.is_running() || world.trial == Trial::Delivers || world.command == Foreign
+    }),
+];
+
+impl World {
+    /// True for a move of a world that behaves: the values change, time passes, what was killed
+    /// ends, and nobody sends a signal.
+    fn is_good(&self, next: Move) -> bool {
+        match next {
+            Move::Command(_) => false,
+            Move::Group(life) => self.group == Killed && life == Nobody,
+            Move::Others(life) => self.others == Killed && life == Nobody,
+            Move::Event(Event::Ended { .. }) => self.command == Killed,
+            Move::Event(CHANGED | Event::Elapsed | Event::Left(_) | Event::Delivered) => true,
+            Move::Event(event) => matches!(event, Event::Refused(_)),
+        }
+    }
+}
+
+// ---- The search ----
+
+/// The worlds that can be reached, in the order in which the search finds them.
+struct Search<'a> {
+    supervision: &'a Supervision,
+    worlds: Vec<World>,
+    /// The world and the move from which each world was found first.
+    origins: Vec<Option<(usize, Move)>>,
+    /// The worlds to which the moves of a world that behaves lead.
+    good: Vec<Vec<usize>>,
+}
+
+impl<'a> Search<'a> {
+    /// Finds all worlds, and checks all edges.
+    fn new(supervision: &'a Supervision) -> Self {
+        let mut search = Self {
+            supervision,
+            worlds: vec![World::first()],
+            origins: vec![None],
+            good: Vec::new(),
+        };
+        let mut ids = HashMap::from([(World::first(), 0)]);
+        while let Some(world) = search.worlds.get(search.good.len()).cloned() {
+            let id = search.good.len();
+            let mut good = Vec::new();
+            for next in world.moves() {
+                let edge = world.edge(next, supervision);
+                // The rule that is broken has been printed by then.
+                let is_right = catch_unwind(|| edge.check()).is_ok();
+                assert!(is_right, "after\n{}", search.history(Some((id, next))));
+                let after = *ids.entry(edge.after).or_insert_with_key(|after| {
+                    search.worlds.push(after.clone());
+                    search.origins.push(Some((id, next)));
+                    search.worlds.len() - 1
+                });
+                if world.is_good(next) {
+                    good.push(after);
+                }
+            }
+            search.good.push(good);
+        }
+        search
+    }
+
+    /// Finds the first world that doesn't reach a goal, and returns its history.
+    fn stuck(&self, is_reached: fn(&World) -> bool) -> Option<String> {
+        let mut reaches: Vec<bool> = self.worlds.iter().map(is_reached).collect();
+        let mut is_complete = false;
+        while !is_complete {
+            is_complete = true;
+            for (id, good) in self.good.iter().enumerate() {
+                if !reaches[id] && good.iter().any(|next| reaches[*next]) {
+                    reaches[id] = true;
+                    is_complete = false;
+                }
+            }
+        }
+        let stuck = reaches.iter().position(|reaches| !reaches)?;
+        Some(self.history(self.origins[stuck]))
+    }
+
+    /// The shortest history that ends with a move, with a line for each move and its actions.
+    fn history(&self, mut last: Option<(usize, Move)>) -> String {
+        let mut lines = Vec::new();
+        while let Some((id, next)) = last {
+            let actions = self.worlds[id].edge(next, self.supervision).actions();
+            lines.push(format!("{next:?} -> {actions:?}\n"));
+            last = self.origins[id];
+        }
+        lines.reverse();
+        format!("{}with {:?}", lines.concat(), self.supervision)
+    }
+}
+
+#[test]
+fn no_history_breaks_a_promise_and_everything_comes_to_an_end() {
+    for on_rotation in [
+        OnRotation::Restart,
+        OnRotation::Signal(HUP),
+        OnRotation::Exit,
+    ] {
+        let at_once = rotation(on_rotation);
+        let mut delayed = at_once;
+        delayed.rotation.splay = Duration::from_secs(1);
+        delayed.rotation.stop_signal = SignalNumber::TERM;
+        delayed.ends_everything = true;
+        for supervision in [at_once, delayed] {
+            let search = Search::new(&supervision);
+            for (goal, is_reached) in GOALS {
+                assert_eq!(search.stuck(is_reached), None, "{goal}");
+            }
+        }
+    }
+}
