@@ -18,8 +18,8 @@ use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use tokio::time::Instant;
 
 use super::aws::{
-    GRACE, IsLost, LocatorsByRequest, Settings, add_given_up, apply_settings, code_and_message,
-    distribute, malformed_response, not_sent, parse_service_error, read_secret,
+    LocatorsByRequest, Settings, apply_settings, code_and_message, distribute, malformed_response,
+    not_sent, parse_service_error, read_secret,
 };
 use crate::model::answer::{
     Again, AnsweredLocators, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
@@ -28,7 +28,7 @@ use crate::model::answer::{
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
 use crate::model::url::HttpUrl;
-use crate::net::{Bytes, HttpClient, host_and_port, in_flight_unless};
+use crate::net::{Bytes, HttpClient, host_and_port, in_flight};
 use crate::system::os_error;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Deadline, RetryBudget, Turns};
@@ -148,14 +148,7 @@ impl Agent {
     /// Answers each locator in `wanted`. The agent must support all of them
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
     /// error of [`Self::without_token`].
-    ///
-    /// Once `is_lost` returns true for the answers so far, the launch has failed, and the other
-    /// requests have [`GRACE`] to finish.
-    pub async fn answers(
-        &self,
-        wanted: &BTreeSet<&Locator>,
-        is_lost: IsLost<'_>,
-    ) -> AnsweredLocators {
+    pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
         let mut grouped = LocatorsByRequest::<Locator>::new();
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
@@ -179,16 +172,8 @@ impl Agent {
             let answer = found.map_err(|error| FetchFailure::new(located.region.clone(), error));
             (located.clone(), answer)
         });
-        let answered = in_flight_unless(stream::iter(reading), GRACE, |answered| {
-            is_lost.is_some_and(|is_lost| {
-                let answers = distribute(grouped.clone(), answered.iter().cloned());
-                is_lost(&answers.into_iter().collect())
-            })
-        })
-        .await;
-        let mut answers = distribute(grouped, answered);
-        add_given_up(&mut answers, wanted);
-        answers
+        let answered = in_flight(stream::iter(reading)).await;
+        distribute(grouped, answered)
     }
 
     /// The reason why the agent can't read a locator, as the predicate of a sentence about the

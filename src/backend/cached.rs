@@ -39,10 +39,8 @@ use serde::Deserialize;
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
-use super::aws::{Aws, IsLost};
-use crate::model::answer::{
-    Answer, AnsweredLocators, Answers, CachedAnswer, Document, FetchFailure,
-};
+use super::aws::Aws;
+use crate::model::answer::{Answer, AnsweredLocators, CachedAnswer, Document, FetchFailure};
 use crate::model::options::CacheOptions;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::Locator;
@@ -81,6 +79,8 @@ pub struct Cached {
     /// The entries that could not be used, stored or removed, without duplicates: the locator, and
     /// the predicate of a sentence about the entry, such as `couldn't be stored`.
     pub notices: BTreeSet<(Locator, String)>,
+    /// The locators whose entries aren't used, because a value in them didn't match its `pattern`.
+    pub ignored: BTreeSet<Locator>,
 }
 
 impl Cached {
@@ -88,10 +88,7 @@ impl Cached {
     /// returns, and removes the entry of a secret that AWS doesn't have or denies access to. Adds a
     /// notice for each entry that can't be used, stored or removed.
     ///
-    /// `suffices` returns true if the answers that it gets provide every value that the launch
-    /// needs. If the cached entries suffice, AWS has only [`RETRIED_FOR`] to answer. The entries of
-    /// the locators in `not_from_cache` aren't used, because a value in them did not match its
-    /// pattern.
+    /// If an entry can be used for each of them, AWS has only [`RETRIED_FOR`] to answer.
     ///
     /// # Errors
     /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
@@ -99,21 +96,14 @@ impl Cached {
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
-        is_lost: IsLost<'_>,
-        suffices: &impl Fn(&Answers) -> bool,
-        not_from_cache: &BTreeSet<Locator>,
     ) -> Result<AnsweredLocators, Problem> {
         let CacheOptions { ttl, stale, .. } = self.options;
         let begun = boot_time();
-        let is_usable = |locator: &Locator, entry: &CacheEntry, max_age| {
-            entry.age(begun) < max_age && !not_from_cache.contains(locator)
-        };
-
         let mut asked = wanted.clone();
         let mut answers = AnsweredLocators::new();
         let mut not_fresh = BTreeMap::new();
         for (locator, entry) in self.read_entries(wanted.iter().copied()) {
-            if is_usable(locator, &entry, ttl) {
+            if self.is_usable(locator, &entry, begun, ttl) {
                 asked.remove(locator);
                 answers.push((locator.clone(), Ok(entry.into_document(None))));
             } else {
@@ -124,29 +114,22 @@ impl Cached {
             return Ok(answers);
         }
 
-        // The documents that the launch would use if AWS had an outage.
-        let mut usable = Answers::from_iter(answers.iter().cloned());
-        for (locator, entry) in &not_fresh {
-            if is_usable(locator, entry, stale) {
-                usable.insert((*locator).clone(), Ok(entry.document.clone()));
-            }
-        }
-        let limit = if suffices(&usable) {
-            Some(RETRIED_FOR)
-        } else {
-            None
-        };
+        let has_all = asked.iter().all(|locator| {
+            let entry = not_fresh.get(locator);
+            entry.is_some_and(|entry| self.is_usable(locator, entry, begun, stale))
+        });
+        let limit = if has_all { Some(RETRIED_FOR) } else { None };
 
-        for (locator, answer) in self.aws.answers(&asked, limit, is_lost).await? {
+        for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let existing = not_fresh.remove(&locator);
             self.update_entry(&locator, &answer, existing.as_ref(), begun);
             let is_too_old = existing
                 .as_ref()
                 .is_some_and(|entry| entry.age(begun) >= stale);
-            let substitute = existing.filter(|entry| is_usable(&locator, entry, stale));
+            let substitute = existing.filter(|entry| self.is_usable(&locator, entry, begun, stale));
             let without_substitute = if is_too_old {
                 "the cached value is too old to be used instead (--cache-stale)"
-            } else if not_from_cache.contains(&locator) {
+            } else if self.ignored.contains(&locator) {
                 "the cached value can't be used instead, because it doesn't match a \"pattern\""
             } else {
                 "the cache has no value to use instead"
@@ -168,6 +151,17 @@ impl Cached {
             .into_iter()
             .map(|(locator, entry)| (locator.clone(), entry.age(now)))
             .collect()
+    }
+
+    /// True if an entry is younger than `max_age` at the time `now`, and isn't in `ignored`.
+    fn is_usable(
+        &self,
+        locator: &Locator,
+        entry: &CacheEntry,
+        now: Duration,
+        max_age: Duration,
+    ) -> bool {
+        entry.age(now) < max_age && !self.ignored.contains(locator)
     }
 
     fn entry_name(&self, locator: &Locator) -> String {

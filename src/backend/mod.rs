@@ -21,14 +21,12 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{
-    Again, Answer, AnsweredLocators, Answers, Caller, Cause, OutageKind, Refusal,
-};
+use crate::model::answer::{Again, Answer, AnsweredLocators, Caller, Cause, OutageKind, Refusal};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use agent::Agent;
-use aws::{Aws, IsLost};
+use aws::Aws;
 use cached::Cached;
 use local_file::LocalFile;
 
@@ -64,36 +62,26 @@ impl Backend {
     /// Answers each locator in `wanted`. The backend must support all of them
     /// ([`Agent::unsupported`]).
     ///
-    /// `is_lost` can end the requests early ([`Aws::answers`]). Only the cache uses `suffices` and
-    /// `not_from_cache` ([`Cached::answers`]).
-    ///
     /// # Errors
     /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
     /// unattended launch would need an MFA code.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
-        is_lost: IsLost<'_>,
-        suffices: &impl Fn(&Answers) -> bool,
-        not_from_cache: &BTreeSet<Locator>,
     ) -> Result<AnsweredLocators, Problem> {
         match self {
-            Self::Aws(aws) => aws.answers(wanted, None, is_lost).await,
-            Self::Cached(cached) => {
-                cached
-                    .answers(wanted, is_lost, suffices, not_from_cache)
-                    .await
-            }
-            Self::Agent(agent, None) => Ok(agent.answers(wanted, is_lost).await),
+            Self::Aws(aws) => aws.answers(wanted, None).await,
+            Self::Cached(cached) => cached.answers(wanted).await,
+            Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
             Self::Agent(agent, Some(aws)) => {
                 let (mut answered, unanswered): (AnsweredLocators, AnsweredLocators) = agent
-                    .answers(wanted, is_lost)
+                    .answers(wanted)
                     .await
                     .into_iter()
                     .partition(|(_, answer)| is_final(answer));
                 if !unanswered.is_empty() {
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
-                    answered.extend(aws.answers(&missing, None, is_lost).await?);
+                    answered.extend(aws.answers(&missing, None).await?);
                 }
                 Ok(answered)
             }
@@ -109,6 +97,13 @@ impl Backend {
             Self::Cached(cached) => Some(&mut cached.aws),
             Self::Agent(_, aws) => aws.as_deref_mut(),
             Self::Local(_) => None,
+        }
+    }
+
+    /// Never again uses a cached answer to these locators ([`Cached::ignored`]).
+    pub fn ignore_cached(&mut self, locators: BTreeSet<Locator>) {
+        if let Self::Cached(cached) = self {
+            cached.ignored.extend(locators);
         }
     }
 
@@ -138,9 +133,8 @@ impl Backend {
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {
-        // `ClockSkew`: AWS has refused the time in the agent's signature, and would refuse ours,
-        // too. `GivenUp`: the launch has already failed, so an answer from AWS wouldn't help.
-        Cause::Outage(kind) => matches!(kind, OutageKind::ClockSkew | OutageKind::GivenUp),
+        // AWS has refused the time in the agent's signature, and would refuse ours, too.
+        Cause::Outage(kind) => kind == OutageKind::ClockSkew,
         // `Never` is final, because the agent has refused the token or the role. `Later` isn't,
         // because no token was found and the agent wasn't asked.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,

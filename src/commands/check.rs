@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, configured_agent, preflight, read_values};
+use super::read::{configured_agent, read_values, unsupported_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -311,9 +311,11 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     // Only the templates can take long here.
     let _awaited = deadline.progress.awaits("the templates".to_owned());
-    let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
-    match preflight(&prepared.plan, agent.as_ref()) {
-        Preflight::Decided(values) => values,
-        Preflight::Undecided(fetching) => fetching.values(),
+    let plan = &prepared.plan;
+    if let Some(outcomes) = invalid_template_outcomes(plan) {
+        return Values::new(outcomes, Answers::default());
     }
+    let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
+    unsupported_values(plan, agent.as_ref())
+        .unwrap_or_else(|| Values::new(resolve(plan, &Answers::default()), Answers::default()))
 }

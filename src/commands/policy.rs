@@ -1,7 +1,7 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{Preflight, configured_agent, preflight};
+use super::read::{configured_agent, unsupported_values};
 use super::worker;
 use crate::backend::aws::{self, Policy, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -71,11 +71,7 @@ fn needed_policy(
     }
 
     let agent = configured_agent(&source, &settings, deadline);
-    // Only the references that the agent can't read are in `fetched`. Other failures don't matter
-    // here, because they don't change which permissions are needed.
-    if let Preflight::Decided(values) = preflight(&plan, agent.as_ref())
-        && !values.fetched.is_empty()
-    {
+    if let Some(values) = unsupported_values(&plan, agent.as_ref()) {
         Report::from_values(values.outcomes.problems(), "no policy was printed").into_result()?;
     }
     let policy = aws::policy(&settings, chain.as_ref(), &locators, &arguments)?;

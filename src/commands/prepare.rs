@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::mem::take;
 use std::path::Path;
+use std::time::Duration;
 
 use glob::{MatchOptions, Pattern};
 
@@ -399,11 +400,12 @@ impl Prepared {
         }
     }
 
-    /// True if unfinished requests may be abandoned once the values can no longer be complete.
-    /// False for `check`, which shows every failure, and with `--wait`, which needs every failure
-    /// to decide whether to wait.
-    pub(super) fn may_give_up_requests(&self) -> bool {
-        !self.asker.is_check() && self.options.wait.is_none()
+    /// The time of `--wait`. `None` in a poll, because the next poll follows anyway.
+    pub(super) fn wait(&self) -> Option<Duration> {
+        if self.is_poll() {
+            return None;
+        }
+        self.options.wait
     }
 
     /// Looks for the program of a command in the PATH that the command will get. This PATH is a

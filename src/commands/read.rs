@@ -31,7 +31,7 @@ use crate::model::answer::{Answer, Answers, Cause, Document, FetchFailure, Missi
 use crate::model::entry::Origin;
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, SourceOption};
-use crate::model::outcome::{Outcomes, Values};
+use crate::model::outcome::Values;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -191,218 +191,144 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
         directory,
         options,
         notices: BTreeSet::new(),
+        ignored: BTreeSet::new(),
     })))
 }
 
-/// The shortest pause between two rounds (`--wait`), before [`Fetching::pause`] shortens it at
-/// random.
+/// The shortest pause between two rounds (`--wait`), before [`pause`] shortens it at random.
 const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan, in one or more rounds.
+/// Fetches everything that the plan names, and resolves the plan, in one or more rounds. Sends no
+/// request if a template is invalid, or if the agent can never read a value that is needed.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
     deadline: &Deadline,
 ) -> Result<Values, Problem> {
     let plan = &prepared.plan;
-    let mut fetching = match preflight(plan, backend.prepared_agent(plan)?) {
-        Preflight::Decided(values) => return Ok(values),
-        Preflight::Undecided(fetching) => fetching,
+    if let Some(outcomes) = invalid_template_outcomes(plan) {
+        return Ok(Values::new(outcomes, Answers::default()));
+    }
+    let mut answers = match unsupported_values(plan, backend.prepared_agent(plan)?) {
+        Some(values) if !values.outcomes.problems().is_empty() => return Ok(values),
+        Some(values) => values.fetched,
+        None => Answers::default(),
     };
 
-    // `--wait` doesn't apply to a poll, because the next poll follows anyway.
-    let wait = if prepared.is_poll() {
-        None
-    } else {
-        prepared.options.wait
-    };
+    let begun = Instant::now();
     loop {
-        let outcomes = fetching.next_round(backend, prepared).await?;
+        let mut wanted = plan.locators();
+        wanted.retain(|locator| !answers.contains_key(*locator));
+        if !wanted.is_empty() {
+            // The future is boxed, because it is large, and every future that awaits it would
+            // contain it.
+            answers.extend(Box::pin(backend.fetch(&wanted)).await?);
+        }
+        // Check that there is an answer for each locator. An entry without an answer would have
+        // neither a value nor an error, and the command would start without its value.
+        let is_complete = wanted.iter().all(|locator| answers.contains_key(*locator));
+        assert!(is_complete, "the backend left a locator out");
+        add_suggestions(&mut answers, prepared);
+        let outcomes = resolve(plan, &answers);
 
-        let mismatched = outcomes.mismatched_in_cache(&fetching.fetched);
+        let mismatched = outcomes.mismatched_in_cache(&answers);
         if !mismatched.is_empty() {
             // Some cached values don't match the `pattern` of their entries, but AWS may have newer
             // values that do.
-            fetching.request_again(|locator, _| mismatched.contains(locator));
-            fetching.not_from_cache.extend(mismatched);
+            answers.retain(|locator, _| !mismatched.contains(locator));
+            backend.ignore_cached(mismatched);
             continue;
         }
 
-        let missing = outcomes.missing_documents(&fetching.fetched);
-        let limit = match wait {
-            Some(limit) if fetching.may_succeed_later(&missing) => limit,
-            Some(_) | None => return Ok(Values::new(outcomes, fetching.fetched)),
+        let missing = outcomes.missing_documents(&answers);
+        let limit = match prepared.wait() {
+            Some(limit) if may_succeed_later(&missing, &answers) => limit,
+            Some(_) | None => return Ok(Values::new(outcomes, answers)),
         };
-        let Some(left) = limit.checked_sub(fetching.begun.elapsed()) else {
-            return Ok(fetching.give_up());
+        let Some(left) = limit.checked_sub(begun.elapsed()) else {
+            return Ok(values_after_waiting(plan, answers, begun.elapsed()));
         };
-        fetching.pause(&missing, left, deadline).await;
+        let failures = failures(&missing, &answers);
+        pause(failures, begun.elapsed(), left, deadline).await;
         // Let the next round also repeat failed lookups of the region and of credentials.
         backend.forget_failures();
         // Besides the missing documents, request those again that came from the cache because AWS
         // had failed. AWS may answer now.
-        fetching.request_again(|locator, answer| missing.contains(locator) || is_stale(answer));
+        answers.retain(|locator, answer| !missing.contains(locator) && !is_stale(answer));
     }
 }
 
-/// What is known about a plan before the first request.
-pub(super) enum Preflight<'a> {
-    /// No request is needed, or requests would be useless, so these are the final values.
-    Decided(Values),
-    /// Requests are needed. So far, the only answers are the failures of the locators that the
-    /// Secrets Manager Agent can never read.
-    Undecided(Fetching<'a>),
+/// What is known about a plan without a request if the AWS Secrets Manager Agent (`--agent`) can
+/// never read some of its locators. `None` without an agent, and if it may be able to read all of
+/// them. What the agent can read depends on its region. If the region may come from a profile, call
+/// [`Agent::read_profile`] first.
+pub(super) fn unsupported_values(plan: &Plan, agent: Option<&Agent>) -> Option<Values> {
+    let unsupported = Answers::from_iter(agent?.unsupported(&plan.locators()));
+    if unsupported.is_empty() {
+        return None;
+    }
+    Some(Values::new(resolve(plan, &unsupported), unsupported))
 }
 
-/// Finds out what can be known about a plan without a request, so that mistakes are found without
-/// credentials or a network. What the AWS Secrets Manager Agent (`--agent`) can read depends on its
-/// region. If the region may come from a profile, call [`Agent::read_profile`] first.
+/// True if requests for the locators in `missing` have failed, and every failure may be temporary.
+fn may_succeed_later(missing: &BTreeSet<Locator>, answers: &Answers) -> bool {
+    let mut failures = failures(missing, answers).peekable();
+    failures.peek().is_some() && failures.all(FetchFailure::is_waited_for)
+}
+
+fn failures<'a>(
+    locators: &'a BTreeSet<Locator>,
+    answers: &'a Answers,
+) -> impl Iterator<Item = &'a FetchFailure> {
+    locators
+        .iter()
+        .filter_map(|locator| answers.get(locator)?.as_ref().err())
+}
+
+/// Pauses before the next round, for at most `left`. During the pause, messages show why requests
+/// have failed. After the pause, the next round has a whole `--timeout` again.
 ///
-/// No request is needed if the plan doesn't read secrets, or if a template has a filter, test or
-/// function that doesn't exist. If the agent can never read a required value that isn't overridden,
-/// requests for the other values would be useless. The plan is resolved to find out which values
-/// are required.
-pub(super) fn preflight<'a>(plan: &'a Plan, agent: Option<&Agent>) -> Preflight<'a> {
-    if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Preflight::Decided(Values::new(outcomes, Answers::default()));
+/// The pause is as long as `elapsed`, the time of all earlier rounds and pauses together, but at
+/// least [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Then it is shortened at random, by up to
+/// half.
+async fn pause<'a>(
+    failures: impl Iterator<Item = &'a FetchFailure>,
+    elapsed: Duration,
+    left: Duration,
+    deadline: &Deadline,
+) {
+    let progress = &deadline.progress;
+    let _awaited = progress.awaits("the next try (--wait)".to_owned());
+    for failure in failures {
+        progress.note_reason(failure.error.sentence());
     }
-
-    let mut locators = plan.locators();
-    let mut unsupported = Answers::default();
-    if let Some(agent) = agent {
-        unsupported.extend(agent.unsupported(&locators));
-    }
-    let is_unsupported = |locator: &Locator| unsupported.contains_key(locator);
-    locators.retain(|locator| !is_unsupported(locator));
-    let needs_requests = !locators.is_empty();
-    let may_be_decided = !needs_requests || !unsupported.is_empty();
-    if may_be_decided {
-        let outcomes = resolve(plan, &unsupported);
-        let missing = outcomes.missing_documents(&unsupported);
-        let requests_are_useless = missing.iter().any(is_unsupported);
-        if !needs_requests || requests_are_useless {
-            return Preflight::Decided(Values::new(outcomes, unsupported));
-        }
-    }
-    Preflight::Undecided(Fetching {
-        plan,
-        begun: Instant::now(),
-        requested: locators.clone(),
-        supported: locators,
-        not_from_cache: BTreeSet::new(),
-        fetched: unsupported,
-    })
+    let longest = elapsed.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
+    let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
+    // Move the deadline beyond the pause. Otherwise, the main thread could end the process during
+    // the pause.
+    deadline.restart_after(pause);
+    tokio::time::sleep(pause).await;
 }
 
-/// The answers for a plan so far, and what the next round has to request.
-pub(super) struct Fetching<'a> {
-    plan: &'a Plan,
-    begun: Instant,
-    /// The locators that the backend can read.
-    supported: BTreeSet<&'a Locator>,
-    requested: BTreeSet<&'a Locator>,
-    /// The locators whose cached answers must not be used, because these answers gave values that
-    /// don't match the `pattern` of an entry.
-    not_from_cache: BTreeSet<Locator>,
-    /// The latest answer for each locator.
-    fetched: Answers,
+/// The values of the last round, after the time of `--wait` is over. The message about each failure
+/// says how long secrets-exec has tried.
+fn values_after_waiting(plan: &Plan, mut answers: Answers, elapsed: Duration) -> Values {
+    let waited = Duration::from_secs_f64(elapsed.as_secs_f64().round());
+    for failure in failures_mut(&mut answers) {
+        failure.waited = Some(waited);
+    }
+    Values::new(resolve(plan, &answers), answers)
 }
 
-impl Fetching<'_> {
-    /// Sends the requests of a round, waits for the answers, adds suggestions to the failures, and
-    /// resolves the plan with all answers so far.
-    async fn next_round(
-        &mut self,
-        backend: &mut Backend,
-        prepared: &Prepared,
-    ) -> Result<Outcomes, Problem> {
-        // The cache calls this closure to find out whether its documents are enough for the plan.
-        let suffices = |cached: &Answers| {
-            let outcomes = resolve(self.plan, cached);
-            outcomes.missing_documents(cached).is_empty()
-        };
-        let is_lost = |answers: &Answers| resolve(self.plan, answers).are_lost();
-        let is_lost = prepared
-            .may_give_up_requests()
-            .then_some(&is_lost as &dyn Fn(&Answers) -> bool);
-        // The future is boxed, because it is large, and every future that awaits it would contain
-        // it.
-        let fetch =
-            Box::pin(backend.fetch(&self.requested, is_lost, &suffices, &self.not_from_cache));
-        self.fetched.extend(fetch.await?);
-        // Check that there is an answer for each locator. An entry without an answer would have
-        // neither a value nor an error, and the command would start without its value.
-        let is_complete = self
-            .supported
-            .iter()
-            .all(|locator| self.fetched.contains_key(*locator));
-        assert!(is_complete, "the backend left a locator out");
-        note_that_none_is_found(&mut self.fetched);
-        suggest_names(&mut self.fetched, self.plan);
-        if prepared.settings.may_be_developers() {
-            suggest_local_file(&mut self.fetched, self.plan);
-        }
-        Ok(resolve(self.plan, &self.fetched))
-    }
-
-    fn failures(&self, missing: &BTreeSet<Locator>) -> Vec<&FetchFailure> {
-        missing
-            .iter()
-            .filter_map(|locator| self.fetched.get(locator)?.as_ref().err())
-            .collect()
-    }
-
-    /// True if requests for the locators in `missing` have failed, and every failure may be
-    /// temporary.
-    fn may_succeed_later(&self, missing: &BTreeSet<Locator>) -> bool {
-        let failures = self.failures(missing);
-        !failures.is_empty() && failures.iter().all(|failure| failure.is_waited_for())
-    }
-
-    /// Pauses before the next round, for at most `left`. During the pause, messages show why
-    /// requests have failed. After the pause, the next round has a whole `--timeout` again.
-    ///
-    /// The pause is as long as all earlier rounds and pauses together, but at least
-    /// [`SHORTEST_PAUSE`] and at most [`LONGEST_PAUSE`]. Then it is shortened at random, by up to
-    /// half.
-    async fn pause(&self, missing: &BTreeSet<Locator>, left: Duration, deadline: &Deadline) {
-        let progress = &deadline.progress;
-        let _awaited = progress.awaits("the next try (--wait)".to_owned());
-        for failure in self.failures(missing) {
-            progress.note_reason(failure.error.sentence());
-        }
-        let longest = self.begun.elapsed().clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
-        let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));
-        // Move the deadline beyond the pause. Otherwise, the main thread could end the process
-        // during the pause.
-        deadline.restart_after(pause);
-        tokio::time::sleep(pause).await;
-    }
-
-    /// Lets the next round request only the locators for which `is_wanted` returns true.
-    fn request_again(&mut self, is_wanted: impl Fn(&Locator, &Answer) -> bool) {
-        self.requested.clone_from(&self.supported);
-        self.requested.retain(|locator| {
-            let answer = self.fetched.get(*locator);
-            answer.is_some_and(|answer| is_wanted(locator, answer))
-        });
-    }
-
-    pub fn values(self) -> Values {
-        Values::new(resolve(self.plan, &self.fetched), self.fetched)
-    }
-
-    /// The values of the last round, after the time of `--wait` is over. The message about each
-    /// failure says how long secrets-exec has tried.
-    fn give_up(mut self) -> Values {
-        let waited = Duration::from_secs_f64(self.begun.elapsed().as_secs_f64().round());
-        for failure in failures_mut(&mut self.fetched) {
-            failure.waited = Some(waited);
-        }
-        self.values()
+/// Adds to the failures what the user may have meant.
+fn add_suggestions(answers: &mut Answers, prepared: &Prepared) {
+    note_that_none_is_found(answers);
+    suggest_names(answers, &prepared.plan);
+    if prepared.settings.may_be_developers() {
+        suggest_local_file(answers, &prepared.plan);
     }
 }
 

@@ -13,7 +13,7 @@ use super::entry::{Entry, EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Su
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
 use super::plan::{Overridden, Plan, Planned};
-use super::problem::{Impact, Problem, Status};
+use super::problem::{Impact, Problem};
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
 use super::url::percent_encode;
@@ -272,26 +272,6 @@ impl Outcomes {
             }
         }
         problems
-    }
-
-    /// True if the launch fails, whatever else is read: a value that it needs doesn't exist, is
-    /// denied or can't be used. An `env-from` that hasn't been read may override any entry after
-    /// it, so the entries after it aren't considered.
-    pub fn are_lost(&self) -> bool {
-        for outcome in &self.list {
-            let is_unread = matches!(outcome.result, Outcome::Unread);
-            if is_unread && matches!(outcome.target, Target::Variables(_)) {
-                return false;
-            }
-            if let Outcome::Failed(problems) = &outcome.result
-                && problems
-                    .iter()
-                    .any(|problem| problem.status > Status::Temporary)
-            {
-                return true;
-            }
-        }
-        false
     }
 
     /// The locators of missing values that have no document in `fetched`, because the request

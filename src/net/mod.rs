@@ -32,12 +32,10 @@ pub use errors::{BoxError, error_text, find_source};
 pub use tls::TrustSettings;
 
 use std::collections::{HashMap, VecDeque};
-use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
-use futures_util::future::{Either, select};
 use futures_util::stream::{Stream, StreamExt};
 use http::header::{HOST, HeaderValue, PROXY_AUTHORIZATION, USER_AGENT};
 use http::response::Parts;
@@ -48,7 +46,7 @@ pub use hyper::body::Bytes;
 use hyper::body::Incoming;
 use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::timeout;
 
 use crate::model::answer::{FetchError, FetchResult};
 use connector::{Connection, Connector, Proxy};
@@ -64,44 +62,6 @@ const MAX_CONNECTIONS: usize = 32;
 /// order in which they finish.
 pub async fn in_flight<F: Future>(requests: impl Stream<Item = F>) -> Vec<F::Output> {
     requests.buffer_unordered(MAX_CONNECTIONS).collect().await
-}
-
-/// Runs requests as [`in_flight`] does, but ends early if the results make the others useless:
-/// `are_enough` gets the results that are at least as old as `grace`, and if it returns true, the
-/// requests that haven't finished are dropped.
-pub async fn in_flight_unless<F: Future>(
-    requests: impl Stream<Item = F>,
-    grace: Duration,
-    are_enough: impl Fn(&[F::Output]) -> bool,
-) -> Vec<F::Output> {
-    let mut running = pin!(requests.buffer_unordered(MAX_CONNECTIONS));
-    let mut results = Vec::new();
-    let mut arrivals = Vec::new();
-    // The number of results that `are_enough` has already judged, and found not to be enough.
-    let mut judged = 0;
-    let mut alarm = pin!(sleep(grace));
-    loop {
-        match select(running.next(), alarm.as_mut()).await {
-            Either::Left((None, _)) => return results,
-            Either::Left((Some(result), _)) => {
-                results.push(result);
-                arrivals.push(Instant::now());
-            }
-            Either::Right(_) => {
-                let now = Instant::now();
-                let old = arrivals
-                    .iter()
-                    .filter(|arrival| **arrival + grace <= now)
-                    .count();
-                if old > judged && are_enough(&results[..old]) {
-                    return results;
-                }
-                judged = old;
-                let next = arrivals.get(old).map_or(now, |arrival| *arrival);
-                alarm.as_mut().reset(next + grace);
-            }
-        }
-    }
 }
 
 /// The connections to one host.

@@ -3,10 +3,7 @@
 //! The input is the plan and the answers. The output is an outcome for each entry, so that one
 //! report has every error. An error never contains the value of a secret.
 //!
-//! A launch resolves its plan several times: before a request, to see whether the answers in the
-//! cache are enough; whenever an answer arrives, to see whether the launch can still succeed; and
-//! after the last answer, for the outcomes that it reports or delivers. So [`resolve`] must be pure
-//! and cheap: it sends no request, reads no file, and keeps no state.
+//! [`resolve`] is pure: it sends no request, reads no file, and keeps no state.
 //!
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable, path
 //!   and systemd credential is set once (`model::entry::Claims`). If the target of an entry is set

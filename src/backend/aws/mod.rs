@@ -48,7 +48,7 @@ use crate::model::answer::{
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
-use crate::net::in_flight_unless;
+use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
 use credentials::{CALLER_VARIABLES, CallerIdentity, RenewedToken};
 use parameter_store::MAX_BATCH;
@@ -85,9 +85,8 @@ impl Aws {
     /// and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
     /// stored, everything is requested again without them.
     ///
-    /// Once `is_lost` returns true for the answers so far, the launch has failed, and the other
-    /// requests have [`GRACE`] to finish. `limit` is a time limit for the requests, in addition to
-    /// the deadline. It doesn't include the time that the user takes to type an MFA code.
+    /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
+    /// the time that the user takes to type an MFA code.
     ///
     /// # Errors
     /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
@@ -96,7 +95,6 @@ impl Aws {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         limit: Option<Duration>,
-        is_lost: IsLost<'_>,
     ) -> Result<AnsweredLocators, Problem> {
         let deadline = self.deadline.clone();
         let session = self.session()?;
@@ -104,22 +102,15 @@ impl Aws {
         let reading = async {
             let (requests, mut answers) = requests_for(session, wanted).await;
             let distinct = requests.keys().cloned().collect();
-            let is_lost = is_lost.map(|is_lost| {
-                |batches: &[AnsweredRequests]| {
-                    let answers = batches.iter().flatten().cloned();
-                    is_lost(&distribute(requests.clone(), answers).into_iter().collect())
-                }
-            });
-            let answered = read_in_batches(session, distinct, is_lost).await;
+            let answered = read_in_batches(session, distinct).await;
             answers.extend(distribute(requests, answered.into_iter().flatten()));
-            add_given_up(&mut answers, wanted);
             with_advice(session, answers)
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
             // This recursion ends after one step, because the second call doesn't use stored
             // credentials.
-            return Box::pin(self.answers(wanted, limit, is_lost)).await;
+            return Box::pin(self.answers(wanted, limit)).await;
         }
         Ok(answers)
     }
@@ -327,30 +318,6 @@ fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
 /// region shares a request with one that names no region.
 pub type LocatorsByRequest<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// A function that gets the answers so far, and returns true if the launch fails with them,
-/// whatever the other answers will be. `None` means that every answer is needed, even if the launch
-/// fails.
-pub type IsLost<'a> = Option<&'a dyn Fn(&Answers) -> bool>;
-
-/// The time that requests have to finish once the launch has failed. The report should have all
-/// their failures, but nobody should wait for a service that doesn't answer.
-pub const GRACE: Duration = Duration::from_secs(5);
-
-/// Adds a failure for each locator in `wanted` that has no answer, because its request was given
-/// up.
-pub fn add_given_up(answers: &mut AnsweredLocators, wanted: &BTreeSet<&Locator>) {
-    if answers.len() == wanted.len() {
-        return;
-    }
-    let answered = BTreeSet::from_iter(answers.iter().map(|(locator, _)| locator.clone()));
-    for locator in wanted.iter().copied() {
-        if !answered.contains(locator) {
-            let failure = FetchFailure::new(locator.region.clone(), FetchError::given_up());
-            answers.push((locator.clone(), Err(failure)));
-        }
-    }
-}
-
 /// Gives each locator the answer to its request. Leaves out a locator whose request has no answer.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsByRequest<'_, R>,
@@ -394,13 +361,8 @@ fn with_advice(session: &Session, mut answers: AnsweredLocators) -> AnsweredLoca
 
 /// Sends the requests, and returns their answers, grouped by batch. Each role is assumed once. With
 /// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
-/// sent, and each answer is the error of the search for credentials. Once `is_lost` returns true,
-/// leaves out the batches that don't finish within [`GRACE`] ([`in_flight_unless`]).
-async fn read_in_batches(
-    session: &mut Session,
-    requests: Vec<Request>,
-    is_lost: Option<impl Fn(&[AnsweredRequests]) -> bool>,
-) -> Vec<AnsweredRequests> {
+/// sent, and each answer is the error of the search for credentials.
+async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<AnsweredRequests> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
     };
@@ -424,10 +386,7 @@ async fn read_in_batches(
         Ok(caller) => read_with_failover(session, caller, batch, begun).await,
         Err(error) => fail_all(batch, &error),
     });
-    let answering = in_flight_unless(reading, GRACE, |answers: &[AnsweredRequests]| {
-        is_lost.as_ref().is_some_and(|is_lost| is_lost(answers))
-    });
-    let (answers, ()) = join(answering, session.trace_identities(&first_region)).await;
+    let (answers, ()) = join(in_flight(reading), session.trace_identities(&first_region)).await;
     answers
 }
 

@@ -324,7 +324,7 @@ impl Client {
             }
             Connection | Silent => "start the service",
             Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
-            | EarlyCertificate | GivenUp => return error,
+            | EarlyCertificate => return error,
         };
         error.or_outage_help(format!("{remedy}, or correct {setting}"))
     }

@@ -11,7 +11,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::problem::{Problem, ReasonScope, SeveralHeadline, Status};
+use crate::model::problem::{Problem, ReasonScope, Status};
 use crate::model::reference::{Region, Selector};
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
@@ -68,14 +68,6 @@ impl FetchError {
     /// be read", completes the sentence "the request got …".
     pub fn malformed(why: &str) -> Self {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
-    }
-
-    /// Creates the failure for a request that was given up, because the launch had already failed.
-    pub fn given_up() -> Self {
-        let mut error = Self::from(Cause::Outage(OutageKind::GivenUp));
-        let several = "weren't read, because the launch had already failed";
-        error.problem.several = SeveralHeadline::After(several.to_owned());
-        error
     }
 
     pub fn refused(refusal: Refusal, text: impl Into<String>) -> Self {
@@ -294,9 +286,6 @@ pub enum OutageKind {
     /// AWS refused the time in the signature, because it differs too much from the time of AWS's
     /// clock.
     ClockSkew,
-    /// The request was given up before it was answered, because the launch had already failed for
-    /// a different reason.
-    GivenUp,
     /// The certificate isn't valid yet, so this machine's clock is probably wrong.
     EarlyCertificate,
 }

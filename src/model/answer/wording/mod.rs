@@ -301,16 +301,6 @@ impl Cause {
                 ..UNREACHABLE
             },
 
-            // As printed: the secret "prod/db" wasn't read, because the launch had already failed
-            Outage(OutageKind::GivenUp) => CauseFacts {
-                code: "",
-                again: Again::Never,
-                mention: Mention::InHeadline("", ReasonScope::AnySecret),
-                headline: "wasn't read, because the launch had already failed",
-                sentence: "the launch had already failed",
-                ..UNREACHABLE
-            },
-
             Refused(Refusal::Certificate) => CauseFacts {
                 code: "certificate",
                 ..OF_SERVER
