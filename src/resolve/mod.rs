@@ -18,7 +18,7 @@ mod extract;
 mod template;
 mod texts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::mem::take;
 use std::sync::Arc;
 
@@ -551,8 +551,9 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`. Adds the texts of secrets that the template looks up to `parts`, and
-    /// keeps the remarks on the texts that it prints.
+    /// `env`. Adds the texts of secrets that the template looks up to `parts`, and keeps the
+    /// remarks on the texts that it prints. The template isn't rendered if one of its secrets can't
+    /// be read or is malformed.
     fn rendered_value(
         &mut self,
         template: &Template,
@@ -562,7 +563,6 @@ impl<'a> ParsedAnswers<'a> {
         let subject = &entry.subject;
         let mut inputs = BTreeMap::new();
         let mut errors = Vec::new();
-        let mut unavailable = BTreeSet::new();
         for (alias, reference) in references {
             let input = self.document(reference, subject).and_then(|document| {
                 let parsed = self.parsed(&reference.locator, document);
@@ -573,19 +573,9 @@ impl<'a> ParsedAnswers<'a> {
             });
             match input {
                 Ok(input) => inputs.extend([(alias.as_str().into(), input)]),
-                Err(reason) => {
-                    unavailable.insert(alias.as_str());
-                    errors.push(reason);
-                }
+                Err(reason) => errors.push(reason),
             }
         }
-        if errors
-            .iter()
-            .any(|reason| matches!(reason, Unresolved::Unread))
-        {
-            return Err(errors);
-        }
-
         self.parts.extend(looked_up_texts(template, &inputs));
         // The inherited variables are only added now, because a log needn't hide them.
         let variables = Json::from_variables(&self.plan.inherited);
@@ -594,23 +584,20 @@ impl<'a> ParsedAnswers<'a> {
         let rendering = Rendering {
             template,
             inputs: &inputs,
-            unavailable: &unavailable,
             references,
             plan: self.plan,
             subject,
         };
-        match rendering.render() {
-            Ok((text, remarks)) if errors.is_empty() => {
-                self.remarks = remarks;
-                Ok(text)
-            }
-            Ok(_) => Err(errors),
-            // A secret that can't be read must not hide the template's other errors.
-            Err(others) => {
-                errors.extend(others);
-                Err(errors)
-            }
+        // A secret that isn't a JSON object is text. If a key is looked up in it, a `default` in
+        // the template would hide the mistake.
+        let malformed = rendering.non_object_problem(|input| input.value().is_string());
+        errors.extend(malformed.map(Unresolved::from));
+        if !errors.is_empty() {
+            return Err(errors);
         }
+        let (text, remarks) = rendering.render().map_err(|reason| vec![reason])?;
+        self.remarks = remarks;
+        Ok(text)
     }
 }
 

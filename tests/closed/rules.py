@@ -438,7 +438,10 @@ def rendered(template, launch):
         raise Silent("a template with an alias that is left out, and one that is wrong")
     if left_out:  # also if it uses other aliases, and whatever its `default` filters are
         raise LeftOut
-    return joined(template, all_of([lambda part=part: part_text(part, launch) for part in template]))
+    # An alias that can't be read, or that isn't an object, fails the entry before the template is rendered.
+    all_of([lambda part=part: looked_up_object(part, launch) for part in template if isinstance(part, Lookup)])
+    # The first thing that goes wrong decides.
+    return joined(template, [part_text(part, launch) for part in template])
 
 
 def joined(parts, values):
@@ -449,13 +452,10 @@ def joined(parts, values):
     return judged(text, {remark for value in read for remark in remarks_on(value)})
 
 
-def part_text(part, launch):
-    if isinstance(part, str):
-        return part.encode()
+def looked_up_object(part, launch):
+    """The answer for an alias in which a key is looked up."""
     if part.alias == "env":
-        if part.key not in launch.inherited:
-            raise Absence
-        return launch.inherited[part.key].encode()
+        return None
     try:
         answer = answered(Reference(part.alias), launch, 78)
     except Absence:
@@ -464,6 +464,19 @@ def part_text(part, launch):
         raise
     if answer.is_binary:
         raise Silent("a binary secret in a template")
+    if not isinstance(parsed(answer.data), dict):
+        raise Failure(78)
+    return answer
+
+
+def part_text(part, launch):
+    if isinstance(part, str):
+        return part.encode()
+    if part.alias == "env":
+        if part.key not in launch.inherited:
+            raise Absence
+        return launch.inherited[part.key].encode()
+    answer = looked_up_object(part, launch)
     try:
         node = selected(answer.data, part.key)
     except Absence:

@@ -5,7 +5,6 @@
 //! syntax error may quote the template, because only rendering inserts values.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use minijinja::Environment;
 use minijinja::syntax::SyntaxConfig;
@@ -37,7 +36,7 @@ pub struct Template {
     pub names: BTreeSet<String>,
     /// The same names, [`ENV`] and MiniJinja's own functions, each with the keys after its dots and
     /// in its brackets: `db.host` for `db.host` and for `db["host"]`.
-    pub lookups: Arc<BTreeSet<String>>,
+    pub lookups: BTreeSet<String>,
 }
 
 impl Template {
@@ -68,7 +67,7 @@ impl Template {
         Ok(Self {
             text: text.to_owned(),
             names,
-            lookups: Arc::new(lookups),
+            lookups,
         })
     }
 

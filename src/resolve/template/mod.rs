@@ -13,24 +13,14 @@
 //!                                               each lookup that fails ──┴─▶ Misses ───────────────┘
 //! ```
 //!
-//! Two things are harder than they look:
+//! The first thing that goes wrong in a template decides. Two things are harder than they look:
 //!
-//! - **Which keys are missing?** A missing key of a secret is an absence, so the entry's `default`
-//!   applies, but an index past the end of a list is a mistake. MiniJinja stops at the first value
-//!   that is undefined, and reports neither the key nor the next one. So the template is rendered
-//!   again and again, until every missing key is known:
-//!
-//!   ```text
-//!        ┌────────────── again, with a stand-in for its value ◀──────────────┐
-//!        ▼                                                                   │
-//!     render ─▶ error, lookups that failed ─▶ render, with a mark as the value of each of them
-//!        │                                    in turn: the lookup whose mark is in the error
-//!        └───▶ text                           is at fault
-//!   ```
-//!
-//!   A [`SecretObject`] lists each lookup that fails, [`Rendering::lookup_at_fault`] tries the
-//!   marks, and [`Rendering::render`] tells the errors that a stand-in may have caused from the
-//!   others.
+//! - **Was it a missing key?** A missing key of a secret is an absence, so the entry's `default`
+//!   applies, but anything else, such as an index past the end of a list, is a mistake. MiniJinja
+//!   stops at the first value that is undefined, and doesn't say which lookup it comes from. So a
+//!   [`SecretObject`] lists each lookup that fails, and [`Rendering::lookup_at_fault`] renders the
+//!   template again with a mark as the value of one of them. The lookup whose mark is in the error
+//!   is at fault.
 //! - **What may be printed?** MiniJinja's errors quote values. So only the kind of an error, its
 //!   line, and the names of unknown filters, functions, methods and tests leave this module. A key
 //!   that the template computes isn't quoted, either, because it may be a value.
@@ -58,21 +48,10 @@ use crate::model::problem::{Impact, Problem, Status};
 use crate::model::remark::{Remark, Remarks};
 use crate::model::shown::shown;
 use crate::resolve::extract::{
-    Json, NULL_HELP, ParsedDocument, ResolvedAll, Unresolved, array_hint, encoded_twice_hint,
+    Json, NULL_HELP, ParsedDocument, Resolved, Unresolved, array_hint, encoded_twice_hint,
     escaped_key, keys_hint, missing_key, quotable_keys, stored_json_help, with_entry,
 };
-use values::{FailedLookup, Misses, Names, SecretObject, StandIns, UnreadSecret, value_at};
-
-/// The maximum number of missing keys that are reported for a template.
-const MOST_MISSING_KEYS: usize = 8;
-
-/// The maximum number of missing keys that are looked for. Each key requires another rendering.
-const MOST_RENDERINGS: usize = 100;
-
-/// The number that [`Rendering::render`] uses as a substitute for a missing value. As text, it is
-/// also valid JSON, and the base64 of a UTF-8 text, so that filters such as `fromjson` and
-/// `b64decode` accept it.
-const NUMBER: i32 = 1400;
+use values::{FailedLookup, Misses, Names, SecretObject, UnreadSecret, value_at};
 
 /// [`Rendering::lookup_at_fault`] puts this text in front of a template. The text creates the mark:
 /// an undefined value for one of the failed lookups to return.
@@ -108,115 +87,30 @@ pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json
 pub struct Rendering<'a> {
     pub template: &'a Template,
     pub inputs: &'a AliasInputs,
-    /// The aliases whose secrets don't exist or can't be read. If there is one, the template can't
-    /// be rendered.
-    pub unavailable: &'a BTreeSet<&'a str>,
     /// The reference of each alias, for messages.
     pub references: &'a TemplateInputs,
     pub plan: &'a Plan,
     pub subject: &'a Subject,
 }
 
-/// The last of several renderings. Each rendering had a stand-in for one more missing key than the
-/// rendering before it.
-struct Attempt {
-    missing: Vec<FailedLookup>,
-    result: Result<(SecretValue, BTreeSet<Remark>), Error>,
-}
-
 impl Rendering<'_> {
     /// Renders the template. Returns the text, and what is odd about the texts that it prints.
     ///
-    /// If a key is missing, renders the template again with an empty text for this key, so that the
-    /// rendering reaches the next error. If the next error isn't another missing key, the empty
-    /// text may have caused it. So all of this is done again with a number, a list and an object
-    /// instead of the empty text, and the error is only reported if it is always the same.
-    ///
     /// # Errors
-    /// If keys are missing (one error for each, up to [`MOST_MISSING_KEYS`]), and if the template
-    /// fails for a different reason. A lookup of a key in a secret that isn't a JSON object is an
-    /// error even if the template has a `default` for the key, because this `default` would hide a
-    /// malformed secret. If a secret of the template can't be read, the errors are those that don't
-    /// follow from this.
-    pub fn render(&self) -> ResolvedAll<(SecretValue, Remarks)> {
-        // The input of a secret that isn't a JSON object is text ([`AliasInputs`]).
-        if let Some(problem) = self.non_object_problem(|input| input.value().is_string()) {
-            return Err(vec![problem.into()]);
-        }
-
-        let Attempt {
-            mut missing,
-            result,
-        } = self.attempt(Value::from(""));
-        let has_stand_in = !missing.is_empty() || !self.unavailable.is_empty();
-        let error = match result {
-            Ok((text, remarks)) if missing.is_empty() => {
-                return Ok((text, self.with_lookups(&remarks)));
+    /// If the template uses a key that is missing, or fails for a different reason.
+    pub fn render(&self) -> Resolved<(SecretValue, Remarks)> {
+        let misses = Arc::default();
+        let error = match self.render_with_inputs(&self.template.text, &misses) {
+            Ok(text) => {
+                let remarks = self.with_lookups(&misses.take_remarks());
+                return Ok((SecretValue::new(text), remarks));
             }
-            Ok(_) => None,
-            Err(error) if has_stand_in => Some(error),
-            Err(error) => return Err(vec![self.other_problem(&error).into()]),
+            Err(error) => error,
         };
-
-        let mut problem = None;
-        if let Some(error) = error {
-            let list = Value::from(Vec::<Value>::new());
-            let object = Value::from(BTreeMap::<String, Value>::new());
-            let mut is_certain = true;
-            for leaf in [NUMBER.into(), list, object] {
-                let other = self.attempt(leaf);
-                is_certain &= other
-                    .result
-                    .is_err_and(|other| is_same_error(&error, &other));
-                for lookup in other.missing {
-                    // An index that isn't in the text of the template may be made of the number.
-                    let is_written = lookup.path.iter().all(|key| self.template.has_key(key));
-                    if lookup.is_past_end && is_written && !missing.contains(&lookup) {
-                        missing.push(lookup);
-                    }
-                }
-            }
-            if is_certain {
-                problem = self.certain_problem(&error);
-            }
-        }
-        // An index past the end is a failure, not an absence, so it is listed first: the limit must
-        // not cut it off.
-        missing.sort_by_key(|lookup| !lookup.is_past_end);
-        missing.truncate(MOST_MISSING_KEYS);
-        Err(missing
-            .iter()
-            .map(|lookup| self.missing_key_error(lookup))
-            .chain(problem.map(Unresolved::from))
-            .collect())
-    }
-
-    /// Renders the template until no further key is missing, with stand-ins for the missing keys
-    /// and the unavailable secrets.
-    fn attempt(&self, leaf: Value) -> Attempt {
-        let stand_ins = StandIns {
-            lookups: Arc::clone(&self.template.lookups),
-            leaf,
-        };
-        let mut missing = Vec::new();
-        loop {
-            // Marks are only used by `lookup_at_fault`, so no lookup is marked in this rendering.
-            let misses = Misses::new(None, &missing, &stand_ins);
-            let error = match self.render_with_inputs(&self.template.text, &misses) {
-                Ok(text) => {
-                    let result = Ok((SecretValue::new(text), misses.take_remarks()));
-                    return Attempt { missing, result };
-                }
-                Err(error) => error,
-            };
-            match self.lookup_at_fault(&error, &misses) {
-                Some(lookup) if missing.len() < MOST_RENDERINGS => missing.push(lookup),
-                Some(_) | None => {
-                    let result = Err(error);
-                    return Attempt { missing, result };
-                }
-            }
-        }
+        Err(match self.lookup_at_fault(&error, &misses) {
+            Some(lookup) => self.missing_key_error(&lookup),
+            None => self.other_problem(&error).into(),
+        })
     }
 
     /// Adds to each remark the lookups whose values it is about. Drops a remark without any: what
@@ -224,7 +118,7 @@ impl Rendering<'_> {
     /// end of a key is only judged in the whole text, because the template may add a line feed. A
     /// reference in an inherited variable isn't a value that was read.
     fn with_lookups(&self, printed: &BTreeSet<Remark>) -> Remarks {
-        let lookups = &*self.template.lookups;
+        let lookups = &self.template.lookups;
         let mut found = Remarks::new();
         for lookup in lookups {
             // `db['e']` looks up `db` and `db.e`.
@@ -247,17 +141,6 @@ impl Rendering<'_> {
             }
         }
         found
-    }
-
-    /// The problem for an error that occurs whatever the substitute for a missing value is. If the
-    /// error is about an undefined value, this value may come from a lookup in the substitute, so
-    /// there is only a problem if the template looks up a key in an existing value that isn't an
-    /// object.
-    fn certain_problem(&self, error: &Error) -> Option<Problem> {
-        if is_undefined_error(error) {
-            return self.non_object_problem(|_| true);
-        }
-        Some(self.other_problem(error))
     }
 
     /// The problem for a template that failed with `error`, but not for a missing key.
@@ -293,14 +176,12 @@ impl Rendering<'_> {
             let value = SecretObject::root(Some(alias.clone()), input.clone(), misses);
             names.insert(alias.clone(), value);
         }
-        for alias in self.unavailable {
-            names.insert((*alias).into(), misses.stand_ins.value_of(alias));
-        }
         render_with(text, Names(names), misses)
     }
 
-    /// Finds the failed lookup that made the rendering fail with `error`, or `None` if something
-    /// else did. The candidates are the last [`MOST_TRIES`] lookups in `misses`.
+    /// Finds the failed lookup that made the rendering fail with `error`. `None` if the rendering
+    /// failed for a different reason. The candidates are the last [`MOST_TRIES`] lookups in
+    /// `misses`.
     ///
     /// For each candidate, renders the template again with [`MARK`] in front, so that only this
     /// candidate returns the mark. The mark is undefined, as the candidate's value was, so the
@@ -308,15 +189,14 @@ impl Rendering<'_> {
     /// cause. (Only `'key' in db` has a different result: with the mark, it is true. But this test
     /// is never the cause, because it doesn't use the value.)
     fn lookup_at_fault(&self, error: &Error, misses: &Misses) -> Option<FailedLookup> {
-        // A lookup in a value that isn't an object has a problem of its own.
-        if !is_undefined_error(error) || self.non_object_problem(|_| true).is_some() {
+        if !is_undefined_error(error) {
             return None;
         }
-
         let text = format!("{MARK}{}", self.template.text);
         // The last lookup is the most likely cause.
-        for (number, lookup) in misses.take().into_iter().enumerate().rev().take(MOST_TRIES) {
-            let marked = Misses::new(Some(number), &misses.missing, &misses.stand_ins);
+        let candidates = misses.take().into_iter().enumerate().rev();
+        for (index, lookup) in candidates.take(MOST_TRIES) {
+            let marked = Misses::with_mark_at(index);
             if let Err(marked_error) = self.render_with_inputs(&text, &marked)
                 && let Some(detail) = marked_error.detail()
                 && detail.contains(MARKED)
@@ -411,7 +291,7 @@ impl Rendering<'_> {
     /// The problem of the first lookup whose last key, such as `name` in `db.host.name`, is looked
     /// up in a value that is neither an object nor null. Only the inputs for which `is_relevant` is
     /// true are considered.
-    fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
+    pub fn non_object_problem(&self, is_relevant: impl Fn(&Json) -> bool) -> Option<Problem> {
         self.template.lookups.iter().find_map(|lookup| {
             let (alias, _) = lookup.split_once('.')?;
             let input = self.inputs.get(alias).filter(|input| is_relevant(input))?;
@@ -464,7 +344,7 @@ impl Rendering<'_> {
 /// numbers, which logs needn't hide, and `env`, which `inputs` must not have yet.
 pub fn looked_up_texts(template: &Template, inputs: &AliasInputs) -> Vec<SecretValue> {
     let mut texts = Vec::new();
-    for lookup in &*template.lookups {
+    for lookup in &template.lookups {
         texts.extend(texts_of(lookup, inputs).into_iter().map(SecretValue::new));
     }
     texts
@@ -580,11 +460,6 @@ fn template_problem(error: &Error, template: &Template) -> Problem {
     Problem::from_fault(Status::Configuration, fault).code("template")
 }
 
-/// True for errors of the same kind at the same place.
-fn is_same_error(error: &Error, other: &Error) -> bool {
-    error.kind() == other.kind() && error.range() == other.range()
-}
-
 /// True if the template has used an undefined value. For MiniJinja's operators and many filters,
 /// only the text of the error says so.
 fn is_undefined_error(error: &Error) -> bool {
@@ -603,13 +478,12 @@ mod tests {
     use crate::model::entry::Origin;
     use crate::model::environment::Inherited;
 
-    fn render(template: &Template, inputs: &AliasInputs) -> ResolvedAll<SecretValue> {
+    fn render(template: &Template, inputs: &AliasInputs) -> Resolved<SecretValue> {
         let inherited = Inherited::default();
         let plan = Plan::new(Vec::new(), &inherited, &inherited, false).unwrap();
         let rendering = Rendering {
             template,
             inputs,
-            unavailable: &BTreeSet::new(),
             references: &BTreeMap::new(),
             plan: &plan,
             subject: &Subject::plain("A".to_owned(), Origin::Inherited),

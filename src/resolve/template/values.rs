@@ -52,21 +52,15 @@ pub(super) struct Misses {
     lookups: Mutex<Vec<FailedLookup>>,
     remarks: Mutex<BTreeSet<Remark>>,
     /// The undefined value that [`super::MARK`] creates.
-    pub mark: OnceLock<Value>,
+    mark: OnceLock<Value>,
     /// The index in `lookups` of the failed lookup that returns `mark`.
     marked: Option<usize>,
-    /// The lookups that were known to be missing before this rendering. They get a stand-in, and
-    /// [`Self::add`] doesn't list them again.
-    pub missing: Vec<FailedLookup>,
-    pub stand_ins: StandIns,
 }
 
 impl Misses {
-    pub fn new(marked: Option<usize>, missing: &[FailedLookup], stand_ins: &StandIns) -> Arc<Self> {
+    pub fn with_mark_at(index: usize) -> Arc<Self> {
         Arc::new(Self {
-            marked,
-            missing: missing.to_vec(),
-            stand_ins: stand_ins.clone(),
+            marked: Some(index),
             ..Self::default()
         })
     }
@@ -90,44 +84,21 @@ impl Misses {
         mem::take(&mut *lookups)
     }
 
-    /// Adds a lookup to the list, unless it is in `missing`, and chooses the replacement for its
-    /// value.
-    fn add(&self, lookup: &FailedLookup) -> Replacement {
-        if self.missing.contains(lookup) {
-            return Replacement::StandIn;
-        }
+    /// Adds a failed lookup to the list. Returns its value for the template: the mark, or `None`
+    /// for an undefined value like any other.
+    fn add(&self, lookup: FailedLookup) -> Option<Value> {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        let number = lookups.len();
-        lookups.push(lookup.clone());
-        if self.marked == Some(number) {
-            Replacement::Mark
+        let index = lookups.len();
+        lookups.push(lookup);
+        if self.marked == Some(index) {
+            self.mark.get().cloned()
         } else {
-            Replacement::Undefined
+            None
         }
     }
-
-    /// The value for a template whose lookup has failed, or `None` for MiniJinja's undefined value.
-    fn replacement_of(&self, lookup: &FailedLookup) -> Option<Value> {
-        match self.add(lookup) {
-            Replacement::Undefined => None,
-            Replacement::StandIn => Some(self.stand_ins.value_of(&lookup.written())),
-            Replacement::Mark => self.mark.get().cloned(),
-        }
-    }
-}
-
-/// The value that a template gets for a lookup that has failed.
-enum Replacement {
-    /// The rendering fails if it uses the value.
-    Undefined,
-    /// The lookup is known to have failed, so the rendering goes on to the next one.
-    StandIn,
-    /// An undefined value that an error names, so that the lookup is recognized as the cause.
-    Mark,
 }
 
 /// A lookup of a key that doesn't exist or is null.
-#[derive(Clone, PartialEq)]
 pub(super) struct FailedLookup {
     /// The alias of the secret. `None` for a value that `fromjson` has parsed.
     pub alias: Option<Arc<str>>,
@@ -136,54 +107,6 @@ pub(super) struct FailedLookup {
     /// True for an index past the end of a list, which is a mistake in the template, not an absent
     /// key.
     pub(super) is_past_end: bool,
-}
-
-impl FailedLookup {
-    /// The lookup as a template writes it: `db.tls.key`.
-    fn written(&self) -> String {
-        let alias = self.alias.as_deref().unwrap_or_default();
-        format!("{alias}.{}", self.path.join("."))
-    }
-}
-
-/// Substitutes for values that don't exist, so that a rendering reaches the next error.
-#[derive(Clone, Debug, Default)]
-pub(super) struct StandIns {
-    /// [`Template::lookups`](crate::model::entry::template::Template::lookups).
-    pub lookups: Arc<BTreeSet<String>>,
-    /// The substitute for a value in which nothing is looked up.
-    pub leaf: Value,
-}
-
-impl StandIns {
-    /// The stand-in for a value: an object if the template looks up a key in it.
-    pub fn value_of(&self, written: &str) -> Value {
-        let parent = format!("{written}.");
-        if !self
-            .lookups
-            .iter()
-            .any(|lookup| lookup.starts_with(&parent))
-        {
-            return self.leaf.clone();
-        }
-        Value::from_object(StandInObject {
-            parent,
-            stand_ins: self.clone(),
-        })
-    }
-}
-
-#[derive(Debug)]
-struct StandInObject {
-    /// The lookup of this object, with a dot at its end: `db.tls.`.
-    parent: String,
-    stand_ins: StandIns,
-}
-
-impl Object for StandInObject {
-    fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
-        Some(self.stand_ins.value_of(&format!("{}{key}", self.parent)))
-    }
 }
 
 /// An object or array in a secret or in a result of `fromjson`. With an empty path, it is the whole
@@ -242,7 +165,7 @@ impl Object for SecretObject {
     }
 
     /// Looks up a key of an object or an index of an array. If the value doesn't exist or is null,
-    /// the lookup has failed ([`Misses::replacement_of`]).
+    /// the lookup has failed ([`Misses::add`]).
     fn get_value(self: &Arc<Self>, key: &Value) -> Option<Value> {
         let name = match self.json() {
             // In an array, only an index can be missing. Any other key is a mistake in the
@@ -257,7 +180,7 @@ impl Object for SecretObject {
         {
             return Some(value);
         }
-        self.misses.replacement_of(&FailedLookup {
+        self.misses.add(FailedLookup {
             alias: self.alias.clone(),
             path,
             is_past_end: self.json().is_array() && found.is_none(),
