@@ -140,6 +140,8 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
         "a value for {key:?}, which isn't there"
     );
 
+    // serde_json prints an exponent as `e+5`.
+    let without_plus = |text: &str| text.to_lowercase().replace('+', "");
     let text = String::from_utf8_lossy(bytes);
     match written.as_bytes().first() {
         Some(b'"') => assert_eq!(
@@ -150,15 +152,13 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
         // key may be escaped.
         Some(b'{' | b'[') if written.contains("serde_json") || written.contains("\\u") => {}
         Some(b'{' | b'[') => {
-            // serde_json prints an exponent as `e+5`.
-            let value = serde_json::from_str::<Value>(written).map(|value| value.to_string());
-            let without_plus = |text: &str| text.to_lowercase().replace('+', "");
+            let value: Option<Value> = serde_json::from_str(written).ok();
             assert_eq!(
-                value.ok().map(|text| without_plus(&text)),
+                value.map(|value| without_plus(&value.to_string())),
                 Some(without_plus(&text))
             );
         }
-        _ => assert_eq!(text, written),
+        _ => assert_eq!(without_plus(&text), without_plus(written)),
     }
 }
 

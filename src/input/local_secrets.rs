@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{FaultAt, Key, Kind, Node, Position, needs_quotes, parse_yaml};
@@ -139,12 +139,13 @@ fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
 }
 
 /// Converts a node to JSON. A null stays a null. Any other plain scalar that is valid JSON keeps
-/// its type, and a number keeps its spelling. All other scalars become strings.
+/// its type, except for a number with an exponent. All other scalars become strings.
 fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,
         Kind::Plain(text) => match serde_json::from_str(text) {
-            Ok(Value::Number(_)) => Value::Number(Number::from_string_unchecked(text.clone())),
+            // serde_json would change the spelling, and `81111e1` may be a commit id.
+            Ok(Value::Number(_)) if text.contains(['e', 'E']) => Value::String(text.clone()),
             Ok(value) => value,
             Err(_) => Value::String(text.clone()),
         },

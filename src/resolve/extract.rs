@@ -4,14 +4,12 @@
 //! The messages of serde_json and jsonpath_rust are dropped, because they quote values. A key is
 //! quoted only if it looks like a name, or like the KEY that the user has written.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use jsonpath_rust::parser::model::{Segment, Selector as Selected};
 use jsonpath_rust::query::js_path_process;
 use regex_lite::Regex;
-use serde_json::value::RawValue;
-use serde_json::{Error, Map, Number, Value};
+use serde_json::{Error, Map, Value};
 use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
@@ -35,12 +33,7 @@ impl Json {
     /// serde_json's limit.
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let json = without_byte_order_mark(bytes);
-        let mut value = serde_json::from_slice(json)?;
-        if has_exponent(&value) {
-            let raw: &RawValue = serde_json::from_slice(json)?;
-            keep_spelling(&mut value, raw);
-        }
-        Ok(Self(value))
+        Ok(Self(serde_json::from_slice(json)?))
     }
 
     /// Creates a JSON object from the inherited variables. A variable that isn't UTF-8 is left out.
@@ -72,40 +65,6 @@ fn wipe(value: &mut Value) {
         Value::Array(items) => items.iter_mut().for_each(wipe),
         Value::Object(map) => map.values_mut().for_each(wipe),
         Value::Null | Value::Bool(_) | Value::Number(_) => {}
-    }
-}
-
-fn has_exponent(value: &Value) -> bool {
-    match value {
-        Value::Number(number) => number.as_str().bytes().any(|byte| byte == b'e'),
-        Value::Array(items) => items.iter().any(has_exponent),
-        Value::Object(map) => map.values().any(has_exponent),
-        Value::Null | Value::Bool(_) | Value::String(_) => false,
-    }
-}
-
-/// Gives each number in `value` the spelling that it has in `raw`, the JSON from which the value
-/// was parsed. serde_json changes the spelling of an exponent: the commit id `81111e1`, which looks
-/// like a number, would become `81111e+1`.
-fn keep_spelling(value: &mut Value, raw: &RawValue) {
-    match value {
-        Value::Number(number) => *number = Number::from_string_unchecked(raw.get().to_owned()),
-        Value::Array(items) => {
-            let raw_items: Vec<&RawValue> = serde_json::from_str(raw.get()).unwrap_or_default();
-            for (item, raw) in items.iter_mut().zip(raw_items) {
-                keep_spelling(item, raw);
-            }
-        }
-        Value::Object(map) => {
-            let members: BTreeMap<String, &RawValue> =
-                serde_json::from_str(raw.get()).unwrap_or_default();
-            for (key, member) in map {
-                if let Some(raw) = members.get(key) {
-                    keep_spelling(member, raw);
-                }
-            }
-        }
-        Value::Null | Value::Bool(_) | Value::String(_) => {}
     }
 }
 
