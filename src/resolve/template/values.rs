@@ -12,7 +12,6 @@ use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use minijinja::value::{Enumerator, Object, ObjectRepr, Rest, ValueKind, ValueOrKwargs};
 use minijinja::{Environment, Error, ErrorKind, State, Value, filters};
-use regex_lite::Regex;
 use serde_json::Value as JsonValue;
 
 use crate::model::answer::SecretValue;
@@ -371,7 +370,7 @@ macro_rules! builtins {
 }
 
 /// Replaces those filters of MiniJinja that treat an undefined input or argument as an empty value,
-/// fail for it with a misleading error, panic, or use up all memory.
+/// fail for it with a misleading error, or panic.
 fn add_strict_filters(environment: &mut Environment<'_>) {
     let builtins = builtins![
         abs batch chain dictsort escape first format groupby indent items join last lines list max min pprint reverse
@@ -407,26 +406,8 @@ fn expect_usable(filter: &str, given: &[Value], state: &mut State<'_, '_>) -> Re
         return Err(undefined_error(&item));
     } else if filter == "format" && input.as_str().is_some_and(has_non_ascii_name) {
         return Err(own_error("a name in %(name)s isn't ASCII"));
-    } else if given
-        .get(1)
-        .is_some_and(|count| is_too_large(filter, input, count))
-    {
-        return Err(own_error(format!("a number for {filter:?} is too large")));
     }
     Ok(())
-}
-
-/// True if a filter's number is so large that the filter could use up all memory: 10,000 or more as
-/// the width or precision in a format such as `%10000d`, or in the filter's first argument, as in
-/// `indent(10000)`.
-fn is_too_large(filter: &str, input: &Value, argument: &Value) -> bool {
-    // In a format, flags or a name may come before the number: `%-10000d`, `%(name)10000s`.
-    let (large_number, text) = match filter {
-        "format" => ("[%)][ #+.0-9-]*[1-9][0-9]{4}", input.to_string()),
-        "batch" | "indent" | "slice" => ("[1-9][0-9]{4}", argument.to_string()),
-        _ => return false,
-    };
-    Regex::new(large_number).is_ok_and(|number| number.is_match(&text))
 }
 
 /// True if a name in `%(name)s` isn't ASCII. MiniJinja's `format` would panic.
