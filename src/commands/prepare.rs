@@ -80,7 +80,8 @@ pub(super) fn prepare(
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress.awaits("the declarations".to_owned());
-    let declarations = load_declarations(&inputs.declarations, asker.sections());
+    let needs = asker.needs();
+    let declarations = load_declarations(&inputs.declarations, needs.sections);
     inputs.errors.extend(declarations.errors);
 
     // Options on the command line and in variables win over every declaration, and a later layer
@@ -95,13 +96,13 @@ pub(super) fn prepare(
 
     inputs.errors.extend(inputs.options.unmet_requirements());
     let mut options = inputs.options.to_options(inherited);
-    if !asker.asks_for_launch() {
+    if !needs.is_for_launch {
         // Only a launch has a command that can be restarted.
         options.rotation = None;
     }
     apply_options(&options, deadline);
 
-    let warnings = variable_warnings(&inputs, &asker, &options, &layers, inherited);
+    let warnings = variable_warnings(&inputs, &needs, &options, &layers, inherited);
     inputs.warnings.extend(warnings);
     print_input_notices(&mut inputs, options.verbose);
 
@@ -119,8 +120,8 @@ pub(super) fn prepare(
     // of some tasks have no references. But if a variable has one that no pattern matches, the
     // command would get its text as the password.
     let needs_entries = inputs.resolve_env.is_empty()
-        || asker.reports_empty_plan()
-        || asker.asks_for_launch() && has_unmatched_reference(&inputs.resolve_env, &retained);
+        || needs.reports_empty_plan
+        || needs.is_for_launch && has_unmatched_reference(&inputs.resolve_env, &retained);
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && needs_entries {
         let names = &declarations.names;
@@ -128,7 +129,7 @@ pub(super) fn prepare(
         errors.push(problem);
     }
 
-    let settings = Settings::new(&options, inherited, asker.purpose());
+    let settings = Settings::new(&options, inherited, needs.purpose);
     let settings = value_or_add(settings, &mut errors);
     let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
     let plan = value_or_add(planned, &mut errors);
@@ -155,13 +156,13 @@ pub(super) fn prepare(
 /// `--unset` and `--pass` that have no effect.
 fn variable_warnings(
     inputs: &Inputs,
-    asker: &Asker,
+    needs: &Needs,
     options: &Options,
     layers: &[Layer],
     inherited: &Inherited,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let is_launch = asker.asks_for_launch();
+    let is_launch = needs.is_for_launch;
     // Search the variables quickly first. That saves time, because few launches inherit a variable
     // with a reference.
     let may_keep_reference = is_launch
@@ -326,7 +327,7 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 /// rows for these entries.
 fn print_plan_notices(plan: &Plan, asker: &Asker) {
     terminal::print_unless_hidden(report::open_mode_warnings(plan));
-    if !asker.is_check() {
+    if !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::left_out_notes(plan));
     }
 }
@@ -389,15 +390,7 @@ fn is_certainly_set(name: &OsStr, layers: &[Layer]) -> bool {
 
 impl Prepared {
     pub(super) fn is_poll(&self) -> bool {
-        match self.asker {
-            Asker::Poll => true,
-            Asker::Launch
-            | Asker::Check { .. }
-            | Asker::Policy
-            | Asker::Export
-            | Asker::Get
-            | Asker::Credential(_) => false,
-        }
+        matches!(self.asker, Asker::Poll)
     }
 
     /// The time of `--wait`. `None` in a poll, because the next poll follows anyway.
@@ -423,62 +416,51 @@ impl Prepared {
     }
 }
 
-impl Asker {
-    fn is_check(&self) -> bool {
-        match self {
-            Self::Check { .. } => true,
-            Self::Launch
-            | Self::Poll
-            | Self::Policy
-            | Self::Export
-            | Self::Get
-            | Self::Credential(_) => false,
-        }
-    }
-
+/// What a launch or subcommand needs from its inputs.
+struct Needs {
     /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
     /// gets the inherited variables and can be restarted.
-    fn asks_for_launch(&self) -> bool {
-        match self {
-            Self::Launch | Self::Poll | Self::Check { .. } => true,
-            Self::Policy | Self::Export | Self::Get | Self::Credential(_) => false,
-        }
-    }
-
+    is_for_launch: bool,
     /// True for the subcommands that have nothing to do without an entry.
-    fn reports_empty_plan(&self) -> bool {
-        match self {
-            Self::Check { .. } | Self::Policy => true,
-            Self::Launch | Self::Poll | Self::Export | Self::Get | Self::Credential(_) => false,
-        }
-    }
+    reports_empty_plan: bool,
+    /// The sections of declarations that matter.
+    sections: Sections,
+    purpose: Purpose,
+}
 
-    /// The sections of declarations that matter. `get` ignores the entries of declarations, so that
-    /// a mistake in one of them doesn't matter.
-    fn sections(&self) -> Sections {
+impl Asker {
+    fn needs(&self) -> Needs {
+        let launch = Needs {
+            is_for_launch: true,
+            reports_empty_plan: false,
+            sections: Sections::All,
+            purpose: Purpose::Values,
+        };
+        let other = Needs {
+            is_for_launch: false,
+            ..launch
+        };
         match self {
-            Self::Get => Sections::OptionsAndAliases,
-            Self::Launch
-            | Self::Poll
-            | Self::Check { .. }
-            | Self::Policy
-            | Self::Export
-            | Self::Credential(_) => Sections::All,
-        }
-    }
-
-    fn purpose(&self) -> Purpose {
-        match self {
-            Self::Check { depth, .. } => match depth {
-                CheckDepth::Values | CheckDepth::Offline => Purpose::Check,
-                CheckDepth::Metadata => Purpose::Metadata,
+            Self::Launch | Self::Poll => launch,
+            Self::Check { depth, .. } => Needs {
+                reports_empty_plan: true,
+                purpose: match depth {
+                    CheckDepth::Values | CheckDepth::Offline => Purpose::Check,
+                    CheckDepth::Metadata => Purpose::Metadata,
+                },
+                ..launch
             },
-            Self::Launch
-            | Self::Poll
-            | Self::Policy
-            | Self::Export
-            | Self::Get
-            | Self::Credential(_) => Purpose::Values,
+            Self::Policy => Needs {
+                reports_empty_plan: true,
+                ..other
+            },
+            // `get` ignores the entries of declarations, so that a mistake in one of them doesn't
+            // matter.
+            Self::Get => Needs {
+                sections: Sections::OptionsAndAliases,
+                ..other
+            },
+            Self::Export | Self::Credential(_) => other,
         }
     }
 
