@@ -34,6 +34,13 @@ const TOKEN: &str = r"(?xs)
 /// Never `None`, because [`TOKEN`] is valid.
 static TOKEN_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKEN).ok());
 
+/// Matches a URL without its scheme. A password that isn't percent-encoded may contain `/`, `?` and
+/// `:`, but it ends at the last `@`.
+static URL_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    let url = r#"://(?<login>[^\s"<>]*@)?(?<host_and_path>[^\s"<>?#]*)(?<query>[?#][^\s"<>]*)?"#;
+    Regex::new(url).ok()
+});
+
 /// Match the runs of characters that may be [random](is_random). The first expression matches
 /// base64 (letters, digits, `/` and `+`) that is at least as long as a secret access key of AWS,
 /// and the second one matches at least 20 letters and digits.
@@ -312,28 +319,15 @@ pub fn visible(name: &str) -> String {
 
 /// Masks the user name and password, the query and the fragment of each URL with `***`.
 fn without_url_secrets(text: &str) -> String {
-    let mut masked = String::with_capacity(text.len());
-    let mut rest = text;
-    while let Some((before, url_and_rest)) = rest.split_once("://") {
-        let end = url_and_rest
-            .find(|c: char| c.is_whitespace() || "\"<>".contains(c))
-            .unwrap_or(url_and_rest.len());
-        let (url, after_url) = url_and_rest.split_at(end);
-
-        // A password that isn't percent-encoded may contain `/`, `?` and `:`, but it ends at the
-        // last `@`.
-        let (login, after_login) = match url.rsplit_once('@') {
-            Some((_, after_login)) => ("***@", after_login),
-            None => ("", url),
-        };
-        let (host_and_path, query) = match after_login.split_once(['?', '#']) {
-            Some((host_and_path, _)) => (host_and_path, "?***"),
-            None => (after_login, ""),
-        };
-        masked.extend([before, "://", login, host_and_path, query]);
-        rest = after_url;
-    }
-    masked + rest
+    let Some(regex) = &*URL_REGEX else {
+        return "***".to_owned();
+    };
+    let masked = regex.replace_all(text, |url: &Captures<'_>| {
+        let login = url.name("login").map_or("", |_| "***@");
+        let query = url.name("query").map_or("", |_| "?***");
+        format!("://{login}{}{query}", &url["host_and_path"])
+    });
+    masked.into_owned()
 }
 
 #[cfg(test)]
