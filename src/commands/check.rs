@@ -54,8 +54,8 @@ pub fn check(
         describes: arguments.describe,
     };
     let read = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, asker, inherited, deadline)?;
-        Ok(Checked::read(prepared, depth, deadline))
+        let prepared = prepare(inputs, &asker, inherited, deadline)?;
+        Ok(Checked::read(prepared, &asker, depth, deadline))
     });
     // `not_read` says why nothing could be read. It is empty if something was read.
     let (checked, not_read) = match read {
@@ -129,11 +129,16 @@ struct Checked {
 impl Checked {
     /// Resolves the plan, with the requests that `depth` allows. The report is empty unless nothing
     /// at all could be read, because the failure to read a single value is stored in its outcome.
-    fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
+    fn read(
+        prepared: Prepared,
+        asker: &Asker,
+        depth: CheckDepth,
+        deadline: &Deadline,
+    ) -> (Self, Report) {
         let read = match depth {
             CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
-            CheckDepth::Values => read_values(&prepared, deadline),
+            CheckDepth::Values => read_values(&prepared, asker, deadline),
         };
         let (values, report) = match read {
             Ok(mut values) => {

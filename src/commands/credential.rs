@@ -55,7 +55,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
     let SystemdCredential { unit, name } = &request;
     let consequence = format!("\"{unit}\" didn't get the credential \"{name}\"");
     let asker = Asker::Credential(request.clone());
-    let (values, report) = subcommand_values(inputs, asker, inherited, &consequence)?;
+    let (values, report) = subcommand_values(inputs, &asker, inherited, &consequence)?;
     report.into_result()?;
 
     // If there is no value although nothing has failed, the entry was left out, because the

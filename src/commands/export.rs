@@ -61,7 +61,7 @@ pub fn export(
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
     let (Values { outcomes, .. }, mut report) =
-        subcommand_values(inputs, Asker::Export, inherited, "nothing was exported")?;
+        subcommand_values(inputs, &Asker::Export, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
     let text = value_or_add(exported, &mut report.problems);

@@ -16,7 +16,8 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
-    let (values, report) = subcommand_values(inputs, Asker::Get, inherited, "nothing was printed")?;
+    let (values, report) =
+        subcommand_values(inputs, &Asker::Get, inherited, "nothing was printed")?;
     report.into_result()?;
 
     terminal::print_unless_hidden(report::value_warnings(&values.outcomes.list));

@@ -56,7 +56,7 @@ pub fn read<'a>(
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Start<'a>, Report> {
-    let prepared = prepare(inputs, Asker::Launch, inherited, deadline)?;
+    let prepared = prepare(inputs, &Asker::Launch, inherited, deadline)?;
     let program = prepared.find_program(command)?;
     let launch = Launch {
         prepared,
@@ -67,7 +67,7 @@ pub fn read<'a>(
     if let Some(rotation) = launch.prepared.options.rotation {
         return Ok(Start::Supervised(launch, rotation));
     }
-    let values = launch.all_values(deadline)?;
+    let values = launch.all_values(&Asker::Launch, deadline)?;
     Ok(Start::Now(launch, values))
 }
 
@@ -83,8 +83,8 @@ impl Launch<'_> {
     /// # Errors
     /// If a value can't be read or used. In this case, the report also has the files that can't be
     /// delivered.
-    pub(super) fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
-        let values = read_values(&self.prepared, deadline)?;
+    pub(super) fn all_values(&self, asker: &Asker, deadline: &Deadline) -> Result<Values, Report> {
+        let values = read_values(&self.prepared, asker, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
         if problems.is_empty() {
             return Ok(values);
@@ -109,7 +109,7 @@ impl Launch<'_> {
         values: Values,
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
-        let (delivery, environment) = self.write_files(values)?;
+        let (delivery, environment) = self.write_files(values, &Asker::Launch)?;
         // If a termination signal has arrived, removes the new files and ends this process.
         let placed = delivery.rename_all()?.unless_interrupted();
         if self.prepared.options.notify_ready {
@@ -132,13 +132,17 @@ impl Launch<'_> {
     /// A poll, which reads the values again for a command that is already running, doesn't print
     /// these warnings here. It prints those about values later, once its parent wants the new
     /// values.
-    pub(super) fn write_files(&self, values: Values) -> Result<(Delivery, Environment), Report> {
+    pub(super) fn write_files(
+        &self,
+        values: Values,
+        asker: &Asker,
+    ) -> Result<(Delivery, Environment), Report> {
         let outcomes = &values.outcomes;
         if self.prepared.options.verbose {
             terminal::print_always(report::provenance_notes(&values));
         }
         let files = Files::open_directories(outcomes.files());
-        if !self.prepared.is_poll() {
+        if !asker.is_poll() {
             let warnings =
                 report::argument_warnings(outcomes, &self.prepared.retained, self.command);
             terminal::print_unless_hidden(warnings);

@@ -24,7 +24,7 @@ pub fn policy(
     // Read AWS's configuration files on the worker thread, within the deadline, because they may be
     // on a file system that hangs.
     let policy = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, Asker::Policy, inherited, deadline)?;
+        let prepared = prepare(inputs, &Asker::Policy, inherited, deadline)?;
         needed_policy(prepared, arguments, deadline)
     })?;
     terminal::output(&policy.text)?;

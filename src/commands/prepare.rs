@@ -37,7 +37,6 @@ use crate::time::Deadline;
 
 /// The merged inputs of a launch or subcommand.
 pub(super) struct Prepared {
-    pub(super) asker: Asker,
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
@@ -75,7 +74,7 @@ pub(super) enum Asker {
 /// that is printed from then on.
 pub(super) fn prepare(
     mut inputs: Inputs,
-    asker: Asker,
+    asker: &Asker,
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
@@ -141,9 +140,8 @@ pub(super) fn prepare(
         return Err(errors.into());
     }
 
-    print_plan_notices(&plan, &asker);
+    print_plan_notices(&plan, asker);
     Ok(Prepared {
-        asker,
         options,
         settings,
         has_quiet_flag: inputs.has_quiet_flag,
@@ -389,18 +387,6 @@ fn is_certainly_set(name: &OsStr, layers: &[Layer]) -> bool {
 }
 
 impl Prepared {
-    pub(super) fn is_poll(&self) -> bool {
-        matches!(self.asker, Asker::Poll)
-    }
-
-    /// The time of `--wait`. `None` in a poll, because the next poll follows anyway.
-    pub(super) fn wait(&self) -> Option<Duration> {
-        if self.is_poll() {
-            return None;
-        }
-        self.options.wait
-    }
-
     /// Looks for the program of a command in the PATH that the command will get. This PATH is a
     /// literal in the plan or the inherited one, because a secret can't set PATH.
     ///
@@ -429,6 +415,18 @@ struct Needs {
 }
 
 impl Asker {
+    pub(super) fn is_poll(&self) -> bool {
+        matches!(self, Self::Poll)
+    }
+
+    /// The time of `--wait`. `None` in a poll, because the next poll follows anyway.
+    pub(super) fn wait(&self, options: &Options) -> Option<Duration> {
+        if self.is_poll() {
+            return None;
+        }
+        options.wait
+    }
+
     fn needs(&self) -> Needs {
         let launch = Needs {
             is_for_launch: true,

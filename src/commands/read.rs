@@ -46,13 +46,13 @@ use crate::time::Deadline;
 /// last line begins with `consequence`, as in `nothing was printed`.
 pub(super) fn subcommand_values(
     inputs: Inputs,
-    asker: Asker,
+    asker: &Asker,
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
     let (options, values) = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, asker, inherited, deadline)?;
-        let values = read_values(&prepared, deadline)?;
+        let values = read_values(&prepared, asker, deadline)?;
         Ok((prepared.options, values))
     })?;
     let report = Report::from_values(values.problems(exec::argument_limits()), consequence);
@@ -65,22 +65,26 @@ pub(super) fn subcommand_values(
 /// Reads the values of a plan. The result has the outcome of each entry, every answer and, for
 /// `check`, what only `check` prints ([`add_check_facts`]). Prints warnings about `--local`, the
 /// cache and the outcomes, but not in a poll, because the first start has already printed them.
-pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
+pub(super) fn read_values(
+    prepared: &Prepared,
+    asker: &Asker,
+    deadline: &Deadline,
+) -> Result<Values, Report> {
     let begun = Instant::now();
     // Never drop the backend. Closing its connections would take time, and the end of the process,
     // or execve, closes them anyway.
-    let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
+    let mut backend = ManuallyDrop::new(open_backend(prepared, asker, deadline)?);
     let mut values = block_on(async {
-        let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
+        let mut values = fetch_and_resolve(&mut backend, prepared, asker, deadline).await?;
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
-        if let Asker::Check { describes, .. } = prepared.asker {
-            add_check_facts(&mut values, &mut backend, describes, deadline).await?;
+        if let Asker::Check { describes, .. } = asker {
+            add_check_facts(&mut values, &mut backend, *describes, deadline).await?;
         }
         Ok(values)
     })?;
 
-    if prepared.is_poll() {
+    if asker.is_poll() {
         return Ok(values);
     }
     if let Backend::Cached(cached) = &*backend {
@@ -131,23 +135,32 @@ async fn add_check_facts(
 /// Opens the backend. With `--local`, reads the file with the secrets and, except in a poll, prints
 /// a warning that the secrets come from this file. `-q` on the command line hides the warning in
 /// text output, but not in JSON, because an alarm can depend on it.
-fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
+fn open_backend(
+    prepared: &Prepared,
+    asker: &Asker,
+    deadline: &Deadline,
+) -> Result<Backend, Report> {
     let options = &prepared.options;
-    let settings = &prepared.settings;
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
         let _awaited = deadline.progress.awaits(name);
         let secrets = read_local_secrets(path)?;
         let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
-        if !is_hidden && !prepared.is_poll() {
+        if !is_hidden && !asker.is_poll() {
             terminal::print_always([report::local_warning(path)]);
         }
         let path = path.clone();
         return Ok(Backend::Local(LocalFile { path, secrets }));
     }
 
-    let aws = Aws::new(settings.clone(), deadline.clone());
-    if let Some(agent) = configured_agent(&options.source, settings, deadline) {
+    let mut settings = prepared.settings.clone();
+    if asker.is_poll() {
+        // A replica may be older than the values that the command has.
+        settings.options.fallback_regions.clear();
+    }
+    let agent = configured_agent(&options.source, &settings, deadline);
+    let aws = Aws::new(settings, deadline.clone());
+    if let Some(agent) = agent {
         let fallback = if agent.has_fallback {
             Some(Box::new(aws))
         } else {
@@ -155,7 +168,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         };
         return Ok(Backend::Agent(Box::new(agent), fallback));
     }
-    Ok(with_cache(aws, prepared)?)
+    Ok(with_cache(aws, prepared, asker)?)
 }
 
 pub(super) fn configured_agent(
@@ -171,16 +184,16 @@ pub(super) fn configured_agent(
 
 /// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without
 /// `--cache`, and in a poll if the directory can't be opened, returns the backend for AWS itself.
-fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
+fn with_cache(aws: Aws, prepared: &Prepared, asker: &Asker) -> Result<Backend, Vec<Problem>> {
     let Some(mut options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
     };
     let directory = match CacheDirectory::open(&options.directory) {
         Ok(directory) => directory,
-        Err(_) if prepared.is_poll() => return Ok(Backend::Aws(Box::new(aws))),
+        Err(_) if asker.is_poll() => return Ok(Backend::Aws(Box::new(aws))),
         Err(problem) => return Err(vec![problem]),
     };
-    if prepared.is_poll() {
+    if asker.is_poll() {
         // A poll never uses a stored answer, however new it is. It only stores AWS's answers for
         // the next launch.
         options.ttl = Duration::ZERO;
@@ -206,6 +219,7 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
+    asker: &Asker,
     deadline: &Deadline,
 ) -> Result<Values, Problem> {
     let plan = &prepared.plan;
@@ -244,7 +258,7 @@ async fn fetch_and_resolve(
         }
 
         let missing = outcomes.missing_documents(&answers);
-        let limit = match prepared.wait() {
+        let limit = match asker.wait(&prepared.options) {
             Some(limit) if may_succeed_later(&missing, &answers) => limit,
             Some(_) | None => return Ok(Values::new(outcomes, answers)),
         };

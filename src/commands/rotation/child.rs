@@ -78,6 +78,8 @@ impl Baseline {
 /// The forked process's side of a trial.
 pub(super) struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,
+    /// [`Asker::Launch`] for the first trial, and [`Asker::Poll`] for the others.
+    pub(super) asker: Asker,
     pub gate: Gate,
     pub(super) baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
@@ -88,13 +90,9 @@ pub(super) struct Trial<'a, 'command> {
 impl Trial<'_, '_> {
     /// Runs the trial, and reports its failures. Returns the exit status, unless this process
     /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
-    /// get the terminal's signals. It asks no fallback region, because a replica may be older than
-    /// the values that the command has.
+    /// get the terminal's signals.
     pub fn run(self) -> u8 {
-        if !self.baseline.is_before_start() {
-            self.launch.prepared.asker = Asker::Poll;
-            let settings = &mut self.launch.prepared.settings;
-            settings.options.fallback_regions.clear();
+        if self.asker.is_poll() {
             self.gate.leave_group();
         }
 
@@ -111,9 +109,8 @@ impl Trial<'_, '_> {
     /// replaces the command's files instead. Returns the exit status, which is 0 unless this
     /// process can't become the command.
     fn read_and_deliver(&self) -> Result<u8, Report> {
-        let is_poll = self.launch.prepared.is_poll();
         let values = worker::run_with(&self.launch.prepared.options, self, |deadline| {
-            self.launch.all_values(deadline)
+            self.launch.all_values(&self.asker, deadline)
         })?;
 
         let hash_key = &self.baseline.hash_key;
@@ -133,7 +130,9 @@ impl Trial<'_, '_> {
         }
 
         match on_rotation {
-            OnRotation::Signal(_) if is_poll => self.replace_files(&values.outcomes, &message),
+            OnRotation::Signal(_) if self.asker.is_poll() => {
+                self.replace_files(&values.outcomes, &message)
+            }
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
                 self.start(values, &message)
             }
@@ -147,11 +146,11 @@ impl Trial<'_, '_> {
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         // For the first start, `write_files` prints these warnings.
         let mut warnings = Vec::new();
-        if self.launch.prepared.is_poll() {
+        if self.asker.is_poll() {
             warnings = report::value_warnings(&values.outcomes.list);
             warnings.extend(report::mistake_warnings(&values.outcomes));
         }
-        let (delivery, environment) = self.launch.write_files(values)?;
+        let (delivery, environment) = self.launch.write_files(values, &self.asker)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
         // If the parent ends, the command gets the stop signal.
@@ -201,17 +200,17 @@ impl Messenger for Trial<'_, '_> {
     /// False for a poll, which doesn't even print the error about a termination signal, because
     /// such a signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
-        !self.launch.prepared.is_poll()
+        !self.asker.is_poll()
     }
 
     fn notify(&self, assignments: &str) {
-        if !self.launch.prepared.is_poll() {
+        if !self.asker.is_poll() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     fn fail(&self, failures: &Report) -> u8 {
-        if !self.launch.prepared.is_poll() {
+        if !self.asker.is_poll() {
             return failures.print();
         }
         let command = quoted_program(self.launch.command);
