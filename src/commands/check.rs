@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::{configured_agent, read_values, unsupported_values};
+use super::read::{configured_agent, read_values, reading_warnings, unsupported_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -26,8 +26,8 @@ use crate::report::check_rows::{
     CheckDepth, CheckedValues, override_note, override_object, secret_row,
 };
 use crate::report::terminal::objects;
-use crate::report::{self, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_names, text_warnings};
+use crate::report::{self, Record, Report, terminal};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
 /// Prints the variables, files and systemd credentials as a table or as JSON, and warnings and
@@ -141,17 +141,7 @@ impl Checked {
             CheckDepth::Values => read_values(&prepared, asker, deadline),
         };
         let (values, report) = match read {
-            Ok(mut values) => {
-                // `read_values` has made these warnings itself.
-                if depth != CheckDepth::Values {
-                    values.outcomes.warnings.extend(text_warnings(
-                        &prepared.plan,
-                        &values.fetched,
-                        &values.outcomes,
-                    ));
-                }
-                (values, Report::default())
-            }
+            Ok(values) => (values, Report::default()),
             Err(report) => {
                 let outcomes = Outcomes::unread(&prepared.plan);
                 (Values::new(outcomes, Answers::default()), report)
@@ -175,7 +165,7 @@ impl Checked {
         if self.depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }
-        self.print_notices(&files, command);
+        terminal::print_unless_hidden(self.notices(&files, command));
         let findings = self.findings(&problems);
 
         // `check --metadata` needs permissions that a launch doesn't need. So if AWS has denied a
@@ -214,25 +204,32 @@ impl Checked {
         exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
-    /// Prints warnings about the command and, without `--offline`, warnings about files on a disk.
-    /// With `--verbose`, also prints the notes about secrets, overridden entries and requests.
-    fn print_notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) {
+    /// The warnings about the reading and the command and, without `--offline`, about files on a
+    /// disk. With `--verbose`, also the notes about secrets, overridden entries and requests.
+    fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let outcomes = &self.values.outcomes;
+        let mut notices = Vec::new();
+        if self.depth == CheckDepth::Values {
+            notices = reading_warnings(&self.prepared, &self.values);
+        }
         if self.depth != CheckDepth::Offline {
-            terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
+            notices.extend(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
             // No note mentions the literals, because the table lists them.
-            terminal::print_always(report::secret_notes(&self.values));
-            terminal::print_always(outcomes.overridden().map(override_note));
-            terminal::print_always(report::total_note(&self.values));
+            notices.extend(report::secret_notes(&self.values));
+            notices.extend(outcomes.overridden().map(override_note));
+            notices.extend(report::total_note(&self.values));
         }
         if let Some(command) = command {
-            let warnings =
-                report::argument_warnings(outcomes, &self.prepared.retained, command.line);
-            terminal::print_unless_hidden(warnings);
-            terminal::print_unless_hidden(report::program_warning(outcomes, command.line));
+            notices.extend(report::argument_warnings(
+                outcomes,
+                &self.prepared.retained,
+                command.line,
+            ));
+            notices.extend(report::program_warning(outcomes, command.line));
         }
+        notices
     }
 
     /// Everything that the table and the JSON show, except for the command, the messages, `ok` and

@@ -12,7 +12,7 @@
 //!   or the deadline                        find_program   finds a mistyped command before any request
 //!                                          read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
-//!   write_files   under temporary names; also prints the warnings, and makes the environment
+//!   write_files   under temporary names; also makes the warnings and the environment
 //!   rename_all    gives the files their names
 //!   exec          never returns
 //! ```
@@ -23,7 +23,7 @@
 use std::convert::Infallible;
 
 use super::prepare::{Asker, Prepared, prepare};
-use super::read::read_values;
+use super::read::{read_values, reading_warnings};
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
@@ -32,7 +32,7 @@ use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::RotationOptions;
 use crate::model::outcome::Values;
 use crate::model::shown::quoted_program;
-use crate::report::{self, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 use crate::system::systemd::Notifier;
 use crate::time::Deadline;
 
@@ -82,12 +82,15 @@ impl Launch<'_> {
     ///
     /// # Errors
     /// If a value can't be read or used. In this case, the report also has the files that can't be
-    /// delivered.
+    /// delivered, and the warnings about the reading are printed, but not in a poll.
     pub(super) fn all_values(&self, asker: &Asker, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, asker, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
         if problems.is_empty() {
             return Ok(values);
+        }
+        if !asker.is_poll() {
+            terminal::print_unless_hidden(reading_warnings(&self.prepared, &values));
         }
         // The report also has the files that can't be delivered, because the command can't be
         // started anyway. If the values have no problems, `write_files` reports these files later.
@@ -109,7 +112,8 @@ impl Launch<'_> {
         values: Values,
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
-        let (delivery, environment) = self.write_files(values, &Asker::Launch)?;
+        let (delivery, environment, notices) = self.write_files(values, &Asker::Launch)?;
+        terminal::print_unless_hidden(notices);
         // If a termination signal has arrived, removes the new files and ends this process.
         let placed = delivery.rename_all()?.unless_interrupted();
         if self.prepared.options.notify_ready {
@@ -124,36 +128,36 @@ impl Launch<'_> {
         Err(problem.into())
     }
 
-    /// Writes the files under temporary names and returns them together with the environment. With
-    /// `--verbose`, first prints where the values come from. Also prints warnings: about shell
-    /// syntax in arguments (`$DB_PASSWORD`), about programs that don't pass on variables or files,
-    /// about values that are probably wrong, and about files on a disk.
-    ///
-    /// A poll, which reads the values again for a command that is already running, doesn't print
-    /// these warnings here. It prints those about values later, once its parent wants the new
-    /// values.
+    /// Writes the files under temporary names. Returns them, the environment, and the warnings and
+    /// notes to print before the files get their names: about the values, about the reading, about
+    /// shell syntax in arguments (`$DB_PASSWORD`), about programs that don't pass on variables or
+    /// files, and about files on a disk. A poll repeats only those about the values. With
+    /// `--verbose`, there are also notes about where the values come from.
     pub(super) fn write_files(
         &self,
         values: Values,
         asker: &Asker,
-    ) -> Result<(Delivery, Environment), Report> {
+    ) -> Result<(Delivery, Environment, Vec<Record>), Report> {
         let outcomes = &values.outcomes;
-        if self.prepared.options.verbose {
-            terminal::print_always(report::provenance_notes(&values));
-        }
         let files = Files::open_directories(outcomes.files());
+        let mut notices = Vec::new();
         if !asker.is_poll() {
-            let warnings =
-                report::argument_warnings(outcomes, &self.prepared.retained, self.command);
-            terminal::print_unless_hidden(warnings);
-            terminal::print_unless_hidden(report::program_warning(outcomes, self.command));
-            terminal::print_unless_hidden(report::value_warnings(&outcomes.list));
-            terminal::print_unless_hidden(files.persistent_files().map(report::disk_warning));
+            notices = reading_warnings(&self.prepared, &values);
         }
+        if self.prepared.options.verbose {
+            notices.extend(report::provenance_notes(&values));
+        }
+        let retained = &self.prepared.retained;
+        if !asker.is_poll() {
+            notices.extend(report::argument_warnings(outcomes, retained, self.command));
+            notices.extend(report::program_warning(outcomes, self.command));
+            notices.extend(files.persistent_files().map(report::disk_warning));
+        }
+        notices.extend(report::value_warnings(&outcomes.list));
 
         let delivery = Delivery::write_temporary(files)?;
         let environment = Environment::new(
-            &self.prepared.retained,
+            retained,
             outcomes
                 .variables()
                 .map(|variable| (variable.name, variable.value))
@@ -161,6 +165,6 @@ impl Launch<'_> {
         );
         let command = (self.command, self.program.as_path());
         exec::expect_fit(&environment, Some(command), exec::argument_limits().total)?;
-        Ok((delivery, environment))
+        Ok((delivery, environment, notices))
     }
 }

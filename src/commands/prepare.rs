@@ -103,7 +103,7 @@ pub(super) fn prepare(
 
     let warnings = variable_warnings(&inputs, &needs, &options, &layers, inherited);
     inputs.warnings.extend(warnings);
-    print_input_notices(&mut inputs, options.verbose);
+    terminal::print_unless_hidden(input_notices(&mut inputs, options.verbose));
 
     let mut errors = take(&mut inputs.errors);
     // Don't report a missing entry together with other errors, because those errors may be the
@@ -140,7 +140,7 @@ pub(super) fn prepare(
         return Err(errors.into());
     }
 
-    print_plan_notices(&plan, asker);
+    terminal::print_unless_hidden(plan_notices(&plan, asker));
     Ok(Prepared {
         options,
         settings,
@@ -190,10 +190,11 @@ fn variable_warnings(
     warnings
 }
 
-/// Prints the note about a declaration that isn't read, and the warnings about the inputs and about
-/// ignored options. With `verbose`, also prints which options are turned off, and why. Takes the
-/// printed texts out of `inputs`.
-fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
+/// The note about a declaration that isn't read, and the warnings about the inputs and about
+/// ignored options. With `verbose`, also the notes about options that are turned off. Takes the
+/// texts out of `inputs`.
+fn input_notices(inputs: &mut Inputs, verbose: bool) -> Vec<Record> {
+    let mut notices = Vec::new();
     // Don't print the note after an error, such as a missing file of `-f`, because the note
     // wouldn't help.
     if let DeclarationChoice::Named {
@@ -212,18 +213,16 @@ fn print_input_notices(inputs: &mut Inputs, verbose: bool) {
                 "./{name} isn't read, because SECRETS_EXEC_FILE is set; to read both, begin its list with {name}"
             ),
         };
-        terminal::print_unless_hidden([Record::note(text)]);
+        notices.push(Record::note(text));
     }
+    let options = &mut inputs.options;
     if verbose {
-        terminal::print_always(
-            take(&mut inputs.options.turned_off)
-                .into_iter()
-                .map(Record::note),
-        );
+        notices.extend(take(&mut options.turned_off).into_iter().map(Record::note));
     }
     let mut warnings = take(&mut inputs.warnings);
-    warnings.append(&mut inputs.options.ignored);
-    terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
+    warnings.append(&mut options.ignored);
+    notices.extend(warnings.into_iter().map(Record::warning));
+    notices
 }
 
 const NO_ENTRY_REMEDY: &str = "add --env NAME=SECRET:KEY, or name a declaration with -f FILE";
@@ -320,14 +319,15 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
     Some(Problem::usage(text).help(remedy))
 }
 
-/// Prints the warnings about modes that are probably not what their author meant. Also prints the
-/// notes about entries that are left out because a variable is empty, except for `check`, which has
-/// rows for these entries.
-fn print_plan_notices(plan: &Plan, asker: &Asker) {
-    terminal::print_unless_hidden(report::open_mode_warnings(plan));
+/// The warnings about modes that are probably not what their author meant, and the notes about
+/// entries that are left out because a variable is empty, except for `check`, which has rows for
+/// these entries.
+fn plan_notices(plan: &Plan, asker: &Asker) -> Vec<Record> {
+    let mut notices: Vec<Record> = report::open_mode_warnings(plan).collect();
     if !matches!(asker, Asker::Check { .. }) {
-        terminal::print_unless_hidden(report::left_out_notes(plan));
+        notices.extend(report::left_out_notes(plan));
     }
+    notices
 }
 
 /// A warning for each pattern of `--unset` or `--pass` that doesn't match any variable, although a

@@ -12,7 +12,7 @@
 //! error, so that the report has every failure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::ManuallyDrop;
+use std::mem::{ManuallyDrop, take};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -35,12 +35,12 @@ use crate::model::outcome::Values;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
-use crate::report::{self, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_names, text_warnings};
+use crate::report::{self, Record, Report, terminal};
+use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
-/// itself. With `--verbose`, prints the source of each value, unless there are errors.
+/// itself. Prints the warnings about the values and, with `--verbose`, the source of each value.
 ///
 /// The report that is returned with the values has a problem for each value that can't be used. Its
 /// last line begins with `consequence`, as in `nothing was printed`.
@@ -50,21 +50,32 @@ pub(super) fn subcommand_values(
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let (options, values) = worker::run(inputs, inherited, |inputs, deadline| {
+    let (prepared, values) = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, asker, inherited, deadline)?;
         let values = read_values(&prepared, asker, deadline)?;
-        Ok((prepared.options, values))
+        Ok((prepared, values))
     })?;
     let report = Report::from_values(values.problems(exec::argument_limits()), consequence);
-    if options.verbose && report.is_empty() {
-        terminal::print_always(report::provenance_notes(&values));
+    let mut notices = reading_warnings(&prepared, &values);
+    if report.is_empty() {
+        if prepared.options.verbose {
+            notices.extend(report::provenance_notes(&values));
+        }
+        // `export` leaves out everything but variables.
+        let is_export = matches!(asker, Asker::Export);
+        let outcomes = &values.outcomes.list;
+        notices.extend(report::value_warnings(
+            outcomes
+                .iter()
+                .filter(|outcome| !is_export || outcome.variable().is_some()),
+        ));
     }
+    terminal::print_unless_hidden(notices);
     Ok((values, report))
 }
 
 /// Reads the values of a plan. The result has the outcome of each entry, every answer and, for
-/// `check`, what only `check` prints ([`add_check_facts`]). Prints warnings about `--local`, the
-/// cache and the outcomes, but not in a poll, because the first start has already printed them.
+/// `check`, what only `check` prints ([`add_check_facts`]).
 pub(super) fn read_values(
     prepared: &Prepared,
     asker: &Asker,
@@ -74,41 +85,45 @@ pub(super) fn read_values(
     // Never drop the backend. Closing its connections would take time, and the end of the process,
     // or execve, closes them anyway.
     let mut backend = ManuallyDrop::new(open_backend(prepared, asker, deadline)?);
-    let mut values = block_on(async {
+    block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, asker, deadline).await?;
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
+        if let Backend::Cached(cached) = &mut *backend {
+            values.cache_notices = take(&mut cached.notices);
+        }
+        values.are_from_aws = backend.aws().is_some_and(|aws| !aws.has_endpoint());
         if let Asker::Check { describes, .. } = asker {
             add_check_facts(&mut values, &mut backend, *describes, deadline).await?;
         }
         Ok(values)
-    })?;
+    })
+}
 
-    if asker.is_poll() {
-        return Ok(values);
+/// The warnings after reading: about the cache and, if no value has failed, about what is silently
+/// wrong.
+pub(super) fn reading_warnings(prepared: &Prepared, values: &Values) -> Vec<Record> {
+    let settings = &prepared.settings;
+    let outcomes = &values.outcomes;
+    let mut warnings = Vec::new();
+    if let Some(cache) = &prepared.options.cache {
+        warnings = report::cache_warnings(&cache.directory, values);
     }
-    if let Backend::Cached(cached) = &*backend {
-        let directory = &cached.options.directory;
-        let warnings = report::cache_warnings(directory, &cached.notices, &values.fetched);
-        terminal::print_unless_hidden(warnings);
+    // After an error, nothing starts with a mistake.
+    if !outcomes.problems().is_empty() {
+        return warnings;
     }
     // A region that an option or a declaration names is the intended one.
-    let may_be_wrong_region = prepared.settings.options.region.is_none();
-    if may_be_wrong_region && backend.aws().is_some_and(|aws| !aws.has_endpoint()) {
-        terminal::print_unless_hidden(report::none_found_warning(&values));
+    if values.are_from_aws && settings.options.region.is_none() {
+        warnings.extend(report::none_found_warning(values));
     }
-    let warnings = text_warnings(&prepared.plan, &values.fetched, &values.outcomes);
-    values.outcomes.warnings.extend(warnings);
-    // After an error, nothing starts with a mistake.
-    if values.outcomes.problems().is_empty() {
-        terminal::print_unless_hidden(report::mistake_warnings(&values.outcomes));
-        terminal::print_unless_hidden(report::namesake_warnings(
-            &values.outcomes,
-            &prepared.plan,
-            |name| prepared.settings.uses_variable(name),
-        ));
-    }
-    Ok(values)
+    warnings.extend(report::mistake_warnings(outcomes));
+    warnings.extend(report::namesake_warnings(
+        outcomes,
+        &prepared.plan,
+        |name| settings.uses_variable(name),
+    ));
+    warnings
 }
 
 /// Adds what only `check` prints: the ages of the answers in the cache, the caller and, with

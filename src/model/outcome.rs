@@ -301,18 +301,23 @@ impl Outcomes {
     }
 }
 
-/// The values of a command, and the answers that they were read from. Only `check` fills in the
-/// other fields.
+/// The values of a command, the answers that they were read from, and what is known about the
+/// reading.
 #[derive(Default)]
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Answers,
-    /// For `--describe` and `--metadata`, the description of each secret, or why AWS didn't return
-    /// one.
+    /// The description of each secret, or why AWS didn't return one, for `check --describe` and
+    /// `--metadata`.
     pub secrets: Vec<DescribedSecret>,
-    /// The ages of the answers that are in the cache.
+    /// The ages of the answers that are in the cache, for `check`.
     pub cached: BTreeMap<Locator, Duration>,
-    /// The identity that AWS sees. `None` if AWS wasn't asked.
+    /// The cache entries that couldn't be used, stored or removed: the locator, and the predicate
+    /// of a sentence about the entry.
+    pub cache_notices: BTreeSet<(Locator, String)>,
+    /// False if the values don't come from AWS itself.
+    pub are_from_aws: bool,
+    /// The identity that AWS sees, for `check`. `None` if AWS wasn't asked.
     pub caller: Option<Caller>,
 }
 

@@ -6,14 +6,13 @@
 //!   which files could stay on a disk
 //! - the notes of `--verbose`: where the values come from, and how long everything took
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
 use super::terminal::{Record, age, counted, some_of};
-use crate::model::answer::{Answers, Document};
+use crate::model::answer::Document;
 use crate::model::entry::{DeclaredPath, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
@@ -148,7 +147,7 @@ pub fn none_found_warning(values: &Values) -> Option<Record> {
     let (locator, answer) = values.fetched.first_key_value()?;
     // If no secret exists, all failures are marked, so the first one is enough.
     let failure = answer.as_ref().err()?;
-    if !failure.is_none_found || !values.outcomes.problems().is_empty() {
+    if !failure.is_none_found {
         return None;
     }
     let count = values.fetched.len();
@@ -161,17 +160,13 @@ pub fn none_found_warning(values: &Values) -> Option<Record> {
     Some(Record::warning(text).help(help))
 }
 
-/// Makes the warnings about the cache in `directory`. If cached values are used because requests
-/// failed, the first warnings say so: one for each reason, with a note for each value. The others
-/// are about cache entries that can't be used, stored or removed (`notices`, each with the
-/// predicate of its message). A message may show the name of any secret that exists.
-pub fn cache_warnings(
-    directory: &Path,
-    notices: &BTreeSet<(Locator, String)>,
-    fetched: &Answers,
-) -> Vec<Record> {
+/// The warnings about the cache in `directory`. If cached values are used because requests failed,
+/// the first warnings say so: one for each reason, with a note for each value. The others are about
+/// cache entries that can't be used, stored or removed. A message may show the name of any secret
+/// that exists.
+pub fn cache_warnings(directory: &Path, values: &Values) -> Vec<Record> {
     let mut replaced = Vec::new();
-    for (locator, answer) in fetched {
+    for (locator, answer) in &values.fetched {
         if let Ok(document) = answer
             && let Some(cached) = &document.cached
             && let Some(failure) = &cached.replaces
@@ -192,7 +187,12 @@ pub fn cache_warnings(
     }
 
     let directory = directory.display();
-    let unusable = grouped(notices.iter().map(|(locator, what)| (what, locator.noun())));
+    let unusable = grouped(
+        values
+            .cache_notices
+            .iter()
+            .map(|(locator, what)| (what, locator.noun())),
+    );
     for (what, entries) in unusable {
         let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
         records.push(Record { entries, ..warning });

@@ -42,7 +42,7 @@ use extract::{
     text_of, with_entry,
 };
 use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
-pub use texts::text_warnings;
+use texts::text_warnings;
 
 /// The walk over the entries of a plan.
 ///
@@ -80,6 +80,8 @@ pub fn resolve(plan: &Plan, fetched: &Answers) -> Outcomes {
     for entry in &plan.entries {
         walk.add_outcomes(entry);
     }
+    let warnings = text_warnings(plan, fetched, &walk.outcomes);
+    walk.outcomes.warnings.extend(warnings);
     walk.outcomes
 }
 

@@ -144,13 +144,7 @@ impl Trial<'_, '_> {
     /// prints this error itself, because the parent treats the trial as the command once the gate
     /// is open.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
-        // For the first start, `write_files` prints these warnings.
-        let mut warnings = Vec::new();
-        if self.asker.is_poll() {
-            warnings = report::value_warnings(&values.outcomes.list);
-            warnings.extend(report::mistake_warnings(&values.outcomes));
-        }
-        let (delivery, environment) = self.launch.write_files(values, &self.asker)?;
+        let (delivery, environment, notices) = self.launch.write_files(values, &self.asker)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
         // If the parent ends, the command gets the stop signal.
@@ -158,9 +152,8 @@ impl Trial<'_, '_> {
             return Ok(0);
         }
 
-        // Print the warnings only now, because it wasn't certain before that the command gets these
-        // values.
-        terminal::print_unless_hidden(warnings);
+        // It wasn't certain before that the command gets these values.
+        terminal::print_unless_hidden(notices);
         let executed = delivery.rename_all().and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
             let command = self.launch.command;
