@@ -39,7 +39,7 @@ use crate::model::entry::{
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path, split_secret};
+use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::shown;
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
@@ -170,10 +170,10 @@ impl Plan {
     /// The id of the secret of an entry as it was written, with its variables, but without an
     /// alias. `None` if the source of the entry isn't a reference.
     pub fn written_id<'a>(&'a self, subject: &'a Subject) -> Option<&'a str> {
-        let Some(Written::Reference(text)) = &subject.written else {
+        let Some(Written::Reference(reference)) = &subject.written else {
             return None;
         };
-        let (secret, _) = split_secret(text);
+        let secret = &reference.secret;
         Some(self.aliases.get(secret).map_or(secret, |alias| &alias.id))
     }
 

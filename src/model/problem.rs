@@ -33,7 +33,7 @@ pub enum Status {
     NotFound = 127,
 }
 
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Problem {
     pub status: Status,

@@ -173,7 +173,7 @@ impl Report {
                     SubjectKind::Entry => None,
                     SubjectKind::EnvFrom | SubjectKind::EnvFromKey => Some(&problem.text),
                 };
-                affected.insert((entry, text_about_key));
+                affected.insert((entry.to_string(), text_about_key));
             }
             are_all_unread &= problem.impact == Impact::Unread;
         }
@@ -302,7 +302,8 @@ mod tests {
             let message = "ExpiredTokenException: expired (after 1 h)";
             let mut error = FetchError::from(cause).aws_says(message);
             error.problem.details = vec![detail];
-            let written = Some(Written::Reference("db".into())).filter(|_| label == "A");
+            let written = Some(Written::Reference(Reference::parse("db").unwrap().into()))
+                .filter(|_| label == "A");
             let subject = Subject {
                 label: label.into(),
                 origin: Origin::Argument(Argument::Env),

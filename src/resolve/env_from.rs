@@ -18,7 +18,7 @@ use crate::model::fault::{did_you_mean, nearest};
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
-use crate::model::reference::{SecretRef, Selector, below_path, split_secret};
+use crate::model::reference::{Reference, Selector, below_path};
 use crate::model::remark::Remark;
 use crate::model::shown::{is_quotable, noun_with_name, visible};
 
@@ -28,7 +28,7 @@ pub(super) type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
 
 /// Writes the option, or the line of a declaration, that sets one variable, for a help text:
 /// `--env LEVEL=prod/app:level`.
-fn written_as_variable(name: &str, reference: &str, subject: &Subject) -> String {
+fn written_as_variable(name: &str, reference: &Reference, subject: &Subject) -> String {
     let assignment = format!("{name}={reference}");
     match subject.origin {
         Origin::Argument(_) => format!("--env {}", shell_quoted(&assignment)),
@@ -388,16 +388,14 @@ fn faulty_keys_problem(
 
 /// The reference to one key of an object, or to one parameter below a path. `None` if the object is
 /// a part of a secret, or if the reference must not be shown.
-fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Option<String> {
-    let SecretRef { locator, selector } = &object.reference;
-    let (secret, version) = split_secret(subject.reference()?);
-    if locator.is_path() {
-        return Some(below_path(secret, key));
-    }
-    if *selector != Selector::Whole {
+fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Option<Reference> {
+    let mut reference = subject.reference()?.clone();
+    if object.reference.locator.is_path() {
+        reference.secret = below_path(&reference.secret, key);
+    } else if reference.selector == Selector::Whole {
+        reference.selector = Selector::Key(key.to_owned());
+    } else {
         return None;
     }
-    // KEY is empty here, so the rest of `prod/app::AWSPREVIOUS` is `:AWSPREVIOUS`.
-    let version = version.unwrap_or_default();
-    Some(format!("{secret}:{key}{version}"))
+    Some(reference)
 }

@@ -17,7 +17,7 @@ use crate::model::entry::Subject;
 use crate::model::environment::{Inherited, env_file_name};
 use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
-use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store};
+use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{is_quotable, is_visible, shown, text_or, visible};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
@@ -332,27 +332,26 @@ fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
     let key = reference.selector.to_string();
     let is_stage = AWS_STAGES.contains(&key.as_str());
     let is_number = key.parse::<u64>().is_ok_and(|version| version > 0);
-    // The reference is `SECRET:KEY`. With one more colon before KEY, its text becomes the STAGE
-    // (`SECRET::STAGE`), and with two more the VERSION-ID (`SECRET:::VERSION-ID`).
-    let (purpose, colons) = match reference.locator.store {
-        Store::SecretsManager if is_stage => ("the stage", ":"),
-        Store::ParameterStore if is_number => ("version", "::"),
+    let (purpose, version) = match reference.locator.store {
+        Store::SecretsManager if is_stage => ("the stage", Version::new(Some(key.clone()), None)),
+        Store::ParameterStore if is_number => ("version", Version::new(None, Some(key.clone()))),
         Store::SecretsManager | Store::ParameterStore => return None,
     };
-    let write = subject.rewritten_with_fields(&key, &format!("{colons}{key}"))?;
+    let write = subject.with_version(version)?;
     Some(format!("for {purpose} {key}, write {write}"))
 }
 
 /// The hint for a reference to a value without keys. In a reference to a parameter, KEY is probably
 /// a label in the wrong field. Otherwise, the hint is to leave KEY out.
 pub(super) fn keyless_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
-    let selector = &reference.selector;
-    let rewrite = |fields: &str| subject.rewritten_with_fields(&selector.to_string(), fields);
-    if let (Store::ParameterStore, Selector::Key(label)) = (reference.locator.store, selector) {
-        let write = rewrite(&format!(":{label}"))?;
+    if let (Store::ParameterStore, Selector::Key(label)) =
+        (reference.locator.store, &reference.selector)
+    {
+        let write = subject.with_version(Version::new(Some(label.clone()), None))?;
         return Some(format!("for the label {label}, write {write}"));
     }
-    Some(format!("for the whole value, write {}", rewrite("")?))
+    let write = subject.with_selector(Selector::Whole)?;
+    Some(format!("for the whole value, write {write}"))
 }
 
 /// The hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or

@@ -20,7 +20,7 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 /// A failure to fetch a document.
 ///
 /// The type implements [`std::error::Error`], so that a failure can pass through the SDK's errors.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
 pub struct FetchError {
@@ -390,7 +390,7 @@ pub enum Mention {
 }
 
 /// A failed request, and the regions that it was sent to.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct FetchFailure {
     /// The region that was asked first, before any fallback region. `None` for a local file, and if
     /// the region isn't known.

@@ -177,7 +177,7 @@ impl fmt::Debug for SecretValue {
 }
 
 /// The details of an answer from the cache of `--cache`.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct CachedAnswer {
     /// The time since AWS gave the answer.
     pub age: Duration,
@@ -198,7 +198,7 @@ pub struct Caller {
     pub credentials: &'static str,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct DescribedSecret {
     /// The locator of the secret. The version in it doesn't matter.
     pub locator: Locator,

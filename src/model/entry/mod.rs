@@ -67,7 +67,7 @@ impl Entry {
     pub fn new(target: Target, source: Source, origin: Origin) -> Self {
         let written = match &source {
             Source::Reference(reference) | Source::Object(ObjectSource { reference, .. }) => {
-                Some(Written::Reference(reference.to_string().into()))
+                Some(Written::Reference(reference.clone().into()))
             }
             Source::Template(..) => Some(Written::Template),
             Source::Literal(_) | Source::Composed(_) => None,

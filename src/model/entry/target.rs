@@ -15,6 +15,7 @@ use glob::Pattern;
 
 use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::Fault;
+use crate::model::reference::{Reference, Selector, Version};
 use crate::model::shown::{file_name, has_credential, not_this_value, shown};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -408,7 +409,7 @@ impl<'a> Claims<'a> {
 }
 
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The name of the target: a variable, a path, a systemd credential, `env-from` or, for `get`,
     /// `the value`.
@@ -430,9 +431,9 @@ pub enum SubjectKind {
     EnvFromKey,
 }
 
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq)]
 pub enum Written {
-    Reference(Arc<str>),
+    Reference(Arc<Reference>),
     Template,
 }
 
@@ -472,15 +473,15 @@ impl Subject {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
         };
-        Some(shown(reference))
+        Some(shown(&reference.to_string()))
     }
 
     /// The reference as written, or `None` if there is none, or if messages mask a part of it.
-    pub fn reference(&self) -> Option<&str> {
+    pub fn reference(&self) -> Option<&Reference> {
         let Some(Written::Reference(reference)) = &self.written else {
             return None;
         };
-        Some(&**reference).filter(|reference| !has_credential(reference))
+        Some(&**reference).filter(|reference| !has_credential(&reference.to_string()))
     }
 
     /// The text that a help suggests, in order to give this entry a different reference. For
@@ -488,49 +489,40 @@ impl Subject {
     /// argument of `get`, it is the whole command. For any other entry, it is only the reference,
     /// because a subject has neither the PATH of an `--as-file`, the prefix of an `--env-from`, nor
     /// the keys around a reference in a file.
-    pub fn rewritten_with(&self, reference: &str) -> String {
+    pub fn rewritten_with(&self, reference: &Reference) -> String {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey};
+        let reference = reference.to_string();
         match (self.kind, &self.origin) {
             (_, Origin::Argument(Argument::Get)) => {
-                format!("secrets-exec get {}", shell_quoted(reference))
+                format!("secrets-exec get {}", shell_quoted(&reference))
             }
-            (Entry, Origin::Argument(Argument::AsFileAtPath)) => reference.to_owned(),
+            (Entry, Origin::Argument(Argument::AsFileAtPath)) => reference,
             (Entry, Origin::Argument(option)) => {
                 let assignment = format!("{}={reference}", self.label);
                 format!("{option} {}", shell_quoted(&assignment))
             }
-            (Entry | EnvFrom | EnvFromKey, _) => reference.to_owned(),
+            (Entry | EnvFrom | EnvFromKey, _) => reference,
         }
     }
 
-    /// The text of this entry with a key of the object, instead of the whole object. `None` if
-    /// messages mask the reference.
-    pub fn with_key(&self, key: &str) -> Option<String> {
-        self.rewritten_with_fields("", key)
-            .or_else(|| Some(self.rewritten_with(&format!("{}:{key}", self.reference()?))))
+    /// The text that a help suggests, in order to give this entry a different KEY of its secret.
+    /// `None` if messages mask the reference.
+    pub fn with_selector(&self, selector: Selector) -> Option<String> {
+        let reference = self.reference()?.clone();
+        Some(self.rewritten_with(&Reference {
+            selector,
+            ..reference
+        }))
     }
 
-    /// The text of this entry with `new` instead of the fields `old`, which follow the secret. If
-    /// `new` is empty, the fields are left out, and so is the colon before them, unless other
-    /// fields follow: `prod/db:user` becomes `prod/db`, but `prod/db:user:AWSPREVIOUS` becomes
-    /// `prod/db::AWSPREVIOUS`.
-    pub fn rewritten_with_fields(&self, old: &str, new: &str) -> Option<String> {
-        let written = self.reference()?;
-        let old_fields = format!(":{old}");
-        // Search backwards, because an ARN before the fields may contain the same text.
-        for (at, _) in written.rmatch_indices(&old_fields) {
-            let before = &written[..at];
-            let after = &written[at + old_fields.len()..];
-            if new.is_empty() && after.is_empty() {
-                return Some(self.rewritten_with(before));
-            }
-            // `old` must end where a field ends. Otherwise, it would match the beginning of a
-            // longer field.
-            if after.is_empty() || after.starts_with(':') {
-                return Some(self.rewritten_with(&format!("{before}:{new}{after}")));
-            }
-        }
-        None
+    /// The text that a help suggests, in order to read the whole value in a different version.
+    /// `None` if messages mask the reference.
+    pub fn with_version(&self, version: Version) -> Option<String> {
+        Some(self.rewritten_with(&Reference {
+            secret: self.reference()?.secret.clone(),
+            selector: Selector::Whole,
+            version: Some(version),
+        }))
     }
 }
 

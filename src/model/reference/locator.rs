@@ -183,6 +183,18 @@ pub enum Selector {
 }
 
 impl Selector {
+    /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`. `None` if the
+    /// JSONPath isn't valid.
+    pub fn parse(key: &str) -> Option<Self> {
+        if key.is_empty() {
+            return Some(Self::Whole);
+        }
+        if !key.starts_with('$') {
+            return Some(Self::Key(key.to_owned()));
+        }
+        JsonPath::parse(key).map(Self::Path)
+    }
+
     /// The KEY as messages show it.
     pub fn shown(&self) -> String {
         shown(&self.to_string())

@@ -389,14 +389,8 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
 
 /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
 fn parse_selector(key: &str) -> Result<Selector, Fault> {
-    if key.is_empty() {
-        return Ok(Selector::Whole);
-    }
-    if !key.starts_with('$') {
-        return Ok(Selector::Key(key.to_owned()));
-    }
-    if let Some(path) = JsonPath::parse(key) {
-        return Ok(Selector::Path(path));
+    if let Some(selector) = Selector::parse(key) {
+        return Ok(selector);
     }
     let defect = "has a key that begins with $ but isn't a valid JSONPath";
     // A text of more than 200 characters is probably not a path that somebody has typed.

@@ -9,7 +9,8 @@ use crate::model::environment::is_name;
 use crate::model::fault::did_you_mean_to_write;
 use crate::model::problem::SeveralHeadline;
 use crate::model::reference::{
-    Locator, NO_PATHS, Selector, Store, Version, below_path, is_bare_word, split_random_ending,
+    Locator, NO_PATHS, Reference, Selector, Store, Version, below_path, is_bare_word,
+    split_random_ending,
 };
 use crate::model::shown::{has_credential, shown, text_or};
 
@@ -162,9 +163,9 @@ impl FailedRequest<'_> {
 
     /// The hint for a name whose only variable is empty, such as `${STAGE}/db`, which became `/db`.
     fn empty_variable_hint(&self) -> Option<String> {
-        let (before, rest) = self.subject.reference()?.split_once("${")?;
+        let (before, rest) = self.subject.reference()?.secret.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
-        let id_if_empty = format!("{before}{}", after.split(':').next()?);
+        let id_if_empty = format!("{before}{after}");
         if self.locator.written_id() != id_if_empty {
             return None;
         }
@@ -197,16 +198,19 @@ impl FailedRequest<'_> {
     /// beginning, an end that may be the random ending of an ARN, a last part that may be a key, or
     /// a word that may be plain text. A guess doesn't repeat a text that messages mask.
     pub(super) fn guess(&self) -> Option<String> {
-        let Some(Written::Reference(written)) = &self.subject.written else {
+        let Some(Written::Reference(reference)) = &self.subject.written else {
             return None;
         };
+        let written = reference.to_string();
         if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
             return None;
         }
-        let is_masked = has_credential(written);
+        let is_masked = has_credential(&written);
         if !is_masked && written.starts_with('/') {
-            let parameter = format!("{}{written}", Store::ParameterStore.prefix());
-            let write = self.subject.rewritten_with(&parameter);
+            let write = self.subject.rewritten_with(&Reference {
+                secret: format!("{}{}", Store::ParameterStore.prefix(), reference.secret),
+                ..(**reference).clone()
+            });
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
         }
@@ -225,7 +229,11 @@ impl FailedRequest<'_> {
             && is_name(key)
             && !is_masked
         {
-            let write = self.subject.rewritten_with(&format!("{secret}:{key}"));
+            let write = self.subject.rewritten_with(&Reference {
+                secret: secret.to_owned(),
+                selector: Selector::Key(key.to_owned()),
+                version: None,
+            });
             return Some(format!("If {key:?} is a key, write {write}"));
         }
 
@@ -233,7 +241,7 @@ impl FailedRequest<'_> {
         // A reference with an alias or `${NAME}`, which differs from the id, isn't plain text. The
         // label of an entry without a variable, such as a path, isn't a name, so there is no remedy
         // for such an entry.
-        let is_word = is_bare_word(written) && **written == self.locator.written_id();
+        let is_word = is_bare_word(&written) && written == self.locator.written_id();
         if !is_word || !is_name(label) {
             return None;
         }
@@ -269,9 +277,14 @@ impl FailedRequest<'_> {
     /// The text of the entry with `id` instead of its own id. `None` if the reference isn't shown,
     /// or has an alias or a variable instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
-        let written = self.subject.reference()?;
-        let rest = written.strip_prefix(&self.locator.written_id())?;
-        Some(self.subject.rewritten_with(&format!("{id}{rest}")))
+        let reference = self.subject.reference()?;
+        if reference.secret != self.locator.written_id() {
+            return None;
+        }
+        Some(self.subject.rewritten_with(&Reference {
+            secret: id.to_owned(),
+            ..reference.clone()
+        }))
     }
 }
 
