@@ -40,9 +40,11 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::aws::Aws;
-use crate::model::answer::{Answer, AnsweredLocators, CachedAnswer, Document, FetchFailure};
+use crate::model::answer::{
+    Answer, AnsweredLocators, CachedAnswer, Document, FetchError, FetchFailure,
+};
 use crate::model::options::CacheOptions;
-use crate::model::problem::{Problem, Status};
+use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};
@@ -344,9 +346,7 @@ fn boot_time() -> Duration {
 
 /// True if the request failed in every region, and every failure may be temporary.
 fn is_outage_everywhere(failure: &FetchFailure) -> bool {
-    failure
-        .errors()
-        .all(|error| error.problem.status == Status::Temporary)
+    failure.errors().all(FetchError::is_temporary)
 }
 
 /// True if the cached entry must be removed, because the secret's own region says that the value is

@@ -19,7 +19,7 @@ use crate::model::entry::EntryId;
 use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::SourceOption;
 use crate::model::outcome::{Outcomes, Values};
-use crate::model::problem::{Problem, Status};
+use crate::model::problem::Problem;
 use crate::model::shown::quoted_program;
 use crate::report::check_findings::{Findings, command_row, tables};
 use crate::report::check_rows::{
@@ -170,11 +170,13 @@ impl Checked {
 
         // `check --metadata` needs permissions that a launch doesn't need. So if AWS has denied a
         // request, the report must not claim that the command wouldn't be started.
-        if self.depth == CheckDepth::Metadata
-            && problems
-                .iter()
-                .any(|(_, problem)| problem.status == Status::Denied)
-        {
+        let is_unpermitted = self
+            .values
+            .fetched
+            .values()
+            .filter_map(|answer| answer.as_ref().err())
+            .any(|failure| failure.error.cause.is_not_permitted());
+        if self.depth == CheckDepth::Metadata && is_unpermitted {
             let report = problems.into_iter().map(|(_, problem)| problem).into();
             return (findings, report);
         }

@@ -394,8 +394,10 @@ pub(super) fn note_that_none_is_found(fetched: &mut Answers) {
 fn suggest_local_file(fetched: &mut Answers, plan: &Plan) {
     let mut unconfigured = Vec::new();
     for failure in failures_mut(fetched) {
-        let cause = failure.error.cause;
-        if cause == Cause::NoRegion || cause == Cause::NoCredentials(Unsigned::Unconfigured) {
+        if let Cause::NoRegion
+        | Cause::NoCredentials(Unsigned::Unconfigured | Unsigned::SilentMetadata) =
+            failure.error.cause
+        {
             unconfigured.push(failure);
         }
     }

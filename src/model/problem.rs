@@ -94,6 +94,8 @@ pub struct MissingKey {
     pub similar: Option<String>,
     /// The KEY to write for an existing key that looks the same as this one: `$["password "]`.
     pub twin: Option<String>,
+    /// A clause that says what to write if the key is probably a version in the wrong field.
+    pub version_hint: Option<String>,
     /// A clause with the keys that exist.
     pub existing_keys: String,
 }
@@ -127,8 +129,6 @@ pub enum Impact {
     Unread,
     /// The value was read, but doesn't match its `pattern`.
     Mismatched,
-    /// A poll has found less than the running command has, so the command keeps its values.
-    Less,
     Undelivered,
 }
 

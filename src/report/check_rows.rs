@@ -13,9 +13,7 @@ use super::check_findings::{CachedRow, Row, RowKind, RowStatus, SourceRow, Table
 use super::terminal::{Record, age};
 use super::value_warnings::remark_text;
 use super::warnings::shown_source;
-use crate::model::answer::{
-    Cause, Denial, DescribedSecret, Description, Document, FetchError, Replica,
-};
+use crate::model::answer::{DescribedSecret, Description, Document, Replica};
 use crate::model::entry::{
     EntryId, Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
 };
@@ -343,10 +341,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         Ok(_) => ("ok", None),
         // A denied request isn't an error, because a launch doesn't need the permission to describe
         // a secret.
-        Err(FetchError {
-            cause: Cause::Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key),
-            ..
-        }) => ("not-permitted", None),
+        Err(error) if error.cause.is_not_permitted() => ("not-permitted", None),
         Err(error) => ("unknown", Some(error.problem.code)),
     };
 

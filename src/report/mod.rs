@@ -254,8 +254,8 @@ fn error_record(problems: &[&Problem]) -> Record {
 }
 
 /// The first problem. If several keys are missing from a secret, its headline names all of them.
-/// Its help suggests an existing key that is similar to the missing one, for each missing key that
-/// has one. Unless all of them do, the help also lists the existing keys.
+/// Its help says what to write instead of each key that is similar to an existing one, or that is
+/// probably a version. Unless that is true of all of them, the help also lists the existing keys.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing_keys: BTreeSet<_> = problems
         .iter()
@@ -267,9 +267,12 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     {
         let mut keys = Vec::new();
         let mut corrected = Vec::new();
+        let mut hints = Vec::new();
         for missing in missing_keys {
             let key = format!("{:?}", shown(&missing.key));
-            if let Some(twin) = &missing.twin {
+            if let Some(hint) = &missing.version_hint {
+                hints.push(hint.clone());
+            } else if let Some(twin) = &missing.twin {
                 corrected.push(format!("{twin} instead of {key}"));
             } else if let Some(similar) = &missing.similar {
                 corrected.push(format!("{similar:?} instead of {key}"));
@@ -277,12 +280,16 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
             keys.push(key);
         }
         problem.text = format!("doesn't have these keys: {}", keys.join(", "));
-        let similar = format!("did you mean {}?", corrected.join(" and "));
-        problem.help = Some(match corrected.len() {
-            0 => existing_keys.clone(),
-            count if count == keys.len() => similar,
-            _ => as_sentences(&similar, existing_keys),
-        });
+        let are_all_known = corrected.len() + hints.len() == keys.len();
+        if !corrected.is_empty() {
+            hints.insert(0, format!("did you mean {}?", corrected.join(" and ")));
+        }
+        if !are_all_known {
+            hints.push(existing_keys.clone());
+        }
+        problem.help = hints
+            .into_iter()
+            .reduce(|first, second| as_sentences(&first, &second));
     }
     problem
 }

@@ -130,8 +130,11 @@ impl Unresolved {
     /// the KEY is probably a version, also replaces the help.
     #[must_use]
     pub(super) fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
-        let named = |problem: Problem| {
+        let named = |mut problem: Problem| {
             let hint = version_hint(reference, subject);
+            if let Some(missing) = &mut problem.missing_key {
+                missing.version_hint.clone_from(&hint);
+            }
             with_entry(problem, Some(reference), subject).help_if_some(hint)
         };
         match self {
@@ -310,6 +313,7 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
         key: key.to_owned(),
         similar: similar.map(str::to_owned),
         twin: None,
+        version_hint: None,
         existing_keys: listed_keys(map, None),
     })
 }

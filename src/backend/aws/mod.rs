@@ -544,9 +544,7 @@ async fn explained(
     mut error: FetchError,
 ) -> FetchError {
     let role = request.locator.role.as_ref();
-    if let Cause::Denied(Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key) = error.cause
-        && !error.reason().contains("User: ")
-    {
+    if error.cause.is_not_permitted() && !error.names_caller {
         error.caller = session.caller_arn(role, region).await;
         return error;
     }

@@ -175,7 +175,9 @@ impl<'a> ServiceError<'a> {
 
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
-        failure.denied_by = denying_policy(self.message.unwrap_or_default());
+        let message = self.message.unwrap_or_default();
+        failure.denied_by = denying_policy(message);
+        failure.names_caller = message.contains("User: ");
         failure
     }
 

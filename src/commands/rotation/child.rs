@@ -119,7 +119,7 @@ impl Trial<'_, '_> {
         let mut is_unchanged = false;
         if let Some(command_values) = &self.baseline.command_values {
             if let Some(loss) = command_values.losses(hash_key, &fingerprint, &values) {
-                return Err(loss.into());
+                return Ok(self.fail_poll(PollFailure::Loss, &loss.into()));
             }
             is_unchanged = command_values.changes(&fingerprint).is_empty();
         }
@@ -187,6 +187,28 @@ impl Trial<'_, '_> {
         }
         Ok(0)
     }
+
+    /// Sends the lines about a failed poll to the parent, which prints them. Returns the exit
+    /// status.
+    fn fail_poll(&self, kind: PollFailure, failures: &Report) -> u8 {
+        let command = quoted_program(self.launch.command);
+        let mut warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
+        let is_less = kind == PollFailure::Loss;
+        // The JSON object gets the level `error`, because someone has to act: no later poll
+        // succeeds by itself.
+        if is_less {
+            warning = warning.with("level", Label::Error.name());
+        }
+        let options = &self.launch.prepared.options;
+        if !options.aws.fallback_regions.is_empty() {
+            warning.notes.push(format!(
+                "a poll doesn't ask a fallback region, because a replica may be older than the values that {command} has"
+            ));
+        }
+        let lines = terminal::visible_lines([warning]);
+        self.gate.send(&Message::PollFailed { lines, is_less });
+        failures.exit_status()
+    }
 }
 
 impl Messenger for Trial<'_, '_> {
@@ -206,31 +228,20 @@ impl Messenger for Trial<'_, '_> {
         if !self.asker.is_poll() {
             return failures.print();
         }
-        let command = quoted_program(self.launch.command);
-        let mut warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
-        let is_less = failures
-            .problems
-            .iter()
-            .any(|problem| problem.impact == Impact::Less);
-        // The JSON object gets the level `error`, because someone has to act: no later poll
-        // succeeds by itself.
-        if is_less {
-            warning = warning.with("level", Label::Error.name());
-        }
-        let options = &self.launch.prepared.options;
-        if !options.aws.fallback_regions.is_empty() {
-            warning.notes.push(format!(
-                "a poll doesn't ask a fallback region, because a replica may be older than the values that {command} has"
-            ));
-        }
-        let lines = terminal::visible_lines([warning]);
-        self.gate.send(&Message::PollFailed { lines, is_less });
-        failures.exit_status()
+        self.fail_poll(PollFailure::Other, failures)
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
         Some(self.gate.descriptor())
     }
+}
+
+/// The kind of a failed poll.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum PollFailure {
+    /// The poll has found less than the running command has, so the command keeps its values.
+    Loss,
+    Other,
 }
 
 /// The warning about a poll that failed: the first of `errors` with its notes and help, and the
@@ -458,7 +469,7 @@ impl Fingerprint {
         let (first, subjects) = reasons.next()?;
         let mut problem = Problem::configuration(first.sentence()).help(LESS_HELP);
         for subject in subjects {
-            problem = problem.for_entry(subject, Impact::Less);
+            problem = problem.for_entry(subject, Impact::None);
         }
         for (loss, subjects) in reasons {
             let subjects = Vec::from_iter(subjects.iter().map(Subject::to_string));

@@ -11,7 +11,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::problem::{Problem, ReasonScope, Status};
+use crate::model::problem::{Problem, ReasonScope};
 use crate::model::reference::{Region, Selector};
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
@@ -38,6 +38,8 @@ pub struct FetchError {
     pub denied_by: Option<PolicyDenial>,
     /// The ARN of the caller whose request was denied, unless AWS's message names the caller.
     pub caller: Option<String>,
+    /// True if AWS's message names the caller.
+    pub names_caller: bool,
     /// The message, without the parts that depend on the request. [`FetchFailure::problem`] adds
     /// those.
     pub problem: Box<Problem>,
@@ -47,7 +49,12 @@ impl FetchError {
     /// Creates a failure with `text` as its headline. All other facts are those of the cause.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
-        let problem = Problem::new(facts.status, text).code(facts.code);
+        // The exit status depends on `--wait`, too, so `FetchFailure::problem` sets it.
+        let problem = Problem {
+            text: text.into(),
+            code: facts.code,
+            ..Problem::default()
+        };
         Self {
             cause,
             again: facts.again,
@@ -56,6 +63,7 @@ impl FetchError {
             limit: Limit::Timeout,
             denied_by: None,
             caller: None,
+            names_caller: false,
             problem: Box::new(problem),
         }
     }
@@ -99,12 +107,6 @@ impl FetchError {
         self
     }
 
-    /// Sets the exit status of a temporary failure.
-    pub fn temporary(mut self) -> Self {
-        self.problem.status = Status::Temporary;
-        self
-    }
-
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.problem.help = Some(help.into());
         self
@@ -141,6 +143,15 @@ impl FetchError {
     pub fn reason(&self) -> &str {
         let Problem { text, aws_says, .. } = &*self.problem;
         aws_says.as_ref().unwrap_or(text)
+    }
+
+    /// True if a later launch may succeed, although nothing is corrected.
+    pub fn is_temporary(&self) -> bool {
+        matches!(
+            self.cause,
+            Cause::Outage(_)
+                | Cause::NoCredentials(Unsigned::SilentMetadata | Unsigned::Unanswered)
+        )
     }
 
     /// True if the answer is damaged or not from AWS, or if there is no such host of AWS. Such
@@ -199,6 +210,14 @@ pub enum Missing {
     Version,
 }
 
+impl Cause {
+    /// True if the caller lacks a permission.
+    pub fn is_not_permitted(self) -> bool {
+        use Denial::{Key, Policy, PolicyOrMissing};
+        matches!(self, Self::Denied(Policy(_) | PolicyOrMissing(_) | Key))
+    }
+}
+
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
     /// The caller doesn't have the permission, and AWS's message names an ARN. A secret with this
@@ -238,6 +257,11 @@ pub enum PolicyDenial {
 pub enum Unsigned {
     /// None of the sources of credentials is configured.
     Unconfigured,
+    /// None of the sources is configured, and the instance metadata service, which needs no
+    /// configuration, didn't answer. A later launch may find credentials there.
+    SilentMetadata,
+    /// A source that is configured didn't answer, so a later launch may find credentials.
+    Unanswered,
     /// AWS doesn't accept the credentials with which the request was signed.
     Refused,
     /// STS doesn't accept the credentials with which a role would be assumed, so the request itself

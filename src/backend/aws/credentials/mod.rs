@@ -48,7 +48,6 @@ use tokio::time::Instant;
 use super::config::{RoleSource, Settings, VariableKeys};
 use super::service_client::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
-use crate::model::problem::{Problem, Status};
 use crate::system::redaction::redacted_line;
 use crate::time::{Deadline, Turns};
 use process::{login_credentials, process_credentials};
@@ -127,7 +126,7 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             // An outage becomes a temporary failure to get credentials from the provider.
             Outage(_) => {
                 let text = failure.sentence() + &failure.problem.suffix();
-                let mut error = unusable(text).temporary();
+                let mut error = unusable(text).with_cause(NoCredentials(Unsigned::Unanswered));
                 error.problem.help = failure.problem.help;
                 error
             }
@@ -150,19 +149,19 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
             return Err(error);
         }
-        reasons.push((provider, *error.problem));
+        reasons.push((provider, error));
     }
     Err(no_credentials(context.settings, reasons))
 }
 
 /// The error for a search in which no provider had credentials. `reasons` has each provider, and
-/// why it doesn't have credentials. The error has the exit status of the last reason.
-fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> FetchError {
+/// why it doesn't have credentials. The error is temporary if the last reason is.
+fn no_credentials(settings: &Settings, reasons: Vec<(Provider, FetchError)>) -> FetchError {
     let mut looked_at = Vec::new();
     let mut help_of_provider = None;
-    let mut last_status = Status::Denied;
+    let mut is_unanswered = false;
     let mut last_reason = String::new();
-    for (provider, problem) in reasons {
+    for (provider, error) in reasons {
         let mut place = provider.to_string();
         if let Provider::Profile(_) = provider {
             let exists = settings.profile_exists;
@@ -170,9 +169,9 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> Fet
             place = format!("{what}{provider} {}", settings.config_files.location());
         }
         looked_at.push(place);
-        help_of_provider = help_of_provider.or(problem.help);
-        last_status = problem.status;
-        last_reason = problem.text;
+        is_unanswered = error.is_temporary();
+        help_of_provider = help_of_provider.or(error.problem.help);
+        last_reason = error.problem.text;
     }
 
     let observation = settings
@@ -185,7 +184,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> Fet
     // The last provider is the instance metadata service. If it hasn't answered, the launch fails
     // with a temporary status. A usual cause is a container on an instance whose hop limit is 1,
     // because the service's response doesn't get as far as the container.
-    let general = if last_status == Status::Temporary {
+    let general = if is_unanswered {
         text += &format!(", and {last_reason}");
         "run `aws configure sso`, or set the hop limit of the instance's metadata options to 2 for a container on EC2"
     } else {
@@ -201,10 +200,14 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> Fet
     } else {
         Again::Never
     };
-    let mut error = FetchError::without_credentials(text, again);
-    if observation.is_none() {
-        error.cause = Cause::NoCredentials(Unsigned::Unconfigured);
-    }
+    let why = match (&observation, is_unanswered) {
+        (None, false) => Unsigned::Unconfigured,
+        (None, true) => Unsigned::SilentMetadata,
+        (Some(_), false) => Unsigned::Failed,
+        (Some(_), true) => Unsigned::Unanswered,
+    };
+    let mut error =
+        FetchError::without_credentials(text, again).with_cause(Cause::NoCredentials(why));
     let here = settings.started_by().credentials_help();
     error.problem.help = observation
         .or(settings.chosen_profile_help())
@@ -212,7 +215,6 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, Problem)>) -> Fet
         .or(help_of_provider)
         .or(settings.profile_help.clone())
         .or(Some(general.to_owned()));
-    error.problem.status = last_status;
     error.problem.notes = vec![note];
     error.problem.notes.extend(settings.hidden_keys_note());
     error
@@ -362,10 +364,10 @@ fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
     }
-    let Problem { text, status, .. } = *error.problem;
-    let text = format!("the profile {profile:?} doesn't have credentials, because {text}");
+    let why = &error.problem.text;
+    let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
     // A temporary failure means that the source hasn't answered.
-    if status == Status::Temporary {
+    if error.is_temporary() {
         service_failure(text)
     } else {
         unusable(text)

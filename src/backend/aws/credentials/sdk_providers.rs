@@ -39,7 +39,7 @@ use super::provider::{
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::service_client::Clients;
-use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind};
+use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::reference::Region;
 use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_source, in_memory};
 use crate::system::redaction::redacted_line;
@@ -141,10 +141,10 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
         // A response that `SdkConnector` has turned into an error is a dispatch failure, too, but
         // it has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
-            let failure = not_configured(format!("the instance metadata can't be read: {why}"));
+            let mut failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if is_silent_or_unreachable(error) && settings.may_answer_later() {
                 // The next provider is asked, but a later search may succeed.
-                return failure.temporary();
+                failure.cause = Cause::NoCredentials(Unsigned::Unanswered);
             }
             failure
         }

@@ -4,12 +4,11 @@ use super::request::{CauseFacts, FailedRequest, GENERAL, Remedy};
 use crate::model::answer::fetch_error::{
     CREDENTIALS_REFUSED, Denial, Mention, Operation, PolicyDenial,
 };
-use crate::model::problem::{ReasonScope, Status};
+use crate::model::problem::ReasonScope;
 use crate::model::reference::Store;
 
 const DENIED: CauseFacts = CauseFacts {
     code: "denied",
-    status: Status::Denied,
     mention: Mention::InHeadline("access to ", ReasonScope::AnySecret),
     headline: "was denied",
     sentence: "access denied: {}",

@@ -21,7 +21,7 @@ pub use request::as_sentences;
 
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{
-    Again, Cause, Denial, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind, Refusal,
+    Again, Cause, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind, Refusal,
     RequestFault,
 };
 use crate::model::entry::Subject;
@@ -37,11 +37,20 @@ impl FetchFailure {
         if self.local_file.is_some() {
             return false;
         }
-        self.errors().any(|error| match error.cause {
-            Absent(_) => true,
-            Denied(denial) => !matches!(denial, Denial::Credentials(_)),
-            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => false,
-        })
+        self.errors()
+            .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
+    }
+
+    /// The exit status of a launch that needs the document.
+    fn status(&self) -> Status {
+        // `--wait` only waits for what may pass.
+        if self.waited.is_some() || self.error.is_temporary() {
+            return Status::Temporary;
+        }
+        match self.error.cause {
+            Denied(_) | NoCredentials(_) => Status::Denied,
+            Absent(_) | Outage(_) | Refused(_) | NoRegion => Status::Configuration,
+        }
     }
 
     /// The problem of an entry whose request for `reference` has failed: the error, its help, and
@@ -58,6 +67,7 @@ impl FetchFailure {
             problem.text = request.absence(missing);
             problem.several = request.headline_of_several_absences();
         }
+        problem.status = self.status();
         let Remedy { help, guess } = request.remedy();
         problem.help = help;
         problem.guess = guess;
@@ -76,7 +86,6 @@ impl FetchFailure {
             let waited = humantime::format_duration(waited);
             let note = format!("secrets-exec kept trying for {waited}, because of --wait");
             problem = problem.note(note);
-            problem.status = Status::Temporary;
         }
         problem.for_entry(subject.clone(), Impact::Unread)
     }
@@ -191,7 +200,6 @@ const OF_SERVER: CauseFacts = CauseFacts {
 /// An outage that concerns the host or this machine rather than one request.
 const UNREACHABLE: CauseFacts = CauseFacts {
     code: "unreachable",
-    status: Status::Temporary,
     again: Again::HereOrLater,
     ..OF_SERVER
 };
@@ -339,7 +347,6 @@ impl Cause {
 
             NoCredentials(_) => CauseFacts {
                 code: "no-credentials",
-                status: Status::Denied,
                 ..GENERAL
             },
             NoRegion => CauseFacts {

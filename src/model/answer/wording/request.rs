@@ -2,7 +2,7 @@
 
 use crate::model::answer::fetch_error::{Again, CallerAccount, FetchFailure, LookedUp, Mention};
 use crate::model::entry::{Subject, shell_quoted};
-use crate::model::problem::{ReasonScope, Status};
+use crate::model::problem::ReasonScope;
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::text_or;
 
@@ -94,7 +94,6 @@ pub fn as_sentences(first: &str, second: &str) -> String {
 /// The facts that failures with the same cause share, unless a failure says otherwise.
 pub struct CauseFacts {
     pub code: &'static str,
-    pub status: Status,
     pub again: Again,
     pub mention: Mention,
     /// The headline or, if the headline begins with the secret, the text after the secret. Empty if
@@ -111,7 +110,6 @@ pub struct CauseFacts {
 /// would fail again.
 pub const GENERAL: CauseFacts = CauseFacts {
     code: "refused",
-    status: Status::Configuration,
     again: Again::Never,
     mention: Mention::Nowhere,
     headline: "",
