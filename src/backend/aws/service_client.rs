@@ -25,6 +25,9 @@ use aws_sigv4::http_request::{
     SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
+use aws_smithy_json::protocol::aws_json_rpc::AwsJsonRpcProtocol;
+use aws_smithy_json::protocol::aws_rest_json_1::AwsRestJsonProtocol;
+use aws_smithy_query::protocol::AwsQueryProtocol;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -32,8 +35,9 @@ use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
+use aws_smithy_schema::protocol::SharedClientProtocol;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::ConfigBag;
+use aws_smithy_types::config_bag::{ConfigBag, Layer};
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
@@ -170,7 +174,12 @@ impl Client {
             .load::<SharedResponseDeserializer>()
             .ok_or_else(unusable)?;
 
-        let mut settings = ConfigBag::base();
+        // The serializers of newer SDK crates find the operation's metadata and the service's
+        // protocol there.
+        let mut layer = Layer::new("secrets-exec");
+        layer.store_put(self.api.protocol());
+        let mut settings = ConfigBag::of_layers(vec![layer]);
+        settings.push_shared_layer(parts.clone());
         let request = input
             .map_err(BoxError::from)
             .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))
@@ -443,6 +452,18 @@ pub enum Api {
 
 impl Api {
     pub(super) const SECRETS_MANAGER: Self = Self::Store(Store::SecretsManager);
+
+    /// The protocol in which the SDK's operations of this service are sent.
+    fn protocol(self) -> SharedClientProtocol {
+        match self {
+            Self::Sts => SharedClientProtocol::new(AwsQueryProtocol::new()),
+            Self::Sso | Self::SsoOidc => SharedClientProtocol::new(AwsRestJsonProtocol::new()),
+            // No operation of the SDK reads parameters, so the store is Secrets Manager.
+            Self::Store(_) => SharedClientProtocol::new(
+                AwsJsonRpcProtocol::aws_json_1_1().with_target_prefix("secretsmanager"),
+            ),
+        }
+    }
 
     /// The name of the service in host names and in signatures.
     pub fn name(self) -> &'static str {

@@ -1,4 +1,5 @@
-//! Several launches that refresh an SSO token together. `sso.rows` has everything else about SSO.
+//! Several launches that refresh an SSO token together, and the form of the requests that the SDK
+//! writes, most of them for SSO and STS. `sso.rows` has everything else about SSO.
 
 use crate::support::*;
 
@@ -30,5 +31,49 @@ fn ten_launches_with_an_expired_sso_token_all_start_although_aws_accepts_a_refre
     let running: Vec<Running> = (0..10).map(|_| sandbox.spawn()).collect();
     for run in running.into_iter().map(Running::wait) {
         run.launched_with_value();
+    }
+}
+
+/// A new version of an `aws-sdk` crate may write its requests differently. AWS refuses a request
+/// without the name of its operation.
+#[test]
+fn each_request_that_the_sdk_writes_has_the_form_and_the_name_of_its_operation_that_aws_expects() {
+    let aws = served();
+    let (json, form) = (
+        Some("application/x-amz-json-1.1"),
+        Some("application/x-www-form-urlencoded"),
+    );
+    let expected = [
+        ("/token", None, Some("application/json")),
+        ("/federation/credentials", None, None),
+        ("AssumeRole", None, form),
+        ("AssumeRoleWithWebIdentity", None, form),
+        ("GetCallerIdentity", None, form),
+        (
+            "DescribeSecret",
+            Some("secretsmanager.DescribeSecret"),
+            json,
+        ),
+    ];
+
+    let check = vec!["check".to_owned(), "--describe".to_owned()];
+    keyless(&aws)
+        .env("AWS_PROFILE", "dev")
+        .home_file(".aws/config", PROFILE)
+        .home_file(FILE, EXPIRED)
+        .args(["--role-arn", ROLE])
+        .options_first(check.clone())
+        .run()
+        .ended(Status::Exit(0));
+    keyless(&aws)
+        .web_identity()
+        .options_first(check.clone())
+        .run()
+        .ended(Status::Exit(0));
+    for (operation, target, content_type) in expected {
+        let calls = aws.calls_of(operation);
+        let call = calls.first().expect(operation);
+        assert_eq!(call.header("x-amz-target"), target, "{operation}");
+        assert_eq!(call.header("content-type"), content_type, "{operation}");
     }
 }
