@@ -37,6 +37,7 @@
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
+use std::fmt::Display;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::process::Child;
@@ -366,16 +367,19 @@ pub struct AskedProgram {
 /// different process that has been given the same id could be killed.
 static PROGRAM: Mutex<Option<AskedProgram>> = Mutex::new(None);
 
-/// The children of this process, in any order. Empty if the system doesn't list them, for example
-/// without /proc. The list is that of one thread, so this process must have only one.
-#[cfg(target_os = "linux")]
-pub fn children() -> Vec<Pid> {
-    let listed = fs::read_to_string("/proc/thread-self/children").unwrap_or_default();
-    listed
-        .split_whitespace()
-        .filter_map(|id| id.parse().ok())
-        .map(Pid::from_raw)
-        .collect()
+/// The children of a process, in any order. `process` is its id, or `self` for this process. Empty
+/// if the system doesn't list them, for example without /proc.
+pub fn children(process: impl Display) -> Vec<Pid> {
+    let mut found = Vec::new();
+    let tasks = fs::read_dir(format!("/proc/{process}/task"));
+    // Look at each thread of the process, because each can have children.
+    for task in tasks.into_iter().flatten().flatten() {
+        let listed = fs::read_to_string(task.path().join("children")).unwrap_or_default();
+        for id in listed.split_whitespace().flat_map(str::parse) {
+            found.push(Pid::from_raw(id));
+        }
+    }
+    found
 }
 
 /// The name of a process, which is at most 15 bytes long. Empty if the process is gone, or if its
@@ -484,13 +488,8 @@ pub fn kill_program() -> Option<Child> {
 /// commands as a child. If only `sh` were killed, the child would keep reading from the terminal.
 fn with_descendants(process: Pid) -> Vec<Pid> {
     let mut found = vec![process];
-    let tasks = fs::read_dir(format!("/proc/{process}/task"));
-    // Look at each thread of the process, because each can have children.
-    for task in tasks.into_iter().flatten().flatten() {
-        let children = fs::read_to_string(task.path().join("children")).unwrap_or_default();
-        for id in children.split_whitespace().flat_map(str::parse) {
-            found.extend(with_descendants(Pid::from_raw(id)));
-        }
+    for child in children(process) {
+        found.extend(with_descendants(child));
     }
     found
 }

@@ -81,7 +81,7 @@ pub fn supervise(
         notices,
         baseline: Baseline::default(),
         process: None,
-        not_ended: children().into_iter().collect(),
+        not_ended: children("self").into_iter().collect(),
         placed: Vec::new(),
     };
     let bystanders = Bystanders::new(&trials.not_ended);
@@ -253,7 +253,7 @@ impl Parent<'_> {
     /// The orphans that this process has adopted from the command: the children that aren't the
     /// command, a trial or a bystander. The list is empty if the system doesn't list children.
     fn other_children(&self) -> Vec<Pid> {
-        let mut others = children();
+        let mut others = children("self");
         others.retain(|child| {
             !self.trials.not_ended.contains(child) && !self.bystanders.include(*child)
         });
