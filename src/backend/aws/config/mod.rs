@@ -670,6 +670,6 @@ fn config_files(inherited: &Inherited) -> ConfigFiles {
         config: in_variable("AWS_CONFIG_FILE").or_else(|| in_home("config")),
         credentials: in_variable("AWS_SHARED_CREDENTIALS_FILE").or_else(|| in_home("credentials")),
         sessions: in_home("cli/cache"),
-        sso_tokens: in_home("sso/cache").unwrap_or("/".into()),
+        sso_tokens: in_home("sso/cache"),
     }
 }

@@ -261,9 +261,8 @@ pub struct ConfigFiles {
     /// The directory in which the AWS CLI stores the sessions of roles. `None` without a home
     /// directory, and once AWS has refused the credentials of such a session.
     pub sessions: Option<PathBuf>,
-    /// The directory in which `aws sso login` stores tokens. Without a home directory, it is `/`,
-    /// which has no tokens.
-    pub sso_tokens: PathBuf,
+    /// The directory in which `aws sso login` stores tokens. `None` without a home directory.
+    pub sso_tokens: Option<PathBuf>,
 }
 
 impl ConfigFiles {

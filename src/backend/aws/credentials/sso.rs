@@ -98,9 +98,11 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     {
         return Ok(token.clone());
     }
-    let directory = &context.settings.config_files.sso_tokens;
-    let name = format!("{:x}.json", Sha1::digest(&sso.session));
-    let path = directory.join(&name);
+    let Some(directory) = &context.settings.config_files.sso_tokens else {
+        let text = "the SSO token can't be found, because HOME isn't set";
+        return Err(unusable(text));
+    };
+    let path = directory.join(format!("{:x}.json", Sha1::digest(&sso.session)));
     let (stored, end) = read_token(&path, profile)?;
     if end > now + REFRESH_MARGIN {
         return Ok(stored.access_token);
