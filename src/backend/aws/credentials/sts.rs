@@ -30,8 +30,7 @@ use tokio::time::timeout;
 use super::process::parse_time;
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, or_help, request_failure, unreadable_file,
-    unusable,
+    misconfigured, not_configured, or_help, request_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::service_client::{Api, Client, Patience};
@@ -257,18 +256,23 @@ pub(super) async fn web_identity_credentials(
 /// exactly these claims.
 fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
-    let Cause::Denied(denial) = error.cause else {
-        return request_failure(&not_assumed(role), error);
+    let cause = error.cause;
+    let mut failure = request_failure(&not_assumed(role), error);
+    let Cause::Denied(denial) = cause else {
+        return failure;
     };
-    let headline = if denial == Denial::Credentials(CredentialsFault::Expired) {
-        format!("the token in \"{file}\" has expired")
-    } else if matches!(denial, Denial::Credentials(_)) || known_remedy(error.reason()).is_some() {
+    match (denial, &failure.problem.help) {
+        (Denial::Credentials(CredentialsFault::Expired), _) => {
+            failure.problem.text = format!("the token in \"{file}\" has expired");
+        }
         // The role's trust policy isn't the reason, so the headline doesn't blame it.
-        not_assumed(role)
-    } else {
-        let role = redacted_line(role);
-        format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
-    };
+        (Denial::Credentials(_), _) | (_, Some(_)) => {}
+        (Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key, None) => {
+            let role = redacted_line(role);
+            failure.problem.text =
+                format!("the role \"{role}\" doesn't trust the token in \"{file}\"");
+        }
+    }
 
     let claims = readable_claims(token)
         .unwrap_or_else(|| "no readable issuer, subject or audience".to_owned());
@@ -276,7 +280,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
     // A known remedy, which `request_failure` has set, is kept.
-    or_help(request_failure(&headline, error), Some(&help))
+    or_help(failure, Some(&help))
 }
 
 /// Decodes the claims of a token that a trust policy can compare: issuer, subject and audience.
