@@ -15,7 +15,7 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::service_client::{Api, Client, Patience, read_object, system_time, timestamp};
+use super::service_client::{Api, Client, read_object, system_time, timestamp};
 use super::session::{AnsweredRequests, Request, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,
@@ -161,7 +161,7 @@ async fn describe_secret(
                 DescribeSecret::new(),
                 input.build(),
                 DescribeSecretError::meta,
-                Patience::Silence(silence),
+                silence,
             )
             .await?;
         let arn = output.arn().and_then(Arn::parse);

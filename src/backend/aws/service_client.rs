@@ -42,11 +42,9 @@ use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use futures_util::FutureExt;
 use http::header::CONTENT_TYPE;
-use http::response::Parts;
 use http::{Request, Response, Uri};
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
-use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::service_errors::{ServiceError, malformed_response, not_sent, parse_service_error};
@@ -73,20 +71,6 @@ pub(super) struct Clients {
 
 /// The time limit for each step of opening a connection, as in the SDK.
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
-
-/// The time limits of an attempt.
-#[derive(Clone, Copy)]
-pub(super) enum Patience {
-    /// [`SILENCE`] for each part of the response, and [`ATTEMPT_TIMEOUT`] for all of it.
-    Fixed,
-    /// This much time for each part of the response. The whole response is limited only by the
-    /// retry budget.
-    Silence(Duration),
-}
-
-/// The time limit for an attempt with [`Patience::Fixed`], from the request to the end of the
-/// response.
-const ATTEMPT_TIMEOUT: Duration = Duration::from_secs(10);
 
 impl Clients {
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
@@ -148,6 +132,7 @@ pub(super) struct Client {
 
 impl Client {
     /// Sends one request for an SDK operation, without retries, and returns the operation's output.
+    /// AWS may be silent for `silence` before each part of the response.
     ///
     /// # Errors
     /// If AWS answers with an error, if no valid response arrives, or if the request is invalid
@@ -157,7 +142,7 @@ impl Client {
         operation: impl RuntimePlugin,
         input: Result<I, BuildError>,
         metadata: fn(&E) -> &ErrorMetadata,
-        patience: Patience,
+        silence: Duration,
     ) -> FetchResult<O>
     where
         I: fmt::Debug + Send + Sync + 'static,
@@ -186,7 +171,7 @@ impl Client {
             .and_then(in_memory)
             .map_err(not_sent)?;
 
-        let received = self.send(request, patience).await?.map(SdkBody::from);
+        let received = self.send(request, silence).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             // This never fails, because the operation's output always has the type `O`.
@@ -227,7 +212,7 @@ impl Client {
         budget
             .retry(&self.turns, async |silence| {
                 let request = json_request(target, input).map_err(not_sent)?;
-                let response = self.send(request, Patience::Silence(silence)).await?;
+                let response = self.send(request, silence).await?;
                 parse(&object_body(response)?)
             })
             .await
@@ -235,21 +220,18 @@ impl Client {
     }
 
     /// Signs a request, sends it and reads the whole response, which may be AWS's error. Messages
-    /// hide the signature until the next response arrives.
+    /// hide the signature until the next response arrives. AWS may be silent for `silence` before
+    /// each part of the response.
     ///
     /// # Errors
     /// If the request is invalid, or if no complete response arrives in time.
     pub async fn send(
         &self,
         request: Request<Bytes>,
-        patience: Patience,
+        silence: Duration,
     ) -> FetchResult<Response<Vec<u8>>> {
         let (request, signature) = self.signed(request).map_err(not_sent)?;
-        let received = match patience {
-            Patience::Silence(silence) => self.http.send_within(request, silence).await,
-            // Boxed, so that the requests for secrets don't reserve space for this future.
-            Patience::Fixed => Box::pin(self.send_in_fixed_time(request)).await,
-        };
+        let received = self.http.send_within(request, silence).await;
         let (head, body) = match received {
             Ok(response) => response,
             Err(failure) => return Err(self.without_response(failure)),
@@ -269,22 +251,6 @@ impl Client {
                 Err(error.classify())
             }
         }
-    }
-
-    /// Sends a request within the time limits of [`Patience::Fixed`].
-    async fn send_in_fixed_time(
-        &self,
-        request: Request<Bytes>,
-    ) -> FetchResult<(Parts, FetchResult<Vec<u8>>)> {
-        let sending = self.http.send(request);
-        let received = timeout(ATTEMPT_TIMEOUT, sending).await.unwrap_or_else(|_| {
-            let host = host_and_port(&self.endpoint);
-            Err(FetchError::late(host, ATTEMPT_TIMEOUT))
-        });
-        received.map_err(|failure| FetchError {
-            limit: Limit::Attempt,
-            ..failure
-        })
     }
 
     /// Chooses the error for a request that got no response: `failure`, with a help text that names
@@ -326,7 +292,6 @@ impl Client {
             Timeout => match error.limit {
                 Limit::Timeout => "check the service, allow more time with --timeout",
                 Limit::MaxAttempts => "check the service, raise AWS_MAX_ATTEMPTS",
-                Limit::Attempt => "check the service",
             },
             Connection if matches!(self.endpoint.host(), Some("localhost" | "127.0.0.1")) => {
                 "start the service, use its host name instead of localhost in a container"

@@ -356,8 +356,6 @@ pub enum Limit {
     Timeout,
     /// AWS_MAX_ATTEMPTS.
     MaxAttempts,
-    /// The time limit of a single attempt, which users can't change.
-    Attempt,
 }
 
 /// The next thing to try after a failure.

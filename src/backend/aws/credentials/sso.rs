@@ -22,10 +22,11 @@ use super::provider::{
     SearchContext, or_help, request_failure, service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::service_client::{Api, Patience};
+use crate::backend::aws::service_client::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::system::paths::replace_file_alike;
 use crate::system::redaction::conceal;
+use crate::time::SILENCE;
 
 /// A token is refreshed when it is valid for less than this time, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -57,7 +58,7 @@ pub(super) async fn sso_credentials(
         GetRoleCredentials::new(),
         input,
         GetRoleCredentialsError::meta,
-        Patience::Fixed,
+        SILENCE,
     );
     let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
@@ -200,7 +201,7 @@ async fn refreshed(
         CreateToken::new(),
         input.build(),
         CreateTokenError::meta,
-        Patience::Fixed,
+        SILENCE,
     );
     let output: CreateTokenOutput = match calling.await {
         Ok(output) => output,

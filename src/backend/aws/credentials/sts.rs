@@ -33,7 +33,7 @@ use super::provider::{
     misconfigured, not_configured, or_help, request_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
-use crate::backend::aws::service_client::{Api, Client, Patience};
+use crate::backend::aws::service_client::{Api, Client};
 use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
@@ -42,7 +42,7 @@ use crate::model::shown::escaped;
 use crate::net::host_and_port;
 use crate::system::paths::distrust;
 use crate::system::redaction::{conceal, redacted_line};
-use crate::time::{Progress, RetryBudget};
+use crate::time::{Progress, RetryBudget, SILENCE};
 
 /// Credentials, and the ARN of the identity that they belong to.
 pub struct CallerIdentity {
@@ -87,7 +87,7 @@ pub(super) async fn assume_once(
         AssumeRole::new(),
         input.build(),
         AssumeRoleError::meta,
-        Patience::Fixed,
+        SILENCE,
     );
     let output: AssumeRoleOutput = called.await.map_err(|error| {
         let mut error = explain_refused_credentials(error, credentials);
@@ -177,7 +177,7 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
         GetCallerIdentity::new(),
         input,
         GetCallerIdentityError::meta,
-        Patience::Fixed,
+        SILENCE,
     );
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
     let output: GetCallerIdentityOutput = answered.ok()?.ok()?;
@@ -241,7 +241,7 @@ pub(super) async fn web_identity_credentials(
             .build();
         let operation = AssumeRoleWithWebIdentity::new();
         let meta = AssumeRoleWithWebIdentityError::meta;
-        let called = client.call(operation, input, meta, Patience::Fixed);
+        let called = client.call(operation, input, meta, SILENCE);
         let output: AssumeRoleWithWebIdentityOutput = called.await?;
         read_credentials(output.credentials)
     };

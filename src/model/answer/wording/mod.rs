@@ -183,9 +183,6 @@ impl FetchError {
                 "check the network between this machine and AWS (DNS, routes, firewalls), or raise \
                  AWS_MAX_ATTEMPTS"
             }
-            (Outage(Timeout), Limit::Attempt) => {
-                "check the network between this machine and AWS (DNS, routes, firewalls)"
-            }
             (cause, _) => cause.facts().remedy,
         };
         Some(remedy.to_owned()).filter(|remedy| !remedy.is_empty())
