@@ -207,7 +207,7 @@ impl Checked {
     }
 
     /// The warnings about the reading and the command and, without `--offline`, about files on a
-    /// disk. With `--verbose`, also the notes about secrets, overridden entries and requests.
+    /// disk. With `--verbose`, also the notes about overridden entries and requests.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let outcomes = &self.values.outcomes;
         let mut notices = Vec::new();
@@ -218,8 +218,7 @@ impl Checked {
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
-            // No note mentions the literals, because the table lists them.
-            notices.extend(report::secret_notes(&self.values));
+            // No note mentions the secrets and the literals, because the table lists them.
             notices.extend(outcomes.overridden().map(override_note));
             notices.extend(report::total_note(&self.values));
         }

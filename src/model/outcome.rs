@@ -8,12 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::answer::{Answers, Caller, DescribedSecret, SecretValue};
+use super::answer::{Answers, Caller, DescribedSecret, Document, SecretValue};
 use super::entry::{Entry, EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
 use super::plan::{Overridden, Plan, Planned};
-use super::problem::{Impact, Problem};
+use super::problem::{Impact, Problem, grouped};
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
 use super::url::percent_encode;
@@ -321,7 +321,50 @@ pub struct Values {
     pub caller: Option<Caller>,
 }
 
+/// A secret or parameter that was read.
+pub struct Reading<'a> {
+    pub locator: &'a Locator,
+    /// For a parameter below a path, the part of its name after the path.
+    pub parameter_name: Option<&'a str>,
+    /// The whole answer, which says where it comes from.
+    pub document: &'a Document,
+    /// The document with the version and the value ([`Document::versioned`]).
+    pub versioned: &'a Document,
+    /// The outcomes whose values were read from it. A default isn't such a value.
+    pub gives: Vec<&'a EntryOutcome>,
+}
+
 impl Values {
+    /// Everything that was read, in the order of the entries. A path isn't listed, but each of its
+    /// parameters is.
+    pub fn readings(&self) -> Vec<Reading<'_>> {
+        let mut reads = Vec::new();
+        for outcome in &self.outcomes.list {
+            for read in &outcome.reads {
+                let parameter_name = outcome.parameter_name.as_deref();
+                reads.push(((&read.locator, parameter_name), outcome));
+            }
+        }
+        let mut readings = Vec::new();
+        for ((locator, parameter_name), mut gives) in grouped(reads) {
+            gives.retain(|outcome| matches!(outcome.result, Outcome::Value(_)));
+            // A value can be composed of several keys of a secret.
+            gives.dedup_by_key(|outcome| outcome.id);
+            if let Some(Ok(document)) = self.fetched.get(locator)
+                && let Some(versioned) = document.versioned(parameter_name)
+            {
+                readings.push(Reading {
+                    locator,
+                    parameter_name,
+                    document,
+                    versioned,
+                    gives,
+                });
+            }
+        }
+        readings
+    }
+
     pub fn new(outcomes: Outcomes, fetched: Answers) -> Self {
         Self {
             outcomes,

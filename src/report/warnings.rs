@@ -12,10 +12,9 @@ use std::path::Path;
 use std::time::Duration;
 
 use super::terminal::{Record, age, counted, some_of};
-use crate::model::answer::Document;
 use crate::model::entry::{DeclaredPath, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Reading, Values};
 use crate::model::plan::{Plan, Planned};
 use crate::model::problem::{Problem, grouped};
 use crate::model::reference::Locator;
@@ -352,37 +351,30 @@ pub fn provenance_notes(values: &Values) -> Vec<Record> {
 }
 
 /// A note for each secret or parameter that gives a value, in the order of the entries.
-pub fn secret_notes(values: &Values) -> Vec<Record> {
-    let mut sources = Vec::new();
-    for (outcome, _) in values.outcomes.values() {
-        for read in outcome.read_from() {
-            let parameter_name = outcome.parameter_name.as_deref();
-            sources.push(((&read.locator, parameter_name), outcome));
-        }
-    }
-
+fn secret_notes(values: &Values) -> Vec<Record> {
     let mut records = Vec::new();
-    for ((locator, parameter_name), mut outcomes) in grouped(sources) {
-        // A value is made only if all its documents were fetched, so there is always a document.
-        let Some(Ok(document)) = values.fetched.get(locator) else {
-            continue;
-        };
-        // A value can be composed of several keys of a secret.
-        outcomes.dedup_by_key(|outcome| outcome.id);
-
-        let labels: Vec<&str> = outcomes
+    for reading in values.readings() {
+        let labels: Vec<&str> = reading
+            .gives
             .iter()
             .map(|outcome| &*outcome.subject.label)
             .collect();
-        // `versioned` never returns `None` here, because the secret or parameter has given a value.
-        let versioned = document.versioned(parameter_name).unwrap_or(document);
-        let facts = source_facts(locator, document, versioned);
-        let noun = locator.noun_of(parameter_name);
-        let text = format!("{noun} ({facts}) gives {}", labels.join(", "));
+        if labels.is_empty() {
+            continue;
+        }
+        let noun = reading.locator.noun_of(reading.parameter_name);
+        let text = format!(
+            "{noun} ({}) gives {}",
+            source_facts(&reading),
+            labels.join(", ")
+        );
         let note = resolved_note(text)
             .with("variables", labels)
-            .with("secret", shown_source(locator, parameter_name))
-            .with_some("version", versioned.version_id.clone());
+            .with(
+                "secret",
+                shown_source(reading.locator, reading.parameter_name),
+            )
+            .with_some("version", reading.versioned.version_id.clone());
         records.push(note);
     }
     records
@@ -394,14 +386,19 @@ pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> S
 }
 
 /// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,
-/// us-east-1`. `versioned` is the document that has the version ([`Document::versioned`]).
-fn source_facts(locator: &Locator, document: &Document, versioned: &Document) -> String {
+/// us-east-1`.
+fn source_facts(reading: &Reading<'_>) -> String {
+    let Reading {
+        document,
+        versioned,
+        ..
+    } = reading;
     let mut facts = Vec::new();
     if let Some(id) = &versioned.version_id {
         facts.push(format!("version {id}"));
     }
     if !versioned.stages.is_empty() {
-        let label = locator.store.label_noun();
+        let label = reading.locator.store.label_noun();
         facts.push(format!("{label} {}", versioned.stages.join(", ")));
     }
 

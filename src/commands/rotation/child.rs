@@ -22,7 +22,7 @@ use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
 use crate::model::entry::{Subject, SubjectKind, Target};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Reading, Values};
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
@@ -121,7 +121,8 @@ impl Trial<'_, '_> {
             if let Some(loss) = command_values.losses(hash_key, &fingerprint, &values) {
                 return Ok(self.fail_poll(PollFailure::Loss, &loss.into()));
             }
-            is_unchanged = command_values.changes(&fingerprint).is_empty();
+            let changes = command_values.changes(&fingerprint);
+            is_unchanged = changes.iter().all(|change| change.labels.is_empty());
         }
         let message = Message::Ready(fingerprint);
         if is_unchanged {
@@ -303,11 +304,9 @@ struct HashedValue {
     /// The predicate of the message about a value that is gone although its secret still exists,
     /// such as `has no key "password"`. The subject of the message is the secret.
     absence: String,
-    /// True if the command can't get a new value while it runs: with `signal=NAME`, the value of a
-    /// variable or of a file in memory.
+    /// True if the command can't get a new value of the secret while it runs: with `signal=NAME`,
+    /// the value of a variable or of a file in memory.
     is_fixed: bool,
-    /// The keys (in `secrets`) of the secrets that the value was read from.
-    read_from: Vec<u64>,
 }
 
 /// The kind of a value. It decides whether a new value is less than the old one, because a poll
@@ -332,6 +331,8 @@ pub(super) struct Secret {
     /// The hash of the whole document. The version id isn't enough: a local file doesn't have one,
     /// and a parameter that was deleted and created again has version 1 again.
     content: u64,
+    /// The keys (in `values`) of the values that were read from the secret.
+    gives: Vec<u64>,
 }
 
 /// A secret that has changed, and the variables and files whose values differ because of it.
@@ -344,8 +345,11 @@ pub(super) struct Change<'a> {
     /// The version that this poll read. `None` if the secret comes from a local file, or is no
     /// longer read.
     pub(super) new_version: Option<&'a str>,
-    /// The names of the variables and files. There is at least one.
+    /// The names of the variables and files whose new values can reach the command: all of them or,
+    /// with `signal=NAME`, only files at a path.
     pub(super) labels: Vec<String>,
+    /// The names of the others. There is at least one name in the two lists.
+    pub(super) fixed: Vec<String>,
     /// Those of `labels` that no longer have a value, each with the reason, such as `the secret
     /// "prod/sentry" has no key "dsn"`.
     pub(super) gone: BTreeMap<String, String>,
@@ -388,7 +392,6 @@ impl Fingerprint {
     fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
-            let name = outcome.parameter_name.as_deref();
             let is_odd = |remark| outcome.remarks.contains_key(&remark);
             let content = if is_odd(Remark::Empty) || is_odd(Remark::Blank) {
                 Content::Empty
@@ -407,36 +410,33 @@ impl Fingerprint {
                 is_member: outcome.subject.kind == SubjectKind::EnvFromKey,
                 absence: absence_predicate(outcome),
                 is_fixed: matches!(on_rotation, OnRotation::Signal(_))
-                    && !outcome.target.has_path(),
-                read_from: outcome
-                    .read_from()
-                    .iter()
-                    .map(|reference| hash_of_locator(hash_key, &reference.locator, name))
-                    .collect(),
+                    && !outcome.target.has_path()
+                    && !outcome.reads.is_empty(),
             };
             let target_hash = hash_of_target(hash_key, &outcome.target);
             fingerprint.values.insert(target_hash, hashed_value);
         }
 
-        for (locator, answer) in &values.fetched {
-            let Ok(document) = answer else { continue };
-            let mut documents = Vec::new();
-            if !locator.is_path() {
-                documents.push((None, document));
-            }
-            for (name, parameter) in &document.parameters {
-                documents.push((Some(name.as_str()), parameter));
-            }
-            for (parameter_name, document) in documents {
-                let secret = Secret {
-                    name: locator.noun_of(parameter_name),
-                    id: locator.written_id_of(parameter_name),
-                    version_id: document.version_id.clone(),
-                    content: hash_key.hash_one(document.body.expose()),
-                };
-                let key = hash_of_locator(hash_key, locator, parameter_name);
-                fingerprint.secrets.insert(key, secret);
-            }
+        for reading in values.readings() {
+            let Reading {
+                locator,
+                parameter_name,
+                versioned,
+                gives,
+                ..
+            } = reading;
+            let secret = Secret {
+                name: locator.noun_of(parameter_name),
+                id: locator.written_id_of(parameter_name),
+                version_id: versioned.version_id.clone(),
+                content: hash_key.hash_one(versioned.body.expose()),
+                gives: gives
+                    .iter()
+                    .map(|outcome| hash_of_target(hash_key, &outcome.target))
+                    .collect(),
+            };
+            let key = hash_of_locator(hash_key, locator, parameter_name);
+            fingerprint.secrets.insert(key, secret);
         }
         fingerprint
     }
@@ -454,7 +454,7 @@ impl Fingerprint {
             let new = latest.values.get(&target_hash);
             let loss = match (old, new) {
                 (Some(old), Some(new)) => old.loss_by(new),
-                (_, _) if self.loses_object(hash_key, outcome, values) => Some(Loss::Object),
+                (_, _) if self.loses_object(hash_key, outcome, latest) => Some(Loss::Object),
                 (_, _) => None,
             };
             if let Some(loss) = loss {
@@ -481,24 +481,21 @@ impl Fingerprint {
     /// True if an optional `env-from` object was read and sets no variable, although the command
     /// has variables of this object. A path without parameters isn't such an object: each of its
     /// parameters has been deleted.
-    fn loses_object(
-        &self,
-        hash_key: &RandomState,
-        outcome: &EntryOutcome,
-        values: &Values,
-    ) -> bool {
+    fn loses_object(&self, hash_key: &RandomState, outcome: &EntryOutcome, latest: &Self) -> bool {
         let [reference] = &outcome.reads[..] else {
             return false;
         };
-        let locator = &reference.locator;
-        let was_read = matches!(values.fetched.get(locator), Some(Ok(_))) && !locator.is_path();
-        let key = hash_of_locator(hash_key, locator, None);
+        let key = hash_of_locator(hash_key, &reference.locator, None);
+        let Some(old) = self.secrets.get(&key) else {
+            return false;
+        };
         matches!(outcome.result, Outcome::Absent)
-            && was_read
-            && self
-                .values
-                .values()
-                .any(|value| value.is_member && value.read_from.contains(&key))
+            && latest.secrets.contains_key(&key)
+            && old
+                .gives
+                .iter()
+                .filter_map(|target| self.values.get(target))
+                .any(|value| value.is_member)
     }
 
     /// The sorted labels of the values that come from secrets and that can't reach the command
@@ -506,86 +503,71 @@ impl Fingerprint {
     pub(super) fn fixed_labels(&self) -> BTreeSet<String> {
         self.values
             .values()
-            .filter(|value| value.is_fixed && !value.read_from.is_empty())
+            .filter(|value| value.is_fixed)
             .map(|value| value.label.clone())
             .collect()
     }
 
-    /// The secrets that differ in `later`, ordered by name, each with the labels of the values that
-    /// differ and that can reach the command: all values or, with `signal=NAME`, those of files at
-    /// a path.
-    ///
-    /// A secret has changed only if both its content and a value that was read from it differ. A
-    /// new version may have the same values.
+    /// The secrets that have changed in `later`, ordered by name.
     pub(super) fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
-        self.changes_of(later, |value| !value.is_fixed)
+        let keys: BTreeSet<&u64> = self.secrets.keys().chain(later.secrets.keys()).collect();
+        let mut changes: Vec<_> = keys
+            .into_iter()
+            .filter_map(|key| self.change(later, key))
+            .collect();
+        changes.sort_by_key(|change| (&change.secret.name, change.old_version, change.new_version));
+        changes
     }
 
-    /// Like [`Self::changes`], but for the values that can't reach the command while it runs.
-    pub(super) fn fixed_changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
-        self.changes_of(later, |value| value.is_fixed)
-    }
+    /// The change of one secret. `None` unless both its content and a value that was read from it
+    /// differ in `later`, because a new version may have the same values.
+    fn change<'a>(&'a self, later: &'a Self, key: &u64) -> Option<Change<'a>> {
+        let old = self.secrets.get(key);
+        let new = later.secrets.get(key);
+        if old.map(|secret| secret.content) == new.map(|secret| secret.content) {
+            return None;
+        }
+        let mut change = Change {
+            secret: new.or(old)?,
+            old_version: old.and_then(|secret| secret.version_id.as_deref()),
+            new_version: new.and_then(|secret| secret.version_id.as_deref()),
+            labels: Vec::new(),
+            fixed: Vec::new(),
+            gone: BTreeMap::new(),
+        };
 
-    fn changes_of<'a>(
-        &'a self,
-        later: &'a Self,
-        is_wanted: impl Fn(&HashedValue) -> bool,
-    ) -> Vec<Change<'a>> {
-        // The labels of each secret's values, each with its `absence` if the value is gone.
-        let mut labels_of: BTreeMap<&u64, BTreeMap<&String, Option<&String>>> = BTreeMap::new();
-        let targets: BTreeSet<&u64> = self.values.keys().chain(later.values.keys()).collect();
+        let mut targets = BTreeSet::new();
+        for secret in [old, new].into_iter().flatten() {
+            targets.extend(&secret.gives);
+        }
         for target in targets {
             let old_value = self.values.get(target);
             let new_value = later.values.get(target);
             if old_value.map(|value| value.hash) == new_value.map(|value| value.hash) {
                 continue;
             }
-            // The two values may have been read from different secrets.
-            for value in [old_value, new_value].into_iter().flatten() {
-                if !is_wanted(value) {
-                    continue;
-                }
-                for key in &value.read_from {
-                    let content = |fingerprint: &Self| Some(fingerprint.secrets.get(key)?.content);
-                    if content(self) != content(later) {
-                        let absence = match new_value {
-                            Some(_) => None,
-                            None => Some(&value.absence),
-                        };
-                        let labels = labels_of.entry(key).or_default();
-                        labels.insert(&value.label, absence);
-                    }
-                }
+            let value = new_value.or(old_value)?;
+            let label = value.label.clone();
+            if value.is_fixed {
+                change.fixed.push(label);
+                continue;
             }
-        }
-
-        let mut changes = Vec::new();
-        for (key, labels) in labels_of {
-            let old = self.secrets.get(key);
-            let new = later.secrets.get(key);
-            // The contents of `old` and `new` differ, so at least one of them exists.
-            if let Some(secret) = new.or(old) {
-                let mut gone = BTreeMap::new();
-                for (label, absence) in &labels {
-                    if let Some(absence) = absence {
-                        let predicate = match new {
-                            Some(_) => absence,
-                            None => "doesn't exist any more",
-                        };
-                        gone.insert((*label).clone(), format!("{} {predicate}", secret.name));
-                    }
-                }
-                changes.push(Change {
-                    secret,
-                    old_version: old.and_then(|secret| secret.version_id.as_deref()),
-                    new_version: new.and_then(|secret| secret.version_id.as_deref()),
-                    labels: labels.into_keys().cloned().collect(),
-                    gone,
-                });
+            if new_value.is_none() {
+                let predicate = match new {
+                    Some(_) => &value.absence,
+                    None => "doesn't exist any more",
+                };
+                let reason = format!("{} {predicate}", change.secret.name);
+                change.gone.insert(label.clone(), reason);
             }
+            change.labels.push(label);
         }
-        changes.sort_by_key(|change| (&change.secret.name, change.old_version, change.new_version));
-        changes
+        if change.labels.is_empty() && change.fixed.is_empty() {
+            return None;
+        }
+        change.labels.sort();
+        change.fixed.sort();
+        Some(change)
     }
 }
 

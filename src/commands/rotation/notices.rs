@@ -73,28 +73,29 @@ impl Notices<'_> {
         }
     }
 
+    /// Prints which secrets have changed, and warns of new values that can't reach the running
+    /// command: with `signal=NAME`, the command keeps the old values of its variables and of its
+    /// files in memory.
     pub(super) fn report_changes(&mut self, changes: &[Change<'_>]) {
-        self.write(changes.iter().map(change_note));
-    }
-
-    /// Warns of new values that can't reach the running command: with `signal=NAME`, the command
-    /// keeps the old values of its variables and of its files in memory.
-    pub(super) fn report_fixed_changes(&mut self, changes: &[Change<'_>]) {
-        let OnRotation::Signal(signal) = self.rotation.on_rotation else {
-            return;
-        };
         for change in changes {
-            let text = format!(
-                "{} has changed, but {} keeps the old value of {}: {} {UNCHANGEABLE}",
-                change.secret.name,
-                self.command,
-                some_of(&change.labels),
-                option_text(signal)
-            );
-            let help = format!("restart {}, or use --on-rotation restart", self.command);
-            let warning = Record::warning(text).event("not_changed").help(help);
-            let warning = warning.with("secret", change.secret.id.as_str());
-            self.write([warning.with("variables", change.labels.clone())]);
+            if !change.labels.is_empty() {
+                self.write([change_note(change)]);
+            }
+            if let OnRotation::Signal(signal) = self.rotation.on_rotation
+                && !change.fixed.is_empty()
+            {
+                let text = format!(
+                    "{} has changed, but {} keeps the old value of {}: {} {UNCHANGEABLE}",
+                    change.secret.name,
+                    self.command,
+                    some_of(&change.fixed),
+                    option_text(signal)
+                );
+                let help = format!("restart {}, or use --on-rotation restart", self.command);
+                let warning = Record::warning(text).event("not_changed").help(help);
+                let warning = warning.with("secret", change.secret.id.as_str());
+                self.write([warning.with("variables", change.fixed.clone())]);
+            }
         }
     }
 

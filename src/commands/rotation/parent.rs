@@ -525,11 +525,9 @@ impl Trials<'_> {
         let reported_values = earlier_values.as_ref().unwrap_or(command_values);
         self.notices
             .report_changes(&reported_values.changes(values));
-        self.notices
-            .report_fixed_changes(&reported_values.fixed_changes(values));
 
         let changes = command_values.changes(values);
-        if changes.is_empty() {
+        if changes.iter().all(|change| change.labels.is_empty()) {
             self.process.as_mut()?.stage = Stage::Unchanged;
             return None;
         }
