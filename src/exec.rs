@@ -82,7 +82,7 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
         // For a word of the shell, report that the command wasn't found. The word "." is a
         // directory in every part of PATH, so a message about a directory would be misleading.
         Some(problem) if !SHELL_WORDS.contains(&&*command) => Err(problem),
-        Some(_) | None => Err(not_found_problem(&command, Some(search_path))),
+        _ => Err(not_found_problem(&command, Some(search_path))),
     }
 }
 

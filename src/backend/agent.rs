@@ -204,7 +204,7 @@ impl Agent {
         let connecting = self.http.connector.connect(&self.url.uri);
         match self.budget.within(connecting).await {
             Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
-            Some(Ok(_)) | None => error,
+            _ => error,
         }
     }
 

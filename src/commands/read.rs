@@ -275,7 +275,7 @@ async fn fetch_and_resolve(
         let missing = outcomes.missing_documents(&answers);
         let limit = match asker.wait(&prepared.options) {
             Some(limit) if may_succeed_later(&missing, &answers) => limit,
-            Some(_) | None => return Ok(Values::new(outcomes, answers)),
+            _ => return Ok(Values::new(outcomes, answers)),
         };
         let Some(left) = limit.checked_sub(begun.elapsed()) else {
             return Ok(values_after_waiting(plan, answers, begun.elapsed()));

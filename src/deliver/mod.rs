@@ -272,7 +272,7 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
         };
         let removed = entry.stat().and_then(|found| match found {
             Some(found) if (found.st_dev, found.st_ino) == id => entry.remove(&entry.name),
-            Some(_) | None => Ok(()),
+            _ => Ok(()),
         });
         if let Err(problem) = removed {
             let subject = Subject::for_file(&path, Argument::OnRotation);

@@ -583,7 +583,7 @@ impl<'t> DotenvReader<'t> {
         match self.rest.chars().next() {
             Some('#') if has_blank => Some(DotenvValue::default()),
             Some(quote @ ('\'' | '"')) => self.read_quoted(quote),
-            Some(_) | None => Some(self.read_unquoted()),
+            _ => Some(self.read_unquoted()),
         }
     }
 

@@ -211,7 +211,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     if !looks_like_reference(bare) || (is_own_arn(bare) && is_for_command) {
         return match foreign_syntax(&text) {
             Some(fault) if matches_closely(patterns, name) => Err(fault),
-            Some(_) | None => Ok(None),
+            _ => Ok(None),
         };
     }
     let source = Source::Composed(parse_value(&text)?);

@@ -152,7 +152,7 @@ pub fn did_you_mean(nearest: &str) -> String {
 pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
     match write {
         Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
-        Some(_) | None => did_you_mean(nearest),
+        _ => did_you_mean(nearest),
     }
 }
 

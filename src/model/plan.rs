@@ -382,7 +382,7 @@ impl Lookup<'_> {
                         inputs.insert(name.clone(), found);
                     }
                 }
-                Ok(_) | Err(_) => {
+                _ => {
                     let unknown = self.unknown_name(name, template);
                     self.add_error(Status::Configuration, unknown, subject);
                 }

@@ -51,7 +51,7 @@ impl Remark {
             Ok("") => return vec![Self::Empty],
             Ok(text) if text.trim().is_empty() => return vec![Self::Blank],
             Ok(text) if !text.contains('\0') => text,
-            Ok(_) | Err(_) => return Vec::new(),
+            _ => return Vec::new(),
         };
 
         let mut remarks = Vec::new();

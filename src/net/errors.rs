@@ -59,7 +59,7 @@ impl FetchError {
         let why = match kind {
             Some(ErrorKind::TimedOut) => return Self::silent(to, peer),
             Some(ErrorKind::ConnectionRefused) => format!("{peer} refuses connections"),
-            Some(_) | None => format!("{peer} can't be reached: {text}"),
+            _ => format!("{peer} can't be reached: {text}"),
         };
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }

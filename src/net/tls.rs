@@ -143,7 +143,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
                 format!("the root certificates in {path} can't be read: {reason}")
             }
         }
-        Some(_) | None => {
+        _ => {
             let der = root_store(vec![CertificateDer::from(file)]);
             let defect = if der.is_empty() {
                 "contains no usable root certificate (PEM)"

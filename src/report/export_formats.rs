@@ -316,7 +316,7 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     let text = String::from_utf8_lossy(value.expose());
     let mut found = match serde_json::from_str(text.trim_start_matches('\u{feff}')) {
         Ok(json @ (Value::Object(_) | Value::Array(_))) => texts_in(json),
-        Ok(_) | Err(_) => text
+        _ => text
             .split_whitespace()
             .flat_map(credentials_in_url)
             .map(SecretValue::new)

@@ -184,7 +184,7 @@ impl Search<'_> {
                     return Some((written, variable_help(&outcome.subject)));
                 }
                 None if self.plan.retained.get(name).is_none() => {}
-                Some(_) | None => return Some((written, inherited_help(name))),
+                _ => return Some((written, inherited_help(name))),
             }
         }
         None

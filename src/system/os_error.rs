@@ -88,10 +88,10 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
         Some('$') => Some("the variable isn't expanded: use the path itself"),
         Some('~') => Some("use the full path instead of \"~\""),
         Some('"' | '\'') => Some("remove the quotes"),
-        Some(_) | None if path.is_dir() => {
+        _ if path.is_dir() => {
             Some("use a file. If Docker made the directory, create the file on the host first")
         }
-        Some(_) | None => None,
+        _ => None,
     }
 }
 

@@ -191,7 +191,7 @@ impl Waiter<'_> {
         let is_let_through = !state.takes_turns || (!is_sent && !state.has_latest_failed);
         let pause_end = match &state.last {
             Some((_, end)) if !is_let_through => *end,
-            Some(_) | None => return NextStep::Ask(self.not_before.unwrap_or(now)),
+            _ => return NextStep::Ask(self.not_before.unwrap_or(now)),
         };
         let ticket = *self.ticket.get_or_insert_with(|| state.new_ticket());
         let is_alone = state.line.len() == 1 && state.turn.is_none();

@@ -341,7 +341,7 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
 pub fn bare_name(name: &str) -> &str {
     let own_name = match name.split_once(":parameter/") {
         Some((_, own_name)) if Arn::has_prefix(name) => own_name,
-        Some(_) | None => name,
+        _ => name,
     };
     own_name.trim_start_matches('/')
 }

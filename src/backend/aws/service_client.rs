@@ -378,7 +378,7 @@ pub(super) fn read_object<'b, T: Deserialize<'b>>(
 ) -> FetchResult<T> {
     match serde_json::from_slice(body) {
         Ok(parsed) if is_object(body) => Ok(parsed),
-        Ok(_) | Err(_) => Err(FetchError::malformed(unexpected)),
+        _ => Err(FetchError::malformed(unexpected)),
     }
 }
 

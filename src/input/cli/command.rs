@@ -636,7 +636,7 @@ fn parse_account(text: &str) -> Result<String, &'static str> {
 fn parse_key(text: &str) -> Result<Arn, &'static str> {
     match Arn::parse(text) {
         Some(arn) if arn.service() == "kms" && arn.resource().starts_with("key/") => Ok(arn),
-        Some(_) | None => Err(
+        _ => Err(
             "the ARN of a key (print it with aws kms describe-key --key-id KEY --query KeyMetadata.Arn)",
         ),
     }

@@ -100,7 +100,7 @@ impl<'t> Assignment<'t> {
                 let (path, reference) = split_path(rest);
                 (name, Some(path), reference)
             }
-            Some(_) | None => {
+            _ => {
                 let (name, reference) = text.split_once('=').unzip();
                 (name.unwrap_or(text), None, reference)
             }

@@ -446,7 +446,7 @@ impl Inputs {
             let is_list = matches!(option.takes, Takes::Texts(_));
             let values = match value.to_str() {
                 Some(list) if is_list => list.split(',').map(|part| part.trim().into()).collect(),
-                Some(_) | None => vec![value.to_owned()],
+                _ => vec![value.to_owned()],
             };
             self.set_option(&mut options, option, &values, name);
             options.in_variables.insert(option.id);

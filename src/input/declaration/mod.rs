@@ -344,7 +344,7 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
                 item.refuse_unknown(name, key.position, value.node, &names);
             }
             // A declaration can set neither `--local` nor the options that aren't in `OPTIONS`.
-            Some(_) | None => {
+            _ => {
                 let help = format!("remove it, and use --{name} on the command line");
                 let fault = Fault::new("can't be set in a declaration").help(help);
                 key.named(format!("{name:?}")).refuse(fault);

@@ -299,7 +299,7 @@ impl<'a> Item<'a> {
                 self.named("this line").refuse(found);
                 true
             }
-            Some(_) | None => self.named("this key").refuse_if_overlooked(key),
+            _ => self.named("this key").refuse_if_overlooked(key),
         }
     }
 

@@ -200,7 +200,7 @@ fn refuse_plain_value(value: &Item<'_>) {
         Some("") => format!("write {}: {{ value: \"\" }}", value.subject),
         Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
         // A number with more digits than a port may be a password, so the help doesn't show it.
-        Some(_) | None => VALUE_REMEDY.to_owned(),
+        _ => VALUE_REMEDY.to_owned(),
     };
     value.refuse(Fault::new(PLAIN_VALUE).help(help));
 }

@@ -55,7 +55,7 @@ impl FileTarget {
             let variable = match part.strip_prefix('$') {
                 Some(name) if is_name(name) => name,
                 None if part == "~" && text.starts_with('~') => "HOME",
-                Some(_) | None => continue,
+                _ => continue,
             };
             let corrected = text.replacen(part, &format!("${{{variable}}}"), 1);
             let fault = Fault::new(format!("contains {part:?}, which only a shell expands"));

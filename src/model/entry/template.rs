@@ -208,7 +208,7 @@ pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
 pub fn position_text(template: &str, line: Option<usize>) -> String {
     match line {
         Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),
-        Some(_) | None => "the template".to_owned(),
+        _ => "the template".to_owned(),
     }
 }
 

@@ -354,7 +354,7 @@ impl SignalNumber {
         match Signal::try_from(self.0) {
             Ok(SIGKILL | SIGSTOP | SIGCHLD | SIGTTIN | SIGTTOU | SIGPIPE) => Forwarding::Never,
             Ok(SIGSEGV | SIGBUS | SIGFPE | SIGILL) => Forwarding::IfSent,
-            Ok(_) | Err(_) => Forwarding::Always,
+            _ => Forwarding::Always,
         }
     }
 }

@@ -41,7 +41,7 @@ impl fmt::Display for Locator {
             Some((before, _)) if self.store == Store::SecretsManager && self.id.arn().is_some() => {
                 before
             }
-            Some(_) | None => name,
+            _ => name,
         };
         if self.is_path() {
             write!(f, "parameters below {id}")?;

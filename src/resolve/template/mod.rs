@@ -77,7 +77,7 @@ pub type AliasInputs = BTreeMap<Arc<str>, Arc<Json>>;
 pub fn input_of(parsed: &ParsedDocument, document: &Document) -> Option<Arc<Json>> {
     match parsed {
         Ok(json) if json.value().is_object() => Some(json.clone()),
-        Ok(_) | Err(_) => {
+        _ => {
             let text = str::from_utf8(document.body.expose()).ok()?;
             Some(Arc::new(Json(text.into())))
         }

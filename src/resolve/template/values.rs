@@ -252,7 +252,7 @@ fn number_as_written(literal: &str) -> Value {
         .or_else(|_| literal.parse::<f64>().map(Value::from));
     match parsed {
         Ok(number) if number.to_string() == literal => number,
-        Ok(_) | Err(_) => Value::from(literal),
+        _ => Value::from(literal),
     }
 }
 
@@ -423,7 +423,7 @@ fn has_non_ascii_name(format: &str) -> bool {
 fn is_divisible_by(number: &Value, divisor: &Value) -> Result<bool, Error> {
     match i128::try_from(divisor.clone()) {
         Ok(0) => Err(own_error("\"divisibleby\" divides by zero")),
-        Ok(_) | Err(_) => Ok(minijinja::tests::is_divisibleby(number, divisor)),
+        _ => Ok(minijinja::tests::is_divisibleby(number, divisor)),
     }
 }
 

@@ -408,7 +408,7 @@ pub fn apply_profile(
     let profiles = apply_settings(settings, progress)?;
     match profiles.profile(settings.profile_name()) {
         Some(profile) if settings.uses_profile() => role_chain(profile, progress),
-        Some(_) | None => Ok(None),
+        _ => Ok(None),
     }
 }
 

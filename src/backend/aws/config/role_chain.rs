@@ -279,7 +279,7 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
             Some(name) if key != "sso_account_id" && key != "sso_role_name" => {
                 format!("the section [sso-session {name}]")
             }
-            Some(_) | None => "this profile".to_owned(),
+            _ => "this profile".to_owned(),
         };
         Err(profile.inconsistent(why, format!("add {key} to {place}")))
     };

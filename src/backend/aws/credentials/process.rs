@@ -243,7 +243,7 @@ impl CredentialProcess {
                     });
                 }
                 Some(_) if pipe.is_none() || parse_output(&output).is_some() => return Ok(output),
-                Some(_) | None => {}
+                _ => {}
             }
             let Some(open) = &mut pipe else {
                 tokio::time::sleep(TICK).await;

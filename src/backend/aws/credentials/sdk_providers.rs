@@ -251,7 +251,7 @@ fn read_region(
                 let outage = FetchError::from(Cause::Outage(OutageKind::Service));
                 Err(outage.aws_says(format!("HTTP status {status}")))
             }
-            Some(_) | None => Err(no_region_yet(refused_token(&error))),
+            _ => Err(no_region_yet(refused_token(&error))),
         },
     }
 }

@@ -190,7 +190,7 @@ impl FailedRequest<'_> {
             {
                 format!("in {}, write {id}: instead of {nearest}:", file.display())
             }
-            Some(_) | None => did_you_mean_to_write(nearest, self.with_id(nearest)),
+            _ => did_you_mean_to_write(nearest, self.with_id(nearest)),
         })
     }
 
