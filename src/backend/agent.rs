@@ -105,8 +105,8 @@ pub struct Agent {
 
 impl Agent {
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
-        // The agent gets only one attempt with `--agent-fallback`, because AWS is asked after it
-        // fails.
+        // The agent gets only one attempt with `--agent-fallback`, because AWS is asked if that
+        // attempt fails.
         let max_attempts = if has_fallback {
             Some(1)
         } else {
@@ -282,8 +282,8 @@ fn unsupported_error(why: &str) -> FetchError {
     FetchError::refused(Refusal::Agent, text)
 }
 
-/// Parses the agent's response to the request for `located`. If the response doesn't name a region,
-/// the document gets the requested region.
+/// Parses the agent's response to the request for `located`, and refuses a secret from a different
+/// region. If the response doesn't name a region, the document gets the requested region.
 fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
     if status != 200 {
         return Err(parse_agent_error(status, body, located.role.as_ref()));
@@ -291,8 +291,8 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
 
     let document = read_secret(body, &located.id, &located.version)?;
     let region = document.region.or_else(|| located.region.clone());
-    // A secret from a different region is refused. A request to the agent can't name a region, so
-    // the agent may have found a secret with the same name in its own region.
+    // A request to the agent can't name a region, so the agent may have found a secret with the
+    // same name in its own region.
     if located.region.is_some() && region != located.region {
         let why = "reads only from its own region, which isn't the region of this launch";
         return Err(unsupported_error(why));
@@ -339,9 +339,9 @@ const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 /// text is left out.
 const LONGEST_TEXT: usize = 200;
 
-/// Turns an error response that has no code, and so isn't from AWS, into a failure. Lambda's
-/// extension answers with status 400 and a text until the function has started, and so do agents
-/// older than version 2.1 if a request names a role.
+/// Turns an error response that has no code, and so isn't from AWS, into a failure: a refused token
+/// (403) or an outage. Lambda's extension answers with status 400 and a text until the function has
+/// started, and so do agents older than version 2.1 if a request names a role.
 fn error_without_code(status: u16, body: &[u8]) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');
@@ -350,7 +350,7 @@ fn error_without_code(status: u16, body: &[u8]) -> FetchError {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
-        // `parse_service_error` turns each of these statuses into an outage.
+        // `parse_service_error` turns 429, and every status from 500 on, into an outage.
         429 | 500.. => parse_service_error(status, NO_HEADERS, &[]),
         _ if text.is_empty() || is_page || text.len() > LONGEST_TEXT => {
             FetchError::malformed(&format!("HTTP status {status}"))

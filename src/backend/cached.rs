@@ -93,8 +93,7 @@ impl Cached {
     /// If an entry can be used for each of them, AWS has only [`RETRIED_FOR`] to answer.
     ///
     /// # Errors
-    /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
-    /// unattended launch would need an MFA code.
+    /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -170,7 +169,8 @@ impl Cached {
         hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
-    /// Reads the entries that exist for the locators in `wanted`.
+    /// Reads the entries that exist for the locators in `wanted`. Adds a notice for each entry that
+    /// can't be used.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -297,8 +297,8 @@ impl CacheEntry {
 /// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
 /// different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<Vec<u8>> {
-    // This flag records whether a fallback region has answered, because `passed_over` isn't
-    // serialized.
+    // `passed_over` isn't in the JSON, so this flag keeps the one fact of it that the next launch
+    // needs: the document came from a fallback region.
     let is_replica = !document.passed_over.is_empty();
     let parts = (name, fetched, is_replica, document);
     // Serialization only fails for a time before 1970, which AWS's answers never contain. The JSON
@@ -425,7 +425,8 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// The reason why values must not be stored in a directory, as the predicate of a sentence.
+/// The reason why values must not be stored in a directory, as the predicate of a sentence, or
+/// `None`.
 fn directory_defect(directory: &OwnedFd) -> Result<Option<String>, Errno> {
     if !is_in_memory(directory.as_fd())? {
         return Ok(Some(

@@ -83,11 +83,12 @@ impl LocalFile {
         {
             return Some(Nearest {
                 id: format!("{id}:{key}"),
-                // No other key can follow this one.
+                // The suggestion already ends with a key.
                 keys: Some(BTreeSet::new()),
             });
         }
-        // A key that isn't a valid id can't be written in a reference, so it isn't suggested.
+        // A name in the file that isn't a valid id can't be written in a reference, so it isn't
+        // suggested.
         let ids: Vec<&str> = self
             .secrets
             .keys()
@@ -134,10 +135,9 @@ impl LocalFile {
     }
 }
 
-/// The names that a secret or parameter can have in the file: its id, and for an ARN also the name
-/// in the ARN. In a secret's ARN, AWS adds a hyphen and six random characters to the name, so the
-/// list has the name with and without this ending. In a parameter's ARN, AWS leaves out the leading
-/// slash of the name, so the list has the name with and without the slash.
+/// The names that a secret or parameter can have in the file: its id and, for an ARN, the name in
+/// the ARN. AWS adds a hyphen and six random characters to the name in a secret's ARN, and leaves
+/// out the leading slash of the name in a parameter's ARN, so the list has both forms of the name.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

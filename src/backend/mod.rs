@@ -63,8 +63,7 @@ impl Backend {
     /// ([`Agent::unsupported`]).
     ///
     /// # Errors
-    /// If AWS is asked and its configuration files, the profile or a region are invalid, or if an
-    /// unattended launch would need an MFA code.
+    /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -133,10 +132,11 @@ impl Backend {
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {
-        // AWS has refused the time in the agent's signature, and would refuse ours, too.
+        // The agent usually runs on this machine, whose clock is wrong, so AWS would refuse our
+        // signature, too.
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
-        // `Never` is final, because the agent has refused the token or the role. `Later` isn't,
-        // because no token was found and the agent wasn't asked.
+        // `Never` means that the agent has refused the token or the role. `Later` means that no
+        // token was found, so the agent wasn't asked.
         Cause::NoCredentials(_) => failure.error.again == Again::Never,
         // AWS is asked, because the agent hasn't received the request: its host doesn't speak TLS.
         Cause::Refused(Refusal::Endpoint) => false,

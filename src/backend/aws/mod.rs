@@ -62,11 +62,11 @@ pub struct Aws {
     /// The session with AWS, which has the region, the credentials and the roles. If it is `None`,
     /// the next fetch opens one.
     session: Option<Session>,
-    /// The MFA code that the user has typed. It is kept here, so that a new session doesn't ask for
-    /// it again.
+    /// The MFA code that the user has typed. It is kept across sessions, so that a new session
+    /// doesn't ask again.
     mfa_code: Option<String>,
-    /// The SSO token that this launch has renewed. It is kept here, too, because a new session
-    /// can't read it from a file if storing the token failed.
+    /// The SSO token that this launch has renewed. It is kept across sessions, too, because a new
+    /// session can't read it from a file if storing it failed.
     sso_token: Rc<RefCell<RenewedToken>>,
 }
 
@@ -192,7 +192,8 @@ impl Aws {
             }
         }
 
-        // The error can be ignored here, because each description will fail with the same error.
+        // A failed search for credentials is ignored here, because each description fails with the
+        // same error.
         let _ = session.prepare_credentials(&requests).await;
         Ok(secrets_manager::describe_all(session, requests).await)
     }
@@ -205,8 +206,7 @@ impl Aws {
     /// reads AWS's configuration files, and may ask the user for an MFA code.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
-    /// launch would need an MFA code.
+    /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -219,8 +219,7 @@ impl Aws {
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
-            // This recursion ends after one step, because the second call doesn't use stored
-            // credentials.
+            // As in `answers`, this recursion ends after one step.
             return Box::pin(self.metadata(wanted)).await;
         }
         Ok((answers, described))
@@ -274,7 +273,8 @@ async fn describe_requests(
     session: &mut Session,
     requests: &[Request],
 ) -> (AnsweredRequests, Vec<DescribedSecret>) {
-    // The error can be ignored here, because each request will fail with the same error.
+    // A failed search for credentials is ignored here, because each request fails with the same
+    // error.
     let _ = session.prepare_credentials(requests).await;
     let session = &*session;
     let tracing = async {
@@ -349,6 +349,7 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
+/// Adds what the help of each failure needs: [`Session::looked_up`] and the profile of `--profile`.
 fn with_advice(session: &Session, mut answers: AnsweredLocators) -> AnsweredLocators {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
@@ -525,7 +526,8 @@ async fn read_in_region(
         Err(error) => return vec![Err(error); requests.len()],
     };
     match store {
-        // Boxed, so that the future for each secret doesn't reserve space for this one.
+        // Boxed, so that the future for each secret doesn't reserve space for a batch of
+        // parameters.
         Store::ParameterStore => {
             Box::pin(parameter_store::read_batch(&client, requests, budget)).await
         }

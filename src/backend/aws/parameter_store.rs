@@ -159,12 +159,13 @@ async fn read_path(
         return Err(FetchError::refused(Refusal::NotSent, why));
     }
 
-    // The map sorts the parameters.
+    // The map sorts the parameters, and leaves out repeated ones.
     let sorted = BTreeMap::from_iter(found).into_iter().collect();
     Ok(Document::from_parameters(sorted).ok_or(Cause::Absent(Missing::Secret))?)
 }
 
-/// Parses the body of a GetParametersByPath response, which is one page.
+/// Parses the body of a GetParametersByPath response, which is one page. Fails for a parameter
+/// outside the path of `locator`.
 pub(super) fn parse_page(
     body: &[u8],
     locator: &Locator,
@@ -205,7 +206,7 @@ struct Parameter {
 }
 
 /// Parses the body of a GetParameters response. Returns one result for each of `requests`, in the
-/// same order.
+/// same order. A response that leaves one out is malformed.
 pub(super) fn read_parameters(
     body: &[u8],
     requests: &[Request],
@@ -304,8 +305,8 @@ impl Parameter {
                 .is_none_or(|id| self.version.is_some_and(|number| id.parse() == Ok(number)))
     }
 
-    /// Converts the parameter into a document. A response doesn't have the labels of a parameter,
-    /// so the document gets the requested label.
+    /// Converts the parameter into a document, or fails if it has no value. A response doesn't have
+    /// the labels of a parameter, so the document gets the requested label.
     fn into_document(self, version: &Version) -> FetchResult<Document> {
         let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
@@ -417,8 +418,8 @@ pub(super) async fn describe_parameters(
     in_flight(stream::iter(describing)).await.concat()
 }
 
-/// Makes a document without a value for a parameter or a path. For a path, all parameters in
-/// `described` are below it.
+/// Answers a request from descriptions: with a document without a value, or with an absence. For a
+/// path, all parameters in `described` are below it.
 fn document_without_value(request: &Request, described: &[Parameter]) -> FetchResult<Document> {
     let Request { locator, region } = request;
     let found = described

@@ -142,7 +142,7 @@ pub(super) async fn describe_all(
         .collect()
 }
 
-/// Describes a secret in a region. May assume a role first.
+/// Describes a secret in a region, with retries. May assume a role first.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
@@ -210,8 +210,8 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         },
         kms_key: key(output.kms_key_id),
         replicas,
-        // Only a replica gets a primary region. AWS also returns it for the original secret if that
-        // has replicas.
+        // Only a replica gets a primary region. AWS also returns one for an original secret that
+        // has replicas: its own region.
         primary_region: output.primary_region.filter(|name| name != region.as_str()),
         deleted: time(output.deleted_date),
         versions,

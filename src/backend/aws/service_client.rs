@@ -125,8 +125,7 @@ pub(super) struct Client {
     /// The credentials that sign requests, if any.
     pub(super) identity: Option<Identity>,
     pub http: HttpClient,
-    /// The state that all requests of this launch to the endpoint share, to take turns while it
-    /// fails.
+    /// The state that all requests to the endpoint share, to take turns while the endpoint fails.
     pub turns: Rc<Turns>,
 }
 
@@ -136,7 +135,7 @@ impl Client {
     ///
     /// # Errors
     /// If AWS answers with an error, if no valid response arrives, or if the request is invalid
-    /// ([`Refusal::NotSent`]).
+    /// ([`Refusal::NotSent`](crate::model::answer::Refusal)).
     pub async fn call<I, O, E>(
         &self,
         operation: impl RuntimePlugin,
@@ -174,14 +173,14 @@ impl Client {
         let received = self.send(request, silence).await?.map(SdkBody::from);
         let response = HttpResponse::try_from(received).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
-            // This never fails, because the operation's output always has the type `O`.
+            // The downcast never fails, because the operation's output always has the type `O`.
             Ok(output) => return output.downcast().map_err(|_| unusable()),
             Err(failed) => failed,
         };
 
         let status = response.status().as_u16();
         let mut error = ServiceError::new(status, |name| response.headers().get(name));
-        // Only the code and the message are used. The rest may quote the response.
+        // Only the error's code and message are used, because the rest may quote the response.
         let meta = failed
             .as_operation_error()
             .and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
@@ -331,7 +330,8 @@ impl Client {
         let signable = SignableRequest::new(
             request.method().as_str(),
             url,
-            // All headers are ASCII, so none is left out.
+            // `to_str` fails only for a header that isn't ASCII, and no request has one, so every
+            // header is signed.
             request
                 .headers()
                 .iter()

@@ -137,8 +137,8 @@ impl<'a> ServiceError<'a> {
             | "KMSInvalidState" | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
-            // This is an outage: STS couldn't fetch the keys with which the identity provider signs
-            // its tokens.
+            // A message about the verification key is an outage: STS couldn't fetch the keys with
+            // which the identity provider signs its tokens.
             "InvalidIdentityToken" if has(&["verification key"]) => self
                 .failure(Cause::Outage(Service), self.message)
                 .again(self.again),
@@ -211,8 +211,8 @@ impl<'a> ServiceError<'a> {
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// A failure that quotes the code and `message` or, without a code, the HTTP status. A caller
-    /// passes `None` instead of AWS's message if the message doesn't help.
+    /// A failure with AWS's request id that quotes the code and `message` or, without a code, the
+    /// HTTP status. A caller passes `None` instead of AWS's message if the message doesn't help.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => redacted_line(&format!("{code}: {message}")),

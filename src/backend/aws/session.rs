@@ -62,7 +62,7 @@ pub(super) struct Session {
     /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
     /// the profile doesn't have credentials, or isn't used.
     chain: Option<RoleChain>,
-    /// The region from the instance metadata, or the error.
+    /// The region from the instance metadata, or the error of asking for it.
     region: OnceCell<FetchResult<Region>>,
     /// The MFA code that the user has typed.
     mfa_code: Option<String>,
@@ -192,8 +192,8 @@ impl Session {
         Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Looks for the base credentials, unless an earlier call did. Prepares the roles of `requests`
-    /// for [`Self::caller_with`], which assumes them.
+    /// Looks for the base credentials, unless an earlier call did. If that search failed, returns
+    /// its error. Prepares the roles of `requests` for [`Self::caller_with`], which assumes them.
     ///
     /// STS is asked in the configured region or, if there is none, in the region of the first
     /// request, and then in the fallback regions.
@@ -257,14 +257,14 @@ impl Session {
         {
             // The result stays in the cell, where `known_caller` finds it.
             //
-            // Boxed, so that the future for each secret doesn't reserve space for this one.
+            // Boxed, so that the future for each secret doesn't reserve space for assuming a role.
             Box::pin(caller.get_or_init(|| self.assume(role))).await;
         }
         self.known_caller(role)
     }
 
     /// The credentials that were found for a role or, without a role, the base credentials, with
-    /// their ARN if it is known. Doesn't send a request.
+    /// their ARN if it is known. Fails if they weren't found. Doesn't send a request.
     pub(super) fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
@@ -398,6 +398,7 @@ impl Session {
     }
 }
 
+/// True for credentials that were found and haven't expired.
 fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;

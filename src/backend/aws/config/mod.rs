@@ -74,7 +74,7 @@ pub struct Settings {
     pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
-    /// The help for missing credentials or a missing region that names profiles, if there are any.
+    /// The help about profiles for missing credentials or a missing region, if there is one.
     pub profile_help: Option<String>,
     /// True once the profile has been found in the configuration files.
     pub profile_exists: bool,
@@ -147,7 +147,8 @@ fn firmware_entry(name: &str) -> String {
 }
 
 impl Settings {
-    /// Merges the options with the variables. Doesn't read the configuration files.
+    /// Merges the options with the variables. Doesn't read the configuration files. With `--local`,
+    /// returns the default.
     ///
     /// # Errors
     /// If a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
@@ -160,9 +161,8 @@ impl Settings {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
-        // The two paths are only checked here, for example for invisible characters. Without this
-        // check, such a character would go unnoticed, because a file that doesn't exist isn't an
-        // error.
+        // The paths of the two configuration files are only checked here. Otherwise, an invisible
+        // character in a path would go unnoticed, because a missing file isn't an error.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
@@ -206,7 +206,6 @@ impl Settings {
     /// read, the settings are set again, which replaces the earlier values. An invalid value adds
     /// an error to `places`.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
-        // AWS_RETRY_MODE is only checked.
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
@@ -269,8 +268,8 @@ impl Settings {
         ))
     }
 
-    /// True if this may be a developer's machine. False on AWS, in a pod, in CI and in a systemd
-    /// unit, where values never come from a local file.
+    /// True if this may be a developer's machine. False in ECS, Lambda and Kubernetes, in CI and in
+    /// a systemd unit, where values never come from a local file.
     pub fn may_be_developers(&self) -> bool {
         use StartedBy::{Ecs, Kubernetes, Lambda, Systemd};
         let is_ci = self.variables.non_empty("CI").is_some();
@@ -356,7 +355,7 @@ impl Settings {
     }
 
     /// True unless the credentials come from variables, which have precedence over the profile and
-    /// don't need a request. With `--profile`, the variables aren't used, so the result is true.
+    /// don't need a request. Also true with `--profile`, which replaces the variables.
     pub fn uses_profile(&self) -> bool {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
@@ -445,7 +444,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 /// Chooses the help for missing credentials or, if no region is set, for a missing region. The help
 /// says to correct the header of a section ([`Profiles::header_help`]), to complete the profile
 /// that an option or a variable has chosen or, if nothing has chosen a profile, to set AWS_PROFILE.
-/// For a missing region, it names only profiles that have one.
+/// For a missing region, the help names only profiles with a region.
 fn profile_help(settings: &Settings, profiles: &Profiles) -> Option<String> {
     let (chosen_by, name) = settings.profile();
     let has_region = settings.region.is_some() || profiles.has_region(name);
@@ -544,7 +543,8 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, Sett
 }
 
 /// Reads the endpoints, each with the name of its option, variable or setting, and whether to use
-/// FIPS and dual stack.
+/// FIPS and dual stack. AWS_ENDPOINT_URL_SSM has precedence over AWS_ENDPOINT_URL, and both over
+/// the profile.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let in_profile = "endpoint_url in the AWS configuration file";
     let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
@@ -580,7 +580,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS.
+/// Reads the settings for TLS. An AWS_CA_BUNDLE that can't be reached is an error.
 fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let variables = places.variables;
@@ -661,7 +661,9 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     )
 }
 
-/// Finds the paths of AWS's configuration files.
+/// Finds the paths of AWS's configuration files, and the directories in which the AWS CLI keeps
+/// sessions and SSO tokens. Without a home directory, a path that no variable sets is `None` (`/`
+/// for SSO tokens).
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let home = home(inherited);
     let in_home = |name| Some(home.as_ref()?.join(".aws").join(name));

@@ -160,7 +160,8 @@ pub(super) type Parsed<T> = Result<T, &'static str>;
 
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
-/// Parses the value of a variable or a setting, which messages call `name`.
+/// Parses the value of a variable or a setting, which messages call `name`. First refuses several
+/// lines, invisible characters and an unexpanded `$NAME`.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     let checked = if name.eq_ignore_ascii_case("NO_PROXY") {
@@ -240,10 +241,7 @@ pub(super) fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
 }
 
-/// Looks up a word in a table. Case doesn't matter.
-///
-/// # Errors
-/// If the table doesn't have the word. The error is `expected`.
+/// Looks up a word in a table. Case doesn't matter. For an unknown word, the error is `expected`.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     choices
         .iter()
@@ -316,7 +314,7 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// A copy of a setting's text, or `None` if the setting is unset.
+    /// A copy of a setting's text.
     pub(super) fn owned_setting(&self, key: &str) -> Option<String> {
         self.setting(key).map(str::to_owned)
     }
@@ -414,8 +412,8 @@ impl Profiles {
     }
 
     /// The help to remove the word `profile` from a header in the credentials file, where `[profile
-    /// app]` isn't the profile "app". The result is `None` unless the header is meant for the
-    /// profile `name`. But if all profiles have such a header, the help names the first of them.
+    /// app]` isn't the profile "app". `None` unless such a header is meant for the profile `name`.
+    /// But if all profiles have such a header, the help names the first of them.
     pub(super) fn header_help(&self, name: &str) -> Option<String> {
         let all_have_the_word = self.names().all(|header| intended_name(header).is_some());
         let wanted = self
@@ -477,7 +475,7 @@ impl Profiles {
         })?;
 
         // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
-        // in one never assume the role in the other.
+        // of one section never assume the role of the other.
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed_line = sections
             .iter()
@@ -532,8 +530,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
 }
 
 /// The name that a section of the credentials file should have: `app` for the header `profile app`,
-/// and `None` for a header without the word. Also `None` for the header `default`, which
-/// [`split_header`] accepts, because it is right as it is.
+/// and `None` for a header without the word. Also `None` for the header `default`, which is right
+/// without the word.
 fn intended_name(header: &str) -> Option<String> {
     let (kind, intended) = split_header(header)?;
     if kind != PROFILE || intended == header {

@@ -191,7 +191,8 @@ fn named_source(text: &str) -> Parsed<RoleSource> {
 }
 
 /// Reads the source of credentials that is in the profile itself. If there are several, the order
-/// of botocore decides. Returns `None` if the profile has no such source.
+/// of botocore decides. Adds a note if keys compete with a `login_session` or a
+/// `credential_process`. Returns `None` if the profile has no source.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));
@@ -209,8 +210,8 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         })));
     }
 
-    // Without one of these two settings, an `sso_session` isn't a source of credentials. It is for
-    // services that accept the user's token.
+    // Without `sso_account_id` or `sso_role_name`, an `sso_session` isn't a source of credentials,
+    // but is for services that accept the user's token.
     let is_set = |key| profile.setting(key).is_some();
     if is_set("sso_account_id") || is_set("sso_role_name") {
         return sso_source(profile).map(Some);

@@ -71,11 +71,10 @@ pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Asks the user for the code of an MFA device. One code is enough for a chain of roles, because
-/// only the user has a device: the role that is assumed first may need a code, but the session of
-/// that role has no device whose code it could send for the next role. If `code` is already set, by
-/// an earlier try of `--wait`, doesn't ask again: that try may have failed before it sent the code
-/// to STS, so the code may still be valid. Waits for the user without a time limit.
+/// Asks the user for the code of an MFA device. One code is enough for a chain of roles: only the
+/// first role is assumed by the user, who has the device. Doesn't ask if an earlier try of `--wait`
+/// has set `code`, because that try may have failed before it sent the code to STS. Waits for the
+/// user without a time limit.
 ///
 /// # Errors
 /// If there is no terminal, or if the user ends the input.
@@ -245,7 +244,8 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
 }
 
 /// Asks a provider, and asks again after each outage. Requests to STS go to one region after the
-/// other. If the time ends, returns the last outage, because it says more than a timeout.
+/// other. Checks the credentials ([`checked_credentials`]). If the time ends, returns the last
+/// outage, because it says more than a timeout.
 async fn ask_in_regions(
     provider: &Provider,
     context: &SearchContext<'_>,
@@ -275,7 +275,8 @@ async fn ask_in_regions(
         .await
 }
 
-/// The failure of a provider that hasn't answered in time.
+/// The failure of a provider that hasn't answered in time: an outage or, for the instance metadata
+/// outside EC2, [`not_configured`].
 fn timed_out(provider: &Provider, settings: &Settings) -> FetchError {
     let why = format!("the AWS credentials from {provider} didn't arrive in time");
     let is_instance = matches!(provider, Provider::Instance);

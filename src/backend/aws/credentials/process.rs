@@ -186,7 +186,7 @@ struct CredentialProcess(Option<OwnedFd>);
 impl CredentialProcess {
     /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. Its standard
     /// input is /dev/null, because this process's standard input belongs to the command that is
-    /// launched.
+    /// launched. Outside the terminal's foreground job, the program gets its own session.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let has_own_session = terminal.is_none();

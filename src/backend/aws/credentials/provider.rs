@@ -27,7 +27,7 @@ use crate::system::os_error;
 use crate::system::redaction::conceal;
 use crate::time::RetryBudget;
 
-/// The SSO token that this launch has renewed, if it has, and the time at which it expires.
+/// The SSO token, if this launch has renewed it, and the time at which the new token expires.
 pub type RenewedToken = Option<(String, SystemTime)>;
 
 #[derive(Clone)]
@@ -101,6 +101,7 @@ pub(super) fn unreadable_file(
 /// are texts of aws-config 1.13 (`EcsConfigurationError`, which is private), and a test shows both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
+/// Finds the help for AWS's `reason` in [`REMEDIES`].
 pub(super) fn known_remedy(reason: &str) -> Option<String> {
     REMEDIES
         .lines()
@@ -237,7 +238,8 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
 }
 
 /// Checks the credentials, stores their origin in them, and conceals them in messages, except for
-/// numbers. `endpoints` is `None` for a response from STS, in which the keys can't be swapped.
+/// numbers. Refuses keys that look swapped, unless the user has configured one of the `endpoints`,
+/// or these are `None`, for a response from STS.
 pub(super) fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
@@ -271,8 +273,7 @@ pub(super) fn checked_credentials(
         return Err(unusable(why).help("set the access key id and the secret key separately"));
     }
 
-    // The origin is stored before the next check, because `swapped_keys` reads it from the
-    // credentials.
+    // The origin is stored first, because `swapped_keys` reads it from the credentials.
     credentials.set_property(origin);
     let may_be_swapped = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
     if may_be_swapped && let Some(why) = swapped_keys(&credentials) {

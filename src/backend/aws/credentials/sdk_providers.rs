@@ -233,7 +233,8 @@ fn no_region_yet(note: Option<String>) -> FetchError {
     failure
 }
 
-/// Parses the region in a response from the metadata service.
+/// Parses the region in a response from the metadata service. Without one, the error is an outage
+/// or [`Cause::NoRegion`].
 fn read_region(
     response: Result<SensitiveString, ImdsError>,
     settings: &MetadataSettings,
@@ -276,7 +277,7 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
     });
     ProviderConfig::without_region()
         .with_http_client(http_client)
-        // This version is pinned, so that an update of the SDK doesn't also change its behavior.
+        // The behavior version is pinned, so that an update of the SDK doesn't change its behavior.
         .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
 }
 
@@ -306,7 +307,8 @@ impl HttpConnector for SdkConnector {
 }
 
 impl SdkConnector {
-    /// Sends a request for the SDK, and keeps its tokens out of messages.
+    /// Sends a request for the SDK, and keeps its tokens out of messages. A response whose status
+    /// the SDK would hide becomes a [`HiddenResponse`].
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, BoxError> {
         let url = request.uri().to_owned();
         let request = in_memory(request)?;
@@ -321,7 +323,8 @@ impl SdkConnector {
             return Err(HiddenResponse(status, stated_reason(&body)).into());
         }
 
-        // The metadata service of moto doesn't send this header, without which the SDK fails.
+        // The metadata service of moto doesn't send the token's lifetime, without which the SDK
+        // fails.
         if url.ends_with(TOKEN_PATH) {
             head.headers
                 .entry("x-aws-ec2-metadata-token-ttl-seconds")

@@ -75,7 +75,8 @@ pub(super) async fn sso_credentials(
         .ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
 }
 
-/// A file in which `aws sso login` stores a token, and what is needed to refresh the token.
+/// The content of a file that `aws sso login` writes: a token, and what is needed to refresh the
+/// token.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StoredToken {
@@ -91,7 +92,7 @@ struct StoredToken {
 
 /// Gets a valid token: the one that `aws sso login` has stored or, if that one has nearly expired,
 /// a refreshed one, which is also stored. If the new token can't be stored, for example on a
-/// read-only mount, this launch still uses it, also the next time that it needs a token.
+/// read-only mount, this launch keeps using it.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let now = SystemTime::now();
     if let Some((token, end)) = &*context.sso_token.borrow()
@@ -165,8 +166,8 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     Ok((stored, end))
 }
 
-/// Requests a new token and stores it. Returns the content of the file, and the time at which the
-/// token expires. If AWS refuses the refresh token, waits for a new token in the file
+/// Requests a new token and stores it. Returns the new content of the file, and the time at which
+/// the token expires. If AWS refuses the refresh token, waits for a new token in the file
 /// ([`renewed_by_another`]): AWS accepts a refresh token only once, so another process may already
 /// have used this one.
 async fn refreshed(

@@ -91,7 +91,7 @@ pub(super) async fn assume_once(
     );
     let output: AssumeRoleOutput = called.await.map_err(|error| {
         let mut error = explain_refused_credentials(error, credentials);
-        // This cause means that STS refused the credentials, so the secret itself wasn't requested.
+        // STS has refused the credentials, so the secret itself wasn't requested.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
@@ -146,7 +146,7 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
         expires,
         "AssumeRole",
     );
-    // The check's own help says how to copy credentials correctly, but STS has made these.
+    // The check's own help says how to copy credentials correctly, but these come from STS.
     checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
@@ -402,7 +402,6 @@ pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
             Ok(Some(code)) if code.len() == 6 && code.bytes().all(|byte| byte.is_ascii_digit()) => {
                 return Ok(code);
             }
-            // STS would not accept the code, so the user is asked again.
             Ok(Some(_)) => {}
             Ok(None) => return Err(misconfigured(format!("no MFA code for {serial} was typed"))),
             Err(_) => {
