@@ -89,9 +89,8 @@ impl Entry {
 }
 
 impl Entry<SecretRef> {
-    /// The variable that causes the entry to be left out, because the variable is empty, a secret
-    /// of the entry is `${NAME:-}` with this variable, and the entry has no default. `None` for an
-    /// entry that isn't left out.
+    /// The empty variable that leaves the entry out: NAME if a secret of the entry is `${NAME:-}`.
+    /// `None` if no variable is empty, or if the entry has a default.
     pub fn left_out_by(&self) -> Option<&str> {
         if let OnMissing::Default(_) = self.on_missing {
             return None;
@@ -252,8 +251,9 @@ impl Naming {
     }
 }
 
-/// True for the name of a variable that the AWS SDKs and the AWS CLI read, such as AWS_PROFILE. It
-/// must be listed in full: a pattern such as `AWS_*_PATH` also matches names of other programs.
+/// True for the name of a variable that the AWS SDKs and the AWS CLI read, such as AWS_PROFILE. The
+/// name must be in [`UNSAFE_NAMES`] in full, because a pattern such as `AWS_*_PATH` also matches
+/// variables of other programs.
 pub fn is_aws_setting(name: &EnvName) -> bool {
     name.as_str().starts_with("AWS_")
         && UNSAFE_NAMES

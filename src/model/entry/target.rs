@@ -70,8 +70,8 @@ impl FileTarget {
     }
 }
 
-/// The path of a file. Messages show it as the user wrote it, because the value of a variable in it
-/// may be a password.
+/// The path of a file. Messages show the path as the user wrote it, because the value of a variable
+/// in the path may be a password.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredPath {
     pub written: String,
@@ -87,10 +87,7 @@ impl DeclaredPath {
         }
     }
 
-    /// Expands the variables of the path.
-    ///
-    /// # Errors
-    /// If `expand` can't expand the path.
+    /// Expands the variables of the path with `expand`.
     pub fn expand(
         &mut self,
         expand: impl FnOnce(&str) -> Result<String, Fault>,
@@ -463,7 +460,7 @@ impl Subject {
         }
     }
 
-    /// Creates the subject of a file that isn't an entry. The argument names the file.
+    /// Creates the subject of a file that isn't an entry, but is named by this argument.
     pub fn for_file(path: &Path, argument: Argument) -> Self {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
@@ -529,7 +526,7 @@ impl Subject {
 /// Quotes an argument for a shell if it has a special character.
 pub fn shell_quoted(argument: &str) -> String {
     // shlex would quote every argument with `=`, although `=` is special only in the first words of
-    // a command. So the check replaces it with a harmless character.
+    // a command. So the check replaces `=` with a harmless character.
     if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&argument.replace('=', "-")) {
         return argument.to_owned();
     }

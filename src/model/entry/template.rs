@@ -34,8 +34,8 @@ pub struct Template {
     /// (`db.host[:3]`) is missing, and a name that is only assigned in the branches of an `if` is
     /// included.
     pub names: BTreeSet<String>,
-    /// The same names, [`ENV`] and MiniJinja's own functions, each with the keys after its dots and
-    /// in its brackets: `db.host` for `db.host` and for `db["host"]`.
+    /// The names in `names`, [`ENV`] and MiniJinja's own functions, each with the keys after its
+    /// dots and in its brackets: `db.host` for `db.host` and for `db["host"]`.
     pub lookups: BTreeSet<String>,
 }
 
@@ -94,8 +94,8 @@ fn subscript_lookups(text: &str, environment: &Environment<'_>) -> Vec<String> {
     let mut rest = text;
     while let Some((before, after)) = rest.split_once('[') {
         named += before;
-        // A bracket after a name, a closing parenthesis or another subscript is a subscript, too.
-        // After anything else, it begins a list.
+        // A bracket after a name, a closing parenthesis or another subscript begins a subscript.
+        // Any other bracket begins a list.
         let is_subscript = before.ends_with(|c| is_in_word(c) || c == ')') || before.is_empty();
         if is_subscript && let Some((key, end)) = quoted_key(after) {
             named += &format!(".subscript{}_", keys.len());
@@ -136,8 +136,8 @@ fn quoted_key(text: &str) -> Option<(&str, &str)> {
 
 /// The text of a template without its expressions, statements, comments and `{% raw %}` blocks. A
 /// NUL character stands in for each of them, which keeps the text before it and after it apart. An
-/// expression such as `${{ db.host }}` is kept, because its dollar sign is probably a mistake. In
-/// `$6${{ db.hash }}`, it isn't.
+/// expression such as `${{ db.host }}` is kept, because its dollar sign is probably a mistake. But
+/// `$6${{ db.hash }}`, in which the dollar sign belongs to the text, isn't kept.
 pub fn literal_text(template: &str) -> String {
     let mut literal = String::new();
     let mut rest = template;
