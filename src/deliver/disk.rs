@@ -60,7 +60,7 @@ impl DiskFile {
         entry.expect_regular_or_free()?;
         let (mut file, temporary) = create_temporary(&entry.directory, &entry.name)
             .map_err(|errno| entry.uncreated_problem(errno))?;
-        // From here on, dropping `disk_file` removes the temporary file after an error.
+        // If a later step fails, dropping `disk_file` removes the temporary file.
         let disk_file = Self {
             entry,
             name_to_remove: Some(temporary),
@@ -74,7 +74,6 @@ impl DiskFile {
     /// Renames the temporary file to the file's own name. If that name wasn't free, dropping the
     /// value no longer removes anything.
     pub(super) fn rename_into_place(&mut self) -> Result<(), Problem> {
-        // Until the file is renamed, `name_to_remove` is the temporary name.
         if let Some(temporary) = &self.name_to_remove {
             let is_replacing = self.entry.expect_regular_or_free()?;
             self.entry.rename(temporary)?;
@@ -244,9 +243,6 @@ impl DirectoryEntry {
 
     /// The type, owner and mode of the file with this name (fstatat(2)), or `None` if there is no
     /// such file. If the name is a symbolic link, they are those of the link itself.
-    ///
-    /// # Errors
-    /// If the kernel can't examine the file.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
         let name = self.name.as_os_str();
         match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -311,9 +307,6 @@ impl DirectoryEntry {
     }
 
     /// Removes the file with this name from the directory, if there is one.
-    ///
-    /// # Errors
-    /// If the kernel refuses.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
         remove_file(&self.directory, name)
             .map_err(|errno| call_problem("the file can't be removed", errno))
@@ -376,7 +369,7 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The origin of the file's name, which decides whose files are trusted.
+/// Who has named the file to which values are appended. This decides whose files are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// `--output`: the file and its directory must belong to root or the effective user.
@@ -436,7 +429,7 @@ impl AppendedFile {
     }
 }
 
-/// Does the work of [`AppendedFile::append`].
+/// Appends text on a new line or, after a failure, restores the file's old length.
 fn append_lines(file: &mut File, text: &SecretValue) -> io::Result<()> {
     let length = file.metadata()?.len();
     // If the file is empty, nothing is read, and `last` stays a line feed.

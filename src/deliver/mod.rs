@@ -147,7 +147,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Writes a file on a disk under a temporary name, or a file in memory.
+    /// Writes a file on a disk under a temporary name, or a file in memory, and notes the variable
+    /// for its path.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let file = pending.file;
         let access = pending.access?;
@@ -200,6 +201,7 @@ impl Delivery {
         placed
     }
 
+    /// The variables that hold the paths of files, and these paths.
     pub fn variables(&self) -> impl Iterator<Item = (&EnvName, &[u8])> {
         self.variables
             .iter()
@@ -251,8 +253,8 @@ impl Delivery {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,
-    /// The device and the inode number. A file that is renamed to the same path has a different
-    /// inode number.
+    /// Identifies this file, even if another file is later renamed to its path: its device and
+    /// inode numbers.
     pub id: (u64, u64),
 }
 
