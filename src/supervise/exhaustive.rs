@@ -97,7 +97,7 @@ struct Past {
     has_term: bool,
     /// The command is being stopped because of a change.
     is_rotating: bool,
-    /// A SIGTERM has arrived during that time.
+    /// A SIGTERM has arrived while a change was stopping the command.
     is_cancelled: bool,
     /// What the supervisor has learned about the processes that the command has left.
     left: Option<Left>,
@@ -573,7 +573,7 @@ impl Edge<'_> {
         matches!(self.event, Some(Event::Ended { .. }))
     }
 
-    /// True if the command has left processes of its group, before SIGKILL.
+    /// True if the command has just ended without SIGKILL, and has left processes of its group.
     fn asks_group(&self) -> bool {
         let is_group_left = self.after.past.left == Some(Left::Group);
         self.has_ended() && is_group_left && self.before.command != Killed
@@ -673,7 +673,7 @@ impl<'a> Search<'a> {
             let mut good = Vec::new();
             for next in world.moves() {
                 let edge = world.edge(next, supervision);
-                // The rule that is broken has been printed by then.
+                // The test prints the broken rule before the history.
                 let is_right = catch_unwind(|| edge.check()).is_ok();
                 assert!(is_right, "after\n{}", search.history(Some((id, next))));
                 let after = *ids.entry(edge.after).or_insert_with_key(|after| {

@@ -138,10 +138,11 @@ impl TrialProcess {
         self.open_gate();
     }
 
+    /// Waits until the trial has ended, and reaps it.
     pub fn wait(&self) -> ExitStatus {
         let Some((_, StateChange::Ended(status))) = state_change(self.pid.as_raw(), 0) else {
-            // This never happens: without options, waitpid(2) only reports the end of a child, and
-            // nobody else reaps this child.
+            // The call never fails: without options, waitpid(2) only reports the end of a child,
+            // and nobody else reaps this child.
             return ExitStatus::Killed(SignalNumber::KILL);
         };
         status
@@ -268,8 +269,8 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
 /// comes from an entry script that ends with `exec secrets-exec …`, and is a sidecar, for example,
 /// or the reader of a log. When its parent ends, this process adopts it.
 ///
-/// A group or session isn't removed from here when its leader ends. As long as it has a member, the
-/// kernel doesn't give its id to another group or session.
+/// A group or session isn't removed when its leader ends. As long as it has a member, the kernel
+/// doesn't give its id to another group or session.
 pub struct Bystanders {
     groups: BTreeSet<Pid>,
     sessions: BTreeSet<Pid>,
@@ -313,7 +314,8 @@ pub struct Job {
 }
 
 impl Job {
-    /// Puts the child that is about to become the command into a new process group, as its leader.
+    /// Puts the child that is about to become the command into a new process group, as its leader,
+    /// and gives the group the terminal ([`Self::give_terminal`]).
     pub fn start_group(&mut self, leader: Pid) {
         // The group exists before the child continues, so that a signal to it is never lost.
         let _ = setpgid(leader, leader);

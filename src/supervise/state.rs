@@ -105,7 +105,7 @@ pub struct RunningState {
     /// True while job control has stopped the command.
     pub(super) is_suspended: bool,
     /// True if a SIGTERM was forwarded, after which the command may be about to end. Set to false
-    /// when a change is ignored for this reason.
+    /// when a change is ignored for this reason, or when the system refuses to forward the SIGTERM.
     pub(super) has_term: bool,
     /// True once the system has refused to pass a SIGTERM on, which is reported once.
     pub(super) is_term_refused: bool,
@@ -255,7 +255,7 @@ pub enum Action {
     /// End the trial that is polling, waiting at the gate or replacing files, if there is one.
     CancelPoll,
     /// Send a signal to the command, which has not been reaped when this action is returned.
-    /// [`Event::Refused`] may follow from this and the next three actions.
+    /// [`Event::Refused`] may follow, as after every action that sends a signal.
     Signal(SignalNumber),
     /// Send a signal to the command's process group, which is never empty when this action is
     /// returned.
@@ -345,7 +345,7 @@ struct Step<'a> {
 }
 
 impl Step<'_> {
-    /// Returns the state after an event while the command runs, and adds the actions that follow.
+    /// Decides what follows from an event while the command runs.
     fn while_running(&mut self, mut state: RunningState, event: Event) -> SupervisorState {
         match (event, state.poll) {
             (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
@@ -389,7 +389,7 @@ impl Step<'_> {
             }
             (Continued, _) => state.is_suspended = false,
             (Ended { status, left }, _) => return self.on_end(status, left),
-            // These events mean nothing in this state ([`step`]).
+            // Any other event means nothing in this state ([`step`]).
             (Event::Left(_) | Refused(_) | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
         }
         SupervisorState::Running(state)
@@ -398,7 +398,7 @@ impl Step<'_> {
     /// Adds the action that passes a signal on. If job control has stopped the command, also adds
     /// the action that continues it, because a stopped command can't handle the signal. Nobody else
     /// would continue the command: the shell only sees this process, which isn't stopped. Notes in
-    /// `state` that a SIGTERM was forwarded.
+    /// `state` that SIGTERM was forwarded, or that SIGCONT continues the command.
     fn forward(&mut self, state: &mut RunningState, signal: SignalNumber, sender: Sender) {
         if signal == SignalNumber::CONT {
             state.is_suspended = false;
@@ -429,8 +429,8 @@ impl Step<'_> {
         self.actions.push(next_poll);
     }
 
-    /// Returns the state after a poll, and adds the actions that follow. A change takes effect now,
-    /// with two exceptions:
+    /// Decides what follows from a poll. Counts failed polls, and reports when a poll works again.
+    /// A change takes effect now, with two exceptions:
     ///
     /// - With `--splay`, it takes effect at a second poll, after the delay. `is_delayed` is true
     ///   for that poll, whose change isn't delayed again.
@@ -470,9 +470,8 @@ impl Step<'_> {
         SupervisorState::Running(state)
     }
 
-    /// Adds the actions that stop the command because of a change, and returns the state in which
-    /// the supervisor waits for the end of the command. With `restart`, the trial with the new
-    /// values waits at its gate until the command has ended. With `exit`, that trial is ended.
+    /// Stops the command because of a change. With `restart`, the trial with the new values waits
+    /// at its gate until the command has ended. With `exit`, that trial is ended.
     fn stop(&mut self, mut state: RunningState) -> SupervisorState {
         let mut next = Next::Start;
         if self.rotation.on_rotation != OnRotation::Restart {
@@ -491,8 +490,9 @@ impl Step<'_> {
         })
     }
 
-    /// Returns the state after the system has refused to signal the command, which therefore goes
-    /// on running, and adds the actions that follow. Never starts a second command next to it.
+    /// Decides what follows if the system refuses to signal a command that is being stopped. The
+    /// command goes on running, and no second one is started next to it. An exit because of a
+    /// change takes place only if it ends the command, too (`ends_everything`).
     fn keep(&mut self, state: Stopping) -> SupervisorState {
         self.actions.push(Action::Report(Notice::NotStopped));
         if state.next == Next::ExitRotated && self.ends_everything {
@@ -504,7 +504,7 @@ impl Step<'_> {
         }
         let mut running = RunningState {
             is_poll_requested: state.is_poll_requested,
-            // If a SIGTERM has cancelled the restart, the next change must not undo it.
+            // If a SIGTERM has cancelled the restart, the next change must not undo the SIGTERM.
             has_term: state.next == Next::ExitCancelled,
             ..RunningState::default()
         };
@@ -512,8 +512,8 @@ impl Step<'_> {
         SupervisorState::Running(running)
     }
 
-    /// Returns the state after the end of a command that ended by itself, and adds the actions that
-    /// follow. If processes of its group are left, they are asked to end before this process exits.
+    /// Decides what follows from the end of a command that ended by itself. If processes of its
+    /// group are left, they are asked to end before this process exits.
     fn on_end(&mut self, status: ExitStatus, left: Left) -> SupervisorState {
         self.actions.push(Action::Report(Notice::Ended(status)));
         self.actions.push(Action::CancelPoll);
@@ -533,15 +533,15 @@ impl Step<'_> {
         })
     }
 
-    /// Adds the actions for what the command has left of its group. SIGCONT is for processes that
-    /// are stopped. The kernel reports a stop only to the parent of a process, so this process
-    /// can't know which ones are stopped.
+    /// Asks the processes of the command's group that have outlived the command to end. SIGCONT
+    /// follows SIGTERM because some of them may be stopped, and the kernel reports that only to
+    /// their own parent.
     fn ask_group_to_end(&mut self) {
         let signals = [SignalNumber::TERM, SignalNumber::CONT];
         self.actions.extend(signals.map(Action::SignalGroup));
     }
 
-    /// Returns the state after an event while the processes end, and adds the actions that follow.
+    /// Decides what follows from an event while the processes end.
     fn while_stopping(&mut self, mut state: Stopping, event: Event) -> SupervisorState {
         match (event, state.ended) {
             (Ended { status, left }, None) => {
@@ -567,15 +567,14 @@ impl Step<'_> {
                 state.next = Next::ExitRotated
             }
             (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
-            // These events mean nothing in this state ([`step`]).
+            // Any other event means nothing in this state ([`step`]).
             (Ended { .. } | Suspended(_) | Refused(_), Some(_)) | (Event::Left(_), None) => {}
             (Continued | Polled(_) | Delivered | NotDelivered, _) => {}
         }
         SupervisorState::Stopping(state)
     }
 
-    /// Returns the state once it is known what the command has left, and adds the actions that
-    /// follow.
+    /// Decides what follows once it is known what the command has left.
     fn on_left(&mut self, mut state: Stopping, status: ExitStatus, left: Left) -> SupervisorState {
         state.left = left;
         // If the command has ended by itself, a process in a group of its own is left running.
@@ -601,7 +600,7 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Returns the state after the time of a phase is over, and adds the actions that follow.
+    /// Decides what follows when the time of a phase is over.
     fn on_time_over(&mut self, mut state: Stopping, ended: Option<ExitStatus>) -> SupervisorState {
         match (state.phase, ended) {
             (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),
@@ -620,8 +619,8 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Adds the actions for processes that the command has left and that can't be stopped. This
-    /// process exits. It doesn't start a second command next to them.
+    /// Reports that processes that the command has left can't be stopped, and exits, because a
+    /// second command must not be started next to them.
     fn give_up(&mut self, mut state: Stopping, status: ExitStatus) -> SupervisorState {
         self.actions.push(Action::Report(Notice::Survived));
         if state.next == Next::Start {
@@ -665,7 +664,7 @@ impl Step<'_> {
         }
     }
 
-    /// Adds the actions that kill the group or, if it is empty, the other children.
+    /// Adds the actions that kill the group or, if the group is empty, the other children.
     fn kill(&mut self, state: &mut Stopping, notice: impl Fn(Left) -> Notice) {
         state.phase = Phase::Killed;
         let notice = notice(state.left);
@@ -674,7 +673,7 @@ impl Step<'_> {
     }
 
     /// Adds the actions that follow [`Stopping`]: the command is started again, or this process
-    /// exits. Returns the next state.
+    /// exits.
     fn finish(&mut self, state: Stopping, status: ExitStatus) -> SupervisorState {
         let exit_reason = match state.next {
             Next::Start => {
