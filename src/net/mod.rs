@@ -24,11 +24,14 @@
 //! attempt.
 
 mod connector;
+mod dns;
 mod errors;
+mod proxy;
 mod tls;
 
-pub use connector::{HttpSettings, ProxySettings, conceal_authorization, host_and_port};
+pub use connector::HttpSettings;
 pub use errors::{BoxError, error_text, find_source};
+pub use proxy::{ProxySettings, conceal_authorization, host_and_port};
 pub use tls::TrustSettings;
 
 use std::collections::{HashMap, VecDeque};
@@ -49,7 +52,8 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::model::answer::{FetchError, FetchResult};
-use connector::{Connection, Connector, Proxy};
+use connector::{Connection, Connector};
+use proxy::Proxy;
 
 /// The maximum number of connections to a host. It is also the maximum number of requests that a
 /// backend has in flight, because each request has its own connection.

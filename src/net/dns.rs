@@ -1,0 +1,169 @@
+//! Looks up the addresses of a host with the system's resolver (getaddrinfo(3)), which blocks and
+//! can't be cancelled, so each lookup runs on its own thread.
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use dns_lookup::{AddrFamily, AddrInfoHints, SockType, getaddrinfo};
+use futures_util::FutureExt;
+use futures_util::future::{BoxFuture, Shared};
+use hyper_util::client::legacy::connect::dns::Name;
+use tokio::sync::oneshot;
+use tower_service::Service;
+
+use super::errors::LookupError;
+use crate::system::os_error;
+
+/// The domains of AWS's public endpoints.
+pub(super) const AWS_DOMAINS: [&str; 5] = [
+    ".amazonaws.com",
+    ".amazonaws.com.cn",
+    ".amazonaws.eu",
+    ".api.aws",
+    ".api.amazonwebservices.com.cn",
+];
+
+/// A resolver that calls getaddrinfo(3). Clones share their lookups.
+///
+/// The thread of a lookup that never returns ends when the process ends or calls execve.
+#[derive(Clone, Default)]
+pub(super) struct DnsResolver {
+    /// The latest lookup of each host, running or finished, and when it started.
+    lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
+}
+
+type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
+
+/// The time for which a lookup is reused. After that, the addresses of a host may have changed.
+const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
+
+impl DnsResolver {
+    pub fn is_looking_up(&self, host: &str) -> bool {
+        let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        lookups
+            .get(host)
+            .is_some_and(|(_, lookup)| lookup.peek().is_none())
+    }
+
+    /// Starts a lookup of a host, unless a recent one is running or has succeeded. Returns the
+    /// lookup.
+    pub(super) fn look_up(&self, host: &str) -> SharedLookup {
+        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((started, lookup)) = lookups.get(host)
+            && lookup.peek().is_none_or(Result::is_ok)
+            && started.elapsed() < MAX_LOOKUP_AGE
+        {
+            return lookup.clone();
+        }
+        let lookup = start_lookup(host.to_owned());
+        lookups.insert(host.to_owned(), (Instant::now(), lookup.clone()));
+        lookup
+    }
+}
+
+/// Starts a lookup on its own thread and returns immediately.
+fn start_lookup(host: String) -> SharedLookup {
+    let (sender, receiver) = oneshot::channel();
+    let started = thread::Builder::new().spawn(move || {
+        // Sending fails only if the lookup was dropped, so nothing needs the answer any more.
+        let _ = sender.send(resolve(&host));
+    });
+    let lookup = async move {
+        started.map_err(|error| LookupError(Some(os_error::no_thread_text(&error))))?;
+        // This can't fail, because the thread always sends an answer.
+        receiver
+            .await
+            .map_err(|error| LookupError(Some(error.to_string())))?
+    };
+    lookup.boxed().shared()
+}
+
+impl Service<Name> for DnsResolver {
+    type Response = std::vec::IntoIter<SocketAddr>;
+    type Error = LookupError;
+    type Future = BoxFuture<'static, Result<Self::Response, LookupError>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), LookupError>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        let lookup = self.look_up(name.as_str());
+        Box::pin(async move { lookup.await.map(Vec::into_iter) })
+    }
+}
+
+/// Looks up a host, and waits for the answer.
+///
+/// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
+/// `ndots:5` in /etc/resolv.conf, so a resolver would first try an AWS host name in each search
+/// domain, which takes four rounds of queries. The names in /etc/hosts don't have the dot, so it
+/// isn't added to a name that is listed there. All other hosts, and an AWS host that isn't found in
+/// this way, use the system's search domains.
+///
+/// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
+/// the tokens for the agent and for a container's endpoint are sent there.
+fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
+    if host.eq_ignore_ascii_case("localhost") {
+        // Port 0 is a placeholder. hyper-util sets the real port.
+        return Ok(vec![
+            (Ipv4Addr::LOCALHOST, 0).into(),
+            (Ipv6Addr::LOCALHOST, 0).into(),
+        ]);
+    }
+    if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
+        && !is_in_hosts_file(host)
+        && let Ok(found) = addresses_of(&format!("{host}."))
+    {
+        return Ok(found);
+    }
+    addresses_of(host).or_else(|error| {
+        // The DNS ignores case, but musl compares the names in /etc/hosts byte by byte.
+        let lower = host.to_ascii_lowercase();
+        if lower == host {
+            return Err(error);
+        }
+        addresses_of(&lower).map_err(|_| error)
+    })
+}
+
+/// Asks for the IPv4 and IPv6 addresses of a name.
+///
+/// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
+/// musl drops the IPv4 addresses, too. So if the query for both fails, there is one for IPv4
+/// addresses only and, if it also fails, one for IPv6 addresses only.
+fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
+    let ask = |family| {
+        let hints = AddrInfoHints {
+            address: family,
+            socktype: SockType::Stream.into(),
+            ..AddrInfoHints::default()
+        };
+        let found = getaddrinfo(Some(name), None, Some(hints))?;
+        // An address that isn't IPv4 or IPv6 is an error, which is skipped.
+        Ok(found.flatten().map(|found| found.sockaddr).collect())
+    };
+    let any_family = 0; // AF_UNSPEC
+    ask(any_family).or_else(|error: LookupError| {
+        ask(AddrFamily::Inet.into())
+            .or_else(|_| ask(AddrFamily::Inet6.into()))
+            .map_err(|_| error)
+    })
+}
+
+/// True if /etc/hosts lists the host.
+fn is_in_hosts_file(host: &str) -> bool {
+    let hosts = std::fs::read_to_string("/etc/hosts").unwrap_or_default();
+    hosts
+        .lines()
+        .flat_map(|line| {
+            // A line has an address, the names of the host, and possibly a comment.
+            let entry = line.split('#').next().unwrap_or_default();
+            entry.split_whitespace().skip(1)
+        })
+        .any(|name| name.eq_ignore_ascii_case(host))
+}

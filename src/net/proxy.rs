@@ -1,0 +1,307 @@
+//! The proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY: which one a request goes through, the
+//! tunnel through it, and its password, which is sent only once until the proxy has accepted it.
+
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use http::uri::{Authority, Scheme};
+use http::{HeaderValue, Uri};
+use hyper::rt::{Read, Write};
+use hyper_util::client::proxy::matcher::{Intercept, Matcher};
+use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+
+use super::dns::AWS_DOMAINS;
+use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
+use crate::model::shown::shown;
+use crate::model::url::HttpUrl;
+use crate::system::redaction::conceal;
+
+/// The proxies, each with the name of its variable, which can be in lower case.
+#[derive(Clone, Debug, Default)]
+pub struct ProxySettings {
+    /// HTTP_PROXY, for `http` URLs.
+    pub http: Option<(&'static str, HttpUrl)>,
+    /// HTTPS_PROXY, for `https` URLs.
+    pub https: Option<(&'static str, HttpUrl)>,
+    pub no_proxy: Option<String>,
+}
+
+#[derive(Clone)]
+pub struct Proxy {
+    /// The proxy's URL and, if the URL has a user name, the Proxy-Authorization header with the
+    /// user name and the password.
+    pub(super) intercept: Intercept,
+    pub variable: &'static str,
+}
+
+/// Writes the proxy's host and port, without its password, and its variable: `the proxy
+/// 10.0.0.1:3128 (HTTPS_PROXY)`.
+impl fmt::Display for Proxy {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let host = shown(&host_with_port(self.intercept.uri()));
+        write!(f, "the proxy {host} ({})", self.variable)
+    }
+}
+
+impl Proxy {
+    /// Adds a help text to an outage, unless the outage already has one. The text says to correct
+    /// the proxy's variable, or to reach the host of `to` without the proxy.
+    pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
+        let advice = advice_without_proxy(to);
+        failure.or_outage_help(format!("correct {}, or {advice}", self.variable))
+    }
+
+    /// If the failure may mean that the proxy doesn't speak TLS, replaces its help with the one to
+    /// write `http://` instead of `https://`, because hardly any proxy speaks TLS. If the proxy
+    /// certainly doesn't, also turns the failure into a refusal.
+    pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
+        use OutageKind::{Connection, Handshake, NotTls};
+        let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
+            return failure;
+        };
+        let login = self.intercept.basic_auth().map_or("", |_| "USER:PASSWORD@");
+        let help = self.assignment_remedy(login);
+        failure.for_host_named_in(self.variable).help(help)
+    }
+
+    /// Says how to write the variable that names the proxy: `write
+    /// HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
+    fn assignment_remedy(&self, login: &str) -> String {
+        let host = shown(host_and_port(self.intercept.uri()));
+        format!("write {}=http://{login}{host}", self.variable)
+    }
+
+    /// The failure for HTTP status 407 (Proxy Authentication Required).
+    pub(super) fn authentication_required(&self) -> FetchError {
+        let login = self.intercept.basic_auth();
+        let what = match login {
+            Some(_) => "rejects the user name and password in its URL",
+            None => "requires a user name and a password",
+        };
+        let remedy = match login {
+            Some(_) => format!("correct them in {}", self.variable),
+            None => self.assignment_remedy("USER:PASSWORD@"),
+        };
+        let text = format!("{self} {what} (HTTP status 407)");
+        let help = format!("{remedy}, with special characters as %XX");
+        FetchError::refused(Refusal::Proxy, text).help(help)
+    }
+}
+
+/// The host of a URL, and the port if the URL has one. Leaves out the user name and password,
+/// because they must not be printed.
+pub fn host_and_port(url: &Uri) -> &str {
+    let authority = url.authority().map_or("", |authority| authority.as_str());
+    authority.rsplit('@').next().unwrap_or_default()
+}
+
+/// The host and the port of a URL. If the URL doesn't have a port, adds the default port of its
+/// scheme, which a user who has left out the port may not know.
+fn host_with_port(url: &Uri) -> String {
+    let host = host_and_port(url);
+    match (url.port(), url.scheme()) {
+        (None, Some(scheme)) if *scheme == Scheme::HTTPS => format!("{host}:443"),
+        (None, Some(scheme)) if *scheme == Scheme::HTTP => format!("{host}:80"),
+        (_, _) => host.to_owned(),
+    }
+}
+
+/// Completes `peer`, which is what messages about a connection call the host of `to`. If `peer` is
+/// only the host's name, adds the port, unless the host is one of AWS's, which all have the same
+/// port.
+pub fn with_port(to: &Uri, peer: &str) -> String {
+    if peer == host_and_port(to) && aws_domain(to).is_none() {
+        return host_with_port(to);
+    }
+    peer.to_owned()
+}
+
+/// The advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one of AWS's
+/// hosts, the advice names AWS's whole domain, because a launch sends requests to several of AWS's
+/// hosts.
+fn advice_without_proxy(to: &Uri) -> String {
+    let host = to.host().unwrap_or_default();
+    format!("add {} to NO_PROXY", aws_domain(to).unwrap_or(host))
+}
+
+/// The AWS domain that a URL's host belongs to, if there is one.
+fn aws_domain(url: &Uri) -> Option<&'static str> {
+    let host = url.host().unwrap_or_default();
+    AWS_DOMAINS
+        .into_iter()
+        .find(|domain| host.ends_with(domain))
+}
+
+impl ProxySettings {
+    /// Finds the proxy for a request to `to`. Returns `None` if no proxy is set for the URL's
+    /// scheme, or if NO_PROXY lists the host. Keeps the proxy's password out of messages.
+    pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
+        let is_https = to.scheme() == Some(&Scheme::HTTPS);
+        let named = if is_https { &self.https } else { &self.http };
+        let (variable, proxy) = named.as_ref()?;
+
+        let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
+        let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
+        let hosts: Vec<&str> = no_proxy
+            .split(',')
+            .filter_map(|entry| host_of_entry(entry.trim(), port))
+            .collect();
+        // curl and the AWS CLI also apply `*` to IP addresses, but hyper-util doesn't.
+        if hosts.contains(&"*") {
+            return None;
+        }
+
+        let intercept = Matcher::builder()
+            .all(proxy.text.as_str())
+            .no(hosts.join(","))
+            .build()
+            .intercept(to)?;
+        conceal_authorization(intercept.basic_auth());
+        Some(Proxy {
+            intercept,
+            variable,
+        })
+    }
+}
+
+/// An entry of NO_PROXY without its port, or `None` if the entry is for a port other than `port`.
+/// Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry.
+fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
+    let authority = entry.parse::<Authority>().ok();
+    match authority.and_then(|authority| authority.port_u16()) {
+        None => Some(entry),
+        Some(entry_port) if entry_port == port => {
+            let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
+            // An IPv6 address with a port is in brackets.
+            Some(host.trim_matches(['[', ']']))
+        }
+        Some(_) => None,
+    }
+}
+
+/// Keeps the token in an authorization header out of messages. If the token is a user name and a
+/// password in base64 (Basic), also keeps the password out. The scheme before the token may be
+/// missing.
+pub fn conceal_authorization(header: Option<&HeaderValue>) {
+    let Some(text) = header.and_then(|value| value.to_str().ok()) else {
+        return;
+    };
+    let token = text.split_once(' ').map_or(text, |(_, token)| token);
+    let decoded = STANDARD.decode(token).unwrap_or_default();
+    let login = String::from_utf8_lossy(&decoded);
+    let password = login.split_once(':').map(|(_, password)| password);
+    conceal([token].into_iter().chain(password));
+}
+
+/// The limit for the head of the proxy's response to CONNECT, in bytes.
+const MAX_HEAD: usize = 8 * 1024;
+
+/// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
+/// failure if it has refused them. `None` means that there is no verdict yet.
+#[derive(Clone, Default)]
+pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
+
+impl ProxyLogin {
+    /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
+    ///
+    /// Until the proxy has accepted the password, actions run one after the other, because several
+    /// rejected attempts can lock the user's account. After that, or without a password, they run
+    /// at the same time. If the proxy answers with status 407 before it has accepted the password,
+    /// no further action runs.
+    ///
+    /// # Errors
+    /// If `action` fails, or if the proxy has answered an earlier action with status 407
+    /// ([`Refusal::Proxy`]).
+    pub async fn attempt<T>(
+        &self,
+        proxy: &Proxy,
+        action: impl Future<Output = FetchResult<T>>,
+    ) -> FetchResult<T> {
+        if proxy.intercept.basic_auth().is_none() {
+            return action.await;
+        }
+        let mut verdict = self.0.lock().await;
+        if let Some(known) = verdict.clone() {
+            // This releases the lock, so the next action needn't wait for this one.
+            drop(verdict);
+            known?;
+            return action.await;
+        }
+
+        let done = action.await;
+        *verdict = match &done {
+            Ok(_) => Some(Ok(())),
+            Err(failure) if failure.cause == Cause::Refused(Refusal::Proxy) => {
+                Some(Err(failure.clone()))
+            }
+            // Any other failure says nothing about the password.
+            Err(_) => None,
+        };
+        done
+    }
+}
+
+/// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`, and returns
+/// `stream`. Only the status of the response is parsed, so that even a malformed header doesn't
+/// hide status 407.
+pub async fn open_tunnel<S: Read + Write + Unpin>(
+    stream: S,
+    to: &Uri,
+    proxy: &Proxy,
+) -> FetchResult<S> {
+    let name = to.host().unwrap_or_default();
+    let port = to.port_u16().unwrap_or(443);
+    let host = format!("{name}:{port}");
+    let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
+    if let Some(authorization) = proxy.intercept.basic_auth() {
+        request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
+    }
+    request.extend(b"\r\n");
+
+    let broken =
+        |error| proxy.with_remedy(FetchError::from_exchange(error, &proxy.to_string()), to);
+    let mut stream = TokioIo::new(stream);
+    stream.write_all(&request).await.map_err(broken)?;
+
+    let mut head = Vec::with_capacity(MAX_HEAD);
+    loop {
+        let count = stream.read_buf(&mut head).await.map_err(broken)?;
+        match status_digits(&head) {
+            Some(b"407") => return Err(proxy.authentication_required()),
+            // Nothing follows the head, because in TLS, the client speaks first.
+            Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
+                return Ok(stream.into_inner());
+            }
+            // The head isn't complete yet.
+            Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
+            // The response is incomplete, too long, or not HTTP (an empty slice).
+            Some(b"200" | b"") | None => {
+                let why = format!("{proxy} sent an incomplete answer, or isn't an HTTP proxy");
+                return Err(proxy.with_remedy(FetchError::outage(OutageKind::Connection, why), to));
+            }
+            Some(status) => {
+                let shown = status.escape_ascii();
+                let why = format!("{proxy} doesn't connect to {host} (HTTP status {shown})");
+                let remedy = if status.starts_with(b"5") {
+                    "check the proxy's own connection and its DNS".to_owned()
+                } else {
+                    format!("have the proxy allow {host}")
+                };
+                let help = format!("{remedy}, or {}", advice_without_proxy(to));
+                return Err(FetchError::outage(OutageKind::Connection, why).help(help));
+            }
+        }
+    }
+}
+
+/// Finds the three digits of the HTTP status at the beginning of a response. Returns an empty slice
+/// if the response isn't HTTP, and `None` while the response is still too short.
+fn status_digits(head: &[u8]) -> Option<&[u8]> {
+    // `HTTP/1.1 ` has nine bytes.
+    let (version, rest) = head.split_at_checked(9)?;
+    let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
+    if is_http { rest.get(..3) } else { Some(b"") }
+}
