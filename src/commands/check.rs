@@ -25,7 +25,7 @@ use crate::report::check_findings::{Findings, command_row, tables};
 use crate::report::check_rows::{
     CheckDepth, CheckedValues, override_note, override_object, secret_row,
 };
-use crate::report::terminal::objects;
+use crate::report::record::objects;
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;

@@ -9,7 +9,8 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::terminal::{TableScreen, age, counted, escaped_value, red};
+use super::record::{age, counted, escaped_value, red};
+use super::terminal::TableScreen;
 use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;

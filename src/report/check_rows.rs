@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::check_findings::{CachedRow, Row, RowKind, RowStatus, SourceRow, TableLine, TableRow};
-use super::terminal::{Record, age};
+use super::record::{Record, age};
 use super::value_warnings::remark_text;
 use super::warnings::shown_source;
 use crate::model::answer::{DescribedSecret, Description, Document, Replica};

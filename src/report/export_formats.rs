@@ -9,7 +9,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::Value;
 
-use super::terminal::{Record, some_of};
+use super::record::{Record, some_of};
 use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;

@@ -27,13 +27,14 @@ pub mod check_rows;
 pub mod export_formats;
 mod namesakes;
 mod programs;
+pub mod record;
 pub mod terminal;
 mod value_warnings;
 mod warnings;
 
 pub use namesakes::namesake_warnings;
 pub use programs::program_warning;
-pub use terminal::{Label, Record};
+pub use record::{Label, Record};
 pub use value_warnings::*;
 pub use warnings::*;
 
@@ -44,7 +45,7 @@ use crate::model::entry::{EntryId, SubjectKind};
 use crate::model::problem::{Impact, MissingKey, Problem, grouped};
 use crate::model::shown::shown;
 use crate::system::lifecycle::interruptibly;
-use terminal::counted;
+use record::counted;
 
 /// The problems that end a launch or a subcommand. An empty report means that nothing went wrong.
 #[derive(Debug, Default)]

@@ -9,7 +9,7 @@
 
 use std::os::unix::ffi::OsStrExt;
 
-use super::terminal::{Record, some_of};
+use super::record::{Record, some_of};
 use super::warnings::is_set;
 use crate::model::entry::template::ENV;
 use crate::model::entry::{Origin, Source, Target};

@@ -12,7 +12,7 @@
 //! npm install php                              npm is the program: no other word is looked at
 //! ```
 
-use super::terminal::Record;
+use super::record::Record;
 use super::warnings::is_set;
 use crate::model::entry::Target;
 use crate::model::environment::CommandLine;

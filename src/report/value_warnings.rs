@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use super::terminal::{Record, some_of};
+use super::record::{Record, some_of};
 use crate::model::fault::character_name;
 use crate::model::outcome::{EntryOutcome, Outcomes};
 use crate::model::remark::Remark;

@@ -11,7 +11,7 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
-use super::terminal::{Record, age, counted, some_of};
+use super::record::{Record, age, counted, some_of};
 use crate::model::entry::{DeclaredPath, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Reading, Values};

@@ -27,7 +27,8 @@ use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::quoted_program;
-use crate::report::terminal::{self, some_of};
+use crate::report::record::some_of;
+use crate::report::terminal;
 use crate::report::{self, Label, Record, Report};
 use crate::supervise::Gate;
 

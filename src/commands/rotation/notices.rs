@@ -12,7 +12,7 @@ use super::child::{Change, Secret, failed_poll_warning};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status, grouped};
 use crate::model::shown::noun_with_name;
-use crate::report::terminal::{counted, some_of};
+use crate::report::record::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::{ExitStatus, Left, Notice, Pid};
 use crate::system::lifecycle::process_name;

@@ -1,0 +1,330 @@
+//! Records: errors, warnings and notes, and their layout as text or JSON.
+//!
+//! A record is laid out as one JSON object, or as one or more lines of text. All its text is
+//! escaped here, so that a name from AWS or a file can't move the cursor or change the direction of
+//! writing.
+
+use std::time::SystemTime;
+
+use serde_json::{Value, json};
+
+use crate::model::shown::printed;
+
+/// The label of a record, or of a line below its headline.
+///
+/// The number of a variant is its colour in SGR (ECMA-48).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Label {
+    Error = 31,
+    Warning = 33,
+    #[default]
+    Note = 34,
+    Help = 36,
+    /// The last line of a report about several errors. Text output shows it without a label.
+    Summary = 0,
+}
+
+impl Label {
+    /// The word for this label. JSON has the word as the default `event` and, except for notes, as
+    /// the `level`.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Error | Self::Summary => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+            Self::Help => "help",
+        }
+    }
+}
+
+/// An error, a warning or a note. No part of it contains the value of a secret.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct Record {
+    pub label: Label,
+    pub message: String,
+    pub event: &'static str,
+    /// The members that only the JSON object has.
+    pub json_members: Vec<(&'static str, Value)>,
+    /// The variables, files or systemd credentials that the record is about.
+    pub entries: Vec<String>,
+    /// True if text output lists only the first entries.
+    pub is_abridged: bool,
+    pub notes: Vec<String>,
+    pub aws_says: Option<String>,
+    pub help: Option<String>,
+    /// True if text output shows the record only with `--verbose`.
+    pub is_detail: bool,
+}
+
+impl Record {
+    pub fn error(message: impl Into<String>) -> Self {
+        Self::new(Label::Error, message)
+    }
+
+    pub fn warning(message: impl Into<String>) -> Self {
+        Self::new(Label::Warning, message)
+    }
+
+    pub fn note(message: impl Into<String>) -> Self {
+        Self::new(Label::Note, message)
+    }
+
+    pub(super) fn new(label: Label, message: impl Into<String>) -> Self {
+        Self {
+            label,
+            message: message.into(),
+            event: label.name(),
+            ..Self::default()
+        }
+    }
+
+    pub fn event(mut self, event: &'static str) -> Self {
+        self.event = event;
+        self
+    }
+
+    /// Adds a member to the JSON object.
+    pub fn with(self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.with_some(name, Some(value))
+    }
+
+    /// Adds a member to the JSON object if there is a value.
+    pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
+        self.json_members
+            .extend(value.map(|value| (name, value.into())));
+        self
+    }
+
+    pub fn help(mut self, help: impl Into<String>) -> Self {
+        self.help = Some(help.into());
+        self
+    }
+
+    pub fn detail(mut self) -> Self {
+        self.is_detail = true;
+        self
+    }
+}
+
+/// A number and its noun, in the singular or plural: `1 value is missing` or `2 values are
+/// missing`.
+pub fn counted(count: usize, one: &str, several: &str) -> String {
+    let noun = if count == 1 { one } else { several };
+    format!("{count} {noun}")
+}
+
+/// The largest number of names in a line of text, and of entries below an abridged record.
+const MOST_NAMES: usize = 5;
+
+/// Lists at most [`MOST_NAMES`] names: `A, B and C`, or `A, B, C, D, E and 2 more`.
+pub fn some_of(names: &[String]) -> String {
+    let (shown, others) = names.split_at(names.len().min(MOST_NAMES));
+    match (shown, others) {
+        ([] | [_], _) => shown.concat(),
+        ([first @ .., last], []) => format!("{} and {last}", first.join(", ")),
+        (_, others) => format!("{} and {} more", shown.join(", "), others.len()),
+    }
+}
+
+/// A duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
+pub fn age(seconds: u64) -> String {
+    const HOUR: u64 = 60 * 60;
+    const DAY: u64 = 24 * HOUR;
+    const TWO_DAYS: u64 = 2 * DAY;
+    const YEAR: u64 = 365 * DAY;
+    const TWO_YEARS: u64 = 2 * YEAR;
+    let (length, unit) = match seconds {
+        0..60 => (1, "s"),
+        60..HOUR => (60, "m"),
+        HOUR..TWO_DAYS => (HOUR, "h"),
+        TWO_DAYS..TWO_YEARS => (DAY, "d"),
+        TWO_YEARS.. => (YEAR, "y"),
+    };
+    format!("{}{unit}", seconds / length)
+}
+
+pub(super) const PREFIX: &str = "secrets-exec: ";
+
+/// The place where the lines of records are shown.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Screen {
+    /// A file, a pipe or a log collector. Every line has the prefix, so that logs can be filtered.
+    Log,
+    /// A terminal. Only the first line of a record has the prefix, and a blank line separates
+    /// errors.
+    Terminal { has_colours: bool },
+}
+
+/// Lays out records in lines. Below the headline of a record, the other lines are indented: the
+/// entries, the notes, AWS's message, and the help unless an earlier record has the same help.
+pub fn record_lines(records: &[Record], screen: Screen) -> String {
+    let mut lines = String::new();
+    for (at, record) in records.iter().enumerate() {
+        let is_error = matches!(record.label, Label::Error | Label::Summary);
+        if at > 0 && is_error && screen != Screen::Log {
+            lines += "\n";
+        }
+        lines += &(headline(record.label, &record.message, screen) + "\n");
+
+        let prefix = if screen == Screen::Log { PREFIX } else { "" };
+        let mut add = |start: &str, text: &str| {
+            lines += &format!("{prefix}  {start}{}\n", printed(text));
+        };
+
+        let count = record.entries.len();
+        let listed = if record.is_abridged {
+            MOST_NAMES
+        } else {
+            count
+        };
+        for entry in record.entries.iter().take(listed) {
+            add("for ", entry);
+        }
+        if count > listed {
+            add("and ", &format!("{} more", count - listed));
+        }
+
+        for note in &record.notes {
+            add(&shown_label(Label::Note, screen), note);
+        }
+        if let Some(text) = &record.aws_says {
+            add("AWS says: ", text);
+        }
+        let is_shown_above = records[..at].iter().any(|above| above.help == record.help);
+        if !is_shown_above && let Some(help) = &record.help {
+            add(&shown_label(Label::Help, screen), help);
+        }
+    }
+    lines
+}
+
+/// The first line of a record with its prefix and label, but without a line feed.
+pub(super) fn headline(label: Label, text: &str, screen: Screen) -> String {
+    let mut shown = printed(text);
+    if let (Label::Error, Screen::Terminal { has_colours: true }) = (label, screen) {
+        shown = with_bold_names(&shown);
+    }
+    format!("{PREFIX}{}{shown}", shown_label(label, screen))
+}
+
+fn with_bold_names(text: &str) -> String {
+    let mut parts: Vec<String> = text.split('"').map(str::to_owned).collect();
+    // Every second part, beginning with the second, is between quotation marks.
+    for name in parts.iter_mut().skip(1).step_by(2) {
+        *name = format!("\x1b[1m{name}\x1b[0m");
+    }
+    parts.join("\"")
+}
+
+pub(super) fn red(text: &str) -> String {
+    format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
+}
+
+/// A label as the screen shows it, with a colon and a space: `error: `.
+fn shown_label(label: Label, screen: Screen) -> String {
+    let name = label.name();
+    match (label, screen) {
+        (Label::Summary, _) => String::new(),
+        (_, Screen::Terminal { has_colours: true }) => {
+            format!("\x1b[1;{}m{name}:\x1b[0m ", label as u8)
+        }
+        (_, Screen::Terminal { has_colours: false } | Screen::Log) => format!("{name}: "),
+    }
+}
+
+/// The JSON object of each record, with the current time.
+pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
+    let now = SystemTime::now();
+    records
+        .into_iter()
+        .map(|record| record_object(record, now))
+        .collect()
+}
+
+fn record_object(record: Record, now: SystemTime) -> Value {
+    // Log collectors filter by these levels. They recognize `info`, but not `note`.
+    let level = match record.label {
+        Label::Error | Label::Summary | Label::Warning => record.label.name(),
+        Label::Note | Label::Help => "info",
+    };
+
+    let mut object = json!({
+        "time": humantime::format_rfc3339_millis(now).to_string(),
+        // The command may write JSON to the same stream, so `logger` tells our objects from its
+        // own.
+        "logger": "secrets-exec",
+        "level": level,
+        "event": record.event,
+        "message": record.message,
+    });
+    for (name, value) in record.json_members {
+        object[name] = value;
+    }
+
+    // AWS's message becomes the last note.
+    let aws_says = record.aws_says.map(|text| format!("AWS says: {text}"));
+    for (name, texts) in [
+        ("entries", record.entries),
+        ("notes", record.notes.into_iter().chain(aws_says).collect()),
+        ("help", Vec::from_iter(record.help)),
+    ] {
+        if !texts.is_empty() {
+            object[name] = texts.into();
+        }
+    }
+    escaped_value(object)
+}
+
+/// Escapes the texts in a JSON value, except the names of members, which are our own. A version id
+/// or a path may contain characters that change what a terminal shows.
+pub(super) fn escaped_value(value: Value) -> Value {
+    match value {
+        Value::String(text) => printed(&text).into(),
+        Value::Array(items) => items.into_iter().map(escaped_value).collect(),
+        Value::Object(members) => members
+            .into_iter()
+            .map(|(name, value)| (name, escaped_value(value)))
+            .collect(),
+        Value::Null | Value::Bool(_) | Value::Number(_) => value,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn texts(names: &[&str]) -> Vec<String> {
+        names.iter().map(|name| (*name).to_owned()).collect()
+    }
+
+    #[test]
+    fn a_line_about_many_variables_names_the_first_and_counts_the_others() {
+        assert_eq!(
+            some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])),
+            "A, B, C, D, E and 2 more"
+        );
+        assert_eq!(
+            some_of(&texts(&["A", "B", "C", "D", "E"])),
+            "A, B, C, D and E"
+        );
+    }
+
+    #[test]
+    fn an_age_has_one_unit() {
+        let (hour, day) = (3600, 86_400);
+        for (seconds, expected) in [
+            (0, "0s"),
+            (59, "59s"),
+            (60, "1m"),
+            (3599, "59m"),
+            (hour, "1h"),
+            (2 * day - 1, "47h"),
+            (2 * day, "2d"),
+            (730 * day - 1, "729d"),
+            (730 * day, "2y"),
+        ] {
+            assert_eq!(age(seconds), expected);
+        }
+    }
+}
