@@ -10,8 +10,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
+use super::endpoints::{Api, aws_host, partition_of};
 use super::parameter_store::{bare_name, can_be_described, referenced_secret};
-use super::service_client::{Api, aws_host, partition_of};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Store};

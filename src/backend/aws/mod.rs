@@ -14,6 +14,7 @@
 
 mod config;
 mod credentials;
+mod endpoints;
 mod iam_policy;
 mod parameter_store;
 #[cfg(any(fuzzing, test))]
@@ -51,8 +52,8 @@ use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
 use credentials::{CALLER_VARIABLES, CallerIdentity, RenewedToken};
+use endpoints::Api;
 use parameter_store::MAX_BATCH;
-use service_client::Api;
 use session::{AnsweredRequests, Request, Session};
 
 /// The client of Secrets Manager and Parameter Store for one launch.

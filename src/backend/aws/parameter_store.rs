@@ -13,7 +13,8 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::service_client::{Api, Client, read_object, timestamp};
+use super::endpoints::Api;
+use super::service_client::{Client, read_object, timestamp};
 use super::session::{AnsweredRequests, Request, Session};
 use crate::model::answer::{
     Cause, Denial, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,

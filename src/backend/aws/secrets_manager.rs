@@ -15,7 +15,8 @@ use futures_util::stream;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
-use super::service_client::{Api, Client, read_object, system_time, timestamp};
+use super::endpoints::Api;
+use super::service_client::{Client, read_object, system_time, timestamp};
 use super::session::{AnsweredRequests, Request, Session};
 use crate::model::answer::{
     Cause, DescribedSecret, Description, Document, FetchError, FetchResult, Missing, Refusal,

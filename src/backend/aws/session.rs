@@ -21,7 +21,8 @@ use super::credentials::{
     assume_with_retries, explain_refused_credentials, find_credentials, instance_region,
     misconfigured, request_caller_arn, use_stored_session,
 };
-use super::service_client::{Api, Client, Clients};
+use super::endpoints::Api;
+use super::service_client::{Client, Clients};
 use crate::model::answer::{
     Answer, AnsweredLocators, Caller, CallerAccount, Cause, Document, FetchError, FetchFailure,
     FetchResult, LookedUp, Unsigned,

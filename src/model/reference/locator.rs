@@ -12,7 +12,8 @@ use std::num::NonZeroUsize;
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
 
-use super::secret_id::{ParameterPath, Region, Role, SecretId, Store, split_random_ending};
+use super::arn::{Region, Role};
+use super::secret_id::{ParameterPath, SecretId, Store, split_random_ending};
 use crate::model::environment::is_name;
 use crate::model::fault::Fault;
 use crate::model::shown::{has_credential, shown, text_or};

@@ -23,9 +23,11 @@
 //! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except after
 //! `ssm`, in an ARN, in `${NAME:-default}`, and in the brackets of a JSONPath.
 
+mod arn;
 mod locator;
 mod secret_id;
 
+pub use arn::*;
 pub use locator::*;
 pub use secret_id::*;
 

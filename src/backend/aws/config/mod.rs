@@ -30,7 +30,7 @@ use std::{fs, io, process};
 use aws_credential_types::Credentials;
 use nix::sys::stat::fstat;
 
-use super::service_client::{Api, ENDPOINT_VARIABLES, Endpoints};
+use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::answer::Cause;
 use crate::model::environment::{Inherited, StartedBy};
 use crate::model::options::{

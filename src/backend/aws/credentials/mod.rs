@@ -46,7 +46,7 @@ use aws_credential_types::Credentials;
 use tokio::time::Instant;
 
 use super::config::{RoleSource, Settings, VariableKeys};
-use super::service_client::Api;
+use super::endpoints::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::system::redaction::redacted_line;
 use crate::time::{Deadline, Turns};

@@ -16,7 +16,8 @@ use aws_credential_types::Credentials;
 use http::HeaderValue;
 
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::service_client::{Clients, Endpoints};
+use crate::backend::aws::endpoints::Endpoints;
+use crate::backend::aws::service_client::Clients;
 use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
     OutageKind, Refusal, Unsigned,

@@ -22,7 +22,7 @@ use super::provider::{
     SearchContext, or_help, request_failure, service_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::Sso;
-use crate::backend::aws::service_client::Api;
+use crate::backend::aws::endpoints::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::system::paths::replace_file_alike;
 use crate::system::redaction::conceal;

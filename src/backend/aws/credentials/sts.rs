@@ -33,7 +33,8 @@ use super::provider::{
     misconfigured, not_configured, or_help, request_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
-use crate::backend::aws::service_client::{Api, Client};
+use crate::backend::aws::endpoints::Api;
+use crate::backend::aws::service_client::Client;
 use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };

@@ -1,0 +1,289 @@
+//! Amazon Resource Names, and the regions and roles for requesting secrets.
+//!
+//! An ARN is `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
+//! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::fault::{did_you_mean, nearest};
+
+/// An Amazon Resource Name: text that begins with `arn:` and has six fields, or [`Self::any`].
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Arn(String);
+
+impl Arn {
+    /// Parses an ARN. The content of the fields isn't checked.
+    pub fn parse(text: &str) -> Option<Self> {
+        if !Self::has_prefix(text) || text.splitn(6, ':').count() < 6 {
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+
+    /// Creates an ARN from its fields after `arn`: the partition, the service, the region, the
+    /// account and the resource. Only the last field may contain colons.
+    pub fn new(fields: [&str; 5]) -> Self {
+        Self(format!("arn:{}", fields.join(":")))
+    }
+
+    /// Creates the `*` of an IAM policy, for actions that can't be limited to a resource.
+    pub fn any() -> Self {
+        Self("*".to_owned())
+    }
+
+    pub fn has_prefix(text: &str) -> bool {
+        text.starts_with("arn:")
+    }
+
+    pub fn partition(&self) -> &str {
+        self.field(1)
+    }
+
+    pub fn service(&self) -> &str {
+        self.field(2)
+    }
+
+    /// The last field, which may contain colons: `secret:NAME`.
+    pub fn resource(&self) -> &str {
+        self.field(5)
+    }
+
+    /// The region, or `None` if the field is malformed or, as for IAM, empty.
+    pub fn region(&self) -> Option<Region> {
+        Region::parse(self.field(3))
+    }
+
+    /// The account, or `None` if the field doesn't have 12 digits. For AWS's public parameters, the
+    /// field is empty.
+    pub fn account(&self) -> Option<&str> {
+        let account = self.field(4);
+        if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
+            return None;
+        }
+        Some(account)
+    }
+
+    /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`.
+    pub(super) fn has_partition(&self) -> bool {
+        let partition = self.partition();
+        partition.starts_with("aws")
+            && partition
+                .bytes()
+                .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    }
+
+    pub fn in_region(&self, region: &Region) -> Self {
+        let field = |index| self.field(index);
+        Self::new([field(1), field(2), region.as_str(), field(4), field(5)])
+    }
+
+    /// The resource if both ARNs have the same partition, region and account. The services can
+    /// differ, because a secret that is read through Parameter Store keeps its own ARN.
+    pub fn resource_in_account_of(&self, other: &Self) -> Option<&str> {
+        for index in [1, 3, 4] {
+            if self.field(index) != other.field(index) {
+                return None;
+            }
+        }
+        Some(self.resource())
+    }
+
+    /// A field by its index, from 0 to 5. In [`Self::any`], all but the first are empty.
+    fn field(&self, index: usize) -> &str {
+        self.0.splitn(6, ':').nth(index).unwrap_or_default()
+    }
+}
+
+impl fmt::Display for Arn {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// The code of an AWS region, such as `us-east-1`. A simulation of AWS may accept other names.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Region(String);
+
+/// The codes of AWS's regions. They are suggested for a misspelled code, and not masked in logs.
+const KNOWN_REGIONS: &str = "\
+    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
+    ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 \
+    eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 eusc-de-east-1 il-central-1 me-central-1 \
+    me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2";
+
+impl Region {
+    /// A description of valid regions. It completes the message "… must be …".
+    pub const EXPECTED: &str = "a region code in lower case, such as us-east-1";
+
+    /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
+    /// of regions would exclude new ones.
+    pub fn parse(text: &str) -> Option<Self> {
+        let is_label = (1..=63).contains(&text.len())
+            && text.trim_matches('-') == text
+            && text
+                .bytes()
+                .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-');
+        if !is_label {
+            return None;
+        }
+        Some(Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Finds `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of AWS's codes have the form
+    /// AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability
+    /// zone.
+    pub fn area(&self) -> Option<&str> {
+        let (words, number) = self.0.rsplit_once('-')?;
+        let (area, _) = words.rsplit_once('-')?;
+        let has_form = number.parse::<u8>().is_ok()
+            && words
+                .split('-')
+                .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()));
+        if !has_form {
+            return None;
+        }
+        Some(area)
+    }
+
+    pub fn is_known(code: &str) -> bool {
+        KNOWN_REGIONS.split(' ').any(|known| known == code)
+    }
+
+    /// Finds the known region with the most similar code. Returns `None` if this region is known,
+    /// or if no code is similar.
+    pub fn similar_region(&self) -> Option<Self> {
+        let similar = nearest(&self.0, KNOWN_REGIONS.split(' '))?;
+        if similar == self.0 {
+            return None;
+        }
+        Some(Self(similar.to_owned()))
+    }
+
+    /// True for an availability zone, which is the code of a region and a letter: `us-east-1a`.
+    pub fn is_availability_zone(&self) -> bool {
+        let region = self.0.strip_suffix(|c: char| c.is_ascii_lowercase());
+        region.is_some_and(|code| Self(code.to_owned()).area().is_some())
+    }
+
+    /// The remedy for a code that doesn't have the form of AWS's region codes. `None` for a code
+    /// that does.
+    pub fn form_remedy(&self) -> Option<String> {
+        // Some SDKs accept `fips-us-east-1` and `us-east-1-fips`.
+        let region = self.0.trim_start_matches("fips-").trim_end_matches("-fips");
+        if region != self.0 {
+            return Some(format!("use {region}, and set AWS_USE_FIPS_ENDPOINT=true"));
+        }
+        if self.area().is_some() {
+            return None;
+        }
+        for end in (1..self.0.len()).rev() {
+            let region = Self(self.0[..end].to_owned());
+            if region.area().is_some() {
+                return Some(format!(
+                    "use the region of this availability zone: {region}"
+                ));
+            }
+        }
+        Some(match self.similar_region() {
+            Some(region) => did_you_mean(&region.0),
+            None => "list the regions: aws account list-regions --region us-east-1".to_owned(),
+        })
+    }
+}
+
+impl fmt::Display for Region {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+/// An IAM role that is assumed before secrets are read.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Role {
+    pub arn: Arn,
+    /// The external id, which the trust policy of the role may require.
+    pub external_id: Option<String>,
+}
+
+impl Role {
+    pub const EXPECTED: &str =
+        "a role ARN, not a session's (assumed-role), such as arn:aws:iam::123456789012:role/Reader";
+
+    pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
+
+    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An
+    /// asterisk isn't accepted, because it would be a wildcard in a policy.
+    pub fn parse(text: &str, external_id: Option<String>) -> Option<Self> {
+        let arn = Arn::parse(text)?;
+        let name = arn.resource().strip_prefix("role/")?;
+        let is_role = arn.has_partition()
+            && arn.service() == "iam"
+            && arn.field(3).is_empty()
+            && arn.account().is_some();
+        let is_name = !name.is_empty()
+            && !name.ends_with('/')
+            && name
+                .bytes()
+                .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@-/".contains(&byte));
+        if !is_role || !is_name {
+            return None;
+        }
+        Some(Self { arn, external_id })
+    }
+
+    /// Checks that the characters of a text are legal in an external id (AssumeRole, ExternalId),
+    /// and returns the text. They are checked here because STS's message about an illegal character
+    /// shows the id.
+    ///
+    /// # Errors
+    /// If a character isn't legal. The error describes valid ids.
+    pub fn check_external_id(text: &str) -> Result<String, &'static str> {
+        let is_legal = text
+            .bytes()
+            .all(|byte| byte.is_ascii_alphanumeric() || b"_+=,.@:/-".contains(&byte));
+        if !is_legal {
+            return Err(Self::EXTERNAL_ID);
+        }
+        Ok(text.to_owned())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mistyped_region_and_an_availability_zone_get_the_right_hint() {
+        let remedy = |code: &str| Region::parse(code).unwrap().form_remedy();
+        for partition in
+            "us-east-1 mx-central-1 il-central-1 us-gov-west-1 cn-north-1 us-iso-east-1 us-isob-east-1 eu-isoe-west-1 \
+                          us-isof-south-1 eusc-de-east-1 ap-southeast-12"
+                .split(' ')
+        {
+            assert_eq!(remedy(partition), None, "{partition}");
+        }
+        for (code, expected) in [
+            (
+                "us-gov-west-1b",
+                "use the region of this availability zone: us-gov-west-1",
+            ),
+            (
+                "fips-us-east-1",
+                "use us-east-1, and set AWS_USE_FIPS_ENDPOINT=true",
+            ),
+            (
+                "us-gov-west-1-fips",
+                "use us-gov-west-1, and set AWS_USE_FIPS_ENDPOINT=true",
+            ),
+            ("eucentral1", "did you mean \"eu-central-1\"?"),
+        ] {
+            assert_eq!(remedy(code).as_deref(), Some(expected), "{code}");
+        }
+    }
+}
