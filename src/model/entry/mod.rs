@@ -4,9 +4,13 @@
 //! At first, an entry is what the user has written: it may name secrets by aliases and `${NAME}`.
 //! The plan looks these names up later.
 
+mod claims;
+mod subject;
 mod target;
 pub mod template;
 
+pub use claims::*;
+pub use subject::*;
 pub use target::*;
 
 use std::collections::BTreeMap;
