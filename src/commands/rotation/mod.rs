@@ -7,6 +7,7 @@
 //!   connections.
 //! - `child` is a trial: a launch in a forked process that waits at a gate before it becomes the
 //!   command. The first start and each poll are trials.
+//! - `fingerprint` has what a trial sends about its values: hashes and versions.
 //! - `notices` prints the messages of the parent.
 //!
 //! The life of a poll:
@@ -43,6 +44,7 @@
 //! files, or right before execve.
 
 mod child;
+mod fingerprint;
 mod notices;
 mod parent;
 

@@ -8,7 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
-use super::child::{Change, Secret, failed_poll_warning};
+use super::child::failed_poll_warning;
+use super::fingerprint::{Change, Secret};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status, grouped};
 use crate::model::shown::noun_with_name;

@@ -10,7 +10,8 @@ use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
-use super::child::{Baseline, Fingerprint, Message, Trial};
+use super::child::{Baseline, Message, Trial};
+use super::fingerprint::Fingerprint;
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::commands::prepare::Asker;
