@@ -66,7 +66,7 @@ fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
 }
 
 #[test]
-fn the_first_60_lines_of_the_readme_have_what_make_demo_and_make_test_need_and_the_two_commands() {
+fn the_first_60_lines_of_the_readme_have_what_an_installation_needs_and_the_two_commands() {
     let readme = repository_file("README.md");
     let first_screen: Vec<&str> = readme.lines().take(60).collect();
     let place = |text: &str| {
@@ -78,15 +78,15 @@ fn the_first_60_lines_of_the_readme_have_what_make_demo_and_make_test_need_and_t
         env!("CARGO_PKG_RUST_VERSION"),
         " or later"
     );
-    let packages = "    sudo apt-get install git make gcc musl-tools python3-venv";
     // In the order in which a reader needs them.
     let places = [
         place("secrets-exec -- node app.js"),
         place(rust),
-        place(packages),
+        place("    sudo apt-get install git make gcc musl-tools"),
         place("    git clone "),
-        place("    make demo "),
-        place("    make test "),
+        place("    make release && sudo make install"),
+        place("    docker build -f Dockerfile.example "),
+        place("## Try it without AWS"),
     ];
     assert!(places.is_sorted(), "{places:?}");
 
