@@ -1,4 +1,4 @@
-//! The templates of docs/recipes.md for the formats of files: the real programs read exactly the
+//! The templates of docs/reference.md for the formats of files: the real programs read exactly the
 //! value. `tests/servers/run` has those for servers that `.ci/run` doesn't install.
 
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ const PASSWORD: &str = r#"p@ss:w\o"r'd%#$ ;é"#;
 
 /// A launch with the declaration of the page, in which `prod/db` leads to this port.
 fn escaped(port: u16, mut secrets: Value) -> Sandbox {
-    let page = Page::read("docs/recipes.md");
+    let page = Page::read("docs/reference.md");
     secrets["prod/db"] = json!({ "host": "127.0.0.1", "port": port, "password": PASSWORD });
     Sandbox::new()
         .declaration(page.block_from("yaml", "# escapes.yaml"))
@@ -28,7 +28,7 @@ fn escaped(port: u16, mut secrets: Value) -> Sandbox {
 const LOGIN: &str = "psql -w -h 127.0.0.1 -p \"$PORT\" -U app postgres -tAc 'SELECT current_user'";
 
 #[test]
-fn psql_logs_in_with_a_password_that_docs_recipes_md_escapes_for_pgpass() {
+fn psql_logs_in_with_a_password_that_docs_reference_md_escapes_for_pgpass() {
     let postgres = or_skip!(Postgres::shared());
     let literal = PASSWORD.replace('\'', "''");
     postgres.run(&format!("CREATE ROLE app LOGIN PASSWORD '{literal}'"));

@@ -21,8 +21,8 @@ mod local;
 mod logs;
 mod migrating;
 mod pictures;
-mod recipes;
 mod releasing;
+mod rotation;
 mod systemd;
 mod troubleshooting;
 
@@ -53,7 +53,7 @@ fn directory(page: &Page) -> Sandbox {
             .executable("bin/docker", local::DOCKER)
             .executable("app", "#!/bin/sh\n"),
         "docs/migrating.md" => page.with_secrets(migrating::SECRETS),
-        "docs/ecs.md" | "docs/recipes.md" | "docs/security.md" => page.with_examples(),
+        "docs/ecs.md" | "docs/security.md" => page.with_examples(),
         _ => page.sandbox(),
     }
 }

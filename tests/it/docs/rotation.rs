@@ -1,5 +1,5 @@
-//! docs/recipes.md: its script redeploys only if all values exist, and its command changes one key
-//! of a secret.
+//! docs/rotation.md: its scripts redeploy only if all values exist. docs/organizing.md: its command
+//! changes one key of a secret.
 
 use std::fs;
 
@@ -9,10 +9,10 @@ use crate::support::*;
 /// Runs commands with the scripts of the page and with a declaration of one reference. `kubectl`
 /// and `aws` are programs that print their arguments.
 fn redeployment(reference: &str, commands: &str) -> Option<Outcome> {
-    skip::can(&["jq", "--version"], "the script of docs/recipes.md").then(|| {
+    skip::can(&["jq", "--version"], "the scripts of docs/rotation.md").then(|| {
         let aws = Aws::start().secret("prod/db", Secret::text(CANARY));
         let declaration = format!("env: {{ DB_HOST: \"{reference}\" }}\n");
-        let sandbox = Page::read("docs/recipes.md")
+        let sandbox = Page::read("docs/rotation.md")
             .with_examples()
             .file("secrets.yaml", declaration);
         let sandbox = sandbox.env_remove("SECRETS_EXEC_LOCAL").aws(&aws);
@@ -25,7 +25,7 @@ fn redeployment(reference: &str, commands: &str) -> Option<Outcome> {
 }
 
 #[test]
-fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
+fn the_redeployment_script_of_docs_rotation_md_sets_a_hash_of_the_versions() {
     let run = or_skip!(redeployment("prod/db:host", "sh redeploy.sh 2>&1"));
     let printed = run.launched().stdout();
     let (_, hash) = printed.split_once("\"secrets-hash\":\"").expect(&printed);
@@ -34,7 +34,7 @@ fn the_redeployment_script_of_docs_recipes_md_sets_a_hash_of_the_versions() {
 }
 
 #[test]
-fn the_script_of_docs_recipes_md_for_ecs_deploys_again_only_if_a_version_is_new() {
+fn the_script_of_docs_rotation_md_for_ecs_deploys_again_only_if_a_version_is_new() {
     let twice = "{ sh redeploy-changed.sh; sh redeploy-changed.sh; } 2>&1";
     let run = or_skip!(redeployment("prod/db:host", twice));
     let update = "ecs update-service --cluster prod --service app --force-new-deployment\n";
@@ -42,7 +42,7 @@ fn the_script_of_docs_recipes_md_for_ecs_deploys_again_only_if_a_version_is_new(
 }
 
 #[test]
-fn the_scripts_of_docs_recipes_md_do_not_deploy_anything_if_a_value_is_missing() {
+fn the_scripts_of_docs_rotation_md_do_not_deploy_anything_if_a_value_is_missing() {
     for (script, deployment) in [
         ("sh redeploy.sh 2>&1", "secrets-hash"),
         ("sh redeploy-changed.sh 2>&1", "update-service"),
@@ -54,8 +54,8 @@ fn the_scripts_of_docs_recipes_md_do_not_deploy_anything_if_a_value_is_missing()
 
 /// What the commands of the page store in a secret with a key `ID` that holds this number.
 fn stored_by_the_change_of_a_key(number: &str) -> Option<String> {
-    skip::can(&["jq", "--version"], "the command of docs/recipes.md").then(|| {
-        let page = Page::read("docs/recipes.md");
+    skip::can(&["jq", "--version"], "the command of docs/organizing.md").then(|| {
+        let page = Page::read("docs/organizing.md");
         let change = page.block_from("sh", "read -rs NEW").to_owned();
         let secret = format!("prod/app: '{{\"DB_PASSWORD\":\"old\",\"ID\":{number}}}'\n");
         let sandbox = page
@@ -71,7 +71,7 @@ fn stored_by_the_change_of_a_key(number: &str) -> Option<String> {
 }
 
 #[test]
-fn the_command_of_docs_recipes_md_that_changes_a_key_never_rounds_a_number_in_another_key() {
+fn the_command_of_docs_organizing_md_that_changes_a_key_never_rounds_a_number_in_another_key() {
     let stored = or_skip!(stored_by_the_change_of_a_key("12345678901234567890"));
     // jq 1.6 stops instead.
     if !stored.is_empty() {
