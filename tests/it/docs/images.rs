@@ -47,15 +47,15 @@ fn the_declarations_and_the_options_of_docs_images_md_are_valid() {
         }
         sections += 1;
     }
-    assert!(sections > 15, "{sections}");
+    assert!(sections > 3, "{sections}");
 }
 
 #[test]
-fn each_row_of_docs_images_md_says_with_which_version_the_image_was_tried() {
+fn each_row_of_docs_images_md_says_with_which_version_the_program_was_tried() {
     let page = Page::read("docs/images.md");
-    let rows = page.section("What works in which image").lines();
-    let rows = Vec::from_iter(rows.filter(|line| line.starts_with("| [")));
-    assert!(rows.len() > 20, "{rows:#?}");
+    let rows = page.section("Three ways to deliver a value").lines();
+    let rows = Vec::from_iter(rows.filter(|line| line.starts_with("| ")).skip(1));
+    assert!(rows.len() > 40, "{rows:#?}");
     for row in rows {
         let tried = row.trim_end_matches(" |").rsplit(" | ").next().unwrap();
         let has_a_version = tried.contains(|character: char| character.is_ascii_digit());
