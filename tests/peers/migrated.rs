@@ -147,13 +147,14 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     let shell = or_skip!(shell(moto, directory.path(), "migrate with the AWS CLI"));
     std::fs::write(directory.path().join(".env"), FILE).unwrap();
     let page = repository_file("docs/migrating.md").replace("|\n", "| ");
-    let (_, steps) = page.split_once("## If you have a `.env` file\n").unwrap();
-    let lines = steps.lines().map(str::trim);
-    let mut lines = lines.filter(|line| line.starts_with("secrets-exec migrate .env"));
-    for _ in 0..2 {
-        shell(lines.next().unwrap());
-    }
-    assert_eq!(lines.next(), None);
+    let lines = Vec::from_iter(page.lines().filter(|line| {
+        line.starts_with("secrets-exec migrate ") && line.contains(" .env --secret prod/app ")
+    }));
+    let [declaration, values] = lines[..] else {
+        panic!("{lines:#?}")
+    };
+    shell(&format!("{declaration} >secrets-exec.yaml"));
+    shell(values);
     let declaration = directory.path().join("secrets-exec.yaml");
     let text = std::fs::read_to_string(&declaration).unwrap();
     std::fs::remove_file(declaration).unwrap();

@@ -23,8 +23,8 @@ use crate::support::directory::Directory;
 use crate::support::sandbox::{program, repository_file};
 use crate::support::skip::can;
 
-/// The rows of docs/migrating.md without a case: one doesn't have a launch, and other tests run the
-/// commands of docs/ci.md and docs/recipes.md, to which the others lead.
+/// The rows of docs/migrating.md without a case: two don't have a launch, and another test runs the
+/// command of docs/ci.md, to which the third leads.
 const SCRIPTS_WITHOUT_A_CASE: [&str; 3] = [
     "`echo \"TOKEN=$(aws …)\" >>\"$GITHUB_ENV\"`",
     "`for s in $SECRETS; do …`",
@@ -32,18 +32,11 @@ const SCRIPTS_WITHOUT_A_CASE: [&str; 3] = [
 ];
 
 /// The rows of docs/from-other-tools.md that only name an option, a key or a page.
-const TOOLS_WITHOUT_A_CASE: [&str; 11] = [
+const TOOLS_WITHOUT_A_CASE: [&str; 4] = [
     "`--strict` with `DB_PASSWORD=chamberme`",
-    "`?region=eu-west-1`, `role_arn`, `version_stage`",
-    "`vals eval -f config.yaml`",
-    "`-upcase -sanitize`",
-    "`-pristine`, `allowlist`, `denylist`",
-    "running without `-once`",
-    "`splay`, `kill_signal`, `kill_timeout`",
     "`target.template`",
     "a Secret mounted as a volume",
     "`refreshInterval`",
-    "`SECRETS_MANAGER_TTL`",
 ];
 
 /// What the programs of the tables do. `docker run` starts its last argument with the variables of
