@@ -3,6 +3,7 @@
 use serde_json::{Deserializer, Value};
 
 use super::page::Page;
+use crate::support::lines::EVENTS;
 use crate::support::*;
 
 #[test]
@@ -19,8 +20,12 @@ fn a_launch_prints_the_json_of_docs_logs_md_on_one_line() {
 }
 
 #[test]
-fn the_events_of_a_rotation_in_docs_logs_md_have_fields_of_their_rows() {
-    let text = repository_file("docs/logs.md");
+fn the_events_in_docs_logs_md_have_fields_that_the_program_logs() {
+    let documented_fields = |name: &str| {
+        let event = EVENTS.iter().find(|(event, _)| *event == name);
+        let (_, fields) = event.unwrap_or_else(|| panic!("no event {name}"));
+        Vec::from_iter(fields.split(' '))
+    };
     let page = Page::read("docs/logs.md");
     let events = Deserializer::from_str(page.blocks("json")[1]).into_iter::<Value>();
     let events: Vec<Value> = events.map(Result::unwrap).collect();
@@ -28,11 +33,19 @@ fn the_events_of_a_rotation_in_docs_logs_md_have_fields_of_their_rows() {
     for mut event in events {
         let fields = event.as_object_mut().unwrap();
         let name = fields.remove("event").unwrap();
-        let start = format!("| `{}` | ", name.as_str().unwrap());
-        let row = text.lines().find(|line| line.starts_with(&start)).unwrap();
+        let documented = documented_fields(name.as_str().unwrap());
         for field in fields.keys() {
-            assert!(row.contains(&format!("`{field}`")), "{field}: {row}");
+            assert!(documented.contains(&&**field), "{field}: {name}");
         }
+    }
+    let rows = page.section("Events").lines();
+    let rows = Vec::from_iter(rows.filter_map(|line| line.strip_prefix("| `")));
+    assert_eq!(rows.len(), 7, "{rows:?}");
+    for row in rows {
+        let (name, row) = row.split_once("` | ").unwrap();
+        let fields = row.split(" | ").last().unwrap();
+        let shown = Vec::from_iter(fields.split('`').skip(1).step_by(2));
+        assert_eq!(shown.join(" "), documented_fields(name).join(" "), "{name}");
     }
 }
 

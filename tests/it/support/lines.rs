@@ -1,31 +1,71 @@
 //! The lines that the program prints on standard error, in both formats of `--log-format`.
 
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::repository_file;
 
 /// The beginning of each line of the program.
 pub const PREFIX: &str = "secrets-exec: ";
 
+/// The events of `--log-format json`, each with the fields that it can have besides time, logger,
+/// level, event and message. CHANGELOG.md promises that they stay the same within a minor version.
+pub const EVENTS: [(&str, &str); 31] = [
+    ("error", "status variables secret entries notes help"),
+    ("summary", "status"),
+    ("warning", "entries notes help"),
+    ("local", ""),
+    ("note", ""),
+    ("waiting", ""),
+    ("signal", "signal"),
+    ("bug", ""),
+    ("resolved", "variables secret version"),
+    ("omitted", "variables"),
+    (
+        "resolution",
+        "values secrets milliseconds requests from_cache",
+    ),
+    ("trace", ""),
+    ("started", "pid"),
+    ("changed", "secret old_version new_version variables"),
+    ("delayed", "seconds"),
+    (
+        "poll_failed",
+        "variables secret errors entries notes help since",
+    ),
+    ("poll_recovered", ""),
+    ("stopping", "variables"),
+    ("also_stopping", "pid"),
+    ("restarted", "pid variables"),
+    ("signalled", "signal variables"),
+    ("exiting", "status variables"),
+    ("ended", "pid status signal help"),
+    ("killed", "signal"),
+    ("fixed", "variables"),
+    ("not_changed", "secret variables help"),
+    ("not_passed_on", "help"),
+    ("not_stopped", "pid help"),
+    ("not_restarted", "variables"),
+    ("cancelled", "signal"),
+    ("lines_dropped", "lines"),
+];
+
 impl Outcome {
-    /// The lines of `--log-format json`. Asserts that no line has a member that docs/logs.md
-    /// doesn't list for its event.
+    /// The lines of `--log-format json`. Asserts that no line has a field that [`EVENTS`] doesn't
+    /// list for its event.
     #[track_caller]
     pub fn events(&self) -> Vec<serde_json::Value> {
-        let page = repository_file("docs/logs.md");
         let event = |line: &str| {
             let event: serde_json::Value =
                 serde_json::from_str(line).unwrap_or_else(|error| panic!("{error}: {self}"));
-            let row = format!("\n| `{}` | ", event["event"].as_str().unwrap());
-            let (_, row) = page
-                .split_once(&row)
-                .unwrap_or_else(|| panic!("no row {row}"));
-            let (_, documented) = row.lines().next().unwrap().split_once(" | ").unwrap();
+            let name = event["event"].as_str().unwrap();
+            let (_, fields) = EVENTS
+                .iter()
+                .find(|(listed, _)| *listed == name)
+                .unwrap_or_else(|| panic!("no event {name}"));
             for member in event.as_object().unwrap().keys() {
                 let is_general =
                     ["time", "logger", "level", "event", "message"].contains(&member.as_str());
                 assert!(
-                    is_general || documented.contains(&format!("`{member}`")),
-                    "{member} isn't documented: {self}"
+                    is_general || fields.split(' ').any(|field| field == member),
+                    "{member} isn't listed: {self}"
                 );
             }
             event
