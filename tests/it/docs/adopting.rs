@@ -144,7 +144,7 @@ fn three_secrets_that_do_not_exist_add_one_to_a_metric_as_docs_adopting_md_says(
 #[test]
 fn docs_adopting_md_removes_each_file_that_make_install_puts_on_a_computer() {
     let page = Page::read("docs/adopting.md");
-    let removal = page.section("Stop using it");
+    let removal = page.section("Roll back, or stop using it");
     let script = repository_file("packaging/install");
     let installed = script.lines().filter(|line| line.starts_with("put "));
     let paths: Vec<&str> = installed
