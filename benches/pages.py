@@ -14,7 +14,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 MARK, END = "<!-- `make bench` writes this -->", "<!-- -->"
-US, RATIO, SCRIPT = "secrets-exec", "*secrets-exec / minimal client*", "bash + awscli 2 + jq"
+US, RATIO = "secrets-exec", "*secrets-exec / minimal client*"
 LAUNCHES, COSTS = "## Launch time in the same region", "## Memory, size and cold start"
 
 
@@ -27,26 +27,13 @@ def table(page, heading):
 
 
 def highlight(page):
-    """The first item of the list below README's picture, in round figures."""
+    """The first item of README's list, in round figures."""
     size, one = table(page, COSTS)[US]["size, MB"], table(page, LAUNCHES)[US]["1"]
     item = (
-        f"- **It's one static binary for Linux** of {float(size):.0f} MB. With one secret, your program starts after about {float(one):.0f} ms "
+        f"- **It's one static binary for Linux** of {float(size):.1f} MB. With one secret, your program starts after about {float(one):.0f} ms "
         "([measured](docs/benchmarks.md) with a simulated network)."
     )
     return fill(item, "  ")
-
-
-def readme(page):
-    """The paragraph below README's chart."""
-    launches = table(page, LAUNCHES)
-    one, twenty = (launches[US][count] for count in ("1", "20"))
-    script = f" A script with the AWS CLI and `jq` takes {launches[SCRIPT]['1']} ms for one secret." if SCRIPT in launches else ""
-    _, network = re.search(r"(The network is simulated: )([^.]*\.)", page).groups()
-    return fill(
-        f"A launch takes {one} ms for one secret and {twenty} ms for twenty. Both are within about {overhead(page)}% of the time of a "
-        "minimal hand-written client."
-        f"{script} The network in these [benchmarks](docs/benchmarks.md) is simulated: {' '.join(network.split())}"
-    )
 
 
 def adopting(page):
@@ -73,11 +60,6 @@ def parent(page):
     return re.search(r"the parent process uses ([0-9.]+) MB", " ".join(page.split()))[1]
 
 
-def overhead(page):
-    """How much longer than the minimal client a launch with 1 or 20 secrets takes at most, in percent."""
-    return max(round((float(table(page, LAUNCHES)[RATIO][count]) - 1) * 100) for count in ("1", "20"))
-
-
 def fill(text, indent=""):
     return textwrap.fill(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
 
@@ -94,7 +76,7 @@ def rewritten(path, texts):
 def main():
     page = (ROOT / "docs/benchmarks.md").read_text()
     for name, texts in (
-        ("README.md", [highlight(page), readme(page)]),
+        ("README.md", [highlight(page)]),
         ("docs/adopting.md", [adopting(page)]),
         ("docs/comparison.md", [comparison(page)]),
     ):

@@ -44,14 +44,13 @@ def markdown(results, before):
         "of each secret, and runs `/bin/true`. A dash means that we didn't measure this case.",
         "\n".join([*heading([*COUNTS, "measured"]), *lines(launches), f"| {RATIO} | {' | '.join(ratios(rows, REGIONAL))} | {about['date']} |"]),
         *([EARLIER] if kept else []),
-        "The times include the server's share of the TLS handshake, because client and server run on the same machine. Some rows need an explanation:",
+        "The times include the server's share of the TLS handshake. Some rows need an explanation:",
         "\n".join(
             [
                 "- *secrets-exec, measured again* is another copy of the same file. The difference between the first two rows shows how exact the times are.",
-                "- *secrets-exec, from --cache* reads every secret from its cache and doesn't ask AWS.",
                 f"- *secrets-exec, with --ca-bundle* loads {about['roots']} root certificates from a file, as the other tools do. Use this row to compare "
-                "the tools under the same conditions. (Normally, secrets-exec uses Mozilla's root certificates, which are compiled in.)",
-                "- *minimal client* is a client that we wrote by hand and that does only what is necessary ([benches/floor](../benches/floor)).",
+                "the tools under the same conditions.",
+                "- *minimal client* is a client that we wrote by hand ([benches/floor](../benches/floor)).",
                 *(SDK_ROWS if "AWS SDK for Rust" in launches else []),
             ]
         ),
@@ -65,8 +64,8 @@ def markdown(results, before):
         f"process uses {number(parent(results))} MB.",
         "## How this was measured",
         f"We measured this on {about['date']}, at commit {about['commit']}, on a machine with {about['machine']} and {about['libc']}. secrets-exec was "
-        f"built with Rust {about['rust']}. `make bench` measures again, and writes this page and the figures of the other pages. It also prints the versions of the other tools, "
-        "quartiles, other network delays, CPU time, page faults, simulated fleets, and which of our goals the run has met.",
+        f"built with Rust {about['rust']}. `make bench` measures again, and writes this page and the figures of the other pages. It also prints more details, and "
+        "which of our goals the run has met.",
     ]
     return "\n\n".join(wrapped(paragraph) for paragraph in paragraphs) + "\n"
 
@@ -208,10 +207,10 @@ def overhead(rows):
 
 # Items of the list below the table of launch times, and a paragraph there.
 SDK_ROWS = [
-    "- *AWS SDK for Rust* is a program of 40 lines that you could write instead. It sends all requests at the same time with the SDK's default client "
-    "([benches/sdk](../benches/sdk)). It was built with the same settings as the minimal client.",
-    "- *AWS SDK for Rust, as Cargo builds it* is the same program, built by `cargo build --release` without our settings. At each start, its TLS "
-    "library collects entropy from the CPU's jitter, which takes tens of milliseconds.",
+    "- *AWS SDK for Rust* is a program of 40 lines that you could write instead ([benches/sdk](../benches/sdk)), built with the same settings as the "
+    "minimal client.",
+    "- *AWS SDK for Rust, as Cargo builds it* is the same program with Cargo's defaults. At each start, its TLS library collects entropy from the CPU's "
+    "jitter, which takes tens of milliseconds.",
 ]
 EARLIER = (
     "The last column says when a row was measured. The rows with an earlier date are from a run in which the machine may have been faster or slower, "

@@ -241,7 +241,7 @@ def rows(line):
 # The rows of the table in docs/benchmarks.md that the chart shows, and what the chart calls them.
 TOOLS = {
     "secrets-exec": "secrets-exec",
-    "AWS SDK for Rust, as Cargo builds it": "program with AWS SDK",
+    "AWS SDK for Rust, as Cargo builds it": "AWS SDK, Cargo's defaults",
     "chamber": "chamber",
     "secrets-init": "secrets-init",
     "summon, summon-aws-secrets": "summon",
