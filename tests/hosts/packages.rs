@@ -208,8 +208,8 @@ fn every_link_in_the_pages_of_a_package_leads_to_a_file() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn docs_releases_md_names_only_files_that_a_release_has() {
-    let page = repository_file("docs/releases.md");
+fn releasing_md_names_only_files_that_a_release_has() {
+    let page = repository_file("RELEASING.md");
     let words = page.split(|c: char| c.is_whitespace() || "`:".contains(c));
     let files = words.filter(|word| word.starts_with("secrets-exec") && word.contains("0.1.0"));
     let named: BTreeSet<_> = files.collect();

@@ -1,17 +1,18 @@
-//! `docs/installing.md` and `docs/releases.md`. `tests/hosts/packages.rs` tests the packages.
+//! `docs/installing.md`, and the build from crates.io. `tests/hosts/packages.rs` tests the
+//! packages.
 
 use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn docs_releases_md_sets_every_build_variable_of_the_cargo_configuration() {
+fn releasing_md_sets_every_build_variable_of_the_cargo_configuration() {
     let configuration = repository_file(".cargo/config.toml");
     let lines = configuration
         .lines()
         .filter(|line| line.starts_with("AWS_LC_SYS_"));
     let variables: Vec<_> = lines.filter_map(|line| line.split_once(" = ")).collect();
     assert_eq!(variables.len(), 3, "{configuration}");
-    let page = repository_file("docs/releases.md").replace('\'', "");
+    let page = repository_file("RELEASING.md").replace('\'', "");
     for (name, value) in variables {
         let written = format!("{name}={} ", value.trim_matches('"'));
         assert!(page.contains(&written), "{written}");
