@@ -189,17 +189,18 @@ fn leaked(columns: Vec<file::Column>) -> &'static [(&'static str, &'static str)]
 }
 
 #[test]
-fn the_rows_that_contributing_md_shows_do_what_they_say() {
+fn the_rows_that_contributing_md_and_the_grammar_show_do_what_they_say() {
+    let grammar = repository_file("tests/rows/file.rs");
+    let grammar = grammar.split("//! ```").nth(1).unwrap();
+    let grammar = grammar.lines().skip(1).map(|line| match line {
+        "//!" => String::new(),
+        _ => line.replacen("//! ", "    ", 1),
+    });
     let page = repository_file("CONTRIBUTING.md");
-    let section = |title: &str, next: &str| {
-        let (_, section) = page.split_once(title).unwrap();
-        section.split_once(next).unwrap().0
-    };
-    let section = section("\n### Rows of launches\n", "\n### ").to_owned()
-        + section("\n## Your first row\n", "\n## ");
-    let shown = section
-        .lines()
-        .filter(|line| line.is_empty() || line.starts_with("    "));
+    let (_, section) = page.split_once("\n## Your first row\n").unwrap();
+    let (section, _) = section.split_once("\n## ").unwrap();
+    let shown = grammar.chain(section.lines().map(str::to_owned));
+    let shown = shown.filter(|line| line.is_empty() || line.starts_with("    "));
     let text: String = shown
         .map(|line| line.get(4..).unwrap_or_default().to_owned() + "\n")
         .collect();

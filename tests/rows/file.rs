@@ -1,4 +1,44 @@
-//! The grammar of a file of rows, which CONTRIBUTING.md explains.
+//! The grammar of a file of rows. CONTRIBUTING.md ("Your first row") has what most rows need. These
+//! rows use the rest:
+//!
+//! ```text
+//! user = prod/db:user
+//!
+//! given a database:
+//!     secret prod/db: {"user":"app-4c7a1e","host":"db-4c7a1e"}
+//!
+//! a reference to a key is a variable's value | -e DB_USER=$user | DB_USER=app-4c7a1e | given: a database
+//!
+//! a secret is read although AWS answers {answer} | -e DB_USER=$user | DB_USER=app-4c7a1e
+//!     given: a database
+//!     fails GetSecretValue: 2 times {answer}
+//!     requests: prod/db and prod/db and prod/db
+//!     | answer      |
+//!     | throttled   |
+//!     | unavailable |
+//! ```
+//!
+//! - **Columns** follow the first line, on the same line after ` | ` or indented below it. Each
+//!   column is written as `NAME: VALUE`, or as `NAME:` with the lines of its value below, indented
+//!   once more.
+//! - **A line** has at most 120 columns. Put a longer launch or result into `launch:` or `seen:`.
+//!   These two, `before`, `through`, `requests`, `says`, `never` and the lines of tables continue on
+//!   lines indented once more.
+//! - **The launch** can begin with variables (`AWS_REGION=eu-west-1 check -e …`). If the user types
+//!   nothing, because the declaration has everything, the launch is `no options`.
+//! - **What is seen** can also be `A=x and no B`, `prints nothing`, `exits with signal 15`, or
+//!   `sends TEXT`, which compares the credential that systemd gets, in a row with the column `unit`.
+//! - **A message** is an error, a warning or a note, with the indented lines below it. The notes
+//!   that `-v` prints are messages, too.
+//! - **`given`** names fixtures. A fixture is a list of columns with a name, which is defined once,
+//!   above the rows. If the row has a column with the same name, the row's own column wins. What is
+//!   expected belongs in the row itself, never in a fixture.
+//! - **A table** below a row makes one test of each line. `{answer}` stands for the cell in the
+//!   column `answer`, and the row must use every column.
+//! - **A word** is a text that is defined above the rows, as `WORD = TEXT`, and used as `$WORD`.
+//!   Some words, such as `$role`, exist in every file (`words_of_all_files` in
+//!   `tests/it/support/rows.rs`). A word that isn't defined fails the row. `$$` is a dollar sign. It
+//!   is only needed before a lowercase letter or another `$`.
 
 use std::collections::HashMap;
 

@@ -1,4 +1,4 @@
-//! The launch of a row. CONTRIBUTING.md explains what a row looks like, and `tests/rows` reads the
+//! The launch of a row. CONTRIBUTING.md shows what a row looks like, and `tests/rows` reads the
 //! files.
 
 mod fixture;
