@@ -87,10 +87,16 @@ fn a_release_is_refused_until_the_command_of_releasing_md_has_replaced_the_owner
 
 #[test]
 fn the_help_and_the_man_page_name_pages_that_exist_instead_of_an_address() {
+    let short = Sandbox::new().arg("-h").bare().run();
+    let short = short.launched_silently().stdout();
+    assert!(
+        short.ends_with("\nDocumentation: man secrets-exec\n"),
+        "{short}"
+    );
     let manifest = repository_file("Cargo.toml");
     let installed = "usr/share/doc/secrets-exec";
     assert!(manifest.contains(&format!("\"{installed}/docs/\"")));
-    for argument in ["-h", "--help", "man"] {
+    for argument in ["--help", "man"] {
         let run = Sandbox::new().arg(argument).bare().run();
         let printed = run.launched_silently().stdout().replace("\\-", "-");
         let (_, named) = printed.rsplit_once("\nDocumentation: ").unwrap();
