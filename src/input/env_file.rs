@@ -3,7 +3,9 @@
 //!
 //! The grammar is that of `parser.py` in python-dotenv 1.2 with interpolation turned off, and a
 //! test compares the two parsers. dotenvy can't be used, because it expands `$`, and reads escapes
-//! and comments differently. ARCHITECTURE.md says why `adotenv` isn't used either.
+//! and comments differently. `adotenv` 1.1.2 read 20,000 random texts as python-dotenv did. But the
+//! crate was six weeks old when we looked, with one author. It also keeps copies of the values that
+//! nothing wipes, and `differs_in_node` would still need code of our own.
 
 use std::borrow::Cow;
 use std::collections::BTreeSet;

@@ -1,5 +1,8 @@
 //! Opens connections, directly or through an HTTP proxy: looks up the host, connects, asks the
 //! proxy for a tunnel, and performs the TLS handshake.
+//!
+//! The SDK's connector always offers HTTP/2, and nothing was found upstream about an option for
+//! HTTP/1.1 only.
 
 use std::io::{self, ErrorKind};
 use std::sync::{Arc, LazyLock};

@@ -22,6 +22,12 @@
 //! advance. A server can close an idle connection just as a request is written to it. So a request
 //! that fails on an old connection is sent once more, on a new connection, without using up an
 //! attempt.
+//!
+//! The pool of the SDK has no limit (smithy-rs#4708 adds an optional one), and opens a connection
+//! for each of the requests that start together, as hyper's client does (hyper#1485).
+//! `client::legacy` of `hyper-util` could replace 22 of the pool's 69 lines, but needs 50 for our
+//! connector. It can't open connections in advance, and doesn't repeat a request if the server
+//! closes the connection just then (hyper#2136).
 
 mod connector;
 mod dns;

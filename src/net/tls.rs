@@ -17,6 +17,10 @@
 //! rustls verifies every certificate, and no option turns this off. The messages are ours: rustls'
 //! own messages print the names of Rust types, and times in seconds since 1970. They also don't
 //! name the issuer, which a user needs to find the missing root certificate.
+//!
+//! The SDK reads the system's root certificates even if they aren't used (smithy-rs#3262 makes this
+//! lazy), and ignores AWS_CA_BUNDLE (aws-sdk-rust#1362, open; aws-sdk-rust#1171 asked for other
+//! roots).
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};

@@ -18,6 +18,14 @@
 //! Events are delivered one at a time: the actions of an event are carried out before the next
 //! event happens, and the first event after a refused signal is [`Event::Refused`]. In the real
 //! process, other events can be in the queue before it.
+//!
+//! The search visits 5,000 to 6,600 worlds in each of six configurations. For every history, it
+//! proves that there are never two instances, that SIGTERM cancels a new start, that a signal
+//! reaches the command once and nothing that was reaped, that only what the system refuses to end
+//! is left, that the end can be reached whatever has happened, and that a change takes effect. It
+//! doesn't prove that the kernel, `processes` and `commands/rotation/parent` do what the model
+//! does, the lengths of the delays, the texts of the lines, and more than two failed polls in a
+//! row.
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;

@@ -34,6 +34,10 @@
 //!
 //! If a launch has only one request to an endpoint, the request waits for no other one, so its
 //! pauses depend only on its own failures.
+//!
+//! In the SDK, each request is tried again on its own, and a bucket of tokens ends the attempts of
+//! a client that fails too often (aws-sdk-rust#1234, closed; smithy-rs#4749 is about the pauses of
+//! 2026). Nothing was found upstream about taking turns.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;

@@ -1,5 +1,6 @@
 //! AWS's services, and where their requests go: to an endpoint that the user configures, or to one
-//! of AWS's own.
+//! of AWS's own. The SDK's rules decide about unusual endpoints (FIPS, dual stack, partitions),
+//! because AWS maintains their data. The usual commercial host is a pattern of ours.
 
 use std::collections::BTreeMap;
 

@@ -9,6 +9,16 @@
 //!
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
+//!
+//! How we differ from the SDK (upstream: what was found in November 2026):
+//!
+//! - Building a client took milliseconds (aws-sdk-rust#975, closed), and so did loading the
+//!   configuration (aws-sdk-rust#894, closed). A program with the SDK's client (`benches/sdk`)
+//!   still takes longer than ours, and needs more memory.
+//! - The SDK wipes only credentials (smithy-rs#291), and not the body of a response. Nothing was
+//!   found upstream about responses.
+//! - The SDK's parser of GetSecretValue refuses the agent's responses, in which CreatedDate is
+//!   text.
 
 use std::cell::{OnceCell, RefCell};
 use std::collections::BTreeMap;

@@ -27,6 +27,12 @@
 //!
 //! Anyone who can write a secret can make a launch fail, but can't keep it busy forever: the number
 //! of instructions is limited, and `--timeout` limits the time.
+//!
+//! A `default` must not hide a mistake, so only the lookup that made the rendering fail is an
+//! absence. MiniJinja's `undeclared_variables(true)` lists lookups without running the template.
+//! With it, 36 of 272 tests fail: 18 mistakes are hidden, because the template also mentions a
+//! missing key that it can do without. It also leaves out keys in brackets and in loops
+//! (minijinja#757, which won't be changed).
 
 mod values;
 

@@ -26,6 +26,11 @@
 //!
 //! For containers and the instance metadata, we use the SDK's providers, because AWS changes these
 //! protocols. We first check everything that these providers would panic on or ignore.
+//!
+//! In a profile with several sources, the SDK asks `credential_process` before keys, which was a
+//! question in the review of smithy-rs#1356. We follow the AWS CLI: keys in the credentials file
+//! come first. The SDK panics on some answers of the instance metadata, so we check each answer
+//! first.
 
 mod process;
 mod provider;

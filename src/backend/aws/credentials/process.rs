@@ -10,6 +10,10 @@
 //! wiped.
 //!
 //! <https://docs.aws.amazon.com/sdkref/latest/guide/feature-process-credentials.html>
+//!
+//! The SDK gives the program our standard input, and doesn't end it at a deadline (smithy-rs#2086,
+//! open, asks for time limits). Its provider for `aws login` (smithy-rs#4407) needs 28 more crates,
+//! so we let the AWS CLI print these credentials.
 
 #![allow(unsafe_code, reason = "system calls in the child before execve(2)")]
 

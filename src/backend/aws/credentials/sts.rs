@@ -6,6 +6,9 @@
 //! roles, so that its user doesn't have to type a code for each command. We use such a session
 //! while it is valid, and never change it. Without a valid session, the user types a code on the
 //! terminal.
+//!
+//! The SDK doesn't ask for an MFA code (aws-sdk-rust#527, open), and ignores the `duration_seconds`
+//! of a profile (aws-sdk-rust#479, closed, is about roles that a program assumes itself).
 
 use std::cell::RefCell;
 use std::fs::{self, File};
