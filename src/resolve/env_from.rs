@@ -20,7 +20,7 @@ use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, Selector, below_path};
 use crate::model::remark::Remark;
-use crate::model::shown::{is_quotable, noun_with_name, visible};
+use crate::model::shown::{is_quotable, noun_with_name};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the value is null.
@@ -209,15 +209,11 @@ fn key_outcome(
     outcome
 }
 
-/// Warns about an object:
-///
-/// - A key in `except` doesn't exist.
-/// - A selected key has a space or an invisible character, so it looks like a different key.
+/// Warns about each key in `except` that the object doesn't have.
 pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
     let what = member_noun(object);
-    let naming = &object.naming;
     let mut warnings = Vec::new();
-    for key in &naming.except {
+    for key in &object.naming.except {
         if !members.iter().any(|(name, _)| name == key) {
             let noun = noun_with_name(what, key);
             let mut text = format!("there is no {noun}, but \"except\" lists it");
@@ -225,24 +221,6 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
                 text += &format!(": {hint}");
             }
             warnings.push(text);
-        }
-    }
-
-    for (key, value) in members {
-        let seen = visible(key);
-        // If even the visible part of a key isn't quotable, the key may be a value, so no warning
-        // shows it.
-        let looks_different = seen != *key && is_quotable(&seen);
-        // A user who has renamed the key has noticed the character, so there is no warning.
-        if value.is_some()
-            && looks_different
-            && !naming.rename.contains_key(*key)
-            && let Ok(name) = naming.variable_name(key)
-            && unsafe_effect(&name, b"").is_none()
-        {
-            warnings.push(format!(
-                "the {what} {key:?} has a space or an invisible character, so it sets {name}"
-            ));
         }
     }
     warnings
