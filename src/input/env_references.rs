@@ -147,8 +147,8 @@ fn looks_like_reference(bare: &str) -> bool {
     is_arn || dynamic_references(bare).next().is_some()
 }
 
-/// The text after the braces of each dynamic reference. Spaces may follow the braces, although
-/// CloudFormation doesn't resolve such a reference, either.
+/// For each dynamic reference, the text after its `{{`, up to the next `{{` or the end. It may begin
+/// with spaces, with which CloudFormation wouldn't resolve it: [`parse_value`] makes them an error.
 fn dynamic_references(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{")
         .skip(1)

@@ -13,13 +13,13 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes};
 use crate::system::os_error::{read_file, unreadable_from};
 
-/// Opens a file for reading.
+/// Opens a file for reading. In an error, `from` follows the path: ` (from SECRETS_EXEC_FILE)`, or
+/// nothing. If `path` is a URL or the content of a file, the error shows `option` instead, such as
+/// `-f or SECRETS_EXEC_FILE`.
 ///
 /// # Errors
-/// If the file can't be opened. If the file doesn't exist, the help suggests a file with a similar
-/// name in the same directory, if there is one. If `path` is a URL or the content of a file, the
-/// error shows `option` instead, such as `-f or SECRETS_EXEC_FILE`. `from` follows the path in the
-/// other errors: ` (from SECRETS_EXEC_FILE)`, or nothing.
+/// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name in
+/// the same directory, if there is one.
 pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {

@@ -194,8 +194,9 @@ impl Problem {
             return None;
         }
 
-        // If the reason lies outside the secrets, one record covers all of them. But if the
-        // headline names them (`access to 3 secrets was denied`), parameters need a second record.
+        // A reason in the secret itself gives a record for each secret. Any other reason gives one
+        // record for all or, if the headline counts them (`access to 3 secrets was denied`), one
+        // for each store, because secrets and parameters are counted separately.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => (Some(about.key()), None),
             ReasonScope::AnySecret => (None, about.before.map(|_| about.locator.store)),

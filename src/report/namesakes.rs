@@ -126,8 +126,9 @@ fn uses_of<'a>(entry: &'a Planned, plan: &'a Plan) -> Vec<Use<'a>> {
     uses
 }
 
-/// The end of the sentence about a variable that another entry sets to a different text, and the
-/// help. `None` if there is no such entry.
+/// The rest of the warning, such as `uses the inherited HOST, not the one that app.yaml:2 sets`, and
+/// its help. `None` if no entry sets the variable to a different text, or if the entry that uses it
+/// is overridden or has failed.
 fn conflict(used: &Use<'_>, outcomes: &Outcomes, plan: &Plan) -> Option<(String, String)> {
     let Use {
         entry,

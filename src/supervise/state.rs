@@ -350,8 +350,8 @@ impl Step<'_> {
         match (event, state.poll) {
             (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // Set the timer only if no trial is under way. Otherwise, `RunningState::arm_poll`
-                // sets it once the trial has ended.
+                // Without a trial, the timer is running, and this replaces it. During a trial,
+                // `RunningState::arm_poll` sets it once the trial has ended.
                 if matches!(state.poll, Poll::Idle | Poll::Splayed) {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
@@ -376,7 +376,7 @@ impl Step<'_> {
             }
             (Delivered, Poll::Delivering) => {
                 if let OnRotation::Signal(signal) = self.rotation.on_rotation {
-                    // Don't continue a suspended command, which handles this signal once a user
+                    // The signal comes without SIGCONT: a suspended command handles it once a user
                     // continues it.
                     self.actions.push(Action::Signal(signal));
                 }

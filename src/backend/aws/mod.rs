@@ -165,8 +165,8 @@ impl Aws {
     }
 
     /// Asks AWS to describe the secrets in `fetched`, except those whose region isn't known, and
-    /// those with an error that isn't about the secret ([`is_about_the_secret`]). Returns one
-    /// description, or the error of its request, for each of the other secrets.
+    /// those with an error that isn't about the secret ([`is_about_the_secret`]). Parameters are
+    /// skipped. Returns one description, or the error of its request, for each of the other secrets.
     ///
     /// # Errors
     /// If a session isn't open yet, and opening one fails.

@@ -202,7 +202,8 @@ impl Client {
     /// After an outage that may be temporary, the request is repeated, as long as the budget lasts.
     ///
     /// `target` is the name of the service and the operation, as in
-    /// `secretsmanager.GetSecretValue`. `about` has the ids of what is read, for `-vv`.
+    /// `secretsmanager.GetSecretValue`. `about` has the ids of what is read, for `-vv`. The budget
+    /// says for how long AWS may be silent in each attempt.
     pub(super) async fn call_json<T>(
         &self,
         target: &str,

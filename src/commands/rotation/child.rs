@@ -186,8 +186,8 @@ impl Trial<'_, '_> {
         let command = quoted_program(self.launch.command);
         let mut warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
         let is_less = kind == PollFailure::Loss;
-        // The JSON object gets the level `error`, because someone has to act: no later poll
-        // succeeds by itself.
+        // The poll found less than the command has, such as an empty value. Someone has to act,
+        // because no later poll succeeds by itself, so the JSON object gets the level `error`.
         if is_less {
             warning = warning.with("level", Label::Error.name());
         }
