@@ -53,7 +53,7 @@ test: $(VENV)/stamp $(NODE)/stamp ## run all tests, also those with moto, boto3 
 	@echo 'This takes three minutes after the build. Tests that need npm, nginx, tinyproxy,' \
 	    'PostgreSQL or other shells are skipped if these are not installed.'
 	rm -f "$(CARGO_TARGET_DIR)/skipped.txt"
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-12} tests/rerun $(CARGO) test --locked $(TESTS)
+	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-12} $(CARGO) test --locked --no-fail-fast $(TESTS)
 	@[ ! -e "$(CARGO_TARGET_DIR)/skipped.txt" ] || \
 	    { echo 'skipped:'; sort -u "$(CARGO_TARGET_DIR)/skipped.txt"; }
 
