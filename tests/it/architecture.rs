@@ -45,9 +45,6 @@ const HARMLESS: [&str; 5] = [
     "tokio::net::unix::pipe",
 ];
 
-/// The keywords before the name of a type.
-const TYPES: [&str; 3] = ["struct", "enum", "trait"];
-
 /// The path of a module from the root of its crate, such as `["model", "reference"]`. The root of
 /// the binary is `["main"]`.
 type Module = Vec<String>;
@@ -63,7 +60,6 @@ struct File {
     code_lines: usize,
     /// The paths that the code names, each with its line.
     named: Vec<(Vec<String>, usize)>,
-    types: Vec<String>,
     /// The modules in their own files that are compiled only for tests.
     tests: Vec<Module>,
 }
@@ -81,9 +77,6 @@ impl File {
             match token {
                 TokenTree::Ident(ident) if ident == "as" && !prefix.is_empty() => at += 1,
                 TokenTree::Ident(ident) if ident == "use" => {}
-                TokenTree::Ident(ident) if TYPES.contains(&&*ident.to_string()) => {
-                    self.types.push(tokens[at].to_string());
-                }
                 TokenTree::Ident(ident) => {
                     path.push(ident.to_string().trim_start_matches("r#").to_owned());
                     if is_punct(at, ':') && is_punct(at + 1, ':') {
@@ -448,45 +441,6 @@ fn no_static_in_model_and_resolve_has_state_that_one_step_leaves_for_another() {
 }
 
 #[test]
-fn no_two_types_in_src_have_the_same_name() {
-    let mut types: Vec<&String> = sources().values().flat_map(|file| &file.types).collect();
-    types.sort_unstable();
-    let equal = types.windows(2).filter(|two| two[0] == two[1]);
-    assert_none(equal.map(|two| two[0].clone()));
-}
-
-/// The helpers of `tests/it/support` that every folder uses. Their names must be unique in all of
-/// `tests`.
-const SHARED_HELPERS: [&str; 3] = ["launch", "sandbox", "served"];
-
-#[test]
-fn no_two_helper_functions_in_one_folder_of_tests_have_the_same_name() {
-    let (mut seen, mut repeated) = (BTreeSet::new(), Vec::new());
-    for path in files(&repository("tests"), "rs") {
-        for line in fs::read_to_string(&path).unwrap().lines() {
-            let Some((visibility, rest)) = line.split_once("fn ") else {
-                continue;
-            };
-            if !visibility.is_empty() && !visibility.starts_with("pub") {
-                continue;
-            }
-            let helper = rest.split(['(', '<']).next().unwrap();
-            let is_shared = SHARED_HELPERS.contains(&helper);
-            let folder = if is_shared {
-                Path::new("tests")
-            } else {
-                path.parent().unwrap()
-            };
-            let helper = format!("{}: {helper}", folder.display());
-            if !seen.insert(helper.clone()) {
-                repeated.push(helper);
-            }
-        }
-    }
-    assert_none(repeated);
-}
-
-#[test]
 fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
     let folders = ["tests/it", "tests/peers", "tests/hosts"].map(repository);
     let sources = Vec::from_iter(folders.iter().flat_map(|folder| files(folder, "rs")));
@@ -525,170 +479,6 @@ fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_of_code() {
     assert_none(large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())));
     let long = sources().values().filter(|file| file.code_lines > 600);
     assert_none(long.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
-}
-
-#[test]
-fn a_file_of_src_has_at_least_80_lines_of_code_unless_its_kind_is_exempt() {
-    // The entry point, the subcommands, the providers of credentials, and files that only tests
-    // compile.
-    let exempt = [
-        "main.rs",
-        "commands/",
-        "backend/aws/credentials/",
-        "backend/aws/replay.rs",
-        "deliver/testing.rs",
-        "fuzz/",
-        // Each of these has one idea that belongs to no other file.
-        "memory.rs",
-        "model/url.rs",
-        "system/redaction.rs",
-        "system/streams.rs",
-    ];
-    let is_exempt =
-        |path: &str| path.ends_with("mod.rs") || exempt.iter().any(|part| path.starts_with(part));
-    let short = sources()
-        .values()
-        .filter(|file| file.code_lines < 80 && !is_exempt(&file.path));
-    assert_none(short.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
-}
-
-#[test]
-fn no_two_files_of_src_have_the_same_name() {
-    let paths = sources().values().map(|file| Path::new(&file.path));
-    let mut names: Vec<_> = paths.filter_map(Path::file_name).collect();
-    names.retain(|name| *name != "mod.rs");
-    names.sort_unstable();
-    let equal = names.windows(2).filter(|two| two[0] == two[1]);
-    assert_none(equal.map(|two| two[0].display().to_string()));
-}
-
-/// The forms that CONTRIBUTING.md ("Plain Rust") avoids, and how many of them `src` may have. Each
-/// number is what `src` has now, and only goes down.
-const FORMS: [(&str, usize); 4] = [
-    ("a chain cut in two", 7),
-    ("a closure that is called once", 3),
-    ("a filter that ignores the value", 0),
-    ("two values in one let", 0),
-];
-
-/// The methods after which a chain goes on.
-const ADAPTERS: &str = "iter iter_mut into_iter lines chars char_indices bytes keys values values_mut drain split split_whitespace rsplit map filter filter_map flat_map flatten chain zip rev enumerate skip take skip_while take_while copied cloned peekable chunks windows";
-
-/// The tokens of a block, where those of nested groups follow their bracket.
-fn flattened(tokens: &[TokenTree]) -> Vec<String> {
-    let mut words = Vec::new();
-    for token in tokens {
-        words.push(word(token));
-        if let TokenTree::Group(group) = token {
-            words.extend(flattened(&Vec::from_iter(group.stream())));
-        }
-    }
-    words
-}
-
-/// The text of a token. A group is only its brackets.
-fn word(token: &TokenTree) -> String {
-    match token {
-        TokenTree::Group(group) => match group.delimiter() {
-            Delimiter::Parenthesis => "()".to_owned(),
-            Delimiter::Brace => "{}".to_owned(),
-            Delimiter::Bracket | Delimiter::None => "[]".to_owned(),
-        },
-        token => token.to_string(),
-    }
-}
-
-/// Adds the form of each statement in a block, and in the blocks within it, with its first words.
-fn add_forms(block: TokenStream, forms: &mut Vec<(&'static str, String)>) {
-    let tokens: Vec<TokenTree> = block.into_iter().collect();
-    let words: Vec<String> = tokens.iter().map(word).collect();
-    let words: Vec<&str> = words.iter().map(String::as_str).collect();
-    for (at, token) in tokens.iter().enumerate() {
-        if let TokenTree::Group(group) = token {
-            add_forms(group.stream(), forms);
-            if words[..at].ends_with(&["filter"])
-                && flattened(&Vec::from_iter(group.stream()))
-                    .starts_with(&["|", "_", "|"].map(str::to_owned))
-            {
-                forms.push(("a filter that ignores the value", "filter(|_|".to_owned()));
-            }
-        }
-        let is_condition = at > 0 && ["if", "while", "&"].contains(&words[at - 1]);
-        let Some(length) = words[at..].iter().position(|word| *word == ";") else {
-            continue;
-        };
-        if words[at] != "let" || is_condition {
-            continue;
-        }
-        let statement = &words[at..at + length];
-        let below = flattened(&tokens[at + length..]);
-        let is_used_once = |name: &str| below.iter().filter(|word| *word == name).count() == 1;
-        let next = below.split(|word| word == ";").nth(1).unwrap_or_default();
-        let goes_on = |name: &str| next.windows(2).any(|two| two[0] == name && two[1] == ".");
-        let form = match statement {
-            ["let", "()", "=", "()"] => "two values in one let",
-            ["let", name, "=", "|", ..] | ["let", name, "=", "move", "|", ..]
-                if is_used_once(name) =>
-            {
-                "a closure that is called once"
-            }
-            ["let", name, "=", .., ".", method, "()"]
-                if ADAPTERS.split(' ').any(|adapter| adapter == *method)
-                    && is_used_once(name)
-                    && goes_on(name) =>
-            {
-                "a chain cut in two"
-            }
-            _ => continue,
-        };
-        forms.push((form, statement.join(" ")));
-    }
-}
-
-#[test]
-fn the_forms_that_contributing_md_avoids_become_fewer() {
-    let mut forms = Vec::new();
-    for file in sources().values() {
-        let text = fs::read_to_string(repository("src").join(&file.path)).unwrap();
-        let code = text
-            .split("\n#[cfg(test)]\nmod ")
-            .next()
-            .unwrap_or_default();
-        let mut found = Vec::new();
-        add_forms(code.parse().expect(&file.path), &mut found);
-        forms.extend(
-            found
-                .into_iter()
-                .map(|(form, text)| (form, format!("{}: {text}", file.path))),
-        );
-    }
-    for (form, limit) in FORMS {
-        let places: Vec<&String> = forms
-            .iter()
-            .filter(|(found, _)| *found == form)
-            .map(|(_, text)| text)
-            .collect();
-        assert!(places.len() <= limit, "{form}: {places:#?}");
-    }
-}
-
-#[test]
-fn no_comment_of_the_rust_code_has_over_100_columns() {
-    let folders = ["benches", "fuzz", "src", "tests"].map(repository);
-    // Pictures, tables and addresses can't be wrapped.
-    let parts = ["  ", "─", " | ", "://"];
-    let is_wide = |line: &str| parts.iter().any(|part| line.contains(part));
-    let mut long = Vec::new();
-    for file in folders.iter().flat_map(|folder| files(folder, "rs")) {
-        let text = fs::read_to_string(&file).unwrap();
-        for (number, line) in (1..).zip(text.lines()) {
-            let comment = line.trim_start().strip_prefix("//").unwrap_or_default();
-            if line.chars().count() > 100 && !comment.is_empty() && !is_wide(comment) {
-                long.push(format!("{}:{number}", file.display()));
-            }
-        }
-    }
-    assert_none(long);
 }
 
 /// The folders of the repository, without those that are generated.

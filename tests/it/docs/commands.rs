@@ -66,36 +66,6 @@ fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
 }
 
 #[test]
-fn the_first_60_lines_of_the_readme_have_what_an_installation_needs_and_the_two_commands() {
-    let readme = repository_file("README.md");
-    let first_screen: Vec<&str> = readme.lines().take(60).collect();
-    let place = |text: &str| {
-        let place = first_screen.iter().position(|line| line.contains(text));
-        place.unwrap_or_else(|| panic!("not in the first 60 lines: {text}"))
-    };
-    let rust = concat!(
-        "Rust](https://rustup.rs) ",
-        env!("CARGO_PKG_RUST_VERSION"),
-        " or later"
-    );
-    // In the order in which a reader needs them.
-    let places = [
-        place("secrets-exec -- node app.js"),
-        place(rust),
-        place("    sudo apt-get install git make gcc musl-tools"),
-        place("    git clone "),
-        place("    make release && sudo make install"),
-        place("    docker build -f Dockerfile.example "),
-        place("## Try it without AWS"),
-    ];
-    assert!(places.is_sorted(), "{places:?}");
-
-    // On a phone, the address of the repository fits, but nothing after it.
-    let clone = first_screen[place("    git clone ")];
-    assert!(clone.ends_with(" &&") && clone.len() < 56, "{clone}");
-}
-
-#[test]
 fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
     let reference = repository_file("docs/reference.md");
     let (_, export) = reference
@@ -158,4 +128,19 @@ fn make_demo_prints_the_variables_and_files_of_the_example() {
     let files = " (17 bytes)\n  DB_CONFIG_FILE=/proc/self/fd/101 (43 bytes)\n";
     assert!(printed.ends_with(files), "{printed}");
     assert_eq!(printed.matches("(not set)").count(), 1, "{printed}");
+}
+
+#[test]
+fn the_help_and_the_man_page_name_pages_that_exist() {
+    for argument in ["-h", "--help", "man"] {
+        let run = Sandbox::new().arg(argument).bare().run();
+        let printed = run.launched_silently().stdout().replace("\\-", "-");
+        let (_, named) = printed.rsplit_once("\nDocumentation: ").unwrap();
+        let words = named.split([' ', ',', '\n']);
+        let pages: Vec<&str> = words.filter(|word| word.starts_with("docs/")).collect();
+        assert!(!pages.is_empty(), "{named}");
+        for page in pages {
+            repository_file(page);
+        }
+    }
 }

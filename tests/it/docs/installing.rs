@@ -5,21 +5,6 @@ use super::page::Page;
 use crate::support::*;
 
 #[test]
-fn releasing_md_sets_every_build_variable_of_the_cargo_configuration() {
-    let configuration = repository_file(".cargo/config.toml");
-    let lines = configuration
-        .lines()
-        .filter(|line| line.starts_with("AWS_LC_SYS_"));
-    let variables: Vec<_> = lines.filter_map(|line| line.split_once(" = ")).collect();
-    assert_eq!(variables.len(), 3, "{configuration}");
-    let page = repository_file("RELEASING.md").replace('\'', "");
-    for (name, value) in variables {
-        let written = format!("{name}={} ", value.trim_matches('"'));
-        assert!(page.contains(&written), "{written}");
-    }
-}
-
-#[test]
 fn the_pre_commit_hook_passes_for_valid_declarations_and_fails_for_a_mistake() {
     let hooks = repository_file(".pre-commit-hooks.yaml");
     let (_, entry) = hooks.split_once(" entry: ").unwrap();

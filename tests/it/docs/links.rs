@@ -161,15 +161,3 @@ fn every_link_on_the_site_leads_to_a_page_of_the_site_or_to_a_file_on_github() {
         }
     }
 }
-
-#[test]
-fn every_row_of_a_table_in_the_documentation_is_one_line() {
-    for page in pages() {
-        let text = repository_file(&page);
-        // Every second part is a block of code.
-        let prose = text.split("```").step_by(2).flat_map(str::lines);
-        for line in prose.filter(|line| line.starts_with('|')) {
-            assert!(line.ends_with('|'), "{page}: {line}");
-        }
-    }
-}

@@ -9,8 +9,6 @@
 use crate::support::console::Situation;
 use crate::support::*;
 
-mod searchable;
-
 ::rows::pages!("tests/it/mistakes", prints_what_it_says);
 
 /// The pages of mistakes that are found before any request.
