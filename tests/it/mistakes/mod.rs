@@ -1,5 +1,6 @@
-//! Mistakes that operators and developers make, each with everything that it prints. Each paragraph
-//! of a page is one mistake and one test, and [`console`] runs the commands.
+//! Mistakes that operators and developers make. The pages show the mistakes that people meet every
+//! month, each with everything that it prints: each paragraph is one mistake and one test, and
+//! [`console`] runs the commands. The rows in [`rare`] show a part of every other message.
 //!
 //! AWS is a fake with the secrets of [`catalogue`]. The environment has the endpoint of the fake,
 //! us-east-1 and keys, which `unset` and `env -u` can remove. There is no instance metadata. Every
@@ -10,6 +11,40 @@ use crate::support::console::Situation;
 use crate::support::*;
 
 ::rows::pages!("tests/it/mistakes", prints_what_it_says);
+
+/// Mistakes that few people make.
+mod rare {
+    mod arguments {
+        rows::rows!("tests/it/mistakes/arguments.rows");
+    }
+    mod command {
+        rows::rows!("tests/it/mistakes/command.rows");
+    }
+    mod credentials {
+        rows::rows!("tests/it/mistakes/credentials.rows");
+    }
+    mod declaration {
+        rows::rows!("tests/it/mistakes/declaration.rows");
+    }
+    mod files {
+        rows::rows!("tests/it/mistakes/files.rows");
+    }
+    mod local {
+        rows::rows!("tests/it/mistakes/local.rows");
+    }
+    mod missing {
+        rows::rows!("tests/it/mistakes/missing.rows");
+    }
+    mod references {
+        rows::rows!("tests/it/mistakes/references.rows");
+    }
+    mod regions {
+        rows::rows!("tests/it/mistakes/regions.rows");
+    }
+    mod templates {
+        rows::rows!("tests/it/mistakes/templates.rows");
+    }
+}
 
 /// The pages of mistakes that are found before any request.
 const WITHOUT_REQUESTS: [&str; 2] = ["arguments", "declaration"];
@@ -49,29 +84,20 @@ fn catalogue() -> Aws {
                     "shards": ["one-4c7a1e", "two-4c7a1e"], "tls": {"key": "key-4c7a1e"}}"#,
             ),
         )
-        .secret("prod/flags", Secret::text(r#"{"FEATURES": "{\"limits\": \"v-4c7a1e\"}"}"#))
         .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
-        .secret("prod/double", Secret::text(r#""{\"password\": \"p-4c7a1e\"}""#))
         .secret("prod/quoted", Secret::text(r#"'{"password": "p-4c7a1e"}'"#))
         .secret("prod/unquoted", Secret::text("'{password: p-4c7a1e}'"))
         .secret("prod/escaped", Secret::text(r#"{\"password\": \"p-4c7a1e\"}"#))
-        .secret("prod/keystore", Secret::binary(b"\x00\xfe-4c7a1e"))
-        .secret("prod/dotenv", Secret::text("# The database\nDB_HOST=db-4c7a1e\nDB_PORT=5432\n"))
-        .secret("prod/accounts", Secret::text(r#"{"2fa": "v-4c7a1e", "AWS_PROFILE": "prod-4c7a1e", "token": "t-4c7a1e"}"#))
         .secret("prod/cut", Secret::text(r#"{"key": "v-4c7a1e""#))
-        .secret("prod/nul", Secret::text(r#"{"key": "a\u0000b-4c7a1e"}"#))
         .secret("denied/identity", Secret::failing(fault::denied(&arn("denied/identity"))))
         .secret("debug", Secret::failing(fault::denied(&arn("debug"))))
         .secret("denied/absent", Secret::failing(fault::denied("denied/absent")))
         .secret("denied/scp", Secret::failing(fault::denied_by(&arn("denied/scp"), by_scp)))
         .secret("denied/kms", Secret::failing(fault::denied_by_kms()))
-        .secret("denied/decryption", Secret::failing(fault::not_decrypted()))
-        .secret("denied/account", Secret::failing(fault::default_key_of_another_account()))
         .secret("denied/expired", Secret::failing(fault::expired()))
         .secret("denied/client", Secret::failing(fault::unrecognized_client()))
         .secret("gone/deleted", Secret::failing(fault::deleted()))
-        .secret("gone/novalue", Secret::failing(fault::no_such_version("staging label: AWSCURRENT")))
         .secret("throttled", Secret::failing(fault::throttled()))
         .secret("broken", Secret::failing(fault::internal_error()))
         .secret("silent", Secret::failing(Fault::Hang))
@@ -80,15 +106,11 @@ fn catalogue() -> Aws {
         .secret("short", Secret::failing(plain(200, r#"{"Name":"short","SecretString":"v-4c7a"#)))
         .secret("clock", Secret::failing(fault::clock_skew()))
         .denies_roles()
-        .secret("denied/signature", Secret::failing(fault::wrong_signature()))
         .fails_first("AssumeRoleWithWebIdentity", 1, fault::sts(400, "InvalidIdentityToken", no_provider))
         .fails("/federation/credentials", fault::role_not_assigned())
         .fails("/latest/api/token", Fault::Hang)
         .fails("/token", fault::ended_session())
         .denies_parameter("/denied/key")
-        .parameter("/clash/db/host", &[Version::text("one-4c7a1e")])
-        .parameter("/clash/db_host", &[Version::text("two-4c7a1e")])
-        .parameter("/clash/ld/preload", &[Version::text("three-4c7a1e")])
         .parameter("/prod/app/level", &[Version::text("debug-4c7a1e")])
 }
 
