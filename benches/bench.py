@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Measures secrets-exec, a minimal client, one on the AWS SDK and other tools with the same purpose, in one run. `make bench` calls this.
 
-Launches are timed in interleaved rounds on a quiet machine, and a server counts requests. All traffic is local: in a
-separate network namespace, AWS's host name leads to that server. The result is docs/benchmarks.md, the figures of README.md, docs/adopting.md and
+Launches are timed in interleaved rounds on a quiet machine. All traffic is local: in a
+separate network namespace, AWS's host name leads to a server of ours. The result is docs/benchmarks.md, the figures of README.md, docs/adopting.md and
 docs/comparison.md, the chart, and what is printed. With --quick, nothing is written, and the page is printed, too. A tool that isn't measured, because this machine doesn't
 have it or because of --only, keeps its rows on the page, with the date of the run that they are from.
 """
@@ -16,11 +16,7 @@ import time
 from datetime import date
 from pathlib import Path
 
-import fleet
-import pages
-import rivals
-from measure import FAR, NEAR, REGIONAL, Lab, isolate
-from rivals import say
+from measure import NEAR, REGIONAL, Lab, isolate, say
 
 import report
 
@@ -28,7 +24,6 @@ ROOT = Path(__file__).resolve().parent.parent
 TARGET = Path(os.environ.get("CARGO_TARGET_DIR") or ROOT / "target")
 WORK = TARGET / "bench"
 STATIC = f"{platform.machine()}-unknown-linux-musl"
-SIMULATION = ["--locked", "--lib", "--features", "simulation", "a_fleet_that_starts_at_once"]
 QUIET, PATIENCE = 0.5, 300  # a core's load, and seconds to wait for it
 
 
@@ -42,7 +37,7 @@ def main():
     binary = str(Path(options.binary).resolve()) if options.binary else str(TARGET / STATIC / "release/secrets-exec")
     build(options)
     skipped = []
-    tools = rivals.find(binary, options.other, str(WORK / "release/floor"), WORK, skipped, options.only)
+    tools = report.find(binary, options.other, str(WORK / "release/floor"), WORK, skipped, options.only)
     if not options.quick:
         wait_until_quiet()
     # From here on, nothing can be downloaded.
@@ -52,16 +47,16 @@ def main():
         results = run(options, lab, tools, binary, skipped)
     finally:
         lab.stop()
-    results |= {"about": about(lab), "fleet": fleet.run(binary), "simulated": simulated()}
+    results["about"] = about(lab)
     path = ROOT / "docs/benchmarks.md"
     page = report.markdown(results, path.read_text())
     if options.quick:
         print(page)
     else:
         path.write_text(page)
-        pages.main()
+        report.write_figures(page)
         subprocess.run([ROOT / "packaging/pictures.py", binary, ROOT / "docs/img"], check=True)
-    print(report.details(results))
+    print(report.goals(results))
 
 
 def parse():
@@ -71,21 +66,20 @@ def parse():
     parser.add_argument("--binary", help=f"measure this secrets-exec (default: build target/{STATIC}/release/secrets-exec)")
     parser.add_argument("--other", help="a second secrets-exec, measured as well")
     parser.add_argument("--tools", help="a folder with other tools, searched before PATH")
-    names = ",".join(make.__name__ for make in rivals.RIVALS)
+    names = ",".join(make.__name__ for make in report.RIVALS)
     parser.add_argument("--only", type=lambda text: text.split(","), help=f"only these other tools, or `none`: {names}")
     return parser.parse_args()
 
 
 def build(options):
     WORK.mkdir(parents=True, exist_ok=True)
-    say("building the minimal client, the clients on the SDK, the lab and the simulation")
+    say("building the minimal client, the clients on the SDK and the lab")
     clients = ["build", "--locked", "--quiet", "--manifest-path", str(ROOT / "benches/Cargo.toml"), "--target-dir", str(WORK.resolve())]
     # Built with sdk, the other crates would have its features, too.
     cargo(*clients, "--release", "--workspace", "--exclude", "sdk")
     cargo(*clients, "--release", "--package", "sdk")
     # In `/`, Cargo doesn't read .cargo/config.toml.
     cargo(*clients, "--profile", "plain", "--package", "sdk", folder="/")
-    cargo("test", "--quiet", "--no-run", *SIMULATION)
     if not options.binary:
         subprocess.run(["make", "release"], check=True, cwd=ROOT)
 
@@ -93,14 +87,6 @@ def build(options):
 def cargo(*arguments, folder=ROOT):
     command = [os.environ.get("CARGO", "cargo"), *arguments]
     return subprocess.run(command, check=True, cwd=folder, stdout=subprocess.PIPE, text=True).stdout
-
-
-def simulated():
-    """The part about a simulated fleet, with the last row of the table that the simulation prints."""
-    say("simulating a fleet")
-    printed = cargo("test", "--quiet", "--offline", *SIMULATION, "--", "--nocapture")
-    row = [line for line in printed.splitlines() if line.startswith("|")][-1]
-    return fleet.simulated(*(cell.strip() for cell in row.strip("|").split("|")))
 
 
 def wait_until_quiet():
@@ -121,19 +107,18 @@ def run(options, lab, tools, binary, skipped):
             tools.remove(tool)
     rounds = options.rounds or (5 if options.quick else 60)
     rows = {}
-    for place in (REGIONAL, NEAR, FAR):
-        for count in rivals.COUNTS:
+    for place in (REGIONAL, NEAR):
+        for count in report.COUNTS:
             say(f"{count} secrets, {place.title}")
             launches = {tool.key: launch(lab, tool, count) for tool in tools if count in tool.counts}
             rows |= {(key, count, place): row for key, row in lab.compare(place, launches, rounds).items()}
     for tool in tools:
-        for count in tool.counts:
-            rows[tool.key, count, NEAR] |= lab.count(*launch(lab, tool, count))
+        rows[tool.key, 1, NEAR]["memory"] = lab.memory(*launch(lab, tool, 1))
         rows[tool.key, 1, NEAR]["cold"] = lab.cold(*launch(lab, tool, 1))
     ending = {"/bin/true": ["/bin/true"], "--help": [binary, "--help"], "--version": [binary, "--version"]}
     plain = {key: (arguments, {"PATH": "/usr/bin:/bin"}) for key, arguments in ending.items()}
     rows |= {(key, 0, NEAR): row for key, row in lab.compare(NEAR, plain, rounds).items()}
-    return {"tools": tools, "rows": rows, "skipped": skipped, "rest": lab.rest(tools[0])}
+    return {"tools": tools, "rows": rows, "skipped": skipped, "parent": lab.parent(tools[0])}
 
 
 def launch(lab, tool, count):
@@ -143,11 +128,11 @@ def launch(lab, tool, count):
 def about(lab):
     lines = Path("/proc/cpuinfo").read_text().splitlines()
     models = [line.split(":", 1)[1].strip() for line in lines if line.startswith("model name")]
-    commit = rivals.output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"])
+    commit = report.output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"])
     return {
         "machine": f"{os.cpu_count()} cores ({models[0] if models else platform.machine()})",
         "libc": " ".join(platform.libc_ver()),
-        "rust": rivals.output(["rustc", "--version"]).split()[1],
+        "rust": report.output(["rustc", "--version"]).split()[1],
         "commit": commit,
         "date": date.today(),
         "roots": lab.roots,

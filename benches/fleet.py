@@ -12,8 +12,6 @@ import json
 import sys
 import time
 
-from rivals import say
-
 LAUNCHES = 1000
 RATE = 100
 BURST = 100
@@ -101,29 +99,6 @@ async def launches(binary, count=LAUNCHES, secrets=1, outage=0):
     ended = await asyncio.gather(*(launch(binary, port, number, secrets) for number in range(count)))
     server.close()
     return service.asked, ended
-
-
-def run(binary):
-    """What is printed about these launches."""
-    say(f"{LAUNCHES} launches at once")
-    asked, ended = asyncio.run(launches(binary))
-    succeeded, took = sum(status == 0 for status, _ in ended), sorted(seconds for _, seconds in ended)
-    # Only the first request of each launch is counted.
-    refused = LAUNCHES - sum(dict(reversed(asked)).values())
-    return f"""# A fleet that starts at once
-
-{LAUNCHES} launches with one secret each, on one machine; the service grants {RATE} requests per second, with a burst of {BURST}.
-{succeeded} succeed, half of them within {took[LAUNCHES // 2]:.1f} s and the last after {took[-1]:.1f} s. They send {len(asked)} requests, {len(asked) / (LAUNCHES + refused):.2f} times the
-ideal number: one per launch, and one more for each of the {refused} that are throttled at first."""
-
-
-def simulated(launches, succeed, median, last, mean, most):
-    """The part of the output about a fleet that is too large for a single machine."""
-    return f"""# A fleet larger than a machine
-
-A simulation with the code of the retries: {launches} launches with one secret each start together, against AWS's quota of 10000
-GetSecretValue per second (a burst of 1000 and 10 ms to answer are assumptions). {succeed} succeed within `--timeout 30s`, half of them
-within {median}, the last after {last}, with {mean} requests on average and {most} at most."""
 
 
 def compare(binaries):

@@ -1,9 +1,8 @@
-"""The measurements: their environment (namespaces, certificates, servers), times in interleaved rounds, and counts."""
+"""The measurements: their environment (namespaces, certificates, servers), times in interleaved rounds, and memory."""
 
 import collections
 import ctypes
 import fcntl
-import json
 import os
 import random
 import shlex
@@ -12,19 +11,43 @@ import socket
 import statistics
 import struct
 import subprocess
+import sys
 import time
 from pathlib import Path
 
-from rivals import HOST, REGION, name, value
+REGION = "us-east-1"
+HOST = f"secretsmanager.{REGION}.amazonaws.com"
 
 # A place of the service: the round trip to it, and the time until it answers a request, in ms.
 Place = collections.namedtuple("Place", "title round_trip answer")
-REGIONAL, NEAR, FAR = Place("in the same region", 1, 10), Place("near by", 0, 0), Place("20 ms away", 20, 0)
+REGIONAL, NEAR = Place("in the same region", 1, 10), Place("near by", 0, 0)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 REST = 5  # seconds
 COLD = 5  # launches without a page cache
 SHARE = 4000  # ms that the rounds may take of a tool, which is run less often if it is slow
 TIME = shutil.which("time")  # not in the PATH of the measured tools
+
+
+def secret(number):
+    return f"bench/{number}"
+
+
+def value(number):
+    """The value of the key `password` of that secret."""
+    return f"value-of-{secret(number)}"
+
+
+def text(number):
+    """A secret for tools that import all keys. Its only key is the name of the variable, with the same value."""
+    return f"texts/{number}"
+
+
+def name(number):
+    return f"S_{number}"
+
+
+def say(line):
+    print(f"bench: {line}", file=sys.stderr, flush=True)
 
 
 def isolate():
@@ -72,11 +95,6 @@ class Server:
         self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         if not self.process.stdout.readline():
             raise SystemExit(f"bench: {Path(command[0]).name} did not start")
-
-    def ask(self, line):
-        self.process.stdin.write(line + "\n")
-        self.process.stdin.flush()
-        return json.loads(self.process.stdout.readline())
 
     def stop(self):
         self.process.stdin.close()
@@ -133,12 +151,12 @@ class Lab:
             return None
         return (run.stderr.strip().splitlines() or [f"status {run.returncode}, or a wrong value"])[-1]
 
-    def count(self, arguments, environment):
-        """The requests, connections and peak memory of one run. GNU time reports the memory, because Python itself uses too much."""
-        server, out = self.go_to(NEAR), self.work / "time.out"
-        server.ask("reset")
+    def memory(self, arguments, environment):
+        """The peak memory of one run in MB. GNU time reports it, because Python itself uses too much."""
+        self.go_to(NEAR)
+        out = self.work / "time.out"
         subprocess.run([TIME, "-q", "-f", "%M", "-o", str(out), *arguments], env=environment, check=True)
-        return server.ask("counts") | {"memory": int(out.read_text()) * 1024 / 1e6}
+        return int(out.read_text()) * 1024 / 1e6
 
     def cold(self, arguments, environment):
         """The wall time in ms of a launch that finds nothing in the page cache, and the MB that it reads: medians, or None without root."""
@@ -155,7 +173,7 @@ class Lab:
 
     def compare(self, place, launches, rounds):
         """Times launches (arguments and environment, by key) in rounds. Each round has another order, so that a change of the machine's
-        speed affects all launches. Returns quartiles of the wall time in ms, and medians of the CPU time in ms and of page faults."""
+        speed affects all launches. Returns the medians of the wall time in ms."""
         self.go_to(place)
         # The first run fills the cache.
         warm = {key: [timed(*launch), timed(*launch)][1] for key, launch in launches.items()}
@@ -165,20 +183,17 @@ class Lab:
             due = [key for key in launches if (number + 1) * runs[key] // rounds > number * runs[key] // rounds]
             for key in random.sample(due, len(due)):
                 samples[key].append(timed(*launches[key]))
-        return {key: summary(samples[key]) for key in launches}
+        return {key: {"median": statistics.median(sample.wall for sample in samples[key])} for key in launches}
 
-    def rest(self, tool):
-        """What the process that stays with `--on-rotation` uses, and its context switches in REST seconds."""
+    def parent(self, tool):
+        """The memory in MB of the process that stays with `--on-rotation`."""
         self.go_to(NEAR)
         command = [*tool.arguments(1)[:-1], "--on-rotation", "restart", "--", "/bin/sh", "-c", "echo; exec sleep 1000"]
         with subprocess.Popen(command, env=self.environment(tool), stdout=subprocess.PIPE) as parent:
             parent.stdout.readline()
             found = settled(parent.pid)
-            before = switches(parent.pid)
-            time.sleep(REST)
-            found["switches"] = switches(parent.pid) - before
             parent.terminate()
-        return found
+        return found["resident, KiB"] * 1024 / 1e6
 
     def stop(self):
         if self.server:
@@ -186,7 +201,7 @@ class Lab:
         self.place = self.server = None
 
 
-Sample = collections.namedtuple("Sample", "wall cpu faults read")
+Sample = collections.namedtuple("Sample", "wall read")
 
 
 def timed(arguments, environment):
@@ -197,13 +212,7 @@ def timed(arguments, environment):
     wall = (time.perf_counter() - begun) * 1000
     if ended != 0:
         raise SystemExit(f"bench: {shlex.join(arguments)} fails")
-    return Sample(wall, (used.ru_utime + used.ru_stime) * 1000, used.ru_minflt, used.ru_inblock * 512 / 1e6)
-
-
-def summary(samples):
-    wall, cpu, faults, _ = zip(*samples, strict=True)
-    low, median, high = statistics.quantiles(wall, n=4, method="inclusive")
-    return {"low": low, "median": median, "high": high, "cpu": statistics.median(cpu), "faults": int(statistics.median(faults))}
+    return Sample(wall, used.ru_inblock * 512 / 1e6)
 
 
 def status(pid, key):

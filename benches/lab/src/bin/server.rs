@@ -1,16 +1,14 @@
 //! `server ADDRESS CERTIFICATE KEY DELAY_MS` answers GetSecretValue like Secrets Manager, over TLS,
-//! after a delay, and counts what it gets.
+//! after a delay.
 //!
 //! Every secret exists. It is a JSON object whose `password` is `value-of-` and the secret's id.
-//! The secret `texts/N` has only the key `S_N`, with the value of `bench/N`. For each line of
-//! standard input, the server prints the counts as a line of JSON. The line `reset` sets them to
-//! zero first. The server exits at the end of standard input.
+//! The secret `texts/N` has only the key `S_N`, with the value of `bench/N`. The server
+//! exits at the end of standard input.
 
 use std::error::Error;
-use std::io::{BufRead, Read, Write, stdin};
+use std::io::{self, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::Duration;
 
@@ -18,11 +16,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::{CipherSuite, ServerConfig, ServerConnection, StreamOwned};
 use serde_json::{Value, json};
-
-/// The number of connections since the last `reset`.
-static CONNECTIONS: AtomicU64 = AtomicU64::new(0);
-/// The number of requests since the last `reset`.
-static REQUESTS: AtomicU64 = AtomicU64::new(0);
 
 fn main() -> Result<(), Box<dyn Error>> {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -48,25 +41,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::spawn(move || {
         for stream in listener.incoming().flatten() {
             let config = Arc::clone(&config);
-            CONNECTIONS.fetch_add(1, Ordering::Relaxed);
-            // If a client disconnects early, what it has sent stays counted.
             thread::spawn(move || drop(serve(stream, config, delay)));
         }
     });
-    for line in stdin().lock().lines() {
-        if line? == "reset" {
-            CONNECTIONS.store(0, Ordering::Relaxed);
-            REQUESTS.store(0, Ordering::Relaxed);
-        }
-        let (connections, requests) = (
-            CONNECTIONS.load(Ordering::Relaxed),
-            REQUESTS.load(Ordering::Relaxed),
-        );
-        println!(
-            "{}",
-            json!({ "connections": connections, "requests": requests })
-        );
-    }
+    io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
 
@@ -84,7 +62,6 @@ fn serve(
     let mut stream = StreamOwned::new(tls, tcp);
     let mut received = Vec::new();
     while let Some((head, body)) = receive(&mut stream, &mut received)? {
-        REQUESTS.fetch_add(1, Ordering::Relaxed);
         let asked: Value = serde_json::from_slice(&body)?;
         let text = secret(asked["SecretId"].as_str().ok_or("no SecretId")?).to_string();
         let response = format!(
