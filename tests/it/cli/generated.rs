@@ -114,23 +114,33 @@ fn the_man_page_lists_the_same_options_as_the_help_of_every_subcommand() {
     assert_eq!(options(items.filter_map(|item| item.lines().next())), all);
 }
 
+/// The long options in the first column of the tables of a section.
+fn tabled_options(section: &str) -> BTreeSet<String> {
+    section
+        .lines()
+        .filter_map(|line| line.strip_prefix('|')?.split('|').next())
+        .flat_map(long_options)
+        .collect()
+}
+
 #[test]
-fn docs_reference_md_lists_exactly_the_options_and_subcommands_of_the_help() {
-    let (reference, launch) = (repository_file("docs/reference.md"), printed(&["--help"]));
-    let first_cells = |section: &str| -> BTreeSet<String> {
-        let rows = section.lines().filter_map(|line| line.strip_prefix('|'));
-        let cells = rows.filter_map(|row| row.split('|').next());
-        cells.flat_map(long_options).collect()
-    };
-    let of_launch = long_options(&launch);
+fn docs_reference_md_lists_exactly_the_options_of_a_launch() {
+    let reference = repository_file("docs/reference.md");
     let table = section(&reference, "\n## Options\n", "\n## ");
-    assert_eq!(first_cells(table), of_launch);
-    let sections: Vec<&str> = reference.split("\n## ").skip(1).collect();
+    assert_eq!(tabled_options(table), long_options(&printed(&["--help"])));
+}
+
+#[test]
+fn docs_reference_md_lists_exactly_the_options_that_only_a_subcommand_has() {
+    let reference = repository_file("docs/reference.md");
+    let launch = printed(&["--help"]);
+    let of_launch = long_options(&launch);
     for name in commands(&launch) {
         let quoted = format!("`{name}`");
         assert!(reference.contains(&quoted), "{name}");
-        let is_its_own = |section: &&&str| section.lines().next().unwrap().contains(&quoted);
-        let Some(section) = sections.iter().find(is_its_own) else {
+        let mut sections = reference.split("\n## ").skip(1);
+        let section = sections.find(|section| section.lines().next().unwrap().contains(&quoted));
+        let Some(section) = section else {
             let has_options = ["check", "policy", "export", "credential"].contains(&name);
             assert!(!has_options, "{name} has no section");
             continue;
@@ -141,7 +151,7 @@ fn docs_reference_md_lists_exactly_the_options_and_subcommands_of_the_help() {
         let (_, options) = usage.split_once("\nOptions:").unwrap_or_default();
         let options = long_options(options);
         let own: BTreeSet<String> = options.difference(&of_launch).cloned().collect();
-        assert_eq!(first_cells(section), own, "{name}");
+        assert_eq!(tabled_options(section), own, "{name}");
     }
 }
 

@@ -30,18 +30,37 @@ fn a_launch_ends_with_the_exit_status_or_the_fatal_signal_of_its_command() {
 
 #[test]
 fn arguments_reach_the_command_byte_for_byte() {
+    let arguments: [&[u8]; 20] = [
+        b"",
+        b" ",
+        b"two words",
+        b"new\nline",
+        b"tab\there",
+        b"$HOME",
+        b"${A:-x} $A x:k",
+        b"*",
+        b"it's \"quoted\" `x` \\",
+        b"|",
+        b"fo\x80o\xff",
+        b"--",
+        b"--env",
+        b"--help",
+        b"-V",
+        b"-f",
+        b"B=x",
+        b"\xc3\xa4",
+        b"{a,b}",
+        b"~",
+    ];
+    let mut words = ["sh", "-c", "cat /proc/$$/cmdline; :", "zero"]
+        .map(str::as_bytes)
+        .to_vec();
+    words.extend(arguments);
+    let mut expected = words.join(&0);
+    expected.push(0);
+
     let aws = served();
-    let words = b"| |two words|new\nline|tab\there|$HOME|${A:-x} $A x:k|*|it's \"quoted\" `x` \\|fo\x80o\xff|--|--env|--help|-V|-f|B=x|\xc3\xa4";
-    // The script's own name, `zero`, is among the words that the command must get.
-    let command = ["sh", "-c", "cat /proc/$$/cmdline; :", "zero"].map(str::as_bytes);
-    let command = [
-        &command[..],
-        &words.split(|b| *b == b'|').collect::<Vec<_>>(),
-    ]
-    .concat();
-    let run = sandbox(&aws).command(command.iter().map(|word| OsStr::from_bytes(word)));
-    let terminated = command.iter().flat_map(|word| [word, &b"\0"[..]].concat());
-    run.run()
-        .launched_silently()
-        .printed(terminated.collect::<Vec<u8>>());
+    let command = words.iter().map(|word| OsStr::from_bytes(word));
+    let run = sandbox(&aws).command(command).run();
+    run.launched_silently().printed(expected);
 }
