@@ -132,7 +132,7 @@ fn make_demo_prints_the_variables_and_files_of_the_example() {
 
 #[test]
 fn the_help_and_the_man_page_name_pages_that_exist() {
-    for argument in ["-h", "--help", "man"] {
+    for argument in ["--help", "man"] {
         let run = Sandbox::new().arg(argument).bare().run();
         let printed = run.launched_silently().stdout().replace("\\-", "-");
         let (_, named) = printed.rsplit_once("\nDocumentation: ").unwrap();
