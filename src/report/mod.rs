@@ -38,7 +38,7 @@ pub use record::{Label, Record};
 pub use value_warnings::*;
 pub use warnings::*;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
@@ -258,9 +258,10 @@ fn error_record(problems: &[&Problem]) -> Record {
 /// Its help says what to write instead of each key that is similar to an existing one, or that is
 /// probably a version. Unless that is true of all of them, the help also lists the existing keys.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let missing_keys: BTreeSet<_> = problems
+    let missing_keys: BTreeMap<_, _> = problems
         .iter()
         .flat_map(|problem| &problem.missing_key)
+        .map(|missing| (&missing.key, missing))
         .collect();
     let mut problem = first.clone();
     if missing_keys.len() > 1
@@ -269,7 +270,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
         let mut keys = Vec::new();
         let mut corrected = Vec::new();
         let mut hints = Vec::new();
-        for missing in missing_keys {
+        for missing in missing_keys.values() {
             let key = format!("{:?}", shown(&missing.key));
             if let Some(hint) = &missing.version_hint {
                 hints.push(hint.clone());
