@@ -341,7 +341,10 @@ fn version_hint(reference: &SecretRef, subject: &Subject) -> Option<String> {
         Store::ParameterStore if is_number => ("version", Version::new(None, Some(key.clone()))),
         Store::SecretsManager | Store::ParameterStore => return None,
     };
-    let write = subject.with_version(version)?;
+    let write = subject.rewritten(|written| {
+        written.selector = Selector::Whole;
+        written.version = Some(version);
+    })?;
     Some(format!("for {purpose} {key}, write {write}"))
 }
 
@@ -351,10 +354,13 @@ pub(super) fn keyless_hint(reference: &SecretRef, subject: &Subject) -> Option<S
     if let (Store::ParameterStore, Selector::Key(label)) =
         (reference.locator.store, &reference.selector)
     {
-        let write = subject.with_version(Version::new(Some(label.clone()), None))?;
+        let write = subject.rewritten(|written| {
+            written.selector = Selector::Whole;
+            written.version = Some(Version::new(Some(label.clone()), None));
+        })?;
         return Some(format!("for the label {label}, write {write}"));
     }
-    let write = subject.with_selector(Selector::Whole)?;
+    let write = subject.rewritten(|written| written.selector = Selector::Whole)?;
     Some(format!("for the whole value, write {write}"))
 }
 

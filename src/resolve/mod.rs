@@ -254,10 +254,12 @@ fn whole_object_text(
 
     let id = reference.locator.shown_id();
     let found = format!("{name} gets the whole JSON object of {id:?}");
-    Some(match subject.with_selector(Selector::Key(key.clone())) {
-        Some(write) => format!("{found}: for its key {key:?}, write {write}"),
-        None => format!("{found}, which has a key {key:?}"),
-    })
+    Some(
+        match subject.rewritten(|written| written.selector = Selector::Key(key.clone())) {
+            Some(write) => format!("{found}: for its key {key:?}, write {write}"),
+            None => format!("{found}, which has a key {key:?}"),
+        },
+    )
 }
 
 /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is a
@@ -358,7 +360,8 @@ impl<'a> ParsedAnswers<'a> {
             if key.is_empty() {
                 return keyless_hint(reference, subject);
             }
-            subject.with_selector(Selector::parse(key)?)
+            let selector = Selector::parse(key)?;
+            subject.rewritten(|written| written.selector = selector)
         })
         .and_then(|value| {
             text_of(value).ok_or_else(|| Unresolved::Absent(null_problem(selector).help(NULL_HELP)))
@@ -379,7 +382,10 @@ impl<'a> ParsedAnswers<'a> {
         let rewrite = |key: &str| match &reference.selector {
             // Without a KEY to correct, the error suggests a variable with the whole value.
             Selector::Whole => env_from::whole_value_as_variable(subject),
-            _ if !key.is_empty() => subject.with_selector(Selector::parse(key)?),
+            _ if !key.is_empty() => {
+                let selector = Selector::parse(key)?;
+                subject.rewritten(|written| written.selector = selector)
+            }
             // The whole value isn't suggested: usually, the document isn't an object, so `env-from`
             // can't use it.
             Selector::Key(_) | Selector::Path(_) => None,

@@ -19,7 +19,7 @@ use crate::model::entry::{
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Version, split_secret, validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Selector, Version, validate_alias_name,
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
@@ -108,17 +108,15 @@ const ID_AND_STAGE: &str = "write { id: SECRET, stage: STAGE }";
 fn read_id(item: &Item<'_>) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = read_reference_text(item, text)?;
-    let (id, fields) = split_secret(text);
     if reference.only_secret().is_none() {
-        let help = if fields.is_some_and(|fields| fields.starts_with(':')) {
-            // Two colons after the id begin a version, as in `prod/db::AWSPREVIOUS`.
+        let help = if reference.selector == Selector::Whole {
             ID_AND_STAGE
         } else {
             "write the key where you use the alias: ALIAS:KEY"
         };
         item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }
-    Some(id.to_owned())
+    Some(reference.secret)
 }
 
 /// Reads a staging label or a version id.

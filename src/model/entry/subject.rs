@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::target::Target;
-use crate::model::reference::{Reference, Selector, Version};
+use crate::model::reference::Reference;
 use crate::model::shown::{file_name, has_credential, shown};
 
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
@@ -70,20 +70,24 @@ impl Subject {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
+    /// The reference as written. `None` for an entry without a single reference.
+    pub fn written_reference(&self) -> Option<&Reference> {
+        match &self.written {
+            Some(Written::Reference(reference)) => Some(reference),
+            Some(Written::Template) | None => None,
+        }
+    }
+
     /// The reference as messages show it.
     pub fn shown_reference(&self) -> Option<String> {
-        let Some(Written::Reference(reference)) = &self.written else {
-            return None;
-        };
+        let reference = self.written_reference()?;
         Some(shown(&reference.to_string()))
     }
 
-    /// The reference as written, or `None` if there is none, or if messages mask a part of it.
+    /// The reference as written, unless messages mask a part of it.
     pub fn reference(&self) -> Option<&Reference> {
-        let Some(Written::Reference(reference)) = &self.written else {
-            return None;
-        };
-        Some(&**reference).filter(|reference| !has_credential(&reference.to_string()))
+        self.written_reference()
+            .filter(|reference| !has_credential(&reference.to_string()))
     }
 
     /// The text that a help suggests, in order to give this entry a different reference. For
@@ -107,24 +111,12 @@ impl Subject {
         }
     }
 
-    /// The text that a help suggests, in order to give this entry a different KEY of its secret.
-    /// `None` if messages mask the reference.
-    pub fn with_selector(&self, selector: Selector) -> Option<String> {
-        let reference = self.reference()?.clone();
-        Some(self.rewritten_with(&Reference {
-            selector,
-            ..reference
-        }))
-    }
-
-    /// The text that a help suggests, in order to read the whole value in a different version.
-    /// `None` if messages mask the reference.
-    pub fn with_version(&self, version: Version) -> Option<String> {
-        Some(self.rewritten_with(&Reference {
-            secret: self.reference()?.secret.clone(),
-            selector: Selector::Whole,
-            version: Some(version),
-        }))
+    /// The text that a help suggests, in order to change fields of this entry's reference. `None` if
+    /// messages mask the reference.
+    pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {
+        let mut reference = self.reference()?.clone();
+        change(&mut reference);
+        Some(self.rewritten_with(&reference))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::request::{CauseFacts, FailedRequest, OF_SECRET, Remedy, as_sentences};
 use crate::model::answer::fetch_error::Missing;
-use crate::model::entry::{Argument, Origin, SubjectKind, Written};
+use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::environment::is_name;
 use crate::model::fault::did_you_mean_to_write;
 use crate::model::problem::SeveralHeadline;
@@ -198,9 +198,7 @@ impl FailedRequest<'_> {
     /// beginning, an end that may be the random ending of an ARN, a last part that may be a key, or
     /// a word that may be plain text. A guess doesn't repeat a text that messages mask.
     pub(super) fn guess(&self) -> Option<String> {
-        let Some(Written::Reference(reference)) = &self.subject.written else {
-            return None;
-        };
+        let reference = self.subject.written_reference()?;
         let written = reference.to_string();
         if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
             return None;
@@ -209,7 +207,7 @@ impl FailedRequest<'_> {
         if !is_masked && written.starts_with('/') {
             let write = self.subject.rewritten_with(&Reference {
                 secret: format!("{}{}", Store::ParameterStore.prefix(), reference.secret),
-                ..(**reference).clone()
+                ..reference.clone()
             });
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
@@ -221,9 +219,9 @@ impl FailedRequest<'_> {
             return Some(format!("If {ending} is the end of an ARN, write {write}"));
         }
         // Most names of secrets have two parts, as in `prod/db`, so only a third part is probably a
-        // key. A reference with a colon already has a key.
+        // key.
         if let Some((secret, key)) = written.rsplit_once(['/', '.'])
-            && !written.contains(':')
+            && reference.only_secret().is_some()
             && (secret.contains('/')
                 || (!secret.is_empty() && !written.contains('/') && !secret.contains('.')))
             && is_name(key)
@@ -277,14 +275,11 @@ impl FailedRequest<'_> {
     /// The text of the entry with `id` instead of its own id. `None` if the reference isn't shown,
     /// or has an alias or a variable instead of the id.
     fn with_id(&self, id: &str) -> Option<String> {
-        let reference = self.subject.reference()?;
-        if reference.secret != self.locator.written_id() {
+        if self.subject.reference()?.secret != self.locator.written_id() {
             return None;
         }
-        Some(self.subject.rewritten_with(&Reference {
-            secret: id.to_owned(),
-            ..reference.clone()
-        }))
+        self.subject
+            .rewritten(|written| written.secret = id.to_owned())
     }
 }
 
