@@ -102,7 +102,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     }
     let Some(directory) = &context.settings.config_files.sso_tokens else {
         let text = "the SSO token can't be found, because HOME isn't set";
-        return Err(unusable(text));
+        return Err(unusable(text).help("set HOME"));
     };
     let path = directory.join(format!("{:x}.json", Sha1::digest(&sso.session)));
     let (stored, end) = read_token(&path, profile)?;
