@@ -127,10 +127,12 @@ impl Fingerprint {
         let mut fingerprint = Self::default();
         for (outcome, value) in values.outcomes.values() {
             let is_odd = |remark| outcome.remarks.contains_key(&remark);
-            let content = if is_odd(Remark::Empty) || is_odd(Remark::Blank) {
-                Content::Empty
-            } else if value.expose().is_empty() && outcome.read_from().is_empty() {
-                // The empty value is a literal or a default.
+            // A literal or a default has no remark.
+            let is_unread = outcome.read_from().is_empty();
+            let content = if is_odd(Remark::Empty)
+                || is_odd(Remark::Blank)
+                || (is_unread && value.expose().is_empty())
+            {
                 Content::Empty
             } else if outcome.is_default() {
                 Content::Default
@@ -145,7 +147,7 @@ impl Fingerprint {
                 absence: absence_predicate(outcome),
                 is_fixed: matches!(on_rotation, OnRotation::Signal(_))
                     && !outcome.target.has_path()
-                    && !outcome.reads.is_empty(),
+                    && !is_unread,
             };
             let target_hash = hash_of_target(hash_key, &outcome.target);
             fingerprint.values.insert(target_hash, hashed_value);
