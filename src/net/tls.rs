@@ -310,6 +310,7 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             let help = "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
             Fault::new(other.to_string()).help(help)
         }
+        CertificateError::Other(other) => Fault::new(format!("isn't trusted: {other}")),
         _ => Fault::new(format!("isn't trusted: {why}")),
     }
 }

@@ -60,7 +60,10 @@ fn a_launch_fails_with_78_after_one_connection_to_a_server_that_is_not_trusted()
     let other_host = authority.acceptor_for("DNS:db.internal");
     let no_host = authority.acceptor_for("");
     for (acceptor, said) in [
-        (authority.acceptor_of_itself(), "CaUsedAsEndEntity"),
+        (
+            authority.acceptor_of_itself(),
+            "isn't trusted: CaUsedAsEndEntity",
+        ),
         (other_host, "is valid for db.internal, not for "),
         (no_host, "isn't trusted: "),
     ] {
