@@ -519,8 +519,7 @@ impl Inputs {
                         return Ok(entry);
                     };
                     let headline = format!("the command line sets {claim} twice");
-                    let help = format!("keep only one option for {}", claim.name());
-                    Err(Problem::usage(headline).help(help))
+                    Err(Problem::usage(headline).help("keep only one of the two options"))
                 }));
             }
         }

@@ -41,18 +41,6 @@ impl Target {
     }
 }
 
-impl Claim {
-    /// The name on its own, without a word such as "variable": the name of the variable, the path
-    /// of the file, or the unit and the name of the credential.
-    pub fn name(&self) -> String {
-        match self {
-            Self::Variable(name) => name.to_string(),
-            Self::Path(path) => path.display().to_string(),
-            Self::Credential(credential) => credential.to_string(),
-        }
-    }
-}
-
 impl fmt::Display for Claim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
