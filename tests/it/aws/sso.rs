@@ -37,7 +37,7 @@ fn ten_launches_with_an_expired_sso_token_all_start_although_aws_accepts_a_refre
 /// A new version of an `aws-sdk` crate may write its requests differently. AWS refuses a request
 /// without the name of its operation.
 #[test]
-fn each_request_that_the_sdk_writes_has_the_form_and_the_name_of_its_operation_that_aws_expects() {
+fn requests_that_the_sdk_writes_have_the_content_type_and_the_operation_name_that_aws_expects() {
     let aws = served();
     let (json, form) = (
         Some("application/x-amz-json-1.1"),
@@ -57,6 +57,7 @@ fn each_request_that_the_sdk_writes_has_the_form_and_the_name_of_its_operation_t
     ];
 
     let check = vec!["check".to_owned(), "--describe".to_owned()];
+    // Refreshes the expired SSO token, and assumes a role with the credentials of the session.
     keyless(&aws)
         .env("AWS_PROFILE", "dev")
         .home_file(".aws/config", PROFILE)
@@ -65,6 +66,7 @@ fn each_request_that_the_sdk_writes_has_the_form_and_the_name_of_its_operation_t
         .options_first(check.clone())
         .run()
         .ended(Status::Exit(0));
+    // Assumes a role with a web identity.
     keyless(&aws)
         .web_identity()
         .options_first(check.clone())

@@ -23,7 +23,7 @@ fn checked_with(limit: &str, declaration: &str, options: &str) -> Outcome {
 }
 
 /// Checks this declaration with further options, within 30 seconds of CPU time.
-fn checked(declaration: &str, options: &str) -> Outcome {
+fn checked_within_30_seconds(declaration: &str, options: &str) -> Outcome {
     checked_with("-t 30", declaration, options)
 }
 
@@ -33,7 +33,7 @@ fn thousands_of_unknown_names_in_templates_are_reported_within_seconds_even_with
     let templates = section("env", 5_000, |number| {
         format!(" T{number}: {{template: '{{{{ u{number:05} }}}}'}}")
     });
-    let run = checked(&(aliases + &templates), "--offline");
+    let run = checked_within_30_seconds(&(aliases + &templates), "--offline");
     let said = [
         "the template uses \"u00000\"",
         "did you mean \"a00000\"?",
@@ -48,7 +48,7 @@ fn ten_thousand_missing_secrets_are_reported_within_seconds_even_with_ten_thousa
     let variables = section("env", 10_000, |number| {
         format!(" V{number}: u{number:05}:k")
     });
-    let run = checked(&(aliases + &variables), "--local local.json");
+    let run = checked_within_30_seconds(&(aliases + &variables), "--local local.json");
     run.ended(Status::Exit(78))
         .says(["doesn't exist", "because 10000 values are missing"]);
     // The table of `check` has a row for each of them.
@@ -60,7 +60,7 @@ fn a_declaration_with_forty_thousand_files_is_checked_within_seconds() {
     let files = section("files", 40_000, |number| {
         format!("- {{value: x, env: A{number}}}")
     });
-    let run = checked(&files, "--offline -v");
+    let run = checked_within_30_seconds(&files, "--offline -v");
     run.launched();
     assert_eq!(run.stdout().lines().count(), 40_001);
 }
@@ -69,7 +69,7 @@ fn a_declaration_with_forty_thousand_files_is_checked_within_seconds() {
 fn two_hundred_thousand_duplicate_keys_are_reported_within_seconds() {
     let keys = section("env", 200_000, |_| "a: ".to_owned());
     let message = "secrets-exec.yaml:200001:1: this key appears twice (first on line 2)";
-    checked(&keys, "--offline").refused(78, [message]);
+    checked_within_30_seconds(&keys, "--offline").refused(78, [message]);
 }
 
 #[test]
@@ -86,5 +86,5 @@ fn thousands_of_patterns_that_would_take_gigabytes_of_memory_are_refused() {
 fn thousands_of_ordinary_patterns_are_accepted() {
     let pattern = "{value: sk_live_7, pattern: '^(sk|rk)_(live|test)_[A-Za-z0-9]{1,40}$'}";
     let variables = section("env", 5_000, |number| format!(" A{number}: {pattern}"));
-    checked(&variables, "--offline").launched();
+    checked_within_30_seconds(&variables, "--offline").launched();
 }
