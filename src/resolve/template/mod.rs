@@ -200,8 +200,7 @@ impl Rendering<'_> {
         }
         let text = format!("{MARK}{}", self.template.text);
         // The last lookup is the most likely cause.
-        let candidates = misses.take().into_iter().enumerate().rev();
-        for (index, lookup) in candidates.take(MOST_TRIES) {
+        for (index, lookup) in misses.take().into_iter().enumerate().rev().take(MOST_TRIES) {
             let marked = Misses::with_mark_at(index);
             if let Err(marked_error) = self.render_with_inputs(&text, &marked)
                 && let Some(detail) = marked_error.detail()
