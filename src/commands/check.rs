@@ -207,7 +207,8 @@ impl Checked {
     }
 
     /// The warnings about the reading and the command and, without `--offline`, about files on a
-    /// disk. With `--verbose`, also the notes about overridden entries and requests.
+    /// disk. With `--verbose`, also the notes about failed regions, overridden entries and
+    /// requests.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let outcomes = &self.values.outcomes;
         let mut notices = Vec::new();
@@ -218,7 +219,10 @@ impl Checked {
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
-            // No note mentions the secrets and the literals, because the table lists them.
+            // The table lists the secrets and the literals, but not the regions that have failed.
+            let mut readings = self.values.readings();
+            readings.retain(|reading| !reading.document.passed_over.is_empty());
+            notices.extend(report::secret_notes(readings));
             notices.extend(outcomes.overridden().map(override_note));
             notices.extend(report::total_note(&self.values));
         }

@@ -326,7 +326,7 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
 
 /// Makes the notes of `--verbose`: where the values come from, and how long reading them took.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
-    let mut records = secret_notes(values);
+    let mut records = secret_notes(values.readings());
 
     let outcomes = &values.outcomes;
     let labels: Vec<&str> = outcomes
@@ -350,10 +350,10 @@ pub fn provenance_notes(values: &Values) -> Vec<Record> {
     records
 }
 
-/// A note for each secret or parameter that gives a value, in the order of the entries.
-fn secret_notes(values: &Values) -> Vec<Record> {
+/// A note for each of these secrets or parameters that gives a value.
+pub fn secret_notes<'a>(readings: impl IntoIterator<Item = Reading<'a>>) -> Vec<Record> {
     let mut records = Vec::new();
-    for reading in values.readings() {
+    for reading in readings {
         let labels: Vec<&str> = reading
             .gives
             .iter()
