@@ -15,7 +15,7 @@ use crate::model::entry::SystemdCredential;
 use crate::model::environment::Inherited;
 use crate::model::outcome::EntryOutcome;
 use crate::model::problem::{Impact, Problem};
-use crate::report::Report;
+use crate::report::{self, Report, terminal};
 use crate::system::systemd::{self, CredentialConnection, no_connection_problem};
 
 /// The error for a connection from systemd that isn't answered, because the arguments aren't those
@@ -72,6 +72,7 @@ pub fn credential(mut inputs: Inputs, inherited: &Inherited) -> Result<(), Repor
         }
         return Err(Problem::configuration(text).into());
     };
+    terminal::print_unless_hidden(report::value_warnings(&values.outcomes.list));
     let subject = credential.subject.clone();
     let sent = connection.answer(value.expose());
     Ok(sent.map_err(|problem| problem.for_entry(subject, Impact::Undelivered))?)

@@ -15,7 +15,7 @@ use crate::model::environment::Inherited;
 use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
 use crate::report::export_formats::{export as export_variables, masks, variables};
-use crate::report::{Record, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 
 /// Refuses to print values on a terminal, unless `reveal` is true. `remedy` is the help of this
 /// error.
@@ -70,6 +70,12 @@ pub fn export(
     };
     report.into_result()?;
 
+    terminal::print_unless_hidden(report::value_warnings(
+        outcomes
+            .list
+            .iter()
+            .filter(|outcome| outcome.variable().is_some()),
+    ));
     terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
 
     match destination {

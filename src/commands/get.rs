@@ -5,10 +5,10 @@ use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
-use crate::report::{Report, terminal};
+use crate::report::{self, Report, terminal};
 
 /// Prints the value of the reference in `inputs`, with a newline after it if standard output is a
-/// terminal.
+/// terminal. Prints a warning if the value is odd, for example empty.
 ///
 /// # Errors
 /// If the value would be visible on a terminal ([`refuse_terminal`]), or can't be read or written.
@@ -20,6 +20,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
         subcommand_values(inputs, &Asker::Get, inherited, "nothing was printed")?;
     report.into_result()?;
 
+    terminal::print_unless_hidden(report::value_warnings(&values.outcomes.list));
     // The plan has only one entry, so the loop runs once.
     for (_, value) in values.outcomes.values() {
         terminal::output_whole(value.expose())?;

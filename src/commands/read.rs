@@ -40,7 +40,7 @@ use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
 use crate::time::Deadline;
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
-/// itself. Prints the warnings about the values and, with `--verbose`, the source of each value.
+/// itself. Prints the warnings about reading and, with `--verbose`, the source of each value.
 ///
 /// The report that is returned with the values has a problem for each value that can't be used. Its
 /// last line begins with `consequence`, as in `nothing was printed`.
@@ -57,18 +57,8 @@ pub(super) fn subcommand_values(
     })?;
     let report = Report::from_values(values.problems(exec::argument_limits()), consequence);
     let mut notices = reading_warnings(&prepared, &values);
-    if report.is_empty() {
-        if prepared.options.verbose {
-            notices.extend(report::provenance_notes(&values));
-        }
-        // `export` leaves out everything but variables.
-        let is_export = matches!(asker, Asker::Export);
-        let outcomes = &values.outcomes.list;
-        notices.extend(report::value_warnings(
-            outcomes
-                .iter()
-                .filter(|outcome| !is_export || outcome.variable().is_some()),
-        ));
+    if prepared.options.verbose && report.is_empty() {
+        notices.extend(report::provenance_notes(&values));
     }
     terminal::print_unless_hidden(notices);
     Ok((values, report))
@@ -290,9 +280,9 @@ async fn fetch_and_resolve(
     }
 }
 
-/// What is known about a plan without a request if the AWS Secrets Manager Agent (`--agent`) can
-/// never read some of its locators. `None` without an agent, and if it may be able to read all of
-/// them. What the agent can read depends on its region. If the region may come from a profile, call
+/// Resolves a plan without a request, so that each value that the AWS Secrets Manager Agent
+/// (`--agent`) can never read has failed. `None` without an agent, and if the agent may be able to
+/// read everything. This depends on the agent's region. If the region may come from a profile, call
 /// [`Agent::read_profile`] first.
 pub(super) fn unsupported_values(plan: &Plan, agent: Option<&Agent>) -> Option<Values> {
     let unsupported = Answers::from_iter(agent?.unsupported(&plan.locators()));
