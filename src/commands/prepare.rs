@@ -402,7 +402,7 @@ impl Prepared {
     }
 }
 
-/// What a launch or subcommand needs from its inputs.
+/// The demands of a launch or subcommand on its inputs.
 struct Needs {
     /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
     /// gets the inherited variables and can be restarted.

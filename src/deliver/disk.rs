@@ -369,7 +369,8 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// Who has named the file to which values are appended. This decides whose files are trusted.
+/// The origin of the name of a file to which values are appended. It decides whose files are
+/// trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// `--output`: the file and its directory must belong to root or the effective user.

@@ -29,7 +29,7 @@ const STARTERS: &[&str] = &[
     "tini",
 ];
 
-/// What a program loses of a launch. The first text is the predicate of the warning.
+/// The part of a launch that a program loses. The first text is the predicate of the warning.
 enum ProgramLoss {
     /// The program doesn't pass on any variable. The second text is the help.
     Variables(&'static str, &'static str),

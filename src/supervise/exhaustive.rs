@@ -61,7 +61,7 @@ struct World {
     /// Children from before the first start, and orphans of their groups and sessions. They stay
     /// alive, so nothing may wait for their end.
     bystanders: Life,
-    trial: Trial,
+    trial: TrialState,
     timer: Option<Delay>,
     /// The signals that the system has refused to send, and whose events are due.
     refused: Vec<SignalNumber>,
@@ -83,14 +83,14 @@ enum Life {
 use Life::{Alive, Asked, Foreign, Killed, Nobody};
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-enum Trial {
+enum TrialState {
     None,
     Polls,
     Waits,
     Delivers,
 }
 
-/// What has happened before, as far as the rules depend on it.
+/// Earlier events that a rule depends on.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 struct Past {
     /// The command was stopped by job control, and hasn't been continued.
@@ -107,7 +107,7 @@ struct Past {
     is_rotating: bool,
     /// A SIGTERM has arrived while a change was stopping the command.
     is_cancelled: bool,
-    /// What the supervisor has learned about the processes that the command has left.
+    /// The processes that the command has left, as the supervisor has learned.
     left: Option<Left>,
 }
 
@@ -121,7 +121,7 @@ impl World {
             group: Nobody,
             others: Nobody,
             bystanders: Alive,
-            trial: Trial::Waits,
+            trial: TrialState::Waits,
             timer: None,
             refused: Vec::new(),
             past: Past::default(),
@@ -176,7 +176,7 @@ struct Edge<'a> {
     after: World,
 }
 
-/// What can become of processes at any time. `can_begin` is true if there can be new ones.
+/// The states that processes can reach at any time. `can_begin` is true if there can be new ones.
 fn changes(life: Life, can_begin: bool) -> Vec<Life> {
     match life {
         Nobody if can_begin => vec![Alive],
@@ -216,13 +216,13 @@ impl World {
             events.push(Event::Elapsed);
         }
         match self.trial {
-            Trial::None => {}
-            Trial::Polls => events.extend([CHANGED, Event::Polled(PollResult::Unchanged)]),
-            Trial::Waits => events.push(Event::Polled(PollResult::Failed)),
-            Trial::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
+            TrialState::None => {}
+            TrialState::Polls => events.extend([CHANGED, Event::Polled(PollResult::Unchanged)]),
+            TrialState::Waits => events.push(Event::Polled(PollResult::Failed)),
+            TrialState::Delivers => events.extend([Event::Delivered, Event::NotDelivered]),
         }
         // The search would never end if polls could fail more than twice in a row.
-        if self.trial == Trial::Polls && self.past.failures < 2 {
+        if self.trial == TrialState::Polls && self.past.failures < 2 {
             events.push(Event::Polled(PollResult::Failed));
         }
 
@@ -234,7 +234,7 @@ impl World {
         moves.extend(changes(self.group, can_fork).into_iter().map(Move::Group));
         // The children of a process that ends become children of secrets-exec.
         let has_parents = [self.command, self.group] != [Nobody; 2] || self.others == Killed;
-        let can_adopt = has_parents || self.trial == Trial::Polls;
+        let can_adopt = has_parents || self.trial == TrialState::Polls;
         moves.extend(
             changes(self.others, can_adopt)
                 .into_iter()
@@ -294,18 +294,18 @@ impl World {
                 past.has_term &= past.is_rotating || signal != SignalNumber::TERM;
             }
             CHANGED => {
-                self.trial = Trial::Waits;
+                self.trial = TrialState::Waits;
                 past.failures = 0;
                 past.is_splayed = delays_change;
                 past.has_term &= delays_change;
             }
             Event::Polled(result) => {
-                let is_failed = result == PollResult::Failed && self.trial == Trial::Polls;
+                let is_failed = result == PollResult::Failed && self.trial == TrialState::Polls;
                 past.failures = if is_failed { past.failures + 1 } else { 0 };
                 past.is_splayed = false;
-                self.trial = Trial::None;
+                self.trial = TrialState::None;
             }
-            Event::Delivered | Event::NotDelivered => self.trial = Trial::None,
+            Event::Delivered | Event::NotDelivered => self.trial = TrialState::None,
             Event::Elapsed => self.timer = None,
         }
     }
@@ -315,19 +315,19 @@ impl World {
         match action {
             Action::Start => {
                 self.command = Alive;
-                self.trial = Trial::None;
+                self.trial = TrialState::None;
                 let is_poll_requested = self.past.is_poll_requested;
                 self.past = Past {
                     is_poll_requested,
                     ..Past::default()
                 };
             }
-            Action::Deliver => self.trial = Trial::Delivers,
+            Action::Deliver => self.trial = TrialState::Delivers,
             Action::StartPoll => {
-                self.trial = Trial::Polls;
+                self.trial = TrialState::Polls;
                 self.past.is_poll_requested = false;
             }
-            Action::CancelPoll => self.trial = Trial::None,
+            Action::CancelPoll => self.trial = TrialState::None,
             Action::Signal(signal) if self.command == Foreign => self.refused.push(signal),
             Action::Signal(_) => {}
             Action::SignalGroup(signal) => self.signal_left(Left::Group, signal),
@@ -371,7 +371,7 @@ impl World {
     }
 }
 
-/// What SIGKILL makes of processes.
+/// The state of processes after SIGKILL.
 fn killed(life: Life) -> Life {
     match life {
         Alive | Asked | Killed => Killed,
@@ -410,14 +410,14 @@ impl Edge<'_> {
                 // "`restart` and `exit` leave nothing behind."
                 assert_eq!(world.left(), Left::Nothing);
                 // "Then `restart` lets the launch that waits become the program."
-                assert_eq!(world.trial, Trial::Waits);
+                assert_eq!(world.trial, TrialState::Waits);
                 // "A TERM that arrives during the grace of a restart cancels the new start."
                 assert!(!past.is_cancelled);
             }
             // "`signal=HUP` first replaces the files", which the launch that waits does.
-            Action::Deliver => assert_eq!(world.trial, Trial::Waits),
+            Action::Deliver => assert_eq!(world.trial, TrialState::Waits),
             // "A child process makes each poll." There is only one at a time.
-            Action::StartPoll => assert_eq!(world.trial, Trial::None),
+            Action::StartPoll => assert_eq!(world.trial, TrialState::None),
             // "Only children are signalled, because their ids can't be reused before they are
             // reaped."
             Action::Signal(_) => assert_ne!(world.command, Nobody),
@@ -448,7 +448,7 @@ impl Edge<'_> {
                 assert_eq!(reason == ExitReason::Command(STATUS), !is_rotated);
                 assert_eq!(reason == ExitReason::NotStopped, is_forced);
                 // Nothing reads the values any more.
-                assert_eq!(world.trial, Trial::None);
+                assert_eq!(world.trial, TrialState::None);
             }
             Action::CancelPoll | Action::Suspend(_) | Action::Kill(..) => {}
             Action::Arm(_) | Action::Report(_) => {}
@@ -546,7 +546,7 @@ impl Edge<'_> {
         // "secrets-exec reads the same references again every `--poll-interval`."
         let next_poll = after.timer.filter(|delay| is_for_poll(*delay));
         if after.is_running() {
-            assert_eq!(next_poll.is_some(), after.trial == Trial::None);
+            assert_eq!(next_poll.is_some(), after.trial == TrialState::None);
         }
         // "With `--poll-signal NAME`, that signal asks for a poll at once."
         if let Some(delay) = next_poll {
@@ -596,13 +596,13 @@ impl Edge<'_> {
     /// True if secrets-exec has to exit although the system has refused to stop the command. A
     /// restart whose trial has died at its gate is like `exit`.
     fn is_exit_forced(&self) -> bool {
-        let is_exit = self.before.trial == Trial::None && !self.before.past.is_cancelled;
+        let is_exit = self.before.trial == TrialState::None && !self.before.past.is_cancelled;
         self.is_refused() && is_exit && self.supervision.ends_everything
     }
 }
 
 impl World {
-    /// How many times a signal is to be sent to the command, and to its group.
+    /// Counts the times that a signal has to be sent to the command, and to its group.
     fn targets(&self, signal: SignalNumber, sender: Sender) -> [usize; 2] {
         let cancels = signal == SignalNumber::TERM && self.past.is_rotating;
         if signal == POLL || cancels || self.command == Killed {
@@ -635,7 +635,7 @@ const GOALS: [Goal; 2] = [
     }),
     // "An error says so: `restart` … keeps the old one."
     ("a change has taken effect, or can't be stopped", |world| {
-        !world.is_running() || world.trial == Trial::Delivers || world.command == Foreign
+        !world.is_running() || world.trial == TrialState::Delivers || world.command == Foreign
     }),
 ];
 
@@ -657,7 +657,7 @@ impl World {
 // ---- The search ----
 
 /// The worlds that can be reached, in the order in which the search finds them.
-struct Search<'a> {
+struct Exploration<'a> {
     supervision: &'a Supervision,
     worlds: Vec<World>,
     /// The world and the move from which each world was found first.
@@ -666,7 +666,7 @@ struct Search<'a> {
     good: Vec<Vec<usize>>,
 }
 
-impl<'a> Search<'a> {
+impl<'a> Exploration<'a> {
     /// Finds all worlds, and checks all edges.
     fn new(supervision: &'a Supervision) -> Self {
         let mut search = Self {
@@ -741,7 +741,7 @@ fn no_history_breaks_a_promise_and_everything_comes_to_an_end() {
         delayed.rotation.stop_signal = SignalNumber::TERM;
         delayed.ends_everything = true;
         for supervision in [at_once, delayed] {
-            let search = Search::new(&supervision);
+            let search = Exploration::new(&supervision);
             for (goal, is_reached) in GOALS {
                 assert_eq!(search.stuck(is_reached), None, "{goal}");
             }

@@ -10,7 +10,7 @@
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
 //!
-//! How we differ from the SDK (upstream: what was found in November 2026):
+//! The differences from the SDK, with what was found upstream in November 2026:
 //!
 //! - Building a client took milliseconds (aws-sdk-rust#975, closed), and so did loading the
 //!   configuration (aws-sdk-rust#894, closed). A program with the SDK's client (`benches/sdk`)
