@@ -26,10 +26,12 @@ pub mod testing;
 
 pub use disk::{AppendedFile, NamedBy, install};
 
+use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
+use nix::sys::stat::fstat;
 use nix::unistd::Uid;
 
 use crate::model::entry::{DeclaredPath, EntryId, Subject};
@@ -64,17 +66,29 @@ pub struct Delivery {
 
 impl<'a> Files<'a> {
     /// Looks up the owners of the files, opens the directories, and checks who owns the
-    /// directories. Keeps the errors, because [`Delivery::write_temporary`] and
-    /// [`Self::undeliverable`] return all errors together.
+    /// directories, and that no two paths lead to the same file. Keeps the errors, because
+    /// [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
+        let mut subjects = HashMap::new();
         for file in files {
             let access = Access::from_target(file.target);
             let owner = access.as_ref().ok().and_then(|access| access.user);
-            let destination = match &file.target.path {
+            let mut destination = match &file.target.path {
                 Some(path) => open_trusted(path, owner).map(Some),
                 None => Ok(None),
             };
+            // If the paths were written in the same way, the plan would have dropped one entry.
+            if let Ok(Some(entry)) = &destination
+                && let Ok(stat) = fstat(&entry.directory)
+                && let place = (stat.st_dev, stat.st_ino, entry.name.clone())
+                && let Some(other) = subjects.insert(place, file.subject)
+            {
+                let text = "two entries write the same file under different paths";
+                destination = Err(Problem::configuration(text)
+                    .help("write the same path in both files, or remove one of the entries")
+                    .for_entry(other.clone(), Impact::Undelivered));
+            }
             pending.push(Pending {
                 file,
                 access,
