@@ -66,6 +66,7 @@ fn check_lookup(reference: &Reference) {
             version,
             region: None,
             role: None,
+            place: String::new(),
         },
     );
 
@@ -250,6 +251,7 @@ pub fn template(data: &[u8]) {
             version: Version::CURRENT,
             region: None,
             role: None,
+            place: String::new(),
         };
         layer.aliases.insert(name, alias);
     }

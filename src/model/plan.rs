@@ -39,7 +39,7 @@ use crate::model::entry::{
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
 use crate::model::problem::{Impact, Problem, Status};
-use crate::model::reference::{Aliases, Locator, Reference, SecretRef, expand_path};
+use crate::model::reference::{Alias, Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::shown;
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
@@ -107,8 +107,31 @@ impl Plan {
         let mut with_aliases = Vec::new();
         let mut variables = BTreeMap::new();
         let mut refused_aliases = BTreeSet::new();
+        let mut errors = Vec::new();
         for layer in layers {
-            aliases.extend(layer.aliases.clone());
+            for (name, alias) in &layer.aliases {
+                let place = alias.place.clone();
+                // Entries of the earlier file would keep the earlier alias, so that production
+                // could read the secrets of development.
+                if let Some(earlier) = aliases.insert(name.clone(), alias.clone())
+                    && *alias
+                        != (Alias {
+                            place,
+                            ..earlier.clone()
+                        })
+                {
+                    let text = format!(
+                        "the alias {:?} differs between {} and {}",
+                        shown(name),
+                        earlier.place,
+                        alias.place,
+                    );
+                    errors.push(
+                        Problem::configuration(text)
+                            .help("give one of the two another name, or write ${STAGE} in its id"),
+                    );
+                }
+            }
             refused_aliases.extend(layer.refused_aliases.clone());
             for entry in &layer.entries {
                 // The label of an entry with a variable is the variable's name.
@@ -128,7 +151,7 @@ impl Plan {
             refused_aliases,
             inherited,
             claims: Claims::new(&kept),
-            errors: Vec::new(),
+            errors,
         };
         let mut entries = Vec::new();
         let mut overridden = Vec::new();

@@ -692,7 +692,8 @@ pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
 }
 
 /// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
-/// unless the backend has made one. The suggestion is the alias that is most similar, because an
+/// unless the backend has made one. A name that is an alias only in a later file gets a hint. The
+/// suggestion is the alias that is most similar, because an
 /// alias may have been written where a secret's name belongs. Without one, it is an existing secret
 /// of the plan, but only if a single letter differs: secrets often have similar names.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
@@ -711,6 +712,14 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     }
 
     for (id, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
+        if let Some(alias) = plan.aliases.get(&id)
+            && alias.id != id
+        {
+            failure.later_alias = Some(format!(
+                "{id:?} is an alias in {}, which comes later: put this file first",
+                alias.place
+            ));
+        }
         let similar = nearest(
             &id,
             plan.aliases

@@ -48,7 +48,8 @@ pub fn read_aliases(section: &Item<'_>) -> (Aliases, BTreeSet<String>) {
         let named_value = value.named(format!("the alias {name:?}"));
         match read_alias(&named_value) {
             Some(alias) => {
-                aliases.insert(name.to_owned(), alias);
+                let place = key.origin().to_string();
+                aliases.insert(name.to_owned(), Alias { place, ..alias });
             }
             None => {
                 refused.insert(name.to_owned());
@@ -98,6 +99,7 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
         version,
         region,
         role,
+        ..Alias::default()
     })
 }
 

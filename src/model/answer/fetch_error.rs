@@ -437,6 +437,8 @@ pub struct FetchFailure {
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
     /// alias, an existing secret, or `db:password` instead of `db.password`.
     pub nearest: Option<Box<Nearest>>,
+    /// If the secret doesn't exist, the hint that the same name is an alias of a later file.
+    pub later_alias: Option<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -485,6 +487,7 @@ impl FetchFailure {
             is_none_found: false,
             profile: None,
             nearest: None,
+            later_alias: None,
         }
     }
 

@@ -276,6 +276,8 @@ pub struct Alias {
     /// Applies unless `id` is an ARN.
     pub region: Option<Region>,
     pub role: Option<Role>,
+    /// The file and the line of the alias, for messages: `prod.yaml:3`.
+    pub place: String,
 }
 
 /// Aliases by name. An alias overrides a secret of the same name.

@@ -92,7 +92,10 @@ impl FailedRequest<'_> {
     pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
         let is_path_of_secrets =
             self.locator.written_id().ends_with('/') && !self.locator.is_path();
-        let mut settled = self.empty_variable_hint();
+        // An entry with an alias or a variable instead of the id doesn't name the later alias.
+        let mut settled = self
+            .empty_variable_hint()
+            .or(self.with_id("").and(self.failure.later_alias.clone()));
         if settled.is_none() && is_path_of_secrets {
             settled = Some(NO_PATHS.to_owned());
         }
