@@ -40,7 +40,9 @@ fn written_as_variable(name: &str, reference: &Reference, subject: &Subject) -> 
 /// be shown.
 pub(super) fn whole_value_as_variable(subject: &Subject) -> Option<String> {
     let write = written_as_variable("NAME", subject.reference()?, subject);
-    Some(format!("for the whole value, write {write}"))
+    Some(format!(
+        "store a JSON object or, if the program reads the value whole, write {write}"
+    ))
 }
 
 /// Collects all keys of a JSON object, each with its value ([`Members`]).

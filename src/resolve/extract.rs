@@ -361,7 +361,9 @@ pub(super) fn keyless_hint(reference: &SecretRef, subject: &Subject) -> Option<S
         return Some(format!("for the label {label}, write {write}"));
     }
     let write = subject.rewritten(|written| written.selector = Selector::Whole)?;
-    Some(format!("for the whole value, write {write}"))
+    Some(format!(
+        "store a JSON object or, if the program reads the value whole, write {write}"
+    ))
 }
 
 /// The hint for a key that was meant as a path that exists: for `db.host`, `/db/host` or

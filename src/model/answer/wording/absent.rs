@@ -199,15 +199,15 @@ impl FailedRequest<'_> {
 
     /// The guess about a reference whose secret may not exist, from its form: a slash at the
     /// beginning, an end that may be the random ending of an ARN, a last part that may be a key, or
-    /// a word that may be plain text. A guess doesn't repeat a text that messages mask.
+    /// a word that may be plain text. A guess doesn't repeat such a word, which may be a password.
+    /// `None` if messages mask a part of the reference.
     pub(super) fn guess(&self) -> Option<String> {
-        let reference = self.subject.written_reference()?;
+        let reference = self.subject.reference()?;
         let written = reference.to_string();
         if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
             return None;
         }
-        let is_masked = has_credential(&written);
-        if !is_masked && written.starts_with('/') {
+        if written.starts_with('/') {
             let write = self.subject.rewritten_with(&Reference {
                 secret: format!("{}{}", Store::ParameterStore.prefix(), reference.secret),
                 ..reference.clone()
@@ -215,8 +215,7 @@ impl FailedRequest<'_> {
             let set = "If a shell variable before the slash is empty, set it";
             return Some(format!("If it is a parameter, write {write}. {set}"));
         }
-        if !self.locator.is_masked()
-            && let Some((name, ending)) = split_random_ending(self.locator.id.name())
+        if let Some((name, ending)) = split_random_ending(self.locator.id.name())
             && let Some(write) = self.with_id(name)
         {
             return Some(format!("If {ending} is the end of an ARN, write {write}"));
@@ -228,7 +227,6 @@ impl FailedRequest<'_> {
             && (secret.contains('/')
                 || (!secret.is_empty() && !written.contains('/') && !secret.contains('.')))
             && is_name(key)
-            && !is_masked
         {
             let write = self.subject.rewritten_with(&Reference {
                 secret: secret.to_owned(),
@@ -247,12 +245,11 @@ impl FailedRequest<'_> {
             return None;
         }
         let remedy = match self.subject.origin {
-            _ if is_masked || is_name_of_password(label) => "store it in a secret".to_owned(),
-            Origin::File { .. } => format!("write {label}: {{ value: {written} }}"),
-            Origin::Argument(Argument::Env) => format!("set {label}={written} without --env"),
+            Origin::File { .. } => format!("write {label}: {{ value: … }}"),
+            Origin::Argument(Argument::Env) => format!("set {label} without --env"),
             Origin::Argument(_) | Origin::Inherited => return None,
         };
-        Some(format!("If it is plain text, {remedy}"))
+        Some(format!("If it is plain text, and no secret, {remedy}"))
     }
 
     /// Lists what can be wrong if AWS has no such secret: `the name, the region (us-east-1, from
@@ -284,12 +281,4 @@ impl FailedRequest<'_> {
         self.subject
             .rewritten(|written| written.secret = id.to_owned())
     }
-}
-
-/// True for the name of a variable that holds a password, such as `DB_PASSWORD`.
-fn is_name_of_password(name: &str) -> bool {
-    let name = name.to_uppercase();
-    ["PASSWORD", "SECRET", "TOKEN", "KEY"]
-        .iter()
-        .any(|ending| name.ends_with(ending))
 }
