@@ -266,7 +266,8 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
 }
 
 /// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`. A
-/// name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither empty nor a plain word.
+/// name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither empty nor a plain word, and a
+/// name that ends in `_PROXY` only if the value can be the address of a proxy.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
         UNSAFE_NAMES
@@ -288,7 +289,9 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     let (effect, _) = PATTERNS
         .iter()
         .find(|(_, patterns)| matches_any(patterns, &upper))?;
-    if *effect == SAFE {
+    // A switch, such as TRUST_PROXY=true, has neither the URL nor the host of a proxy.
+    let is_switch = upper.ends_with("_PROXY") && !value.iter().any(|byte| b":.".contains(byte));
+    if *effect == SAFE || is_switch {
         return None;
     }
     Some(*effect)

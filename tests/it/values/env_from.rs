@@ -6,7 +6,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/env_from.rows");
 
 /// The refused names, and a match for each pattern of `src/model/entry/mod.rs`.
-const REFUSED: &str = "HOME SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \
+const REFUSED: &str = "HOME PWD SHELL IFS BASH_ENV SHELLOPTS BASHOPTS PS0 PS1 PS2 PS4 PROMPT_COMMAND LD_PRELOAD LD_LIBRARY_PATH \
     LD_AUDIT DYLD_INSERT_LIBRARIES GCONV_PATH GLIBC_TUNABLES MALLOC_CHECK_ LISTEN_FDS NODE_OPTIONS \
     NODE_EXTRA_CA_CERTS NODE_PATH PYTHONPATH PYTHONSTARTUP PERL5OPT PERL5LIB RUBYLIB RUBYOPT CLASSPATH \
     JAVA_TOOL_OPTIONS _JAVA_OPTIONS JDK_JAVA_OPTIONS NPM_CONFIG_SCRIPT_SHELL DOTNET_STARTUP_HOOKS \
@@ -39,7 +39,9 @@ fn env_from_refuses_every_variable_that_makes_programs_run_code() {
     let keys = Vec::from_iter(REFUSED.split(' ').map(str::to_lowercase));
     // The error lists the first five keys of each kind.
     for keys in keys.chunks(5) {
-        let members = keys.iter().map(|key| format!(r#""{key}":"x-4c7a1e""#));
+        let members = keys
+            .iter()
+            .map(|key| format!(r#""{key}":"proxy.4c7a1e:80""#));
         let object = format!("{{{}}}", Vec::from_iter(members).join(","));
         let aws = Aws::start().secret("prod/app", Secret::text(&object));
         let sandbox = Sandbox::new().aws(&aws);
