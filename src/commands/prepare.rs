@@ -120,7 +120,7 @@ pub(super) fn prepare(
     // command would get its text as the password.
     let needs_entries = inputs.resolve_env.is_empty()
         || needs.reports_empty_plan
-        || needs.is_for_launch && has_unmatched_reference(&inputs.resolve_env, &retained);
+        || has_unmatched_reference(&inputs.resolve_env, &retained);
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && needs_entries {
         let names = &declarations.names;

@@ -206,8 +206,10 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
     // The name says that the command wants the ARN itself: DB_SECRET_ARN.
-    let is_for_command =
-        name.ends_with("_ARN") && !Reference::is_meant_by(bare) && !matches_closely(patterns, name);
+    let has_key = split_secret(bare)
+        .1
+        .is_some_and(|fields| fields.contains(|c| c != ':'));
+    let is_for_command = name.ends_with("_ARN") && !has_key && !matches_closely(patterns, name);
     if !looks_like_reference(bare) || (is_own_arn(bare) && is_for_command) {
         return match foreign_syntax(&text) {
             Some(fault) if matches_closely(patterns, name) => Err(fault),
