@@ -190,7 +190,7 @@ fn variable_warnings(
     warnings
 }
 
-/// The note about a declaration that isn't read, and the warnings about the inputs and about
+/// The notes about a declaration that isn't read or can't be seen, and the warnings about the inputs and about
 /// ignored options. With `verbose`, also the notes about options that are turned off. Takes the
 /// texts out of `inputs`.
 fn input_notices(inputs: &mut Inputs, verbose: bool) -> Vec<Record> {
@@ -214,6 +214,13 @@ fn input_notices(inputs: &mut Inputs, verbose: bool) -> Vec<Record> {
             ),
         };
         notices.push(Record::note(text));
+    }
+    if matches!(inputs.declarations, DeclarationChoice::InWorkingDirectory)
+        && !Path::new(".").exists()
+    {
+        notices.push(Record::note(
+            "the working directory can't be searched, so secrets-exec can't see whether it has a secrets-exec.yaml (--no-file hides this note)",
+        ));
     }
     let options = &mut inputs.options;
     if verbose {

@@ -38,6 +38,8 @@ pub struct EntryOutcome {
     /// The remarks on the value. There are none on a literal, a default, or a value that matches a
     /// `pattern`, because it has the form that the user wants.
     pub remarks: Remarks,
+    /// True if the command inherits the variable of the entry, which stays if the entry is absent.
+    pub is_inherited: bool,
     pub result: Outcome,
 }
 
@@ -134,6 +136,7 @@ impl EntryOutcome {
             parameter_name: None,
             parts: Vec::new(),
             remarks: Remarks::new(),
+            is_inherited: false,
             result,
         }
     }

@@ -186,7 +186,7 @@ impl RowStatus {
             ),
             Self::Kept => (
                 "kept",
-                "the variable was already set, so --keep-existing left it alone.",
+                "the variable was already set, and --keep-existing or an absent entry leaves it as it is.",
             ),
             Self::Unread => ("unread", "the value wasn't requested, because of an error."),
             Self::NotRead => (

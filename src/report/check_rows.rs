@@ -100,6 +100,7 @@ impl CheckedValues<'_> {
         let status = match &outcome.result {
             Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
             Outcome::Absent if self.is_superseded(outcome) => return None,
+            Outcome::Absent if outcome.is_inherited => RowStatus::Kept,
             Outcome::Absent => RowStatus::Unset,
             Outcome::Default(_) => RowStatus::Default,
             Outcome::Value(_) => RowStatus::Ok,

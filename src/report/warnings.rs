@@ -432,7 +432,12 @@ fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
             records.push(resolved_note(text).with("variables", label));
         } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
             let optional = empty_variable.map_or("it is optional and ", |_| "");
-            let text = format!("{subject} isn't set, because {optional}{reason}");
+            let state = if outcome.is_inherited {
+                "stays as inherited"
+            } else {
+                "isn't set"
+            };
+            let text = format!("{subject} {state}, because {optional}{reason}");
             records.push(Record::note(text).event("omitted").with("variables", label));
         }
     }

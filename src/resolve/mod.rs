@@ -195,6 +195,10 @@ impl<'a> Walk<'a> {
             self.claims.add(&entry.target, &entry.subject);
         }
         let mut outcome = EntryOutcome::new(entry, result);
+        outcome.is_inherited = entry
+            .target
+            .variable()
+            .is_some_and(|name| self.answers.plan.retained.get(name.as_str()).is_some());
         outcome.parts = take(&mut self.answers.parts);
         let mut remarks = take(&mut self.answers.remarks);
         if matches!(outcome.result, Outcome::Value(_)) && entry.pattern.is_none() {

@@ -130,6 +130,11 @@ fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_g
     };
     let run = locked_out().resolve("A=x").spawn_copy().wait();
     run.launched().has("A", CANARY);
+    let note = "note: the working directory can't be searched";
+    run.says([note]);
+    let without_file = locked_out().arg("--no-file").resolve("A=x");
+    let run = without_file.spawn_copy().wait();
+    run.launched().says_nothing_of(note);
     let resolved = locked_out().env("A", "{{resolve:ssm:/p}}");
     let run = resolved.args(["--resolve-env", "A"]).spawn_copy().wait();
     run.launched().has("A", CANARY);
