@@ -13,8 +13,11 @@
 //!                    │             │   absent       entry is removed   │
 //! ```
 //!
-//! - Every document that AWS returns replaces the entry. If credentials are missing or have
-//!   expired, the entry stays, because this failure says nothing about the secret.
+//! - Every document of the secret's own region replaces the entry. If credentials are missing or
+//!   have expired, the entry stays, because this failure says nothing about the secret.
+//! - A fallback region changes no entry. In an outage of the secret's own region, its document is
+//!   used, unless the launch would fail with it and the entry can be used.
+//! - If the launch would fail with an entry, AWS is asked, because it may have a newer document.
 //! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
@@ -41,7 +44,7 @@ use zeroize::Zeroizing;
 
 use super::aws::Aws;
 use crate::model::answer::{
-    Answer, AnsweredLocators, CachedAnswer, Document, FetchError, FetchFailure,
+    Answer, AnsweredLocators, Answers, CachedAnswer, Document, FetchFailure,
 };
 use crate::model::options::CacheOptions;
 use crate::model::problem::Problem;
@@ -65,8 +68,6 @@ pub struct CacheEntry {
     pub name: String,
     /// The time at which AWS was asked, measured since boot.
     pub fetched: Duration,
-    /// True for an answer from a fallback region.
-    pub(super) is_replica: bool,
     pub document: Document,
 }
 
@@ -81,14 +82,14 @@ pub struct Cached {
     /// The entries that could not be used, stored or removed, without duplicates: the locator, and
     /// the predicate of a sentence about the entry, such as `couldn't be stored`.
     pub notices: BTreeSet<(Locator, String)>,
-    /// The locators whose entries aren't used, because a value in them didn't match its `pattern`.
-    pub ignored: BTreeSet<Locator>,
+    /// For documents of fallback regions, the entries that can be used instead.
+    pub substitutes: BTreeMap<Locator, Document>,
 }
 
 impl Cached {
-    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each document that AWS
-    /// returns, and removes the entry of a secret that AWS doesn't have or denies access to. Adds a
-    /// notice for each entry that can't be used, stored or removed.
+    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each document of a
+    /// secret's own region, and removes the entry of a secret that AWS doesn't have or denies
+    /// access to. Adds a notice for each entry that can't be used, stored or removed.
     ///
     /// If an entry can be used for each of them, AWS has only [`RETRIED_FOR`] to answer.
     ///
@@ -104,7 +105,7 @@ impl Cached {
         let mut answers = AnsweredLocators::new();
         let mut not_fresh = BTreeMap::new();
         for (locator, entry) in self.read_entries(wanted.iter().copied()) {
-            if self.is_usable(locator, &entry, begun, ttl) {
+            if entry.age(begun) < ttl {
                 asked.remove(locator);
                 answers.push((locator.clone(), Ok(entry.into_document(None))));
             } else {
@@ -117,28 +118,65 @@ impl Cached {
 
         let has_all = asked.iter().all(|locator| {
             let entry = not_fresh.get(locator);
-            entry.is_some_and(|entry| self.is_usable(locator, entry, begun, stale))
+            entry.is_some_and(|entry| entry.age(begun) < stale)
         });
         let limit = if has_all { Some(RETRIED_FOR) } else { None };
 
         for (locator, answer) in self.aws.answers(&asked, limit).await? {
             let existing = not_fresh.remove(&locator);
-            self.update_entry(&locator, &answer, existing.as_ref(), begun);
-            let is_too_old = existing
-                .as_ref()
-                .is_some_and(|entry| entry.age(begun) >= stale);
-            let substitute = existing.filter(|entry| self.is_usable(&locator, entry, begun, stale));
-            let without_substitute = if is_too_old {
+            self.update_entry(&locator, &answer, begun);
+            let without_substitute = if existing.is_some() {
                 "the cached value is too old to be used instead (--cache-stale)"
-            } else if self.ignored.contains(&locator) {
-                "the cached value can't be used instead, because it doesn't match a \"pattern\""
             } else {
                 "the cache has no value to use instead"
             };
-            let answer = answer_or_substitute(answer, substitute, without_substitute);
+            let substitute = existing.filter(|entry| entry.age(begun) < stale);
+            let answer = match (answer, substitute) {
+                (Ok(document), Some(entry)) => {
+                    if let Some(failure) = document.own_failure() {
+                        let substitute = entry.into_document(Some(failure));
+                        self.substitutes.insert(locator.clone(), substitute);
+                    }
+                    Ok(document)
+                }
+                (Err(failure), Some(entry)) if failure.error.is_temporary() => {
+                    Ok(entry.into_document(Some(failure)))
+                }
+                (Err(failure), None) if failure.error.is_temporary() => {
+                    Err(with_note(failure, without_substitute))
+                }
+                (answer, _) => answer,
+            };
             answers.push((locator, answer));
         }
         Ok(answers)
+    }
+
+    /// Replaces documents with which the launch would fail. The document of a fallback region is
+    /// replaced by the entry, if the entry can be used, and a stale entry by the failure of the
+    /// secret's own region. A fresh entry is removed, and from now on, AWS is asked first. Returns
+    /// true if `answers` has changed.
+    pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
+        let mut has_changed = false;
+        for locator in unsuitable {
+            if let Some(substitute) = self.substitutes.remove(&locator) {
+                answers.insert(locator, Ok(substitute));
+            } else if let Some(Ok(document)) = answers.get(&locator)
+                && let Some(cached) = &document.cached
+            {
+                if let Some(failure) = &cached.replaces {
+                    let note = "the cached value can't be used instead, because it doesn't have what this launch needs";
+                    answers.insert(locator, Err(with_note(failure.clone(), note)));
+                } else {
+                    answers.remove(&locator);
+                    self.options.ttl = Duration::ZERO;
+                }
+            } else {
+                continue;
+            }
+            has_changed = true;
+        }
+        has_changed
     }
 
     /// The ages of the entries that exist for the locators in `wanted`. Adds a notice for each
@@ -152,17 +190,6 @@ impl Cached {
             .into_iter()
             .map(|(locator, entry)| (locator.clone(), entry.age(now)))
             .collect()
-    }
-
-    /// True if an entry is younger than `max_age` at the time `now`, and isn't in `ignored`.
-    fn is_usable(
-        &self,
-        locator: &Locator,
-        entry: &CacheEntry,
-        now: Duration,
-        max_age: Duration,
-    ) -> bool {
-        entry.age(now) < max_age && !self.ignored.contains(locator)
     }
 
     fn entry_name(&self, locator: &Locator) -> String {
@@ -187,9 +214,8 @@ impl Cached {
         entries
     }
 
-    /// Reads the entry of a locator. Returns `None` if there is no entry, or if the entry is from a
-    /// fallback region that `--fallback-region` no longer names. The error is the predicate of a
-    /// notice about the entry.
+    /// Reads the entry of a locator. Returns `None` if there is no entry. The error is the
+    /// predicate of a notice about the entry.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
@@ -201,33 +227,21 @@ impl Cached {
         if entry.fetched > boot_time() {
             return Err(DAMAGED.to_owned());
         }
-
-        let regions = &self.aws.settings.options.fallback_regions;
-        let region = entry.document.region.as_ref();
-        if entry.is_replica && region.is_none_or(|region| !regions.contains(region)) {
-            return Ok(None);
-        }
         Ok(Some(entry))
     }
 
-    /// Updates the cache after `answer` has arrived from AWS: stores a document, or removes the
-    /// entry of a secret that is denied or absent ([`must_remove_entry`]). `entry` is the entry so
-    /// far, and `begun` is the time, measured since boot, at which AWS was asked. Adds a notice if
-    /// the entry can't be stored or removed.
+    /// Updates the cache after `answer` has arrived from AWS. Stores a document of the secret's own
+    /// region, or removes the entry if that region says that the value is denied or absent. What a
+    /// fallback region answers changes nothing. `begun` is the time, measured since boot, at which
+    /// AWS was asked. Adds a notice if the entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
-    fn update_entry(
-        &mut self,
-        locator: &Locator,
-        answer: &Answer,
-        entry: Option<&CacheEntry>,
-        begun: Duration,
-    ) {
+    fn update_entry(&mut self, locator: &Locator, answer: &Answer, begun: Duration) {
         let directory = &self.directory.0;
         let name = self.entry_name(locator);
         let (result, what) = match answer {
-            Ok(document) => {
+            Ok(document) if document.passed_over.is_empty() => {
                 let bytes = encode(&name, document, begun);
                 let replaced = replace_file(directory, name.as_ref(), &bytes);
                 if replaced.is_err() {
@@ -235,11 +249,11 @@ impl Cached {
                 }
                 (replaced, "couldn't be stored")
             }
-            Err(failure) if must_remove_entry(failure, entry) => (
+            Err(failure) if failure.error.withholds_value() => (
                 remove_file(directory, name.as_ref()),
                 "that AWS no longer has couldn't be removed",
             ),
-            Err(_) => return,
+            _ => return,
         };
         if let Err(why) = result {
             let what = format!("{what} ({})", errno_text(why));
@@ -248,28 +262,9 @@ impl Cached {
     }
 }
 
-/// Chooses between AWS's answer and the stale entry in `substitute`, which is used only if AWS has
-/// an outage in every region. If there is no stale entry for such an outage, adds the note
-/// `without_substitute` to the failure.
-fn answer_or_substitute(
-    answer: Answer,
-    substitute: Option<CacheEntry>,
-    without_substitute: &str,
-) -> Answer {
-    match (answer, substitute) {
-        (Err(failure), Some(entry)) if is_outage_everywhere(&failure) => {
-            Ok(entry.into_document(Some(failure)))
-        }
-        (Err(mut failure), None) if is_outage_everywhere(&failure) => {
-            failure
-                .error
-                .problem
-                .notes
-                .push(without_substitute.to_owned());
-            Err(failure)
-        }
-        (answer, _) => answer,
-    }
+fn with_note(mut failure: FetchFailure, note: &str) -> FetchFailure {
+    failure.error.problem.notes.push(note.to_owned());
+    failure
 }
 
 impl CacheEntry {
@@ -297,10 +292,7 @@ impl CacheEntry {
 /// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
 /// different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<Vec<u8>> {
-    // `passed_over` isn't in the JSON, so this flag keeps the one fact of it that the next launch
-    // needs: the document came from a fallback region.
-    let is_replica = !document.passed_over.is_empty();
-    let parts = (name, fetched, is_replica, document);
+    let parts = (name, fetched, document);
     // Serialization only fails for a time before 1970, which AWS's answers never contain. The JSON
     // would then be empty, and `decode` would refuse the entry.
     let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());
@@ -342,23 +334,6 @@ fn boot_time() -> Duration {
     #[cfg(not(target_os = "linux"))]
     let clock = ClockId::CLOCK_MONOTONIC;
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
-}
-
-/// True if the request failed in every region, and every failure may be temporary.
-fn is_outage_everywhere(failure: &FetchFailure) -> bool {
-    failure.errors().all(FetchError::is_temporary)
-}
-
-/// True if the cached entry must be removed, because the secret's own region says that the value is
-/// denied or absent. If a fallback region says so, only the replica there is affected, and the
-/// entry is removed only if its answer came from that region.
-fn must_remove_entry(failure: &FetchFailure, entry: Option<&CacheEntry>) -> bool {
-    let entry_region = entry.and_then(|entry| entry.document.region.as_ref());
-    failure.error.withholds_value()
-        || failure
-            .elsewhere
-            .iter()
-            .any(|(region, error)| error.withholds_value() && entry_region == Some(region))
 }
 
 /// The directory of the cache, which is open and has been checked: it belongs to this user, is

@@ -21,7 +21,9 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{Again, Answer, AnsweredLocators, Caller, Cause, OutageKind, Refusal};
+use crate::model::answer::{
+    Again, Answer, AnsweredLocators, Answers, Caller, Cause, OutageKind, Refusal,
+};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -99,11 +101,13 @@ impl Backend {
         }
     }
 
-    /// Never again uses a cached answer to these locators ([`Cached::ignored`]).
-    pub fn ignore_cached(&mut self, locators: BTreeSet<Locator>) {
-        if let Self::Cached(cached) = self {
-            cached.ignored.extend(locators);
-        }
+    /// Takes the documents of `unsuitable` out of `answers` if there may be better ones
+    /// ([`Cached::replace`]). Returns true if `answers` has changed.
+    pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
+        let Self::Cached(cached) = self else {
+            return false;
+        };
+        cached.replace(unsuitable, answers)
     }
 
     /// Forgets every failure, so that the next fetch tries everything again.

@@ -4,7 +4,7 @@
 //! ```text
 //! plan ── locators ─▶ backend.fetch ─▶ answers ─ resolve ─▶ outcomes
 //!                        ▲                          │
-//!                        ├─ a cached value doesn't match its pattern: ask AWS for these answers
+//!                        ├─ the launch would fail with a document of the cache or a replica: get another
 //!                        └─ --wait, and every failure may be temporary: pause, and ask for the rest
 //! ```
 //!
@@ -209,7 +209,7 @@ fn with_cache(aws: Aws, prepared: &Prepared, asker: &Asker) -> Result<Backend, V
         directory,
         options,
         notices: BTreeSet::new(),
-        ignored: BTreeSet::new(),
+        substitutes: BTreeMap::new(),
     })))
 }
 
@@ -253,12 +253,7 @@ async fn fetch_and_resolve(
         add_suggestions(&mut answers, prepared);
         let outcomes = resolve(plan, &answers);
 
-        let mismatched = outcomes.mismatched_in_cache(&answers);
-        if !mismatched.is_empty() {
-            // Some cached values don't match the `pattern` of their entries, but AWS may have newer
-            // values that do.
-            answers.retain(|locator, _| !mismatched.contains(locator));
-            backend.ignore_cached(mismatched);
+        if backend.replace(outcomes.unsuitable_documents(&answers), &mut answers) {
             continue;
         }
 

@@ -196,16 +196,6 @@ impl EntryOutcome {
         matches!(self.result, Outcome::Default(_))
     }
 
-    /// True if the value was read, but doesn't match its `pattern`.
-    fn is_mismatched(&self) -> bool {
-        let Outcome::Failed(problems) = &self.result else {
-            return false;
-        };
-        problems
-            .iter()
-            .any(|problem| problem.impact == Impact::Mismatched)
-    }
-
     /// The references that the value was, or should have been, read from. A literal and the text
     /// of `default` have none.
     pub fn read_from(&self) -> &[SecretRef] {
@@ -289,16 +279,15 @@ impl Outcomes {
             .collect()
     }
 
-    /// The locators of values from the cache that don't match their pattern. AWS may have newer
-    /// values that do.
-    pub fn mismatched_in_cache(&self, fetched: &Answers) -> BTreeSet<Locator> {
+    /// The locators of the failed values whose documents were all read, so that a newer or an older
+    /// document may have what is missing.
+    pub fn unsuitable_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
+        let is_read = |read: &SecretRef| matches!(fetched.get(&read.locator), Some(Ok(_)));
         self.list
             .iter()
-            .filter(|outcome| outcome.is_mismatched())
+            .filter(|outcome| matches!(outcome.result, Outcome::Failed(_)))
+            .filter(|outcome| outcome.reads.iter().all(is_read))
             .flat_map(|outcome| &outcome.reads)
-            .filter(|read| {
-                matches!(fetched.get(&read.locator), Some(Ok(document)) if document.cached.is_some())
-            })
             .map(|read| read.locator.clone())
             .collect()
     }

@@ -127,8 +127,7 @@ pub enum Impact {
     #[default]
     None,
     Unread,
-    /// The value was read, but doesn't match its `pattern`.
-    Mismatched,
+    /// The value was read, but can't be used.
     Undelivered,
 }
 

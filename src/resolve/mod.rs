@@ -25,7 +25,7 @@ use std::sync::Arc;
 use regex_lite::Regex;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Answers, Cause, Document, FetchFailure, Missing, Nearest, SecretValue};
+use crate::model::answer::{Answers, Cause, Document, Missing, Nearest, SecretValue};
 use crate::model::entry::template::{ENV, Template};
 use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
 use crate::model::environment::EnvName;
@@ -319,7 +319,7 @@ impl<'a> ParsedAnswers<'a> {
 
         if let Some(pattern) = &entry.pattern {
             check_pattern(pattern, &decoded)
-                .map_err(|problem| failed(problem, Impact::Mismatched))?;
+                .map_err(|problem| failed(problem, Impact::Undelivered))?;
         }
 
         self.add_remarks(&decoded, entry);
@@ -440,13 +440,7 @@ impl<'a> ParsedAnswers<'a> {
         let Some(Ok(document)) = self.fetched.get(locator) else {
             return None;
         };
-        let [(region, outage), elsewhere @ ..] = &document.passed_over[..] else {
-            return None;
-        };
-        let failure = FetchFailure {
-            elsewhere: elsewhere.to_vec(),
-            ..FetchFailure::new(Some(region.clone()), outage.clone())
-        };
+        let failure = document.own_failure()?;
         let replica = document.region.as_ref()?;
         let note = format!("the replica in {replica} {}", absence.text);
         Some(failure.problem(reference, &entry.subject).note(note))

@@ -2,7 +2,7 @@
 
 It draws nothing about which the contract is silent: `rules` raises `Silent` for such a combination, and the next one is
 drawn. It also never draws a variable that is given twice in a layer, a parameter that is denied next to other
-parameters (AWS refuses the request for all of them), a pattern together with `--cache`, or two entries for one path."""
+parameters (AWS refuses the request for all of them), or two entries for one path."""
 
 import base64
 import json
@@ -122,7 +122,6 @@ class Drawing:
         self.case = Case(number, self.launch)
         self.count = 0
         self.usual_trouble = self.trouble = chance.choice([0.0, 0.1, 0.3])
-        self.has_patterns = True
         self.has_empty_objects = False
         self.references = []
 
@@ -134,9 +133,8 @@ class Drawing:
         kinds = ["plain"] * 10 + ["fallback", "fallback", "cache", "cache", "local", "local", "role", "poll"]
         kind = "poll" if self.is_poll else chance.choice(kinds)
         launch.local = kind == "local"
-        launch.regions = 2 if kind == "fallback" else 1
+        launch.regions = 2 if kind == "fallback" or (kind == "cache" and self.once_in(2)) else 1
         launch.has_refused_role = kind == "role"
-        self.has_patterns = kind != "cache"
         launch.keep_existing = self.once_in(4)
         for name in NAMES:
             if self.once_in(3):
@@ -225,18 +223,19 @@ class Drawing:
 
     def fill_cache(self):
         """An earlier launch has read good answers, which an outage makes this launch use."""
-        for identity, [answer] in list(self.launch.answers.items()):
+        for identity, answers in list(self.launch.answers.items()):
+            answer = answers[0]
             is_path = identity[0].endswith(("/", "/*"))
             earlier = answer if is_path else Answer(self.good_text().encode())
-            self.case.earlier[identity] = [earlier]
+            self.case.earlier[identity] = [earlier] * len(answers)
             if earlier.status == 200:
                 self.launch.cached[identity] = earlier
             if self.once_in(2) and answer.parameters != {}:  # whether the cache keeps an empty path isn't said
-                self.launch.answers[identity] = [self.error(OUTAGES)]
+                self.launch.answers[identity] = [self.error(OUTAGES), *answers[1:]]
                 # A denial or an absence in between removes the cached answer, and an outage doesn't.
                 if self.once_in(3) and not identity[0].startswith("ssm:"):
                     between = self.error([ERRORS[0], ERRORS[4], OUTAGES[0]])
-                    self.case.between[identity] = [between]
+                    self.case.between[identity] = [between] * len(answers)
                     if between.code != OUTAGES[0][0]:
                         self.launch.cached.pop(identity, None)
         if self.case.between:
@@ -354,7 +353,7 @@ class Drawing:
         if form == 5:
             entry.path = f"{self.place}/out/" + self.next("file")
             entry.name = self.chance.choice([None, self.next("FILE")])
-        if self.has_patterns and self.once_in(6):
+        if self.once_in(6):
             entry.pattern = self.chance.choice([".", "^[vd]", "^v[0-9]+$", "^(v|default-)[0-9]+$"])
 
     def template(self, layer):

@@ -24,7 +24,10 @@ class Silent(Exception):
 
 class Failure(Exception):
     """The launch fails with one of these statuses. An early failure is found in a text, without a request. Of a text
-    with several values, others may be absent, which is a failure, too, unless the entry has `default` or `optional`."""
+    with several values, others may be absent, which is a failure, too, unless the entry has `default` or `optional`.
+    `reads` has the answers that the failed entry has got."""
+
+    reads = {}
 
     def __init__(self, *statuses, early=False, has_absence=False):
         super().__init__(statuses)
@@ -135,6 +138,8 @@ class Launch:
     has_refused_role: bool = False  # `--role-arn`, and STS answers ResourceNotFoundException
     answers: dict = field(default_factory=dict)  # (id, stage): the answer of each region
     cached: dict = field(default_factory=dict)  # (id, stage): the good answer of an earlier launch with --cache
+    rejected: dict = field(default_factory=dict)  # (id, stage): how many answers the launch has failed with
+    reads: dict = field(default_factory=dict)  # (id, stage): the answer that the current entry has got
 
     @property
     def aliases(self):
@@ -220,18 +225,20 @@ def answer_for(identity, launch):
     """The answer that decides, from the regions, the cache, or the file of `--local`."""
     if launch.local:
         return local_answer(identity, launch)
-    answers = launch.answers.get(identity, [NOT_FOUND] * launch.regions)
-    for region, answer in enumerate(answers):
-        if not answer.is_outage:
-            # A denial or an absence is an answer. The contract doesn't say so for one after an
-            # outage.
-            if region > 0 and (answer.code or answer.flaw):
-                raise Silent("a refusal by a fallback region")
-            return replace(answer, is_replica=region > 0)
-        if launch.regions > 1 and (answer.status == 404 or answer.flaw):
-            raise Silent("a proxy's 404 or page isn't among the reasons of a region")
-    # The cache covers failures that give 75, if every fallback region failed, too.
-    return launch.cached.get(identity, answers[0])
+    own, *replicas = launch.answers.get(identity, [NOT_FOUND] * launch.regions)
+    if not own.is_outage:
+        return own
+    if replicas and (own.status == 404 or own.flaw):
+        raise Silent("a proxy's 404 or page isn't among the reasons of a region")
+    # The cache covers failures that give 75. One answer gives all values of a secret: that of a
+    # replica, or the cached one if the launch fails with the replica's.
+    replicas = [replace(answer, is_replica=True) for answer in replicas if is_good(answer)]
+    cached = [launch.cached[identity]] if identity in launch.cached else []
+    return [*replicas, *cached, own][launch.rejected.get(identity, 0)]
+
+
+def is_good(answer):
+    return answer.status == 200 and not answer.flaw
 
 
 def local_answer(identity, launch):
@@ -258,6 +265,7 @@ def answered(reference, launch, wrong):
         # What STS answers is never an absence. The contract doesn't say which status this code has.
         raise Failure(75, 77, 78)
     answer = answer_for((resource(identifier), stage), launch)
+    launch.reads[resource(identifier), stage] = answer
     if answer.code == "ResourceNotFoundException":
         raise Absence
     if answer.is_outage:
@@ -567,7 +575,7 @@ def source_variables(source, launch, wrong):
     if source.only is not None:
         if any(key not in found for key in source.only):
             if is_replica:
-                raise Silent("a key in `only` that a replica doesn't have")
+                raise Failure(75)
             raise Failure(78)  # also if the entry is optional
         found = {key: found[key] for key in source.only}
     found = {key: value for key, value in found.items() if key not in (source.excepted or [])}
@@ -590,7 +598,7 @@ def source_object(reference, launch, wrong):
     if answer.parameters is not None:
         if not answer.parameters:
             raise Absence  # a path without parameters
-        return answer.parameters
+        return {**answer.parameters, REPLICA: True} if answer.is_replica else answer.parameters
     document = selected_from(answer, reference.key) if reference.key else parsed(answer.data)
     if not isinstance(document, dict):
         raise Failure(78)  # it is malformed
@@ -648,7 +656,30 @@ def dynamic_value(service, fields, launch):
 
 
 def expected(launch):
-    """`Started` with its values, or a Failure."""
+    """`Started` with its values, or a Failure. If an entry fails with the answers of a replica or of the cache, there may
+    be others with which it doesn't."""
+    while True:
+        outcome = merged(launch)
+        rejected = set()
+        for failure in outcome.end_failures():
+            if all(is_good(answer) for answer in failure.reads.values()):
+                rejected |= {identity for identity in failure.reads if has_other_answer(identity, launch)}
+        if not rejected:
+            return outcome.end()
+        for identity in rejected:
+            launch.rejected[identity] = launch.rejected.get(identity, 0) + 1
+
+
+def has_other_answer(identity, launch):
+    """True if the cache has an answer that hasn't been rejected, and the secret's own region hasn't answered."""
+    answers = launch.answers.get(identity)
+    is_out = answers is not None and answers[0].is_outage
+    replicas = answers[1:] if is_out else []
+    return is_out and identity in launch.cached and launch.rejected.get(identity, 0) <= sum(map(is_good, replicas))
+
+
+def merged(launch):
+    """All layers of a launch."""
     flags = [layer for layer in launch.layers if layer.is_flags]
     files = [layer for layer in launch.layers if not layer.is_flags]
     outcome = Merge(launch)
@@ -660,7 +691,7 @@ def expected(launch):
     is_empty = not outcome.variables and not any(layer.entries or layer.sources for layer in launch.layers)
     if is_empty and (not launch.globs or has_unmatched_reference(launch)):
         outcome.failures.append(Failure(78 if files else 64))
-    return outcome.end()
+    return outcome
 
 
 def has_unmatched_reference(launch):
@@ -690,6 +721,7 @@ class Merge:
         # Within one layer, an explicit variable beats `env-from`, and a later source beats an
         # earlier one.
         for source in layer.sources:
+            self.launch.reads = {}
             try:
                 found = source_variables(source, self.launch, layer.wrong)
                 if not found and was_read(source.source, self.launch, layer.wrong):
@@ -701,16 +733,19 @@ class Merge:
             except LeftOut:
                 continue
             except Failure as failure:
+                failure.reads = self.launch.reads
                 self.failures.append(failure)
         for entry in layer.entries:
             self.add_entry(entry, layer)
 
     def add_entry(self, entry, layer):
+        self.launch.reads = {}
         try:
             value = entry_value(entry, self.launch, layer.wrong)
         except LeftOut:
             return  # an entry of an earlier layer, or the inherited variable, applies
         except Failure as failure:
+            failure.reads = self.launch.reads
             value = failure
         if entry.name and self.is_kept(entry.name):
             if isinstance(value, Failure) and value.early:
@@ -731,12 +766,15 @@ class Merge:
             globs = [glob for glob in self.launch.globs if fnmatchcase(name, glob)]
             if not globs:
                 continue
+            self.launch.reads = {}
             try:
                 value = inherited_value(name, text, globs, self.launch)
             except Absence:
                 value = Failure(78)
             except Failure as failure:
                 value = Failure(*exit_statuses([failure, *[Failure(78)] * failure.has_absence]), early=failure.early)
+            if isinstance(value, Failure):
+                value.reads = self.launch.reads
             if isinstance(value, bytes) and b"\0" in value:
                 value = Failure(78)
             if value is not None:
@@ -754,9 +792,13 @@ class Merge:
         self.owners.pop(name, None)
         self.in_memory.discard(name)
 
-    def end(self):
+    def end_failures(self):
+        """The failures of the entries that aren't overridden."""
         everything = [*self.failures, *self.variables.values(), *self.files.values()]
-        failures = [outcome for outcome in everything if isinstance(outcome, Failure)]
+        return [outcome for outcome in everything if isinstance(outcome, Failure)]
+
+    def end(self):
+        failures = self.end_failures()
         if failures:
             return Failure(*exit_statuses(failures))
         inherited = {name: Inherited(value.encode()) for name, value in self.launch.inherited.items()}

@@ -90,6 +90,17 @@ impl Document {
         })
     }
 
+    /// The failure of the secret's own region, if the document comes from a fallback region.
+    pub fn own_failure(&self) -> Option<FetchFailure> {
+        let [(region, outage), elsewhere @ ..] = &self.passed_over[..] else {
+            return None;
+        };
+        Some(FetchFailure {
+            elsewhere: elsewhere.to_vec(),
+            ..FetchFailure::new(Some(region.clone()), outage.clone())
+        })
+    }
+
     pub fn new(body: SecretValue) -> Self {
         Self {
             body: Arc::new(body),
