@@ -471,10 +471,9 @@ impl Inputs {
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value) {
                 let mut problem = Problem::usage(invalid_value(name, &text, expected));
-                // A value that is accepted with an `s` after it is a duration without a unit, such
-                // as `30`.
+                // A duration without a unit, such as `30`, is accepted with an `s` after it.
                 let corrected = format!("{text}s");
-                if option.accepts(&corrected) {
+                if matches!(option.takes, Takes::Text("DURATION")) && option.accepts(&corrected) {
                     problem = problem.help(format!("use {corrected}"));
                 } else if name.starts_with('-') && matches!(option.takes, Takes::Texts(_)) {
                     problem = problem.help(REPEAT_OPTION);
