@@ -248,7 +248,12 @@ pub fn not_this_value(value: &str) -> String {
     // In a malformed URL, any part may be the password. The last character replaces bytes that
     // aren't UTF-8.
     if value.contains([':', '@', '?', '#', '\u{fffd}']) {
-        return String::new();
+        let what = if value.contains(' ') {
+            ", but it contains a space"
+        } else {
+            ""
+        };
+        return what.to_owned();
     }
     format!(", not {:?}", shown(value))
 }

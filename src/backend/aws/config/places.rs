@@ -22,7 +22,7 @@ use nix::unistd::{User, getuid};
 use crate::model::environment::Inherited;
 use crate::model::fault::{nearest, overlooked_unless_empty, several_lines};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name, without_tokens};
+use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name, shown, without_tokens};
 use crate::model::url::HttpUrl;
 use crate::system::os_error;
 use crate::system::redaction::redacted_line;
@@ -99,9 +99,15 @@ impl<'a> Places<'a> {
     /// variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`.
     pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
-        let key = (SERVICES, profile.setting("services")?.to_owned());
+        let named = profile.named_section("services", SERVICES, ", or correct services");
+        let section = self.value_or_add(named)??;
+        if section.contains_key("endpoint_url") {
+            let why = "names a services section with an endpoint_url that isn't indented below its service";
+            let help = "indent endpoint_url below `secrets_manager =`";
+            self.errors.push(profile.inconsistent(why, help));
+        }
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
-        let text = profile.profiles.sections.get(&key)?.get(&service)?;
+        let text = section.get(&service)?;
         // The lines below `ssm =` are settings only if no value follows the `=`.
         if !has_no_value(text) {
             return None;
@@ -341,6 +347,30 @@ impl<'a> Profile<'a> {
         parse_named(&setting, text.as_ref(), parse)
     }
 
+    /// Finds the section of this kind that a setting of the profile names. Returns `None` if the
+    /// setting is unset.
+    ///
+    /// # Errors
+    /// If the section is ambiguous or doesn't exist. The help is to add it, followed by `more_help`.
+    pub(super) fn named_section(
+        &self,
+        key: &str,
+        kind: &'static str,
+        more_help: &str,
+    ) -> Result<Option<&'a Section>, Problem> {
+        let Some(name) = self.setting(key) else {
+            return Ok(None);
+        };
+        self.profiles.check_section(kind, name)?;
+        let section = self.profiles.sections.get(&(kind, name.to_owned()));
+        section.map(Some).ok_or_else(|| {
+            let name = shown(name);
+            let why =
+                format!("names the {key} {name:?}, but the section [{kind} {name}] doesn't exist");
+            self.inconsistent(why, format!("add the section [{kind} {name}]{more_help}"))
+        })
+    }
+
     /// The error for a profile whose settings contradict each other or are incomplete. `why` is the
     /// predicate of the sentence about the profile, and `help` says what to correct.
     pub(super) fn inconsistent(&self, why: impl Display, help: impl Into<String>) -> Problem {
@@ -359,10 +389,12 @@ pub struct Profiles {
     /// The headers in the configuration file that aren't recognized, perhaps because the word
     /// `profile` is missing.
     bare_sections: Vec<String>,
+    /// The errors for the sections that a file has twice, or in which it has a setting twice.
+    ambiguous: BTreeMap<(&'static str, String), Problem>,
 }
 
-const PROFILE: &str = "profile";
-const SSO_SESSION: &str = "sso-session";
+pub(super) const PROFILE: &str = "profile";
+pub(super) const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
 
 impl Profiles {
@@ -386,8 +418,16 @@ impl Profiles {
                 }
                 profiles.sections.entry(key).or_default().extend(section);
             }
+            profiles.ambiguous.extend(stored.ambiguous);
         }
         Ok(profiles)
+    }
+
+    /// Refuses a section that a file has twice, or in which it has a setting twice, as the AWS CLI
+    /// does. The other sections aren't checked, because this launch doesn't read them.
+    pub(super) fn check_section(&self, kind: &'static str, name: &str) -> Result<(), Problem> {
+        let error = self.ambiguous.get(&(kind, name.to_owned()));
+        error.cloned().map_or(Ok(()), Err)
     }
 
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
@@ -404,10 +444,6 @@ impl Profiles {
             .keys()
             .filter(|(kind, _)| *kind == PROFILE)
             .map(|(_, name)| name.as_str())
-    }
-
-    pub(super) fn sso_session(&self, name: &str) -> Option<&Section> {
-        self.sections.get(&(SSO_SESSION, name.to_owned()))
     }
 
     /// True if the profile exists and sets its region.
@@ -475,9 +511,9 @@ impl Profiles {
             return Ok(());
         };
         let file = path.display();
-        let sections = parse_ini(&text).map_err(|line| {
-            Problem::usage(redacted_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
-        })?;
+        let at_line =
+            |line, what: &str| Problem::usage(redacted_line(&format!("{file}:{line}: {what}")));
+        let sections = parse_ini(&text).map_err(|line| at_line(line, UNREADABLE_LINE))?;
 
         // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
         // of one section never assume the role of the other.
@@ -496,7 +532,12 @@ impl Profiles {
                 continue;
             }
             match parse_header(name) {
-                Some(key) => self.sections.entry(key).or_default().extend(section),
+                Some(key) if self.sections.contains_key(&key) => {
+                    let error = at_line(line, "this section or setting already occurs above")
+                        .help("keep only one of the two");
+                    self.ambiguous.insert(key, error);
+                }
+                Some(key) => _ = self.sections.insert(key, section),
                 None => self.bare_sections.push(name.to_owned()),
             }
         }
@@ -610,10 +651,14 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
             continue;
         }
 
-        let (_, _, section) = sections.last_mut().ok_or(number)?;
+        let (_, header, section) = sections.last_mut().ok_or(number)?;
         let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
         let name = name.to_lowercase();
-        section.insert(name.clone(), value.to_owned());
+        if section.insert(name.clone(), value.to_owned()).is_some() {
+            // A repeated setting is returned as a section that is repeated in this line.
+            let repeated = (number, *header, section.clone());
+            sections.push(repeated);
+        }
         last_name = Some(name);
     }
     Ok(sections)

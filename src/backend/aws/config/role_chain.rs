@@ -15,10 +15,9 @@
 
 use aws_credential_types::Credentials;
 
-use super::places::{self, Parsed, Profile, choice, session_name};
+use super::places::{self, PROFILE, Parsed, Profile, SSO_SESSION, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
-use crate::model::shown::shown;
 use crate::time::Progress;
 
 pub struct RoleChain {
@@ -99,6 +98,7 @@ pub fn role_chain(
             return Err(profile.inconsistent(why, help));
         }
         visited.push(profile.name);
+        profiles.check_section(PROFILE, profile.name)?;
 
         // The keys in a source profile have precedence over its role.
         let is_source_profile = visited.len() > 1;
@@ -257,14 +257,8 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
 /// profile names.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
-    let section = session.and_then(|name| profile.profiles.sso_session(name));
-    if let (Some(name), None) = (session, section) {
-        let name = shown(name);
-        return Err(profile.inconsistent(
-            format!("names the sso_session {name:?}, but the section [sso-session {name}] doesn't exist"),
-            format!("add the section [sso-session {name}] with sso_region and sso_start_url, or run `aws configure sso`"),
-        ));
-    }
+    let more_help = " with sso_region and sso_start_url, or run `aws configure sso`";
+    let section = profile.named_section("sso_session", SSO_SESSION, more_help)?;
 
     let setting = |key: &str| {
         if let Some(text) = profile
