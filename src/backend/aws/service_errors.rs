@@ -151,6 +151,7 @@ impl<'a> ServiceError<'a> {
             | "InvalidIdentityToken"
             | "MissingAuthenticationToken"
             | "OptInRequired"
+            | "SubscriptionRequired"
             | "UnrecognizedClient" => rejected(Unrecognized),
             // SSO refuses a token or the registration of the client, which has usually expired.
             "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {

@@ -69,6 +69,7 @@ forgotten 77    | key out of use       | pending
 refused 78      | 400 {"__type":"BrandNewException","Message":"a new reason"} | BrandNewException: a new reason
 refused 77      | unrecognized client  | UnrecognizedClientException
 refused 77      | expired              | ExpiredTokenException
+refused 77      | 400 {"__type":"SubscriptionRequiredException","Message":"no subscription"} | SubscriptionRequiredException
 "#;
 
 /// Each answer of the agent that isn't an answer of Secrets Manager.

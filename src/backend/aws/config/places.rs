@@ -284,13 +284,19 @@ impl ConfigFiles {
         })
     }
 
-    /// Names the files that can have profiles: `in PATH or PATH`. If there is no path, says why.
+    /// Names the files that can have profiles: `in PATH or PATH`. If there is no path, or if a path
+    /// can't be reached, says why.
     pub fn location(&self) -> String {
-        let paths: Vec<String> = [&self.config, &self.credentials]
-            .into_iter()
-            .flatten()
-            .map(|path| path.display().to_string())
-            .collect();
+        let mut paths = Vec::new();
+        for path in [&self.config, &self.credentials].into_iter().flatten() {
+            let mut place = path.display().to_string();
+            if let Err(error) = path.metadata()
+                && error.kind() == ErrorKind::PermissionDenied
+            {
+                place += &format!(" ({})", os_error::io_error_text(&error));
+            }
+            paths.push(place);
+        }
         if paths.is_empty() {
             return "(HOME isn't set)".to_owned();
         }
@@ -382,6 +388,7 @@ impl<'a> Profile<'a> {
 /// The sections of the config and credentials files.
 #[derive(Default)]
 pub struct Profiles {
+    files: ConfigFiles,
     /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
     sections: BTreeMap<(&'static str, String), Section>,
     /// The profiles whose access key is in the credentials file.
@@ -403,7 +410,10 @@ impl Profiles {
     /// # Errors
     /// If a file cannot be read or parsed.
     pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
-        let mut profiles = Self::default();
+        let mut profiles = Self {
+            files: files.clone(),
+            ..Self::default()
+        };
         if let Some(path) = &files.config {
             profiles.read_file(path, progress, split_header)?;
         }
@@ -491,7 +501,8 @@ impl Profiles {
         } else if let Some(nearest) = nearest(name, names.iter().copied()) {
             format!("did you mean {nearest:?}?")
         } else if names.is_empty() {
-            "no profiles were found: check HOME and AWS_CONFIG_FILE".to_owned()
+            let location = self.files.location();
+            format!("no profiles were found {location}: check HOME and AWS_CONFIG_FILE")
         } else {
             format!("add the profile, or use {}", names.join(" or "))
         };

@@ -51,6 +51,8 @@ pub enum RoleSource {
 pub struct WebIdentity {
     pub role: String,
     pub file: String,
+    /// The variable or setting that names the file.
+    pub named_by: &'static str,
     pub session_name: Option<String>,
 }
 
@@ -206,6 +208,7 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         return Ok(Some(RoleSource::WebIdentity(WebIdentity {
             role,
             file,
+            named_by: "web_identity_token_file",
             session_name: profile.parse_setting("role_session_name", session_name)?,
         })));
     }

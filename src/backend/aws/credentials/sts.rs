@@ -213,6 +213,7 @@ pub(super) async fn web_identity_in_variables(
         role: role.to_string(),
         file,
         session_name: settings.web_identity_session.clone(),
+        named_by: "AWS_WEB_IDENTITY_TOKEN_FILE",
     };
     web_identity_credentials(&identity, context).await
 }
@@ -223,8 +224,8 @@ pub(super) async fn web_identity_credentials(
     context: &SearchContext<'_>,
 ) -> FetchResult<Credentials> {
     let token = fs::read_to_string(&identity.file).map_err(|error| {
-        let name = "the service account token";
-        unreadable_file(name, &identity.file, &error, NO_TOKEN_REMEDY)
+        let name = format!("the service account token ({})", identity.named_by);
+        unreadable_file(&name, &identity.file, &error, NO_TOKEN_REMEDY)
     })?;
     if token.trim().is_empty() {
         let text = format!("the token in \"{}\" is empty", identity.file);
