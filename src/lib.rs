@@ -89,9 +89,12 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     terminal::use_early_settings(&arguments, &inherited);
     let is_for_shell = cli::is_export_for_shell(&arguments);
     let result = dispatch(arguments, &inherited);
-    if result.is_err() && is_for_shell && !terminal::is_output_terminal() {
+    if let Err(report) = &result
+        && is_for_shell
+        && !terminal::is_output_terminal()
+    {
         // The error is reported whether this succeeds or not.
-        let _ = terminal::output(export_formats::FAILURE);
+        let _ = terminal::output(export_formats::failure(report.exit_status()));
     }
     finish(result)
 }

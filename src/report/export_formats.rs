@@ -287,7 +287,14 @@ const QUOTES_CHECK: &str = concat!(
 
 /// The output of a failed export for a shell. It makes the shell that evaluates it fail, as in
 /// `eval "$(secrets-exec export …)"`, where the exit status is lost.
-pub const FAILURE: &str = ": \"${secrets_exec_failed:?secrets-exec export failed}\"\n";
+///
+/// A script ends with the exit status of the export. It needs `exit`, because ksh93 goes on after a
+/// failed expansion in `eval`. An interactive shell, which `exit` would close, gets the expansion.
+pub fn failure(status: u8) -> String {
+    format!(
+        "case $- in *i*) : \"${{secrets_exec_failed:?secrets-exec export failed}}\" ;; *) exit {status} ;; esac\n"
+    )
+}
 
 /// Writes the command that sets a variable, for `eval` in sh, bash, dash, zsh and ksh.
 ///

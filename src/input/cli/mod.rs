@@ -123,8 +123,10 @@ pub fn parse_command_line(
         .map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// In arguments with `=` between them, a format of `export` that isn't for a shell, or a file.
-const OTHER_EXPORT: &str = "=(-o|--output|--format=(dotenv|json|docker|kubernetes|github))";
+/// In arguments with `=` between them, a format of `export` that isn't for a shell, or a file other
+/// than `-`, which is standard output.
+const OTHER_EXPORT: &str =
+    "=((-o=?|--output=)-?[^-=]|--format=(dotenv|json|docker|kubernetes|github))";
 
 /// True for an `export` whose output a shell may evaluate, also if its arguments have mistakes.
 pub fn is_export_for_shell(arguments: &[OsString]) -> bool {

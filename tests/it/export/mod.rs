@@ -126,31 +126,35 @@ fn export_format_github_writes_to_another_user_s_file_only_if_github_env_names_i
 
 /// Ways in which a shell evaluates what a command prints. The command is `"$@"`. The last one is a
 /// substitute for direnv, which sources a file in bash.
-const EVALUATIONS: [(&str, &str); 7] = [
+const EVALUATIONS: [(&str, &str); 9] = [
     ("sh", "eval \"$(\"$@\")\""),
     ("dash", "eval \"$(\"$@\")\""),
     ("bash", "eval \"$(\"$@\")\""),
     ("zsh", "eval \"$(\"$@\")\""),
+    ("mksh", "eval \"$(\"$@\")\""),
+    ("ksh93", "eval \"$(\"$@\")\""),
     ("bash", ". <(\"$@\")"),
     ("zsh", ". <(\"$@\")"),
     ("bash", "echo 'eval \"$(\"$@\")\"' >.envrc; . ./.envrc"),
 ];
 
 #[test]
-fn a_shell_that_evaluates_a_failed_export_does_not_go_on() {
+fn a_shell_that_evaluates_a_failed_export_ends_with_its_exit_status() {
     let aws = served();
     for (shell, evaluation) in EVALUATIONS {
         if !skip::can(&[shell, "-c", "true"], "evaluating an export") {
             continue;
         }
-        for (arguments, goes_on) in [
-            ("export --format shell -e A=x:k", true),
-            ("export --format shell -e A=x:nothing", false),
-            ("export --format=shell -e A=gone:k --timeout 5", false),
-            ("export --format shel -e A=x:k", false),
-            ("export --fromat shell -e A=x:k", false),
-            ("export -e A=x:k", false),
-            ("export --log-format json --format shell -e A=", false),
+        for (arguments, status) in [
+            ("export --format shell -e A=x:k", 0),
+            ("export --format shell -e A=x:nothing", 78),
+            ("export --format shell -o - -e A=x:nothing", 78),
+            ("export --output=- --format shell -e A=x:nothing", 78),
+            ("export --format=shell -e A=gone:k --timeout 5", 64),
+            ("export --format shel -e A=x:k", 64),
+            ("export --fromat shell -e A=x:k", 64),
+            ("export -e A=x:k", 64),
+            ("export --log-format json --format shell -e A=", 64),
         ] {
             // The shell reports the failed command.
             let script = format!("exec 2>/dev/null; {evaluation}; echo goes on");
@@ -160,7 +164,9 @@ fn a_shell_that_evaluates_a_failed_export_does_not_go_on() {
                 .bare()
                 .through([shell, "-c", &script, "sh"]);
             let run = sandbox.run();
-            assert_eq!(run.stdout().contains("goes on"), goes_on, "{shell}: {run}");
+            run.ended(Status::Exit(status));
+            let goes_on = run.stdout().contains("goes on");
+            assert_eq!(goes_on, status == 0, "{shell}: {run}");
         }
     }
 }
