@@ -20,6 +20,7 @@ use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
 use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
+use crate::model::entry::shell_quoted;
 use crate::model::environment::{CommandLine, Environment, Limits, assigned_name};
 use crate::model::fault::overlooked;
 use crate::model::problem::{Problem, Status};
@@ -118,7 +119,8 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
         problem.help("mount the file system with exec, as in docker run --tmpfs /tmp:exec")
     } else {
         problem.help(format!(
-            "run chmod 755 {shown} or, in a Dockerfile, use COPY --chmod=755"
+            "run chmod 755 {} or, in a Dockerfile, use COPY --chmod=755",
+            shell_quoted(&path)
         ))
     }
 }

@@ -57,11 +57,11 @@ pub(super) fn similar_file(path: &Path) -> Option<String> {
 }
 
 /// Finds the path of a file for `--local` in a directory: of all names that end with
-/// `.local.yaml`, the first in alphabetical order.
+/// `.local.yaml`, the first in alphabetical order. The path is quoted for a shell.
 pub fn find_local_file(directory: &Path) -> Option<String> {
     let names = names_in(directory);
     let name = names.iter().find(|name| name.ends_with(".local.yaml"))?;
-    Some(directory.join(name).to_str()?.to_owned())
+    Some(shell_quoted(directory.join(name).to_str()?))
 }
 
 /// Lists the names of everything in a directory, except those that aren't UTF-8. The result is
@@ -98,7 +98,7 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     }
 
     let text = format!("{file} has NAME=VALUE lines, but must be YAML or JSON");
-    let migrated = path_unless_stdin.unwrap_or(".env");
+    let migrated = shell_quoted(path_unless_stdin.unwrap_or(".env"));
     Err(Problem::configuration(text).help(format!(
         "convert it: secrets-exec migrate {migrated} --secret ID{migrate_option}"
     )))

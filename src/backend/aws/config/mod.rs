@@ -32,6 +32,7 @@ use nix::sys::stat::fstat;
 
 use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::answer::Cause;
+use crate::model::entry::shell_quoted;
 use crate::model::environment::{Inherited, StartedBy};
 use crate::model::options::{
     AwsOptions, NamedFile, Options, SettingPlace, SourceOption, parse_region,
@@ -454,7 +455,7 @@ fn profile_help(settings: &Settings, profiles: &Profiles) -> Option<String> {
     }
     if chosen_by.is_some() {
         return Some(if has_region {
-            format!("run `aws configure sso --profile {name:?}`")
+            format!("run `aws configure sso --profile {}`", shell_quoted(name))
         } else {
             format!("add --region, or set region in the profile {name:?}")
         });

@@ -39,6 +39,7 @@ use zeroize::Zeroizing;
 
 use super::provider::{or_help, unusable};
 use crate::model::answer::FetchResult;
+use crate::model::entry::shell_quoted;
 use crate::net::error_text;
 use crate::system::lifecycle::{self, AskedProgram};
 use crate::system::redaction::redacted_line;
@@ -70,9 +71,10 @@ pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials>
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
     cli.args(["--format", "process"]);
-    let call = format!("aws configure export-credentials --profile {profile:?} --format process");
+    let quoted = shell_quoted(profile);
+    let call = format!("aws configure export-credentials --profile {quoted} --format process");
     let printed = printed_credentials(cli, &format!("the AWS CLI ({call})")).await;
-    let help = format!("log in again: aws login --profile {profile:?}");
+    let help = format!("log in again: aws login --profile {quoted}");
     printed.map_err(|error| or_help(error, Some(&help)))
 }
 

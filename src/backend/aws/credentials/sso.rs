@@ -24,6 +24,7 @@ use super::provider::{
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::endpoints::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
+use crate::model::entry::shell_quoted;
 use crate::system::paths::replace_file_alike;
 use crate::system::redaction::conceal;
 use crate::time::SILENCE;
@@ -129,7 +130,7 @@ const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 /// Reads a file with a token. Returns its content, and the time at which the token expires.
 /// Messages conceal every secret in the file.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
-    let command = format!("aws sso login --profile {profile:?}");
+    let command = format!("aws sso login --profile {}", shell_quoted(profile));
     let shown = path.display();
     let mut text = Vec::new();
     // One byte more than the limit shows that the file is longer.
@@ -303,5 +304,6 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
 
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session for the profile {profile:?} has expired");
-    unusable(text).help(format!("log in again: aws sso login --profile {profile:?}"))
+    let profile = shell_quoted(profile);
+    unusable(text).help(format!("log in again: aws sso login --profile {profile}"))
 }

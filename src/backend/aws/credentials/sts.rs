@@ -41,6 +41,7 @@ use crate::backend::aws::service_client::Client;
 use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
+use crate::model::entry::shell_quoted;
 use crate::model::reference::Role;
 use crate::model::shown::escaped;
 use crate::net::host_and_port;
@@ -212,8 +213,8 @@ pub(super) async fn web_identity_in_variables(
     let identity = WebIdentity {
         role: role.to_string(),
         file,
-        session_name: settings.web_identity_session.clone(),
         named_by: "AWS_WEB_IDENTITY_TOKEN_FILE",
+        session_name: settings.web_identity_session.clone(),
     };
     web_identity_credentials(&identity, context).await
 }
@@ -412,7 +413,8 @@ pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
             Err(_) => {
                 let need = format!("a code from the MFA device {serial} is needed");
                 let why = format!("{need}, but it can't be entered without a terminal");
-                let command = format!("aws sts get-caller-identity --profile {profile:?}");
+                let profile = shell_quoted(profile);
+                let command = format!("aws sts get-caller-identity --profile {profile}");
                 let help = format!("enter the code in a terminal first: {command}");
                 return Err(misconfigured(why).help(help));
             }
