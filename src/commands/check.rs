@@ -27,7 +27,7 @@ use crate::report::check_rows::{
 };
 use crate::report::record::objects;
 use crate::report::{self, Record, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
+use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;
 
 /// Prints the variables, files and systemd credentials as a table or as JSON, and warnings and
@@ -284,10 +284,6 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
         let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
         return Err(Problem::usage(text).into());
     }
-    // A mistake in a template is reported without sending a request.
-    if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Ok(Values::new(outcomes, Answers::default()));
-    }
 
     let begun = Instant::now();
     // Never drop the client: closing its connections would take time, and the process ends soon
@@ -313,16 +309,13 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 }
 
 /// Resolves the entries that don't read a secret, and those that the Secrets Manager Agent
-/// (`--agent`) can never read. All other entries stay unread. Doesn't send a request or read a
-/// profile.
+/// (`--agent`) can never read. All other entries stay unread, also a template that uses an inherited
+/// variable. Doesn't send a request or read a profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
-    // Only the templates can take long here.
-    let _awaited = deadline.progress.awaits("the templates".to_owned());
     let plan = &prepared.plan;
-    if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Values::new(outcomes, Answers::default());
-    }
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
-    unsupported_values(plan, agent.as_ref())
-        .unwrap_or_else(|| Values::new(resolve(plan, &Answers::default()), Answers::default()))
+    unsupported_values(plan, agent.as_ref()).unwrap_or_else(|| {
+        let answers = Answers::default();
+        Values::new(resolve_elsewhere(plan, &answers), answers)
+    })
 }

@@ -36,7 +36,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Record, Report, terminal};
-use crate::resolve::{invalid_template_outcomes, resolve, suggest_names};
+use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
@@ -220,7 +220,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
 /// Fetches everything that the plan names, and resolves the plan, in one or more rounds. Sends no
-/// request if a template is invalid, or if the agent can never read a value that is needed.
+/// request if the agent can never read a value that is needed.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
@@ -228,9 +228,6 @@ async fn fetch_and_resolve(
     deadline: &Deadline,
 ) -> Result<Values, Problem> {
     let plan = &prepared.plan;
-    if let Some(outcomes) = invalid_template_outcomes(plan) {
-        return Ok(Values::new(outcomes, Answers::default()));
-    }
     let mut answers = match unsupported_values(plan, backend.prepared_agent(plan)?) {
         Some(values) if !values.outcomes.problems().is_empty() => return Ok(values),
         Some(values) => values.fetched,
@@ -284,7 +281,10 @@ pub(super) fn unsupported_values(plan: &Plan, agent: Option<&Agent>) -> Option<V
     if unsupported.is_empty() {
         return None;
     }
-    Some(Values::new(resolve(plan, &unsupported), unsupported))
+    Some(Values::new(
+        resolve_elsewhere(plan, &unsupported),
+        unsupported,
+    ))
 }
 
 /// True if requests for the locators in `missing` have failed, and every failure may be temporary.

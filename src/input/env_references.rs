@@ -10,14 +10,15 @@ use std::ffi::OsStr;
 
 use glob::Pattern;
 
-use crate::model::entry::{Entry, Origin, Part, Source, Subject, Target};
+use crate::model::entry::template::Printing;
+use crate::model::entry::{Entry, Operand, Origin, Part, Source, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
 use crate::model::fault::{Fault, foreign_prefix};
 use crate::model::options::Options;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
 use crate::model::reference::{
-    Aliases, Arn, Reference, SecretRef, Selector, Store, split_colon, split_secret,
+    Aliases, Arn, Reference, Selector, Store, split_colon, split_secret,
 };
 use crate::model::shown::{has_credential, shown};
 
@@ -234,7 +235,7 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
 
 /// Parses a value that is an ARN, or that contains dynamic references. Quotes or spaces around a
 /// reference, as `docker run --env-file` passes them on, are an error.
-fn parse_value(text: &str) -> Result<Vec<Part>, Fault> {
+fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let bare = text.trim_matches(is_space_or_quote);
     if bare != text && (is_own_arn(bare) || is_one_reference(bare)) {
         return Err("the value has quotes or spaces around the reference: remove them".into());
@@ -243,25 +244,38 @@ fn parse_value(text: &str) -> Result<Vec<Part>, Fault> {
         return Err("the value has spaces inside the braces: write {{resolve:…}}".into());
     }
     if is_own_arn(text) {
-        return Ok(vec![Part::Reference(parse_single_reference(text)?)]);
+        return Ok(vec![lookup(parse_single_reference(text)?)]);
     }
     split_value(text)
 }
 
 /// Parses a reference to a single secret or parameter. It can't use an alias or `${NAME}`.
-fn parse_single_reference(text: &str) -> Result<SecretRef, Fault> {
+fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
     if text.contains("${") {
         let why = "contains \"${\", but variables aren't expanded there";
         return Err(Fault::new(why).about("a reference in the value"));
     }
     Reference::parse(text)
-        .and_then(|reference| reference.locate(&Aliases::default(), &Inherited::default()))
-        .and_then(|found| found.single(&text))
+        .and_then(|reference| {
+            let found = reference.locate(&Aliases::default(), &Inherited::default())?;
+            found.single(&text)?;
+            Ok(reference)
+        })
         .map_err(|fault| fault.about("a reference in the value"))
 }
 
+/// A reference in an inherited variable, which has no filters.
+fn lookup(reference: Reference) -> Part<Reference> {
+    let printing = Printing {
+        written: reference.to_string(),
+        default: None,
+        filters: Vec::new(),
+    };
+    Part::Lookup(Operand::Secret(reference), printing)
+}
+
 /// Splits a value into its dynamic references and the text around them.
-fn split_value(text: &str) -> Result<Vec<Part>, Fault> {
+fn split_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let mut parts = Vec::new();
     let mut rest = text;
     while let Some((before, after)) = rest.split_once(OPEN) {
@@ -270,7 +284,7 @@ fn split_value(text: &str) -> Result<Vec<Part>, Fault> {
         if !before.is_empty() {
             parts.push(Part::Text(before.to_owned()));
         }
-        parts.push(Part::Reference(parse_dynamic_reference(reference)?));
+        parts.push(lookup(parse_dynamic_reference(reference)?));
         rest = after;
     }
     if !rest.is_empty() {
@@ -282,7 +296,7 @@ fn split_value(text: &str) -> Result<Vec<Part>, Fault> {
 /// Parses the text between `{{resolve:` and `}}`: `ssm:NAME:VERSION`, `ssm-secure:NAME:VERSION` or
 /// `secretsmanager:ID:SecretString:KEY:STAGE:VERSION`. Each field after ID or NAME can be empty, or
 /// left out at the end.
-fn parse_dynamic_reference(text: &str) -> Result<SecretRef, Fault> {
+fn parse_dynamic_reference(text: &str) -> Result<Reference, Fault> {
     let (service, rest) = text.split_once(':').unwrap_or((text, ""));
     match service {
         "secretsmanager" => {

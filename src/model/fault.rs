@@ -5,8 +5,7 @@ use super::environment::assigned_name;
 use super::shown::{is_plain_ascii, is_visible, shown, visible};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
-/// YAML file, `input::yaml` adds its position. A fault implements `Error`, so that MiniJinja can
-/// pass it on.
+/// YAML file, `input::yaml` adds its position.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{subject}{text}")]
 #[must_use]
@@ -296,6 +295,9 @@ pub fn is_utf16(bytes: &[u8]) -> bool {
 /// A character in quotes. Outside of ASCII, many characters look like others, so the character's
 /// code follows: `"р" (U+0440)`.
 pub fn quoted_character(c: char) -> String {
+    if c == '"' {
+        return "'\"'".to_owned();
+    }
     if c.is_ascii() {
         return format!("\"{c}\"");
     }

@@ -16,7 +16,6 @@ use super::plan::{Overridden, Plan, Planned};
 use super::problem::{Impact, Problem, grouped};
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
-use super::url::percent_encode;
 
 /// An entry, or a key of an `env-from` entry, and its outcome.
 #[derive(Debug)]
@@ -40,6 +39,8 @@ pub struct EntryOutcome {
     pub remarks: Remarks,
     /// True if the command inherits the variable of the entry, which stays if the entry is absent.
     pub is_inherited: bool,
+    /// True if a filter `default` gave a part of the value.
+    pub uses_default: bool,
     pub result: Outcome,
 }
 
@@ -137,6 +138,7 @@ impl EntryOutcome {
             parts: Vec::new(),
             remarks: Remarks::new(),
             is_inherited: false,
+            uses_default: false,
             result,
         }
     }
@@ -168,27 +170,6 @@ impl EntryOutcome {
             target,
             value: self.value()?,
             subject: &self.subject,
-        })
-    }
-
-    /// True if a part of the value is in the login of a URL, as in `postgres://app:PART@db`,
-    /// although it has a character that has to be percent-encoded there. White space at its ends
-    /// has a remark of its own.
-    pub fn has_unencoded_part(&self) -> bool {
-        let ends_login = |c: char| c.is_whitespace() || "/?#".contains(c);
-        let Some(value) = self.value() else {
-            return false;
-        };
-        self.parts.iter().any(|part| {
-            let text = String::from_utf8_lossy(value.expose());
-            let part = String::from_utf8_lossy(part.expose());
-            text.split("://").skip(1).any(|rest| {
-                let (before, after) = rest.split_once(&*part).unwrap_or((rest, ""));
-                let login_end = after.split(ends_login).next().unwrap_or_default();
-                login_end.contains('@')
-                    && !before.contains(|c| c == '@' || ends_login(c))
-                    && percent_encode(part.trim()) != part.trim()
-            })
         })
     }
 

@@ -27,17 +27,15 @@
 //!   the keys of an object aren't known yet. So the plan keeps the entries that an optional entry
 //!   or an object could override, and `resolve` decides whether they apply.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::Arc;
 
-use crate::model::entry::template::{ENV, FILTERS_HELP, Template, expressions};
 use crate::model::entry::{
-    Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Origin, Source, Subject, Target,
-    TemplateInputs, Written,
+    Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Operand, Origin, Part, Source,
+    Subject, Target, Written,
 };
 use crate::model::environment::{Inherited, OWN_PREFIX};
-use crate::model::fault::{Fault, MOST_SUGGESTIONS, did_you_mean, nearest};
+use crate::model::fault::Fault;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Alias, Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::shown;
@@ -75,9 +73,6 @@ pub struct Plan {
     pub inherited: Inherited,
     /// The inherited variables that the command gets.
     pub retained: Inherited,
-    /// The variables that the entries of all layers set, each with its latest entry. Templates
-    /// can't use them ([`variable_help`]).
-    pub variables: BTreeMap<Arc<str>, Subject>,
 }
 
 /// An entry whose references have been looked up.
@@ -105,7 +100,6 @@ impl Plan {
     ) -> Result<Self, Vec<Problem>> {
         let mut aliases = Aliases::default();
         let mut with_aliases = Vec::new();
-        let mut variables = BTreeMap::new();
         let mut refused_aliases = BTreeSet::new();
         let mut errors = Vec::new();
         for layer in layers {
@@ -133,12 +127,6 @@ impl Plan {
                 }
             }
             refused_aliases.extend(layer.refused_aliases.clone());
-            for entry in &layer.entries {
-                // The label of an entry with a variable is the variable's name.
-                if entry.target.variable().is_some() {
-                    variables.insert(Arc::clone(&entry.subject.label), entry.subject.clone());
-                }
-            }
             with_aliases.push((aliases.clone(), layer));
         }
 
@@ -174,7 +162,6 @@ impl Plan {
             kept_names: kept,
             inherited: inherited.clone(),
             retained: retained.clone(),
-            variables,
         })
     }
 
@@ -349,13 +336,7 @@ impl Lookup<'_> {
         Some(match source {
             Source::Literal(text) => Source::Literal(text),
             Source::Reference(written) => Source::Reference(self.locate_single(&written, subject)?),
-            // The references in an inherited variable are ARNs or `{{resolve:…}}`, which can't use
-            // an alias. `input/env_references` has looked them up.
-            Source::Composed(parts) => Source::Composed(parts),
-            Source::Template(template, _) => {
-                let inputs = self.inputs_of(&template, subject)?;
-                Source::Template(template, inputs)
-            }
+            Source::Composed(parts) => Source::Composed(self.planned_parts(parts, subject)?),
             Source::Object(ObjectSource { reference, naming }) => {
                 // An object can be a path of parameters, so `single` isn't called here.
                 let reference = reference
@@ -370,12 +351,18 @@ impl Lookup<'_> {
     /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that
     /// fails, or if the reference is a path, which stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        let written: &dyn fmt::Display = match self.aliases.get(&reference.secret) {
+        // A reference in an inherited variable can't use an alias.
+        let no_aliases = Aliases::default();
+        let aliases = match subject.origin {
+            Origin::Inherited => &no_aliases,
+            Origin::Argument(_) | Origin::File { .. } => &self.aliases,
+        };
+        let written: &dyn fmt::Display = match aliases.get(&reference.secret) {
             Some(alias) => &alias.id,
             None => reference,
         };
         reference
-            .locate(&self.aliases, self.inherited)
+            .locate(aliases, self.inherited)
             .and_then(|found| found.single(written))
             .map_err(|fault| self.refuse(subject, fault))
             .ok()
@@ -386,87 +373,66 @@ impl Lookup<'_> {
         self.errors.push(reference_problem(subject, fault));
     }
 
-    fn add_error(&mut self, status: Status, fault: Fault, subject: &Subject) {
-        let problem = Problem::from_fault(status, fault).for_entry(subject.clone(), Impact::None);
-        self.errors.push(problem);
-    }
-
-    /// Looks up the aliases that a template uses. Returns `None` if a name isn't an alias or can't
-    /// be looked up, and adds an error for each such name.
-    fn inputs_of(&mut self, template: &Template, subject: &Subject) -> Option<TemplateInputs> {
-        if self.uses_refused_alias(template) {
-            return None;
-        }
-        let mut inputs = TemplateInputs::new();
-        for name in &template.names {
-            match Reference::parse(name) {
-                Ok(reference) if self.aliases.contains_key(name) => {
-                    if let Some(found) = self.locate_single(&reference, subject) {
-                        inputs.insert(name.clone(), found);
+    /// Looks up the references in a text. If that fails, adds an error for each of them, and returns
+    /// `None`.
+    fn planned_parts(
+        &mut self,
+        parts: Vec<Part<Reference>>,
+        subject: &Subject,
+    ) -> Option<Vec<Part>> {
+        let count = parts.len();
+        let mut planned = Vec::new();
+        let mut unknown = BTreeSet::new();
+        for part in parts {
+            planned.push(match part {
+                Part::Text(text) => Part::Text(text),
+                Part::Lookup(Operand::Variable(name), printing) => {
+                    Part::Lookup(Operand::Variable(name), printing)
+                }
+                Part::Lookup(Operand::Secret(reference), printing) => {
+                    let is_template = subject.origin != Origin::Inherited;
+                    if is_template && !self.aliases.contains_key(&reference.secret) {
+                        unknown.insert(reference.secret);
+                        continue;
                     }
+                    let Some(found) = self.locate_single(&reference, subject) else {
+                        continue;
+                    };
+                    Part::Lookup(Operand::Secret(found), printing)
                 }
-                _ => {
-                    let unknown = self.unknown_name(name, template);
-                    self.add_error(Status::Configuration, unknown, subject);
-                }
-            }
+            });
         }
-        if inputs.len() < template.names.len() {
+        for name in unknown.difference(&self.refused_aliases) {
+            let problem = Problem::from_fault(Status::Configuration, self.unknown_name(name));
+            self.errors
+                .push(problem.for_entry(subject.clone(), Impact::None));
+        }
+        if planned.len() < count {
             return None;
         }
-        Some(inputs)
-    }
-
-    /// True if a template uses an alias with a mistake, also one such as `my-db`, which Jinja
-    /// doesn't read as one name.
-    fn uses_refused_alias(&self, template: &Template) -> bool {
-        self.refused_aliases.iter().any(|alias| {
-            template.names.contains(alias)
-                || expressions(&template.text).any(|expression| {
-                    let rest = expression.strip_prefix(alias.as_str());
-                    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(['.', '[']))
-                })
-        })
+        Some(planned)
     }
 
     /// The error for a name in a template that isn't an alias.
-    fn unknown_name(&self, name: &str, template: &Template) -> Fault {
-        let aliases = || {
-            self.aliases
-                .keys()
-                .filter(|name| !self.refused_aliases.contains(*name))
-                .map(String::as_str)
-        };
-        // The search for a similar name compares all aliases, so only the first errors get it.
-        let similar = if self.errors.len() < MOST_SUGGESTIONS {
-            nearest(name, aliases().chain([ENV]))
-        } else {
-            None
-        };
-
-        let help = if template.text.contains(&format!("set {name} ")) {
-            // The name exists only inside a block, such as `{% if %}`.
-            format!("give the value a name first: {{% set {name} = … %}}")
-        } else if let Some(similar) = similar {
-            did_you_mean(similar)
-        } else if template.text.contains(&format!("{name}(")) {
-            FILTERS_HELP.to_owned()
-        } else {
-            let mut listed: Vec<&str> = aliases().take(LISTED_ALIASES + 1).collect();
-            if let Some(last) = listed.get_mut(LISTED_ALIASES) {
-                *last = "…";
+    fn unknown_name(&self, name: &str) -> Fault {
+        let mut aliases = Vec::new();
+        for alias in self.aliases.keys() {
+            if !self.refused_aliases.contains(alias) && aliases.len() <= LISTED_ALIASES {
+                aliases.push(alias.as_str());
             }
-            let list = match &*listed.join(", ") {
-                "" => String::new(),
-                names => format!(" ({})", shown(names)),
-            };
-            format!(
-                "a template has the aliases under \"secrets\"{list} and env: {{{{ ALIAS.KEY }}}}, {{{{ ALIAS['a-b'] }}}}, {{{{ env.NAME }}}}"
-            )
+        }
+        if let Some(last) = aliases.get_mut(LISTED_ALIASES) {
+            *last = "…";
+        }
+        let listed = match &*aliases.join(", ") {
+            "" => "none".to_owned(),
+            names => shown(names),
         };
         let name = shown(name);
         let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
-        Fault::new(text).help(help)
+        Fault::new(text).help(format!(
+            "a template has the aliases under \"secrets\" ({listed}), as in {{{{ ALIAS.KEY }}}}, and inherited variables, as in {{{{ env.NAME }}}}"
+        ))
     }
 }
 

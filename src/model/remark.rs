@@ -1,16 +1,13 @@
 //! Remarks on values that were read and that are probably not what somebody wanted to store, such
 //! as a password with a carriage return at its end.
 //!
-//! Each remark is made once, about a text that won't change any more: a value that is used as it
-//! was read, the text that one `{{ … }}` of a template prints, or the value of each reference in a
-//! variable with several references. So `{{ pw | trim }}` gets no remark about a line feed in `pw`.
-//! The code that prints warnings only reads the remarks.
+//! Each remark is made once, about a value that is used as it was read, or about each value in a
+//! text with references, before a filter encodes it. So `{{ pw | trim }}` gets no remark about a
+//! line feed in `pw`. The code that prints warnings only reads the remarks.
 
 use std::collections::BTreeMap;
 
-use percent_encoding::percent_decode;
 use serde::de::IgnoredAny;
-use zeroize::Zeroizing;
 
 use crate::model::entry::Target;
 use crate::model::fault::unseen_ends;
@@ -37,6 +34,11 @@ pub enum Remark {
     /// The value is an OpenSSH key without its final line feed. ssh doesn't find the end of such a
     /// key.
     UnfinishedKey,
+    /// The value has a character that ends it too early in the text around it: `;` before a `;`, a
+    /// quote between quotes, or a character before the `@` of a URL that isn't legal there. The first
+    /// character is `None` if it isn't punctuation of ASCII, and the second one is what the value
+    /// should end at.
+    EndsEarly(Option<char>, char),
 }
 
 /// The remarks on an entry, each with the parts of the value that it is about: the lookups of a
@@ -74,10 +76,37 @@ impl Remark {
         remarks
     }
 
-    /// Finds what is odd about a text that a template prints, which may be URL-encoded.
-    pub fn about_printed(text: &str) -> Vec<Self> {
-        let decoded = Zeroizing::new(percent_decode(text.as_bytes()).collect::<Vec<u8>>());
-        Self::about(&decoded)
+    /// Finds the character that ends a value too early in a text with references. `before` and
+    /// `after` are the text around the value, with a NUL character for each other value. A JSON object
+    /// or array is written there on purpose.
+    pub fn about_place(value: &[u8], (before, after): (&str, &str)) -> Option<Self> {
+        let text = str::from_utf8(value).ok()?;
+        if is_object_or_array(text) {
+            return None;
+        }
+        let ends_login = |c: char| c.is_whitespace() || "@/?#\"'".contains(c);
+        let is_in_login = before
+            .rsplit_once("://")
+            .is_some_and(|(_, login)| !login.contains(ends_login))
+            && after
+                .trim_start_matches(|c| !ends_login(c))
+                .starts_with('@');
+        let next = after.chars().next()?;
+        let (character, neighbor) = if is_in_login {
+            (illegal_in_login(text.trim(), next == '@')?, '@')
+        } else {
+            let ends = match next {
+                '"' if before.ends_with('"') => "\"\\",
+                '\'' if before.ends_with('\'') => "'",
+                ';' => ";",
+                _ => return None,
+            };
+            (text.chars().find(|c| ends.contains(*c))?, next)
+        };
+        Some(Self::EndsEarly(
+            Some(character).filter(char::is_ascii_punctuation),
+            neighbor,
+        ))
     }
 
     /// False for a line feed at the end of a file, where it is normal, and for a key or certificate
@@ -92,7 +121,8 @@ impl Remark {
             | Self::Begins(_)
             | Self::Ends(_)
             | Self::Quoted
-            | Self::Reference => true,
+            | Self::Reference
+            | Self::EndsEarly(..) => true,
         }
     }
 }
@@ -111,13 +141,29 @@ fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     if line != text {
         remarks.push(Remark::Ends('\n'));
     }
-    if !remarks.is_empty()
-        && text.starts_with(['{', '['])
-        && serde_json::from_str::<IgnoredAny>(text).is_ok()
-    {
+    if !remarks.is_empty() && is_object_or_array(text) {
         return Vec::new();
     }
     remarks
+}
+
+fn is_object_or_array(text: &str) -> bool {
+    text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// The first character that can't be in the login of a URL (RFC 3986, section 3.2.1), unless it is
+/// percent-encoded. A colon separates the user from the password, so it is legal only in the last
+/// value before the `@`.
+fn illegal_in_login(text: &str, is_last: bool) -> Option<char> {
+    let (_, illegal) = text.char_indices().find(|(at, c)| match c {
+        ':' => !is_last,
+        '%' => {
+            let digits = text.get(at + 1..at + 3).unwrap_or_default();
+            digits.len() < 2 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit())
+        }
+        _ => !c.is_ascii_alphanumeric() && !"-._~!$&'()*+,;=".contains(*c),
+    })?;
+    Some(illegal)
 }
 
 /// True for an unseen character at an end of a text, if it was probably not meant. A space is only

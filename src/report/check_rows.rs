@@ -5,6 +5,7 @@
 //! them separately and `--verbose` prints a note for each.
 
 use std::cmp::Reverse;
+use std::collections::BTreeSet;
 use std::time::SystemTime;
 
 use serde_json::{Value, json};
@@ -20,7 +21,7 @@ use crate::model::entry::{
 use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, SecretRef, Store, Version, below_path};
+use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
 use crate::model::shown::shown;
 
 /// The values of a plan, their problems, and how they were checked.
@@ -154,8 +155,18 @@ impl CheckedValues<'_> {
         if let (Some(path), Some(name)) = (&row.reference, parameter_name) {
             row.reference = Some(shown(&below_path(path, name)));
         }
+        let mut listed = BTreeSet::new();
         for reference in &outcome.reads {
-            row.sources.push(self.source_row(reference, parameter_name));
+            let mut shown_reference = reference.clone();
+            if subject.written == Some(Written::Template) {
+                // A template usually reads several keys of a secret, which has only one row.
+                shown_reference.selector = Selector::Whole;
+                if !listed.insert(&reference.locator) {
+                    continue;
+                }
+            }
+            row.sources
+                .push(self.source_row(&shown_reference, parameter_name));
         }
         row
     }

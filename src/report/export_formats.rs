@@ -15,7 +15,7 @@ use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
 use crate::model::outcome::{EntryOutcome, Outcomes, Variable, variable_problem};
 use crate::model::problem::{Impact, Problem};
-use crate::model::url::{credentials_in_url, percent_encode};
+use crate::model::url::credentials_in_url;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
@@ -335,15 +335,14 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// The parts of a value that a log should hide, as they are and URL-encoded.
+/// The parts of a value that a log should hide, and what a log should hide in each of them.
 fn hidden_parts(outcome: &EntryOutcome) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
     for part in &outcome.parts {
         if part.is_hidden_as_part() {
-            let text = String::from_utf8_lossy(part.expose());
-            hidden.push(SecretValue::new(percent_encode(&text)));
             hidden.push(SecretValue::new(part.expose()));
         }
+        hidden.extend(secrets_in(part));
     }
     hidden
 }

@@ -11,8 +11,7 @@ use std::os::unix::ffi::OsStrExt;
 
 use super::record::{Record, some_of};
 use super::warnings::is_set;
-use crate::model::entry::template::ENV;
-use crate::model::entry::{Origin, Source, Target};
+use crate::model::entry::{Operand, Origin, Part, Source, Target};
 use crate::model::outcome::{Outcome, Outcomes};
 use crate::model::plan::{Plan, Planned, variable_help};
 use crate::model::problem::grouped;
@@ -89,20 +88,22 @@ pub fn namesake_warnings(
 fn uses_of<'a>(entry: &'a Planned, plan: &'a Plan) -> Vec<Use<'a>> {
     let mut uses = Vec::new();
     let mut texts = Vec::new();
-    if let Source::Template(template, inputs) = &entry.source {
-        for lookup in template.lookups.iter() {
-            if let Some((ENV, keys)) = lookup.split_once('.') {
+    if let Source::Composed(parts) = &entry.source {
+        for part in parts {
+            let Part::Lookup(operand, printing) = part else {
+                continue;
+            };
+            if let Operand::Variable(name) = operand {
                 uses.push(Use {
                     user: "the template for ",
                     entry: Some(entry),
                     is_lookup: true,
-                    name: keys.split('.').next().unwrap_or_default(),
+                    name,
                     default: None,
                 });
             }
-        }
-        for alias in inputs.keys() {
-            texts.extend(plan.aliases.get(alias).map(|alias| (REFERENCE, &*alias.id)));
+            let alias = plan.aliases.get(printing.alias());
+            texts.extend(alias.map(|alias| (REFERENCE, &*alias.id)));
         }
     } else if let Some(id) = plan.written_id(&entry.subject) {
         texts.push((REFERENCE, id));

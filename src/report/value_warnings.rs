@@ -4,7 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::record::{Record, some_of};
-use crate::model::fault::character_name;
+use crate::model::fault::{character_name, quoted_character};
 use crate::model::outcome::{EntryOutcome, Outcomes};
 use crate::model::remark::Remark;
 use crate::model::shown::shown;
@@ -46,6 +46,11 @@ fn value_warning(remark: Remark, entries: &str) -> Record {
             read(&status).help("store it with the AWS CLI, because AWS's console drops line breaks")
         }
         Remark::UnfinishedKey => read(&status).help("add a line feed to its end"),
+        Remark::EndsEarly(_, '@') => read(&format!("a value with {status}"))
+            .help("write {{ ALIAS.KEY | urlencode }} in a template"),
+        Remark::EndsEarly(..) => read(&format!("a value with {status}")).help(
+            "escape it with the filter replace or, in JSON, write {{ ALIAS.KEY | tojson }} without the quotes",
+        ),
     }
 }
 
@@ -61,6 +66,11 @@ fn remark_status(remark: Remark) -> String {
         Remark::Reference => "a reference that nothing resolves",
         Remark::OneLinePem => "a key or certificate without line breaks",
         Remark::UnfinishedKey => "an OpenSSH key without its final line feed",
+        Remark::EndsEarly(character, neighbor) => {
+            let found = character.map_or("a character".to_owned(), quoted_character);
+            let neighbor = quoted_character(neighbor);
+            return format!("{found} that ends it before {neighbor}");
+        }
     }
     .to_owned()
 }

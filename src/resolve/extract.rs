@@ -14,14 +14,14 @@ use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::Subject;
-use crate::model::environment::{Inherited, env_file_name};
+use crate::model::environment::env_file_name;
 use crate::model::fault::{Fault, did_you_mean_to_write, nearest};
 use crate::model::problem::{About, Impact, MissingKey, Problem};
 use crate::model::reference::{AWS_STAGES, JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{is_quotable, is_visible, shown, text_or, visible};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
-pub struct Json(pub(super) Value);
+pub struct Json(Value);
 
 impl Json {
     /// Parses the bytes of a document as JSON. Ignores a byte order mark at the beginning. One
@@ -34,16 +34,6 @@ impl Json {
     pub fn parse(bytes: &[u8]) -> serde_json::Result<Self> {
         let json = without_byte_order_mark(bytes);
         Ok(Self(serde_json::from_slice(json)?))
-    }
-
-    /// Creates a JSON object from the inherited variables. A variable that isn't UTF-8 is left out.
-    pub fn from_variables(inherited: &Inherited) -> Self {
-        Self(
-            inherited
-                .iter()
-                .filter_map(|(name, value)| Some((name.to_str()?, value.to_str()?)))
-                .collect(),
-        )
     }
 
     pub fn value(&self) -> &Value {
@@ -219,14 +209,6 @@ fn not_json(
 
 const CORRECT_JSON: &str = "correct the JSON in the secret";
 
-/// The help for a secret that is text, but was meant as a JSON object.
-pub(super) fn stored_json_help(text: &str) -> Option<String> {
-    if text.trim_start().starts_with('{') {
-        return Some(CORRECT_JSON.to_owned());
-    }
-    quoted_json_fault(text)?.help
-}
-
 /// The fault of a JSON object that is stored with quotes around it, which were meant for a shell.
 /// For example, cmd.exe passes on single quotes, and removes the double quotes in the object.
 fn quoted_json_fault(text: &str) -> Option<Fault> {
@@ -251,7 +233,7 @@ pub(super) fn not_an_object(json: &Value, text: String, hint: Option<String>) ->
 }
 
 /// The hint for a JSON object that is stored as a string, `"{\"user\": \"app\"}"`.
-pub(super) fn encoded_twice_hint(json: &Value) -> Option<String> {
+fn encoded_twice_hint(json: &Value) -> Option<String> {
     let parsed = Json::parse(json.as_str()?.as_bytes()).ok()?;
     if !parsed.value().is_object() {
         return None;
@@ -398,12 +380,7 @@ fn key_as_path(key: &str) -> Option<JsonPath> {
 /// The hint for a key that doesn't exist. It names a key that looks the same, the most similar key
 /// or, if no key is similar, the first keys of the object. `path` is the path of the object, or
 /// `None` for the whole secret.
-pub(super) fn keys_hint(
-    map: &Object,
-    path: Option<&str>,
-    key: &str,
-    rewrite: Rewrite<'_>,
-) -> String {
+fn keys_hint(map: &Object, path: Option<&str>, key: &str, rewrite: Rewrite<'_>) -> String {
     let similar = nearest(key, quotable_keys(map));
     twin_hint(map.keys().map(String::as_str), key, rewrite)
         .or_else(|| similar.map(|similar| did_you_mean_to_write(similar, rewrite(similar))))
@@ -441,8 +418,8 @@ fn key_field(key: &str) -> String {
     format!("$[\"{}\"]", escaped_key(key))
 }
 
-/// Writes a key between quotes of JSONPath or Jinja. What people don't see becomes an escape.
-pub(super) fn escaped_key(key: &str) -> String {
+/// Writes a key between quotes of JSONPath. What people don't see becomes an escape.
+fn escaped_key(key: &str) -> String {
     let mut text = String::new();
     for c in key.chars() {
         match c {
@@ -576,7 +553,7 @@ fn parent_hint(mut json: &Value, path: &JsonPath) -> Option<String> {
 }
 
 /// The hint for a key or an index that an array doesn't have.
-pub(super) fn array_hint(items: &[Value]) -> String {
+fn array_hint(items: &[Value]) -> String {
     match items.len().checked_sub(1) {
         Some(last) => format!("the last index of the array is {last}"),
         None => "the array is empty".to_owned(),

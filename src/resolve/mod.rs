@@ -11,38 +11,45 @@
 //! - [`ParsedAnswers`] reads the value of one entry, and decodes, checks and encodes it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.
-//! - `template` renders templates.
+//! - `printed` applies the filters of a template.
+//! - `suggestions` finds the name that was probably meant.
+//! - `texts` warns of texts in which something was meant to be replaced.
 
 mod env_from;
 mod extract;
-mod template;
+mod printed;
+mod suggestions;
 mod texts;
 
-use std::collections::BTreeMap;
+pub use suggestions::suggest_names;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
+use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
 use regex_lite::Regex;
+use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Answers, Cause, Document, Missing, Nearest, SecretValue};
-use crate::model::entry::template::{ENV, Template};
-use crate::model::entry::{Claims, OnMissing, Part, Source, Subject, Target, TemplateInputs};
-use crate::model::environment::EnvName;
-use crate::model::fault::{MOST_SUGGESTIONS, UTF8_HELP, is_mistyped, is_one_letter_away, nearest};
+use crate::model::answer::{Answers, Cause, Document, SecretValue};
+use crate::model::entry::template::{Filter, Printing, expression_text};
+use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Target, Written};
+use crate::model::environment::{EnvName, Inherited};
+use crate::model::fault::is_mistyped;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
-use crate::model::remark::{Remark, Remarks, is_utf16_text};
-use crate::model::shown::pattern_mismatch;
+use crate::model::remark::{Remark, Remarks};
+use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Members;
 use extract::{
     Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, keyless_hint,
     text_of, with_entry,
 };
-use template::{Rendering, input_of, looked_up_texts, unknown_name_problem};
-use texts::text_warnings;
+use printed::{Found, Printed};
+use texts::{literal_text, text_warnings};
 
 /// The walk over the entries of a plan.
 ///
@@ -61,10 +68,22 @@ struct Walk<'a> {
 /// target keeps it, so later layers override earlier ones. If `fetched` has no answer that an entry
 /// needs, the entry is unread, unless something else that it needs is absent or fails.
 pub fn resolve(plan: &Plan, fetched: &Answers) -> Outcomes {
+    resolve_with(plan, fetched, Some(&plan.inherited))
+}
+
+/// Resolves a plan as [`resolve`] does, but without the inherited variables that templates use, so
+/// that these templates are unread: the command will be started elsewhere.
+pub fn resolve_elsewhere(plan: &Plan, fetched: &Answers) -> Outcomes {
+    resolve_with(plan, fetched, None)
+}
+
+fn resolve_with(plan: &Plan, fetched: &Answers, inherited: Option<&Inherited>) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
             plan,
             fetched,
+            inherited,
+            uses_default: false,
             parts: Vec::new(),
             remarks: Remarks::new(),
             parsed_documents: BTreeMap::new(),
@@ -107,10 +126,9 @@ impl<'a> Walk<'a> {
         let read = match &entry.source {
             Source::Literal(text) => Ok(SecretValue::new(text.as_str())),
             Source::Reference(reference) => answers
-                .read_value(reference, subject)
+                .read_value(reference, subject, None)
                 .map_err(|reason| vec![reason]),
             Source::Composed(items) => answers.composed_value(items, entry),
-            Source::Template(template, inputs) => answers.rendered_value(template, inputs, entry),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
@@ -186,10 +204,10 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
-    /// from now on. Moves `answers.parts` and `answers.remarks`, which belong to the value that was
-    /// resolved last, into the outcome. This empties both fields, so that an entry that isn't
-    /// resolved doesn't get the parts and remarks of an earlier entry. If the value looks
-    /// misplaced, also adds a warning.
+    /// from now on. Moves `answers.parts`, `answers.remarks` and `answers.uses_default`, which
+    /// belong to the value that was resolved last, into the outcome. This empties the fields, so
+    /// that an entry that isn't resolved doesn't get what belongs to an earlier entry. If the value
+    /// looks misplaced, also adds a warning.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
@@ -200,15 +218,11 @@ impl<'a> Walk<'a> {
             .variable()
             .is_some_and(|name| self.answers.plan.retained.get(name.as_str()).is_some());
         outcome.parts = take(&mut self.answers.parts);
+        outcome.uses_default = take(&mut self.answers.uses_default);
         let mut remarks = take(&mut self.answers.remarks);
         if matches!(outcome.result, Outcome::Value(_)) && entry.pattern.is_none() {
             remarks.retain(|remark, _| remark.applies_to(&entry.target));
             outcome.remarks = remarks;
-            if outcome.has_unencoded_part() {
-                let text = "a value before the \"@\" of a URL has a character, such as / or @, that must be percent-encoded: write {{ ALIAS.KEY | urlencode }} in a template";
-                let warning = outcome.warning(text, "not percent-encoded");
-                self.outcomes.warnings.push(warning);
-            }
             let warning = value_warning(entry, &outcome);
             self.outcomes.warnings.extend(warning);
         }
@@ -226,7 +240,7 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
     // An entry without a reference, such as a literal, doesn't read its value from a secret.
     let reference = *entry.source.references().first()?;
     let text = str::from_utf8(value.expose()).ok()?;
-    let is_template = matches!(entry.source, Source::Template(..));
+    let is_template = entry.subject.written == Some(Written::Template);
     let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
     // A short text may be anything, such as a flag.
     if names_file && text.len() >= 8 && !text.contains(['/', '.']) {
@@ -296,6 +310,10 @@ fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
+    /// The inherited variables that templates use. `None` if the templates stay unread.
+    inherited: Option<&'a Inherited>,
+    /// True if the filter `default` gave a part of the value that was resolved last.
+    uses_default: bool,
     /// The texts of secrets in the value that was resolved last, for
     /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
     parts: Vec<SecretValue>,
@@ -331,18 +349,20 @@ impl<'a> ParsedAnswers<'a> {
         Ok(encoded)
     }
 
-    /// Adds the remarks on a whole value. For a template, the texts that it inserts already have
-    /// their remarks, so only the text around them is checked. If the value is encoded, a line feed
-    /// at its end is there on purpose, so it gets no remark.
+    /// Adds the remarks on a whole value. In a text with references, the values already have their
+    /// remarks, so only the end of the text is checked. If the value is encoded, a line feed at its
+    /// end is there on purpose, so it gets no remark.
     fn add_remarks(&mut self, value: &SecretValue, entry: &Planned) {
         for remark in Remark::about(value.expose()) {
             let remark = match &entry.source {
-                Source::Literal(_) | Source::Composed(_) | Source::Object(_) => continue,
+                Source::Literal(_) | Source::Object(_) => continue,
                 Source::Reference(_) => remark,
-                Source::Template(template, _) => match remark {
-                    Remark::Ends('\n') if template.text.ends_with('\n') => Remark::TemplateLineFeed,
-                    Remark::UnfinishedKey => remark,
-                    _ => continue,
+                Source::Composed(parts) => match (remark, parts.last()) {
+                    (Remark::Ends('\n'), Some(Part::Text(text))) if !text.is_empty() => {
+                        Remark::TemplateLineFeed
+                    }
+                    (Remark::UnfinishedKey, _) => remark,
+                    (_, _) => continue,
                 },
             };
             if !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank) {
@@ -351,24 +371,48 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Reads the value that a reference selects.
-    fn read_value(&mut self, reference: &'a SecretRef, subject: &Subject) -> Resolved<SecretValue> {
+    /// Reads the value that a reference selects. For a template, `alias` is the alias of the secret.
+    fn read_value(
+        &mut self,
+        reference: &'a SecretRef,
+        subject: &Subject,
+        alias: Option<&str>,
+    ) -> Resolved<SecretValue> {
         let document = self.document(reference, subject)?;
-        let selector = &reference.selector;
-        if *selector == Selector::Whole {
+        if reference.selector == Selector::Whole {
             return Ok(SecretValue::new(document.body.expose()));
         }
+        let selector = &reference.selector;
+        let value = self.find_value(reference, subject, alias)?;
+        text_of(value).ok_or_else(|| {
+            let problem = null_problem(selector).help(NULL_HELP);
+            Unresolved::Absent(problem).with_entry(reference, subject)
+        })
+    }
 
+    /// Finds the value that a reference selects in the JSON of its secret.
+    fn find_value(
+        &mut self,
+        reference: &'a SecretRef,
+        subject: &Subject,
+        alias: Option<&str>,
+    ) -> Resolved<&Value> {
+        let document = self.document(reference, subject)?;
+        let selector = &reference.selector;
         let parsed = self.parsed(&reference.locator, document);
         find_value(document, parsed, selector, &|key| {
+            if let Some(alias) = alias {
+                let written = expression_text(alias, key);
+                return Some(match key {
+                    "" => format!("for the whole value, write {written}"),
+                    _ => written,
+                });
+            }
             if key.is_empty() {
                 return keyless_hint(reference, subject);
             }
             let selector = Selector::parse(key)?;
             subject.rewritten(|written| written.selector = selector)
-        })
-        .and_then(|value| {
-            text_of(value).ok_or_else(|| Unresolved::Absent(null_problem(selector).help(NULL_HELP)))
         })
         .map_err(|reason| reason.with_entry(reference, subject))
     }
@@ -497,11 +541,6 @@ impl<'a> ParsedAnswers<'a> {
     /// a path in it.
     fn uses_key(&self, locator: &Locator, key: &str) -> bool {
         self.plan.entries.iter().any(|entry| {
-            if let Source::Template(template, inputs) = &entry.source {
-                return inputs.iter().any(|(alias, read)| {
-                    read.locator == *locator && template.lookups.contains(&format!("{alias}.{key}"))
-                });
-            }
             entry.source.references().into_iter().any(|read| {
                 let is_other = matches!(&read.selector, Selector::Key(other) if other != key);
                 read.locator == *locator && !is_other
@@ -526,29 +565,49 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Composes a value that consists of text and of the values of references. Passes the value of
-    /// each reference to `parts`, and adds the remarks on it.
-    fn composed_value(&mut self, items: &'a [Part], entry: &Planned) -> ResolvedAll<SecretValue> {
+    /// Composes a value that consists of text and of the values that it looks up. Passes each value
+    /// that was read to `parts`, as it is and as its filters print it, and adds the remarks on it.
+    fn composed_value(&mut self, parts: &'a [Part], entry: &Planned) -> ResolvedAll<SecretValue> {
+        let literal = literal_text(parts);
+        let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());
         let mut errors = Vec::new();
-        for item in items {
-            match item {
-                Part::Text(text) => composed.extend_from_slice(text.as_bytes()),
-                Part::Reference(reference) => match self.read_value(reference, &entry.subject) {
-                    Ok(value) => {
-                        composed.extend_from_slice(value.expose());
-                        for remark in Remark::about(value.expose()) {
-                            let parts = self.remarks.entry(remark).or_default();
-                            // The only reference of a variable is its whole value.
-                            if items.len() > 1 {
-                                parts.push(reference.written());
-                            }
+        let mut failed = BTreeSet::new();
+        for part in parts {
+            let (operand, printing) = match part {
+                Part::Text(text) => {
+                    composed.extend_from_slice(text.as_bytes());
+                    at += text.len();
+                    continue;
+                }
+                Part::Lookup(operand, printing) => (operand, printing),
+            };
+            let around = (&literal[..at], &literal[at + 1..]);
+            at += 1;
+            let printed = self
+                .looked_up(operand, printing, entry)
+                .and_then(|found| Ok(Printed::new(found, printing, around, &entry.subject)?));
+            match printed {
+                Ok(printed) => {
+                    composed.extend_from_slice(printed.value.expose());
+                    for remark in printed.remarks {
+                        let lookups = self.remarks.entry(remark).or_default();
+                        if !lookups.contains(&printing.written) {
+                            lookups.push(printing.written.clone());
                         }
-                        self.parts.push(value);
                     }
-                    Err(error) => errors.push(error),
-                },
+                    if let Some(read) = printed.read {
+                        self.parts.extend([read, printed.value]);
+                    }
+                }
+                // A lookup that is repeated has the same error.
+                Err(reason) if failed.insert(&printing.written) => errors.push(reason),
+                Err(_) => {}
             }
+        }
+        // The only reference of a variable is its whole value.
+        if parts.len() == 1 && entry.subject.written.is_none() {
+            self.remarks.values_mut().for_each(Vec::clear);
         }
         if !errors.is_empty() {
             return Err(errors);
@@ -556,67 +615,79 @@ impl<'a> ParsedAnswers<'a> {
         Ok(SecretValue::new(composed.as_slice()))
     }
 
-    /// Renders a template with the secrets of its aliases, and with the inherited variables as
-    /// `env`. Adds the texts of secrets that the template looks up to `parts`, and keeps the
-    /// remarks on the texts that it prints. The template isn't rendered if one of its secrets can't
-    /// be read or is malformed.
-    fn rendered_value(
+    /// Finds the value of a lookup, or the text of its `default`.
+    fn looked_up(
         &mut self,
-        template: &Template,
-        references: &'a TemplateInputs,
+        operand: &'a Operand,
+        printing: &Printing,
         entry: &Planned,
-    ) -> ResolvedAll<SecretValue> {
+    ) -> Resolved<Found> {
         let subject = &entry.subject;
-        let mut inputs = BTreeMap::new();
-        let mut errors = Vec::new();
-        for (alias, reference) in references {
-            let input = self.document(reference, subject).and_then(|document| {
-                let parsed = self.parsed(&reference.locator, document);
-                input_of(parsed, document).ok_or_else(|| {
-                    let problem = not_text_problem(document, alias);
-                    with_entry(problem, Some(reference), subject).into()
+        let read = match operand {
+            Operand::Variable(name) => self.inherited_value(name, subject).map(Found::Variable),
+            Operand::Secret(reference) => {
+                let alias = subject.written.as_ref().map(|_| printing.alias());
+                self.read_value(reference, subject, alias).map(|value| {
+                    let is_json = printing.filters.first() == Some(&Filter::ToJson)
+                        && self.is_json(reference, subject);
+                    Found::Secret { value, is_json }
                 })
-            });
-            match input {
-                Ok(input) => inputs.extend([(alias.as_str().into(), input)]),
-                Err(reason) => errors.push(reason),
             }
-        }
-        self.parts.extend(looked_up_texts(template, &inputs));
-        // The inherited variables are only added now, because a log needn't hide them.
-        let variables = Json::from_variables(&self.plan.inherited);
-        inputs.insert(ENV.into(), Arc::new(variables));
-
-        let rendering = Rendering {
-            template,
-            inputs: &inputs,
-            references,
-            plan: self.plan,
-            subject,
         };
-        // A secret that isn't a JSON object is text. If a key is looked up in it, a `default` in
-        // the template would hide the mistake.
-        let malformed = rendering.non_object_problem(|input| input.value().is_string());
-        errors.extend(malformed.map(Unresolved::from));
-        if !errors.is_empty() {
-            return Err(errors);
+        let Some(default) = &printing.default else {
+            return read;
+        };
+        let absence = match read {
+            Err(Unresolved::Absent(absence)) => absence,
+            read => return read,
+        };
+        // A replica may be out of date, so it doesn't prove that the value is absent.
+        if let Some(outage) = self.replica_failure(&absence, entry) {
+            return Err(outage.into());
         }
-        let (text, remarks) = rendering.render().map_err(|reason| vec![reason])?;
-        self.remarks = remarks;
-        Ok(text)
+        self.uses_default = true;
+        Ok(Found::Default(SecretValue::new(default.as_str())))
     }
-}
 
-/// The problem for a template that uses a secret whose value isn't UTF-8 text.
-fn not_text_problem(document: &Document, alias: &str) -> Problem {
-    let mut what = "binary";
-    let mut help = "use encode: base64 or an entry in \"files\" instead of the template";
-    if is_utf16_text(document.body.expose()) {
-        what = "text in UTF-16";
-        help = UTF8_HELP;
+    /// The value of an inherited variable, for a template.
+    fn inherited_value(&self, name: &str, subject: &Subject) -> Resolved<SecretValue> {
+        let inherited = self.inherited.ok_or(Unresolved::Unread)?;
+        if let Some(value) = inherited.get(name) {
+            return Ok(SecretValue::new(value.as_bytes()));
+        }
+        let shown_name = shown(name);
+        let text =
+            format!("the template uses env.{shown_name}, but the variable {shown_name} isn't set");
+        let declared = self.plan.entries.iter().find(|other| {
+            let variable = other.target.variable();
+            variable.is_some_and(|variable| variable.as_str() == name)
+        });
+        let help = match declared {
+            Some(other) => {
+                let origin = &other.subject.origin;
+                format!("env is what secrets-exec inherited, not {shown_name} of {origin}")
+            }
+            None => format!(
+                "set and export {shown_name}, or write {{{{ env.{shown_name} | default(\"…\") }}}}"
+            ),
+        };
+        let problem = Problem::configuration(text)
+            .code("key-not-found")
+            .help(help);
+        Err(Unresolved::Absent(with_entry(problem, None, subject)))
     }
-    let text = format!("is {what}, so the template can't use {alias}");
-    Problem::configuration(text).code("not-text").help(help)
+
+    /// True for a value that isn't a text in JSON, so that `tojson` leaves it as it is: a number,
+    /// true, false, an object or a list. A whole secret must be an object or a list.
+    fn is_json(&mut self, reference: &'a SecretRef, subject: &Subject) -> bool {
+        let is_whole = reference.selector == Selector::Whole;
+        self.find_value(reference, subject, None)
+            .is_ok_and(|value| match value {
+                Value::Object(_) | Value::Array(_) => true,
+                Value::Number(_) | Value::Bool(_) => !is_whole,
+                Value::String(_) | Value::Null => false,
+            })
+    }
 }
 
 /// The problem for a null, which is treated like a value that doesn't exist.
@@ -670,76 +741,4 @@ fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem
         problem.about = Some(about);
     }
     problem.for_entry(entry.subject.clone(), impact)
-}
-
-/// Looks for templates with a filter, test or function that doesn't exist, before any secret is
-/// read. Returns outcomes in which only these templates have failed and no entry has a value, or
-/// `None` if there are none.
-pub fn invalid_template_outcomes(plan: &Plan) -> Option<Outcomes> {
-    let mut invalid = None;
-    for (index, entry) in plan.entries.iter().enumerate() {
-        if let Source::Template(template, inputs) = &entry.source
-            && let Some(problem) = unknown_name_problem(template, inputs, &entry.subject)
-        {
-            let outcomes = invalid.get_or_insert_with(|| Outcomes::unread(plan));
-            // The outcomes of the entries come first, in the same order.
-            outcomes.list[index].result = Outcome::Failed(vec![problem]);
-        }
-    }
-    invalid
-}
-
-/// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
-/// unless the backend has made one. A name that is an alias only in a later file gets a hint. The
-/// suggestion is the alias that is most similar, because an
-/// alias may have been written where a secret's name belongs. Without one, it is an existing secret
-/// of the plan, but only if a single letter differs: secrets often have similar names.
-pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
-    let mut existing = BTreeMap::new();
-    let mut absences = Vec::new();
-    for (locator, answer) in fetched {
-        match answer {
-            Ok(document) => {
-                existing.insert(locator.written_id(), &*document);
-            }
-            Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
-                absences.push((locator.written_id(), failure));
-            }
-            Err(_) => {}
-        }
-    }
-
-    for (id, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
-        if let Some(alias) = plan.aliases.get(&id)
-            && alias.id != id
-        {
-            failure.later_alias = Some(format!(
-                "{id:?} is an alias in {}, which comes later: put this file first",
-                alias.place
-            ));
-        }
-        let similar = nearest(
-            &id,
-            plan.aliases
-                .keys()
-                .map(String::as_str)
-                // An alias with the name that the user has written would change nothing.
-                .filter(|alias| *alias != id),
-        )
-        .or_else(|| {
-            existing
-                .keys()
-                .map(String::as_str)
-                .find(|other| is_one_letter_away(&id, other))
-        });
-        if failure.nearest.is_none()
-            && let Some(similar) = similar
-        {
-            let read_id = plan.aliases.get(similar).map_or(similar, |alias| &alias.id);
-            failure.nearest = Some(Box::new(Nearest {
-                id: similar.to_owned(),
-                keys: existing.get(read_id).map(|document| document.body.keys()),
-            }));
-        }
-    }
 }

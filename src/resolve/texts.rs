@@ -4,21 +4,19 @@
 //! The form of a text proves nothing, because programs replace placeholders, too. So nearly each of
 //! these warnings has a witness: an alias, a key of an object that was read, or a variable that the
 //! command gets. Nothing else of a text is quoted, because it may be a password. The texts of an
-//! entry with a `pattern`, and text in a `{% raw %}` block, are assumed to be as the user wants
-//! them.
+//! entry with a `pattern` are assumed to be as the user wants them.
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use crate::model::answer::Answers;
-use crate::model::entry::template::{ENV, literal_text};
-use crate::model::entry::{EntryId, OnMissing, Source, Target};
+use crate::model::entry::template::{ENV, expression_text};
+use crate::model::entry::{EntryId, OnMissing, Part, Source, Target};
 use crate::model::environment::is_name;
 use crate::model::fault::foreign_beginning;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, inherited_help, variable_help};
 use crate::model::reference::{Reference, Selector, split_secret};
-use crate::resolve::template::expression;
 
 /// Makes a warning for each text that the command gets, although something in it was meant to be
 /// replaced. An entry has one of these warnings at most.
@@ -44,6 +42,19 @@ pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec
 /// The note about a text in which nothing is replaced.
 const PLACEHOLDER_NOTE: &str = "contains a placeholder that isn't replaced";
 
+/// The text of a template around its lookups. A NUL character stands in for each lookup, so that the
+/// texts before it and after it stay apart.
+pub(super) fn literal_text(parts: &[Part]) -> String {
+    let mut literal = String::new();
+    for part in parts {
+        match part {
+            Part::Text(text) => literal += text,
+            Part::Lookup(..) => literal.push('\0'),
+        }
+    }
+    literal
+}
+
 struct Search<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
@@ -53,53 +64,45 @@ struct Search<'a> {
 impl Search<'_> {
     /// The warning about the first thing in the text of an entry that was meant to be replaced.
     fn warning(&self, entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
-        let (field, text, template) = match (&outcome.result, &entry.source, &entry.on_missing) {
-            (Outcome::Default(_), _, OnMissing::Default(text)) => {
-                ("default", Cow::from(text), None)
+        let (field, text) = match (&outcome.result, &entry.source, &entry.on_missing) {
+            (Outcome::Default(_), _, OnMissing::Default(text)) => ("default", Cow::from(text)),
+            (Outcome::Value(_), Source::Literal(text), _) => ("value", text.into()),
+            // Without requests, `check` doesn't compose the text.
+            (Outcome::Value(_) | Outcome::Unread, Source::Composed(parts), _)
+                if entry.subject.written.is_some() =>
+            {
+                ("template", literal_text(parts).into())
             }
-            (Outcome::Value(_), Source::Literal(text), _) => ("value", text.into(), None),
-            // Without requests, `check` doesn't render a template.
-            (Outcome::Value(_) | Outcome::Unread, Source::Template(template, _), _) => (
-                "template",
-                literal_text(&template.text).into(),
-                Some(&template.text),
-            ),
             (_, _, _) => return None,
         };
 
         let from_help = "to read a secret, write `from: SECRET:KEY`";
-        let (predicate, help, note) = if template.is_none() && self.has_expression(&text) {
-            let help = "use `template` instead of `value`".to_owned();
-            let predicate = "is plain text, although it contains {{".to_owned();
-            (predicate, help, PLACEHOLDER_NOTE)
-        } else if let Some((alias, key)) = self.lookup(&text, entry) {
-            let help = format!("in a template, write {}", expression(alias, key));
-            let predicate = format!("contains {alias}.{key}, which secrets-exec doesn't replace");
-            (predicate, help, PLACEHOLDER_NOTE)
-        } else if let Some((name, help)) = self.variable(&text, entry) {
+        let (predicate, help, note) = if let Some((name, help)) = self.variable(&text, entry) {
             let predicate = format!("contains ${name}, which secrets-exec doesn't expand");
             (
                 predicate,
                 format!("in a template: {help}"),
                 PLACEHOLDER_NOTE,
             )
+        } else if let Source::Composed(_) = entry.source
+            && !outcome.is_default()
+        {
+            return None;
+        } else if self.has_expression(&text) {
+            let help = "use `template` instead of `value`".to_owned();
+            let predicate = "is plain text, although it contains {{".to_owned();
+            (predicate, help, PLACEHOLDER_NOTE)
+        } else if let Some((alias, key)) = self.lookup(&text, entry) {
+            let help = format!("in a template, write {}", expression_text(alias, key));
+            let predicate = format!("contains {alias}.{key}, which secrets-exec doesn't replace");
+            (predicate, help, PLACEHOLDER_NOTE)
         } else if self.is_reference(&text) {
             let note = "plain text, although it is a reference";
             (format!("is {note}"), from_help.to_owned(), note)
-        } else if template.is_none()
-            && let Some(beginning) = foreign_beginning(&text)
-        {
+        } else if let Some(beginning) = foreign_beginning(&text) {
             let note = "has another tool's syntax";
             let predicate = format!("begins with \"{beginning}\", which is another tool's syntax");
             (predicate, from_help.to_owned(), note)
-        } else if template.is_some_and(|text| !text.contains("{{") && !text.contains("{%")) {
-            let predicate = "is used as plain text, because it contains neither {{ nor {%";
-            let help = "to use a secret, write {{ ALIAS.KEY }}; for plain text, use `value` instead of `template`";
-            (
-                predicate.to_owned(),
-                help.to_owned(),
-                "a template without {{",
-            )
         } else {
             return None;
         };

@@ -231,8 +231,7 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
 }
 
 /// The size of the worker's stack in bytes. Only the part that the worker uses takes up memory.
-/// MiniJinja recurses for each operator: a template of 16 KiB needs 6 MB, and 15 MB in a build
-/// without optimization.
+/// The parser of JSONPaths recurses for each bracket.
 const STACK_SIZE: usize = 32 * 1024 * 1024;
 
 /// An event that the main thread reacts to while it waits for the worker.

@@ -357,21 +357,24 @@ class Drawing:
             entry.pattern = self.chance.choice([".", "^[vd]", "^v[0-9]+$", "^(v|default-)[0-9]+$"])
 
     def template(self, layer):
-        parts = [self.chance.choice(["", "db://"])]
+        parts = [self.chance.choice(["x", "db://", '"', "k="])]
         aliases = [self.by_alias(Reference(self.secret()), layer).secret for _ in range(self.chance.choice([1, 2]))]
         for _ in range(self.chance.choice([1, 2, 3])):
             if self.once_in(5):
                 parts.append(Lookup("env", self.variable(self.value())))
             else:
                 parts.append(self.lookup(self.chance.choice(aliases)))
-            parts.append(self.chance.choice(["", "@"]))
+            parts.append(self.chance.choice(["", "@", '"', ";"]))
         return parts
 
     def lookup(self, alias):
         default = self.chance.choice([None, None, f"other-{self.count}"])
+        filters = [None, None, None, "urlencode", "trim", "tojson", "b64encode"]
+        found = Lookup(alias, default=default, has_brackets=self.once_in(2), filter=self.chance.choice(filters))
+        found.key = self.chance.choice(["a", "a", "a", "b", "n", "missing", "o", ""])
         if self.once_in(6):
-            return Lookup(alias, "l", default, self.once_in(2), self.chance.choice([0, 1, 9]))
-        return Lookup(alias, self.chance.choice(["a", "b", "n", "missing"]), default, self.once_in(2))
+            found.key, found.index = "l", self.chance.choice([0, 1, 9])
+        return found
 
     def env_from(self, layer):
         self.trouble, self.has_empty_objects = max(self.usual_trouble, 0.3), self.once_in(2)
@@ -462,10 +465,11 @@ def source_of(source):
 
 
 def lookup(part):
-    filtered = f" | default('{part.default}')" if part.default is not None else ""
+    default = f" | default('{part.default}')" if part.default is not None else ""
+    other = f" | {part.filter}" if part.filter else ""
     key = f"['{part.key}']" if part.has_brackets else f".{part.key}"
     index = "" if part.index is None else f"[{part.index}]"
-    return "{{ " + f"{part.alias}{key}{index}{filtered}" + " }}"
+    return "{{ " + part.alias + (key if part.key else "") + index + default + other + " }}"
 
 
 def declaration(layer):

@@ -6,8 +6,11 @@ what happens, they raise `Silent`, and the generator draws a different combinati
 
 import json
 import re
+import string
+from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
+from urllib.parse import quote
 
 
 class Absence(Exception):
@@ -81,14 +84,28 @@ class Reference:
 
 @dataclass
 class Lookup:
-    """`{{ alias.key }}` or `{{ alias["key"] }}`, `{{ alias.l[1] }}`, and each of them with `| default('…')`, in a
-    template. The alias `env` holds the variables."""
+    """`{{ alias }}`, `{{ alias.key }}`, `{{ alias["key"] }}` or `{{ alias.l[1] }}`, and each of them with
+    `| default('…')` and another filter, in a template. The alias `env` holds the variables."""
 
     alias: str
-    key: str
+    key: str = ""
     default: str = None
     has_brackets: bool = False
     index: int = None
+    filter: str = None
+
+    @property
+    def reference_key(self):
+        return self.key if self.index is None else f"$.{self.key}[{self.index}]"
+
+    def prints_json(self, value):
+        """True if `tojson` leaves the value as it is: it isn't a text in JSON, or it is a whole object or list. The
+        generator's keys `a` and `x` have texts, and its key `l` has a text and a number."""
+        if self.alias == "env" or isinstance(value, Default):
+            return False
+        if not self.key:
+            return isinstance(parsed(value), (dict, list))
+        return self.key in ("b", "o") or (self.key == "l" and self.index != 0)
 
 
 @dataclass
@@ -432,7 +449,7 @@ def whole_object(name, data, key):
 
 
 def rendered(template, launch):
-    """The text of a template. A key that is absent or null, and a variable that isn't set, make the entry absent."""
+    """The text of a template. Each lookup is resolved as a reference, and all that fail are reported."""
     aliases = {part.alias for part in template if isinstance(part, Lookup)} - {"env"}
     left_out, failures = False, []
     for alias in aliases:
@@ -446,62 +463,90 @@ def rendered(template, launch):
         raise Silent("a template with an alias that is left out, and one that is wrong")
     if left_out:  # also if it uses other aliases, and whatever its `default` filters are
         raise LeftOut
-    # An alias that can't be read, or that isn't an object, fails the entry before the template is rendered.
-    all_of([lambda part=part: looked_up_object(part, launch) for part in template if isinstance(part, Lookup)])
-    # The first thing that goes wrong decides.
-    return joined(template, [part_text(part, launch) for part in template])
+    values = all_of([lambda part=part: part if isinstance(part, str) else looked_up(part, launch) for part in template])
+    printed, remarks, literal = b"", set(), "".join(part if isinstance(part, str) else "\0" for part in template)
+    has_hole = has_default = False
+    at = 0
+    for part, value in zip(template, values, strict=True):
+        if isinstance(part, str):
+            printed, at = printed + part.encode(), at + len(part)
+            continue
+        at += 1
+        printed += filtered(part, value)
+        if isinstance(value, Default):
+            has_default = True
+        elif part.alias == "env":
+            has_hole = has_hole or not value
+            remarks |= {"an empty value"} if not value else set()
+        else:
+            judged_value = value.strip() if part.filter == "trim" else value
+            has_hole = has_hole or not judged_value.strip()
+            remarks |= remarks_on(judged_value)
+            if part.filter in (None, "trim"):
+                remarks |= ended_early(judged_value, literal[:at - 1], literal[at:])
+    if has_hole:
+        printed = Holed(printed)
+    elif has_default:
+        printed = Default(printed)
+    return judged(printed, remarks)
 
 
-def joined(parts, values):
-    """A text of several values, some of which were looked up."""
-    read = [value for part, value in zip(parts, values, strict=True) if not isinstance(part, str)]
-    has_hole = any(not value.strip() for value in read)
-    text = Holed(b"".join(values)) if has_hole else b"".join(values)
-    return judged(text, {remark for value in read for remark in remarks_on(value)})
-
-
-def looked_up_object(part, launch):
-    """The answer for an alias in which a key is looked up."""
-    if part.alias == "env":
-        return None
+def looked_up(part, launch):
+    """The value of a lookup, or its default."""
     try:
-        answer = answered(Reference(part.alias), launch, 78)
-    except Absence:
-        if part.default is not None:
-            raise Silent("the filter `default` for a secret that doesn't exist") from None
-        raise
-    if answer.is_binary:
-        raise Silent("a binary secret in a template")
-    if not isinstance(parsed(answer.data), dict):
-        raise Failure(78)
-    return answer
-
-
-def part_text(part, launch):
-    if isinstance(part, str):
-        return part.encode()
-    if part.alias == "env":
+        if part.alias != "env":
+            return resolved(Reference(part.alias, part.reference_key), launch, 78)
         if part.key not in launch.inherited:
             raise Absence
         return launch.inherited[part.key].encode()
-    answer = looked_up_object(part, launch)
-    try:
-        node = selected(answer.data, part.key)
     except Absence:
-        if answer.is_replica and part.default is None:
-            raise Failure(75) from None
-        if answer.is_replica:
-            raise Silent("the filter `default` for a key that a replica doesn't have") from None
-        if part.default is None or part.index is not None:
-            raise  # an index of something that doesn't exist is an error in Jinja, whatever follows
-        return part.default.encode()
-    if part.index is not None:
-        if not isinstance(node, list):
-            raise Silent("an index of something else")
-        if part.index >= len(node) and part.default is None:
-            raise Failure(78)  # past the end
-        node = node[part.index] if part.index < len(node) else part.default
-    return as_text(node)
+        if part.default is None:
+            raise
+        return Default(part.default.encode())
+
+
+def filtered(part, value):
+    """What the filter of a lookup makes of its value. Only `b64encode` accepts a value that isn't text."""
+    if part.filter == "b64encode":
+        return b64encode(value)
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        raise Failure(78) from None
+    if part.filter == "urlencode":
+        return quote(text, safe="").encode()
+    if part.filter == "trim":
+        return text.strip().encode()
+    if part.filter == "tojson" and not part.prints_json(value):
+        return json.dumps(text, ensure_ascii=False).encode()
+    return text.encode()
+
+
+def ended_early(value, before, after):
+    """The remark on a character that ends a value too early between the texts before it and after it."""
+    try:
+        text = value.decode()
+    except UnicodeDecodeError:
+        return set()
+    if isinstance(parsed(value), (dict, list)):
+        return set()
+    is_in_login = re.search(r"://[^@/?#\s\"']*$", before) and re.match(r"[^@/?#\s\"']*@", after)
+    if is_in_login:
+        legal = r"[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2}" + ("|:" if after[0] == "@" else "")
+        found, end = re.sub(f"^({legal})*", "", text.strip())[:1], "@"
+    else:
+        end = after[:1]
+        ends = {";": ";", "'": "'", '"': '"\\\\'}.get(end, "") if end == ";" or before[-1:] == end else ""
+        found = re.findall(f"[{ends}]", text)[:1] if ends else []
+        found = "".join(found)
+    if not found:
+        return set()
+    name = in_quotes(found) if found in string.punctuation else "a character"
+    return {f"a value with {name} that ends it before {in_quotes(end)}"}
+
+
+def in_quotes(character):
+    return "'\"'" if character == '"' else f'"{character}"'
 
 
 # Entries.
@@ -532,7 +577,9 @@ def entry_value(entry, launch, wrong):
         raise Failure(78)
     if not entry.in_memory and not entry.path and b"\0" in value:
         raise Failure(78)  # a value with a NUL byte cannot be a variable
-    return value if entry.pattern is None else Expected(value)
+    if entry.pattern is None:
+        return value
+    return Default(value) if isinstance(value, Default) else Expected(value)
 
 
 def source_value(source, launch, wrong):
@@ -635,6 +682,9 @@ def inherited_value(name, text, globs, launch):
     replacements = iter(values)
     composed = re.sub(DYNAMIC.encode(), lambda _: next(replacements), text.encode())
     remarks = {remark for value in values for remark in remarks_on(value)}
+    literal = re.sub(DYNAMIC, "\0", text).split("\0")
+    for at, value in enumerate(values):
+        remarks |= ended_early(value, "\0".join(literal[:at + 1]), "\0".join(literal[at + 1:]))
     first_key = (references[0][2].split(":") + ["", "", ""])[2]
     return judged(composed, remarks | whole_object(name, composed, first_key))
 

@@ -134,7 +134,7 @@ impl Fingerprint {
                 || (is_unread && value.expose().is_empty())
             {
                 Content::Empty
-            } else if outcome.is_default() {
+            } else if outcome.is_default() || outcome.uses_default {
                 Content::Default
             } else {
                 Content::Working

@@ -12,10 +12,10 @@ use super::reader::{
     ALIAS_KEYS, FILE_KEYS, Fields, Item, MappingEntry, OBJECT_KEYS, TEXT, VARIABLE_KEYS,
 };
 use crate::input::yaml::{Kind, Node};
-use crate::model::entry::template::Template;
+use crate::model::entry::template::parse_template;
 use crate::model::entry::{
     DeclaredPath, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source,
-    SystemdCredential, Target, TemplateInputs, Transform, is_credential_name, parse_unit,
+    SystemdCredential, Target, Transform, is_credential_name, parse_unit,
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
@@ -465,8 +465,8 @@ fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
         [Some(from), None, None] => read_reference(&from, REFERENCE).map(Source::Reference),
         [None, Some(value), None] => Some(Source::Literal(value.expect_text(TEXT)?.to_owned())),
         [None, None, Some(text)] => {
-            let template = text.parsed_or_refused(Template::parse(text.expect_text(TEXT)?))?;
-            Some(Source::Template(template, TemplateInputs::new()))
+            let parts = text.parsed_or_refused(parse_template(text.expect_text(TEXT)?))?;
+            Some(Source::Composed(parts))
         }
         [None, None, None] if fields.has_unknown => None,
         [..] => {

@@ -113,8 +113,8 @@ impl Document {
 ///
 /// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
 /// be printed, copied, compared or stored by accident. Overwriting shortens the time for which a
-/// value is in memory, but doesn't reach every copy: those in the HTTP library, in MiniJinja and in
-/// the kernel's environment block remain.
+/// value is in memory, but doesn't reach every copy: those in the HTTP library and in the kernel's
+/// environment block remain.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 

@@ -12,6 +12,7 @@ pub mod template;
 pub use claims::*;
 pub use subject::*;
 pub use target::*;
+pub use template::{Operand, Part};
 
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
@@ -21,7 +22,6 @@ use regex_lite::Regex;
 
 use crate::model::environment::{EnvName, known_patterns, matches_any};
 use crate::model::reference::{Reference, SecretRef};
-use template::Template;
 
 /// A target and the source of its value. `R` is the type of a reference: [`Reference`] as the user
 /// wrote it or, in a plan, the [`SecretRef`] that was found for it.
@@ -73,7 +73,7 @@ impl Entry {
             Source::Reference(reference) | Source::Object(ObjectSource { reference, .. }) => {
                 Some(Written::Reference(reference.clone().into()))
             }
-            Source::Template(..) => Some(Written::Template),
+            Source::Composed(_) if origin != Origin::Inherited => Some(Written::Template),
             Source::Literal(_) | Source::Composed(_) => None,
         };
         let subject = Subject {
@@ -108,16 +108,10 @@ impl Entry<SecretRef> {
 pub enum Source<R = Reference> {
     Reference(R),
     Literal(String),
-    /// Text with references, from an inherited variable. These references can't use aliases or
-    /// `${NAME}`.
-    Composed(Vec<Part>),
-    /// The template and its inputs. There are no inputs before there is a plan.
-    Template(Template, TemplateInputs<R>),
+    /// Text with references: a template, or an inherited variable with dynamic references.
+    Composed(Vec<Part<R>>),
     Object(ObjectSource<R>),
 }
-
-/// The secret of each alias that a template uses.
-pub type TemplateInputs<R = SecretRef> = BTreeMap<String, R>;
 
 /// An object of `env-from`: a JSON object, or all parameters below a path.
 #[derive(Clone, Debug)]
@@ -133,11 +127,10 @@ impl Source<SecretRef> {
             Self::Composed(parts) => parts
                 .iter()
                 .filter_map(|part| match part {
-                    Part::Reference(reference) => Some(reference),
-                    Part::Text(_) => None,
+                    Part::Lookup(Operand::Secret(reference), _) => Some(reference),
+                    Part::Lookup(Operand::Variable(_), _) | Part::Text(_) => None,
                 })
                 .collect(),
-            Self::Template(_, inputs) => inputs.values().collect(),
             Self::Literal(_) => Vec::new(),
             Self::Object(object) => vec![&object.reference],
         }
@@ -149,12 +142,6 @@ impl Source<SecretRef> {
             .into_iter()
             .find_map(|reference| reference.locator.empty_variable())
     }
-}
-
-#[derive(Clone, Debug, PartialEq)]
-pub enum Part {
-    Text(String),
-    Reference(SecretRef),
 }
 
 /// The changes to a value before it is delivered. A value is decoded first, and then encoded.

@@ -1,272 +1,342 @@
-//! A template: text with Jinja expressions that use several secrets, such as
-//! `postgres://{{ db.user }}@{{ db.host }}`.
+//! Parses a template: a text with references, such as
+//! `postgres://{{ db.user }}:{{ db.password | urlencode }}@{{ env.DB_HOST }}`.
 //!
-//! [`Template::parse`] returns a template without syntax errors, and the names that it uses. A
-//! syntax error may quote the template, because only rendering inserts values.
+//! ```text
+//! template   = { text | "{{" string "}}" | "{{" source { "|" filter } "}}" }
+//! source     = "env." NAME | ALIAS | ALIAS "." KEY | ALIAS path
+//! filter     = urlencode | tojson | trim | b64encode | b64decode
+//!            | replace(string, string) | default(string)
+//! ```
+//!
+//! What follows an alias in `{{ db.hosts[0] }}` is a JSONPath with the alias instead of `$`.
+//! So a lookup is a [`Reference`], and is resolved as one. An error may quote an expression, because
+//! a template has no values yet.
 
-use std::collections::BTreeSet;
+use serde_json::Value;
 
-use minijinja::Environment;
-use minijinja::syntax::SyntaxConfig;
-
+use crate::model::environment::is_name;
 use crate::model::fault::Fault;
-use crate::model::shown::without_tokens;
+use crate::model::reference::{JsonPath, Reference, SecretRef, Selector};
+use crate::model::shown::shown;
 
 /// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
-/// The maximum length of a template, in bytes. MiniJinja parses nested operators recursively,
-/// without a limit of its own, so a longer template could overflow the stack.
-const LONGEST: usize = 16 * 1024;
+/// The help for an expression that isn't one of a template.
+const FORMS: &str = "a template has {{ ALIAS.KEY }}, {{ env.NAME }}, {{ \"text\" }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace(\"…\", \"…\") and default(\"…\")";
 
-/// The help for every error in the syntax of a template.
-const SYNTAX_HELP: &str = "a template is Jinja: {{ ALIAS.KEY }}, {{ env.NAME }}, {% if … %}";
+/// The help for a filter `default` with a mistake.
+const DEFAULT: &str = "write {{ ALIAS.KEY | default(\"…\") | … }}. The default is used if the key doesn't exist: an empty value isn't an absence";
 
-/// The help for a filter, test, function or method that doesn't exist.
-pub const FILTERS_HELP: &str = "use MiniJinja's filters, tests and functions, or the filters urlencode, tojson, fromjson, b64encode and b64decode";
+/// The help for a statement or a comment of Jinja.
+const NO_LOGIC: &str = "let the program decide, or write {{ ALIAS.KEY | default(\"…\") }}. To keep the text as it is, write {{ \"…\" }}";
 
-/// A template without syntax errors.
+/// A part of a text with references.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Part<R = SecretRef> {
+    Text(String),
+    /// A `{{ … }}` of a template, or a dynamic reference.
+    Lookup(Operand<R>, Printing),
+}
+
+/// What a lookup reads.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Operand<R = SecretRef> {
+    Secret(R),
+    /// The inherited variable NAME, for `{{ env.NAME }}`.
+    Variable(String),
+}
+
+/// How a lookup was written, and what it prints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Printing {
+    /// The reference as the text has it, without its filters: `db.password`.
+    pub written: String,
+    /// The text of the filter `default`, which replaces a value that is absent.
+    pub default: Option<String>,
+    /// The other filters, in the order in which they apply.
+    pub filters: Vec<Filter>,
+}
+
+impl Printing {
+    /// The alias in the reference of a template: `db` in `db.password`.
+    pub fn alias(&self) -> &str {
+        let end = self.written.find(['.', '[']);
+        &self.written[..end.unwrap_or(self.written.len())]
+    }
+}
+
+/// A change to the value that a `{{ … }}` prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Template {
-    pub text: String,
-    /// The names that must be aliases: those that MiniJinja's `undeclared_variables` returns,
-    /// without [`ENV`] and MiniJinja's own functions. A name that is only used in a slice
-    /// (`db.host[:3]`) is missing, and a name that is only assigned in the branches of an `if` is
-    /// included.
-    pub names: BTreeSet<String>,
-    /// The names in `names`, [`ENV`] and MiniJinja's own functions, each with the keys after its
-    /// dots and in its brackets: `db.host` for `db.host` and for `db["host"]`.
-    pub lookups: BTreeSet<String>,
+pub enum Filter {
+    UrlEncode,
+    ToJson,
+    Trim,
+    Base64Encode,
+    Base64Decode,
+    /// The text to replace, and the new text.
+    Replace(String, String),
 }
 
-impl Template {
-    /// Parses a template, and finds the names that it uses.
-    ///
-    /// # Errors
-    /// If the template is too long, or has a syntax error (only the first one is returned).
-    pub fn parse(text: &str) -> Result<Self, Fault> {
-        let length = text.len();
-        if length > LONGEST {
-            let why = format!("the template has {length} bytes, but at most {LONGEST} are allowed");
-            return Err(Fault::new(why));
-        }
-
-        let environment = environment();
-        let template = environment
-            .template_from_str(text)
-            .map_err(|error| syntax_error(&error, text))?;
-
-        let mut names = BTreeSet::from_iter(template.undeclared_variables(false));
-        names.remove(ENV);
-        for (function, _) in environment.globals() {
-            names.remove(function);
-        }
-        // `true` adds the keys after each name: `db.host`.
-        let mut lookups = BTreeSet::from_iter(template.undeclared_variables(true));
-        lookups.extend(subscript_lookups(text, &environment));
-        Ok(Self {
-            text: text.to_owned(),
-            names,
-            lookups,
-        })
+impl Filter {
+    /// True for a filter that writes a value in a format of its own, so that what it prints isn't
+    /// judged any more.
+    pub fn is_encoding(&self) -> bool {
+        matches!(self, Self::UrlEncode | Self::ToJson | Self::Base64Encode)
     }
 
-    /// True if the text of the template contains this key as a word. An error may quote only such a
-    /// key. Any other key was computed, and may be a value.
-    pub fn has_key(&self, key: &str) -> bool {
-        self.text.match_indices(key).any(|(at, _)| {
-            let before = &self.text[..at];
-            let after = &self.text[at + key.len()..];
-            !before.ends_with(is_in_word) && !after.starts_with(is_in_word)
-        })
+    /// True for a filter that may escape what is special in the text around a value.
+    pub fn escapes(&self) -> bool {
+        self.is_encoding() || matches!(self, Self::Replace(..))
     }
 }
 
-/// Finds the lookups of a template with the keys in brackets, which `undeclared_variables` leaves
-/// out: `db.host` for `db["host"]`. To find these lookups, each key in brackets is replaced with a
-/// made-up name, so that MiniJinja sees `db.subscript0_`.
-fn subscript_lookups(text: &str, environment: &Environment<'_>) -> Vec<String> {
-    if !text.contains('[') || !text.contains(['\'', '"']) {
-        return Vec::new();
-    }
-    let mut named = String::new();
-    let mut keys = Vec::new();
-    let mut rest = text;
-    while let Some((before, after)) = rest.split_once('[') {
-        named += before;
-        // A bracket after a name, a closing parenthesis or another subscript begins a subscript.
-        // Any other bracket begins a list.
-        let is_subscript = before.ends_with(|c| is_in_word(c) || c == ')') || before.is_empty();
-        if is_subscript && let Some((key, end)) = quoted_key(after) {
-            named += &format!(".subscript{}_", keys.len());
-            keys.push(key);
-            rest = end;
+/// Parses a template.
+///
+/// # Errors
+/// If the template has an expression that isn't one of a template, or a statement or a comment of
+/// Jinja, or if it has no expression at all. Only the first mistake is returned.
+pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
+    let mut parts = Vec::new();
+    let mut end = 0;
+    for (at, _) in text.match_indices('{') {
+        let opened = &text[at..];
+        if at < end {
+            // The brace is in an expression.
+            continue;
+        }
+        let parsed = if let Some(statement) = statement(opened) {
+            let what = format!("has {}, but a template has no logic", quoted(statement));
+            Err(Fault::new(what).help(NO_LOGIC))
+        } else if opened.starts_with("{{") {
+            parse_expression(opened)
         } else {
-            named.push('[');
-            rest = after;
-        }
-    }
-    named += rest;
-
-    // A bracket may have been taken for a subscript by mistake, so the new template may have a
-    // syntax error. The lookups in brackets aren't known then.
-    let Ok(template) = environment.template_from_str(&named) else {
-        return Vec::new();
-    };
-    let mut lookups = Vec::new();
-    for mut lookup in template.undeclared_variables(true) {
-        for (number, key) in keys.iter().enumerate() {
-            lookup = lookup.replace(&format!(".subscript{number}_"), &format!(".{key}"));
-        }
-        lookups.push(lookup);
-    }
-    lookups
-}
-
-/// Splits `"host"] …` into the key and what follows the bracket.
-fn quoted_key(text: &str) -> Option<(&str, &str)> {
-    let (quoted, end) = text.split_once(']')?;
-    let quoted = quoted.trim();
-    let key = quoted.trim_matches(['\'', '"']);
-    if quoted.len() != key.len() + 2 {
-        return None;
-    }
-    Some((key, end))
-}
-
-/// The text of a template without its expressions, statements, comments and `{% raw %}` blocks. A
-/// NUL character stands in for each of them, which keeps the text before it and after it apart. An
-/// expression such as `${{ db.host }}` is kept, because its dollar sign is probably a mistake. But
-/// `$6${{ db.hash }}`, in which the dollar sign belongs to the text, isn't kept.
-pub fn literal_text(template: &str) -> String {
-    let mut literal = String::new();
-    let mut rest = template;
-    while let Some((before, tag)) = rest.split_once('{') {
-        literal += before;
-        let end = match tag.as_bytes().first() {
-            Some(b'%') if is_raw(tag) => tag.find("endraw").and_then(|at| end_of(tag, at, "%}")),
-            Some(b'%') => end_of(tag, 1, "%}"),
-            Some(b'{') => end_of(tag, 1, "}}"),
-            Some(b'#') => end_of(tag, 1, "#}"),
-            _ => None,
+            continue;
         };
-        match end {
-            Some(end) => {
-                let word = literal.rsplit(char::is_whitespace).next();
-                let before_dollar = word.and_then(|word| word.strip_suffix('$'));
-                if tag.starts_with('{') && before_dollar.is_some_and(|start| !start.contains('$')) {
-                    literal += &format!("{{{}", &tag[..end]);
-                } else {
-                    literal.push('\0');
-                }
-                rest = &tag[end..];
-            }
-            None => {
-                literal.push('{');
-                rest = tag;
-            }
+        let (part, length) = parsed.map_err(|fault| fault.about(&position(text, at)))?;
+        parts.extend([Part::Text(text[end..at].to_owned()), part]);
+        end = at + length;
+    }
+    if parts.is_empty() {
+        let help = "to use a secret, write {{ ALIAS.KEY }}. For plain text, write `value` instead of `template`";
+        return Err(Fault::new("the template has no {{ … }}").help(help));
+    }
+    parts.push(Part::Text(text[end..].to_owned()));
+    Ok(parts)
+}
+
+/// The position of a mistake in a template: `line 2, column 5 of the template`.
+fn position(text: &str, at: usize) -> String {
+    let lines: Vec<&str> = text[..at].split('\n').collect();
+    let column = lines.last().map_or(0, |line| line.chars().count()) + 1;
+    if text.trim_end().contains('\n') {
+        format!("line {}, column {column} of the template", lines.len())
+    } else {
+        format!("column {column} of the template")
+    }
+}
+
+/// The statement (`{% … %}`) or comment (`{# … #}`) of Jinja at the beginning of a text. It must end
+/// in the same line: on its own, `{#` is part of a shell's `${#list[@]}`.
+fn statement(text: &str) -> Option<&str> {
+    let end = match text.get(..2)? {
+        "{%" => "%}",
+        "{#" => "#}",
+        _ => return None,
+    };
+    let line = text.lines().next()?;
+    let length = line.get(2..)?.find(end)? + 4;
+    line.get(..length)
+}
+
+/// Parses the expression at the beginning of a text. Also returns its length.
+fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
+    let Some(first_end) = opened.find("}}") else {
+        return Err(Fault::new("has {{ without }}").help(FORMS));
+    };
+    // If a bracket or a quote isn't closed, the message quotes the text up to the first braces.
+    let (words, length) = split_expression(opened).unwrap_or((Vec::new(), first_end + 2));
+    let part = parse_words(&words).map_err(|why| {
+        let written = quoted(&opened[..length]);
+        let help = if why.contains("default") {
+            DEFAULT
+        } else {
+            FORMS
+        };
+        Fault::new(format!("has {written}, {why}")).help(help)
+    })?;
+    Ok((part, length))
+}
+
+/// Splits the expression at the beginning of a text into the source and the filters, and returns the
+/// length of the expression. `None` if the expression isn't closed.
+fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
+    let mut words = Vec::new();
+    let mut begun = 2;
+    for (at, c) in unquoted(opened) {
+        if c == '|' {
+            words.push(opened[begun..at].trim());
+            begun = at + 1;
+        } else if opened[at..].starts_with("}}") {
+            words.push(opened[begun..at].trim());
+            return Some((words, at + 2));
         }
     }
-    literal + rest
+    None
 }
 
-/// True for a statement that begins a `{% raw %}` block. `statement` is the text after the first
-/// brace.
-fn is_raw(statement: &str) -> bool {
-    statement
-        .trim_start_matches(['%', '-', '+', ' '])
-        .starts_with("raw")
-}
-
-/// The position after the first `end` that follows a position.
-fn end_of(text: &str, from: usize, end: &str) -> Option<usize> {
-    let at = text[from..].find(end)?;
-    Some(from + at + end.len())
-}
-
-/// The fault of a syntax error, in MiniJinja's words.
-fn syntax_error(error: &minijinja::Error, template: &str) -> Fault {
-    let detail = match error.detail() {
-        Some(detail) => without_tokens(&detail.replace(['\n', '\r'], " ")),
-        None => error.kind().to_string(),
-    };
-    let position = position_text(template, error.line());
-    Fault::new(format!("{position} has a syntax error: {detail}")).help(SYNTAX_HELP)
-}
-
-/// The expressions of a template without their filters: `db.password` of `{{ db.password |
-/// urlencode }}`.
-pub fn expressions(template: &str) -> impl Iterator<Item = &str> {
-    template.split("{{").skip(1).map(|rest| {
-        let end = rest.find(['|', '}']).unwrap_or(rest.len());
-        // The hyphen in `{{-` only removes white space.
-        rest[..end].trim_matches(['-', ' '])
+/// The characters of a text that aren't in brackets or quotes, and their indexes.
+fn unquoted(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut is_escaped = false;
+    text.char_indices().filter(move |(_, c)| {
+        match (quote, *c) {
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(*c),
+            (None, '[') => depth += 1,
+            (None, ']') => depth = depth.saturating_sub(1),
+            (None, _) => return depth == 0,
+        }
+        false
     })
 }
 
-/// The position of an error as the subject of a sentence: `line 3 of the template`.
-pub fn position_text(template: &str, line: Option<usize>) -> String {
-    match line {
-        Some(line) if template.trim_end().contains('\n') => format!("line {line} of the template"),
-        _ => "the template".to_owned(),
+/// Parses the source and the filters of an expression. An error is the end of a sentence about it.
+fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
+    let [source, filters @ ..] = words else {
+        return Err("in which a quote or a bracket isn't closed".to_owned());
+    };
+    if let Ok(text) = serde_json::from_str(&as_json(source))
+        && filters.is_empty()
+    {
+        return Ok(Part::Text(text));
+    }
+    let operand = parse_source(source).ok_or("which isn't a reference")?;
+    let mut printing = Printing {
+        written: (*source).to_owned(),
+        default: None,
+        filters: Vec::new(),
+    };
+    for (index, word) in filters.iter().enumerate() {
+        let (name, arguments) = word.split_once('(').unwrap_or((word, ")"));
+        let arguments = parse_arguments(arguments);
+        printing
+            .filters
+            .push(match (name.trim(), arguments.as_deref()) {
+                ("default", Some([text])) if index == 0 => {
+                    printing.default = Some(text.clone());
+                    continue;
+                }
+                ("urlencode", Some([])) => Filter::UrlEncode,
+                ("tojson", Some([])) => Filter::ToJson,
+                ("trim", Some([])) => Filter::Trim,
+                ("b64encode", Some([])) => Filter::Base64Encode,
+                ("b64decode", Some([])) => Filter::Base64Decode,
+                ("replace", Some([old, new])) => Filter::Replace(old.clone(), new.clone()),
+                _ => return Err(format!("in which \"{}\" isn't a filter", quoted(word))),
+            });
+    }
+    Ok(Part::Lookup(operand, printing))
+}
+
+/// Parses `env.NAME`, or an alias and what it selects. The alias may have a hyphen, which no alias
+/// can have, so that the message about the alias is enough.
+fn parse_source(text: &str) -> Option<Operand<Reference>> {
+    let end = text.find(['.', '[']).unwrap_or(text.len());
+    let (alias, path) = text.split_at(end);
+    let key = path.strip_prefix('.').filter(|key| is_key(key));
+    if alias == ENV {
+        let name = key.filter(|name| is_name(name))?;
+        return Some(Operand::Variable(name.to_owned()));
+    }
+    if !is_key(alias) || alias.starts_with('-') {
+        return None;
+    }
+    let selector = match key {
+        Some(key) => Selector::Key(key.to_owned()),
+        None if path.is_empty() => Selector::Whole,
+        // A JSONPath can have an operator in a name, but in a template, it is meant as Jinja.
+        None if unquoted(path).any(|(_, c)| !c.is_alphanumeric() && !"._*".contains(c)) => {
+            return None;
+        }
+        None => Selector::Path(JsonPath::parse(&format!("${path}"))?),
+    };
+    Some(Operand::Secret(Reference {
+        secret: alias.to_owned(),
+        selector,
+        version: None,
+    }))
+}
+
+/// True for a key that can follow a dot. Any other key is written in brackets and quotes.
+fn is_key(text: &str) -> bool {
+    !text.is_empty()
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
+}
+
+/// Writes the expression for the KEY of an alias's secret: `{{ db.host }}`, or `{{ db["a b"] }}` for
+/// the key `$["a b"]`.
+pub fn expression_text(alias: &str, key: &str) -> String {
+    match key.strip_prefix('$') {
+        _ if key.is_empty() => format!("{{{{ {alias} }}}}"),
+        Some(path) => format!("{{{{ {alias}{path} }}}}"),
+        None if is_key(key) => format!("{{{{ {alias}.{key} }}}}"),
+        None => format!("{{{{ {alias}[\"{key}\"] }}}}"),
     }
 }
 
-/// True for a character that keys and names in a template can have without quotes.
-fn is_in_word(c: char) -> bool {
-    c.is_alphanumeric() || c == '_'
+/// Parses the arguments of a filter, up to the closing parenthesis at the end of the text. An
+/// argument is a string or a number.
+fn parse_arguments(text: &str) -> Option<Vec<String>> {
+    let json = as_json(text.strip_suffix(')')?);
+    let values: Vec<Value> = serde_json::from_str(&format!("[{json}]")).ok()?;
+    let mut arguments = Vec::new();
+    for value in values {
+        arguments.push(match value {
+            Value::String(text) => text,
+            Value::Number(number) => number.to_string(),
+            _ => return None,
+        });
+    }
+    Some(arguments)
 }
 
-/// Creates a MiniJinja environment that keeps the last line feed of a template. It doesn't have the
-/// function `debug`, which would print values.
-pub fn environment() -> Environment<'static> {
-    let mut environment = Environment::new();
-    // `build` fails only for illegal delimiters, and these are Jinja's own.
-    let syntax = SyntaxConfig::builder().keep_trailing_newline(true).build();
-    environment.set_syntax(syntax.unwrap_or_default());
-    environment.remove_global("debug");
-    environment
+/// Rewrites the strings of a text, which may be in single quotes and have several lines, as strings
+/// of JSON.
+fn as_json(text: &str) -> String {
+    let mut json = String::new();
+    let mut quote = None;
+    let mut is_escaped = false;
+    for c in text.chars() {
+        match (quote, c) {
+            (Some(_), '\'') if is_escaped => {
+                json.pop();
+                json.push(c);
+            }
+            (Some(open), _) if c == open && !is_escaped => {
+                quote = None;
+                json.push('"');
+            }
+            (Some(_), '"') if !is_escaped => json += "\\\"",
+            (Some(_), _) if c.is_ascii_control() => json += &format!("\\u{:04x}", c as u32),
+            (None, '"' | '\'') => {
+                quote = Some(c);
+                json.push('"');
+            }
+            (_, _) => json.push(c),
+        }
+        is_escaped = quote.is_some() && c == '\\' && !is_escaped;
+    }
+    json
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn names(text: &str) -> Vec<String> {
-        Template::parse(text).unwrap().names.into_iter().collect()
-    }
-
-    #[test]
-    fn every_name_that_a_template_uses_but_does_not_assign_must_be_an_alias() {
-        assert_eq!(names("no names at all"), [""; 0]);
-        assert_eq!(
-            names("{{ db.user }}:{{ db['x'] }}@{{ cache }}"),
-            ["cache", "db"]
-        );
-        assert_eq!(
-            names("{% for h in db.hosts %}{{ h }}{{ loop.index }}{% endfor %}"),
-            ["db"]
-        );
-        assert_eq!(
-            names("{% set x = a %}{{ x }}{% with y = b %}{{ y }}{% endwith %}"),
-            ["a", "b"]
-        );
-        assert_eq!(
-            names("{{ range(3) }}{{ dict(a=b) }}{% set ns = namespace() %}{% set ns.x = c %}"),
-            ["b", "c"]
-        );
-        assert_eq!(
-            names("{% raw %}{{ a }}{% endraw %}{# b #}{{ 'c' }} d"),
-            [""; 0]
-        );
-        assert_eq!(names("{{ rang(3) }}{{ debug() }}"), ["debug", "rang"]);
-        assert_eq!(names("{{ env.HOME }}{{ env['x'] }}"), [""; 0]);
-    }
-
-    #[test]
-    fn an_error_may_quote_a_key_only_if_the_template_contains_it_as_a_word() {
-        let template = Template::parse("{{ db.host['a-b'] }}").unwrap();
-        assert!(template.has_key("host") && template.has_key("a-b"));
-        assert!(!template.has_key("hos") && !template.has_key("x"));
-    }
+/// An expression as a message shows it, in one line.
+fn quoted(expression: &str) -> String {
+    shown(&expression.split_whitespace().collect::<Vec<_>>().join(" "))
 }

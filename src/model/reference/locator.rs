@@ -145,15 +145,6 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// The id and the key or path, as they are written in a reference: `prod/db:password`.
-    pub fn written(&self) -> String {
-        let id = self.locator.written_id();
-        match self.selector.to_string().as_str() {
-            "" => id,
-            key => format!("{id}:{key}"),
-        }
-    }
-
     /// Returns the reference if it is for one secret or parameter. `written` is the reference as
     /// the user has written it, or the id of the alias.
     ///
@@ -283,12 +274,9 @@ pub struct Alias {
 /// Aliases by name. An alias overrides a secret of the same name.
 pub type Aliases = BTreeMap<String, Alias>;
 
-/// Words that can't be the name of an alias: prefixes of references, `env` (the inherited variables
-/// in a template), Jinja's keywords, and the names that MiniJinja defines.
-const RESERVED: &str = "\
-    arn ssm env and as autoescape block break call caller continue dict do elif else endautoescape endblock endcall endfilter endfor \
-    endif endmacro endraw endset endwith extends false False filter for from if import in include is loop macro namespace none None \
-    not or range raw recursive self set super true True with";
+/// Words that can't be the name of an alias: the prefixes of references, and `env`, the inherited
+/// variables in a template.
+const RESERVED: [&str; 3] = ["arn", "ssm", "env"];
 
 /// Checks the name of an alias.
 ///
@@ -303,7 +291,7 @@ pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
             "isn't a valid alias: use only letters, digits and \"_\", and don't start with a digit",
         );
     }
-    if RESERVED.split(' ').any(|word| word == name) {
+    if RESERVED.contains(&name) {
         return Err("isn't a valid alias, because it is a reserved word");
     }
     Ok(())

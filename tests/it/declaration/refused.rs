@@ -53,7 +53,7 @@ must be a signal that a program can handle, such as TERM or HUP | defaults: {on-
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
 must be a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
 isn't a valid alias: use only letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
-isn't a valid alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env | for | loop | range | "true" | none | not | self | namespace
+isn't a valid alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env
 the alias "db" is empty | secrets: {db: ^null}
 the alias "db" must be the name or ARN of a secret, not a list | secrets: {db: ^[x]}
 the alias "db" needs "id", the name or ARN of the secret | secrets: {db: ^{stage: AWSPREVIOUS}}
@@ -125,7 +125,7 @@ must be a regular expression, not | env: {A: {from: "x:k", pattern: ^[x]}}
     | files: [{from: x, env: K, pattern: ^[x]}]
 must be base64 | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
     | credentials: {a.service: {k: {from: "x:k", decode: ^hex}}}
-PATH can only be set with "value", because it decides which program runs | env: {^PATH: …} | "x:k" | {template: /bin} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
+PATH can only be set with "value", because it decides which program runs | env: {^PATH: …} | "x:k" | {template: "{{ x }}"} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
 must be a list of strings, not a string | env-from: [{from: x, …}] | only: ^k | except: ^password
@@ -169,14 +169,10 @@ has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
     | env: {A: ^"…"} | ssm:/app//db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
 is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
-the template has a syntax error: unexpected end of input, expected end of variable block | env: {A: {template: ^"{{ t"}}
-the template has a syntax error: unexpected `}`, expected end of variable block | env: {A: {template: ^"{{ t }:{{ u }}"}}
-the template has a syntax error: unexpected end of input, expected end of block | env: {A: {template: ^"{% if t %}"}}
-line 2 of the template has a syntax error: unexpected `|` | env: {A: {template: ^"é\x0a {{ |}}"}}
-the template has a syntax error: unexpected end of string | env: {A: {template: ^"{{ 'x }}"}}
-the template has a syntax error: unexpected | env: {A: {template: ^"{% for %}"}}
-the template has a syntax error: unknown statement | env: {A: {template: ^"{% … %}"}} | endfor | include '/etc/passwd' | import 'x' as y
-    | env: {A: {template: ^"{% … %}"}} | from 'x' import y | extends 'x' | block x
+column 1 of the template has {{ without }} | env: {A: {template: ^"{{ t"}}
+line 2, column 2 of the template has {{ }}, which isn't a reference | env: {A: {template: ^"é\x0a {{ }}"}}
+column 1 of the template has {% if t %}, but a template has no logic | env: {A: {template: ^"{% if t %}"}}
+the template has no {{ | env: {A: {template: ^"…"}} | text | postgres://{db.host}/x
 isn't a valid regular expression: found open group without closing ')' | env: {A: {from: "x:k", pattern: ^"("}}
     | files: [{from: "x:k", env: K, pattern: ^"("}] | credentials: {a.service: {k: {from: "x:k", pattern: ^"("}}}
 isn't a valid regular expression: look-around is not supported | env: {A: {from: "x:k", pattern: ^"…"}} | (?!x) | (?<=x)

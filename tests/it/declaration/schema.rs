@@ -45,10 +45,10 @@ env: {A: "x:k", _a1: plain, B: "x:k::", C: "x:k:AWSCURRENT", D: "x:$.k", E: "x:$
 env: {A: "ssm:/p", B: "arn:aws:ssm:us-east-1:123456789012:parameter/p", C: "arn:aws:secretsmanager:us-east-1:123456789012:secret:x-AbCdEf:k::"}
 env: {A: "ssm:/p::a", B: "ssm:/p::Prod.v1_2-x", C: "ssm:/p::_", D: "ssm:/p::-1", E: "ssm:/p::as", F: "ssm:/p::raws", G: "ssm:/p:::9223372036854775807"}
 env: {A: "x:k::12345678901234567890123456789012"}
-env: {A: {from: "x:k"}, B: {value: ""}, C: {value: 5}, D: {value: 1.10}, E: {value: true}, F: {template: text}, PATH: {value: /bin}}
+env: {A: {from: "x:k"}, B: {value: ""}, C: {value: 5}, D: {value: 1.10}, E: {value: true}, F: {template: "{{ env.X }}"}, PATH: {value: /bin}}
 env: {A: {from: "x:k", default: d}, B: {from: "x:k", default: 5}, C: {from: "x:k", optional: true}, D: {from: "x:k", optional: false}}
 env: {A: {from: "x:k", encode: base64}, B: {value: "dGV4dA==", decode: base64, encode: base64, default: d}}
-env: {A: {from: "x:k", pattern: "^sk_live_"}, B: {value: 5, pattern: 5}, C: {template: t, pattern: "(?i)^T$", default: t}}
+env: {A: {from: "x:k", pattern: "^sk_live_"}, B: {value: 5, pattern: 5}, C: {template: "{{ env.X }}", pattern: "(?i)^T$", default: t}}
 {"files": [{"from": "x", "env": "A", "pattern": "."}], "credentials": {"a.service": {"k": {"from": "x", "pattern": ".", "default": "d"}}}}
 {"secrets": {"s": "x"}, "env": {"A": {"template": "{{ s.k }}:{{ s.p | urlencode }}", "default": "d", "encode": "base64"}}, "env-from": ["s"]}
 env-from: ["ssm:/prod/*", "ssm:${P:-/prod/}*", {from: "arn:aws:ssm:us-east-1:123456789012:parameter/prod/*", optional: true}, {from: "${P:-x}", optional: false}]
@@ -57,9 +57,9 @@ env-from: [x, {from: x}, "ssm:/prod/", {from: "ssm:/prod/", prefix: P_, only: [p
 env-from: [{from: x, prefix: x_, only: [k], rename: {k: "1"}, case: upper}, {from: x, prefix: "", except: [password], case: keep}]
 files: [{from: "x:k", env: A}, {value: 5, path: /run/k}, {from: x, path: /run/l, env: B, mode: "0440", owner: "1000"}, {value: "", env: C, mode: "400"}]
 files: [{from: x, env: A, once: true, mode: "0440", owner: "1000"}, {from: x, env: B, path: /run/b, once: false}]
-files: [{from: x, decode: base64, encode: base64, env: A, default: d}, {from: x, optional: true, env: B}, {template: "k\n", path: "${DIR:-/run}/c"}]
+files: [{from: x, decode: base64, encode: base64, env: A, default: d}, {from: x, optional: true, env: B}, {template: "{{ env.X }}\n", path: "${DIR:-/run}/c"}]
 credentials: {app.service: {}, "app@*.service": {db-password: "x:k", "a.b_c 1": "ssm:/p"}, "*": {k: x}}
-credentials: {"a\\x2db.socket": {k: {from: "x:k"}}, "[!a]?.mount": {k: {from: x, decode: base64}}, a.swap: {k: {template: t, default: 5}}}
+credentials: {"a\\x2db.socket": {k: {from: "x:k"}}, "[!a]?.mount": {k: {from: x, decode: base64}}, a.swap: {k: {template: "{{ env.X }}", default: 5}}}
 "##;
 
 fn schema() -> Value {

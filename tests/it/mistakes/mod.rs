@@ -86,6 +86,10 @@ fn catalogue() -> Aws {
         )
         .secret("prod/list", Secret::text(r#"["one-4c7a1e", "two-4c7a1e"]"#))
         .secret("prod/text", Secret::text("words-4c7a1e"))
+        .secret(
+            "prod/special",
+            Secret::text(r#"{"at": "p@-4c7a1e", "semicolon": "p;-4c7a1e", "quote": "p\"-4c7a1e"}"#),
+        )
         .secret("prod/quoted", Secret::text(r#"'{"password": "p-4c7a1e"}'"#))
         .secret("prod/unquoted", Secret::text("'{password: p-4c7a1e}'"))
         .secret("prod/escaped", Secret::text(r#"{\"password\": \"p-4c7a1e\"}"#))

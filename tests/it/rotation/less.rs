@@ -26,6 +26,11 @@ fn a_poll_replaces_a_working_value_neither_by_an_empty_one_nor_by_a_default_nor_
             "a value that the command has is empty now",
         ),
         (
+            "secrets: { x: x }\nenv: { A: { template: \"{{ x.k | default('changeme') }}\" } }",
+            r#"{"other":"v-4c7a1e"}"#,
+            "a default would replace a value that the command has",
+        ),
+        (
             "env: { A: { from: 'x:k', default: changeme } }",
             r#"{"other":"v-4c7a1e"}"#,
             "a default would replace a value that the command has",

@@ -18,7 +18,7 @@ fn run_with_one_change(rotation: &str) -> Outcome {
     let sandbox = rotating(&aws, rotation).command(record::until_term());
     let sandbox = sandbox.declaration(
         "secrets: { x: x }
-env: { EMPTY: { template: '{{ env.NONE }}{{ x.k | replace(x.k, \"\") }}' }, TEXT: { value: '{{ x.k }}' } }
+env: { EMPTY: { template: '{{ env.NONE }}{{ x.k | replace(''one-4c7a1e'', '''') | replace(''two-4c7a1e'', '''') }}' }, TEXT: { value: '{{ x.k }}' } }
 files: [{ from: 'x:k', path: file }]
 ",
     );

@@ -19,7 +19,9 @@ mod references;
 mod resolve_env {
     rows::rows!("tests/it/values/resolve_env.rows");
 }
-mod template_faults;
+mod template_faults {
+    rows::rows!("tests/it/values/template_faults.rows");
+}
 mod templates {
     rows::rows!("tests/it/values/templates.rows");
 }

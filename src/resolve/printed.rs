@@ -1,0 +1,125 @@
+//! What a lookup of a template prints: its value, after its filters.
+
+use serde_json::Value;
+
+use super::extract::with_entry;
+use crate::model::answer::SecretValue;
+use crate::model::entry::Subject;
+use crate::model::entry::template::{Filter, Printing};
+use crate::model::fault::Fault;
+use crate::model::problem::{Problem, Status};
+use crate::model::remark::Remark;
+use crate::model::shown::shown;
+use crate::model::url::percent_encode;
+
+/// A value that was looked up.
+pub(super) enum Found {
+    /// `is_json` is true for a value that the filter `tojson` leaves as it is.
+    Secret {
+        value: SecretValue,
+        is_json: bool,
+    },
+    Variable(SecretValue),
+    /// The text of the filter `default`.
+    Default(SecretValue),
+}
+
+/// What a lookup prints.
+pub(super) struct Printed {
+    pub value: SecretValue,
+    /// The value that was read from a secret, before the filters.
+    pub read: Option<SecretValue>,
+    /// The remarks on the value before a filter encodes it. Empty for a default.
+    pub remarks: Vec<Remark>,
+}
+
+impl Printed {
+    /// Applies the filters. `around` is the text before the lookup, and the text after it.
+    ///
+    /// # Errors
+    /// If a filter fails, or if a template would print a value that isn't UTF-8.
+    pub fn new(
+        found: Found,
+        printing: &Printing,
+        around: (&str, &str),
+        subject: &Subject,
+    ) -> Result<Self, Problem> {
+        let filters = &printing.filters;
+        let first_encoding = filters.iter().position(Filter::is_encoding);
+        let (plain, mut encoding) = filters.split_at(first_encoding.unwrap_or(filters.len()));
+        if let ([], [Filter::ToJson, others @ ..], Found::Secret { is_json: true, .. }) =
+            (plain, encoding, &found)
+        {
+            encoding = others;
+        }
+
+        let failed = |fault: Fault| {
+            let fault = fault.about(&format!("the value of {}", shown(&printing.written)));
+            let problem = Problem::from_fault(Status::Configuration, fault).code("template");
+            with_entry(problem, None, subject)
+        };
+        let (Found::Secret { value, .. } | Found::Variable(value) | Found::Default(value)) = &found;
+        let judged = filtered(value, plain).map_err(failed)?;
+        let value = filtered(&judged, encoding).map_err(failed)?;
+        if subject.written.is_some() {
+            text_of(&value).map_err(failed)?;
+        }
+
+        let mut remarks = Remark::about(judged.expose());
+        let mut read = None;
+        match found {
+            Found::Default(_) => remarks.clear(),
+            Found::Variable(_) => remarks.retain(|remark| *remark == Remark::Empty),
+            Found::Secret { value, .. } => {
+                // The end of a key is only judged in the whole text, which may add a line feed.
+                remarks.retain(|remark| *remark != Remark::UnfinishedKey);
+                if !filters.iter().any(Filter::escapes) {
+                    remarks.extend(Remark::about_place(judged.expose(), around));
+                }
+                read = Some(value);
+            }
+        }
+        Ok(Self {
+            value,
+            read,
+            remarks,
+        })
+    }
+}
+
+/// Applies filters to a value, in their order. An error is a predicate about the value.
+fn filtered(value: &SecretValue, filters: &[Filter]) -> Result<SecretValue, Fault> {
+    filters
+        .iter()
+        .try_fold(SecretValue::new(value.expose()), |value, filter| {
+            apply(filter, &value)
+        })
+}
+
+/// Applies a filter to a value.
+fn apply(filter: &Filter, value: &SecretValue) -> Result<SecretValue, Fault> {
+    if *filter == Filter::Base64Encode {
+        return Ok(value.base64_encoded());
+    }
+    let text = text_of(value)?;
+    Ok(SecretValue::new(match filter {
+        Filter::UrlEncode => percent_encode(text),
+        Filter::ToJson => Value::from(text).to_string(),
+        Filter::Trim => text.trim().to_owned(),
+        Filter::Replace(old, new) => text.replace(old, new),
+        Filter::Base64Encode | Filter::Base64Decode => {
+            let help = "remove b64decode, or store the value as base64";
+            return value
+                .base64_decoded()
+                .ok_or_else(|| Fault::new("isn't base64").help(help));
+        }
+    }))
+}
+
+/// The value as text. An error is a predicate about the value.
+fn text_of(value: &SecretValue) -> Result<&str, Fault> {
+    str::from_utf8(value.expose()).map_err(|_| {
+        let help = "write {{ ALIAS.KEY | b64encode }}, or list the secret under \"files\"";
+        Fault::new("isn't UTF-8 text").help(help)
+    })
+}

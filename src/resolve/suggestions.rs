@@ -1,0 +1,62 @@
+//! Suggests the name of an existing secret or alias for a secret that doesn't exist.
+
+use std::collections::BTreeMap;
+
+use crate::model::answer::{Answers, Cause, Missing, Nearest};
+use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
+use crate::model::plan::Plan;
+
+/// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
+/// unless the backend has made one. A name that is an alias only in a later file gets a hint. The
+/// suggestion is the alias that is most similar, because an alias may have been written where a
+/// secret's name belongs. Without one, it is an existing secret of the plan, but only if a single
+/// letter differs: secrets often have similar names.
+pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
+    let mut existing = BTreeMap::new();
+    let mut absences = Vec::new();
+    for (locator, answer) in fetched {
+        match answer {
+            Ok(document) => {
+                existing.insert(locator.written_id(), &*document);
+            }
+            Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
+                absences.push((locator.written_id(), failure));
+            }
+            Err(_) => {}
+        }
+    }
+
+    for (id, failure) in absences.into_iter().take(MOST_SUGGESTIONS) {
+        if let Some(alias) = plan.aliases.get(&id)
+            && alias.id != id
+        {
+            failure.later_alias = Some(format!(
+                "{id:?} is an alias in {}, which comes later: put this file first",
+                alias.place
+            ));
+        }
+        let similar = nearest(
+            &id,
+            plan.aliases
+                .keys()
+                .map(String::as_str)
+                // An alias with the name that the user has written would change nothing.
+                .filter(|alias| *alias != id),
+        )
+        .or_else(|| {
+            existing
+                .keys()
+                .map(String::as_str)
+                .find(|other| is_one_letter_away(&id, other))
+        });
+        if failure.nearest.is_none()
+            && let Some(similar) = similar
+        {
+            let read_id = plan.aliases.get(similar).map_or(similar, |alias| &alias.id);
+            failure.nearest = Some(Box::new(Nearest {
+                id: similar.to_owned(),
+                keys: existing.get(read_id).map(|document| document.body.keys()),
+            }));
+        }
+    }
+}
