@@ -162,7 +162,12 @@ pub(super) fn find_value<'j>(
     match selector {
         Selector::Whole => Ok(json),
         Selector::Key(key) => find_key(json, key, selector, rewrite),
-        Selector::Path(path) => find_node(json, path),
+        Selector::Path(path) => find_node(json, path).map_err(|reason| match reason {
+            Unresolved::Absent(absence) => {
+                Unresolved::Absent(absence.help_if_some(dotted_key_hint(json, path, rewrite)))
+            }
+            reason => reason,
+        }),
     }
 }
 
@@ -357,6 +362,14 @@ fn nested_value_hint(json: &Value, key: &str, rewrite: Rewrite<'_>) -> Option<St
     let write = rewrite(&path.text)
         .unwrap_or_else(|| format!("the key {}", text_or("$.KEY.KEY", &path.text)));
     Some(format!("write {write}"))
+}
+
+/// The hint for a path that was meant as a key that exists: for `$.tls.crt`, the hint is to write the
+/// key `tls.crt`.
+fn dotted_key_hint(json: &Value, path: &JsonPath, rewrite: Rewrite<'_>) -> Option<String> {
+    let key = path.text.strip_prefix("$.")?;
+    json.get(key)?;
+    Some(format!("write {}", rewrite(key)?))
 }
 
 /// The JSONPath for a key that may be meant as a path: `$.db.host` for `db.host`, `/db/host` or
