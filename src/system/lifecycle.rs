@@ -230,10 +230,6 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
     unsafe { libc::_exit(128 + signal) };
 }
 
-/// The size of the worker's stack in bytes. Only the part that the worker uses takes up memory.
-/// The parser of JSONPaths recurses for each bracket.
-const STACK_SIZE: usize = 32 * 1024 * 1024;
-
 /// An event that the main thread reacts to while it waits for the worker.
 pub enum WaitEvent {
     /// The main thread is about to sleep.
@@ -259,8 +255,7 @@ pub fn while_working<T: Send>(
     let held_signals = signal_descriptor()?;
     let (reader, writer) = io::pipe()?;
     thread::scope(|scope| {
-        let builder = thread::Builder::new().stack_size(STACK_SIZE);
-        let worker = builder.spawn_scoped(scope, move || {
+        let worker = thread::Builder::new().spawn_scoped(scope, move || {
             let result = work();
             // Close the pipe, so that poll(2) reports to the main thread that the work is done.
             drop(writer);
