@@ -73,7 +73,7 @@ pub fn overdue_problem(status: &Waiting) -> Problem {
     if status.awaited.is_some() {
         text += &format!(" while waiting for {}", awaited_text(status));
     }
-    text += ": a file can't be read, or a template or JSONPath takes too long";
+    text += ": a file can't be read, or a JSONPath takes too long";
     let help = "look for a file system that hangs, or a pipe that nobody writes to";
     Problem::temporary(text).help(help)
 }
