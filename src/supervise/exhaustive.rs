@@ -29,7 +29,6 @@
 
 use std::collections::HashMap;
 use std::panic::catch_unwind;
-use std::time::Duration;
 
 use nix::libc;
 
@@ -38,7 +37,7 @@ use super::state::{
     SupervisorState, begin, step,
 };
 use super::transitions::rotation;
-use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
+use crate::model::options::{OnRotation, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 /// The signal of `--poll-signal`.
@@ -97,8 +96,6 @@ struct Past {
     is_suspended: bool,
     /// A poll was requested, and none has begun since then.
     is_poll_requested: bool,
-    /// The last poll found a change that `--splay` delays.
-    is_splayed: bool,
     /// The number of failed polls in a row.
     failures: u32,
     /// A SIGTERM has arrived, and no change has been ignored since then.
@@ -147,11 +144,6 @@ impl World {
 
     fn is_stopping(&self) -> bool {
         matches!(self.supervisor, SupervisorState::Stopping(_))
-    }
-
-    /// True if a change that is found now is delayed by `--splay`.
-    fn delays_change(&self, rotation: &RotationOptions) -> bool {
-        !rotation.splay.is_zero() && !self.past.is_splayed
     }
 }
 
@@ -258,7 +250,7 @@ impl World {
             Move::Others(life) => after.others = life,
             Move::Event(event) => {
                 edge.event = Some(event);
-                after.happen(event, &supervision.rotation);
+                after.happen(event);
                 let (supervisor, actions) = step(supervision, self.supervisor.clone(), event);
                 after.supervisor = supervisor;
                 for action in actions {
@@ -271,8 +263,7 @@ impl World {
     }
 
     /// Lets an event happen, which the supervisor doesn't know yet.
-    fn happen(&mut self, event: Event, rotation: &RotationOptions) {
-        let delays_change = self.delays_change(rotation);
+    fn happen(&mut self, event: Event) {
         let past = &mut self.past;
         match event {
             Event::Ended { left, .. } => {
@@ -296,13 +287,11 @@ impl World {
             CHANGED => {
                 self.trial = TrialState::Waits;
                 past.failures = 0;
-                past.is_splayed = delays_change;
-                past.has_term &= delays_change;
+                past.has_term = false;
             }
             Event::Polled(result) => {
                 let is_failed = result == PollResult::Failed && self.trial == TrialState::Polls;
                 past.failures = if is_failed { past.failures + 1 } else { 0 };
-                past.is_splayed = false;
                 self.trial = TrialState::None;
             }
             Event::Delivered | Event::NotDelivered => self.trial = TrialState::None,
@@ -537,12 +526,14 @@ impl Edge<'_> {
         let before = self.before;
         let after = &self.after;
         let rotation = &self.supervision.rotation;
-        // "With `--splay`, another poll follows …; secrets-exec acts on this second poll."
-        let is_due = event == CHANGED && !before.delays_change(rotation);
+        let is_change = event == CHANGED;
         let is_signal = matches!(rotation.on_rotation, OnRotation::Signal(_));
-        assert_eq!(self.count(Action::Deliver) == 1, is_due && is_signal);
+        assert_eq!(self.count(Action::Deliver) == 1, is_change && is_signal);
         // A program that got TERM may be about to end, so it has time until the next poll.
-        assert_eq!(self.stops(), is_due && !is_signal && !before.past.has_term);
+        assert_eq!(
+            self.stops(),
+            is_change && !is_signal && !before.past.has_term
+        );
         // "secrets-exec reads the same references again every `--poll-interval`."
         let next_poll = after.timer.filter(|delay| is_for_poll(*delay));
         if after.is_running() {
@@ -735,12 +726,11 @@ fn no_history_breaks_a_promise_and_everything_comes_to_an_end() {
         OnRotation::Signal(HUP),
         OnRotation::Exit,
     ] {
-        let at_once = rotation(on_rotation);
-        let mut delayed = at_once;
-        delayed.rotation.splay = Duration::from_secs(1);
-        delayed.rotation.stop_signal = SignalNumber::TERM;
-        delayed.ends_everything = true;
-        for supervision in [at_once, delayed] {
+        let host = rotation(on_rotation);
+        let mut unit = host;
+        unit.rotation.stop_signal = SignalNumber::TERM;
+        unit.ends_everything = true;
+        for supervision in [host, unit] {
             let search = Exploration::new(&supervision);
             for (goal, is_reached) in GOALS {
                 assert_eq!(search.stuck(is_reached), None, "{goal}");

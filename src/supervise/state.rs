@@ -35,7 +35,6 @@
 //!
 //! ```text
 //! Idle ── the timer elapses ─▶ Polling ─┬─ no change, or the poll failed ─▶ Idle
-//!                                       ├─ a change, with `--splay` ──────▶ Splayed ── the timer elapses ─▶ Polling
 //!                                       ├─ a change, `signal=NAME` ───────▶ Delivering ── the signal ─▶ Idle
 //!                                       ├─ a change, after a TERM ────────▶ Idle, because the command may be about to end
 //!                                       └─ a change, restart or exit ─────▶ Stopping
@@ -118,12 +117,8 @@ pub enum Poll {
     /// There is no trial.
     #[default]
     Idle,
-    /// There is no trial. The last poll found a change, which `--splay` delays. The next poll
-    /// begins after this delay or on request, and its change takes effect.
-    Splayed,
-    /// The trial is resolving the values. `is_delayed` is true if `--splay` has delayed a change
-    /// until this poll.
-    Polling { is_delayed: bool },
+    /// The trial is resolving the values.
+    Polling,
     /// The gate is open, and the trial is replacing the files.
     Delivering,
 }
@@ -284,9 +279,6 @@ pub enum Delay {
     /// The next poll was requested. It begins once a second has passed since the last poll began or
     /// the command started.
     RequestedPoll,
-    /// A random part of `--splay`, between the poll that finds a change and the poll whose change
-    /// takes effect.
-    Splay,
     Grace,
     /// The time that processes have to end after SIGKILL.
     Kill,
@@ -352,7 +344,7 @@ impl Step<'_> {
                 state.is_poll_requested = true;
                 // Without a trial, the timer is running, and this replaces it. During a trial,
                 // `RunningState::arm_poll` sets it once the trial has ended.
-                if matches!(state.poll, Poll::Idle | Poll::Splayed) {
+                if state.poll == Poll::Idle {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
             }
@@ -365,15 +357,12 @@ impl Step<'_> {
                 }
                 state.is_term_refused = true;
             }
-            (Elapsed, Poll::Idle | Poll::Splayed) => {
-                let is_delayed = state.poll == Poll::Splayed;
-                state.poll = Poll::Polling { is_delayed };
+            (Elapsed, Poll::Idle) => {
+                state.poll = Poll::Polling;
                 state.is_poll_requested = false;
                 self.actions.push(Action::StartPoll);
             }
-            (Polled(result), Poll::Polling { is_delayed }) => {
-                return self.on_poll(state, is_delayed, result);
-            }
+            (Polled(result), Poll::Polling) => return self.on_poll(state, result),
             (Delivered, Poll::Delivering) => {
                 if let OnRotation::Signal(signal) = self.rotation.on_rotation {
                     // The signal comes without SIGCONT: a suspended command handles it once a user
@@ -430,18 +419,9 @@ impl Step<'_> {
     }
 
     /// Decides what follows from a poll. Counts failed polls, and reports when a poll works again.
-    /// A change takes effect now, with two exceptions:
-    ///
-    /// - With `--splay`, it takes effect at a second poll, after the delay. `is_delayed` is true
-    ///   for that poll, whose change isn't delayed again.
-    /// - If the command has been sent a SIGTERM since the last poll, it may be about to end, so it
-    ///   isn't stopped.
-    fn on_poll(
-        &mut self,
-        mut state: RunningState,
-        is_delayed: bool,
-        result: PollResult,
-    ) -> SupervisorState {
+    /// A change takes effect now, with one exception: if the command has been sent a SIGTERM since
+    /// the last poll, it may be about to end, so it isn't stopped.
+    fn on_poll(&mut self, mut state: RunningState, result: PollResult) -> SupervisorState {
         if result == PollResult::Failed {
             state.failures = state.failures.saturating_add(1);
         } else if state.failures > 0 {
@@ -451,10 +431,6 @@ impl Step<'_> {
 
         if result != PollResult::Changed {
             self.schedule_poll(&mut state);
-        } else if !is_delayed && !self.rotation.splay.is_zero() {
-            state.poll = Poll::Splayed;
-            self.actions.push(Action::CancelPoll);
-            self.actions.push(state.arm_poll(Delay::Splay));
         } else if let OnRotation::Signal(_) = self.rotation.on_rotation {
             state.poll = Poll::Delivering;
             self.actions.push(Action::Deliver);

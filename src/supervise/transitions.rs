@@ -12,9 +12,8 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 const CHANGED: Event = Event::Polled(PollResult::Changed);
-const POLLING: Poll = Poll::Polling { is_delayed: false };
 
-/// The settings of a supervision that neither delays changes nor ends everything.
+/// The settings of a supervision that doesn't end everything.
 pub(super) fn rotation(on_rotation: OnRotation) -> Supervision {
     Supervision {
         rotation: RotationOptions {
@@ -23,7 +22,6 @@ pub(super) fn rotation(on_rotation: OnRotation) -> Supervision {
             poll_signal: Some(SignalNumber(libc::SIGUSR2)),
             // [`step`] doesn't read this interval or `grace`: its caller sets the timer.
             poll_interval: Duration::ZERO,
-            splay: Duration::ZERO,
             grace: Duration::ZERO,
         },
         ends_everything: false,
@@ -41,7 +39,7 @@ fn running(poll: Poll) -> RunningState {
 fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
     let term = SupervisorState::Running(RunningState {
         has_term: true,
-        ..running(POLLING)
+        ..running(Poll::Polling)
     });
     let result = step(&rotation(OnRotation::Exit), term, CHANGED);
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });

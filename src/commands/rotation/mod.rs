@@ -19,9 +19,7 @@
 //!    │                   │                                            │ writes the files under temporary names
 //!    │                   │◀── Ready (hashes, versions) ───────────────┤ waits at its gate for one byte
 //!    │                   │
-//!    │                   │ unchanged, or changed before the splay:
-//!    │                   ├── closes the gate ────────────────────────▶┴ removes its files and ends
-//!    │                   │ (after the splay, the next poll is acted on)
+//!    │                   │ unchanged:                                 ┴ ends
 //!    │                   │
 //!    │                   │ changed, restart:
 //!    │◀─ the stop signal ┤

@@ -220,19 +220,6 @@ impl Notices<'_> {
         self.write([note.with("pid", child.as_raw())]);
     }
 
-    pub(super) fn report_delay(&mut self, length: Duration) {
-        let consequence = match self.rotation.on_rotation {
-            OnRotation::Restart => "will be restarted".to_owned(),
-            OnRotation::Exit => "will be stopped".to_owned(),
-            OnRotation::Signal(signal) => format!("will get {signal}"),
-        };
-        let whole_seconds = length.as_secs();
-        let delay = humantime::format_duration(Duration::from_secs(whole_seconds));
-        let text = format!("{} {consequence} in {delay} (--splay)", self.command);
-        let note = Record::note(text).event("delayed").detail();
-        self.write([note.with("seconds", whole_seconds)]);
-    }
-
     /// The record about the end of the command, normally a note for `--verbose`. It is a warning if
     /// the signal of `--on-rotation signal=` killed the command, because that means that the
     /// command doesn't handle the signal.

@@ -216,9 +216,6 @@ impl Parent<'_> {
                 let rotation = self.trials.notices.rotation;
                 let length = delay_length(delay, rotation, until_poll, fastrand::f64());
                 self.timer = Some(now + length);
-                if delay == Delay::Splay {
-                    self.trials.notices.report_delay(length);
-                }
             }
             Action::Report(notice) => self.trials.notices.report(notice),
             Action::Exit(reason) => self.exit_reason = Some(reason),
@@ -348,7 +345,6 @@ fn delay_length(
         // This pause is longer than `until_poll`, which is at most 1 s: `--poll-interval` is at
         // least 10 s.
         Delay::NextPoll { failures } => pause_before_poll(rotation.poll_interval, failures, random),
-        Delay::Splay => rotation.splay.mul_f64(random).max(until_poll),
         Delay::Grace => rotation.grace,
         Delay::Kill => Duration::from_secs(1),
     }
@@ -657,7 +653,6 @@ mod tests {
         RotationOptions {
             on_rotation: OnRotation::Restart,
             poll_interval: Duration::from_secs(100),
-            splay: Duration::from_secs(40),
             stop_signal: SignalNumber::TERM,
             grace: Duration::from_secs(30),
             poll_signal: None,
@@ -665,14 +660,13 @@ mod tests {
     }
 
     #[test]
-    fn polls_the_splay_and_the_grace_period_take_as_long_as_the_options_say() {
+    fn polls_and_the_grace_period_take_as_long_as_the_options_say() {
         let until_poll = Duration::from_secs(1);
         for (delay, seconds) in [
             (Delay::FirstPoll, 25),
             (Delay::RequestedPoll, 1),
             (Delay::NextPoll { failures: 0 }, 95),
             (Delay::NextPoll { failures: 1 }, 190),
-            (Delay::Splay, 10),
             (Delay::Grace, 30),
             (Delay::Kill, 1),
         ] {
@@ -682,12 +676,10 @@ mod tests {
                 "{delay:?}"
             );
         }
-        for delay in [Delay::FirstPoll, Delay::Splay] {
-            assert_eq!(
-                delay_length(delay, &rotation(), until_poll, 0.0),
-                until_poll
-            );
-        }
+        assert_eq!(
+            delay_length(Delay::FirstPoll, &rotation(), until_poll, 0.0),
+            until_poll
+        );
     }
 
     #[test]

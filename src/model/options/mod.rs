@@ -128,20 +128,18 @@ pub struct RotationOptions {
     pub stop_signal: SignalNumber,
     pub poll_signal: Option<SignalNumber>,
     pub poll_interval: Duration,
-    pub splay: Duration,
     /// `--grace`. If it is zero, the command is killed immediately.
     pub grace: Duration,
 }
 
 /// Pairs of options. The first option only makes sense together with the second one. The text is an
 /// example of the second option's value, which the remedy shows after the option.
-const NEEDS: [(OptionId, OptionId, &str); 9] = [
+const NEEDS: [(OptionId, OptionId, &str); 8] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),
     (OptionId::CacheTtl, OptionId::Cache, " DIR"),
     (OptionId::CacheStale, OptionId::Cache, " DIR"),
     (OptionId::PollInterval, OptionId::OnRotation, " restart"),
-    (OptionId::Splay, OptionId::OnRotation, " restart"),
     (OptionId::StopSignal, OptionId::OnRotation, " restart"),
     (OptionId::Grace, OptionId::OnRotation, " restart"),
     (OptionId::PollSignal, OptionId::OnRotation, " restart"),
@@ -266,7 +264,6 @@ impl TypedOptions {
             stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
             poll_signal: self.poll_signal,
             poll_interval: self.poll_interval.unwrap_or(POLL_INTERVAL),
-            splay: self.splay.unwrap_or_default(),
             grace: self.grace.unwrap_or(GRACE),
         })
     }
@@ -395,9 +392,6 @@ mod tests {
         let rotation = options.rotation.unwrap();
         let seconds =
             [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());
-        assert_eq!(
-            (seconds, rotation.splay),
-            ([30, 5 * 60, 30], Duration::ZERO)
-        );
+        assert_eq!(seconds, [30, 5 * 60, 30]);
     }
 }

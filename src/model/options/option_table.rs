@@ -243,10 +243,6 @@ options! {
         /// How long to wait before reading the secrets again, at least 10s [default: 5m]
         poll_interval: Duration = set(PollInterval "poll-interval", Running, Text("DURATION"),
             parse_poll_interval);
-        /// The maximum random delay before acting on a change, so that hosts don't all act at the
-        /// same time [default: 0s]
-        splay: Duration = set(Splay "splay", Running, Text("DURATION"),
-            text(parse_duration_or_zero));
         /// The signal that stops the command [default: TERM]
         stop_signal: SignalNumber = set(StopSignal "stop-signal", Running, Text("SIGNAL"),
             text(SignalNumber::parse));

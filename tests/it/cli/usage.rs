@@ -129,7 +129,7 @@ fn the_headings_of_the_help_are_bold_on_a_terminal_unless_no_color_is_set() {
 
 #[test]
 fn the_help_of_each_subcommand_shows_its_usage_and_an_example_but_no_option_of_rotation() {
-    let of_rotation = ["--on-rotation", "--poll-interval", "--splay", "--grace"];
+    let of_rotation = ["--on-rotation", "--poll-interval", "--grace"];
     let launch = help(&["--help"]);
     assert!(of_rotation.iter().all(|option| launch.contains(option)));
     for command in COMMANDS.split(' ') {

@@ -40,7 +40,7 @@ must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^�
     | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"
 must be a URL such as http://127.0.0.1:2773 | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
 must be a duration with a unit, such as 30s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
-    | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | splay: ^5
+    | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | grace: ^5
 must be a duration with a unit, such as 30s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
 must be longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
 must be 0, 1 or 2 | defaults: {…} | verbose: ^3 | quiet: ^"yes"

@@ -33,7 +33,7 @@ defaults: {timeout: 1h5min2.5s, verbose: 0, log-format: text}
 defaults: {timeout: "2 weeks 3 days", verbose: 2, quiet: 2}
 defaults: {clean-env: true, pass: ["APP_*"], unset: ["AWS_*", X], fallback-region: [eu-west-1, eu-central-1]}
 defaults: {pass: "APP_*", unset: [], fallback-region: eu-west-1}
-defaults: {on-rotation: restart, poll-interval: 10s, splay: 0s, grace: "1m 30s"}
+defaults: {on-rotation: restart, poll-interval: 10s, grace: "1m 30s"}
 defaults: {on-rotation: exit, stop-signal: SIGquit, poll-signal: usr1}
 {"defaults": {"on-rotation": "signal=hup"}, "files": [{"value": "text", "path": "/run/k"}]}
 secrets: {db: prod/db, _1: x, Db2: "rds!cluster-1a2b/_+=.@-", p: "ssm:/prod/parameter", whole: "${DB:-x}", part: "${STAGE:-prod}/db"}

@@ -46,41 +46,6 @@ fn two_secrets_that_change_together_cause_only_one_restart() {
 }
 
 #[test]
-fn a_poll_request_ends_the_splay_and_restarts_the_command_with_the_newest_values() {
-    let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart -v --splay 1000h"));
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    let command = [run.command(0)];
-    record::await_fact("the end of the launch", || run.children() == command);
-    // The values become the old ones again, so there isn't a change any more. The next change has
-    // its own splay.
-    run.rotate(&aws, "v1", "one-4c7a1e");
-    run.rotate(&aws, "v3", "three-4c7a1e");
-    // A request for a poll ends the splay.
-    run.rotate(&aws, "v4", "four-4c7a1e");
-    assert_eq!(run.values(2), ["one-4c7a1e", "four-4c7a1e"]);
-    let outcome = run.end();
-    outcome.says([
-        "the secret \"x\" changed from version v1 to version v2, which changes A",
-        "the secret \"x\" changed from version v3 to version v4, which changes A",
-    ]);
-    let stderr = outcome.stderr();
-    let delays = stderr.matches(" will be restarted in ").count();
-    assert_eq!(delays, 2, "{outcome}");
-}
-
-#[test]
-fn after_the_splay_the_command_is_restarted_with_the_new_value() {
-    let aws = first_version();
-    let run = Rotating::start(rotating(&aws, "restart --splay 2s"));
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
-    run.end();
-    // One read for the launch, one for the poll that found the change, and one for the restart.
-    assert_eq!(aws.reads().len(), 3);
-}
-
-#[test]
 fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_command() {
     let value = |text: &str| Version::text(&format!("{CANARY}/{text}"));
     let aws = Aws::start()

@@ -1,10 +1,7 @@
 //! The lines of a rotation as JSON, and a standard error that nobody reads.
 
-use std::fs::{self, File};
-use std::io::Write;
-use std::os::unix::fs::OpenOptionsExt;
+use std::fs;
 
-use nix::libc::O_NONBLOCK;
 use nix::sys::signal::Signal;
 use serde_json::{Value, json};
 
@@ -130,35 +127,6 @@ fn several_failed_polls_in_a_row_cause_only_one_warning_and_the_recovery_causes_
     assert_eq!(failed["help"].as_array().unwrap().len(), 1, "{failed}");
     let notes = failed["notes"].to_string();
     assert!(notes.contains("AWS says: AccessDeniedException"), "{notes}");
-}
-
-#[test]
-fn two_changes_during_a_splay_are_each_logged_once_and_cause_one_restart() {
-    let aws = first_version().secret("y", secret("w1", "one-4c7a1e"));
-    let options = "restart --splay 1000h -e B=y:k --log-format json";
-    let run = Rotating::start(rotating(&aws, options));
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    aws.rotate("y", secret("w2", "two-4c7a1e"));
-    run.poll(&aws);
-    run.await_lines(2);
-    let outcome = run.end();
-    let events = outcome.events();
-    let changed = events_named(&events, "changed");
-    let changed: Vec<_> = changed
-        .iter()
-        .map(|event| [&event["secret"], &event["new_version"]])
-        .collect();
-    assert_eq!(changed, [["x", "v2"], ["y", "w2"]], "{outcome}");
-    // Both changes have one consequence.
-    let [restarted] = events_named(&events, "restarted")[..] else {
-        panic!("{outcome}")
-    };
-    assert_eq!(restarted["variables"], json!(["A", "B"]), "{outcome}");
-    let [delayed] = events_named(&events, "delayed")[..] else {
-        panic!("{outcome}")
-    };
-    let seconds = delayed["seconds"].as_u64();
-    assert!(seconds.is_some_and(|seconds| seconds <= 3_600_000));
 }
 
 /// Replaces standard error with one that nobody reads, and then becomes the run. Its argument is
@@ -296,25 +264,4 @@ fn a_long_line_that_does_not_fit_into_the_pipe_of_the_log_is_continued_when_the_
     let events = events_after_drain(run, Signal::SIGTERM as i32);
     let names = ["started", "poll_failed", "lines_dropped", "ended"];
     assert_eq!(event_names(&events), names);
-}
-
-#[test]
-fn a_run_that_waits_for_its_splay_can_be_ended_even_if_nobody_reads_the_log() {
-    let aws = first_version();
-    let sandbox = rotating(&aws, "restart --splay 1000h").args(JSON);
-    let pipe = sandbox.path("pipe");
-    named_pipe(&pipe);
-    let mut pipe = File::options()
-        .read(true)
-        .write(true)
-        .custom_flags(O_NONBLOCK)
-        .open(pipe)
-        .unwrap();
-    let run = Rotating::start(sandbox.prepared_by("exec \"$@\" 2>pipe"));
-    run.await_rest();
-    while pipe.write(b"-").is_ok() {}
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    // Only the command is left.
-    record::await_fact("the end of the launch", || run.children().len() == 1);
-    run.end();
 }
