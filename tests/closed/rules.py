@@ -192,6 +192,7 @@ class Started:
     files: dict
     sources: dict = field(default_factory=dict, compare=False)  # an `env-from`, and the names that it sets
     emptied: set = field(default_factory=set, compare=False)  # those that were read and set nothing
+    places: dict = field(default_factory=dict, compare=False)  # the place of each value's entry, in the order of precedence
     remarks: set = field(default_factory=set, compare=False)  # what a launch warns of
 
 
@@ -764,6 +765,8 @@ class Merge:
         self.failures = []
         self.owners = {}  # a name, and the `env-from` that sets it
         self.emptied = set()
+        self.place = 0  # the number of entries so far, beginning with those that are overridden by all others
+        self.places = {}
 
     def add_layer(self, layer):
         if layer.text is not None and layer.text != "{}":
@@ -772,6 +775,7 @@ class Merge:
         # earlier one.
         for source in layer.sources:
             self.launch.reads = {}
+            self.place += 1
             try:
                 found = source_variables(source, self.launch, layer.wrong)
                 if not found and was_read(source.source, self.launch, layer.wrong):
@@ -790,6 +794,7 @@ class Merge:
 
     def add_entry(self, entry, layer):
         self.launch.reads = {}
+        self.place += 1
         try:
             value = entry_value(entry, self.launch, layer.wrong)
         except LeftOut:
@@ -805,6 +810,7 @@ class Merge:
             value = judged(value, value.remarks | whole_object(entry.name, value, entry.source.key))
         if entry.path:
             self.files[entry.path] = value
+            self.places[entry.path] = self.place
         if entry.name:
             self.set(entry.name, value if not entry.path or isinstance(value, Failure) else entry.path.encode())
             if entry.in_memory:
@@ -812,6 +818,7 @@ class Merge:
 
     def add_inherited(self):
         """`--resolve-env`, which `--keep-existing` doesn't affect."""
+        self.place += 1
         for name, text in self.launch.inherited.items():
             globs = [glob for glob in self.launch.globs if fnmatchcase(name, glob)]
             if not globs:
@@ -839,6 +846,7 @@ class Merge:
         if isinstance(earlier, Failure) and earlier.early:
             raise Silent("a mistake in an entry that is not used")
         self.variables[name] = value
+        self.places[name] = self.place
         self.owners.pop(name, None)
         self.in_memory.discard(name)
 
@@ -859,7 +867,7 @@ class Merge:
         sources = {}
         for name, source in self.owners.items():
             sources.setdefault(source, set()).add(name)
-        return Started(variables, memory, self.files, sources, self.emptied, remarks)
+        return Started(variables, memory, self.files, sources, self.emptied, self.places, remarks)
 
 
 def was_read(reference, launch, wrong):
@@ -877,24 +885,27 @@ def after_poll(before, after):
     """What the program has after a poll: its own values, or those that the poll has found."""
     if isinstance(after, Failure):
         return before  # a failed poll changes nothing
-    for kind in ("variables", "memory", "files"):
-        found = getattr(after, kind)
-        for name, old in getattr(before, kind).items():
-            new = found.get(name, old)
-            is_read = not isinstance(old, Inherited) and not isinstance(new, Inherited)
-            is_loss = works(old) and not works(new) or isinstance(old, Default) and old and not works(new, Default)
-            if is_read and new != old and is_loss:
-                return before  # a working value isn't replaced by an empty one or a default
+    found = after.variables | after.memory | after.files
+    for name, old in (before.variables | before.memory | before.files).items():
+        if name in found and is_taken_away(old, found[name], before.places.get(name, 0), after.places.get(name, 0)):
+            return before
     if any(source in after.emptied for source in before.sources):
         return before  # an object that sets no variable any more is half-written
     return after
 
 
-def works(value, other=()):
-    """True for a value that is neither empty nor a default, unless a default is as good."""
-    if isinstance(value, Expected):
-        return True
-    return bool(value.strip()) and not isinstance(value, Holed) and not isinstance(value, Default) or isinstance(value, other)
+def is_taken_away(old, new, old_place, new_place):
+    """True if a value that the program has would become empty, or if something else would take its place because it is
+    absent now: a default, an earlier layer or an inherited variable. Their places come before that of the value."""
+    if new == old or isinstance(old, Inherited) or is_empty(old):
+        return False
+    is_default = isinstance(new, Default) and not isinstance(old, Default)
+    return is_default or new_place < old_place or not isinstance(new, Inherited) and is_empty(new)
+
+
+def is_empty(value):
+    """True for a value of which at least a part is empty, unless this is expected."""
+    return not isinstance(value, Expected) and (not value.strip() or isinstance(value, Holed))
 
 
 def exit_statuses(failures):

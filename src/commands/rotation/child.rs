@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Change, Fingerprint};
 use crate::commands::launch::Launch;
 use crate::commands::prepare::Asker;
 use crate::commands::worker::{self, Messenger};
@@ -29,8 +29,8 @@ pub enum Message {
     /// parent.
     Notify(String),
     /// The trial has resolved every value and waits at the gate. A poll without a change also sends
-    /// this message before it ends.
-    Ready(Fingerprint),
+    /// this message before it ends. The change is empty for the first trial.
+    Ready(Fingerprint, Change),
     /// The trial has renamed its files.
     Placed(Vec<PlacedFile>),
     /// The trial could not become the command, because renaming its files or execve has failed. The
@@ -38,12 +38,7 @@ pub enum Message {
     Failed,
     /// The lines to print about a poll that failed. The parent prints them, because a stalled
     /// reader must not block the trial, and because the parent limits how often such lines appear.
-    PollFailed {
-        lines: String,
-        /// True if the poll failed because it found less than the command has, such as an empty
-        /// value.
-        is_less: bool,
-    },
+    PollFailed(String),
 }
 
 /// The findings of earlier trials. Each trial compares its own values with a copy of them.
@@ -54,8 +49,8 @@ pub(super) struct Baseline {
     pub(super) hash_key: RandomState,
     /// The values that the command has. `None` before the first start.
     pub(super) command_values: Option<Fingerprint>,
-    /// The values of the latest trial that has reached its gate. `None` once the command has these
-    /// values, and after a trial that failed or was killed before its gate was opened.
+    /// The values of the latest trial that has reached its gate. `None` before that, and once the
+    /// command has these values.
     pub(super) latest_values: Option<Fingerprint>,
 }
 
@@ -106,16 +101,19 @@ impl Trial<'_, '_> {
 
         let hash_key = &self.baseline.hash_key;
         let on_rotation = self.rotation.on_rotation;
-        let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let mut is_unchanged = false;
+        let retained = &self.launch.prepared.retained;
+        let fingerprint = Fingerprint::new(hash_key, on_rotation, retained, &values);
+        let mut change = Change::default();
         if let Some(command_values) = &self.baseline.command_values {
-            if let Some(loss) = command_values.losses(hash_key, &fingerprint, &values) {
-                return Ok(self.fail_poll(PollFailure::Loss, &loss.into()));
+            if let Some(error) = command_values.loss_error(&fingerprint) {
+                // Someone has to act, because no later poll succeeds by itself.
+                self.fail_poll(Label::Error, &[error]);
+                return Ok(0);
             }
-            let changes = command_values.changes(&fingerprint);
-            is_unchanged = changes.iter().all(|change| change.labels.is_empty());
+            change = command_values.change(&fingerprint);
         }
-        let message = Message::Ready(fingerprint);
+        let is_unchanged = self.asker.is_poll() && change.labels.is_empty();
+        let message = Message::Ready(fingerprint, change);
         if is_unchanged {
             self.gate.send(&message);
             return Ok(0);
@@ -180,17 +178,12 @@ impl Trial<'_, '_> {
         Ok(0)
     }
 
-    /// Sends the lines about a failed poll to the parent, which prints them. Returns the exit
-    /// status.
-    fn fail_poll(&self, kind: PollFailure, failures: &Report) -> u8 {
+    /// Sends the lines about a failed poll to the parent, which prints them. `level` is that of the
+    /// JSON object.
+    fn fail_poll(&self, level: Label, errors: &[Record]) {
         let command = quoted_program(self.launch.command);
-        let mut warning = failed_poll_warning(&command, self.failing_since, &failures.errors());
-        let is_less = kind == PollFailure::Loss;
-        // The poll found less than the command has, such as an empty value. Someone has to act,
-        // because no later poll succeeds by itself, so the JSON object gets the level `error`.
-        if is_less {
-            warning = warning.with("level", Label::Error.name());
-        }
+        let warning = failed_poll_warning(&command, self.failing_since, errors);
+        let mut warning = warning.with("level", level.name());
         let options = &self.launch.prepared.options;
         if !options.aws.fallback_regions.is_empty() {
             warning.notes.push(format!(
@@ -198,8 +191,7 @@ impl Trial<'_, '_> {
             ));
         }
         let lines = terminal::visible_lines([warning]);
-        self.gate.send(&Message::PollFailed { lines, is_less });
-        failures.exit_status()
+        self.gate.send(&Message::PollFailed(lines));
     }
 }
 
@@ -220,20 +212,13 @@ impl Messenger for Trial<'_, '_> {
         if !self.asker.is_poll() {
             return failures.print();
         }
-        self.fail_poll(PollFailure::Other, failures)
+        self.fail_poll(Label::Warning, &failures.errors());
+        failures.exit_status()
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
         Some(self.gate.descriptor())
     }
-}
-
-/// The kind of a failed poll.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum PollFailure {
-    /// The poll has found less than the running command has, so the command keeps its values.
-    Loss,
-    Other,
 }
 
 /// The warning about a poll that failed: the first of `errors` with its notes and help, and the

@@ -9,326 +9,228 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::hash::{BuildHasher, RandomState};
 
 use serde::{Deserialize, Serialize};
+use serde_json::{Value, json};
 
-use crate::model::entry::{Subject, SubjectKind, Target};
+use crate::model::entry::Target;
+use crate::model::environment::Inherited;
 use crate::model::options::OnRotation;
-use crate::model::outcome::{EntryOutcome, Outcome, Reading, Values};
-use crate::model::problem::{Impact, Problem};
-use crate::model::reference::{Locator, SecretRef, Selector};
+use crate::model::outcome::{Outcome, Values};
 use crate::model::remark::Remark;
+use crate::report::Record;
 use crate::report::record::some_of;
 
 /// The hashes of the values of one trial, and the versions that they were read from.
-#[derive(Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
-    /// The key is a hash of what the entry sets: a variable, a path or both.
+    /// The key is a hash of the variable or path.
     values: BTreeMap<u64, HashedValue>,
-    /// The secrets and parameters that were read. The key is a hash of the locator and, below a
-    /// path, of the parameter's name.
-    secrets: BTreeMap<u64, Secret>,
+    /// The secrets and parameters that were read, as messages name them. Each has its id, as
+    /// references spell it, and its version, which a local file doesn't have.
+    secrets: BTreeMap<String, (String, Option<String>)>,
+    /// The places ([`HashedValue::standing`]) of the `env-from` objects that were read, but don't
+    /// set any variable. A path without parameters isn't among them: AWS has no answer for it.
+    empty_objects: BTreeSet<usize>,
 }
 
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 struct HashedValue {
     label: String,
     hash: u64,
-    content: Content,
-    /// True if the value is a key of an `env-from` object.
-    is_member: bool,
-    /// The predicate of the message about a value that is gone although its secret still exists,
-    /// such as `has no key "password"`. The subject of the message is the secret.
-    absence: String,
+    /// True if the value is empty or blank, or if a reference in it gives an empty or blank text.
+    /// Always false for a value that matches the `pattern` of its entry.
+    is_empty: bool,
+    /// The place of the value's entry in the order of precedence, and whether the value is, or
+    /// contains, the text of a default. If something else takes the place of an absent value, the
+    /// standing becomes greater.
+    standing: (usize, bool),
+    /// True if the command would inherit the variable if no entry set it.
+    hides_inherited: bool,
     /// True if the command can't get a new value of the secret while it runs: with `signal=NAME`,
     /// the value of a variable or of a file in memory.
     is_fixed: bool,
 }
 
-/// The kind of a value. It decides whether a new value is less than the old one, because a poll
-/// never replaces a working value with less ([`HashedValue::loss_by`]).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-enum Content {
-    /// Neither the value nor a part of it is empty or blank, or the value matches the `pattern` of
-    /// its entry.
-    Working,
-    Empty,
-    /// The text of `default`, which isn't empty.
-    Default,
-}
-
-#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Secret {
-    /// The name of the secret or parameter in messages.
-    pub(super) name: String,
-    /// The id, as references spell it.
-    pub(super) id: String,
-    version_id: Option<String>,
-    /// The hash of the whole document. The version id isn't enough: a local file doesn't have one,
-    /// and a parameter that was deleted and created again has version 1 again.
-    content: u64,
-    /// The keys (in `values`) of the values that were read from the secret.
-    gives: Vec<u64>,
-}
-
-/// A secret that has changed, and the variables and files whose values differ because of it.
-pub(super) struct Change<'a> {
-    /// The secret as this poll read it or, if this poll no longer reads it, as it was read before.
-    pub(super) secret: &'a Secret,
-    /// The version that was read before. `None` if the secret comes from a local file, or if it was
-    /// not read.
-    pub(super) old_version: Option<&'a str>,
-    /// The version that this poll read. `None` if the secret comes from a local file, or is no
-    /// longer read.
-    pub(super) new_version: Option<&'a str>,
-    /// The names of the variables and files whose new values can reach the command: all of them or,
-    /// with `signal=NAME`, only files at a path.
+/// The differences between the values of the command and those of a poll.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Change {
+    /// The sorted names of the variables and files that have a different value or are gone, and
+    /// whose new values can reach the command: all of them or, with `signal=NAME`, only files at a
+    /// path.
     pub(super) labels: Vec<String>,
-    /// The names of the others. There is at least one name in the two lists.
+    /// The sorted names of the others.
     pub(super) fixed: Vec<String>,
-    /// Those of `labels` that no longer have a value, each with the reason, such as `the secret
-    /// "prod/sentry" has no key "dsn"`.
-    pub(super) gone: BTreeMap<String, String>,
+    /// The secrets and parameters whose versions differ: `the secret "prod/db", version 1a2b3c4d ->
+    /// 5e6f7a8b`.
+    versions: String,
+    /// The same for JSON, with the whole ids of the versions.
+    pub(super) secrets: Vec<Value>,
 }
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
-/// A way in which a poll can find less than the command has.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-enum Loss {
-    Empty,
-    Default,
-    Object,
-}
+impl Fingerprint {
+    /// Makes the fingerprint of the values, and of the documents that were read. `retained` has the
+    /// variables that the command inherits.
+    pub(super) fn new(
+        hash_key: &RandomState,
+        on_rotation: OnRotation,
+        retained: &Inherited,
+        values: &Values,
+    ) -> Self {
+        let mut fingerprint = Self::default();
+        let mut place = 0;
+        for outcome in &values.outcomes.list {
+            if let (Target::Variables(_), Outcome::Absent) = (&outcome.target, &outcome.result)
+                && outcome
+                    .reads
+                    .iter()
+                    .all(|read| matches!(values.fetched.get(&read.locator), Some(Ok(_))))
+            {
+                fingerprint.empty_objects.insert(place);
+            }
+            if let Some(value) = outcome.value() {
+                let is_default = outcome.is_default() || outcome.uses_default;
+                let hashed_value = HashedValue {
+                    label: outcome.subject.label.to_string(),
+                    hash: hash_key.hash_one(value.expose()),
+                    // A default has no remark.
+                    is_empty: outcome.remarks.contains_key(&Remark::Empty)
+                        || outcome.remarks.contains_key(&Remark::Blank)
+                        || is_default && value.expose().is_empty(),
+                    standing: (place, is_default),
+                    hides_inherited: outcome
+                        .target
+                        .variable()
+                        .is_some_and(|name| retained.get(name.as_str()).is_some()),
+                    is_fixed: matches!(on_rotation, OnRotation::Signal(_))
+                        && !outcome.target.has_path()
+                        && !outcome.read_from().is_empty(),
+                };
+                for claim in outcome.target.claims() {
+                    let key = hash_key.hash_one(claim);
+                    fingerprint.values.insert(key, hashed_value.clone());
+                }
+            }
+            // An object comes after its keys, which have the same place.
+            if outcome.id.key.is_none() {
+                place += 1;
+            }
+        }
 
-impl Loss {
-    fn sentence(self) -> &'static str {
-        match self {
-            Self::Empty => "a value that the command has is empty now",
-            Self::Default => "a default would replace a value that the command has",
-            Self::Object => "an object whose variables the command has sets none now",
+        for reading in values.readings() {
+            let name = reading.locator.noun_of(reading.parameter_name);
+            let id = reading.locator.written_id_of(reading.parameter_name);
+            let version = reading.versioned.version_id.clone();
+            fingerprint.secrets.insert(name, (id, version));
+        }
+        fingerprint
+    }
+
+    /// The error of a poll whose values, with the fingerprint `later`, would take a value away from
+    /// the command. `None` if the command can get them.
+    pub(super) fn loss_error(&self, later: &Self) -> Option<Record> {
+        let losses = self.labels(|key, value| value.is_lost(later.values.get(key), later));
+        if losses.is_empty() {
+            return None;
+        }
+        let names = some_of(&losses);
+        let text = format!("{names} would lose a value that is empty or absent now");
+        let error = Record::error(text).help(LESS_HELP);
+        Some(error.with("variables", losses))
+    }
+
+    /// The sorted labels of the values that come from secrets and that can't reach the command
+    /// while it runs.
+    pub(super) fn fixed_labels(&self) -> Vec<String> {
+        self.labels(|_, value| value.is_fixed)
+    }
+
+    /// The sorted labels of the values that the predicate accepts.
+    fn labels(&self, is_listed: impl Fn(&u64, &HashedValue) -> bool) -> Vec<String> {
+        let mut labels = BTreeSet::new();
+        for (key, value) in &self.values {
+            if is_listed(key, value) {
+                labels.insert(value.label.clone());
+            }
+        }
+        labels.into_iter().collect()
+    }
+
+    fn hash(&self, key: u64) -> Option<u64> {
+        Some(self.values.get(&key)?.hash)
+    }
+
+    /// The differences between these values and those of the fingerprint `later`. A secret that has
+    /// a new version may have the same values as before.
+    pub(super) fn change(&self, later: &Self) -> Change {
+        let mut all = self.values.clone();
+        all.extend(later.values.clone());
+        all.retain(|key, _| self.hash(*key) != later.hash(*key));
+        let changed = Self {
+            values: all,
+            ..Self::default()
+        };
+
+        let names: BTreeSet<&String> = self.secrets.keys().chain(later.secrets.keys()).collect();
+        let mut texts = Vec::new();
+        let mut secrets = Vec::new();
+        for name in names {
+            let [old, new] = [self, later].map(|side| side.secrets.get(name));
+            if old == new {
+                continue;
+            }
+            let id = new.or(old).map(|(id, _)| id);
+            let versions =
+                [old, new].map(|secret| secret.and_then(|(_, version)| version.as_deref()));
+            let shown_versions = versions.map(shown_version).join(" -> ");
+            texts.push(format!("{name}, version {shown_versions}"));
+            let [old_version, new_version] = versions;
+            secrets.push(json!({"id": id, "old_version": old_version, "new_version": new_version}));
+        }
+        Change {
+            labels: changed.labels(|_, value| !value.is_fixed),
+            fixed: changed.fixed_labels(),
+            versions: some_of(&texts),
+            secrets,
         }
     }
 }
 
 impl HashedValue {
-    /// Finds out in which way `new` is less than this value. `None` if it isn't less.
-    fn loss_by(&self, new: &Self) -> Option<Loss> {
-        match (self.content, new.content) {
-            _ if self.hash == new.hash => None,
-            (Content::Working | Content::Default, Content::Empty) => Some(Loss::Empty),
-            (Content::Working, Content::Default) => Some(Loss::Default),
-            (_, _) => None,
-        }
-    }
-}
-
-impl Fingerprint {
-    /// Makes the fingerprint of the values, and of the documents that were read.
-    pub(super) fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
-        let mut fingerprint = Self::default();
-        for (outcome, value) in values.outcomes.values() {
-            let is_odd = |remark| outcome.remarks.contains_key(&remark);
-            // A literal or a default has no remark.
-            let is_unread = outcome.read_from().is_empty();
-            let content = if is_odd(Remark::Empty)
-                || is_odd(Remark::Blank)
-                || (is_unread && value.expose().is_empty())
-            {
-                Content::Empty
-            } else if outcome.is_default() || outcome.uses_default {
-                Content::Default
-            } else {
-                Content::Working
-            };
-            let hashed_value = HashedValue {
-                label: outcome.subject.label.to_string(),
-                hash: hash_key.hash_one(value.expose()),
-                content,
-                is_member: outcome.subject.kind == SubjectKind::EnvFromKey,
-                absence: absence_predicate(outcome),
-                is_fixed: matches!(on_rotation, OnRotation::Signal(_))
-                    && !outcome.target.has_path()
-                    && !is_unread,
-            };
-            let target_hash = hash_of_target(hash_key, &outcome.target);
-            fingerprint.values.insert(target_hash, hashed_value);
-        }
-
-        for reading in values.readings() {
-            let Reading {
-                locator,
-                parameter_name,
-                versioned,
-                gives,
-                ..
-            } = reading;
-            let secret = Secret {
-                name: locator.noun_of(parameter_name),
-                id: locator.written_id_of(parameter_name),
-                version_id: versioned.version_id.clone(),
-                content: hash_key.hash_one(versioned.body.expose()),
-                gives: gives
-                    .iter()
-                    .map(|outcome| hash_of_target(hash_key, &outcome.target))
-                    .collect(),
-            };
-            let key = hash_of_locator(hash_key, locator, parameter_name);
-            fingerprint.secrets.insert(key, secret);
-        }
-        fingerprint
-    }
-
-    /// The problem of a poll that has found less than the command has: a value that is empty or a
-    /// default now, or an object that sets no variable. `latest` is the fingerprint of `values`.
+    /// Decides whether a poll would take this value away from the command. `new` is what the poll,
+    /// whose fingerprint is `later`, has found for the same variable or path.
     ///
-    /// If there are several kinds of losses, each kind after the first becomes a note of the same
-    /// problem, because the log of a poll has only one problem.
-    pub(super) fn losses(
-        &self,
-        hash_key: &RandomState,
-        latest: &Self,
-        values: &Values,
-    ) -> Option<Problem> {
-        let mut losses: BTreeMap<Loss, Vec<Subject>> = BTreeMap::new();
-        for outcome in &values.outcomes.list {
-            let target_hash = hash_of_target(hash_key, &outcome.target);
-            let old = self.values.get(&target_hash);
-            let new = latest.values.get(&target_hash);
-            let loss = match (old, new) {
-                (Some(old), Some(new)) => old.loss_by(new),
-                (_, _) if self.loses_object(hash_key, outcome, latest) => Some(Loss::Object),
-                (_, _) => None,
-            };
-            if let Some(loss) = loss {
-                losses
-                    .entry(loss)
-                    .or_default()
-                    .push(outcome.subject.clone());
-            }
+    /// A value is lost if it becomes empty, if its object sets no variable any more, or if
+    /// something else takes its place: a default, an inherited variable, or an entry with lower
+    /// precedence. A value that is gone isn't lost if nothing replaces it, and an empty value is
+    /// never lost.
+    fn is_lost(&self, new: Option<&Self>, later: &Fingerprint) -> bool {
+        if later.empty_objects.contains(&self.standing.0) {
+            return true;
         }
-
-        let mut reasons = losses.into_iter();
-        let (first, subjects) = reasons.next()?;
-        let mut problem = Problem::configuration(first.sentence()).help(LESS_HELP);
-        for subject in subjects {
-            problem = problem.for_entry(subject, Impact::None);
+        match new {
+            _ if self.is_empty => false,
+            Some(new) if new.hash == self.hash => false,
+            Some(new) => new.is_empty || new.standing > self.standing,
+            None => self.hides_inherited,
         }
-        for (loss, subjects) in reasons {
-            let subjects = Vec::from_iter(subjects.iter().map(Subject::to_string));
-            problem = problem.note(format!("{}: {}", loss.sentence(), some_of(&subjects)));
-        }
-        Some(problem)
-    }
-
-    /// True if an optional `env-from` object was read and sets no variable, although the command
-    /// has variables of this object. A path without parameters isn't such an object: each of its
-    /// parameters has been deleted.
-    fn loses_object(&self, hash_key: &RandomState, outcome: &EntryOutcome, latest: &Self) -> bool {
-        let [reference] = &outcome.reads[..] else {
-            return false;
-        };
-        let key = hash_of_locator(hash_key, &reference.locator, None);
-        let Some(old) = self.secrets.get(&key) else {
-            return false;
-        };
-        matches!(outcome.result, Outcome::Absent)
-            && latest.secrets.contains_key(&key)
-            && old
-                .gives
-                .iter()
-                .filter_map(|target| self.values.get(target))
-                .any(|value| value.is_member)
-    }
-
-    /// The sorted labels of the values that come from secrets and that can't reach the command
-    /// while it runs.
-    pub(super) fn fixed_labels(&self) -> BTreeSet<String> {
-        self.values
-            .values()
-            .filter(|value| value.is_fixed)
-            .map(|value| value.label.clone())
-            .collect()
-    }
-
-    /// The secrets that have changed in `later`, ordered by name.
-    pub(super) fn changes<'a>(&'a self, later: &'a Self) -> Vec<Change<'a>> {
-        let keys: BTreeSet<&u64> = self.secrets.keys().chain(later.secrets.keys()).collect();
-        let mut changes: Vec<_> = keys
-            .into_iter()
-            .filter_map(|key| self.change(later, key))
-            .collect();
-        changes.sort_by_key(|change| (&change.secret.name, change.old_version, change.new_version));
-        changes
-    }
-
-    /// The change of one secret. `None` unless both its content and a value that was read from it
-    /// differ in `later`, because a new version may have the same values.
-    fn change<'a>(&'a self, later: &'a Self, key: &u64) -> Option<Change<'a>> {
-        let old = self.secrets.get(key);
-        let new = later.secrets.get(key);
-        if old.map(|secret| secret.content) == new.map(|secret| secret.content) {
-            return None;
-        }
-        let mut change = Change {
-            secret: new.or(old)?,
-            old_version: old.and_then(|secret| secret.version_id.as_deref()),
-            new_version: new.and_then(|secret| secret.version_id.as_deref()),
-            labels: Vec::new(),
-            fixed: Vec::new(),
-            gone: BTreeMap::new(),
-        };
-
-        let mut targets = BTreeSet::new();
-        for secret in [old, new].into_iter().flatten() {
-            targets.extend(&secret.gives);
-        }
-        for target in targets {
-            let old_value = self.values.get(target);
-            let new_value = later.values.get(target);
-            if old_value.map(|value| value.hash) == new_value.map(|value| value.hash) {
-                continue;
-            }
-            let value = new_value.or(old_value)?;
-            let label = value.label.clone();
-            if value.is_fixed {
-                change.fixed.push(label);
-                continue;
-            }
-            if new_value.is_none() {
-                let predicate = match new {
-                    Some(_) => &value.absence,
-                    None => "doesn't exist any more",
-                };
-                let reason = format!("{} {predicate}", change.secret.name);
-                change.gone.insert(label.clone(), reason);
-            }
-            change.labels.push(label);
-        }
-        if change.labels.is_empty() && change.fixed.is_empty() {
-            return None;
-        }
-        change.labels.sort();
-        change.fixed.sort();
-        Some(change)
     }
 }
 
-/// Describes what is gone from a secret, as a predicate such as `has no key "password"`.
-fn absence_predicate(outcome: &EntryOutcome) -> String {
-    if outcome.subject.kind == SubjectKind::EnvFromKey {
-        return "has other keys now".to_owned();
-    }
-    match outcome.read_from() {
-        [SecretRef { selector, .. }] if *selector != Selector::Whole => {
-            format!("has no key {:?}", selector.shown())
+impl Change {
+    /// The clause about a change of these variables and files: `DB_PASSWORD and DB_USER changed
+    /// (the secret "prod/db", version 1a2b3c4d -> 5e6f7a8b)`. The versions are left out if none
+    /// differs, as in a local file.
+    pub(super) fn clause(&self, labels: &[String]) -> String {
+        let mut clause = format!("{} changed", some_of(labels));
+        if !self.versions.is_empty() {
+            clause += &format!(" ({})", self.versions);
         }
-        [..] => "no longer has this value".to_owned(),
+        clause
     }
 }
 
-fn hash_of_target(hash_key: &RandomState, target: &Target) -> u64 {
-    hash_key.hash_one(Vec::from_iter(target.claims()))
-}
-
-fn hash_of_locator(hash_key: &RandomState, locator: &Locator, parameter_name: Option<&str>) -> u64 {
-    hash_key.hash_one((locator, parameter_name))
+/// The first characters of a version id, or `none`, for a line of text.
+fn shown_version(version: Option<&str>) -> String {
+    version.unwrap_or("none").chars().take(8).collect()
 }

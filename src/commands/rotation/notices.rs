@@ -5,13 +5,12 @@
 //! that are ended, and polls that succeed after a failure. It shows the other notes only with
 //! `--verbose` ([`Record::detail`]). JSON output always has all notes.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant, SystemTime};
 
 use super::child::failed_poll_warning;
-use super::fingerprint::{Change, Secret};
+use super::fingerprint::Change;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use crate::model::problem::{Problem, Status, grouped};
+use crate::model::problem::{Problem, Status};
 use crate::model::shown::noun_with_name;
 use crate::report::record::{counted, some_of};
 use crate::report::{Label, Record, Report, terminal};
@@ -29,13 +28,8 @@ pub(super) struct Notices<'a> {
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
     pub pid: Pid,
-    /// The variables and files whose new values differ from the command's.
-    pub(super) changed_labels: BTreeSet<String>,
-    /// The secrets and parameters that these new values come from, as messages name them.
-    pub(super) changed_secrets: BTreeSet<String>,
-    /// The variables and files that the command has and that no longer have a value, each with the
-    /// reason. These variables and files aren't among `changed_labels`.
-    pub(super) gone: BTreeMap<String, String>,
+    /// The change that the latest poll has found.
+    pub(super) change: Change,
     /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
     /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
     pub(super) service_manager: Notifier,
@@ -43,9 +37,6 @@ pub(super) struct Notices<'a> {
     pub(super) failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub(super) warned_at: Option<Instant>,
-    /// True once a poll was reported that failed because it found less than the command has, such
-    /// as an empty value.
-    pub(super) has_warned_of_less: bool,
     /// The number of lines that were dropped, because the reader was behind, since the last line
     /// was written.
     pub(super) dropped_lines: usize,
@@ -64,39 +55,28 @@ impl Notices<'_> {
         let text = format!("{} was started, with process id {}", self.command, self.pid);
         let note = Record::note(text).event("started").detail();
         self.write([note.with("pid", self.pid.as_raw())]);
-        if let OnRotation::Signal(signal) = self.rotation.on_rotation
-            && !fixed.is_empty()
-        {
+        if !fixed.is_empty() {
             let labels = some_of(&fixed);
-            let text = format!("{} {UNCHANGEABLE}", option_text(signal));
-            let note = Record::note(format!("{text}: {labels}")).event("fixed");
+            let note = Record::note(format!("{UNCHANGEABLE}: {labels}")).event("fixed");
             self.write([note.with("variables", fixed)]);
         }
     }
 
-    /// Prints which secrets have changed, and warns of new values that can't reach the running
-    /// command: with `signal=NAME`, the command keeps the old values of its variables and of its
-    /// files in memory.
-    pub(super) fn report_changes(&mut self, changes: &[Change<'_>]) {
-        for change in changes {
-            if !change.labels.is_empty() {
-                self.write([change_note(change)]);
-            }
-            if let OnRotation::Signal(signal) = self.rotation.on_rotation
-                && !change.fixed.is_empty()
-            {
-                let text = format!(
-                    "{} has changed, but {} keeps the old value of {}: {} {UNCHANGEABLE}",
-                    change.secret.name,
-                    self.command,
-                    some_of(&change.fixed),
-                    option_text(signal)
-                );
-                let help = format!("restart {}, or use --on-rotation restart", self.command);
-                let warning = Record::warning(text).event("not_changed").help(help);
-                let warning = warning.with("secret", change.secret.id.as_str());
-                self.write([warning.with("variables", change.fixed.clone())]);
-            }
+    /// Prints what has changed, and warns of new values that can't reach the running command: with
+    /// `signal=NAME`, the command keeps the old values of its variables and of its files in memory.
+    pub(super) fn report_change(&mut self, change: &Change) {
+        if !change.labels.is_empty() {
+            let note = Record::note(change.clause(&change.labels)).event("changed");
+            let note = note.detail().with("variables", change.labels.clone());
+            self.write([note.with("secrets", change.secrets.clone())]);
+        }
+        if !change.fixed.is_empty() {
+            let clause = change.clause(&change.fixed);
+            let command = &self.command;
+            let text = format!("{clause}, but not for {command}: {UNCHANGEABLE}");
+            let help = format!("restart {command}, or use --on-rotation restart");
+            let warning = Record::warning(text).event("not_changed").help(help);
+            self.write([warning.with("variables", change.fixed.clone())]);
         }
     }
 
@@ -129,22 +109,19 @@ impl Notices<'_> {
     /// Prints why the process of a poll could not be started, or why it ended too early.
     pub(super) fn report_failed_poll(&mut self, why: &str) {
         let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
-        self.print_failed_poll(&terminal::visible_lines([warning]), false);
+        self.print_failed_poll(&terminal::visible_lines([warning]));
     }
 
     /// Prints the lines about a poll that failed, and stores when polls began to fail. If several
     /// polls in a row fail, prints the lines of the first one, and later at most one set of lines
-    /// in an hour. The first poll that finds less than the command has (`is_less`) is reported even
-    /// within this hour, because someone has to act.
-    pub(super) fn print_failed_poll(&mut self, lines: &str, is_less: bool) {
+    /// in an hour.
+    pub(super) fn print_failed_poll(&mut self, lines: &str) {
         self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If these lines are dropped, `warned_at` stays as it is, so the next poll that fails
         // prints its own lines.
-        let is_urgent = is_less && !self.has_warned_of_less;
-        if (is_urgent || !warned_lately) && self.write_lines(lines) {
+        if !warned_lately && self.write_lines(lines) {
             self.warned_at = Some(Instant::now());
-            self.has_warned_of_less |= is_less;
         }
     }
 
@@ -250,28 +227,15 @@ impl Notices<'_> {
     }
 
     /// The note about what has happened to the command because values have changed, such as
-    /// `"node" was stopped, because DB_PASSWORD changed (the secret "prod/db"); secrets-exec exits
-    /// with status 75`. In this example, `predicate` is `was stopped`, and `ending` begins with the
-    /// semicolon.
+    /// `"node" was stopped, because DB_PASSWORD changed (…); secrets-exec exits with status 75`. In
+    /// this example, `predicate` is `was stopped`, and `ending` begins with the semicolon.
     fn consequence_note(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
-        let mut labels = Vec::from_iter(self.changed_labels.clone());
-        let mut reasons = Vec::new();
-        if !labels.is_empty() {
-            let secrets = Vec::from_iter(self.changed_secrets.clone());
-            reasons.push(format!(
-                "{} changed ({})",
-                some_of(&labels),
-                some_of(&secrets)
-            ));
-        }
-        for (why, gone) in grouped(self.gone.iter().map(|(label, why)| (why, label.clone()))) {
-            let verb = if gone.len() == 1 { "is" } else { "are" };
-            reasons.push(format!("{} {verb} gone: {why}", some_of(&gone)));
-        }
-        let reason = reasons.join(", and ");
-        labels.extend(self.gone.keys().cloned());
-        let text = format!("{} {predicate}, because {reason}{ending}", self.command);
-        Record::note(text).event(event).with("variables", labels)
+        let labels = &self.change.labels;
+        let clause = self.change.clause(labels);
+        let text = format!("{} {predicate}, because {clause}{ending}", self.command);
+        Record::note(text)
+            .event(event)
+            .with("variables", labels.clone())
     }
 
     pub(super) fn report_errors(&mut self, errors: Vec<Problem>) {
@@ -313,37 +277,7 @@ impl Notices<'_> {
     }
 }
 
-const UNCHANGEABLE: &str = "can't change variables and files in memory";
-
-fn option_text(signal: SignalNumber) -> String {
-    format!(
-        "--on-rotation signal={}",
-        signal.to_string().trim_start_matches("SIG")
-    )
-}
-
-/// The note about a secret that has changed: `the secret "prod/db" changed from version 1
-/// to version 2, which changes DB_PASSWORD`.
-fn change_note(change: &Change<'_>) -> Record {
-    let versions = match (change.old_version, change.new_version) {
-        (Some(old), Some(new)) if old == new => format!("has a new value in version {new}"),
-        (Some(old), Some(new)) => format!("changed from version {old} to version {new}"),
-        (None, Some(new)) => format!("exists now, with version {new}"),
-        (Some(old), None) => format!("no longer exists; its version was {old}"),
-        // A local file doesn't have versions.
-        (None, None) => "changed".to_owned(),
-    };
-
-    let Secret { name, id, .. } = change.secret;
-    let labels = some_of(&change.labels);
-    Record::note(format!("{name} {versions}, which changes {labels}"))
-        .event("changed")
-        .with("secret", id.as_str())
-        .with_some("old_version", change.old_version)
-        .with_some("new_version", change.new_version)
-        .with("variables", change.labels.clone())
-        .detail()
-}
+const UNCHANGEABLE: &str = "--on-rotation signal= can't change variables and files in memory";
 
 fn dropped_lines_warning(count: usize) -> Record {
     let lines = counted(count, "line was", "lines were");

@@ -4,14 +4,14 @@
 //!
 //! There is at most one trial, the first start or a poll, at any time.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::iter;
 use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::child::{Baseline, Message, Trial};
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Change, Fingerprint};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::commands::prepare::Asker;
@@ -67,13 +67,10 @@ pub fn supervise(
         command: quoted_program(launch.command),
         // `start` sets the process id.
         pid: Pid::from_raw(0),
-        changed_labels: BTreeSet::new(),
-        changed_secrets: BTreeSet::new(),
-        gone: BTreeMap::new(),
+        change: Change::default(),
         service_manager: Notifier::new(inherited),
         failing_since: None,
         warned_at: None,
-        has_warned_of_less: false,
         dropped_lines: 0,
         rest_of_line: String::new(),
     };
@@ -479,7 +476,7 @@ impl Trials<'_> {
         for message in self.process.as_mut()?.receive() {
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
-                Message::Ready(values) => event = self.note_ready(values),
+                Message::Ready(values, change) => event = self.note_ready(values, change),
                 Message::Placed(files) => {
                     self.process.as_mut()?.stage = Stage::Placed;
                     // A new file at the same path isn't removed, because its inode number differs.
@@ -489,9 +486,7 @@ impl Trials<'_> {
                 // Renaming the files or execve has failed. If `Placed` has arrived before, the
                 // trial has failed nevertheless.
                 Message::Failed => self.process.as_mut()?.stage = Stage::Opened,
-                Message::PollFailed { lines, is_less } => {
-                    self.notices.print_failed_poll(&lines, is_less);
-                }
+                Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
             }
         }
 
@@ -505,45 +500,24 @@ impl Trials<'_> {
     }
 
     /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
-    /// poll, prints how its values differ from those of the latest trial, and returns the result of
-    /// the poll if its values differ from the command's. Later polls print only how they differ
-    /// from this one, so a change that can't reach the command is reported only once.
-    fn note_ready(&mut self, fingerprint: Fingerprint) -> Option<Event> {
-        let earlier_values = self.baseline.latest_values.take();
-        let values = self.baseline.latest_values.insert(fingerprint);
+    /// poll, prints what has changed, and returns the result of the poll if the change can reach
+    /// the command.
+    fn note_ready(&mut self, fingerprint: Fingerprint, change: Change) -> Option<Event> {
+        self.baseline.latest_values = Some(fingerprint);
         // A poll that reaches its gate hasn't failed.
         self.notices.failing_since = None;
         self.notices.warned_at = None;
-        self.notices.has_warned_of_less = false;
         // For the first trial, there is no command yet.
-        let command_values = self.baseline.command_values.as_ref()?;
-        // If no earlier poll has found other values, all differences from the command's values are
-        // new.
-        let reported_values = earlier_values.as_ref().unwrap_or(command_values);
-        self.notices
-            .report_changes(&reported_values.changes(values));
+        if self.baseline.is_before_start() {
+            return None;
+        }
 
-        let changes = command_values.changes(values);
-        if changes.iter().all(|change| change.labels.is_empty()) {
+        self.notices.report_change(&change);
+        if change.labels.is_empty() {
             self.process.as_mut()?.stage = Stage::Unchanged;
             return None;
         }
-        let notices = &mut self.notices;
-        notices.gone = changes
-            .iter()
-            .flat_map(|change| change.gone.clone())
-            .collect();
-        notices.changed_labels.clear();
-        notices.changed_secrets.clear();
-        for mut change in changes {
-            change
-                .labels
-                .retain(|label| !change.gone.contains_key(label));
-            if !change.labels.is_empty() {
-                notices.changed_secrets.insert(change.secret.name.clone());
-            }
-            notices.changed_labels.extend(change.labels);
-        }
+        self.notices.change = change;
         Some(Event::Polled(PollResult::Changed))
     }
 
@@ -590,17 +564,12 @@ impl Trials<'_> {
             self.baseline.command_values = self.baseline.latest_values.take();
         }
         match (stage, self.notices.rotation.on_rotation) {
-            (Stage::BeforeGate, _) => {
-                // If the next poll reads these values again, it has to print the lines about the
-                // change again.
-                self.baseline.latest_values = None;
-                return Some(Event::Polled(PollResult::Failed));
-            }
+            (Stage::BeforeGate, _) => return Some(Event::Polled(PollResult::Failed)),
             (Stage::Unchanged, _) => return Some(Event::Polled(PollResult::Unchanged)),
             (Stage::Placed, _) if is_first => {
                 let values = self.baseline.command_values.as_ref();
                 let fixed = values.map(Fingerprint::fixed_labels).unwrap_or_default();
-                self.notices.report_start(Vec::from_iter(fixed));
+                self.notices.report_start(fixed);
             }
             // The first trial has printed the error itself.
             (Stage::Opened, _) if is_first => {}

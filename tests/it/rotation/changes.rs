@@ -39,9 +39,8 @@ fn two_secrets_that_change_together_cause_only_one_restart() {
     run.rotate(&aws, "v3", "last-4c7a1e");
     assert_eq!(run.values(3), ["one-4c7a1e", "two-4c7a1e", "last-4c7a1e"]);
     run.end().says([
-        "the secret \"x\" changed from version v1 to version v2, which changes A",
-        "the secret \"y\" changed from version w1 to version w2, which changes B",
-        "because A and B changed (the secret \"x\" and the secret \"y\")",
+        "note: A and B changed (the secret \"x\", version v1 -> v2 and the secret \"y\", version w1 -> w2)",
+        "because A and B changed (the secret \"x\", version v1 -> v2 and",
     ]);
 }
 
@@ -64,7 +63,7 @@ fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_com
     assert_eq!(run.await_lines(3)[2][3], format!("[{CANARY}/new]"));
     // The sandbox asserts that no value is printed.
     run.end()
-        .says(["the parameter \"/one\" changed from version 1 to version 2, which changes A"]);
+        .says(["because A changed (the parameter \"/one\", version 1 -> 2)"]);
 }
 
 #[test]

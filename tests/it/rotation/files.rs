@@ -159,7 +159,7 @@ fn with_on_rotation_signal_the_file_has_its_new_value_when_the_command_gets_the_
     assert_eq!(open.metadata().unwrap().nlink(), 0);
     let after = fs::metadata(run.sandbox.path("file")).unwrap().ino();
     assert_ne!(after, before);
-    let note = "note: \"/bin/sh\" got SIGHUP, because file changed (the secret \"x\")";
+    let note = "note: \"/bin/sh\" got SIGHUP, because file changed (the secret \"x\", version";
     run.end().ended(Status::Exit(143)).says([note]);
 }
 

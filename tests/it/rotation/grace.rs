@@ -130,7 +130,7 @@ fn a_command_that_got_sigterm_before_its_secret_changed_is_not_restarted() {
         run.await_lines(2);
         run.rotate(&aws, "v2", "two-4c7a1e");
         run.end_and_assert_record(&["ready", "15", "64"])
-            .says(["the secret \"x\" changed from version v1 to version v2"]);
+            .says(["note: A changed (the secret \"x\", version v1 -> v2)"]);
     }
 }
 

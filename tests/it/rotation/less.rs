@@ -1,4 +1,4 @@
-//! Polls that find less than the command has: an empty value, a default, or nothing at all.
+//! Polls that find less than the command has: an empty value, a placeholder, or nothing at all.
 
 use super::*;
 use crate::support::aws::fault;
@@ -12,19 +12,18 @@ fn service(json: &str, declaration: &str) -> (Aws, Rotating) {
 }
 
 #[test]
-fn a_poll_replaces_a_working_value_neither_by_an_empty_one_nor_by_a_default_nor_by_an_empty_object()
-{
-    for (declaration, less, says) in [
+fn a_poll_never_takes_a_value_away_from_the_command() {
+    let whole = r#"{"k":"one-4c7a1e","a":"one-4c7a1e"}"#;
+    let nested = r#"{"low":{"a":"low-4c7a1e"},"high":{"a":"one-4c7a1e"}}"#;
+    for (declaration, before, less, inherited, lost) in [
         (
-            "secrets: { x: x }\nenv: { A: { template: '{{ x.k }}' }, B: { template: 'u:{{ x.k }}@h' } }",
+            "secrets: { x: x }\nenv: { A: { template: '{{ x.a }}' }, B: { template: 'u:{{ x.k }}@h' } }",
+            whole,
             r#"{"k":"","a":""}"#,
-            "a value that the command has is empty now",
+            None,
+            "A and B",
         ),
-        (
-            "env: { A: 'x:k' }",
-            r#"{"k":""}"#,
-            "a value that the command has is empty now",
-        ),
+        ("env: { A: 'x:k' }", whole, r#"{"k":""}"#, None, "A"),
         (
             "secrets: { x: x }\nenv: { A: { template: \"{{ x.k | default('changeme') }}\" } }",
             r#"{"other":"v-4c7a1e"}"#,
@@ -32,36 +31,85 @@ fn a_poll_replaces_a_working_value_neither_by_an_empty_one_nor_by_a_default_nor_
         ),
         (
             "env: { A: { from: 'x:k', default: changeme } }",
+            whole,
             r#"{"other":"v-4c7a1e"}"#,
-            "a default would replace a value that the command has",
+            None,
+            "A",
+        ),
+        (
+            "secrets: { x: x }\nenv: { A: { template: '{{ x.k | default(\"changeme\") }}' } }",
+            whole,
+            r#"{"other":"v-4c7a1e"}"#,
+            None,
+            "A",
+        ),
+        (
+            "env: { A: { from: 'x:k', optional: true } }",
+            whole,
+            r#"{"other":"v-4c7a1e"}"#,
+            Some("changeme"),
+            "A",
+        ),
+        (
+            "env-from: [x]",
+            whole,
+            r#"{"k":"one-4c7a1e"}"#,
+            Some("changeme"),
+            "A",
+        ),
+        (
+            "env-from: ['x:low', { from: 'x:high', optional: true }]",
+            nested,
+            r#"{"low":{"a":"low-4c7a1e"},"high":{"b":"new-4c7a1e"}}"#,
+            None,
+            "A",
         ),
         (
             "env-from: [{ from: x, optional: true }]",
+            whole,
             "{}",
-            "an object whose variables the command has sets none now",
+            None,
+            "A and K",
         ),
     ] {
         // The other value of the secret changes, too, and has to wait.
         let declaration = format!("{declaration}\nfiles: [{{ from: 'y', env: F }}]");
         let aws = Aws::start().secret("y", Secret::text("y-4c7a1e"));
-        let aws = aws.secret(
-            "x",
-            Secret::text(r#"{"k":"one-4c7a1e","a":"one-4c7a1e"}"#).with_id("v1"),
-        );
-        let sandbox =
+        let aws = aws.secret("x", Secret::text(before).with_id("v1"));
+        let mut sandbox =
             polled_on_request(Sandbox::new().aws(&aws), "restart").declaration(&declaration);
+        if let Some(value) = inherited {
+            sandbox = sandbox.env("A", value);
+        }
         let run = Rotating::start(sandbox.script(SLEEPER));
 
         aws.rotate("x", Secret::text(less).with_id("v2"));
         run.poll(&aws);
-        let whole = r#"{"k":"three-4c7a1e","a":"three-4c7a1e"}"#;
-        aws.rotate("x", Secret::text(whole).with_id("v3"));
+        let whole = before.replace("one-", "three-");
+        aws.rotate("x", Secret::text(&whole).with_id("v3"));
         run.poll(&aws);
-        assert_eq!(run.values(2), ["one-4c7a1e", "three-4c7a1e"], "{says}");
+        assert_eq!(run.values(2), ["one-4c7a1e", "three-4c7a1e"], "{less}");
+        let says = format!(
+            "warning: a poll failed, so \"/bin/sh\" keeps its values: {lost} would lose a value that"
+        );
         let waits = "until the values are back, other changes wait, too";
-        run.end()
-            .says(["warning: a poll failed", says, waits, "polls succeed again"]);
+        run.end().says([&says, waits, "polls succeed again"]);
     }
+}
+
+#[test]
+fn a_placeholder_of_an_earlier_declaration_does_not_replace_a_value_that_is_absent_now() {
+    let aws = first_version();
+    let sandbox = polled_on_request(Sandbox::new().aws(&aws), "restart")
+        .declaration("env: { A: { from: 'x:k', optional: true } }")
+        .file("base.yaml", "env: { A: { value: changeme } }")
+        .args(["-f", "base.yaml", "-f", "secrets-exec.yaml"]);
+    let run = Rotating::start(sandbox.script(SLEEPER));
+    aws.delete("x");
+    run.poll(&aws);
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
+    run.end();
 }
 
 #[test]
@@ -98,6 +146,12 @@ fn a_program_that_started_with_less_is_restarted_for_more_and_an_expected_empty_
             r#"{"k":"one-4c7a1e"}"#,
             ["[]", "[one-4c7a1e]"],
         ),
+        (
+            "env-from: ['x:low', 'x:high']",
+            r#"{"low":{"a":"one-4c7a1e"},"high":{"b":"b-4c7a1e"}}"#,
+            r#"{"low":{"a":"one-4c7a1e"},"high":{"a":"two-4c7a1e"}}"#,
+            ["[one-4c7a1e]", "[two-4c7a1e]"],
+        ),
     ] {
         let (aws, run) = service(before, declaration);
         aws.rotate("x", Secret::text(after).with_id("v2"));
@@ -108,22 +162,22 @@ fn a_program_that_started_with_less_is_restarted_for_more_and_an_expected_empty_
 }
 
 #[test]
-fn a_value_that_is_gone_restarts_the_command_with_a_line_that_says_what_is_gone() {
+fn a_value_that_is_gone_with_nothing_in_its_place_restarts_the_command() {
     for (declaration, less, says) in [
         (
             "env: { A: { from: 'x:k', optional: true } }",
             Secret::text(r#"{"j":"v-4c7a1e"}"#),
-            r#"because A is gone: the secret "x" has no key "k""#,
+            r#"because A changed (the secret "x", version v1 -> v2)"#,
         ),
         (
             "env: { A: { from: 'x:k', optional: true } }",
             Secret::failing(fault::absent()),
-            r#"because A is gone: the secret "x" doesn't exist any more"#,
+            r#"because A changed (the secret "x", version v1 -> none)"#,
         ),
         (
             "env-from: [x]",
             Secret::text(r#"{"j":"one-4c7a1e"}"#),
-            r#"because J changed (the secret "x"), and A and K are gone: the secret "x" has other keys"#,
+            r#"because A, J and K changed (the secret "x", version v1 -> v2)"#,
         ),
     ] {
         let (aws, run) = service(r#"{"k":"one-4c7a1e","a":"one-4c7a1e"}"#, declaration);

@@ -46,7 +46,7 @@ fn events_named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
 fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_versions_and_the_process_ids()
  {
     const START: &str = r#"{"event":"started","pid":1}"#;
-    const CHANGE: &str = r#"{"event":"changed","secret":"x","old_version":"v1","new_version":"v2","variables":NAMES}"#;
+    const CHANGE: &str = r#"{"event":"changed","variables":NAMES,"secrets":[{"id":"x","old_version":"v1","new_version":"v2"}]}"#;
     const RESTART: &str = r#"{"event":"stopping","variables":NAMES}
 {"event":"ended","pid":1,"status":3}
 {"event":"restarted","pid":2,"variables":NAMES}
@@ -56,7 +56,7 @@ fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_ve
 {"event":"exiting","status":75,"variables":NAMES}"#;
     const FIXED: &str = r#"{"event":"fixed","variables":["A","EMPTY"]}
 "#;
-    const SIGNAL: &str = r#"{"event":"not_changed","secret":"x","variables":["A"],"help":["restart \"python3\", or use --on-rotation restart"]}
+    const SIGNAL: &str = r#"{"event":"not_changed","variables":["A"],"help":["restart \"python3\", or use --on-rotation restart"]}
 {"event":"signalled","signal":"SIGHUP","variables":NAMES}
 {"event":"ended","pid":1,"status":3}"#;
     for (mode, fixed, steps, names) in [
@@ -96,7 +96,7 @@ fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_ve
 #[test]
 fn with_v_a_rotation_logs_versions_and_process_ids_and_with_qq_it_logs_nothing() {
     run_with_one_change("restart -v").says([
-        "the secret \"x\" changed from version v1 to version v2, which changes ",
+        "note: A and file changed (the secret \"x\", version v1 -> v2)",
         "\"python3\" exited with status 3",
         "\"python3\" was started, with process id ",
     ]);

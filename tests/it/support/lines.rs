@@ -7,7 +7,7 @@ pub const PREFIX: &str = "secrets-exec: ";
 
 /// The events of `--log-format json`, each with the fields that it can have besides time, logger,
 /// level, event and message. CHANGELOG.md promises that they stay the same within a minor version.
-pub const EVENTS: [(&str, &str); 31] = [
+pub const EVENTS: [(&str, &str); 30] = [
     ("error", "status variables secret entries notes help"),
     ("summary", "status"),
     ("warning", "entries notes help"),
@@ -24,8 +24,7 @@ pub const EVENTS: [(&str, &str); 31] = [
     ),
     ("trace", ""),
     ("started", "pid"),
-    ("changed", "secret old_version new_version variables"),
-    ("delayed", "seconds"),
+    ("changed", "variables secrets"),
     (
         "poll_failed",
         "variables secret errors entries notes help since",
@@ -39,7 +38,7 @@ pub const EVENTS: [(&str, &str); 31] = [
     ("ended", "pid status signal help"),
     ("killed", "signal"),
     ("fixed", "variables"),
-    ("not_changed", "secret variables help"),
+    ("not_changed", "variables help"),
     ("not_passed_on", "help"),
     ("not_stopped", "pid help"),
     ("not_restarted", "variables"),
