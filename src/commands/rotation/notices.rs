@@ -12,7 +12,7 @@ use super::fingerprint::Change;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::noun_with_name;
-use crate::report::record::{counted, some_of};
+use crate::report::record::some_of;
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::{ExitStatus, Left, Notice, Pid};
 use crate::system::lifecycle::process_name;
@@ -37,9 +37,6 @@ pub(super) struct Notices<'a> {
     pub(super) failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub(super) warned_at: Option<Instant>,
-    /// The number of lines that were dropped, because the reader was behind, since the last line
-    /// was written.
-    pub(super) dropped_lines: usize,
     /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
     pub rest_of_line: String,
 }
@@ -248,40 +245,15 @@ impl Notices<'_> {
     }
 
     /// Writes the rest of a line that an earlier call cut off, and then `lines`. Doesn't wait for
-    /// the reader. Returns false if lines were dropped because the reader is behind. In that case,
-    /// the next call that writes anything first warns how many lines were dropped.
+    /// the reader. Returns false if lines were dropped because the reader is behind.
     pub(super) fn write_lines(&mut self, lines: &str) -> bool {
-        if lines.is_empty() {
-            return true;
-        }
-
         let mut text = std::mem::take(&mut self.rest_of_line);
         let rest_length = text.len();
-        if self.dropped_lines > 0 {
-            text += &terminal::visible_lines([dropped_lines_warning(self.dropped_lines)]);
-        }
         text += lines;
-
-        // What wasn't printed: the rest of a line that was cut (`rest_length` bytes if nothing was
-        // printed), and the whole lines after it.
         let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
-        // In the text, the warning about dropped lines comes before `lines`. So if no more than
-        // `lines` was dropped, the warning was written.
-        if dropped.len() <= lines.len() {
-            self.dropped_lines = 0;
-        }
-        // Count at most the lines of `lines`, because the warning itself isn't a dropped line.
-        self.dropped_lines += dropped.lines().count().min(lines.lines().count());
-        self.dropped_lines == 0
+        dropped.is_empty()
     }
 }
 
 const UNCHANGEABLE: &str = "--on-rotation signal= can't change variables and files in memory";
-
-fn dropped_lines_warning(count: usize) -> Record {
-    let lines = counted(count, "line was", "lines were");
-    let text = format!("{lines} dropped here, because nobody was reading standard error");
-    let warning = Record::warning(text).event("lines_dropped");
-    warning.with("lines", count)
-}

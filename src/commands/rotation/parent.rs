@@ -71,7 +71,6 @@ pub fn supervise(
         service_manager: Notifier::new(inherited),
         failing_since: None,
         warned_at: None,
-        dropped_lines: 0,
         rest_of_line: String::new(),
     };
     let mut trials = Trials {

@@ -7,7 +7,7 @@ pub const PREFIX: &str = "secrets-exec: ";
 
 /// The events of `--log-format json`, each with the fields that it can have besides time, logger,
 /// level, event and message. CHANGELOG.md promises that they stay the same within a minor version.
-pub const EVENTS: [(&str, &str); 30] = [
+pub const EVENTS: [(&str, &str); 29] = [
     ("error", "status variables secret entries notes help"),
     ("summary", "status"),
     ("warning", "entries notes help"),
@@ -43,7 +43,6 @@ pub const EVENTS: [(&str, &str); 30] = [
     ("not_stopped", "pid help"),
     ("not_restarted", "variables"),
     ("cancelled", "signal"),
-    ("lines_dropped", "lines"),
 ];
 
 impl Outcome {
