@@ -95,6 +95,8 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Agent {
     url: HttpUrl,
     pub has_fallback: bool,
+    /// False once AWS had to be asked instead of the agent.
+    pub is_enough: bool,
     /// The settings for AWS. Requests to the agent use only three of them: the default region, the
     /// default role and the agent's token.
     settings: Settings,
@@ -118,6 +120,7 @@ impl Agent {
         Self {
             url,
             has_fallback,
+            is_enough: true,
             budget: RetryBudget::new(deadline.clone(), max_attempts),
             http: HttpClient::new(&settings.http, limits).without_proxy(),
             settings: settings.clone(),

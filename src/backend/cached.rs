@@ -142,7 +142,7 @@ impl Cached {
                 (Err(failure), Some(entry)) if failure.error.is_temporary() => {
                     Ok(entry.into_document(Some(failure)))
                 }
-                (Err(failure), None) if failure.error.is_temporary() => {
+                (Err(failure), None) if failure.error.is_temporary() && !stale.is_zero() => {
                     Err(with_note(failure, without_substitute))
                 }
                 (answer, _) => answer,

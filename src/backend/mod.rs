@@ -81,6 +81,7 @@ impl Backend {
                     .into_iter()
                     .partition(|(_, answer)| is_final(answer));
                 if !unanswered.is_empty() {
+                    agent.is_enough = false;
                     let missing = unanswered.iter().map(|(locator, _)| locator).collect();
                     answered.extend(aws.answers(&missing, None).await?);
                 }

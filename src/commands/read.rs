@@ -82,6 +82,7 @@ pub(super) fn read_values(
         if let Backend::Cached(cached) = &mut *backend {
             values.cache_notices = take(&mut cached.notices);
         }
+        values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
         values.are_from_aws = backend.aws().is_some_and(|aws| !aws.has_endpoint());
         if let Asker::Check { describes, .. } = asker {
             add_check_facts(&mut values, &mut backend, *describes, deadline).await?;
@@ -158,13 +159,9 @@ fn open_backend(
         return Ok(Backend::Local(LocalFile { path, secrets }));
     }
 
-    let mut settings = prepared.settings.clone();
-    if asker.is_poll() {
-        // A replica may be older than the values that the command has.
-        settings.options.fallback_regions.clear();
-    }
-    let agent = configured_agent(&options.source, &settings, deadline);
-    let aws = Aws::new(settings, deadline.clone());
+    let settings = &prepared.settings;
+    let agent = configured_agent(&options.source, settings, deadline);
+    let aws = Aws::new(settings.clone(), deadline.clone());
     if let Some(agent) = agent {
         let fallback = if agent.has_fallback {
             Some(Box::new(aws))

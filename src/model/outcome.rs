@@ -288,6 +288,8 @@ pub struct Values {
     /// The cache entries that couldn't be used, stored or removed: the locator, and the predicate
     /// of a sentence about the entry.
     pub cache_notices: BTreeSet<(Locator, String)>,
+    /// True if the agent has answered every request.
+    pub are_from_agent: bool,
     /// False if the values don't come from AWS itself.
     pub are_from_aws: bool,
     /// The identity that AWS sees, for `check`. `None` if AWS wasn't asked.

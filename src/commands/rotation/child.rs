@@ -15,7 +15,7 @@ use crate::commands::prepare::Asker;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber, SourceOption};
 use crate::model::outcome::{Outcomes, Values};
 use crate::model::shown::quoted_program;
 use crate::report::terminal;
@@ -71,15 +71,18 @@ pub(super) struct Trial<'a, 'command> {
     pub rotation: &'a RotationOptions,
     /// When the polls began to fail. `None` if the last poll succeeded, and for the first trial.
     pub(super) failing_since: Option<SystemTime>,
+    /// True if the launch may ask a fallback, but this poll doesn't ([`Self::forgo_fallbacks`]).
+    pub(super) forgoes_fallback: bool,
 }
 
 impl Trial<'_, '_> {
     /// Runs the trial, and reports its failures. Returns the exit status, unless this process
     /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
     /// get the terminal's signals.
-    pub fn run(self) -> u8 {
-        if self.asker.is_poll() {
+    pub fn run(mut self) -> u8 {
+        if let Some(command_values) = &self.baseline.command_values {
             self.gate.leave_group();
+            self.forgo_fallbacks(command_values.are_from_agent);
         }
 
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
@@ -184,14 +187,30 @@ impl Trial<'_, '_> {
         let command = quoted_program(self.launch.command);
         let warning = failed_poll_warning(&command, self.failing_since, errors);
         let mut warning = warning.with("level", level.name());
-        let options = &self.launch.prepared.options;
-        if !options.aws.fallback_regions.is_empty() {
+        if self.forgoes_fallback {
             warning.notes.push(format!(
-                "a poll doesn't ask a fallback region, because a replica may be older than the values that {command} has"
+                "a poll asks no fallback, because its values may be older than those that {command} has"
             ));
         }
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
+    }
+
+    /// Lets a poll ask only where the values of the command come from: AWS in the secret's own
+    /// region, or the agent if it has answered every request of the launch. Any other place may
+    /// have older values.
+    fn forgo_fallbacks(&mut self, are_from_agent: bool) {
+        let prepared = &mut self.launch.prepared;
+        let regions = &mut prepared.settings.options.fallback_regions;
+        self.forgoes_fallback = !regions.is_empty();
+        regions.clear();
+        if let SourceOption::Agent { fallback, .. } = &mut prepared.options.source {
+            self.forgoes_fallback |= *fallback;
+            *fallback = false;
+            if !are_from_agent {
+                prepared.options.source = SourceOption::Aws;
+            }
+        }
     }
 }
 

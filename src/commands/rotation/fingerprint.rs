@@ -30,6 +30,8 @@ pub(super) struct Fingerprint {
     /// The places ([`HashedValue::standing`]) of the `env-from` objects that were read, but don't
     /// set any variable. A path without parameters isn't among them: AWS has no answer for it.
     empty_objects: BTreeSet<usize>,
+    /// True if the agent has answered every request of this trial.
+    pub(super) are_from_agent: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -77,7 +79,10 @@ impl Fingerprint {
         retained: &Inherited,
         values: &Values,
     ) -> Self {
-        let mut fingerprint = Self::default();
+        let mut fingerprint = Self {
+            are_from_agent: values.are_from_agent,
+            ..Self::default()
+        };
         let mut place = 0;
         for outcome in &values.outcomes.list {
             if let (Target::Variables(_), Outcome::Absent) = (&outcome.target, &outcome.result)

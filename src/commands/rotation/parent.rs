@@ -458,6 +458,7 @@ impl Trials<'_> {
                 baseline: &self.baseline,
                 rotation: self.notices.rotation,
                 failing_since: self.notices.failing_since,
+                forgoes_fallback: false,
             };
             trial.run()
         })

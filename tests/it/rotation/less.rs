@@ -25,11 +25,6 @@ fn a_poll_never_takes_a_value_away_from_the_command() {
         ),
         ("env: { A: 'x:k' }", whole, r#"{"k":""}"#, None, "A"),
         (
-            "secrets: { x: x }\nenv: { A: { template: \"{{ x.k | default('changeme') }}\" } }",
-            r#"{"other":"v-4c7a1e"}"#,
-            "a default would replace a value that the command has",
-        ),
-        (
             "env: { A: { from: 'x:k', default: changeme } }",
             whole,
             r#"{"other":"v-4c7a1e"}"#,
