@@ -142,6 +142,7 @@ impl Cached {
                 (Err(failure), Some(entry)) if failure.error.is_temporary() => {
                     Ok(entry.into_document(Some(failure)))
                 }
+                // A poll never uses a stale entry, so its failure doesn't mention the cache.
                 (Err(failure), None) if failure.error.is_temporary() && !stale.is_zero() => {
                     Err(with_note(failure, without_substitute))
                 }
