@@ -11,7 +11,7 @@
 mod reader;
 mod sections;
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io;
 use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
@@ -238,10 +238,6 @@ fn open_trusted(name: &str) -> Result<File, Problem> {
     }
 }
 
-/// The memory limit for all compiled patterns of a declaration, in bytes. Without a limit, a short
-/// pattern such as `((a{999}){999}){999}` could use up all memory.
-const PATTERN_MEMORY: usize = 64 << 20;
-
 /// Parses the text of one declaration. Returns the options under `defaults`, the entries and
 /// aliases, and the errors in the order of the lines. After a syntax error, that error is the only
 /// result. A repeated key is also an error, but the rest of the declaration is still read.
@@ -266,7 +262,6 @@ pub fn parse_declaration(
     let source = SourceFile {
         path: Arc::new(path.to_owned()),
         mistakes: RefCell::new(errors),
-        pattern_memory: Cell::new(PATTERN_MEMORY),
     };
     let (options, layer) = node
         .map(|node| read_declaration(&source, &node, sections))

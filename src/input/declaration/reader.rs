@@ -5,7 +5,7 @@
 //! `None` or no entries. A reader goes on after a mistake, and at the end, the [`SourceFile`] turns
 //! all mistakes into problems, so the user sees them in one report.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::path::PathBuf;
 use std::sync::Arc;
 
@@ -419,8 +419,6 @@ pub(super) struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
     pub(super) mistakes: RefCell<Vec<FaultAt>>,
-    /// The memory that is left for compiled patterns, in bytes.
-    pub(super) pattern_memory: Cell<usize>,
 }
 
 /// The key by which mistakes are grouped: mistakes of the same kind have the same text and the same

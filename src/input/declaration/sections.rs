@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use regex_lite::{Regex, RegexBuilder};
+use regex_lite::Regex;
 
 use super::reader::{
     ALIAS_KEYS, FILE_KEYS, Fields, Item, MappingEntry, OBJECT_KEYS, TEXT, VARIABLE_KEYS,
@@ -528,25 +528,12 @@ fn read_reference_text(item: &Item<'_>, text: &str) -> Option<Reference> {
     item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }
 
-/// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if it isn't valid
-/// or doesn't fit into the memory that the other patterns have left. The message is one of
-/// regex-lite's fixed texts, so it doesn't show the expression.
-///
-/// regex-lite doesn't return the size of an expression, so the size limit is doubled until the
-/// expression fits.
+/// Reads the regular expression of `pattern`. Adds a mistake, and returns `None`, if it isn't
+/// valid. The message is one of regex-lite's fixed texts, so it doesn't show the expression.
 fn read_pattern(item: Item<'_>) -> Option<Regex> {
-    let text = item.expect_text("a regular expression")?;
-    let compiled = |limit| RegexBuilder::new(text).size_limit(limit).build();
-    let left = item.source.pattern_memory.get();
-    let mut limit = left.min(1 << 10);
-    let mut pattern = compiled(limit);
-    while pattern.is_err() && limit < left {
-        limit = left.min(limit * 2);
-        pattern = compiled(limit);
-    }
-    match &pattern {
-        Ok(_) => item.source.pattern_memory.set(left - limit),
-        Err(why) => item.refuse(format!("isn't a valid regular expression: {why}")),
+    let pattern = Regex::new(item.expect_text("a regular expression")?);
+    if let Err(why) = &pattern {
+        item.refuse(format!("isn't a valid regular expression: {why}"));
     }
     pattern.ok()
 }

@@ -7,7 +7,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::num::NonZeroUsize;
 
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
@@ -210,10 +209,6 @@ pub struct JsonPath {
     pub query: JpQuery,
 }
 
-/// The maximum number of steps for parsing a path. Only a path with about ten nested functions
-/// needs more, and parsing such a path could take minutes.
-const MAX_STEPS: Option<NonZeroUsize> = NonZeroUsize::new(1_000_000);
-
 impl JsonPath {
     /// The path as messages show it.
     pub fn shown(&self) -> String {
@@ -221,14 +216,10 @@ impl JsonPath {
     }
 
     /// Parses a JSONPath, which begins with `$`.
-    ///
-    /// Sets the limit of the crate `pest` for the whole process. Only the parser of JSONPaths uses
-    /// that crate.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.starts_with('$') {
             return None;
         }
-        pest::set_call_limit(MAX_STEPS);
         let query = parse_json_path(text).ok()?;
         Some(Self {
             text: text.to_owned(),
