@@ -49,10 +49,7 @@ pub fn check(
     } else {
         CheckDepth::Values
     };
-    let asker = Asker::Check {
-        depth,
-        describes: arguments.describe,
-    };
+    let asker = Asker::Check(depth);
     let read = worker::run(inputs, inherited, |inputs, deadline| {
         let prepared = prepare(inputs, &asker, inherited, deadline)?;
         Ok(Checked::read(prepared, &asker, depth, deadline))
@@ -275,7 +272,7 @@ impl Checked {
     }
 }
 
-/// Asks AWS whether everything that the plan names exists. Resolves the entries that don't read a
+/// Asks AWS whether the secrets that the plan names exist. Resolves the entries that don't read a
 /// secret, and those whose request failed. All other entries stay unread. `--agent` doesn't apply,
 /// because the agent can't describe secrets.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {

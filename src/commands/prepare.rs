@@ -55,9 +55,8 @@ pub(super) enum Asker {
     /// changed, while the command is already running with `--on-rotation`. A poll doesn't repeat
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
     Poll,
-    /// `check` checks everything that a launch uses, and all systemd credentials. `describes` is
-    /// true with `--describe`.
-    Check { depth: CheckDepth, describes: bool },
+    /// `check` checks everything that a launch uses, and all systemd credentials.
+    Check(CheckDepth),
     /// `policy` covers everything that a launch uses, and all systemd credentials.
     Policy,
     /// `export` prints the variables of a launch.
@@ -331,7 +330,7 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 /// these entries.
 fn plan_notices(plan: &Plan, asker: &Asker) -> Vec<Record> {
     let mut notices: Vec<Record> = report::open_mode_warnings(plan).collect();
-    if !matches!(asker, Asker::Check { .. }) {
+    if !matches!(asker, Asker::Check(_)) {
         notices.extend(report::left_out_notes(plan));
     }
     notices
@@ -447,7 +446,7 @@ impl Asker {
         };
         match self {
             Self::Launch | Self::Poll => launch,
-            Self::Check { depth, .. } => Needs {
+            Self::Check(depth) => Needs {
                 reports_empty_plan: true,
                 purpose: match depth {
                     CheckDepth::Values | CheckDepth::Offline => Purpose::Check,
@@ -481,7 +480,7 @@ impl Asker {
                 }
                 Ok(())
             }
-            Self::Check { .. } | Self::Policy | Self::Get => Ok(()),
+            Self::Check(_) | Self::Policy | Self::Get => Ok(()),
             Self::Credential(request) => keep_credential(layers, request),
         }
     }

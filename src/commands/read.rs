@@ -84,8 +84,8 @@ pub(super) fn read_values(
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
         values.are_from_aws = backend.aws().is_some_and(|aws| !aws.has_endpoint());
-        if let Asker::Check { describes, .. } = asker {
-            add_check_facts(&mut values, &mut backend, *describes, deadline).await?;
+        if let Asker::Check(_) = asker {
+            add_check_facts(&mut values, &mut backend);
         }
         Ok(values)
     })
@@ -117,25 +117,13 @@ pub(super) fn reading_warnings(prepared: &Prepared, values: &Values) -> Vec<Reco
     warnings
 }
 
-/// Adds what only `check` prints: the ages of the answers in the cache, the caller and, with
-/// `--describe`, the descriptions of the secrets. A backend without AWS has none of them.
-async fn add_check_facts(
-    values: &mut Values,
-    backend: &mut Backend,
-    describes: bool,
-    deadline: &Deadline,
-) -> Result<(), Problem> {
+/// Adds what only `check` prints: the ages of the answers in the cache, and the caller. A backend
+/// without AWS has neither.
+fn add_check_facts(values: &mut Values, backend: &mut Backend) {
     if let Backend::Cached(cached) = backend {
         values.cached = cached.ages(values.fetched.keys());
     }
     values.caller = backend.caller();
-    if describes && let Some(aws) = backend.aws() {
-        // The descriptions get a `--timeout` of their own, because a secret that can't be read may
-        // have used up the time.
-        deadline.restart_after(Duration::ZERO);
-        values.secrets = aws.describe_secrets(&values.fetched).await?;
-    }
-    Ok(())
 }
 
 /// Opens the backend. With `--local`, reads the file with the secrets and, except in a poll, prints

@@ -280,8 +280,7 @@ impl Outcomes {
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Answers,
-    /// The description of each secret, or why AWS didn't return one, for `check --describe` and
-    /// `--metadata`.
+    /// The description of each secret, or why AWS didn't return one, for `check --metadata`.
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache, for `check`.
     pub cached: BTreeMap<Locator, Duration>,

@@ -35,7 +35,7 @@ pub struct Findings {
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
     pub overridden: Vec<Value>,
-    /// The descriptions of secrets. Empty unless `--describe` or `--metadata` is given.
+    /// The descriptions of secrets. Empty without `--metadata`.
     pub secrets: Vec<TableRow>,
     /// The records of the report, as `--log-format json` prints them.
     pub messages: Vec<Value>,
@@ -195,7 +195,7 @@ impl RowStatus {
             ),
             Self::NotChecked => (
                 "not-checked",
-                "--metadata can't tell whether this version, label or parameter exists.",
+                "--metadata can't tell whether this version or parameter exists.",
             ),
             Self::Valid => (
                 "valid",

@@ -21,7 +21,7 @@ use crate::model::entry::{
 use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
-use crate::model::reference::{Locator, Region, SecretRef, Selector, Store, Version, below_path};
+use crate::model::reference::{Region, SecretRef, Selector, below_path};
 use crate::model::shown::shown;
 
 /// The values of a plan, their problems, and how they were checked.
@@ -179,8 +179,6 @@ impl CheckedValues<'_> {
         let warnings = &self.values.outcomes.warnings;
         let note = if let Some(warning) = warnings.iter().find(|other| other.id == outcome.id) {
             warning.note
-        } else if self.is_version_unchecked(outcome) {
-            "version not checked"
         } else if let Some(name) = outcome.empty_variable() {
             return Some(format!("{name} is empty"));
         } else {
@@ -216,16 +214,6 @@ impl CheckedValues<'_> {
             }
             CheckDepth::Offline => RowStatus::Valid,
         }
-    }
-
-    /// True for a value that reads a version or a label of a parameter, which `--metadata` doesn't
-    /// check.
-    fn is_version_unchecked(&self, outcome: &EntryOutcome) -> bool {
-        self.depth == CheckDepth::Metadata
-            && outcome.reads.iter().any(|read| {
-                let Locator { store, version, .. } = &read.locator;
-                *store == Store::ParameterStore && *version != Version::CURRENT
-            })
     }
 
     /// The row for one of the secrets that a value is read from.
@@ -351,8 +339,6 @@ fn target_label(target: &Target) -> String {
 pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),
-        // A denied request isn't an error, because a launch doesn't need the permission to describe
-        // a secret.
         Err(error) if error.cause.is_not_permitted() => ("not-permitted", None),
         Err(error) => ("unknown", Some(error.problem.code)),
     };

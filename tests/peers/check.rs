@@ -46,7 +46,7 @@ fn check_shows_the_same_rotation_kms_key_and_replicas_as_boto3() {
     });
     moto.secretsmanager("rotate_secret", &rotation);
     moto.secret("check/plain", CANARY);
-    let line = "check --describe --json -e A=check/described -e B=check/plain";
+    let line = "check --metadata --json -e A=check/described -e B=check/plain";
     let run = moto.sandbox().args(line.split(' ')).bare().run();
     run.ended(Status::Exit(0));
     let secrets = run.document()["secrets"].take();

@@ -1,7 +1,7 @@
 //! `env-from` compared with boto3 and botocore: the parameters directly below a path, and the
 //! variables that AWS's tools read.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::moto::Moto;
 use super::python::{Python, interpreter};
@@ -34,25 +34,6 @@ fn a_path_with_a_wildcard_reads_the_same_parameters_as_boto3_without_recursion()
         seen.sort();
         assert_eq!(names_below(recursive), seen, "{path}: {run}");
     }
-}
-
-#[test]
-fn check_metadata_finds_only_paths_with_parameters_directly_below_them() {
-    let moto = or_skip!(Moto::shared());
-    moto.parameter("/described/direct/a", "SecureString", CANARY);
-    moto.parameter("/described/deep/er/a", "SecureString", CANARY);
-    let declaration = "env-from: [\"ssm:/described/direct/*\", \"ssm:/described/deep/*\", ssm:/described/deep/]\n";
-    let sandbox = moto.sandbox().declaration(declaration);
-    let run = sandbox.args(["check", "--metadata", "--json"]).bare().run();
-    run.ended(Status::Exit(78));
-    let document = run.document();
-    let rows = document["values"].as_array().unwrap().iter();
-    let errors: Vec<&Value> = rows.map(|row| &row["error"]).collect();
-    assert_eq!(
-        errors,
-        [&Value::Null, &json!("not-found"), &Value::Null],
-        "{run}"
-    );
 }
 
 #[test]

@@ -11,7 +11,7 @@ import sys
 from moto.moto_server import threaded_moto_server
 from moto.server import ThreadedMotoServer
 
-READS = {"DescribeParameters", "DescribeSecret", "GetParameters", "GetParametersByPath", "GetSecretValue"}
+READS = {"DescribeSecret", "GetParameters", "GetParametersByPath", "GetSecretValue"}
 
 
 def only_reading(app):

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
 use super::endpoints::{Api, aws_host, partition_of};
-use super::parameter_store::{bare_name, can_be_described, referenced_secret};
+use super::parameter_store::{bare_name, referenced_secret};
 use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Store};
@@ -42,10 +42,8 @@ pub fn policy(
 
     let mut own_locators = Vec::new();
     for locator in &located {
-        // `check --metadata` doesn't ask for parameters that DescribeParameters can't find.
-        let is_requested = !options.metadata
-            || locator.store == Store::SecretsManager
-            || can_be_described(locator);
+        // `check --metadata` doesn't ask for parameters.
+        let is_requested = !options.metadata || locator.store == Store::SecretsManager;
         if owner.reads(locator) && is_requested {
             own_locators.push(locator);
         }
@@ -192,6 +190,10 @@ fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArgumen
             notes.push(format!("the role {assumed} {why}"));
         }
     }
+    if options.metadata && locators.is_empty() {
+        notes
+            .push("check --metadata sends no request, because it asks only for secrets".to_owned());
+    }
     if options.kms_keys.is_empty() && !options.metadata && !locators.is_empty() {
         notes.push("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt".to_owned());
     }
@@ -209,8 +211,7 @@ const GET_SECRET: IamAction = (0, "ReadSecrets", "secretsmanager:GetSecretValue"
 const DESCRIBE_SECRET: IamAction = (1, "DescribeSecrets", "secretsmanager:DescribeSecret");
 const GET_PARAMETERS: IamAction = (2, "ReadParameters", "ssm:GetParameters");
 const GET_BY_PATH: IamAction = (3, "ReadParametersByPath", "ssm:GetParametersByPath");
-const DESCRIBE_PARAMETERS: IamAction = (4, "DescribeParameters", "ssm:DescribeParameters");
-const ASSUME_ROLE: IamAction = (5, "AssumeRoles", "sts:AssumeRole");
+const ASSUME_ROLE: IamAction = (4, "AssumeRoles", "sts:AssumeRole");
 
 /// The parts from which the statements of a policy are made.
 struct Statements<'a> {
@@ -230,15 +231,7 @@ impl Statements<'_> {
     /// Adds the permission to read or describe what a locator names, in one region or, without
     /// `region`, in every region. Also records which service decrypts the value. The permission is
     /// for all versions, because an ARN doesn't name a version.
-    ///
-    /// With `--metadata`, a parameter needs only DescribeParameters, which AWS can't limit to one
-    /// parameter.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
-        if locator.store == Store::ParameterStore && self.options.metadata {
-            self.add(DESCRIBE_PARAMETERS, Arn::any());
-            return;
-        }
-
         let named_arn = locator.id.arn();
         // Without a region, the policy is for the commercial partition.
         let default_partition = region.map_or("aws", partition_of);
@@ -292,7 +285,7 @@ impl Statements<'_> {
                     secrets.push(format!("secret:{name}"));
                 }
                 for secret in secrets {
-                    if options.describe || options.is_for_agent || options.metadata {
+                    if options.is_for_agent || options.metadata {
                         needed.push((DESCRIBE_SECRET, store, secret.clone()));
                     }
                     if !options.metadata {

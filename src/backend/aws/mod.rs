@@ -39,13 +39,13 @@ use std::mem::take;
 use std::rc::Rc;
 use std::time::Duration;
 
-use futures_util::future::{join, join3};
+use futures_util::future::join;
 use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::model::answer::{
-    Answer, AnsweredLocators, Answers, Caller, Cause, Denial, DescribedSecret, Document,
-    FetchError, FetchFailure, FetchResult, Missing, Operation,
+    Answer, AnsweredLocators, Caller, Cause, Denial, DescribedSecret, Document, FetchError,
+    FetchFailure, FetchResult, Operation,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -164,47 +164,11 @@ impl Aws {
         )
     }
 
-    /// Asks AWS to describe the secrets in `fetched`, except those whose region isn't known, and
-    /// those with an error that isn't about the secret ([`is_about_the_secret`]). Parameters are
-    /// skipped. Returns one description, or the error of its request, for each of the other secrets.
-    ///
-    /// # Errors
-    /// If a session isn't open yet, and opening one fails.
-    pub async fn describe_secrets(
-        &mut self,
-        fetched: &Answers,
-    ) -> Result<Vec<DescribedSecret>, Problem> {
-        let session = self.session()?;
-        let mut requests = Vec::new();
-        for (locator, answer) in fetched {
-            if locator.store != Store::SecretsManager {
-                continue;
-            }
-            let region_read = match answer {
-                Ok(document) => document.region.clone(),
-                Err(failure) if is_about_the_secret(&failure.error) => None,
-                Err(_) => continue,
-            };
-            // A request fails here only if no region is known. The secret is skipped, because it
-            // wasn't read either, and the report already says why.
-            if let Ok(request) = session.request_for(locator).await {
-                let region = region_read.unwrap_or(request.region);
-                requests.push(Request::in_region(request.locator, region));
-            }
-        }
-
-        // A failed search for credentials is ignored here, because each description fails with the
-        // same error.
-        let _ = session.prepare_credentials(&requests).await;
-        Ok(secrets_manager::describe_all(session, requests).await)
-    }
-
-    /// Finds out which of the secrets and parameters in `wanted` exist, without reading a value.
-    /// Returns the descriptions of the secrets, and an answer for each locator that a description
-    /// can answer: a document without a value, or the failure. Leaves out a version id that no
-    /// description has, and a parameter that can't be described: AWS's own, or one with an ARN.
-    /// Doesn't ask the fallback regions. Also asks STS who the caller is. Without a session, first
-    /// reads AWS's configuration files, and may ask the user for an MFA code.
+    /// Finds out which of the secrets in `wanted` exist, without reading a value. Returns their
+    /// descriptions, and an answer for each locator that a description can answer: a document
+    /// without a value, or the failure. Leaves out parameters, and a version id that no description
+    /// has. Doesn't ask the fallback regions. Also asks STS who the caller is. Without a session,
+    /// first reads AWS's configuration files, and may ask the user for an MFA code.
     ///
     /// # Errors
     /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
@@ -214,9 +178,11 @@ impl Aws {
     ) -> Result<(AnsweredLocators, Vec<DescribedSecret>), Problem> {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
-        let (requests, mut answers) = requests_for(session, wanted).await;
+        let mut secrets = wanted.clone();
+        secrets.retain(|locator| locator.store == Store::SecretsManager);
+        let (requests, mut answers) = requests_for(session, &secrets).await;
         let distinct = Vec::from_iter(requests.keys().cloned());
-        let (answered, described) = describe_requests(session, &distinct).await;
+        let (answered, described) = describe_requests(session, distinct).await;
         answers.extend(distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
@@ -260,40 +226,25 @@ impl Aws {
     }
 }
 
-/// True if the error is AWS's answer about the secret itself, and the secret may exist, so that its
-/// description can help. After any other error, the request for the description would probably fail
-/// in the same way.
-fn is_about_the_secret(error: &FetchError) -> bool {
-    error.withholds_value() && error.cause != Cause::Absent(Missing::Secret)
-}
-
-/// Describes the requested secrets and parameters. Returns the answers that follow from the
-/// descriptions, and the descriptions of the secrets. For `check` and with `-vv`, also asks STS who
-/// the caller is ([`Session::trace_identities`]).
+/// Describes the requested secrets. Returns the answers that follow from the descriptions, and the
+/// descriptions. Also asks STS who the caller is ([`Session::trace_identities`]).
 async fn describe_requests(
     session: &mut Session,
-    requests: &[Request],
+    requests: Vec<Request>,
 ) -> (AnsweredRequests, Vec<DescribedSecret>) {
     // A failed search for credentials is ignored here, because each request fails with the same
     // error.
-    let _ = session.prepare_credentials(requests).await;
+    let _ = session.prepare_credentials(&requests).await;
     let session = &*session;
     let tracing = async {
         if let Some(first) = requests.first() {
             session.trace_identities(&first.region).await;
         }
     };
+    let describing = secrets_manager::describe_all(session, requests.clone());
+    let (described, ()) = join(describing, tracing).await;
 
-    let (secrets, parameters): (Vec<_>, Vec<_>) = requests
-        .iter()
-        .cloned()
-        .partition(|request| request.locator.store == Store::SecretsManager);
-    let describing = secrets_manager::describe_all(session, secrets.clone());
-    let checking = parameter_store::describe_parameters(session, parameters);
-    let (described, parameter_answers, ()) = join3(describing, checking, tracing).await;
-
-    let mut answers = secrets_manager::answers_from_descriptions(secrets, &described);
-    answers.extend(parameter_answers);
+    let mut answers = secrets_manager::answers_from_descriptions(requests, &described);
     explain_failures(session, &mut answers);
     (answers, described)
 }

@@ -1,6 +1,5 @@
 //! SSM Parameter Store. GetParameters reads up to ten parameters in one request, and
-//! GetParametersByPath reads all parameters below a path, page by page. For `check --metadata`,
-//! DescribeParameters says whether parameters exist.
+//! GetParametersByPath reads all parameters below a path, page by page.
 //!
 //! A response may spell a name differently from the request: with or without the leading slash, or
 //! as an ARN. Before a value is used, the parameter's name and version and, for an ARN, its account
@@ -8,23 +7,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use futures_util::stream;
 use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::endpoints::Api;
 use super::service_client::{Client, read_object, timestamp};
-use super::session::{AnsweredRequests, Request, Session};
+use super::session::Request;
 use crate::model::answer::{
     Cause, Denial, Document, FetchError, FetchResult, Missing, Refusal, SecretValue,
 };
 use crate::model::reference::{Arn, Locator, ParameterPath, Region, SecretId, Version};
 use crate::model::shown::shown;
-use crate::net::in_flight;
 use crate::time::RetryBudget;
 
-const DESCRIBE_PARAMETERS: &str = "AmazonSSM.DescribeParameters";
 const GET_PARAMETERS: &str = "AmazonSSM.GetParameters";
 const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 
@@ -121,7 +116,7 @@ const MAX_PAGE: u64 = 10;
 /// Our own limit on the number of parameters below a path.
 const MAX_BELOW_PATH: usize = 10_000;
 
-/// A page of parameters, from GetParametersByPath or DescribeParameters.
+/// A page of parameters, from GetParametersByPath.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -371,131 +366,6 @@ fn requested_name(locator: &Locator, region: &Region) -> String {
 /// The label or the version number in a request, or `None` for the newest version.
 fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
-}
-
-/// True if DescribeParameters can find the parameter, assuming it exists. DescribeParameters finds
-/// neither AWS's own parameters nor those of other accounts. Any ARN may be from a different
-/// account.
-pub(super) fn can_be_described(locator: &Locator) -> bool {
-    locator.id.arn().is_none() && !bare_name(locator.id.name()).starts_with("aws/")
-}
-
-/// The maximum number of names in a filter of DescribeParameters, and of parameters on a page.
-const MAX_DESCRIBED: usize = 50;
-
-/// Asks which parameters and paths exist. Returns a document without a value for each request, or
-/// the failure. Leaves out the requests that DescribeParameters can't answer
-/// ([`can_be_described`]).
-pub(super) async fn describe_parameters(
-    session: &Session,
-    mut requests: Vec<Request>,
-) -> AnsweredRequests {
-    requests.retain(|request| can_be_described(&request.locator));
-    let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
-    for request in requests {
-        let locator = &request.locator;
-        let own_path = if locator.is_path() {
-            Some(locator.id.clone())
-        } else {
-            None
-        };
-        let key = (request.region.clone(), locator.role.clone(), own_path);
-        groups.entry(key).or_default().push(request);
-    }
-
-    let describing = groups
-        .values()
-        .flat_map(|group| group.chunks(MAX_DESCRIBED))
-        .map(async |batch| {
-            let described = describe_batch(session, batch).await;
-            let mut answers = AnsweredRequests::new();
-            for request in batch {
-                let parameters = described.as_ref().map_err(FetchError::clone);
-                let found = parameters.and_then(|all| document_without_value(request, all));
-                answers.push(request.clone().answered(found));
-            }
-            answers
-        });
-    in_flight(stream::iter(describing)).await.concat()
-}
-
-/// Answers a request from descriptions: with a document without a value, or with an absence. For a
-/// path, all parameters in `described` are below it.
-fn document_without_value(request: &Request, described: &[Parameter]) -> FetchResult<Document> {
-    let Request { locator, region } = request;
-    let found = described
-        .iter()
-        .find(|parameter| {
-            let name = parameter.name.as_deref().unwrap_or_default();
-            locator.is_path() || bare_name(name) == bare_name(locator.id.name())
-        })
-        .ok_or(Cause::Absent(Missing::Secret))?;
-
-    let mut document = Document::new(SecretValue::default());
-    document.region = Some(region.clone());
-    // A description is about one parameter's newest version, so it doesn't apply to a path or to a
-    // version that the request names.
-    if !locator.is_path() && locator.version == Version::CURRENT {
-        document.version_id = found.version.map(|version| version.to_string());
-        document.created = found.last_modified_date.as_deref().and_then(timestamp);
-    }
-    Ok(document)
-}
-
-/// Describes the existing parameters in a batch. If the batch is a path, stops after the first page
-/// with a description. All requests in a batch have the same region and role.
-async fn describe_batch(session: &Session, batch: &[Request]) -> FetchResult<Vec<Parameter>> {
-    let Some(Request { locator, region }) = batch.first() else {
-        return Ok(Vec::new());
-    };
-    let progress = session.budget.progress();
-    let _awaited: Vec<_> = batch
-        .iter()
-        .map(|request| progress.awaits(request.locator.to_string()))
-        .collect();
-
-    let caller = session.caller_with(locator.role.as_ref()).await?;
-    let api = Api::Store(locator.store);
-    let client = session.client(caller, api, region).await?;
-
-    let filter = match locator.path() {
-        Some(path) => path_filter(path),
-        None => {
-            let names: Vec<&str> = batch
-                .iter()
-                .map(|request| request.locator.id.name())
-                .collect();
-            json!({ "Key": "Name", "Option": "Equals", "Values": names })
-        }
-    };
-    let input = json!({ "ParameterFilters": [filter], "MaxResults": MAX_DESCRIBED });
-    let about = &ids_of(batch);
-    let budget = &session.budget;
-    // A path is the only request of its batch, so one parameter is enough.
-    read_pages(input, batch.len(), async |input| {
-        client
-            .call_json(DESCRIBE_PARAMETERS, about, input, budget, |body| {
-                let page: Page = read_object(body, "a response that can't be read")?;
-                Ok((page.parameters, page.next_token))
-            })
-            .await
-    })
-    .await
-}
-
-/// DescribeParameters' filter for the parameters below a path.
-fn path_filter(ParameterPath { name, is_recursive }: ParameterPath<'_>) -> Value {
-    let option = if is_recursive {
-        "Recursive"
-    } else {
-        "OneLevel"
-    };
-    // A path in this filter must not end with a slash, except for `/`.
-    let path = name
-        .strip_suffix('/')
-        .filter(|path| !path.is_empty())
-        .unwrap_or(name);
-    json!({ "Key": "Path", "Option": option, "Values": [path] })
 }
 
 /// Reads the items of a list that AWS sends page by page. `input` is the input of the first

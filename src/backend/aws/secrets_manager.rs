@@ -1,5 +1,5 @@
 //! AWS Secrets Manager. GetSecretValue reads a secret, and DescribeSecret describes one for `check
-//! --describe` and `check --metadata`.
+//! --metadata`.
 //!
 //! We don't use BatchGetSecretValue. It needs its own permission, it can't read a given version,
 //! and it is limited to 100 requests per second. If the policy of a VPC endpoint denies one secret,

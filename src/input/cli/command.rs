@@ -480,16 +480,12 @@ pub struct CheckArguments {
     #[arg(long)]
     pub json: bool,
     /// Check only the declaration, without requests, credentials or a region
-    #[arg(long, conflicts_with_all = ["describe", "metadata"])]
+    #[arg(long, conflicts_with = "metadata")]
     pub offline: bool,
-    /// Don't read any values: only check that the secrets and parameters exist (needs
-    /// secretsmanager:DescribeSecret and ssm:DescribeParameters)
+    /// Don't read any values: only check that the secrets exist, and show their rotation, KMS key
+    /// and replicas (needs only secretsmanager:DescribeSecret)
     #[arg(long)]
     pub metadata: bool,
-    /// Also show the rotation, KMS key and replicas of each secret (needs
-    /// secretsmanager:DescribeSecret)
-    #[arg(long)]
-    pub describe: bool,
 }
 
 #[derive(Args, Debug)]
@@ -516,11 +512,8 @@ pub struct PolicyArguments {
     /// Also allow kms:Decrypt with the customer managed key that encrypts the secrets (repeatable)
     #[arg(long = "kms-key", value_name = "ARN", value_parser = parse_key)]
     pub kms_keys: Vec<Arn>,
-    /// Also allow secretsmanager:DescribeSecret, which check --describe needs
-    #[arg(long)]
-    pub describe: bool,
     /// Print the policy for check --metadata, which doesn't read any values
-    #[arg(long, conflicts_with_all = ["describe", "kms_keys"])]
+    #[arg(long, conflicts_with = "kms_keys")]
     pub metadata: bool,
     /// True if the AWS Secrets Manager Agent sends the requests (`--agent`). The agent also calls
     /// DescribeSecret, to find new versions.

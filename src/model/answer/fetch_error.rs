@@ -238,7 +238,7 @@ pub enum Denial {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Read,
-    /// The description of a secret or parameter, which `check --metadata` needs.
+    /// The description of a secret, which `check --metadata` needs.
     Describe,
 }
 

@@ -28,11 +28,6 @@ impl Arn {
         Self(format!("arn:{}", fields.join(":")))
     }
 
-    /// Creates the `*` of an IAM policy, for actions that can't be limited to a resource.
-    pub fn any() -> Self {
-        Self("*".to_owned())
-    }
-
     pub fn has_prefix(text: &str) -> bool {
         text.starts_with("arn:")
     }

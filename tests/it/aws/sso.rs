@@ -56,7 +56,7 @@ fn requests_that_the_sdk_writes_have_the_content_type_and_the_operation_name_tha
         ),
     ];
 
-    let check = vec!["check".to_owned(), "--describe".to_owned()];
+    let check = vec!["check".to_owned(), "--metadata".to_owned()];
     // Refreshes the expired SSO token, and assumes a role with the credentials of the session.
     keyless(&aws)
         .env("AWS_PROFILE", "dev")

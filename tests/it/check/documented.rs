@@ -11,7 +11,7 @@ fn docs_reference_md_names_every_field_of_the_json_that_check_prints() {
     let (page, _) = page.split_once("\n## ").unwrap();
     let pages = pages_in("check")
         .into_iter()
-        .filter(|page| page.ends_with("json.console") || page.ends_with("describe.console"));
+        .filter(|page| page.ends_with("json.console") || page.ends_with("metadata.console"));
     // docs/logs.md has the members of a message.
     let shown: String = pages
         .flat_map(outputs)

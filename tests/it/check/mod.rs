@@ -117,7 +117,6 @@ fn catalogue() -> Aws {
         .secret("unlabelled", with_unlabelled_version())
         .secret("replica", Secret::text(CANARY))
         .describes("replica", json!({ "PrimaryRegion": "eu-west-1" }))
-        .fails("DescribeParameters", fault::denied("/app"))
         .parameter("/app/db/host", &[Version::text(CANARY)])
         .parameter("/app/port", &[Version::text("5432-port")])
 }

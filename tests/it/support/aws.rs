@@ -202,7 +202,7 @@ impl Aws {
 }
 
 /// The operations of AWS that the program may call. None of them changes anything.
-const READS: &str = "AssumeRole AssumeRoleWithWebIdentity DescribeParameters DescribeSecret GetCallerIdentity GetParameters \
+const READS: &str = "AssumeRole AssumeRoleWithWebIdentity DescribeSecret GetCallerIdentity GetParameters \
     GetParametersByPath GetSecretValue";
 
 impl Drop for Aws {

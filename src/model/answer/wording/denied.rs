@@ -81,8 +81,7 @@ impl FailedRequest<'_> {
         };
         let store = self.locator.store;
         let (action, option) = match (operation, store) {
-            (Describe, ParameterStore) => ("ssm:DescribeParameters on \"*\"", " --metadata"),
-            (Describe, SecretsManager) => ("secretsmanager:DescribeSecret", " --metadata"),
+            (Describe, _) => ("secretsmanager:DescribeSecret", " --metadata"),
             (Read, ParameterStore) if self.locator.is_path() => (
                 "ssm:GetParametersByPath on the path and on everything below it",
                 "",
