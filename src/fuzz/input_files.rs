@@ -1,6 +1,6 @@
 //! Fuzzes the files that people write, and references in inherited variables.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fmt::Write;
 use std::os::unix::ffi::OsStringExt;
@@ -14,7 +14,6 @@ use super::support::{
 };
 use crate::backend::aws::parse_ini;
 use crate::input::cli::MigrateArguments;
-use crate::input::declaration::DeclarationChoice;
 use crate::input::declaration::{Sections, parse_declaration};
 use crate::input::env_file::{parse_env_file, secret_json};
 use crate::input::env_references::inherited_layer;
@@ -106,19 +105,15 @@ pub fn env_file(data: &[u8]) {
         only: Vec::new(),
         except: Vec::new(),
         literal: Vec::new(),
-        files: Vec::new(),
-        declarations: DeclarationChoice::None,
         values: false,
         for_local: false,
-        placeholders: false,
         output: None,
         reveal: false,
         quiet: 0,
     };
 
     let with_canaries = text.replace('=', &format!("={CANARY}"));
-    let declared_literals = BTreeSet::new();
-    match parse_env_file("a.env", &with_canaries, &arguments, &declared_literals) {
+    match parse_env_file("a.env", &with_canaries, &arguments) {
         Err(errors) => assert_hold_no_value(errors),
         Ok(file) => {
             assert!(

@@ -5,17 +5,15 @@
 //! test compares the two parsers. dotenvy can't be used, because it expands `$`, and reads escapes
 //! and comments differently. `adotenv` 1.1.2 read 20,000 random texts as python-dotenv did. But the
 //! crate was six weeks old when we looked, with one author. It also keeps copies of the values that
-//! nothing wipes, and `differs_in_node` would still need code of our own.
+//! nothing wipes.
 
 use std::borrow::Cow;
-use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::io::Read;
 use std::path::Path;
 
 use glob::Pattern;
 use serde::Serializer;
-use serde_json::{Map, Value};
 use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
@@ -25,16 +23,8 @@ use crate::model::answer::SecretValue;
 use crate::model::entry::is_aws_setting;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
-use crate::model::reference::SecretId;
 use crate::model::shown::shown;
 use crate::system::os_error::unreadable;
-
-/// The schemes of URLs that [`made_up_text`] keeps in a made-up URL. What looks like any other
-/// scheme may be a part of a password.
-const SCHEMES: &str = "http https ws wss postgres postgresql postgresql+asyncpg postgresql+psycopg postgresql+psycopg2 jdbc:postgresql mysql mysql2 mysql+pymysql jdbc:mysql mariadb jdbc:mariadb sqlserver jdbc:sqlserver mssql mongodb mongodb+srv redis rediss amqp amqps nats mqtt mqtts smtp smtps ldap ldaps ftp ftps sftp ssh s3 tcp";
-
-/// The beginning of `-----BEGIN ` in base64.
-const PEM_IN_BASE64: &str = "LS0tLS1CRUdJTi";
 
 /// The maximum size of a secret, in bytes.
 const MAX_BYTES: usize = 65_536;
@@ -60,15 +50,9 @@ pub struct EnvVariable {
     pub is_literal: bool,
     /// The position, as `FILE:LINE`.
     position: String,
-    /// True if Node.js or npm's dotenv reads a different value.
-    differs_in_node: bool,
 }
 
 impl EnvVariable {
-    pub(super) fn name_and_position(&self) -> String {
-        format!("{} ({})", self.name, self.position)
-    }
-
     /// The value as a JSON string, which is also valid YAML.
     pub fn json(&self) -> SecretValue {
         // Writing to memory doesn't fail.
@@ -87,56 +71,9 @@ impl EnvVariable {
         SecretValue::new(escaped.as_bytes())
     }
 
-    /// A [made-up text](made_up_text) instead of the value.
-    pub fn placeholder(&self) -> String {
-        made_up_text(&self.text())
-    }
-
-    /// True if the value has a key or a certificate in PEM, also as base64 or within JSON.
-    fn has_pem(&self) -> bool {
-        let text = self.text();
-        text.contains("-----BEGIN ") || text.starts_with(PEM_IN_BASE64)
-    }
-
     /// The value as text. The file is UTF-8, so nothing in the value is replaced.
     fn text(&self) -> Cow<'_, str> {
         String::from_utf8_lossy(self.value.expose())
-    }
-}
-
-/// Makes up a text of the same kind as the real one: a URL for a URL, and a number for a number.
-/// The only parts that are copied from the real text are the keys of a JSON object, and the scheme
-/// of a URL if it is one of [`SCHEMES`]. A made-up URL has a login only if the real one does,
-/// because many libraries refuse a login in the URL of a website.
-fn made_up_text(text: &str) -> String {
-    match text.trim().as_bytes() {
-        [b'{', .., b'}'] => {
-            let mut object: Map<String, Value> = serde_json::from_str(text).unwrap_or_default();
-            for value in object.values_mut() {
-                *value = match &*value {
-                    Value::String(text) => made_up_text(text).into(),
-                    // This is JSON except for null, which stays.
-                    other => made_up_text(&other.to_string()).parse().unwrap_or_default(),
-                };
-            }
-            Value::from(object).to_string()
-        }
-        [b'[', .., b']'] => "[]".to_owned(),
-        _ if text.contains("://") && !text.contains(is_space) => {
-            let scheme = SCHEMES
-                .split(' ')
-                .find(|scheme| text.starts_with(&format!("{scheme}://")))
-                .unwrap_or("https");
-            let login = if text.contains('@') {
-                "not-a-real-user:not-a-real-password@"
-            } else {
-                ""
-            };
-            format!("{scheme}://{login}not-a-real-host.invalid")
-        }
-        _ if text.parse().is_ok_and(f64::is_finite) => "1".to_owned(),
-        _ if ["true", "false"].contains(&&*text.to_lowercase()) => "false".to_owned(),
-        _ => "not-a-real-value".to_owned(),
     }
 }
 
@@ -178,23 +115,19 @@ fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
 
-/// Reads the variables that `arguments` select from the file. A variable in `declared_literals` is
-/// a literal, as if `--literal` named it. A variable with an empty value is a literal, too, unless
-/// its name is that of a secret, whose value still has to be filled in.
+/// Reads the variables that `arguments` select from the file. A variable with an empty value is a
+/// literal, unless its name is that of a secret, whose value still has to be filled in.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes (one error for each).
-pub fn read_env_file(
-    arguments: &MigrateArguments,
-    declared_literals: &BTreeSet<EnvName>,
-) -> Result<EnvFile, Vec<Problem>> {
+pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Problem>> {
     let path = &arguments.file;
     let name = path.display().to_string();
     let bytes = read_bytes(path, &name).map_err(|problem| vec![problem])?;
     // The file is a positional argument of `migrate`, so no option is shown before it.
     let text =
         text_file::decode(&bytes, &name, "", path.to_str()).map_err(|problem| vec![problem])?;
-    parse_env_file(&name, text, arguments, declared_literals)
+    parse_env_file(&name, text, arguments)
 }
 
 /// Reads the file, which messages call `name`.
@@ -217,38 +150,31 @@ fn too_large(file: &str) -> Problem {
 /// Parses the variables that `arguments` select from the text of the file.
 ///
 /// # Errors
-/// If lines are malformed or have an invalid name (one error for each), or if there is nothing to
-/// move, or more than fits into a secret. If this isn't a .env file at all, one error about the
-/// file replaces all others.
+/// If lines are malformed or have an invalid name (one error for each), if patterns match no name,
+/// or if there is nothing to move, or more than fits into a secret.
 pub fn parse_env_file(
     file: &str,
     text: &str,
     arguments: &MigrateArguments,
-    declared_literals: &BTreeSet<EnvName>,
 ) -> Result<EnvFile, Vec<Problem>> {
     // python-dotenv uses universal newlines, so `\r\n` and `\r` also end a line.
     let lines = Zeroizing::new(text.replace("\r\n", "\n").replace('\r', "\n"));
     let statements = statements(&lines);
-    let patterns = [&arguments.only, &arguments.except, &arguments.literal];
-    let unmatched = patterns.map(|patterns| unmatched_patterns(file, &statements, patterns));
+    let unmatched = unmatched_patterns(&statements, arguments);
 
     let mut found = EnvFile::default();
     for statement in statements {
         let position = format!("{file}:{}", statement.line);
-        found.add(statement, position, arguments, declared_literals);
+        found.add(statement, position, arguments);
     }
-    found.warnings.extend(warning_about(
-        "migrate leaves out",
-        &found.left_out,
-        ", because a launch reads PATH, SECRETS_EXEC_* and the settings of the AWS SDKs before it reads the secret",
-    ));
-
-    if let Some(problem) = other_format(file, &lines) {
-        return Err(vec![problem]);
+    if !unmatched.is_empty() {
+        let what = format!("no name matches {}", unmatched.join(", "));
+        found.errors.push(error(file, what));
     }
     if found.variables.is_empty() && found.errors.is_empty() {
-        let [unmatched_only, ..] = &unmatched;
-        found.errors.push(nothing_to_move(file, unmatched_only));
+        let help = "migrate moves what --only and --except select, but not PATH, SECRETS_EXEC_* or the settings of the AWS SDKs";
+        let what = "this file has no variables to move";
+        found.errors.push(error(file, what).help(help));
     }
     // The file was small enough, but escapes can make the JSON larger than the file.
     if secret_json(&found.variables).expose().len() > MAX_BYTES {
@@ -258,133 +184,55 @@ pub fn parse_env_file(
         return Err(found.errors);
     }
 
-    let differing: Vec<String> = found
-        .variables
-        .iter()
-        .filter(|variable| variable.differs_in_node)
-        .map(EnvVariable::name_and_position)
-        .collect();
-    found.warnings.extend(warning_about(
-        "Node's --env-file or npm's dotenv may give a different value to",
-        &differing,
-        ": they support hardly any escapes except `\\n`, treat backticks as quotes, and end a value without quotes at `#`",
-    ));
-    let references: Vec<String> = found
-        .variables
-        .iter()
-        .filter(|variable| !variable.is_literal && is_reference(&variable.text()))
-        .map(EnvVariable::name_and_position)
-        .collect();
-    found.warnings.extend(warning_about(
+    found.warn(
+        "migrate leaves out",
+        found.left_out.join(", "),
+        ", because a launch reads PATH, SECRETS_EXEC_* and the settings of the AWS SDKs before it reads the secret",
+    );
+    found.warn(
         "migrate moves the text of the reference in",
-        &references,
+        found.names_of(|variable| !variable.is_literal && is_reference(&variable.text())),
         " to the secret, where nothing resolves it: in the declaration, write NAME: SECRET:KEY or, if your program reads the reference itself, use --literal NAME",
-    ));
-    found
-        .warnings
-        .extend(expansion_warnings(&found.variables, &arguments.secret));
+    );
+    found.warn(
+        "some programs that read .env files replace ${NAME} in the value of",
+        found.names_of(|variable| variable.text().contains("${")),
+        ", but secrets-exec doesn't: write a template, or the whole text",
+    );
     // `migrate` prints the warnings about the file together with the declaration. With `--values`
     // or `--for-local`, it doesn't repeat them.
     if arguments.values || arguments.for_local {
         found.warnings.clear();
     }
-    found.warnings.extend(unmatched.concat());
     Ok(found)
 }
 
-/// The error about a file without any variables to move. `unmatched_only` has a sentence
-/// for each pattern of `--only` that matches nothing, which is the most likely reason.
-fn nothing_to_move(file: &str, unmatched_only: &[String]) -> Problem {
-    if let Some(text) = unmatched_only.first() {
-        return Problem::configuration(text);
-    }
-    let help = "migrate moves what --only and --except select, but not PATH, SECRETS_EXEC_* or the settings of the AWS SDKs";
-    error(file, "this file has no variables to move").help(help)
-}
-
-/// The error about JSON, which isn't a plain .env file.
-fn other_format(file: &str, lines: &str) -> Option<Problem> {
-    if !lines.trim_start().starts_with('{') {
-        return None;
-    }
-    let problem = error(file, "this file is JSON, not a .env file");
-    Some(problem.help("store the JSON itself as the secret"))
-}
-
-/// The note about the PEM keys and certificates that move to the secret. `migrate` can't make up a
-/// placeholder that a program could parse.
-pub fn placeholder_note(variables: &[EnvVariable]) -> Option<String> {
-    let names: Vec<String> = variables
-        .iter()
-        .filter(|variable| !variable.is_literal && variable.has_pem())
-        .map(EnvVariable::name_and_position)
-        .collect();
-    warning_about(
-        "migrate can't make up the PEM key or certificate in",
-        &names,
-        ": if your program parses it, replace the placeholder with one for tests",
-    )
-}
-
-/// Warns about values that contain `$`, which some readers of .env files expand. A value with
-/// `${NAME}` gets its own warning if NAME is a literal, whose text should replace it, or if a
-/// template can insert NAME. One warning lists all other values.
-fn expansion_warnings(variables: &[EnvVariable], secret: &SecretId) -> Vec<String> {
-    let mut warnings = Vec::new();
-    let mut others = Vec::new();
-    for variable in variables {
-        if !variable.value.expose().contains(&b'$') {
-            continue;
-        }
-        let name_and_position = variable.name_and_position();
-        let value = variable.text();
-        let literal = variables
-            .iter()
-            .find(|other| other.is_literal && value.contains(&format!("${{{}}}", other.name)));
-        if let Some(EnvVariable { name: other, .. }) = literal {
-            warnings.push(format!(
-                "secrets-exec doesn't expand ${{{other}}} in the value of {name_and_position}: write the text of {other} instead"
-            ));
-        }
-        match template(variable, variables) {
-            Some(template) => warnings.push(format!(
-                "secrets-exec doesn't expand ${{NAME}} in the value of {name_and_position}: write {}: {{ template: \"{template}\" }}, with secrets: {{ app: {secret} }}",
-                variable.name
-            )),
-            // The warning about the literal, above, is enough for this variable.
-            None if literal.is_some() => {}
-            None => others.push(name_and_position),
-        }
-    }
-    warnings.extend(warning_about(
-        "some programs that read .env files expand the `$` in",
-        &others,
-        ", but secrets-exec doesn't",
-    ));
-    warnings
-}
-
-fn warning_about(before: &str, names: &[String], after: &str) -> Option<String> {
-    if names.is_empty() {
-        return None;
-    }
-    Some(format!("{before} {}{after}", names.join(", ")))
-}
-
 impl EnvFile {
+    /// The names and positions of the variables for which `is_meant` returns true.
+    fn names_of(&self, is_meant: impl Fn(&EnvVariable) -> bool) -> String {
+        let meant: Vec<String> = self
+            .variables
+            .iter()
+            .filter(|variable| is_meant(variable))
+            .map(|EnvVariable { name, position, .. }| format!("{name} ({position})"))
+            .collect();
+        meant.join(", ")
+    }
+
+    /// Adds a warning about the variables in `names`, if there are any.
+    fn warn(&mut self, before: &str, names: String, after: &str) {
+        if !names.is_empty() {
+            self.warnings.push(format!("{before} {names}{after}"));
+        }
+    }
+
     /// Adds the variable that a statement sets, and removes an earlier one with this name. Skips a
-    /// variable that isn't selected. Adds a warning if other programs read its value differently.
+    /// variable that isn't selected.
     ///
     /// A name without a value only removes the earlier variable, with a warning. A malformed
     /// statement or name is an error, and a variable that a launch needs before it reads the secret
     /// is listed in `left_out`.
-    fn add(
-        &mut self,
-        statement: Statement,
-        position: String,
-        arguments: &MigrateArguments,
-        declared_literals: &BTreeSet<EnvName>,
-    ) {
+    fn add(&mut self, statement: Statement, position: String, arguments: &MigrateArguments) {
         let Some((written_name, value)) = statement.binding else {
             let what = "this line isn't NAME=VALUE, or its quotes don't match";
             let help = "write NAME=VALUE, or begin a comment with #. Quote a value that contains quotes or line breaks, and put nothing after it";
@@ -397,7 +245,7 @@ impl EnvFile {
         // also the case if the later line has no value.
         self.variables
             .retain(|variable| variable.name.as_str() != written_name);
-        let Some(found) = value else {
+        let Some(value) = value else {
             let what = "this line has a name but no value, so migrate leaves it out";
             return self.warnings.push(format!("{position}: {what}"));
         };
@@ -407,65 +255,37 @@ impl EnvFile {
             let help = "correct the name, or leave it out with --except";
             return self.errors.push(error(&position, what).help(help));
         };
-        let is_declared_literal =
-            is_named_literal(&arguments.literal, &name) || declared_literals.contains(&name);
-        if !is_declared_literal && is_read_before_secrets(&name) {
+        let is_named = is_named_literal(&arguments.literal, &name);
+        if !is_named && is_read_before_secrets(&name) {
             return self.left_out.push(format!("{name} ({position})"));
         }
-
-        if found.next_line_is_appended {
-            let what = "this line ends with a backslash, so systemd and shells append the next line to the value; secrets-exec doesn't";
-            self.warnings.push(format!("{position}: {what}"));
-        }
+        let is_empty = value.expose().is_empty();
         self.variables.push(EnvVariable {
-            is_literal: is_declared_literal
-                || (found.value.expose().is_empty() && !is_to_be_filled_in(&name)),
+            is_literal: is_named || (is_empty && !is_to_be_filled_in(&name)),
             name,
-            value: found.value,
+            value,
             position,
-            differs_in_node: found.differs_in_node,
         });
     }
 }
 
-/// A sentence for each pattern that matches no name in the file.
-fn unmatched_patterns(file: &str, statements: &[Statement], patterns: &[Pattern]) -> Vec<String> {
-    let mut sentences = Vec::new();
-    for pattern in patterns {
-        let is_used = statements
-            .iter()
-            .flat_map(|statement| &statement.binding)
-            .any(|(name, _)| pattern.matches(name));
-        if !is_used {
-            let shown = shown(pattern.as_str());
-            sentences.push(format!("no name in {file} matches {shown}"));
-        }
-    }
-    sentences
+/// The patterns that match no name in the file.
+fn unmatched_patterns(statements: &[Statement], arguments: &MigrateArguments) -> Vec<String> {
+    let names: Vec<&str> = statements
+        .iter()
+        .flat_map(|statement| &statement.binding)
+        .map(|(name, _)| name.as_str())
+        .collect();
+    [&arguments.only, &arguments.except, &arguments.literal]
+        .into_iter()
+        .flatten()
+        .filter(|pattern| !names.iter().any(|name| pattern.matches(name)))
+        .map(|pattern| shown(pattern.as_str()))
+        .collect()
 }
 
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
-}
-
-/// Suggests a template for a value that contains other variables of the secret as `${NAME}`:
-/// `postgres://${USER}@db` → `…{{ app.USER }}…`. The template has `…` instead of everything that
-/// may be secret. `app` is the secret's alias in the warning.
-fn template(variable: &EnvVariable, variables: &[EnvVariable]) -> Option<String> {
-    let value = variable.text();
-    // Each part has its position in the value, by which the set sorts the parts.
-    let mut parts = BTreeSet::new();
-    for EnvVariable { name, .. } in variables.iter().filter(|other| !other.is_literal) {
-        let is_own = *name == variable.name;
-        if !is_own && let Some(at) = value.find(&format!("${{{name}}}")) {
-            parts.insert((at, format!("…{{{{ app.{name} }}}}…")));
-        }
-    }
-    let template: String = parts.into_iter().map(|(_, part)| part).collect();
-    if template.is_empty() {
-        return None;
-    }
-    Some(template.replace("……", "…"))
 }
 
 /// The JSON object of the variables that become a secret, in the order of the file.
@@ -489,20 +309,7 @@ struct Statement {
 }
 
 /// A name, which can be any text, and its value. The value is `None` if the `=` is missing.
-type Binding = (String, Option<DotenvValue>);
-
-/// The value of a well-formed statement, and what other readers make of it.
-#[derive(Default)]
-struct DotenvValue {
-    value: SecretValue,
-    /// True if Node.js (`--env-file`) or npm's dotenv reads a different value. Both only support
-    /// the escape `\n` (dotenv also `\r`), treat backticks as quotes, and end a value without
-    /// quotes at `#`.
-    differs_in_node: bool,
-    /// True if the value isn't in quotes, and its line ends with a backslash. systemd and shells
-    /// append the next line to such a value.
-    next_line_is_appended: bool,
-}
+type Binding = (String, Option<SecretValue>);
 
 /// Parses the statements in the order of the file. The caller must have replaced all other line
 /// ends in `text` with line feeds.
@@ -576,14 +383,14 @@ impl<'t> DotenvReader<'t> {
     }
 
     /// Reads the value after `=`.
-    fn read_value(&mut self) -> Option<DotenvValue> {
+    fn read_value(&mut self) -> Option<SecretValue> {
         let before = self.rest.len();
         self.skip(is_blank);
         // After a space, `#` begins a comment. Right after the equals sign, it belongs to the
         // value.
         let has_blank = self.rest.len() < before;
         match self.rest.chars().next() {
-            Some('#') if has_blank => Some(DotenvValue::default()),
+            Some('#') if has_blank => Some(SecretValue::default()),
             Some(quote @ ('\'' | '"')) => self.read_quoted(quote),
             _ => Some(self.read_unquoted()),
         }
@@ -591,19 +398,15 @@ impl<'t> DotenvReader<'t> {
 
     /// Reads a value in quotes, which can have several lines. The result is `None` if the quote is
     /// never closed.
-    fn read_quoted(&mut self, quote: char) -> Option<DotenvValue> {
+    fn read_quoted(&mut self, quote: char) -> Option<SecretValue> {
         let mut value = String::new();
-        let mut differs_in_node = false;
         let mut chars = self.rest.strip_prefix(quote)?.chars();
         loop {
             match chars.next()? {
                 '\\' => {
                     let escaped = chars.next()?;
                     match unescaped(escaped, quote) {
-                        Some(c) => {
-                            differs_in_node |= escaped != 'n';
-                            value.push(c);
-                        }
+                        Some(c) => value.push(c),
                         None => value.extend(['\\', escaped]),
                     }
                 }
@@ -612,16 +415,12 @@ impl<'t> DotenvReader<'t> {
             }
         }
         self.advance(chars.as_str());
-        Some(DotenvValue {
-            value: SecretValue::new(value),
-            differs_in_node,
-            next_line_is_appended: false,
-        })
+        Some(SecretValue::new(value))
     }
 
     /// Reads a value without quotes: the rest of the line, except a comment after a space and the
     /// spaces at the end.
-    fn read_unquoted(&mut self) -> DotenvValue {
+    fn read_unquoted(&mut self) -> SecretValue {
         let line = self.rest.split('\n').next().unwrap_or_default();
         self.advance(&self.rest[line.len()..]);
 
@@ -629,13 +428,7 @@ impl<'t> DotenvReader<'t> {
             .match_indices('#')
             .find(|(at, _)| line[..*at].ends_with(is_space))
             .map_or(line.len(), |(at, _)| at);
-        let value = line[..end].trim_end_matches(is_space);
-
-        DotenvValue {
-            value: SecretValue::new(value),
-            differs_in_node: value.starts_with('`') || value.contains('#'),
-            next_line_is_appended: line.ends_with('\\'),
-        }
+        SecretValue::new(line[..end].trim_end_matches(is_space))
     }
 
     fn skip(&mut self, is_skipped: impl Fn(char) -> bool) {

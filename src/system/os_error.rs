@@ -74,13 +74,6 @@ pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
     Some(format!("let user {uid} read it"))
 }
 
-/// True if both paths lead to the same existing file.
-pub fn is_same_file(path: &Path, other: &Path) -> bool {
-    let file_id = |path: &Path| path.metadata().map(|file| (file.dev(), file.ino())).ok();
-    let found = file_id(path);
-    found.is_some() && found == file_id(other)
-}
-
 /// The help for a path that can't be opened because of a common mistake: an unexpanded variable or
 /// `~`, a quotation mark, or a directory instead of a file.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {

@@ -14,7 +14,6 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
-use crate::input::declaration::DeclarationChoice;
 use crate::model::environment::parse_pattern;
 use crate::model::fault::foreign_word;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
@@ -572,26 +571,14 @@ pub struct MigrateArguments {
     /// values that aren't secret (repeatable, or separated by commas)
     #[arg(long, value_name = "GLOB", value_delimiter = ',', value_parser = parse_listed_pattern)]
     pub literal: Vec<Pattern>,
-    /// With --values or --for-local, leave out the variables that are literals in this declaration
-    /// [default: secrets-exec.yaml, .yml or .json in the working directory]
-    /// [env: SECRETS_EXEC_FILE]
-    #[arg(short = 'f', long = "file", value_name = "DECLARATION", value_hint = ValueHint::FilePath)]
-    pub files: Vec<PathBuf>,
-    /// The declarations to read: `files` or, without `-f`, the ones that `SECRETS_EXEC_FILE` names
-    /// or the one in the working directory.
-    #[arg(skip)]
-    pub declarations: DeclarationChoice,
     /// Print the secret's JSON, with its values, instead of the declaration
     #[arg(long)]
     pub values: bool,
     /// Print a file for --local, with the values, instead of the declaration
     #[arg(long, conflicts_with = "values")]
     pub for_local: bool,
-    /// With --for-local, replace each value with a made-up one of the same kind, so that the file
-    /// can be committed
-    #[arg(long, conflicts_with = "values")]
-    pub placeholders: bool,
-    /// Write to this file instead of standard output (-); with values, its mode is 0600
+    /// Write to this file, which must not exist, instead of standard output (-); with values, its
+    /// mode is 0600
     #[arg(short, long, value_name = "FILE", value_hint = ValueHint::FilePath)]
     pub output: Option<PathBuf>,
     /// Print the values even if the output is a terminal

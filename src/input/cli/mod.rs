@@ -20,7 +20,6 @@ pub use command::{
 use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::iter;
-use std::mem::take;
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
@@ -215,12 +214,7 @@ fn subcommand_invocation(
             let inputs = Inputs::for_entries(matches, inherited);
             Invocation::Export(inputs, FromArgMatches::from_arg_matches(matches)?)
         }
-        Migrate => {
-            let mut arguments = MigrateArguments::from_arg_matches(matches)?;
-            arguments.declarations =
-                declaration_choice(take(&mut arguments.files), false, inherited);
-            Invocation::Migrate(Box::new(arguments))
-        }
+        Migrate => Invocation::Migrate(Box::new(MigrateArguments::from_arg_matches(matches)?)),
         Completions => {
             let CompletionsArguments { shell } = FromArgMatches::from_arg_matches(matches)?;
             Invocation::Print(completion_script(shell))

@@ -58,11 +58,6 @@ fn on_a_terminal_export_and_migrate_print_values_only_with_reveal_or_to_an_outpu
         ),
         (migrate, "--values --output out", &["[status 0]"]),
         (migrate, "--for-local -o out", &["[status 0]"]),
-        (
-            migrate,
-            "--for-local --placeholders",
-            &["  A: \"not-a-real-value\"\n[status 0]"],
-        ),
     ] {
         let sandbox = Sandbox::new()
             .aws(&aws)
