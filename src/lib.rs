@@ -45,7 +45,6 @@ pub mod fuzz;
 use std::ffi::OsString;
 
 use commands::check::check;
-use commands::credential::{credential, unanswered_request};
 use commands::export::export;
 use commands::get::get;
 use commands::install;
@@ -55,12 +54,10 @@ use commands::policy::policy;
 #[cfg(target_os = "linux")]
 use commands::rotation::supervise;
 use commands::worker::{self, finish, install_panic_hook};
-use input::cli::{self, CREDENTIAL, Invocation};
+use input::cli::{self, Invocation};
 use model::environment::Inherited;
 use model::problem::Status;
 use report::{Report, export_formats, terminal};
-use system::lifecycle::hold_signals;
-use system::systemd::{CONNECTION, has_connection, take_connection};
 
 /// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
 ///
@@ -70,20 +67,6 @@ use system::systemd::{CONNECTION, has_connection, take_connection};
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     #[cfg(target_env = "musl")]
     memory::share_with_aws_lc();
-    // Look for systemd's connection before anything else. If systemd asks for a credential,
-    // standard output and standard error may be the connection, and anything printed there would
-    // become the credential. The subcommand `credential` accepts any Unix stream connection here,
-    // and later reports what is wrong with its address.
-    let expects_connection = arguments.first().is_some_and(|first| first == CREDENTIAL);
-    if has_connection(expects_connection) {
-        // From here on, no termination signal ends this process before the connection is refused or
-        // answered.
-        hold_signals();
-        if take_connection().is_err() {
-            // Print nothing, because standard error may still be the connection.
-            finish(Ok(Status::Temporary as u8));
-        }
-    }
     install_panic_hook();
     let inherited = Inherited::new(environment);
     terminal::use_early_settings(&arguments, &inherited);
@@ -103,13 +86,6 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 /// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
-    // Only the subcommand `credential` answers systemd's connection. With such a connection, any
-    // other command line is an error, because systemd would never get an answer.
-    let is_answered = matches!(invocation, Invocation::Credential(_));
-    if !is_answered && let Some(connection) = CONNECTION.get() {
-        return Err(unanswered_request(connection).into());
-    }
-
     let result = match invocation {
         Invocation::Launch(inputs, command) => {
             let start = worker::run(*inputs, inherited, |inputs, deadline| {
@@ -136,7 +112,6 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         Invocation::Policy(inputs, arguments) => policy(*inputs, arguments, inherited),
         Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
-        Invocation::Credential(inputs) => credential(*inputs, inherited),
         Invocation::Install(directory) => install(&directory).map_err(Into::into),
     };
     result.map(|()| 0)

@@ -30,8 +30,7 @@ use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables, files and systemd credentials as a table or as JSON, and warnings and
-/// notes on standard error.
+/// Prints the variables and files as a table or as JSON, and warnings and notes on standard error.
 ///
 /// # Errors
 /// If there is a problem with the inputs, a value, a file or the command, or if the output can't be

@@ -5,7 +5,6 @@
 //! a trial (`rotation`), and after a bug, a signal, the deadline or a closed connection.
 
 pub mod check;
-pub mod credential;
 pub mod export;
 pub mod get;
 pub mod launch;

@@ -5,7 +5,6 @@
 //! All of this happens on the worker thread, because a declaration can be on a file system that
 //! hangs. No request is sent here.
 
-use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::mem::take;
 use std::path::Path;
@@ -24,9 +23,9 @@ use crate::input::declaration::{
 use crate::input::env_references::{
     inherited_layer, is_short_reference, is_space_or_quote, may_have_reference, unresolved_warnings,
 };
-use crate::model::entry::{OnMissing, Source, SystemdCredential, Target, parse_unit};
+use crate::model::entry::{OnMissing, Source};
 use crate::model::environment::{CommandLine, Inherited, Retention, matches_any};
-use crate::model::fault::{did_you_mean, is_one_letter_away, nearest};
+use crate::model::fault::is_one_letter_away;
 use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
@@ -49,23 +48,20 @@ pub(super) struct Prepared {
 /// The launch or subcommand that asks for values. Which entries and options are used depends on the
 /// asker.
 pub(super) enum Asker {
-    /// A launch uses every variable and file, but no systemd credential.
     Launch,
     /// A poll is a launch in a forked process (a trial) that finds out whether secrets have
     /// changed, while the command is already running with `--on-rotation`. A poll doesn't repeat
     /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
     Poll,
-    /// `check` checks everything that a launch uses, and all systemd credentials.
+    /// `check` checks everything that a launch uses.
     Check(CheckDepth),
-    /// `policy` covers everything that a launch uses, and all systemd credentials.
+    /// `policy` covers everything that a launch uses.
     Policy,
     /// `export` prints the variables of a launch.
     Export,
     /// `get` prints only the value that its argument refers to. It uses the options and aliases of
     /// the declarations, but none of their entries.
     Get,
-    /// `credential` sends only the entry that a unit asks for.
-    Credential(SystemdCredential),
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
@@ -105,13 +101,6 @@ pub(super) fn prepare(
     terminal::print_unless_hidden(input_notices(&mut inputs, options.verbose));
 
     let mut errors = take(&mut inputs.errors);
-    // Don't report a missing entry together with other errors, because those errors may be the
-    // reason why the entry is missing.
-    if let Err(problem) = asker.narrow(&mut layers)
-        && errors.is_empty()
-    {
-        errors.push(problem);
-    }
     let retained = inherited.retained(&options.retention);
     // `check` and `policy` always report that there is no entry. With `--resolve-env`, a launch
     // doesn't, because an image for general use can have `--resolve-env '*'`, even if the variables
@@ -464,89 +453,7 @@ impl Asker {
                 sections: Sections::OptionsAndAliases,
                 ..other
             },
-            Self::Export | Self::Credential(_) => other,
+            Self::Export => other,
         }
     }
-
-    /// Removes from `layers` the entries that the asker doesn't need. For a systemd credential,
-    /// also replaces the unit in the remaining entries ([`keep_credential`]).
-    fn narrow(&self, layers: &mut [Layer]) -> Result<(), Problem> {
-        match self {
-            Self::Launch | Self::Poll | Self::Export => {
-                for layer in layers {
-                    layer
-                        .entries
-                        .retain(|entry| !matches!(entry.target, Target::Credential(_)));
-                }
-                Ok(())
-            }
-            Self::Check(_) | Self::Policy | Self::Get => Ok(()),
-            Self::Credential(request) => keep_credential(layers, request),
-        }
-    }
-}
-
-/// Removes all entries from `layers` except those for the requested credential, and replaces the
-/// unit in them with the unit that asks. A declaration lists a unit by its name or by a pattern. If
-/// any declaration lists this unit by its name, the entries under patterns are removed, too, even
-/// those in other files.
-fn keep_credential(layers: &mut [Layer], request: &SystemdCredential) -> Result<(), Problem> {
-    let listed = SystemdCredential {
-        unit: declared_unit(layers, request)?,
-        name: request.name.clone(),
-    };
-    let listed_target = Target::Credential(listed.clone());
-    for layer in &mut *layers {
-        layer.entries.retain(|entry| entry.target == listed_target);
-        for entry in &mut layer.entries {
-            entry.target = Target::Credential(request.clone());
-            entry.subject.label = entry.target.to_string().into();
-        }
-    }
-
-    if layers.iter().any(|layer| !layer.entries.is_empty()) {
-        return Ok(());
-    }
-    let why = "`credentials:` doesn't list it for this unit";
-    Err(refused_credential_problem(request, &listed.unit, why))
-}
-
-/// Finds the name or pattern under `credentials:` that applies to the unit of `request`.
-fn declared_unit(layers: &[Layer], request: &SystemdCredential) -> Result<String, Problem> {
-    let units: BTreeSet<&str> = layers
-        .iter()
-        .flat_map(|layer| &layer.units)
-        .map(String::as_str)
-        .collect();
-    if units.contains(request.unit.as_str()) {
-        return Ok(request.unit.clone());
-    }
-
-    let mut patterns: Vec<&str> = units.iter().copied().collect();
-    patterns.retain(
-        |unit| matches!(parse_unit(unit), Ok(Some(pattern)) if pattern.matches(&request.unit)),
-    );
-    match &patterns[..] {
-        [pattern] => Ok((*pattern).to_owned()),
-        [] => {
-            let why = "no declaration lists this unit under `credentials:`";
-            let nearest = nearest(&request.unit, units.into_iter()).map(did_you_mean);
-            Err(refused_credential_problem(request, &request.unit, why).help_if_some(nearest))
-        }
-        patterns => {
-            let listed = patterns.join(", ");
-            let why = format!("several patterns under `credentials:` match it ({listed})");
-            Err(refused_credential_problem(request, &request.unit, &why))
-        }
-    }
-}
-
-/// The error for a unit that doesn't get the credential that it has asked for. The help shows how
-/// to list the credential under `listed`, which is the unit or a pattern.
-fn refused_credential_problem(request: &SystemdCredential, listed: &str, why: &str) -> Problem {
-    let SystemdCredential { unit, name } = request;
-    let text = format!("\"{unit}\" wasn't given the credential \"{name}\", because {why}");
-    Problem::configuration(text).help(format!(
-        "add it to the declaration: credentials: {{ {listed}: {{ {name}: SECRET:KEY }} }}"
-    ))
 }

@@ -12,7 +12,7 @@
 //!
 //! The connection is [`Messenger::watched_connection`].
 
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::BorrowedFd;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 use std::{panic, thread};
@@ -29,8 +29,8 @@ use crate::report::{self, Record, Report, terminal};
 use crate::system::lifecycle::{
     End, WaitEvent, asks_on_terminal, end, hold_signals, while_working,
 };
+use crate::system::os_error;
 use crate::system::systemd::Notifier;
-use crate::system::{os_error, systemd};
 use crate::time::Deadline;
 
 /// The time that the worker thread has after the deadline to report which values are missing.
@@ -60,20 +60,16 @@ pub(super) trait Messenger {
         failures.print()
     }
 
-    /// The pipe or connection on which somebody waits for the result. When its other end closes,
-    /// this process ends.
-    fn watched_connection(&self) -> Option<BorrowedFd<'_>>;
+    /// The pipe or connection on which somebody waits for the result, if there is one. When its
+    /// other end closes, this process ends.
+    fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
+        None
+    }
 }
 
-/// A process that isn't a trial watches the connection on which systemd asks for a credential, if
-/// there is one.
 impl Messenger for Notifier {
     fn notify(&self, assignments: &str) {
         self.send(assignments);
-    }
-
-    fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
-        Some(systemd::CONNECTION.get()?.socket.as_fd())
     }
 }
 
@@ -196,9 +192,8 @@ impl Watch {
                     }
                 })
             }
-            WaitEvent::OtherEndClosed => {
-                end(End::Status(Status::Temporary as u8), print_lost_client)
-            }
+            // Print nothing, because only a trial's parent closes its end, and it does so on purpose.
+            WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), || ()),
         }
     }
 
@@ -255,19 +250,6 @@ impl Watch {
         }
         let micros = left.as_micros();
         messenger.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={micros}"));
-    }
-}
-
-/// Prints that systemd has closed the connection on which it asked for a credential. Prints nothing
-/// in a trial, which has no such connection: there, the parent has closed the gate on purpose.
-fn print_lost_client() {
-    if let Some(connection) = systemd::CONNECTION.get()
-        && let Ok(request) = connection.request()
-    {
-        let text = format!(
-            "the client that asked for the credential \"{request}\" closed the connection before the value was sent"
-        );
-        Report::from(Problem::temporary(text)).print();
     }
 }
 

@@ -326,15 +326,7 @@ pub fn character_name(c: char) -> String {
 const FOREIGN: &str = include_str!("foreign.txt");
 
 /// The keys of the top level of a declaration. `$schema` is for editors.
-pub const TOP_KEYS: &[&str] = &[
-    "defaults",
-    "secrets",
-    "env",
-    "env-from",
-    "files",
-    "credentials",
-    "$schema",
-];
+pub const TOP_KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "$schema"];
 
 /// Each word of a kind in [`FOREIGN`], with the text after ` = ` in its line.
 pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {

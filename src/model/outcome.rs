@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::answer::{Answers, Caller, DescribedSecret, Document, SecretValue};
-use super::entry::{Entry, EntryId, FileTarget, Holder, MAX_CREDENTIAL_LENGTH, Subject, Target};
+use super::entry::{Entry, EntryId, FileTarget, Holder, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
 use super::plan::{Overridden, Plan, Planned};
@@ -79,8 +79,8 @@ pub struct FileValue<'a> {
 /// The outcomes of all entries of a plan, and of each key of an object.
 ///
 /// If the plan was resolved, the entries that are overridden in the plan come first. The others
-/// follow in the order of precedence, and an object comes after its keys. Each variable, each path
-/// and each systemd credential has at most one value.
+/// follow in the order of precedence, and an object comes after its keys. Each variable and each
+/// path has at most one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
@@ -222,7 +222,7 @@ impl Outcomes {
         self.list.iter().filter_map(EntryOutcome::file)
     }
 
-    /// True if there is a value for the variable, the path or the systemd credential of `target`.
+    /// True if there is a value for the variable or the path of `target`.
     pub fn sets(&self, target: &Target) -> bool {
         self.values()
             .any(|(outcome, _)| outcome.target.overlaps(target))
@@ -347,23 +347,14 @@ impl Values {
         }
     }
 
-    /// The problems of the values that can't be read, and of the variables and systemd credentials
-    /// whose value can't be delivered, each with the id of its outcome.
+    /// The problems of the values that can't be read, and of the variables whose value can't be
+    /// delivered, each with the id of its outcome.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
-        for (outcome, value) in self.outcomes.values() {
-            let length = value.expose().len();
-            let is_credential = matches!(outcome.target, Target::Credential(_));
+        for (outcome, _) in self.outcomes.values() {
             if let Some(variable) = outcome.variable() {
                 let problem = variable_problem(variable, limits);
                 problems.extend(problem.map(|problem| (outcome.id, problem)));
-            } else if is_credential && length > MAX_CREDENTIAL_LENGTH {
-                let text = format!(
-                    "the value is {length} bytes long, but a credential can have at most {MAX_CREDENTIAL_LENGTH}"
-                );
-                let problem = Problem::configuration(text).code("too-long");
-                let subject = outcome.subject.clone();
-                problems.push((outcome.id, problem.for_entry(subject, Impact::Undelivered)));
             }
         }
         problems

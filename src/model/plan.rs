@@ -48,15 +48,12 @@ pub struct Layer {
     pub aliases: Aliases,
     /// The names of aliases with a mistake. A template that uses one of them gets no error.
     pub refused_aliases: BTreeSet<String>,
-    /// The entries. No two of them set the same variable, path or systemd credential. The objects
-    /// of `env-from` come last, because every other entry of the layer overrides their keys.
+    /// The entries. No two of them set the same variable or path. The objects of `env-from` come
+    /// last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
-    /// The names and patterns of units under `credentials:`, even of units without credentials. No
-    /// pattern applies to a unit that is listed by name.
-    pub units: Vec<String>,
 }
 
-/// The variables, files and systemd credentials to set, and the secrets to request for them.
+/// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
     /// The entries that aren't certain to be overridden, in the order of precedence: those of the
@@ -238,7 +235,7 @@ struct Lookup<'a> {
     /// The names of all aliases with a mistake. Each of these mistakes has been reported.
     refused_aliases: BTreeSet<String>,
     inherited: &'a Inherited,
-    /// The variables, paths and systemd credentials that the entries certainly set.
+    /// The variables and paths that the entries certainly set.
     claims: Claims<'a>,
     errors: Vec<Problem>,
 }

@@ -98,18 +98,17 @@ pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> T
     }
 }
 
-/// The row of a variable, a file or a systemd credential.
+/// The row of a variable or a file.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
     /// The target of the entry, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
     /// number.
     pub label: String,
-    /// The variable that the entry sets. `None` for a systemd credential, a file without a
-    /// variable, an `env-from` object as a whole, and a key that isn't shown.
+    /// The variable that the entry sets. `None` for a file without a variable, an `env-from` object
+    /// as a whole, and a key that isn't shown.
     pub variable: Option<String>,
     /// The file that the entry writes. Its path is null for a file in memory or a pipe.
     pub file: Option<Value>,
-    pub credential: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
     /// The reference as messages show it or, for a parameter below a path, the one to this

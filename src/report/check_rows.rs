@@ -1,5 +1,5 @@
 //! The rows of the tables of `check`. A row shows either a secret that AWS was asked to describe,
-//! or a variable, a file or a systemd credential, with the source of its value and its status.
+//! or a variable or a file, with the source of its value and its status.
 //!
 //! No row contains a value. Most overridden entries don't get a row, because `check --json` lists
 //! them separately and `--verbose` prints a note for each.
@@ -15,9 +15,7 @@ use super::record::{Record, age};
 use super::value_warnings::remark_text;
 use super::warnings::shown_source;
 use crate::model::answer::{DescribedSecret, Description, Document, Replica};
-use crate::model::entry::{
-    EntryId, Holder, Origin, Subject, SubjectKind, SystemdCredential, Target, Written,
-};
+use crate::model::entry::{EntryId, Holder, Origin, Subject, SubjectKind, Target, Written};
 use crate::model::environment::is_name;
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
@@ -145,9 +143,6 @@ impl CheckedValues<'_> {
         if let Target::File(file) = target {
             let path = file.path.as_ref().map(ToString::to_string);
             row.file = Some(json!({ "path": path }));
-        }
-        if let Target::Credential(SystemdCredential { unit, name }) = target {
-            row.credential = Some(json!({ "unit": unit, "name": name }));
         }
 
         // A parameter below a path is shown with its own reference, not with that of the path.
@@ -321,8 +316,8 @@ pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
     Record::note(format!("{subject} isn't read, because {why}"))
 }
 
-/// The label in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path`,
-/// `PREFIX*` or `UNIT/CREDENTIAL`.
+/// The label in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or
+/// `PREFIX*`.
 fn target_label(target: &Target) -> String {
     let Target::File(file) = target else {
         return target.to_string();

@@ -46,7 +46,7 @@ pub struct Record {
     pub event: &'static str,
     /// The members that only the JSON object has.
     pub json_members: Vec<(&'static str, Value)>,
-    /// The variables, files or systemd credentials that the record is about.
+    /// The variables or files that the record is about.
     pub entries: Vec<String>,
     /// True if text output lists only the first entries.
     pub is_abridged: bool,

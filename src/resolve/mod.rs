@@ -5,9 +5,9 @@
 //!
 //! [`resolve`] is pure: it sends no request, reads no file, and keeps no state.
 //!
-//! - [`resolve`] goes through the entries in the order of precedence, so that each variable, path
-//!   and systemd credential is set once (`model::entry::Claims`). If the target of an entry is set
-//!   already, the entry is overridden, and neither its value nor its failure matters.
+//! - [`resolve`] goes through the entries in the order of precedence, so that each variable and
+//!   path is set once (`model::entry::Claims`). If the target of an entry is set already, the entry
+//!   is overridden, and neither its value nor its failure matters.
 //! - [`ParsedAnswers`] reads the value of one entry, and decodes, checks and encodes it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.

@@ -32,8 +32,8 @@
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
 //! an error, or a subcommand that has done its work.
 //!
-//! The program that is asked for credentials, systemd's connection and the inherited signals are in
-//! static variables, because the panic hook can't reach anything else.
+//! The program that is asked for credentials and the inherited signals are in static variables,
+//! because the panic hook can't reach anything else.
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
@@ -54,7 +54,7 @@ use nix::sys::signal::{SigSet, Signal, kill, killpg, raise};
 use nix::sys::termios::{SetArg, Termios, tcsetattr};
 use nix::unistd::{Pid, getpid};
 
-use super::{streams, systemd};
+use super::streams;
 use crate::model::problem::Status;
 
 /// The signals that a terminal, a service manager or a user sends to end a process.
@@ -385,17 +385,12 @@ pub fn process_name(process: Pid) -> String {
 }
 
 /// Ends this process immediately, whatever other threads are doing. Before it calls `print`, whose
-/// reader can stall, it kills the program that is asked for credentials, and refuses systemd's
-/// connection unless the value was sent.
+/// reader can stall, it kills the program that is asked for credentials.
 ///
 /// If a signal arrives while `print` waits for a reader, this function is called again, which is
 /// safe at any point.
 pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     kill_program();
-    if let Some(connection) = systemd::CONNECTION.get() {
-        connection.refuse();
-    }
-
     print();
     // Another thread may have started a program while `print` waited for its reader.
     kill_program();

@@ -1,5 +1,5 @@
 //! Kernel interfaces that several stages use: error texts, paths, the terminal or pipe that is
-//! written to, systemd's sockets, waiting in poll(2), signals, and the end of the process. Also
+//! written to, systemd's socket, waiting in poll(2), signals, and the end of the process. Also
 //! removes the credentials of this process from text that servers send.
 
 pub mod lifecycle;

@@ -10,13 +10,11 @@ mod podman;
 mod systemd;
 
 mod containers;
-mod credential;
 mod docker;
 mod documented;
 mod example;
 mod hardened;
 mod lambda;
-mod loading;
 mod network;
 mod packages;
 mod pages;

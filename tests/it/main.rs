@@ -29,5 +29,4 @@ mod process;
 mod promises;
 mod rotation;
 mod rows;
-mod systemd;
 mod values;

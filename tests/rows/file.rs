@@ -26,8 +26,7 @@
 //!   lines indented once more.
 //! - **The launch** can begin with variables (`AWS_REGION=eu-west-1 check -e …`). If the user types
 //!   nothing, because the declaration has everything, the launch is `no options`.
-//! - **What is seen** can also be `A=x and no B`, `prints nothing`, `exits with signal 15`, or
-//!   `sends TEXT`, which compares the credential that systemd gets, in a row with the column `unit`.
+//! - **What is seen** can also be `A=x and no B`, `prints nothing`, or `exits with signal 15`.
 //! - **A message** is an error, a warning or a note, with the indented lines below it. The notes
 //!   that `-v` prints are messages, too.
 //! - **`given`** names fixtures. A fixture is a list of columns with a name, which is defined once,

@@ -163,8 +163,6 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
 
 pub(super) const SCHEMA: &str = include_str!("../../../secrets-exec.schema.json");
 
-pub const CREDENTIAL: &str = "credential";
-
 /// A row of [`SUBCOMMANDS`].
 pub(super) struct Subcommand {
     pub id: SubcommandId,
@@ -192,13 +190,13 @@ impl Subcommand {
         self.help.lines().next().unwrap_or_default()
     }
 
-    /// True for a subcommand that people rarely type: a package, a shell, an editor, systemd or an
-    /// init container uses it.
+    /// True for a subcommand that people rarely type: a package, a shell, an editor or an init
+    /// container uses it.
     fn is_for_integration(&self) -> bool {
         use SubcommandId::*;
         match self.id {
             Check | Get | Policy | Export | Migrate => false,
-            Completions | Man | Schema | Credential | Install => true,
+            Completions | Man | Schema | Install => true,
         }
     }
 }
@@ -314,9 +312,6 @@ subcommands! {
     Completions, "completions", "SHELL", CompletionsArguments::augment_args;
     Man, "man", ">FILE", |command| command;
     Schema, "schema", ">FILE", |command| command;
-    Credential, "credential", "[OPTIONS]", |command| {
-        with_short_help(with_declarations(command), Topic::Variables)
-    };
     Install, "install", "DIR", InstallArguments::augment_args;
 }
 

@@ -14,7 +14,7 @@ mod entries;
 mod usage;
 
 pub use command::{
-    CREDENTIAL, CheckArguments, ExportArguments, ExportFormat, MigrateArguments, PolicyArguments,
+    CheckArguments, ExportArguments, ExportFormat, MigrateArguments, PolicyArguments,
 };
 
 use std::collections::BTreeSet;
@@ -53,7 +53,6 @@ pub enum Invocation {
     Policy(Box<Inputs>, PolicyArguments),
     Export(Box<Inputs>, ExportArguments),
     Migrate(Box<MigrateArguments>),
-    Credential(Box<Inputs>),
     Install(PathBuf),
     /// Print a text on standard output.
     Print(String),
@@ -221,7 +220,6 @@ fn subcommand_invocation(
         }
         Man => Invocation::Print(man_page()),
         Schema => Invocation::Print(SCHEMA.to_owned()),
-        Credential => Invocation::Credential(Inputs::for_declarations(matches, inherited)),
         Install => Invocation::Install(InstallArguments::from_arg_matches(matches)?.directory),
     })
 }

@@ -303,11 +303,6 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         if let Some(item) = fields.take("files") {
             layer.entries = sections::with_files(&item, layer.entries);
         }
-        if let Some(item) = fields.take("credentials") {
-            let (units, credentials) = sections::read_credentials(&item);
-            layer.units = units;
-            layer.entries.extend(credentials);
-        }
         if let Some(item) = fields.take("env-from") {
             layer.entries.extend(sections::read_env_from(&item));
         }

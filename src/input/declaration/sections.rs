@@ -1,5 +1,5 @@
 //! Reads the sections of a declaration except `defaults`: `secrets`, which gives short names to
-//! secret ids; `env`, `files` and `credentials`, whose entries share most keys; and `env-from`.
+//! secret ids; `env` and `files`, whose entries share most keys; and `env-from`.
 //!
 //! An alias or an entry with a mistake may be left out of the result, or be returned in part. The
 //! mistake is added to the file's mistakes, so that nothing is resolved.
@@ -14,8 +14,8 @@ use super::reader::{
 use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::parse_template;
 use crate::model::entry::{
-    DeclaredPath, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source,
-    SystemdCredential, Target, Transform, is_credential_name, parse_unit,
+    DeclaredPath, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, Target,
+    Transform,
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
@@ -146,8 +146,6 @@ fn read_role(fields: &mut Fields<'_>) -> Option<Role> {
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
-const CREDENTIAL_KEYS: &[&str] = &["from", "template", "decode", "default", "pattern"];
-
 /// The keys that give an entry its value. An entry has exactly one of them.
 const SOURCES: [&str; 3] = ["from", "value", "template"];
 
@@ -171,7 +169,7 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
             continue;
         }
 
-        let Some(entry) = read_entry(&value, EntrySection::Env, target, key.origin()) else {
+        let Some(entry) = read_entry(&value, target, key.origin()) else {
             continue;
         };
         let has_only_value = matches!(entry.source, Source::Literal(_))
@@ -287,44 +285,6 @@ fn read_file_path(path: &Item<'_>) -> Option<DeclaredPath> {
     }
 }
 
-/// Reads the section `credentials`, which lists the values that systemd units load with
-/// `LoadCredential=`. Returns the names and patterns of all units, and the entries. A unit without
-/// entries is in the list, too, because a listed unit doesn't get the credentials of a pattern.
-pub fn read_credentials(item: &Item<'_>) -> (Vec<String>, Vec<Entry>) {
-    let mut units = Vec::new();
-    let mut entries = Vec::new();
-    let units_help = "use a mapping of units to their credentials: UNIT: { NAME: SECRET:KEY }";
-    for unit in item.expect_entries(Some(units_help)) {
-        if let Err(expected) = parse_unit(unit.name) {
-            let text = format!("{:?} isn't {expected}", shown(unit.name));
-            unit.key.refuse_sentence(text);
-        }
-        units.push(unit.name.to_owned());
-
-        let help = "use a mapping of credentials to references: NAME: SECRET:KEY";
-        for MappingEntry { name, key, value } in unit.value.expect_entries(Some(help)) {
-            if !is_credential_name(name) {
-                let text = "isn't a valid credential name: use printable ASCII characters except \"/\" and \":\"";
-                key.refuse_sentence(format!("{:?} {text}", shown(name)));
-            }
-            let target = Target::Credential(SystemdCredential {
-                unit: unit.name.to_owned(),
-                name: name.to_owned(),
-            });
-            let subject = format!("{}/{name}", unit.name);
-            let named_value = value.named(subject);
-            let found = read_entry(
-                &named_value,
-                EntrySection::Credentials,
-                Some(target),
-                key.origin(),
-            );
-            entries.extend(found);
-        }
-    }
-    (units, entries)
-}
-
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.
 pub fn read_env_from(item: &Item<'_>) -> Vec<Entry> {
     item.expect_list("a list of references: [SECRET]")
@@ -401,31 +361,14 @@ fn read_renames(item: &Item<'_>, prefix: &str) -> BTreeMap<String, String> {
 
 const REFERENCE: &str = "a reference: SECRET:KEY";
 
-/// The section of an entry, which decides what keys the entry can have.
-enum EntrySection {
-    Env,
-    Credentials,
-}
-
-/// Reads an entry: a reference, or a mapping with some of the keys of its section. If `target` is
-/// `None` because it has a mistake, the value is only read to find its mistakes.
-fn read_entry(
-    item: &Item<'_>,
-    section: EntrySection,
-    target: Option<Target>,
-    origin: Origin,
-) -> Option<Entry> {
-    let (keys, expected) = match section {
-        EntrySection::Env => (
-            VARIABLE_KEYS,
-            "a reference, SECRET:KEY, or { value: … } for plain text",
-        ),
-        EntrySection::Credentials => (CREDENTIAL_KEYS, REFERENCE),
-    };
+/// Reads an entry of `env`: a reference, or a mapping. If `target` is `None` because it has a
+/// mistake, the value is only read to find its mistakes.
+fn read_entry(item: &Item<'_>, target: Option<Target>, origin: Origin) -> Option<Entry> {
+    const EXPECTED: &str = "a reference, SECRET:KEY, or { value: … } for plain text";
     if let Kind::Mapping(_) = item.node.kind {
-        return read_entry_fields(item.expect_fields(keys), target, origin);
+        return read_entry_fields(item.expect_fields(VARIABLE_KEYS), target, origin);
     }
-    let source = Source::Reference(read_reference(item, expected)?);
+    let source = Source::Reference(read_reference(item, EXPECTED)?);
     Some(Entry::new(target?, source, origin))
 }
 

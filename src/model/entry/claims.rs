@@ -1,15 +1,15 @@
-//! The rule of precedence: which of several entries for the same variable, path or systemd
-//! credential wins ([`Claims`]).
+//! The rule of precedence: which of several entries for the same variable or path wins
+//! ([`Claims`]).
 
 use std::collections::{BTreeSet, HashMap};
 use std::fmt;
 use std::path::PathBuf;
 
 use super::subject::{Origin, Subject};
-use super::target::{SystemdCredential, Target};
+use super::target::Target;
 use crate::model::environment::EnvName;
 
-/// A variable, a path or a systemd credential that an entry sets.
+/// A variable or a path that an entry sets.
 ///
 /// Two entries of one layer must not have the same claim. Between different layers, [`Claims`]
 /// decides which entry wins.
@@ -17,24 +17,21 @@ use crate::model::environment::EnvName;
 pub enum Claim {
     Variable(EnvName),
     Path(PathBuf),
-    Credential(SystemdCredential),
 }
 
 impl Target {
-    /// The variables, paths and systemd credentials that an entry with this target sets. The
-    /// variables of `env-from` aren't among them: each key claims its variable when the keys are
-    /// known.
+    /// The variables and paths that an entry with this target sets. The variables of `env-from`
+    /// aren't among them: each key claims its variable when the keys are known.
     pub fn claims(&self) -> impl Iterator<Item = Claim> {
         let variable = self.variable().cloned().map(Claim::Variable);
         let other = match self {
             Self::File(file) => file.path.clone().map(|path| Claim::Path(path.expanded)),
-            Self::Credential(credential) => Some(Claim::Credential(credential.clone())),
             Self::Env(_) | Self::Variables(_) | Self::Output => None,
         };
         variable.into_iter().chain(other)
     }
 
-    /// True if both targets set the same variable, path or systemd credential.
+    /// True if both targets set the same variable or path.
     pub fn overlaps(&self, other: &Self) -> bool {
         let claims: Vec<Claim> = other.claims().collect();
         self.claims().any(|claim| claims.contains(&claim))
@@ -46,7 +43,6 @@ impl fmt::Display for Claim {
         match self {
             Self::Variable(name) => write!(f, "the variable {name}"),
             Self::Path(path) => write!(f, "the file {}", path.display()),
-            Self::Credential(it) => write!(f, "the credential {} of {}", it.name, it.unit),
         }
     }
 }
@@ -63,8 +59,8 @@ pub enum Holder {
     Several,
 }
 
-/// The variables, paths and systemd credentials that are held so far. `Claims` is the only rule of
-/// precedence: it decides which of several entries with the same claim wins.
+/// The variables and paths that are held so far. `Claims` is the only rule of precedence: it decides
+/// which of several entries with the same claim wins.
 ///
 /// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
 /// single entries come before the objects of `env-from`. The first entry with a claim holds it, and
@@ -97,8 +93,8 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Makes an entry the holder of every variable, path and systemd credential that its target
-    /// claims. An earlier holder is replaced, so call [`Self::holder`] first.
+    /// Makes an entry the holder of every variable and path that its target claims. An earlier
+    /// holder is replaced, so call [`Self::holder`] first.
     pub fn add(&mut self, target: &Target, entry: &Subject) {
         for claim in target.claims() {
             self.holders.insert(claim, entry.clone());

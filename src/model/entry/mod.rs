@@ -1,5 +1,5 @@
-//! Entries: the variables, files and systemd credentials that the user wants, each with the source
-//! of its value, and the names of the variables that `env-from` sets.
+//! Entries: the variables and files that the user wants, each with the source of its value, and the
+//! names of the variables that `env-from` sets.
 //!
 //! At first, an entry is what the user has written: it may name secrets by aliases and `${NAME}`.
 //! The plan looks these names up later.

@@ -13,8 +13,7 @@ use crate::model::shown::{file_name, has_credential, shown};
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
-    /// The name of the target: a variable, a path, a systemd credential, `env-from` or, for `get`,
-    /// `the value`.
+    /// The name of the target: a variable, a path, `env-from` or, for `get`, `the value`.
     pub label: Arc<str>,
     pub origin: Origin,
     pub kind: SubjectKind,
@@ -26,7 +25,7 @@ pub struct Subject {
 /// The kind of an entry, which decides what messages and tables say about the entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
-    /// A variable, a file, a systemd credential, or the value that `get` prints.
+    /// A variable, a file, or the value that `get` prints.
     Entry,
     EnvFrom,
     /// A key of an `env-from` object, or a parameter below a path.
@@ -55,7 +54,7 @@ impl Subject {
     pub fn for_target(target: &Target, origin: Origin) -> Self {
         let (kind, label) = match target {
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
-            Target::Env(_) | Target::File(_) | Target::Credential(_) | Target::Output => {
+            Target::Env(_) | Target::File(_) | Target::Output => {
                 (SubjectKind::Entry, target.to_string())
             }
         };

@@ -3,8 +3,6 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use glob::Pattern;
-
 use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::Fault;
 use crate::model::shown::not_this_value;
@@ -16,7 +14,6 @@ pub enum Target {
     /// The variables that the keys of an `env-from` object set. The text is the prefix of their
     /// names.
     Variables(String),
-    Credential(SystemdCredential),
     /// Standard output, for `get`.
     Output,
 }
@@ -179,7 +176,7 @@ impl Target {
         match self {
             Self::Env(name) => Some(name),
             Self::File(file) => file.env.as_ref(),
-            Self::Variables(_) | Self::Credential(_) | Self::Output => None,
+            Self::Variables(_) | Self::Output => None,
         }
     }
 }
@@ -195,79 +192,9 @@ impl fmt::Display for Target {
                 (None, None) => f.write_str("a file in memory"),
             },
             Self::Variables(prefix) => write!(f, "{prefix}*"),
-            Self::Credential(credential) => write!(f, "{credential}"),
             Self::Output => f.write_str("the value"),
         }
     }
-}
-
-/// The maximum length of a systemd credential, in bytes (systemd.exec(5)).
-pub const MAX_CREDENTIAL_LENGTH: usize = 1024 * 1024;
-
-/// A credential of a unit, as the unit requests it or as a declaration lists it.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct SystemdCredential {
-    /// The name of the unit. In a declaration, it can be a pattern.
-    pub unit: String,
-    pub name: String,
-}
-
-impl SystemdCredential {
-    /// Parses the requested credential from the address of the abstract socket from which systemd
-    /// connects: `RANDOM/unit/UNIT/CREDENTIAL`, without the leading NUL (systemd.exec(5),
-    /// LoadCredential=). None of the four fields can contain a slash, or be empty.
-    pub fn from_address(address: &[u8]) -> Option<Self> {
-        let fields: Vec<&str> = std::str::from_utf8(address).ok()?.split('/').collect();
-        match fields[..] {
-            [random, "unit", unit, name] if ![random, unit, name].contains(&"") => Some(Self {
-                unit: unit.to_owned(),
-                name: name.to_owned(),
-            }),
-            _ => None,
-        }
-    }
-}
-
-impl fmt::Display for SystemdCredential {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.unit, self.name)
-    }
-}
-
-/// The types of units that can load credentials, because they start processes.
-const UNIT_TYPES: [&str; 4] = [".service", ".socket", ".mount", ".swap"];
-
-/// Checks the name of a unit under `credentials:`, which can be a pattern. Returns the pattern, or
-/// `None` for an exact name. The type of the unit is only checked in an exact name, because a
-/// pattern can end with `*`.
-///
-/// # Errors
-/// If the text is malformed, or is the exact name of a unit that doesn't start processes.
-pub fn parse_unit(text: &str) -> Result<Option<Pattern>, &'static str> {
-    const EXPECTED: &str = "a unit name such as app.service or a pattern such as app@*.service";
-    let is_pattern = text.contains(['*', '?', '[']);
-    // The characters of a unit's name (systemd.unit(5)). A backslash begins an escape such as \x2d,
-    // which a pattern matches literally.
-    let is_legal = text.chars().all(|c| {
-        c.is_ascii_alphanumeric() || ":-_.\\@".contains(c) || (is_pattern && "*?[]!".contains(c))
-    });
-    let has_type = is_pattern || UNIT_TYPES.iter().any(|suffix| text.ends_with(suffix));
-    if !has_type || !is_legal {
-        return Err(EXPECTED);
-    }
-    if !is_pattern {
-        return Ok(None);
-    }
-    Pattern::new(text).map(Some).map_err(|_| EXPECTED)
-}
-
-/// True for a name that systemd accepts: 1 to 255 bytes of printable ASCII without `/` and `:`, but
-/// neither `.` nor `..` (systemd.exec(5)).
-pub fn is_credential_name(name: &str) -> bool {
-    let is_legal = name
-        .bytes()
-        .all(|byte| matches!(byte, b' '..=b'~') && byte != b'/' && byte != b':');
-    is_legal && (1..=255).contains(&name.len()) && name != "." && name != ".."
 }
 
 #[cfg(test)]
@@ -299,25 +226,5 @@ mod tests {
             })
         );
         assert_eq!(Owner::parse("4294967295"), None);
-    }
-
-    #[test]
-    fn a_pattern_under_credentials_matches_the_names_of_units() {
-        for (pattern, unit) in [
-            ("app@*.service", "app@1.service"),
-            ("**", "a.service"),
-            ("a\\x2d?.service", "a\\x2db.service"),
-            ("[!a]*", "b.mount"),
-        ] {
-            assert!(
-                parse_unit(pattern).unwrap().unwrap().matches(unit),
-                "{pattern}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_credential_can_have_a_name_of_255_bytes_but_not_of_256() {
-        assert!(is_credential_name(&"x".repeat(255)) && !is_credential_name(&"x".repeat(256)));
     }
 }

@@ -1,9 +1,13 @@
 //! `--agent`: the headers of a request, an agent that runs as another user, and deadlines.
 //! `agent.rows` has all other tests.
 
+#![allow(unsafe_code, reason = "the user of one thread is changed")]
+
+use std::thread;
 use std::time::Duration;
 
-use crate::support::connection::as_user;
+use nix::libc;
+
 use crate::support::*;
 
 ::rows::rows!("tests/it/aws/agent.rows");
@@ -24,6 +28,20 @@ fn a_request_to_the_agent_has_no_signature_and_names_secrets_exec_as_user_agent(
     assert!(call.header("x-forwarded-for").is_none() && call.header("authorization").is_none());
     let agent = call.header("user-agent").unwrap();
     assert!(agent.contains("app/secrets-exec-"));
+}
+
+/// Runs `action` as another user, on a thread that ends with it. The thread has the name of the
+/// test, so that the values that it serves are watched for.
+fn as_user<T: Send + 'static>(user: u32, action: impl FnOnce() -> T + Send + 'static) -> T {
+    let act = move || {
+        // SAFETY: the raw system call only changes the user of this thread, which ends below.
+        let status = unsafe { libc::syscall(libc::SYS_setresuid, -1, user, -1) };
+        assert_eq!(status, 0);
+        action()
+    };
+    let name = thread::current().name().unwrap_or_default().to_owned();
+    let acting = thread::Builder::new().name(name).spawn(act).unwrap();
+    acting.join().unwrap()
 }
 
 #[test]

@@ -12,10 +12,10 @@ fn help(words: &[&str]) -> String {
         .stdout()
 }
 
-const COMMANDS: &str = "check get policy export migrate completions man schema credential install";
+const COMMANDS: &str = "check get policy export migrate completions man schema install";
 
 /// The subcommands that have the options of a launch.
-const SHARING: &str = "check get policy export credential";
+const SHARING: &str = "check get policy export";
 
 /// The help as a terminal with 80 columns shows it, with escape sequences.
 fn help_on_a_terminal(sandbox: Sandbox, words: &[&str]) -> String {
@@ -45,7 +45,7 @@ fn the_short_help_leaves_room_for_the_prompt_on_a_terminal_of_24_lines_and_80_co
     ] {
         assert!(shown.contains(&format!(" {option} <")), "{option}: {shown}");
     }
-    let for_integration = "\n  completions, man, schema, credential, install\n";
+    let for_integration = "\n  completions, man, schema, install\n";
     assert!(shown.contains(for_integration), "{shown}");
 }
 

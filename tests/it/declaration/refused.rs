@@ -9,11 +9,11 @@ use crate::support::*;
 ///
 /// The schema refuses these declarations, too. Every new rule for declarations gets a row.
 const REFUSED: &str = r##"
-must be a mapping of names to values, not | ^[] | ^text | env: ^"A==" | ^[A=x:k] | secrets: ^[x] | credentials: {a.service: ^x}
+must be a mapping of names to values, not | ^[] | ^text | env: ^"A==" | ^[A=x:k] | secrets: ^[x]
 an entry in "files" must be a mapping, not a string | files: [^"x:k"]
 must be followed by a colon and a space | env: ^"A:x:k" | env: ^"A=x:k" | env: {^"A=x:k": "x:k"} | env: {^"A:x:k"}
 this file must be a mapping of names to values, not a string | ^text
-is empty (is its value commented out or not indented?) | defaults: ^null | credentials: ^null | env: ^null | files: ^null
+is empty (is its value commented out or not indented?) | defaults: ^null | env: ^null | files: ^null
 use a mapping of names to references: NAME: SECRET:KEY | env: ^["A=x:k"]
 use a mapping of aliases to secrets: ALIAS: SECRET | secrets: ^["A=x:k"]
 must be a list of references: [SECRET], not a mapping | env-from: ^{} | env-from: ^{from: x}
@@ -27,7 +27,6 @@ can't be set in a declaration | defaults: {^…} | local: secrets.yaml | file: x
 did you mean "role-arn"? | defaults: {^role_arn: "arn:aws:iam::123456789012:role/Reader"}
 for an empty value, write "" | defaults: {…: ^null} | region | profile
     | defaults: {unset: [^null]} | env: {A: {value: ^null}} | env: {A: {from: "x:k", default: ^null}}
-    | credentials: {a.service: {k: {from: "x:k", default: ^null}}}
 must be text, not a list | defaults: {…} | region: ^[us-east-1] | cache: ^[/run/cache] | unset: [^[X]]
     | env: {A: {…}} | value: ^[v] | template: ^[t]
 must be true or false, not a string | defaults: {…} | keep-existing: ^"true" | clean-env: ^1
@@ -112,10 +111,8 @@ A is empty | env: {A: ^…} | null | ~
 A must be a reference, SECRET:KEY, or { value: … } for plain text, not a list | env: {A: ^["x:k"]}
 "from" for A is empty | env: {A: {from: ^null}}
 use a reference: SECRET, or SECRET:KEY | env-from: [^null]
-a.service/k must be a reference: SECRET:KEY, not a list | credentials: {a.service: {k: ^[x]}}
 needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
-needs exactly one of "from", "template" | credentials: {a.service: {k: ^{…}}} |  | from: "x:k", template: t
 A has an unknown key | env: {A: {from: "x:k", ^path: /run/a}}
 put this key in an entry under "files" | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
@@ -124,7 +121,6 @@ did you mean "from"? | env: {A: {^form: "x:k"}}
 must be a regular expression, not | env: {A: {from: "x:k", pattern: ^[x]}}
     | files: [{from: x, env: K, pattern: ^[x]}]
 must be base64 | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
-    | credentials: {a.service: {k: {from: "x:k", decode: ^hex}}}
 PATH can only be set with "value", because it decides which program runs | env: {^PATH: …} | "x:k" | {template: "{{ x }}"} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
@@ -142,9 +138,6 @@ must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}]
 "once" for K can't be used with "path", because a file at a path can be read again | files: [{from: "x:k", env: K, path: /run/k, once: ^true}]
 must be true or false | files: [{from: "x:k", env: K, once: ^1}]
 did you mean "once"? | files: [{from: "x:k", env: K, ^onec: true}]
-isn't a unit name such as app.service | credentials: {^…: {k: x}} | app | app.timer | a b.service | "{a,b}*.service" | a/b.service | ""
-isn't a valid credential name | credentials: {a.service: {^…: x}} | "" | . | .. | a/b | "a:b" | ä | "a\x01"
-a.service/k has an unknown key | credentials: {a.service: {k: {from: "x:k", ^…}}} | value: v | optional: true | encode: base64 | once: true
 "##;
 
 /// Declarations that only the program can refuse, because the schema can't express the rule. The
@@ -159,7 +152,6 @@ must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be a name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A]
 must be a name pattern, such as AWS_* | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
-isn't a unit name such as app.service | credentials: {^"[": {k: x}}
 which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that isn't a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
@@ -174,7 +166,7 @@ line 2, column 2 of the template has {{ }}, which isn't a reference | env: {A: {
 column 1 of the template has {% if t %}, but a template has no logic | env: {A: {template: ^"{% if t %}"}}
 the template has no {{ | env: {A: {template: ^"…"}} | text | postgres://{db.host}/x
 isn't a valid regular expression: found open group without closing ')' | env: {A: {from: "x:k", pattern: ^"("}}
-    | files: [{from: "x:k", env: K, pattern: ^"("}] | credentials: {a.service: {k: {from: "x:k", pattern: ^"("}}}
+    | files: [{from: "x:k", env: K, pattern: ^"("}]
 isn't a valid regular expression: look-around is not supported | env: {A: {from: "x:k", pattern: ^"…"}} | (?!x) | (?<=x)
 isn't a valid regular expression: compiled regex exceeded size limit | env: {A: {from: "x:k", pattern: ^"a{999}{999}{999}"}}
 doesn't match the pattern "a" | env: {A: {from: "x:k", pattern: a, default: ^b}}

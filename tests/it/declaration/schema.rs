@@ -49,7 +49,7 @@ env: {A: {from: "x:k"}, B: {value: ""}, C: {value: 5}, D: {value: 1.10}, E: {val
 env: {A: {from: "x:k", default: d}, B: {from: "x:k", default: 5}, C: {from: "x:k", optional: true}, D: {from: "x:k", optional: false}}
 env: {A: {from: "x:k", encode: base64}, B: {value: "dGV4dA==", decode: base64, encode: base64, default: d}}
 env: {A: {from: "x:k", pattern: "^sk_live_"}, B: {value: 5, pattern: 5}, C: {template: "{{ env.X }}", pattern: "(?i)^T$", default: t}}
-{"files": [{"from": "x", "env": "A", "pattern": "."}], "credentials": {"a.service": {"k": {"from": "x", "pattern": ".", "default": "d"}}}}
+{"files": [{"from": "x", "env": "A", "pattern": "."}]}
 {"secrets": {"s": "x"}, "env": {"A": {"template": "{{ s.k }}:{{ s.p | urlencode }}", "default": "d", "encode": "base64"}}, "env-from": ["s"]}
 env-from: ["ssm:/prod/*", "ssm:${P:-/prod/}*", {from: "arn:aws:ssm:us-east-1:123456789012:parameter/prod/*", optional: true}, {from: "${P:-x}", optional: false}]
 {"secrets": {"s": "ssm:/prod/*"}, "env-from": ["s"]}
@@ -58,8 +58,6 @@ env-from: [{from: x, prefix: x_, only: [k], rename: {k: "1"}, case: upper}, {fro
 files: [{from: "x:k", env: A}, {value: 5, path: /run/k}, {from: x, path: /run/l, env: B, mode: "0440", owner: "1000"}, {value: "", env: C, mode: "400"}]
 files: [{from: x, env: A, once: true, mode: "0440", owner: "1000"}, {from: x, env: B, path: /run/b, once: false}]
 files: [{from: x, decode: base64, encode: base64, env: A, default: d}, {from: x, optional: true, env: B}, {template: "{{ env.X }}\n", path: "${DIR:-/run}/c"}]
-credentials: {app.service: {}, "app@*.service": {db-password: "x:k", "a.b_c 1": "ssm:/p"}, "*": {k: x}}
-credentials: {"a\\x2db.socket": {k: {from: "x:k"}}, "[!a]?.mount": {k: {from: x, decode: base64}}, a.swap: {k: {template: "{{ env.X }}", default: 5}}}
 "##;
 
 fn schema() -> Value {

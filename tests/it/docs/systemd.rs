@@ -2,7 +2,6 @@
 
 use super::page::Page;
 use crate::support::*;
-use crate::systemd::credential::{received_credential, run_with_local_file};
 
 #[test]
 fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
@@ -10,7 +9,6 @@ fn every_unit_of_docs_systemd_md_is_part_of_an_example_file() {
         "app.service",
         "systemd/files.service",
         "systemd/credentials.service",
-        "systemd/load-credential.service",
     ];
     let examples = names.map(|name| repository_file(&format!("examples/{name}")));
     for block in Page::read("docs/systemd.md").blocks("ini") {
@@ -40,19 +38,4 @@ fn the_declarations_of_docs_systemd_md_and_of_its_example_with_files_are_valid()
     let directory = sandbox.path("").display().to_string();
     let sandbox = sandbox.declaration(&declaration.replace("/run/app/", &directory));
     sandbox.prints_values().run().launched().printed("c-4c7a1e");
-}
-
-#[test]
-fn the_declaration_in_docs_systemd_md_gives_its_units_their_credentials() {
-    let page = Page::read("docs/systemd.md");
-    let declaration = page.block_from("yaml", "credentials:");
-    let secrets =
-        r#"{"prod/db": {"password": "password-4c7a1e"}, "prod/tls": {"key": "key-4c7a1e"}}"#;
-    for (unit, name, value) in [
-        ("app.service", "tls-key", "key-4c7a1e"),
-        ("worker@1.service", "db-password", "password-4c7a1e"),
-    ] {
-        let sandbox = run_with_local_file(secrets, declaration);
-        assert_eq!(received_credential(sandbox, unit, name), value.as_bytes());
-    }
 }

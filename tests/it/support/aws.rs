@@ -43,11 +43,6 @@ pub fn served_over_tls(acceptor: Acceptor) -> Aws {
     Aws::start_tls(acceptor).secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#))
 }
 
-/// The same fake as [`served`], which also serves the secret `y`, whose key `k` is `w`.
-pub fn two_served() -> Aws {
-    served().secret("y", Secret::text(r#"{"k":"w-4c7a1e"}"#))
-}
-
 /// A server, which stops when this is dropped.
 pub struct Aws {
     address: SocketAddr,

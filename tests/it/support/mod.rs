@@ -11,7 +11,6 @@
 //! - [`deadline`]: runs that must end when their `--timeout` or `--wait` is over.
 //! - [`aws`]: a fake of AWS over HTTP that records every request.
 //! - [`identity`]: the source of a launch's credentials, and other AWS settings.
-//! - [`connection`]: systemd's end of the connection for a credential.
 //! - [`console`]: the commands of a page, and what they print.
 //! - [`wire`]: a server that follows a script of bytes, pauses and cuts, for faults below HTTP.
 //! - [`tls`]: a certificate authority, and the server's side of a handshake.
@@ -27,7 +26,6 @@
 //! - [`watch`]: the values that a test serves, which no output may show.
 
 pub mod aws;
-pub mod connection;
 pub mod console;
 pub mod deadline;
 pub mod directory;

@@ -19,7 +19,7 @@ use super::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use super::{skip, watch};
 pub use fixture::COLUMNS;
 use fixture::{prepare, serve, split};
-use seen::{assert_environment, assert_requests, loaded_credential};
+use seen::{assert_environment, assert_requests};
 
 /// The separator between two parts of a text that may have anything between them.
 const ELLIPSIS: &str = " … ";
@@ -28,7 +28,7 @@ const ELLIPSIS: &str = " … ";
 const AND: &str = " and ";
 
 /// The subcommands that a launch may begin with.
-const SUBCOMMANDS: &str = "check completions export get migrate policy credential";
+const SUBCOMMANDS: &str = "check completions export get migrate policy";
 
 /// A row as it is in its file.
 pub struct Row {
@@ -90,19 +90,15 @@ impl Launch {
             .fold(aws, |aws, (name, value)| serve(self, aws, name, value))
     }
 
-    /// Runs the launch. With the column `unit`, its standard input is the connection of systemd for
-    /// a credential.
+    /// Runs the launch.
     fn run(&self, sandbox: &Sandbox) -> Outcome {
-        match self.column("unit") {
-            Some(unit) => loaded_credential(self, unit, sandbox),
-            None if self
-                .parts("through")
-                .any(|wrapper| wrapper.contains("--reuid")) =>
-            {
-                sandbox.spawn_copy().wait()
-            }
-            None => sandbox.run(),
+        if self
+            .parts("through")
+            .any(|wrapper| wrapper.contains("--reuid"))
+        {
+            return sandbox.spawn_copy().wait();
         }
+        sandbox.run()
     }
 
     /// The subcommand that the launch has after its variables.
@@ -268,8 +264,6 @@ pub fn test_row(row: &Row) {
     } else if let Some(text) = launch.seen.strip_prefix("prints ") {
         let text = if text == "nothing" { "" } else { text };
         run.launched().printed(text.replace('⏎', "\n"));
-    } else if launch.seen.starts_with("sends ") {
-        run.launched();
     } else {
         assert_environment(&run, &launch, sandbox.environment());
     }

@@ -4,7 +4,6 @@
 mod files;
 mod start;
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -14,7 +13,6 @@ use std::sync::Arc;
 use crate::support::aws::Aws;
 use crate::support::aws::fault::Fault;
 use crate::support::aws::secret::Secret;
-use crate::support::connection::Connection;
 use crate::support::directory::Directory;
 use crate::support::outcome::Expectations;
 pub use start::copy_elsewhere;
@@ -70,7 +68,6 @@ pub struct Sandbox {
     command: Vec<OsString>,
     environment: BTreeMap<OsString, OsString>,
     stdin: Option<Vec<u8>>,
-    connection: Cell<Option<Connection>>,
     expectations: Expectations,
     /// The names and the contents of the files that the test has written.
     written: Vec<u8>,
@@ -89,7 +86,6 @@ impl Sandbox {
             command: owned(SHOW_ENVIRONMENT),
             environment: BTreeMap::new(),
             stdin: None,
-            connection: Cell::default(),
             expectations: Expectations {
                 files: Some(Arc::clone(&directory)),
                 ..Expectations::default()
@@ -168,13 +164,6 @@ impl Sandbox {
 
     pub fn stdin(mut self, content: impl Into<Vec<u8>>) -> Self {
         self.stdin = Some(content.into());
-        self
-    }
-
-    /// Starts the next run with a connection as its standard input, and perhaps also as its output
-    /// and error. The test doesn't keep a copy of the connection's end.
-    pub fn connected(&self, connection: Connection) -> &Self {
-        self.connection.set(Some(connection));
         self
     }
 

@@ -35,7 +35,6 @@
 //! - `without`: the variables that are not set, with spaces between them, such as AWS_REGION.
 //! - `file NAME`: a file in the working directory. `home NAME`: a file in the home directory.
 //!   `executable NAME`: a program in the working directory.
-//! - `unit`: the `UNIT/NAME` of a credential that systemd requests.
 //! - `before`: shell commands that run first, in the shell that becomes the launch.
 //! - `through`: a command that starts the launch. With setpriv's `--reuid`, it starts a copy that
 //!   every user can execute. `needs`: commands with ` … ` between them. If one of them fails, the
@@ -65,7 +64,7 @@ use crate::support::sandbox::Sandbox;
 /// All columns. Some have, after the name, what they are about.
 pub const COLUMNS: &str = "launch, seen, given, secret ID, file, fails OPERATION, says, never, requests, previous ID, \
     parameter NAME, down REGION, credentials, without, file NAME, home NAME, executable NAME, before, through, needs, \
-    unit, earlier, later, lines, warnings, entries, left PATH";
+    earlier, later, lines, warnings, entries, left PATH";
 
 /// True for a column of what is expected, which a row doesn't get from a fixture.
 pub fn is_expectation(name: &str) -> bool {
@@ -174,7 +173,7 @@ pub fn prepare(launch: &Launch, aws: &Aws, has_cache: bool) -> Sandbox {
     }
     let options: Vec<String> = words.by_ref().take_while(|word| word != "--").collect();
     // A subcommand comes before the options that columns add.
-    let has_command = launch.subcommand().is_some() || launch.column("unit").is_some();
+    let has_command = launch.subcommand().is_some();
     let sandbox = if has_command {
         sandbox.options_first(options)
     } else {

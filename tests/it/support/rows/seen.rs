@@ -1,36 +1,13 @@
-//! What is seen of a launch: the environment of the command, the requests, and what systemd gets.
+//! What is seen of a launch: the environment of the command, the requests.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 
 use super::{AND, Launch};
 use crate::support::aws::Call;
-use crate::support::connection::load;
 use crate::support::identity::KEY;
 use crate::support::outcome::Outcome;
-use crate::support::sandbox::{CANARY, Sandbox};
-
-/// Runs with a connection of systemd for a credential `UNIT/NAME`, and asserts what systemd gets.
-/// With `everywhere`, the connection is also standard output and standard error.
-pub fn loaded_credential(launch: &Launch, unit: &str, sandbox: &Sandbox) -> Outcome {
-    let (address, everywhere) = unit.split_once(' ').unwrap_or((unit, ""));
-    let (unit, name) = address.split_once('/').expect("UNIT/NAME");
-    let (mut client, mut connection) = load(unit, name);
-    if !everywhere.is_empty() {
-        connection = connection.everywhere();
-    }
-    let running = sandbox.connected(connection).spawn();
-    match launch.seen.strip_prefix("sends ") {
-        Some(value) => assert_eq!(
-            String::from_utf8_lossy(&client.read()),
-            value.replace('⏎', "\n"),
-            "{}",
-            launch.line
-        ),
-        None => client.assert_refused(),
-    }
-    running.wait()
-}
+use crate::support::sandbox::CANARY;
 
 /// Asserts the whole environment of the command: the variables that the row says are seen, and
 /// everything that the launch has inherited, except for those of `no NAME`.

@@ -94,9 +94,6 @@ impl Sandbox {
         if let Some(path) = local.filter(|path| path.is_file()) {
             watch::local_file(&String::from_utf8_lossy(&fs::read(path).unwrap()));
         }
-        if let Some(connection) = self.connection.take() {
-            connection.prepare(&mut command);
-        }
         let mut expectations = self.expectations.clone();
         expectations.prints_values |= self.command == SHOW_ENVIRONMENT;
         Running::start(command, self.stdin.clone(), LIMIT, expectations)

@@ -1,4 +1,0 @@
-//! `credential`, on a connection like the one that systemd makes. `tests/hosts` tests it with the
-//! real systemd.
-
-pub mod credential;
