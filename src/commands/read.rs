@@ -109,11 +109,6 @@ pub(super) fn reading_warnings(prepared: &Prepared, values: &Values) -> Vec<Reco
         warnings.extend(report::none_found_warning(values));
     }
     warnings.extend(report::mistake_warnings(outcomes));
-    warnings.extend(report::namesake_warnings(
-        outcomes,
-        &prepared.plan,
-        |name| settings.uses_variable(name),
-    ));
     warnings
 }
 

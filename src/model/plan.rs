@@ -174,16 +174,6 @@ impl Plan {
             .collect()
     }
 
-    /// The id of the secret of an entry as it was written, with its variables, but without an
-    /// alias. `None` if the source of the entry isn't a reference.
-    pub fn written_id<'a>(&'a self, subject: &'a Subject) -> Option<&'a str> {
-        let Some(Written::Reference(reference)) = &subject.written else {
-            return None;
-        };
-        let secret = &reference.secret;
-        Some(self.aliases.get(secret).map_or(secret, |alias| &alias.id))
-    }
-
     /// True if an entry that isn't overridden is a file with a `path`.
     pub fn has_path(&self) -> bool {
         self.entries.iter().any(|entry| entry.target.has_path())

@@ -25,14 +25,12 @@
 pub mod check_findings;
 pub mod check_rows;
 pub mod export_formats;
-mod namesakes;
 mod programs;
 pub mod record;
 pub mod terminal;
 mod value_warnings;
 mod warnings;
 
-pub use namesakes::namesake_warnings;
 pub use programs::program_warning;
 pub use record::{Label, Record};
 pub use value_warnings::*;

@@ -310,7 +310,7 @@ fn runs_one_of(programs: &[&str], command: &CommandLine) -> bool {
 }
 
 /// True if an entry sets its target, or would set it if its value could be made.
-pub(super) fn is_set(outcome: &EntryOutcome) -> bool {
+fn is_set(outcome: &EntryOutcome) -> bool {
     !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
 }
 

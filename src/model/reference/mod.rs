@@ -474,17 +474,6 @@ fn replace_placeholders<'t>(
     Ok(replaced + rest)
 }
 
-/// The variables in a SECRET or in the path of a file, each with its default. An error in a
-/// placeholder, which the plan has reported, ends the list.
-pub fn variables_in(text: &str) -> Vec<(&str, Option<&str>)> {
-    let mut variables = Vec::new();
-    let _ = replace_placeholders(text, |name, default| {
-        variables.push((name, default));
-        Ok("")
-    });
-    variables
-}
-
 /// Expands the placeholders in the path of a file.
 ///
 /// # Errors

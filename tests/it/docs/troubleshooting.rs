@@ -6,7 +6,7 @@ use crate::support::console::{outputs, pages_in};
 
 /// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops
 /// packets, and the credentials of EKS. Those about values are tested by the rows of `values`.
-const OTHERS: [&str; 9] = [
+const OTHERS: [&str; 8] = [
     "a poll failed, so … keeps its values: …",
     "the certificate of … isn't trusted, …",
     "… can't be reached, because its name doesn't resolve …",
@@ -15,7 +15,6 @@ const OTHERS: [&str; 9] = [
     "an OpenSSH key without its final line feed was read for …",
     "JSON text in quotes was read for …",
     "a reference that nothing resolves was read for …",
-    "… uses the inherited …, not the one that … sets",
 ];
 
 /// True if a line has all parts of a message, which are separated by `…`, in the same order.

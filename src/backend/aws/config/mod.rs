@@ -281,13 +281,6 @@ impl Settings {
         self.region.as_ref().map(|(region, _)| region)
     }
 
-    /// True if this inherited variable chooses the default region or the profile.
-    pub fn uses_variable(&self, name: &str) -> bool {
-        let (profile_source, _) = self.profile();
-        let region_source = self.region.as_ref().map(|(_, place)| place.name);
-        region_source == Some(name) || profile_source == Some(name)
-    }
-
     /// A copy of the locator with the default region and role, unless the locator has its own.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let mut located = locator.clone();
