@@ -228,7 +228,6 @@ impl Checked {
                 &self.prepared.retained,
                 command.line,
             ));
-            notices.extend(report::program_warning(outcomes, command.line));
         }
         notices
     }

@@ -150,7 +150,6 @@ impl Launch<'_> {
         let retained = &self.prepared.retained;
         if !asker.is_poll() {
             notices.extend(report::argument_warnings(outcomes, retained, self.command));
-            notices.extend(report::program_warning(outcomes, self.command));
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
         notices.extend(report::value_warnings(&outcomes.list));

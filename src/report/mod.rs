@@ -25,13 +25,11 @@
 pub mod check_findings;
 pub mod check_rows;
 pub mod export_formats;
-mod programs;
 pub mod record;
 pub mod terminal;
 mod value_warnings;
 mod warnings;
 
-pub use programs::program_warning;
 pub use record::{Label, Record};
 pub use value_warnings::*;
 pub use warnings::*;

@@ -283,23 +283,6 @@ fn missing_key_hint(members: &Members<'_>, what: &str, key: &str) -> Option<Stri
     Some(format!("its {what}s are {}{end}", first.join(", ")))
 }
 
-/// The warning about the variable PORT of an object with the keys `port` and `password`, such as
-/// RDS's secrets: a server would listen on the port of its database. `None` if the user has chosen
-/// the key (with `only`) or the variable's name (with `rename` or a prefix).
-pub(super) fn port_warning(members: &Members<'_>, object: &PlannedObject) -> Option<String> {
-    let naming = &object.naming;
-    let is_chosen =
-        naming.only.is_some() || naming.rename.contains_key("port") || !naming.prefix.is_empty();
-    let has = |key| members.iter().any(|(name, _)| *name == key);
-    if is_chosen || !has("port") || !has("password") {
-        return None;
-    }
-    let what = member_noun(object);
-    Some(format!(
-        "the {what} \"port\" sets PORT, where servers listen: add a prefix (--env-from DB_=…), or use \"only\" in a declaration"
-    ))
-}
-
 fn member_noun(object: &PlannedObject) -> &'static str {
     let is_path = object.reference.locator.is_path();
     if is_path { "parameter" } else { "key" }

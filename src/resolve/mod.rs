@@ -153,7 +153,6 @@ impl<'a> Walk<'a> {
         let texts = env_from::warnings(&members, object);
         let subject = &entry.subject;
         let named = |problem| with_entry(problem, Some(&object.reference), subject);
-        let port_warning = env_from::port_warning(&members, object);
         let absence = env_from::no_variable_problem(&members, object);
         let missing = env_from::missing_key_problems(&members, object);
         let (outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
@@ -172,14 +171,6 @@ impl<'a> Walk<'a> {
             None => Outcome::Keys,
         };
         for outcome in outcomes {
-            if let Some(text) = &port_warning
-                && outcome
-                    .variable()
-                    .is_some_and(|variable| variable.name.as_str() == "PORT")
-            {
-                let warning = outcome.warning(text, "where servers listen");
-                self.outcomes.warnings.push(warning);
-            }
             // An overridden key has the target of the object, which doesn't claim anything.
             self.claims.add(&outcome.target, &outcome.subject);
             self.outcomes.list.push(outcome);
