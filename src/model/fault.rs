@@ -383,24 +383,6 @@ pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     Some((prefix, ""))
 }
 
-/// The beginning of a text that is an expression or a reference of another tool: `${{secrets.` for
-/// `${{ secrets.TOKEN }}`.
-pub fn foreign_beginning(text: &str) -> Option<&'static str> {
-    // Most texts have neither of these characters, and the table is long.
-    if !text.contains([':', '}']) {
-        return None;
-    }
-    if text.starts_with('$') {
-        let compact = text.replace(' ', "");
-        let mut expressions = foreign_words("expression");
-        if let Some((word, _)) = expressions.find(|(word, _)| compact.starts_with(word)) {
-            return Some(word);
-        }
-    }
-    let (prefix, _) = foreign_prefix(text)?;
-    Some(prefix)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -68,8 +68,6 @@ pub struct Plan {
     /// variable is overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
     pub inherited: Inherited,
-    /// The inherited variables that the command gets.
-    pub retained: Inherited,
 }
 
 /// An entry whose references have been looked up.
@@ -158,7 +156,6 @@ impl Plan {
             aliases,
             kept_names: kept,
             inherited: inherited.clone(),
-            retained: retained.clone(),
         })
     }
 
@@ -442,13 +439,6 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
         claims.holder(&Target::Env(name), origin)?;
     }
     Some(Holder::Several)
-}
-
-/// The help that says how a template inserts an inherited variable.
-pub fn inherited_help(name: &str) -> String {
-    format!(
-        "write {{{{ env.{name} }}}} (for a password in a URL, {{{{ env.{name} | urlencode }}}})"
-    )
 }
 
 /// The help that says how a template inserts the value of a variable that this launch sets.
