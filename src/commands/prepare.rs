@@ -128,7 +128,10 @@ pub(super) fn prepare(
         return Err(errors.into());
     }
 
-    terminal::print_unless_hidden(plan_notices(&plan, asker));
+    // `check` has rows for the entries that are left out.
+    if !matches!(asker, Asker::Check { .. }) {
+        terminal::print_unless_hidden(report::left_out_notes(&plan));
+    }
     Ok(Prepared {
         options,
         settings,
@@ -312,17 +315,6 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
                 variables or of files in memory";
     let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
     Some(Problem::usage(text).help(remedy))
-}
-
-/// The warnings about modes that are probably not what their author meant, and the notes about
-/// entries that are left out because a variable is empty, except for `check`, which has rows for
-/// these entries.
-fn plan_notices(plan: &Plan, asker: &Asker) -> Vec<Record> {
-    let mut notices: Vec<Record> = report::open_mode_warnings(plan).collect();
-    if !matches!(asker, Asker::Check(_)) {
-        notices.extend(report::left_out_notes(plan));
-    }
-    notices
 }
 
 /// A warning for each pattern of `--unset` or `--pass` that doesn't match any variable, although a

@@ -1,7 +1,7 @@
 //! Makes warnings, notes and a few errors, in the order of a launch:
 //!
 //! - while secrets-exec works: what it waits for, and why it ends early
-//! - before it reads: what looks like a mistake in the plan
+//! - before it reads: which entries are left out
 //! - after it has read: what looks like a mistake in the values, which cached values are used, and
 //!   which files could stay on a disk
 //! - the notes of `--verbose`: where the values come from, and how long everything took
@@ -91,18 +91,6 @@ pub fn local_warning(path: &Path) -> Record {
     let path = path.display();
     let text = format!("secrets are read from {path}, not from AWS (--local)");
     Record::warning(text).event("local")
-}
-
-/// Warns of each file that every user can write to. Such a mode is usually a decimal
-/// number that was read as octal: 256, which means 0400 in Kubernetes' `defaultMode`.
-pub fn open_mode_warnings(plan: &Plan) -> impl Iterator<Item = Record> {
-    plan.entries
-        .iter()
-        .filter(|entry| matches!(&entry.target, Target::File(file) if file.mode.0 & 0o002 != 0))
-        .map(|entry| {
-            let text = format!("the mode of {} lets any user write to it", entry.subject);
-            Record::warning(text).help("use mode: \"0400\", which is octal")
-        })
 }
 
 /// A note for each variable that should name a secret but is empty, with the number of entries that
@@ -203,17 +191,20 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 
 /// Warns of arguments of the command:
 ///
-/// - the first URL with an empty password ([`has_empty_password`]), if this launch sets a password
 /// - each argument that is only a variable that the command gets, such as `$DB_PASSWORD`
 /// - the first argument that is a shell operator, as in `app && app`
 ///
-/// If the command is a shell or envsubst, only the warning about a URL remains. `retained` has the
-/// variables that the command inherits.
+/// If the command is a shell or envsubst, there are none. `retained` has the variables that the
+/// command inherits.
 pub fn argument_warnings(
     outcomes: &Outcomes,
     retained: &Inherited,
     command: &CommandLine,
 ) -> Vec<Record> {
+    if runs_one_of(SHELLS, command) || runs_one_of(&["envsubst"], command) {
+        return Vec::new();
+    }
+
     let set_names: Vec<&str> = outcomes
         .list
         .iter()
@@ -223,22 +214,6 @@ pub fn argument_warnings(
         .collect();
 
     let mut warnings = Vec::new();
-    let number_of_url = command
-        .arguments()
-        .position(|word| word.to_str().is_some_and(has_empty_password));
-    if let Some(number) = number_of_url
-        && let Some(name) = set_names.iter().find(|name| is_password_name(name))
-    {
-        let text = format!("argument {number} of the command has a URL without its password");
-        let help = format!(
-            "if the password is ${name}, don't let your shell expand it: sh -c '…' in single quotes"
-        );
-        warnings.push(Record::warning(text).help(help));
-    }
-    if runs_one_of(SHELLS, command) || runs_one_of(&["envsubst"], command) {
-        return warnings;
-    }
-
     // The first word is the program.
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
         // A reference to a variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
@@ -271,29 +246,6 @@ pub fn argument_warnings(
         warnings.push(Record::warning(format!("the argument {word:?} {LITERAL}")));
     }
     warnings
-}
-
-/// True for the name of a variable that usually has a password.
-fn is_password_name(name: &str) -> bool {
-    let name = name.to_uppercase();
-    ["PASSWORD", "PASS", "PWD", "SECRET", "TOKEN"]
-        .iter()
-        .any(|end| name.ends_with(end))
-}
-
-/// True for an argument with a URL such as `postgres://app:@db`. False if the host is this machine,
-/// because a local server often doesn't need a password.
-fn has_empty_password(argument: &str) -> bool {
-    argument.split("://").skip(1).any(|rest| {
-        let (login, rest) = rest.split_once(":@").unwrap_or(("/", ""));
-        let rest = rest.to_lowercase();
-        let host = rest.split(['/', '?', '#', ':']).next().unwrap_or_default();
-        let this_machine = ["127.", "[", "%2f", "tcp(127.", "unix("];
-        let is_local = ["", "0.0.0.0", "localhost"].contains(&host)
-            || host.ends_with(".localhost")
-            || this_machine.iter().any(|start| host.starts_with(start));
-        !login.contains(['/', '?', '#', '@', ':', ' ']) && !is_local
-    })
 }
 
 const SHELLS: &[&str] = &[
