@@ -83,7 +83,6 @@ pub(super) fn read_values(
             values.cache_notices = take(&mut cached.notices);
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
-        values.are_from_aws = backend.aws().is_some_and(|aws| !aws.has_endpoint());
         if let Asker::Check(_) = asker {
             add_check_facts(&mut values, &mut backend);
         }
@@ -94,7 +93,6 @@ pub(super) fn read_values(
 /// The warnings after reading: about the cache and, if no value has failed, about what is silently
 /// wrong.
 pub(super) fn reading_warnings(prepared: &Prepared, values: &Values) -> Vec<Record> {
-    let settings = &prepared.settings;
     let outcomes = &values.outcomes;
     let mut warnings = Vec::new();
     if let Some(cache) = &prepared.options.cache {
@@ -104,10 +102,7 @@ pub(super) fn reading_warnings(prepared: &Prepared, values: &Values) -> Vec<Reco
     if !outcomes.problems().is_empty() {
         return warnings;
     }
-    // A region that an option or a declaration names is the intended one.
-    if values.are_from_aws && settings.options.region.is_none() {
-        warnings.extend(report::none_found_warning(values));
-    }
+    warnings.extend(report::nothing_read_note(outcomes));
     warnings.extend(report::mistake_warnings(outcomes));
     warnings
 }

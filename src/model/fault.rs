@@ -2,7 +2,7 @@
 //! people don't see, and the syntax of other tools.
 
 use super::environment::assigned_name;
-use super::shown::{is_plain_ascii, is_visible, shown, visible};
+use super::shown::{is_plain_ascii, is_visible, shown};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds its position.
@@ -99,48 +99,6 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
 pub fn is_one_letter_away(name: &str, other: &str) -> bool {
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     strsim::osa_distance(name, other) == 1 && digits(name) == digits(other)
-}
-
-/// True if two names differ only by case, by a character that people don't see, or by a typing
-/// mistake, so that nobody would choose both.
-///
-/// A typing mistake is one letter that is changed, added or removed, or two neighbors that are
-/// swapped. In a word of at most four letters, only the latter is one, because `ca` and `cb`, or
-/// `PUID` and `PGID`, are different words. An `s` at the end of a word is a plural.
-pub fn is_mistyped(name: &str, other: &str) -> bool {
-    let lower = visible(name).to_lowercase();
-    let other_lower = visible(other).to_lowercase();
-    if lower == other_lower {
-        return true;
-    }
-    for (word, other_word) in words(name).iter().zip(&words(other)) {
-        let is_plural = word.trim_end_matches('s') == other_word.trim_end_matches('s');
-        let is_short = word.len().min(other_word.len()) <= 4;
-        // Two neighbors that are swapped are two changes here.
-        let has_one_change = strsim::levenshtein(word, other_word) == 1;
-        if has_one_change && (is_plural || is_short) {
-            return false;
-        }
-    }
-    is_one_letter_away(&lower, &other_lower)
-}
-
-/// Splits a name into words in small letters: `api_key` and `apiKey` into `api` and `key`.
-fn words(name: &str) -> Vec<String> {
-    let mut words = vec![String::new()];
-    let mut is_after_small = false;
-    for c in name.chars() {
-        if "_-./".contains(c) || (c.is_ascii_uppercase() && is_after_small) {
-            words.push(String::new());
-        }
-        if let Some(word) = words.last_mut()
-            && !"_-./".contains(c)
-        {
-            word.extend(c.to_lowercase());
-        }
-        is_after_small = c.is_lowercase();
-    }
-    words
 }
 
 pub fn did_you_mean(nearest: &str) -> String {

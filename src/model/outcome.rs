@@ -289,8 +289,6 @@ pub struct Values {
     pub cache_notices: BTreeSet<(Locator, String)>,
     /// True if the agent has answered every request.
     pub are_from_agent: bool,
-    /// False if the values don't come from AWS itself.
-    pub are_from_aws: bool,
     /// The identity that AWS sees, for `check`. `None` if AWS wasn't asked.
     pub caller: Option<Caller>,
 }

@@ -68,6 +68,8 @@ pub struct Plan {
     /// variable is overridden, unless the entry is a reference in the variable itself.
     pub kept_names: BTreeSet<String>,
     pub inherited: Inherited,
+    /// The inherited variables that the command gets.
+    pub retained: Inherited,
 }
 
 /// An entry whose references have been looked up.
@@ -156,6 +158,7 @@ impl Plan {
             aliases,
             kept_names: kept,
             inherited: inherited.clone(),
+            retained: retained.clone(),
         })
     }
 

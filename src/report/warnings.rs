@@ -128,23 +128,26 @@ pub fn disk_warning((path, subject): (&DeclaredPath, &Subject)) -> Record {
     Record::warning(text).help(help)
 }
 
-/// Warns that none of the secrets exists, although each entry has a `default` or is `optional`, so
-/// that nothing has failed. The region is probably wrong.
-pub fn none_found_warning(values: &Values) -> Option<Record> {
-    let (locator, answer) = values.fetched.first_key_value()?;
-    // If no secret exists, all failures are marked, so the first one is enough.
-    let failure = answer.as_ref().err()?;
-    if !failure.is_none_found {
+/// The note for a launch that wants at least three values from secrets, but reads none of them: the
+/// region or the account is probably wrong. Entries that an empty variable
+/// leaves out are ignored.
+pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
+    let mut missing = 0;
+    for outcome in &outcomes.list {
+        let is_overridden = matches!(outcome.result, Outcome::Overridden(_));
+        if outcome.reads.is_empty() || outcome.empty_variable().is_some() || is_overridden {
+            continue;
+        }
+        if !matches!(outcome.result, Outcome::Default(_) | Outcome::Absent) {
+            return None;
+        }
+        missing += 1;
+    }
+    if missing < 3 {
         return None;
     }
-    let count = values.fetched.len();
-    let store = locator.store;
-    let region = failure.region.as_ref()?;
-    let help = format!("check {}", failure.region_and_account());
-    let text = format!(
-        "none of the {count} {store}s exists in {region}: each value is a default, or isn't set"
-    );
-    Some(Record::warning(text).help(help))
+    let text = format!("no value comes from a secret: all {missing} are defaults, or aren't set");
+    Some(Record::note(text))
 }
 
 /// The warnings about the cache in `directory`. If cached values are used because requests failed,
@@ -194,7 +197,7 @@ const LITERAL: &str = "is passed on literally, because no shell interprets it: u
 /// - each argument that is only a variable that the command gets, such as `$DB_PASSWORD`
 /// - the first argument that is a shell operator, as in `app && app`
 ///
-/// If the command is a shell or envsubst, there are none. `retained` has the variables that the
+/// If the command is a shell or envsubst, it gets no warning. `retained` has the variables that the
 /// command inherits.
 pub fn argument_warnings(
     outcomes: &Outcomes,

@@ -36,7 +36,6 @@ use crate::model::answer::{Answers, Cause, Document, SecretValue};
 use crate::model::entry::template::{Filter, Printing, expression_text};
 use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Target, Written};
 use crate::model::environment::{EnvName, Inherited};
-use crate::model::fault::is_mistyped;
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
@@ -133,7 +132,7 @@ impl<'a> Walk<'a> {
         };
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
-            Err(reasons) => self.outcome_without_value(reasons, entry),
+            Err(reasons) => outcome_without_value(entry, answers.without_replicas(reasons, entry)),
         };
         self.add(entry, result);
     }
@@ -145,8 +144,8 @@ impl<'a> Walk<'a> {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
             Err(reason) => {
-                let result = self.outcome_without_value(vec![reason], entry);
-                return self.add(entry, result);
+                let reasons = self.answers.without_replicas(vec![reason], entry);
+                return self.add(entry, outcome_without_value(entry, reasons));
             }
         };
 
@@ -166,7 +165,7 @@ impl<'a> Walk<'a> {
             _ if !errors.is_empty() => Outcome::Failed(errors),
             Some(problem) => {
                 let reasons = vec![Unresolved::Absent(named(problem))];
-                self.outcome_without_value(reasons, entry)
+                outcome_without_value(entry, self.answers.without_replicas(reasons, entry))
             }
             None => Outcome::Keys,
         };
@@ -182,16 +181,6 @@ impl<'a> Walk<'a> {
                 self.outcomes.warnings.push(outcome.warning(text, note));
             }
         }
-    }
-
-    /// Decides the outcome of an entry without a value ([`outcome_without_value`]). If it isn't a
-    /// failure, but probably due to a misspelled name, adds a warning.
-    fn outcome_without_value(&mut self, reasons: Vec<Unresolved>, entry: &Planned) -> Outcome {
-        let reasons = self.answers.without_replicas(reasons, entry);
-        self.outcomes
-            .warnings
-            .extend(self.answers.misspelling_warning(&reasons, entry));
-        outcome_without_value(entry, reasons)
     }
 
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
@@ -479,64 +468,6 @@ impl<'a> ParsedAnswers<'a> {
         let replica = document.region.as_ref()?;
         let note = format!("the replica in {replica} {}", absence.text);
         Some(failure.problem(reference, &entry.subject).note(note))
-    }
-
-    /// The warning about an absence that `default` or `optional` covers, although the name that
-    /// doesn't exist is probably misspelled. It has the help of the error.
-    fn misspelling_warning(&self, reasons: &[Unresolved], entry: &Planned) -> Option<Warning> {
-        let consequence = match entry.on_missing {
-            OnMissing::Fail => return None,
-            OnMissing::Optional => "an optional entry is left out",
-            OnMissing::Default(_) => "a default is used",
-        };
-        for reason in reasons {
-            if let Unresolved::Absent(problem) = reason
-                && self.is_misspelled(problem, entry)
-            {
-                return Some(Warning {
-                    id: entry.id,
-                    subject: entry.subject.clone(),
-                    text: format!("{consequence}, because {}", problem.full_headline()),
-                    help: problem.help.clone(),
-                    note: "although there is a similar name",
-                });
-            }
-        }
-        None
-    }
-
-    /// True for an absent key or secret whose help suggests a name that differs only by a
-    /// [mistake](is_mistyped). A key isn't misspelled if the launch uses the suggested one, too.
-    fn is_misspelled(&self, absence: &Problem, entry: &Planned) -> bool {
-        let Some(about) = &absence.about else {
-            return false;
-        };
-        let locator = &*about.locator;
-        if let Some(missing) = &absence.missing_key {
-            return missing.similar.as_ref().is_some_and(|similar| {
-                is_mistyped(&missing.key, similar) && !self.uses_key(locator, similar)
-            });
-        }
-        let Some(Err(failure)) = self.fetched.get(locator) else {
-            return false;
-        };
-        entry.source.references().into_iter().any(|read| {
-            read.locator == *locator
-                && failure
-                    .nearest_for(&read.selector)
-                    .is_some_and(|nearest| is_mistyped(&locator.written_id(), &nearest.id))
-        })
-    }
-
-    /// True if an entry uses a key of a secret, or may use it because it reads the whole secret or
-    /// a path in it.
-    fn uses_key(&self, locator: &Locator, key: &str) -> bool {
-        self.plan.entries.iter().any(|entry| {
-            entry.source.references().into_iter().any(|read| {
-                let is_other = matches!(&read.selector, Selector::Key(other) if other != key);
-                read.locator == *locator && !is_other
-            })
-        })
     }
 
     /// The document of a reference, or the reason why the launch has no document for it.

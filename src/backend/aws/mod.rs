@@ -206,18 +206,6 @@ impl Aws {
         })
     }
 
-    /// True if the user has set an endpoint for secrets or parameters, such as that of an emulator.
-    /// An endpoint in the profile is only known once the session is open.
-    pub fn has_endpoint(&self) -> bool {
-        let settings = self
-            .session
-            .as_ref()
-            .map_or(&self.settings, |session| &session.settings);
-        [Store::SecretsManager, Store::ParameterStore]
-            .into_iter()
-            .any(|store| settings.endpoints.url(Api::Store(store)).is_some())
-    }
-
     /// The identity that sent the requests, and the provider of its credentials. The identity has
     /// no ARN if STS wasn't asked or didn't answer. Returns `None` before the first request, if no
     /// credentials were found, and if the default role wasn't assumed. Doesn't send a request.
