@@ -15,9 +15,7 @@ use clap_mangen::roff::{Roff, roman};
 use glob::Pattern;
 
 use crate::model::environment::parse_pattern;
-use crate::model::fault::foreign_word;
 use crate::model::options::{OPTIONS, OptionSpec, Takes, Topic, find_option};
-use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Reference, Role, SecretId, Store};
 
 /// The sections of the man page that are written by hand.
@@ -205,58 +203,8 @@ pub(super) fn find_subcommand(name: &str) -> Option<&'static Subcommand> {
     SUBCOMMANDS.iter().find(|row| row.name == name)
 }
 
-/// True if a command has an option whose long or short form is `option`, such as `--env` or `-e`.
-pub(super) fn has_option(command: &Command, option: &str) -> bool {
-    let mut arguments = command.get_arguments();
-    if let Some(name) = option.strip_prefix("--") {
-        return arguments.any(|arg| arg.get_long() == Some(name));
-    }
-    arguments.any(|arg| {
-        arg.get_short()
-            .is_some_and(|short| option == format!("-{short}"))
-    })
-}
-
-/// The problem for a word that clap would misread. `number` is the word's position, from 1. A
-/// misread word can be several arguments in one: `"-f app.yaml"` would be `-f` with a space before
-/// the value. Or it can be a long option, ours or another tool's, with only one hyphen: `-env`
-/// would be `-e nv`. `-help` is accepted, because clap reads it as `-h`.
-pub(super) fn misread_option_problem(
-    number: usize,
-    word: &str,
-    command: &Command,
-) -> Option<Problem> {
-    if word.contains(" --") {
-        let text = format!("argument {number} is several arguments in one");
-        let help = "pass each argument separately. In an array, write \"…\", \"…\"";
-        return Some(Problem::usage(text).help(help));
-    }
-
-    if let Some((option, _)) = word.trim_end().split_once(' ')
-        && (option == "--" || has_option(command, option))
-    {
-        let text = format!("argument {number} is \"{option} …\", but must be two arguments");
-        let help = format!("pass each argument separately. In an array, write \"{option}\", \"…\"");
-        return Some(Problem::usage(text).help(help));
-    }
-
-    let (option, _) = word.split_once('=').unwrap_or((word, ""));
-    let has_one_hyphen = option.starts_with('-') && !option.starts_with("--");
-    if !has_one_hyphen || option.len() <= 2 || option == "-help" {
-        return None;
-    }
-    let long = format!("-{option}");
-    let help = if has_option(command, &long) {
-        format!("write {long}, with two hyphens")
-    } else {
-        // Without this error, `-environment=A` would set the variable `nvironment`.
-        format!("use {}", foreign_word("option", &long)?)
-    };
-    Some(Problem::usage(format!("{option} has only one hyphen")).help(help))
-}
-
 /// Adds the arguments of a subcommand, and its texts in `--help`.
-pub(super) fn with_arguments(command: Command) -> Command {
+fn with_arguments(command: Command) -> Command {
     // `SUBCOMMANDS` has a row for each subcommand, so the search always succeeds.
     let Some(subcommand) = find_subcommand(command.get_name()) else {
         return command;
@@ -305,11 +253,11 @@ subcommands! {
     Policy, "policy", "[OPTIONS]", |command| {
         with_short_help(with_inputs(PolicyArguments::augment_args(command)), Topic::Requests)
     };
-    Export, "export", "--format FORMAT [OPTIONS]", |command| {
+    Export, "export", "--format shell|dotenv|json|docker|kubernetes|github|github-masks [OPTIONS]", |command| {
         with_short_help(with_inputs(ExportArguments::augment_args(command)), Topic::Running)
     };
     Migrate, "migrate", "FILE --secret ID", MigrateArguments::augment_args;
-    Completions, "completions", "SHELL", CompletionsArguments::augment_args;
+    Completions, "completions", "bash|zsh|fish", CompletionsArguments::augment_args;
     Man, "man", ">FILE", |command| command;
     Schema, "schema", ">FILE", |command| command;
     Install, "install", "DIR", InstallArguments::augment_args;

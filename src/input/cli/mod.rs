@@ -24,7 +24,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches};
 use glob::Pattern;
 use regex_lite::Regex;
 
@@ -39,8 +39,7 @@ use crate::model::reference::Arn;
 use crate::model::shown::invalid_value;
 use command::{
     CompletionsArguments, GetArguments, InstallArguments, SCHEMA, Subcommand, SubcommandId,
-    completion_script, find_subcommand, man_page, misread_option_problem, short_help,
-    with_arguments, with_program, with_variables,
+    completion_script, find_subcommand, man_page, short_help, with_program, with_variables,
 };
 use entries::{parse_entry, parse_env_from, parse_get};
 
@@ -66,8 +65,8 @@ pub enum Invocation {
 /// name.
 ///
 /// # Errors
-/// - If an argument is an empty text, has characters that are easy to overlook, or would be misread
-///   by clap: one error for each such mistake.
+/// - If an argument is an empty text, has characters that are easy to overlook, or is several
+///   arguments in one: one error for each such mistake.
 /// - Otherwise, if clap refuses the arguments: only clap's first error.
 /// - If a launch has no command: every error of its inputs, and one about the missing command.
 ///
@@ -80,7 +79,7 @@ pub fn parse_command_line(
         return Ok(Invocation::Usage(short_help()));
     }
     let mut command = with_program();
-    let problems = argument_problems(&arguments, &command);
+    let problems = argument_problems(&arguments);
     if !problems.is_empty() {
         return Err(problems);
     }
@@ -138,14 +137,13 @@ fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
     find_subcommand(arguments.first()?.to_str()?)
 }
 
-/// Finds the arguments before `--` that clap would misread, that are empty, or that have a
-/// character that is easy to overlook, such as a line feed. Returns a problem for each mistake.
+/// Finds the arguments before `--` that are several arguments in one, that are empty, or that have
+/// a character that is easy to overlook, such as a line feed. Returns a problem for each mistake.
 /// Skips ARNs and most entries (`NAME=REF`): they are checked when they are parsed, and the
 /// parser's message says which part has the character.
-fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
-    let subcommand = named_subcommand(arguments).map(|row| with_arguments(Command::new(row.name)));
-    let command = subcommand.as_ref().unwrap_or(launch);
+fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
     let has_separator = arguments.iter().any(|argument| argument == "--");
+    let is_launch = named_subcommand(arguments).is_none();
 
     let mut problems = Vec::new();
     for (number, argument) in (1..).zip(arguments) {
@@ -159,16 +157,30 @@ fn argument_problems(arguments: &[OsString], launch: &Command) -> Vec<Problem> {
         if is_entry && !text.contains(" -- ") {
             continue;
         }
-        // Without `--`, a later argument of a launch may be the program's, as in `java -version`.
-        if number == 1 || is_entry || has_separator || subcommand.is_some() {
-            problems.extend(misread_option_problem(number, &text, command));
-        }
         if let Some(found) = overlooked_in_value(&text) {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
+        } else if number == 1 || is_entry || has_separator || !is_launch {
+            // Without `--`, a later argument of a launch may be the program's.
+            problems.extend(joined_problem(number, &text));
         }
     }
     problems
+}
+
+/// The problem for a word that is several arguments in one. clap would read `"-f app.yaml"` as `-f`
+/// with a space before the value.
+fn joined_problem(number: usize, word: &str) -> Option<Problem> {
+    let (option, _) = word.trim_end().split_once(' ').unwrap_or_default();
+    let is_option = option.starts_with('-')
+        && (option.len() == 2 || option.starts_with("--") && !option.contains('='));
+    if !is_option && !word.contains(" --") {
+        return None;
+    }
+    let first = if is_option { option } else { "…" };
+    let text = format!("argument {number} is several arguments in one");
+    let help = format!("pass each argument separately. In an array, write \"{first}\", \"…\"");
+    Some(Problem::usage(text).help(help))
 }
 
 /// Replaces the words `help` and `version`, because clap only has the options: `help check` becomes
