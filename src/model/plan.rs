@@ -38,7 +38,7 @@ use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::Fault;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Alias, Aliases, Locator, Reference, SecretRef, expand_path};
-use crate::model::shown::shown;
+use crate::model::shown::{shown, some_of};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
 /// has written them.
@@ -404,16 +404,13 @@ impl Lookup<'_> {
     fn unknown_name(&self, name: &str) -> Fault {
         let mut aliases = Vec::new();
         for alias in self.aliases.keys() {
-            if !self.refused_aliases.contains(alias) && aliases.len() <= LISTED_ALIASES {
-                aliases.push(alias.as_str());
+            if !self.refused_aliases.contains(alias) {
+                aliases.push(shown(alias));
             }
         }
-        if let Some(last) = aliases.get_mut(LISTED_ALIASES) {
-            *last = "…";
-        }
-        let listed = match &*aliases.join(", ") {
+        let listed = match &*some_of(&aliases) {
             "" => "none".to_owned(),
-            names => shown(names),
+            names => names.to_owned(),
         };
         let name = shown(name);
         let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
@@ -422,9 +419,6 @@ impl Lookup<'_> {
         ))
     }
 }
-
-/// The maximum number of aliases that an error lists.
-const LISTED_ALIASES: usize = 8;
 
 /// Finds what certainly sets the target of an entry or, for an object, the variables of all its
 /// keys. `None` if the entry may set something, and for an object that selects no keys.

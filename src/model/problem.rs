@@ -90,12 +90,8 @@ pub struct MissingKey {
     /// The key as the user has written it. It may be a token, so messages show it with
     /// [`shown`](super::shown::shown()).
     pub key: String,
-    /// The existing key that looks the same or, without one, the most similar one.
+    /// The existing key that is most similar.
     pub similar: Option<String>,
-    /// The KEY to write for an existing key that looks the same as this one: `$["password "]`.
-    pub twin: Option<String>,
-    /// A clause that says what to write if the key is probably a version in the wrong field.
-    pub version_hint: Option<String>,
     /// A clause with the keys that exist.
     pub existing_keys: String,
 }

@@ -234,6 +234,24 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
     format!("{noun} {:?}", shown(name))
 }
 
+/// The largest number of names in a line of text.
+pub const MOST_NAMES: usize = 8;
+
+/// Lists the first names: `A, B and C`, or `A, B, C, D, E, F, G, H, …`.
+pub fn some_of(names: &[String]) -> String {
+    first_of(names, names.len())
+}
+
+/// Lists the first of `total` names: `A, B, …`. `names` has those that can be shown.
+pub fn first_of(names: &[String], total: usize) -> String {
+    let first = &names[..names.len().min(MOST_NAMES)];
+    match first {
+        _ if first.len() < total => [first, &["…".to_owned()]].concat().join(", "),
+        [others @ .., last] if !others.is_empty() => format!("{} and {last}", others.join(", ")),
+        _ => first.concat(),
+    }
+}
+
 /// The predicate `doesn't match the pattern "…"`.
 pub fn pattern_mismatch(pattern: &str) -> String {
     format!("doesn't match the pattern \"{}\"", shown(pattern))
@@ -315,11 +333,6 @@ pub fn is_visible(c: char) -> bool {
 /// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
 pub(super) fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
-}
-
-/// Removes the white space at the ends of a name, and all invisible characters.
-pub fn visible(name: &str) -> String {
-    name.trim().chars().filter(|c| is_visible(*c)).collect()
 }
 
 /// Masks the user name and password, the query and the fragment of each URL with `***`.
@@ -560,5 +573,15 @@ mod tests {
         ] {
             assert!(!is_quotable(text), "{text}");
         }
+    }
+
+    #[test]
+    fn a_line_about_many_names_has_the_first_eight() {
+        let names: Vec<String> = ('A'..='J').map(String::from).collect();
+        assert_eq!(some_of(&names), "A, B, C, D, E, F, G, H, …");
+        assert_eq!(some_of(&names[..3]), "A, B and C");
+        assert_eq!(some_of(&names[..1]), "A");
+        assert_eq!(some_of(&[]), "");
+        assert_eq!(first_of(&names[..2], 3), "A, B, …");
     }
 }

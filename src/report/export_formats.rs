@@ -9,12 +9,13 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::Value;
 
-use super::record::{Record, some_of};
+use super::record::Record;
 use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
 use crate::model::outcome::{EntryOutcome, Outcomes, Variable, variable_problem};
 use crate::model::problem::{Impact, Problem};
+use crate::model::shown::some_of;
 use crate::model::url::credentials_in_url;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.

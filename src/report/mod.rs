@@ -39,7 +39,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
 use crate::model::problem::{Impact, MissingKey, Problem, grouped};
-use crate::model::shown::shown;
+use crate::model::shown::{shown, some_of};
 use crate::system::lifecycle::interruptibly;
 use record::counted;
 
@@ -250,9 +250,8 @@ fn error_record(problems: &[&Problem]) -> Record {
     record
 }
 
-/// The first problem. If several keys are missing from a secret, its headline names all of them.
-/// Its help says what to write instead of each key that is similar to an existing one, or that is
-/// probably a version. Unless that is true of all of them, the help also lists the existing keys.
+/// The first problem. If several keys are missing from a secret, its headline names all of them, and
+/// its help names the similar keys and the first keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing_keys: BTreeMap<_, _> = problems
         .iter()
@@ -264,30 +263,18 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
         && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()
     {
         let mut keys = Vec::new();
-        let mut corrected = Vec::new();
-        let mut hints = Vec::new();
+        let mut similar = Vec::new();
         for missing in missing_keys.values() {
-            let key = format!("{:?}", shown(&missing.key));
-            if let Some(hint) = &missing.version_hint {
-                hints.push(hint.clone());
-            } else if let Some(twin) = &missing.twin {
-                corrected.push(format!("{twin} instead of {key}"));
-            } else if let Some(similar) = &missing.similar {
-                corrected.push(format!("{similar:?} instead of {key}"));
-            }
-            keys.push(key);
+            keys.push(format!("{:?}", shown(&missing.key)));
+            similar.extend(missing.similar.as_ref().map(|key| format!("{key:?}")));
         }
         problem.text = format!("doesn't have these keys: {}", keys.join(", "));
-        let are_all_known = corrected.len() + hints.len() == keys.len();
-        if !corrected.is_empty() {
-            hints.insert(0, format!("did you mean {}?", corrected.join(" and ")));
-        }
-        if !are_all_known {
-            hints.push(existing_keys.clone());
-        }
-        problem.help = hints
-            .into_iter()
-            .reduce(|first, second| as_sentences(&first, &second));
+        problem.help = Some(if similar.is_empty() {
+            existing_keys.clone()
+        } else {
+            let question = format!("did you mean {}?", some_of(&similar));
+            as_sentences(&question, existing_keys)
+        });
     }
     problem
 }

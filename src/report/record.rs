@@ -114,19 +114,6 @@ pub fn counted(count: usize, one: &str, several: &str) -> String {
     format!("{count} {noun}")
 }
 
-/// The largest number of names in a line of text, and of entries below an abridged record.
-const MOST_NAMES: usize = 5;
-
-/// Lists at most [`MOST_NAMES`] names: `A, B and C`, or `A, B, C, D, E and 2 more`.
-pub fn some_of(names: &[String]) -> String {
-    let (shown, others) = names.split_at(names.len().min(MOST_NAMES));
-    match (shown, others) {
-        ([] | [_], _) => shown.concat(),
-        ([first @ .., last], []) => format!("{} and {last}", first.join(", ")),
-        (_, others) => format!("{} and {} more", shown.join(", "), others.len()),
-    }
-}
-
 /// A duration in one unit, rounded down: `45s`, `3m`, `36h`, `12d` or `4y`.
 pub fn age(seconds: u64) -> String {
     const HOUR: u64 = 60 * 60;
@@ -143,6 +130,9 @@ pub fn age(seconds: u64) -> String {
     };
     format!("{}{unit}", seconds / length)
 }
+
+/// The largest number of entries below an abridged record.
+const MOST_ENTRIES: usize = 5;
 
 pub(super) const PREFIX: &str = "secrets-exec: ";
 
@@ -174,7 +164,7 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
 
         let count = record.entries.len();
         let listed = if record.is_abridged {
-            MOST_NAMES
+            MOST_ENTRIES
         } else {
             count
         };
@@ -293,22 +283,6 @@ pub(super) fn escaped_value(value: Value) -> Value {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn texts(names: &[&str]) -> Vec<String> {
-        names.iter().map(|name| (*name).to_owned()).collect()
-    }
-
-    #[test]
-    fn a_line_about_many_variables_names_the_first_and_counts_the_others() {
-        assert_eq!(
-            some_of(&texts(&["A", "B", "C", "D", "E", "F", "G"])),
-            "A, B, C, D, E and 2 more"
-        );
-        assert_eq!(
-            some_of(&texts(&["A", "B", "C", "D", "E"])),
-            "A, B, C, D and E"
-        );
-    }
 
     #[test]
     fn an_age_has_one_unit() {

@@ -3,11 +3,11 @@
 
 use std::collections::BTreeMap;
 
-use super::record::{Record, some_of};
+use super::record::Record;
 use crate::model::fault::{character_name, quoted_character};
 use crate::model::outcome::{EntryOutcome, Outcomes};
 use crate::model::remark::Remark;
-use crate::model::shown::shown;
+use crate::model::shown::{shown, some_of};
 
 /// Makes a warning for each kind of [`Remark`], with the entries whose values have this remark.
 pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) -> Vec<Record> {

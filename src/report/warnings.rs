@@ -11,14 +11,14 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::Duration;
 
-use super::record::{Record, age, counted, some_of};
+use super::record::{Record, age, counted};
 use crate::model::entry::{DeclaredPath, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Reading, Values};
 use crate::model::plan::{Plan, Planned};
 use crate::model::problem::{Problem, grouped};
 use crate::model::reference::Locator;
-use crate::model::shown::shown;
+use crate::model::shown::{shown, some_of};
 use crate::time::Waiting;
 
 /// The text about a long wait, for the log, the terminal and the service manager. If there was an

@@ -8,42 +8,20 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
-use super::extract::{json_type, not_an_object, text_of, twin_hint};
+use super::extract::{Wanted, json_type, not_an_object, text_of};
 use crate::model::answer::{Document, SecretValue};
-use crate::model::entry::{
-    Claims, Origin, Subject, SubjectKind, Target, shell_quoted, unsafe_effect,
-};
-use crate::model::environment::{EnvName, OWN_PREFIX};
-use crate::model::fault::{did_you_mean, nearest};
+use crate::model::entry::{Claims, SubjectKind, Target, unsafe_effect};
+use crate::model::environment::EnvName;
 use crate::model::outcome::{EntryOutcome, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
-use crate::model::reference::{Reference, Selector, below_path};
+use crate::model::reference::Selector;
 use crate::model::remark::Remark;
-use crate::model::shown::{is_quotable, noun_with_name};
+use crate::model::shown::{first_of, is_quotable, noun_with_name};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the value is null.
 pub(super) type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
-
-/// Writes the option, or the line of a declaration, that sets one variable, for a help text:
-/// `--env LEVEL=prod/app:level`.
-fn written_as_variable(name: &str, reference: &Reference, subject: &Subject) -> String {
-    let assignment = format!("{name}={reference}");
-    match subject.origin {
-        Origin::Argument(_) => format!("--env {}", shell_quoted(&assignment)),
-        Origin::Inherited | Origin::File { .. } => format!("{name}: {reference} under \"env\""),
-    }
-}
-
-/// The hint to set a variable to the whole value of the secret, or `None` if the reference must not
-/// be shown.
-pub(super) fn whole_value_as_variable(subject: &Subject) -> Option<String> {
-    let write = written_as_variable("NAME", subject.reference()?, subject);
-    Some(format!(
-        "store a JSON object or, if the program reads the value whole, write {write}"
-    ))
-}
 
 /// Collects all keys of a JSON object, each with its value ([`Members`]).
 ///
@@ -52,7 +30,7 @@ pub(super) fn whole_value_as_variable(subject: &Subject) -> Option<String> {
 pub(super) fn object_members<'j>(
     json: &'j Value,
     object: &PlannedObject,
-    subject: &Subject,
+    wanted: &Wanted<'_>,
 ) -> Result<Members<'j>, Problem> {
     let Value::Object(map) = json else {
         let selector = &object.reference.selector;
@@ -62,7 +40,7 @@ pub(super) fn object_members<'j>(
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
         let text = format!("{what}, not an object, so it has no keys");
-        return Err(not_an_object(json, text, whole_value_as_variable(subject)));
+        return Err(not_an_object(text, wanted));
     };
     let mut members = Vec::with_capacity(map.len());
     for (key, value) in map {
@@ -182,7 +160,7 @@ pub(super) fn key_outcomes(
     outcomes.append(&mut overridden);
     let mut errors = Vec::new();
     for (fault, keys) in faulty {
-        errors.push(faulty_keys_problem(fault, &keys, entry, object));
+        errors.push(faulty_keys_problem(fault, &keys, object));
     }
     (outcomes, errors)
 }
@@ -219,8 +197,8 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
         if !members.iter().any(|(name, _)| name == key) {
             let noun = noun_with_name(what, key);
             let mut text = format!("there is no {noun}, but \"except\" lists it");
-            if let Some(hint) = missing_key_hint(members, what, key) {
-                text += &format!(": {hint}");
+            if let Some(existing) = existing_names(members, what) {
+                text += &format!(": {existing}");
             }
             warnings.push(text);
         }
@@ -237,7 +215,7 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
         let noun = noun_with_name(what, key);
         Problem::configuration(format!("has no {noun}, but \"{list}\" lists it"))
             .code("key-not-found")
-            .help_if_some(missing_key_hint(members, what, key))
+            .help_if_some(existing_names(members, what))
     };
 
     let mut errors = Vec::new();
@@ -260,27 +238,20 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
     errors
 }
 
-/// The hint for a key in `only`, `except` or `rename` that doesn't exist: an existing key that
-/// looks the same, a similar key, or the first keys. `None` if no key can be shown.
-fn missing_key_hint(members: &Members<'_>, what: &str, key: &str) -> Option<String> {
-    let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
-    let shown = || names.iter().copied().filter(|name| is_quotable(name));
-    if let Some(hint) = twin_hint(names.iter().copied(), key, &|_| None) {
-        return Some(hint);
-    }
-    if let Some(similar) = nearest(key, shown()) {
-        return Some(did_you_mean(similar));
-    }
-    let first: Vec<&str> = shown().take(LISTED).collect();
-    if first.is_empty() {
+/// A clause with the first keys, or `None` if no key can be shown.
+fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
+    let names: Vec<String> = members
+        .iter()
+        .filter(|(name, _)| is_quotable(name))
+        .map(|(name, _)| format!("{name:?}"))
+        .collect();
+    if names.is_empty() {
         return None;
     }
-    let end = if first.len() < names.len() {
-        ", …"
-    } else {
-        ""
-    };
-    Some(format!("its {what}s are {}{end}", first.join(", ")))
+    Some(format!(
+        "its {what}s are {}",
+        first_of(&names, members.len())
+    ))
 }
 
 fn member_noun(object: &PlannedObject) -> &'static str {
@@ -288,17 +259,9 @@ fn member_noun(object: &PlannedObject) -> &'static str {
     if is_path { "parameter" } else { "key" }
 }
 
-/// The maximum number of keys that an error about several keys lists.
-const LISTED: usize = 5;
-
 /// The error for all keys with the same fault. It lists the first of them, each with the name that
 /// its variable would have. A key that may be a value isn't listed.
-fn faulty_keys_problem(
-    fault: KeyFault,
-    keys: &FaultyKeys<'_>,
-    entry: &Planned,
-    object: &PlannedObject,
-) -> Problem {
+fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedObject) -> Problem {
     let what = member_noun(object);
     let predicate = match fault {
         KeyFault::Illegal => "can't name a variable".to_owned(),
@@ -308,15 +271,11 @@ fn faulty_keys_problem(
         KeyFault::SameName => format!("would set the same variable as another {what}"),
     };
     let quotable: Vec<_> = keys.iter().filter(|(key, _)| is_quotable(key)).collect();
-    let mut listed: Vec<String> = quotable
+    let listed: Vec<String> = quotable
         .iter()
-        .take(LISTED)
         .map(|(key, name)| format!("{key:?} ({name})"))
         .collect();
-    if listed.len() < keys.len() {
-        listed.push("…".to_owned());
-    }
-    let list = listed.join(", ");
+    let list = first_of(&listed, keys.len());
     let text = match (&quotable[..], keys.len()) {
         ([], count) => {
             format!(
@@ -327,38 +286,12 @@ fn faulty_keys_problem(
         (_, count) => format!("has {count} {what}s that {predicate}: {list}"),
     };
 
-    let subject = &entry.subject;
-    let mut help = format!(
+    let help = format!(
         "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
     );
-    // The help suggests neither PATH, which no entry can read from a secret, nor a variable of
-    // secrets-exec, which no command gets.
-    if matches!(fault, KeyFault::Unsafe(_))
-        && let Some((key, name)) = quotable
-            .into_iter()
-            .find(|(_, name)| name != "PATH" && !name.starts_with(OWN_PREFIX))
-        && let Some(reference) = reference_to_key(key, object, subject)
-    {
-        let write = written_as_variable(name, &reference, subject);
-        help += &format!(". To set {name} anyway, write {write}");
-    }
     let code = match fault {
         KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",
         KeyFault::SameName => "same-name",
     };
     Problem::configuration(text).code(code).help(help)
-}
-
-/// The reference to one key of an object, or to one parameter below a path. `None` if the object is
-/// a part of a secret, or if the reference must not be shown.
-fn reference_to_key(key: &str, object: &PlannedObject, subject: &Subject) -> Option<Reference> {
-    let mut reference = subject.reference()?.clone();
-    if object.reference.locator.is_path() {
-        reference.secret = below_path(&reference.secret, key);
-    } else if reference.selector == Selector::Whole {
-        reference.selector = Selector::Key(key.to_owned());
-    } else {
-        return None;
-    }
-    Some(reference)
 }

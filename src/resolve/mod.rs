@@ -33,7 +33,7 @@ use serde_json::Value;
 use zeroize::Zeroizing;
 
 use crate::model::answer::{Answers, Cause, Document, SecretValue};
-use crate::model::entry::template::{Filter, Printing, expression_text};
+use crate::model::entry::template::{Filter, Printing};
 use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Target, Written};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
@@ -44,8 +44,8 @@ use crate::model::remark::{Remark, Remarks};
 use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Members;
 use extract::{
-    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, find_value, keyless_hint,
-    text_of, with_entry,
+    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, text_of,
+    with_entry,
 };
 use printed::{Found, Printed};
 use texts::{literal_text, text_warnings};
@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
         let read = match &entry.source {
             Source::Literal(text) => Ok(SecretValue::new(text.as_str())),
             Source::Reference(reference) => answers
-                .read_value(reference, subject, None)
+                .read_value(&Wanted::new(reference, subject))
                 .map_err(|reason| vec![reason]),
             Source::Composed(items) => answers.composed_value(items, entry),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
@@ -351,19 +351,17 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Reads the value that a reference selects. For a template, `alias` is the alias of the secret.
-    fn read_value(
-        &mut self,
-        reference: &'a SecretRef,
-        subject: &Subject,
-        alias: Option<&str>,
-    ) -> Resolved<SecretValue> {
-        let document = self.document(reference, subject)?;
-        if reference.selector == Selector::Whole {
+    /// Reads the value that a reference selects.
+    fn read_value(&mut self, wanted: &Wanted<'a>) -> Resolved<SecretValue> {
+        let Wanted {
+            reference, subject, ..
+        } = *wanted;
+        let selector = &reference.selector;
+        if *selector == Selector::Whole {
+            let document = self.document(reference, subject)?;
             return Ok(SecretValue::new(document.body.expose()));
         }
-        let selector = &reference.selector;
-        let value = self.find_value(reference, subject, alias)?;
+        let value = self.find_value(wanted)?;
         text_of(value).ok_or_else(|| {
             let problem = null_problem(selector).help(NULL_HELP);
             Unresolved::Absent(problem).with_entry(reference, subject)
@@ -371,63 +369,36 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Finds the value that a reference selects in the JSON of its secret.
-    fn find_value(
-        &mut self,
-        reference: &'a SecretRef,
-        subject: &Subject,
-        alias: Option<&str>,
-    ) -> Resolved<&Value> {
+    fn find_value(&mut self, wanted: &Wanted<'a>) -> Resolved<&Value> {
+        let Wanted {
+            reference, subject, ..
+        } = *wanted;
         let document = self.document(reference, subject)?;
-        let selector = &reference.selector;
         let parsed = self.parsed(&reference.locator, document);
-        find_value(document, parsed, selector, &|key| {
-            if let Some(alias) = alias {
-                let written = expression_text(alias, key);
-                return Some(match key {
-                    "" => format!("for the whole value, write {written}"),
-                    _ => written,
-                });
-            }
-            if key.is_empty() {
-                return keyless_hint(reference, subject);
-            }
-            let selector = Selector::parse(key)?;
-            subject.rewritten(|written| written.selector = selector)
-        })
-        .map_err(|reason| reason.with_entry(reference, subject))
+        find_value(document, parsed, wanted).map_err(|reason| reason.with_entry(reference, subject))
     }
 
     /// Reads the keys of an object, or the parameters below a path.
-    fn members(&mut self, object: &'a PlannedObject, subject: &Subject) -> Resolved<Members<'_>> {
-        let reference = &object.reference;
-        let document = self.document(reference, subject)?;
+    fn members(
+        &mut self,
+        object: &'a PlannedObject,
+        subject: &'a Subject,
+    ) -> Resolved<Members<'_>> {
+        let wanted = Wanted::new(&object.reference, subject);
+        let Wanted { reference, .. } = wanted;
         if reference.locator.is_path() {
+            let document = self.document(reference, subject)?;
             return Ok(env_from::path_members(document, object));
         }
 
-        // Returns what an error suggests instead of the reference: a reference to `key` or, if
-        // `key` is empty, to the whole value.
-        let rewrite = |key: &str| match &reference.selector {
-            // Without a KEY to correct, the error suggests a variable with the whole value.
-            Selector::Whole => env_from::whole_value_as_variable(subject),
-            _ if !key.is_empty() => {
-                let selector = Selector::parse(key)?;
-                subject.rewritten(|written| written.selector = selector)
-            }
-            // The whole value isn't suggested: usually, the document isn't an object, so `env-from`
-            // can't use it.
-            Selector::Key(_) | Selector::Path(_) => None,
+        let value = self.find_value(&wanted)?;
+        let selector = &reference.selector;
+        let members = if value.is_null() && *selector != Selector::Whole {
+            Err(Unresolved::Absent(null_problem(selector)))
+        } else {
+            env_from::object_members(value, object, &wanted).map_err(Into::into)
         };
-        let parsed = self.parsed(&reference.locator, document);
-        find_value(document, parsed, &reference.selector, &rewrite)
-            .and_then(|value| {
-                let selector = &reference.selector;
-                if value.is_null() && *selector != Selector::Whole {
-                    return Err(Unresolved::Absent(null_problem(selector)));
-                }
-                Ok(env_from::object_members(value, object, subject)?)
-            })
-            .map_err(|reason| reason.with_entry(reference, subject))
+        members.map_err(|reason| reason.with_entry(reference, subject))
     }
 
     /// The document of a locator as JSON. Parses each document only once.
@@ -489,7 +460,7 @@ impl<'a> ParsedAnswers<'a> {
 
     /// Composes a value that consists of text and of the values that it looks up. Passes each value
     /// that was read to `parts`, as it is and as its filters print it, and adds the remarks on it.
-    fn composed_value(&mut self, parts: &'a [Part], entry: &Planned) -> ResolvedAll<SecretValue> {
+    fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<SecretValue> {
         let literal = literal_text(parts);
         let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());
@@ -541,17 +512,20 @@ impl<'a> ParsedAnswers<'a> {
     fn looked_up(
         &mut self,
         operand: &'a Operand,
-        printing: &Printing,
-        entry: &Planned,
+        printing: &'a Printing,
+        entry: &'a Planned,
     ) -> Resolved<Found> {
         let subject = &entry.subject;
         let read = match operand {
             Operand::Variable(name) => self.inherited_value(name, subject).map(Found::Variable),
             Operand::Secret(reference) => {
-                let alias = subject.written.as_ref().map(|_| printing.alias());
-                self.read_value(reference, subject, alias).map(|value| {
+                let wanted = Wanted {
+                    alias: subject.written.as_ref().map(|_| printing.alias()),
+                    ..Wanted::new(reference, subject)
+                };
+                self.read_value(&wanted).map(|value| {
                     let is_json = printing.filters.first() == Some(&Filter::ToJson)
-                        && self.is_json(reference, subject);
+                        && self.is_json(&wanted);
                     Found::Secret { value, is_json }
                 })
             }
@@ -601,9 +575,9 @@ impl<'a> ParsedAnswers<'a> {
 
     /// True for a value that isn't a text in JSON, so that `tojson` leaves it as it is: a number,
     /// true, false, an object or a list. A whole secret must be an object or a list.
-    fn is_json(&mut self, reference: &'a SecretRef, subject: &Subject) -> bool {
-        let is_whole = reference.selector == Selector::Whole;
-        self.find_value(reference, subject, None)
+    fn is_json(&mut self, wanted: &Wanted<'a>) -> bool {
+        let is_whole = wanted.reference.selector == Selector::Whole;
+        self.find_value(wanted)
             .is_ok_and(|value| match value {
                 Value::Object(_) | Value::Array(_) => true,
                 Value::Number(_) | Value::Bool(_) => !is_whole,
@@ -627,12 +601,7 @@ fn null_problem(selector: &Selector) -> Problem {
 /// Decodes a value from base64, for `decode`.
 fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
     value.base64_decoded().ok_or_else(|| {
-        let text = if value.expose().iter().any(|byte| b"-_".contains(byte)) {
-            "the value has - or _, as base64url does, but \"decode\" expects base64"
-        } else {
-            "the value isn't base64, which \"decode\" expects"
-        };
-        Problem::configuration(text)
+        Problem::configuration("the value isn't base64, which \"decode\" expects")
             .code("not-base64")
             .help("remove \"decode\", or store the value as base64")
     })
@@ -640,17 +609,12 @@ fn decode(value: &SecretValue) -> Result<SecretValue, Problem> {
 
 /// Checks a value against the `pattern` of its entry.
 fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
-    let help = match str::from_utf8(value.expose()) {
-        Ok(text) if pattern.is_match(text) => return Ok(()),
-        Ok(text) if pattern.is_match(text.trim_end()) => {
-            "remove the newline or the spaces at the end of the value"
-        }
-        Ok(_) => "store the right value, or correct the pattern",
-        Err(_) => "remove \"pattern\", because the value is binary, and only text can match",
-    };
+    if str::from_utf8(value.expose()).is_ok_and(|text| pattern.is_match(text)) {
+        return Ok(());
+    }
     let text = format!("the value {}", pattern_mismatch(pattern.as_str()));
     let problem = Problem::configuration(text).code("does-not-match");
-    Err(problem.help(help))
+    Err(problem.help("store the right value, or correct the pattern"))
 }
 
 /// Adds the entry to a problem about the entry's value. If the value comes from a single reference,

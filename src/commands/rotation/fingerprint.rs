@@ -16,8 +16,8 @@ use crate::model::environment::Inherited;
 use crate::model::options::OnRotation;
 use crate::model::outcome::{Outcome, Values};
 use crate::model::remark::Remark;
+use crate::model::shown::some_of;
 use crate::report::Record;
-use crate::report::record::some_of;
 
 /// The hashes of the values of one trial, and the versions that they were read from.
 #[derive(Debug, Default, Serialize, Deserialize)]

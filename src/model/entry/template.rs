@@ -282,12 +282,12 @@ fn is_key(text: &str) -> bool {
 
 /// Writes the expression for the KEY of an alias's secret: `{{ db.host }}`, or `{{ db["a b"] }}` for
 /// the key `$["a b"]`.
-pub fn expression_text(alias: &str, key: &str) -> String {
-    match key.strip_prefix('$') {
-        _ if key.is_empty() => format!("{{{{ {alias} }}}}"),
-        Some(path) => format!("{{{{ {alias}{path} }}}}"),
-        None if is_key(key) => format!("{{{{ {alias}.{key} }}}}"),
-        None => format!("{{{{ {alias}[\"{key}\"] }}}}"),
+pub fn expression_text(alias: &str, selector: &Selector) -> String {
+    match selector {
+        Selector::Whole => format!("{{{{ {alias} }}}}"),
+        Selector::Key(key) if is_key(key) => format!("{{{{ {alias}.{key} }}}}"),
+        Selector::Key(key) => format!("{{{{ {alias}[{}] }}}}", Value::from(key.as_str())),
+        Selector::Path(path) => format!("{{{{ {alias}{} }}}}", &path.text[1..]),
     }
 }
 

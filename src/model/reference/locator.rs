@@ -300,9 +300,6 @@ pub struct Version {
 
 pub const AWSCURRENT: &str = "AWSCURRENT";
 
-/// The staging labels that AWS sets.
-pub const AWS_STAGES: [&str; 3] = [AWSCURRENT, "AWSPENDING", "AWSPREVIOUS"];
-
 /// The maximum length of a staging label, in characters (`SecretVersionStageType` in the API
 /// reference).
 const MAX_STAGE_LENGTH: usize = 256;
