@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{
-    AnsweredLocators, Cause, Document, FetchError, FetchFailure, Missing, Nearest, SecretValue,
+    AnsweredLocators, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
 };
-use crate::model::fault::{MOST_SUGGESTIONS, nearest};
-use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, SecretId, Store};
+use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away};
+use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, Store};
 
 pub struct LocalFile {
     pub path: PathBuf,
@@ -19,7 +19,7 @@ pub struct LocalFile {
 
 impl LocalFile {
     /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing secrets or
-    /// parameters, the answer also has the most similar id in the file, if there is one.
+    /// parameters, the answer also has a similar id of the file, if there is one.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
         let mut answers = AnsweredLocators::new();
         let mut searches = 0;
@@ -31,7 +31,7 @@ impl LocalFile {
                 && searches < MOST_SUGGESTIONS
             {
                 searches += 1;
-                failure.nearest = self.nearest(&possible_names(locator)).map(Box::new);
+                failure.nearest = self.nearest(&possible_names(locator));
             }
             answers.push((locator.clone(), answer));
         }
@@ -73,43 +73,12 @@ impl LocalFile {
         }
     }
 
-    /// Finds the id in the file that is most similar to one of `names`. Tries the last name first,
-    /// because the earlier names can be a whole ARN, or end with AWS's random characters. For
-    /// `prod/db/host` and `prod/db.host`, the result is `prod/db:host` if `prod/db` has this key.
-    fn nearest(&self, names: &[String]) -> Option<Nearest> {
-        if let Some((id, key)) = names[0].rsplit_once(['/', '.'])
-            && let Some(stages) = self.secrets.get(id)
-            && stages.get(AWSCURRENT)?.keys().contains(key)
-        {
-            return Some(Nearest {
-                id: format!("{id}:{key}"),
-                // The suggestion already ends with a key.
-                keys: Some(BTreeSet::new()),
-            });
-        }
-        // A name in the file that isn't a valid id can't be written in a reference, so it isn't
-        // suggested.
-        let ids: Vec<&str> = self
-            .secrets
-            .keys()
-            .map(String::as_str)
-            .filter(|id| SecretId::parse(id).is_ok())
-            .collect();
-        let last_word = |id: &str| id.rsplit('/').next().unwrap_or_default().to_owned();
+    /// Finds an id in the file that is one letter away from one of `names`. Tries the last name
+    /// first, because the earlier names can be a whole ARN, or end with AWS's random characters.
+    fn nearest(&self, names: &[String]) -> Option<Box<str>> {
         for name in names.iter().rev() {
-            // The parts after the last slash must be similar, too, because `prod/app` isn't a typo
-            // of `prod/db`.
-            if let Some(id) = nearest(name, ids.iter().copied())
-                && nearest(&last_word(name), [last_word(id).as_str()].into_iter()).is_some()
-            {
-                let current = self
-                    .secrets
-                    .get(id)
-                    .and_then(|stages| stages.get(AWSCURRENT));
-                return Some(Nearest {
-                    id: id.to_owned(),
-                    keys: current.map(SecretValue::keys),
-                });
+            if let Some(id) = self.secrets.keys().find(|id| is_one_letter_away(name, id)) {
+                return Some(id.as_str().into());
             }
         }
         None

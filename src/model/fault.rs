@@ -105,14 +105,6 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {:?}?", shown(nearest))
 }
 
-/// The hint for a misspelled name: `did you mean "prod/db"? Write prod/db:password`.
-pub fn did_you_mean_to_write(nearest: &str, write: Option<String>) -> String {
-    match write {
-        Some(write) if write != nearest => format!("{} Write {write}", did_you_mean(nearest)),
-        _ => did_you_mean(nearest),
-    }
-}
-
 /// The fault of a text that is empty or has a character that people overlook, such as a space at
 /// its end or a curly quote.
 pub fn overlooked(text: &str) -> Option<Fault> {

@@ -1,8 +1,6 @@
 //! Suggests the name of an existing secret or alias for a secret that doesn't exist.
 
-use std::collections::BTreeMap;
-
-use crate::model::answer::{Answers, Cause, Missing, Nearest};
+use crate::model::answer::{Answers, Cause, Missing};
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
 use crate::model::plan::Plan;
 
@@ -12,13 +10,11 @@ use crate::model::plan::Plan;
 /// secret's name belongs. Without one, it is an existing secret of the plan, but only if a single
 /// letter differs: secrets often have similar names.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
-    let mut existing = BTreeMap::new();
+    let mut existing = Vec::new();
     let mut absences = Vec::new();
     for (locator, answer) in fetched {
         match answer {
-            Ok(document) => {
-                existing.insert(locator.written_id(), &*document);
-            }
+            Ok(_) => existing.push(locator.written_id()),
             Err(failure) if failure.error.cause == Cause::Absent(Missing::Secret) => {
                 absences.push((locator.written_id(), failure));
             }
@@ -35,6 +31,9 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
                 alias.place
             ));
         }
+        if failure.nearest.is_some() {
+            continue;
+        }
         let similar = nearest(
             &id,
             plan.aliases
@@ -45,18 +44,10 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
         )
         .or_else(|| {
             existing
-                .keys()
+                .iter()
                 .map(String::as_str)
                 .find(|other| is_one_letter_away(&id, other))
         });
-        if failure.nearest.is_none()
-            && let Some(similar) = similar
-        {
-            let read_id = plan.aliases.get(similar).map_or(similar, |alias| &alias.id);
-            failure.nearest = Some(Box::new(Nearest {
-                id: similar.to_owned(),
-                keys: existing.get(read_id).map(|document| document.body.keys()),
-            }));
-        }
+        failure.nearest = similar.map(Into::into);
     }
 }

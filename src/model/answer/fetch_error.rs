@@ -5,14 +5,13 @@
 //! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
 //! none depend on the text of a message.
 
-use std::collections::BTreeSet;
 use std::io::ErrorKind;
 use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::problem::{Problem, ReasonScope};
-use crate::model::reference::{Region, Selector};
+use crate::model::reference::Region;
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
@@ -435,17 +434,10 @@ pub struct FetchFailure {
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
-    /// alias, an existing secret, or `db:password` instead of `db.password`.
-    pub nearest: Option<Box<Nearest>>,
+    /// alias, or an existing secret.
+    pub nearest: Option<Box<str>>,
     /// If the secret doesn't exist, the hint that the same name is an alias of a later file.
     pub later_alias: Option<String>,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Nearest {
-    pub id: String,
-    /// The keys of the secret, if it was read.
-    pub keys: Option<BTreeSet<String>>,
 }
 
 /// The defaults with which a secret was looked up.
@@ -464,17 +456,6 @@ pub enum CallerAccount {
 }
 
 impl FetchFailure {
-    /// The secret that may have been meant, unless it was read and doesn't have the KEY.
-    pub fn nearest_for(&self, selector: &Selector) -> Option<&Nearest> {
-        let nearest = self.nearest.as_deref()?;
-        if let (Some(keys), Selector::Key(key)) = (&nearest.keys, selector)
-            && !keys.contains(key)
-        {
-            return None;
-        }
-        Some(nearest)
-    }
-
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self {
             region,

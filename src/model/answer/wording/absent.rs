@@ -6,13 +6,12 @@ use super::request::{CauseFacts, FailedRequest, OF_SECRET, Remedy, as_sentences}
 use crate::model::answer::fetch_error::Missing;
 use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::environment::is_name;
-use crate::model::fault::did_you_mean_to_write;
+use crate::model::fault::did_you_mean;
 use crate::model::problem::SeveralHeadline;
 use crate::model::reference::{
     Locator, NO_PATHS, Reference, Selector, Store, Version, below_path, is_bare_word,
-    split_random_ending,
 };
-use crate::model::shown::{has_credential, shown, text_or};
+use crate::model::shown::{shown, text_or};
 
 pub(super) fn facts(missing: Missing) -> CauseFacts {
     match missing {
@@ -92,14 +91,17 @@ impl FailedRequest<'_> {
     pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
         let is_path_of_secrets =
             self.locator.written_id().ends_with('/') && !self.locator.is_path();
+        let mut settled = self.empty_variable_hint();
         // An entry with an alias or a variable instead of the id doesn't name the later alias.
-        let mut settled = self
-            .empty_variable_hint()
-            .or(self.with_id("").and(self.failure.later_alias.clone()));
+        if let Some(reference) = self.subject.reference()
+            && reference.secret == self.locator.written_id()
+        {
+            settled = settled.or_else(|| self.failure.later_alias.clone());
+        }
         if settled.is_none() && is_path_of_secrets {
             settled = Some(NO_PATHS.to_owned());
         }
-        let similar = self.nearest_hint();
+        let similar = self.failure.nearest.as_deref().map(did_you_mean);
         if let Some(file) = &self.failure.local_file {
             let help = settled.or(similar).unwrap_or_else(|| self.local_help(file));
             return Remedy::from(help);
@@ -177,30 +179,9 @@ impl FailedRequest<'_> {
         Some(format!("set {name}, which is empty"))
     }
 
-    /// The hint for a name that is similar to an existing one, unless that secret was read and
-    /// doesn't have the KEY. Usually, the hint corrects the reference. If the reference has `ssm:`,
-    /// but the similar key of the `--local` file doesn't, the key is the mistake, so the hint
-    /// corrects the file.
-    fn nearest_hint(&self) -> Option<String> {
-        let nearest = &self.failure.nearest_for(&self.reference.selector)?.id;
-        let id = self.locator.written_id();
-        Some(match &self.failure.local_file {
-            // A colon follows both names, because they are keys of the file.
-            Some(file)
-                if Store::has_prefix(&id)
-                    && !Store::has_prefix(nearest)
-                    && !has_credential(&id) =>
-            {
-                format!("in {}, write {id}: instead of {nearest}:", file.display())
-            }
-            _ => did_you_mean_to_write(nearest, self.with_id(nearest)),
-        })
-    }
-
     /// The guess about a reference whose secret may not exist, from its form: a slash at the
-    /// beginning, an end that may be the random ending of an ARN, a last part that may be a key, or
-    /// a word that may be plain text. A guess doesn't repeat such a word, which may be a password.
-    /// `None` if messages mask a part of the reference.
+    /// beginning, a last part that may be a key, or a word that may be plain text. `None` if messages
+    /// mask a part of the reference.
     pub(super) fn guess(&self) -> Option<String> {
         let reference = self.subject.reference()?;
         let written = reference.to_string();
@@ -212,20 +193,14 @@ impl FailedRequest<'_> {
                 secret: format!("{}{}", Store::ParameterStore.prefix(), reference.secret),
                 ..reference.clone()
             });
-            let set = "If a shell variable before the slash is empty, set it";
-            return Some(format!("If it is a parameter, write {write}. {set}"));
-        }
-        if let Some((name, ending)) = split_random_ending(self.locator.id.name())
-            && let Some(write) = self.with_id(name)
-        {
-            return Some(format!("If {ending} is the end of an ARN, write {write}"));
+            return Some(format!("If it is a parameter, write {write}"));
         }
         // Most names of secrets have two parts, as in `prod/db`, so only a third part is probably a
         // key.
         if let Some((secret, key)) = written.rsplit_once(['/', '.'])
             && reference.only_secret().is_some()
-            && (secret.contains('/')
-                || (!secret.is_empty() && !written.contains('/') && !secret.contains('.')))
+            && (secret.contains('/') || !written.contains('/') && !secret.contains('.'))
+            && !secret.is_empty()
             && is_name(key)
         {
             let write = self.subject.rewritten_with(&Reference {
@@ -236,10 +211,9 @@ impl FailedRequest<'_> {
             return Some(format!("If {key:?} is a key, write {write}"));
         }
 
-        let label = &self.subject.label;
         // A reference with an alias or `${NAME}`, which differs from the id, isn't plain text. The
-        // label of an entry without a variable, such as a path, isn't a name, so there is no remedy
-        // for such an entry.
+        // label of an entry without a variable, such as a path, isn't a name.
+        let label = &self.subject.label;
         let is_word = is_bare_word(&written) && written == self.locator.written_id();
         if !is_word || !is_name(label) {
             return None;
@@ -270,15 +244,5 @@ impl FailedRequest<'_> {
         } else {
             format!("{name}, {region_and_account}")
         }
-    }
-
-    /// The text of the entry with `id` instead of its own id. `None` if the reference isn't shown,
-    /// or has an alias or a variable instead of the id.
-    fn with_id(&self, id: &str) -> Option<String> {
-        if self.subject.reference()?.secret != self.locator.written_id() {
-            return None;
-        }
-        self.subject
-            .rewritten(|written| written.secret = id.to_owned())
     }
 }
