@@ -22,10 +22,11 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use tokio::sync::MutexGuard;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{Deadline, Progress};
-use super::turns::{Failures, PauseEnd, SILENCE, Turns};
+use super::turns::{SILENCE, Turns};
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
@@ -122,44 +123,48 @@ impl<'r> RetryBudget<'r> {
         attempt: impl AsyncFn(Duration) -> FetchResult<T>,
     ) -> FetchResult<T> {
         let begun = Instant::now();
-        let mut request = turns.request();
+        let _request = turns.join();
         let mut attempts = 0;
         let mut malformed_answers = 0;
         let mut is_used_up = false;
         loop {
-            let end = Instant::now() + self.left();
-            let latest = end.checked_sub(SHORTEST_ATTEMPT).unwrap_or(end);
-            if !request.turn(latest).await {
+            // While the endpoint fails, `_turn` is the lock, which is kept until the result of the
+            // attempt is recorded.
+            let Some(_turn) = self.next_turn(turns).await else {
                 *last = turns.last_failure();
-                is_used_up = turns.are_used_up();
+                is_used_up = turns.is_used_up();
                 break;
-            }
+            };
 
             attempts += 1;
             let attempt_begun = Instant::now();
             if self.request.is_some() {
                 self.progress().count_attempt();
             }
-            let sent = request.sent();
+            let sent = turns.failures();
             // The server may be silent for more than `SILENCE` only up to half of the time that is
             // left, so that there is time to ask it again if it comes back.
-            let silence = sent.silence.min(SILENCE.max(self.left() / 2));
+            let silence = turns.silence().min(SILENCE.max(self.left() / 2));
             let result = self.within(attempt(silence)).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
                 None => break,
                 Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
                 Some(ended) => {
-                    request.answered(sent);
+                    turns.answered();
                     return ended;
                 }
             };
 
             self.progress().note_reason(outage.sentence());
-            request.failed(sent, outage, |failures| self.pause_end(failures, outage));
             malformed_answers += u32::from(outage.is_malformed());
-            is_used_up = self.is_used_up(attempts, malformed_answers);
+            let failures = turns.failed(sent, silence, outage);
+            is_used_up = self.is_used_up(
+                attempts.max(failures.all),
+                malformed_answers.max(failures.malformed),
+            );
             if is_used_up {
+                turns.use_up();
                 break;
             }
         }
@@ -267,22 +272,31 @@ impl<'r> RetryBudget<'r> {
         is_limit_reached || malformed_answers >= MOST_MALFORMED_ANSWERS
     }
 
-    /// Chooses the end of the pause after these failures of the endpoint. `None` if the attempts
-    /// are used up. If too little time is left for a pause and an attempt, the pause ends with the
-    /// budget.
-    fn pause_end(&self, failures: Failures, last: &FetchError) -> Option<PauseEnd> {
-        if self.is_used_up(failures.all, failures.malformed) {
+    /// Waits until the request may make its next attempt. While the endpoint fails, the request
+    /// waits for its turn, and then for a pause. The result is the lock of its turn, or
+    /// `Some(None)` if the requests don't take turns.
+    ///
+    /// Returns `None` if there must not be another attempt: too little time is left, or a request
+    /// has used up the allowed attempts.
+    async fn next_turn<'t>(&self, turns: &'t Turns) -> Option<Option<MutexGuard<'t, ()>>> {
+        let turn = self.within(turns.turn()).await?;
+        let failures = turns.failures();
+        if failures == 0 {
+            return Some(turn);
+        }
+        if turns.is_used_up() {
             return None;
         }
-        let now = Instant::now();
-        let end_in = |company| {
-            let pause = self.pause_for(failures.all, last, company, fastrand::f64);
-            now + pause.unwrap_or(self.left())
+
+        let company = if turns.has_several_requests() {
+            Company::Others
+        } else {
+            Company::Alone
         };
-        Some(PauseEnd {
-            alone: end_in(Company::Alone),
-            with_others: end_in(Company::Others),
-        })
+        let last = turns.last_failure()?;
+        let pause = self.pause_for(failures, &last, company, fastrand::f64)?;
+        tokio::time::sleep(pause).await;
+        Some(turn)
     }
 
     /// Chooses the length of the pause before the next attempt. `None` if too little time is left
@@ -326,10 +340,9 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Tells a request that waits alone for an endpoint from one among others of this launch.
+/// Tells the only request of a launch to an endpoint from one of several.
 #[derive(Clone, Copy)]
 enum Company {
-    /// No other request of this launch waits for the endpoint.
     Alone,
     Others,
 }
@@ -337,9 +350,9 @@ enum Company {
 /// The maximum length of the pause after this number of failures in a row.
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
-/// fleet (docs/ecs.md, "Many services that start at once"). If several requests of this launch
-/// share the pauses, they already ask less often, and so their pauses are shorter. Other outages
-/// can be over in a moment, so their pauses start and stay shorter, too.
+/// fleet (docs/ecs.md, "Many services that start at once"). If several requests of this launch take
+/// turns, they already ask less often, and so their pauses are shorter. Other outages can be over in
+/// a moment, so their pauses start and stay shorter, too.
 fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
     // The first maximum, the factor by which it grows, and the largest maximum. Both maximums are
     // in milliseconds.

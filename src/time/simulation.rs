@@ -1,14 +1,15 @@
-//! Two simulations of throttling: a fleet of launches that is too large to run on one machine, and
-//! one launch with many secrets. Both use the real code for retries, and a simulated clock that
-//! jumps to the next event.
+//! Simulations of throttling and of outages: a fleet of launches that is too large to run on one
+//! machine, and one launch with many secrets. They use the real code for retries, and a simulated
+//! clock that jumps to the next event.
 //!
-//! The second simulation compares requests that share their pauses with requests that each have
-//! pauses of their own, and so retry independently of each other.
+//! The simulation of a throttled launch with many secrets compares requests that take turns with
+//! requests that retry independently of each other.
 
 use std::cell::{Cell, RefCell};
 use std::time::Duration;
 
 use futures_util::StreamExt;
+use futures_util::future::join;
 use futures_util::stream::{self, FuturesUnordered};
 
 use tokio::runtime::Runtime;
@@ -47,24 +48,22 @@ impl Bucket {
         }
     }
 
-    fn take_token(&mut self) -> bool {
+    fn take_token(&mut self) -> Result<(), OutageKind> {
         let now = Instant::now();
         self.left = (self.burst).min(self.left + (now - self.filled).as_secs_f64() * self.quota);
         self.filled = now;
-        let has_token = self.left >= 1.0;
-        self.left -= f64::from(u8::from(has_token));
-        has_token
+        if self.left < 1.0 {
+            return Err(OutageKind::Throttled);
+        }
+        self.left -= 1.0;
+        Ok(())
     }
 }
 
 /// Answers a request, after [`ANSWER`].
-async fn answer(is_granted: bool) -> FetchResult<()> {
+async fn answer(answer: Result<(), OutageKind>) -> FetchResult<()> {
     tokio::time::sleep(ANSWER).await;
-    if is_granted {
-        Ok(())
-    } else {
-        Err(FetchError::outage(OutageKind::Throttled, "Rate exceeded"))
-    }
+    answer.map_err(|kind| FetchError::outage(kind, ""))
 }
 
 struct Launched {
@@ -75,14 +74,14 @@ struct Launched {
 }
 
 /// Simulates a launch with one secret.
-async fn launch(is_granted: impl Fn() -> bool) -> Launched {
+async fn launch(service: impl Fn() -> Result<(), OutageKind>) -> Launched {
     let begun = Instant::now();
     let requests = Cell::new([0; TIMEOUT]);
     let attempt = async |_| {
         let mut counts = requests.get();
         counts[begun.elapsed().as_secs() as usize] += 1;
         requests.set(counts);
-        answer(is_granted()).await
+        answer(service()).await
     };
     let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
     let result = RetryBudget::new(deadline, None)
@@ -105,10 +104,10 @@ fn simulated_runtime() -> Runtime {
 
 /// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to the
 /// next event.
-fn run_fleet(launches: u64, is_granted: impl Fn() -> bool) -> Vec<Launched> {
+fn run_fleet(launches: u64, service: impl Fn() -> Result<(), OutageKind>) -> Vec<Launched> {
     fastrand::seed(launches);
     simulated_runtime().block_on(async {
-        let fleet: FuturesUnordered<_> = (0..launches).map(|_| launch(&is_granted)).collect();
+        let fleet: FuturesUnordered<_> = (0..launches).map(|_| launch(&service)).collect();
         fleet.collect().await
     })
 }
@@ -148,7 +147,7 @@ fn a_fleet_that_starts_at_once_gets_its_secrets() {
 #[test]
 fn a_fleet_that_is_throttled_until_its_deadline_does_not_end_with_a_burst_of_requests() {
     let launches = 10_000;
-    let ended = run_fleet(launches, || false);
+    let ended = run_fleet(launches, || Err(OutageKind::Throttled));
     let per_second: Vec<f64> = (0..TIMEOUT)
         .map(|second| {
             let requests = ended.iter().map(|launched| launched.requests[second]);
@@ -175,10 +174,10 @@ struct Summary {
     requests: usize,
 }
 
-/// Whether the requests of a launch share their pauses, or retry independently of each other.
+/// Whether the requests of a launch take turns, or retry independently of each other.
 #[derive(Clone, Copy)]
-enum Pauses {
-    Shared,
+enum Retries {
+    InTurn,
     Independent,
 }
 
@@ -189,18 +188,19 @@ const IN_FLIGHT: usize = 32;
 /// of them.
 async fn launch_with(
     secrets: usize,
-    pauses: Pauses,
-    is_granted: &impl Fn() -> bool,
+    retries: Retries,
+    max_attempts: Option<u32>,
+    service: &impl Fn() -> Result<(), OutageKind>,
 ) -> (f64, bool) {
     let begun = Instant::now();
-    let attempt = async |_| answer(is_granted()).await;
+    let attempt = async |_| answer(service()).await;
     let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
-    let budget = RetryBudget::new(deadline, None);
+    let budget = RetryBudget::new(deadline, max_attempts);
     let shared = Turns::default();
     let results: Vec<_> = stream::iter(0..secrets)
-        .map(async |_| match pauses {
-            Pauses::Shared => budget.retry(&shared, attempt).await,
-            Pauses::Independent => budget.retry(&Turns::default(), attempt).await,
+        .map(async |_| match retries {
+            Retries::InTurn => budget.retry(&shared, attempt).await,
+            Retries::Independent => budget.retry(&Turns::default(), attempt).await,
         })
         .buffer_unordered(IN_FLIGHT)
         .collect()
@@ -211,16 +211,16 @@ async fn launch_with(
 
 /// Simulates launches that start together, against one bucket that grants this number of requests a
 /// second, and a burst of as many.
-fn run_launches(launches: usize, secrets: usize, rate: f64, pauses: Pauses) -> Summary {
+fn run_launches(launches: usize, secrets: usize, rate: f64, retries: Retries) -> Summary {
     let ended = simulated_runtime().block_on(async {
         let bucket = RefCell::new(Bucket::full(rate, rate));
         let requests = Cell::new(0);
-        let is_granted = || {
+        let service = || {
             requests.set(requests.get() + 1);
             bucket.borrow_mut().take_token()
         };
         let together: FuturesUnordered<_> = (0..launches)
-            .map(|_| launch_with(secrets, pauses, &is_granted))
+            .map(|_| launch_with(secrets, retries, None, &service))
             .collect();
         let ended: Vec<(f64, bool)> = together.collect().await;
         (ended, requests.get())
@@ -237,9 +237,70 @@ fn run_launches(launches: usize, secrets: usize, rate: f64, pauses: Pauses) -> S
     }
 }
 
+/// Simulates 200 launches, each against a service of its own that is down for this time. Returns
+/// the mean number of requests of a launch during the outage, the longest time until a launch
+/// ended, and how many launches failed.
+fn run_outages(
+    secrets: usize,
+    kind: OutageKind,
+    outage: Duration,
+    max_attempts: Option<u32>,
+) -> (f64, f64, usize) {
+    let launches = 200;
+    let mut longest = 0.0_f64;
+    let mut failed = 0;
+    let requests = Cell::new(0);
+    for seed in 0..launches {
+        fastrand::seed(seed);
+        simulated_runtime().block_on(async {
+            let begun = Instant::now();
+            let service = || {
+                if begun.elapsed() >= outage {
+                    return Ok(());
+                }
+                requests.set(requests.get() + 1);
+                Err(kind)
+            };
+            let (seconds, has_all) =
+                launch_with(secrets, Retries::InTurn, max_attempts, &service).await;
+            longest = longest.max(seconds);
+            failed += usize::from(!has_all);
+        });
+    }
+    (f64::from(requests.get()) / launches as f64, longest, failed)
+}
+
 #[test]
-fn a_throttled_launch_whose_requests_share_their_pauses_ends_no_later() {
-    println!("\n| secrets | answers a second | pauses | end, mean | failed | requests, mean |");
+fn a_launch_with_many_secrets_sends_few_requests_during_an_outage() {
+    println!("\n| outage | secrets | requests, mean | the last ends after |");
+    println!("|---|---|---|---|");
+    for (kind, secrets, most) in [
+        (OutageKind::Service, 20, 32.0),
+        (OutageKind::Service, 100, 45.0),
+        (OutageKind::Throttled, 20, 29.0),
+        (OutageKind::Throttled, 100, 42.0),
+    ] {
+        let (requests, last, failed) = run_outages(secrets, kind, Duration::from_secs(12), None);
+        println!("| {kind:?} | {secrets} | {requests:.1} | {last:.1} s |");
+        assert!(requests <= most && failed == 0, "{failed} of 200 failed");
+    }
+}
+
+#[test]
+fn the_attempts_of_all_secrets_are_counted_together_so_that_a_launch_gives_up_early() {
+    for (secrets, all) in [(1, 3.0), (100, 34.0)] {
+        let (requests, last, failed) =
+            run_outages(secrets, OutageKind::Service, Duration::MAX, Some(3));
+        println!("{secrets} secrets, three attempts: {requests} requests in at most {last:.2} s");
+        assert_eq!((requests, failed), (all, 200));
+        // Pauses of at most 0.1 and 0.2 seconds, and three answers.
+        assert!(last <= 0.34, "{last} s");
+    }
+}
+
+#[test]
+fn a_throttled_launch_whose_requests_take_turns_ends_no_later() {
+    println!("\n| secrets | answers a second | requests | end, mean | failed | requests, mean |");
     println!("|---|---|---|---|---|---|");
     let launches = 200;
     for (secrets, rate) in [
@@ -250,47 +311,74 @@ fn a_throttled_launch_whose_requests_share_their_pauses_ends_no_later() {
         (100, 5.0),
         (100, 20.0),
     ] {
-        let [independent, shared] = [
-            ("independent", Pauses::Independent),
-            ("shared", Pauses::Shared),
+        let [independent, in_turn] = [
+            ("independent", Retries::Independent),
+            ("in turn", Retries::InTurn),
         ]
-        .map(|(name, pauses)| {
+        .map(|(name, retries)| {
             let mut seconds = 0.0;
             let mut failed = 0;
             let mut requests = 0;
             for seed in 0..launches {
                 fastrand::seed(seed);
                 // Each launch has a bucket of its own.
-                let summary = run_launches(1, secrets, rate, pauses);
+                let summary = run_launches(1, secrets, rate, retries);
                 seconds += summary.seconds / launches as f64;
                 failed += summary.failed;
                 requests += summary.requests;
             }
             let mean = requests as f64 / launches as f64;
             println!("| {secrets} | {rate} | {name} | {seconds:.1} s | {failed} | {mean:.0} |");
-            (seconds, failed)
+            (seconds, failed, mean)
         });
         assert!(
-            shared.0 <= independent.0 && shared.1 <= independent.1,
-            "{shared:?}, {independent:?}"
+            in_turn.0 <= independent.0 && in_turn.1 <= independent.1,
+            "{in_turn:?}, {independent:?}"
         );
+        if (secrets, rate) == (100, 5.0) {
+            assert!(in_turn.1 == 0 && in_turn.2 <= 228.0, "{in_turn:?}");
+        }
     }
 }
 
 #[test]
-fn a_throttled_fleet_whose_launches_share_their_pauses_ends_no_later_with_no_more_requests() {
+fn a_throttled_fleet_whose_launches_take_turns_ends_no_later_with_no_more_requests() {
     for (launches, secrets) in [(1_000, 1), (20, 20), (50, 20), (100, 20), (10, 100)] {
         fastrand::seed(1);
-        let independent = run_launches(launches, secrets, 100.0, Pauses::Independent);
+        let independent = run_launches(launches, secrets, 100.0, Retries::Independent);
         fastrand::seed(1);
-        let shared = run_launches(launches, secrets, 100.0, Pauses::Shared);
-        for (name, summary) in [("independent", &independent), ("shared", &shared)] {
+        let in_turn = run_launches(launches, secrets, 100.0, Retries::InTurn);
+        for (name, summary) in [("independent", &independent), ("in turn", &in_turn)] {
             let (last, requests) = (summary.last, summary.requests);
             println!(
                 "{launches} launches with {secrets}, {name}: {last:.1} s, {requests} requests"
             );
         }
-        assert!(shared.last <= independent.last && shared.failed <= independent.failed);
-        assert!(shared.requests <= independent.requests);
+        assert!(in_turn.last <= independent.last && in_turn.failed <= independent.failed);
+        assert!(in_turn.requests <= independent.requests);
     }
+}
+
+#[test]
+fn a_slow_request_to_a_failing_service_is_not_overtaken_by_the_next_one() {
+    let slow = Duration::from_secs(7);
+    simulated_runtime().block_on(async {
+        let sent = RefCell::new(Vec::new());
+        let attempt = async |_| -> FetchResult<()> {
+            sent.borrow_mut().push(Instant::now());
+            tokio::time::sleep(slow).await;
+            Err(FetchError::outage(OutageKind::Service, ""))
+        };
+        let deadline = Deadline::new(Duration::from_secs(TIMEOUT as u64));
+        let budget = RetryBudget::new(deadline, None);
+        let turns = Turns::default();
+        let (_, _) = join(budget.retry(&turns, attempt), budget.retry(&turns, attempt)).await;
+        // The first two requests are sent together.
+        let sent = &sent.borrow()[1..];
+        assert!(sent.len() > 2, "{sent:?}");
+        assert!(
+            sent.is_sorted_by(|one, next| *next - *one >= slow),
+            "{sent:?}"
+        );
+    });
 }
