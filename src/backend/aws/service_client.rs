@@ -35,9 +35,6 @@ use aws_sigv4::http_request::{
     SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
-use aws_smithy_json::protocol::aws_json_rpc::AwsJsonRpcProtocol;
-use aws_smithy_json::protocol::aws_rest_json_1::AwsRestJsonProtocol;
-use aws_smithy_query::protocol::AwsQueryProtocol;
 use aws_smithy_runtime_api::client::identity::Identity;
 use aws_smithy_runtime_api::client::interceptors::context::Input;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -45,9 +42,8 @@ use aws_smithy_runtime_api::client::runtime_plugin::RuntimePlugin;
 use aws_smithy_runtime_api::client::ser_de::{
     DeserializeResponse, SerializeRequest, SharedRequestSerializer, SharedResponseDeserializer,
 };
-use aws_smithy_schema::protocol::SharedClientProtocol;
 use aws_smithy_types::body::SdkBody;
-use aws_smithy_types::config_bag::{ConfigBag, Layer};
+use aws_smithy_types::config_bag::ConfigBag;
 use aws_smithy_types::error::ErrorMetadata;
 use aws_smithy_types::error::operation::BuildError;
 use http::header::CONTENT_TYPE;
@@ -167,11 +163,8 @@ impl Client {
             .load::<SharedResponseDeserializer>()
             .ok_or_else(unusable)?;
 
-        // The serializers of newer SDK crates find the operation's metadata and the service's
-        // protocol there.
-        let mut layer = Layer::new("secrets-exec");
-        layer.store_put(protocol(self.api));
-        let mut settings = ConfigBag::of_layers(vec![layer]);
+        // The serializers of newer SDK crates find the operation's metadata there.
+        let mut settings = ConfigBag::base();
         settings.push_shared_layer(parts.clone());
         let request = input
             .map_err(BoxError::from)
@@ -412,18 +405,6 @@ pub(super) fn system_time(seconds: f64) -> Option<SystemTime> {
         return None;
     }
     SystemTime::UNIX_EPOCH.checked_add(Duration::try_from_secs_f64(seconds).ok()?)
-}
-
-/// The protocol in which the SDK's operations of a service are sent.
-fn protocol(api: Api) -> SharedClientProtocol {
-    match api {
-        Api::Sts => SharedClientProtocol::new(AwsQueryProtocol::new()),
-        Api::Sso | Api::SsoOidc => SharedClientProtocol::new(AwsRestJsonProtocol::new()),
-        // No operation of the SDK reads parameters, so the store is Secrets Manager.
-        Api::Store(_) => SharedClientProtocol::new(
-            AwsJsonRpcProtocol::aws_json_1_1().with_target_prefix("secretsmanager"),
-        ),
-    }
 }
 
 #[cfg(test)]
