@@ -3,9 +3,9 @@
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
-//! both without the SDK, to be faster and to wipe the body. We don't use the SDK's clients, because
-//! retries, endpoints and connections are ours anyway, and each client would cost half a million
-//! instructions.
+//! both without the SDK (ARCHITECTURE.md, "What goes by whom"). Both wipe the body of the response.
+//! We don't use the SDK's clients, because retries, endpoints and connections are ours anyway, and
+//! each client would cost half a million instructions.
 //!
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
@@ -172,8 +172,9 @@ impl Client {
             .and_then(in_memory)
             .map_err(not_sent)?;
 
-        let received = self.send(request, silence).await?.map(SdkBody::from);
-        let response = HttpResponse::try_from(received).map_err(not_sent)?;
+        let received = self.send(request, silence).await?;
+        let wiped = received.map(|body| SdkBody::from(Bytes::from_owner(Zeroizing::new(body))));
+        let response = HttpResponse::try_from(wiped).map_err(not_sent)?;
         let failed = match deserializer.deserialize_nonstreaming_with_config(&response, &settings) {
             // The downcast never fails, because the operation's output always has the type `O`.
             Ok(output) => return output.downcast().map_err(|_| unusable()),
