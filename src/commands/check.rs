@@ -96,8 +96,8 @@ pub fn check(
 /// Prints the findings as a table or, if `as_json` is true, as JSON together with the messages and
 /// the exit status of `report`.
 fn print_findings(mut findings: Findings, mut report: Report, as_json: bool) -> Result<(), Report> {
+    findings.ok = report.is_empty();
     let printed = if as_json {
-        findings.ok = report.is_empty();
         if !findings.ok {
             findings.exit_status = report.exit_status();
         }

@@ -102,8 +102,8 @@ pub(super) fn prepare(
 
     let mut errors = take(&mut inputs.errors);
     let retained = inherited.retained(&options.retention);
-    // `check` and `policy` always report that there is no entry. With `--resolve-env`, a launch
-    // doesn't, because an image for general use can have `--resolve-env '*'`, even if the variables
+    // `check` and `policy` always report that there is no entry. With `--resolve-env`, nothing else
+    // does, because an image for general use can have `--resolve-env '*'`, even if the variables
     // of some tasks have no references. But if a variable has one that no pattern matches, the
     // command would get its text as the password.
     let needs_entries = inputs.resolve_env.is_empty()
@@ -181,9 +181,9 @@ fn variable_warnings(
     warnings
 }
 
-/// The notes about a declaration that isn't read or can't be seen, and the warnings about the inputs and about
-/// ignored options. With `verbose`, also the notes about options that are turned off. Takes the
-/// texts out of `inputs`.
+/// The notes about a declaration that isn't read or can't be seen, and the warnings about the
+/// inputs and about ignored options. With `verbose`, also the notes about options that are turned
+/// off. Takes the texts out of `inputs`.
 fn input_notices(inputs: &mut Inputs, verbose: bool) -> Vec<Record> {
     let mut notices = Vec::new();
     // Don't print the note after an error, such as a missing file of `-f`, because the note

@@ -87,8 +87,8 @@ impl Plan {
     /// the command inherits. `keeps_existing` is true with `--keep-existing`.
     ///
     /// # Errors
-    /// If the entries have mistakes, such as a reference that can't be looked up. The list has all
-    /// of them.
+    /// If the entries have mistakes, such as a reference that can't be looked up, or if two layers
+    /// define an alias differently. The list has all of them.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,

@@ -57,7 +57,7 @@ static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 });
 
 /// The maximum length of a text in a message, in characters.
-const MAX_SHOWN_LENGTH: usize = 200;
+pub const MAX_SHOWN_LENGTH: usize = 200;
 
 /// A text as messages show it. Only the first four characters are shown of a part that has the form
 /// of a credential: a [known token](without_tokens) or, outside an ARN, a part that is

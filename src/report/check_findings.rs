@@ -15,7 +15,7 @@ use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{escaped, shown_program, without_tokens};
+use crate::model::shown::{MAX_SHOWN_LENGTH, escaped, shortened, shown_program, without_tokens};
 
 /// The results of `check`. If a field gets a new name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
@@ -185,7 +185,7 @@ impl RowStatus {
             ),
             Self::Kept => (
                 "kept",
-                "the variable was already set, and --keep-existing or an absent entry leaves it as it is.",
+                "the variable was already set, and keeps its value because of --keep-existing, or because its entry is absent.",
             ),
             Self::Unread => ("unread", "the value wasn't requested, because of an error."),
             Self::NotRead => (
@@ -318,7 +318,12 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
         sentences,
     ];
     parts.retain(|part| !part.is_empty());
-    parts.join("\n")
+    let mut text = parts.join("\n");
+    // On a terminal, the errors follow, with blank lines between them.
+    if screen.is_some() && !findings.ok {
+        text.push('\n');
+    }
+    text
 }
 
 /// Writes a sentence for each status in the rows, and one that points to the messages below if a
@@ -401,12 +406,12 @@ fn aligned_table<'r>(
     text
 }
 
-/// A cell as the table shows it: escaped, or `-` if it is empty.
+/// A cell as the table shows it: escaped, and cut off if it is long, or `-` if it is empty.
 fn shown_cell(cell: &str) -> String {
     if cell.is_empty() {
         return "-".to_owned();
     }
-    escaped(cell)
+    shortened(escaped(cell), MAX_SHOWN_LENGTH)
 }
 
 /// The line of an entry. If the entry is a template or has several secrets, an indented line for

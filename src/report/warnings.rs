@@ -22,14 +22,14 @@ use crate::model::shown::{shown, some_of};
 use crate::time::Waiting;
 
 /// The text about a long wait, for the log, the terminal and the service manager. If there was an
-/// error, the text begins with what is awaited, because a terminal may cut off the end.
+/// error, the text is only what is awaited and the reason, because a terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
-    let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
     let awaited = awaited_text(status);
-    match &status.reason {
-        Some(why) => format!("{awaited}: {why}; waiting up to {left}"),
-        None => format!("waiting up to {left} for {awaited}"),
+    if let Some(why) = &status.reason {
+        return format!("{awaited}: {why}");
     }
+    let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
+    format!("waiting up to {left} for {awaited}")
 }
 
 /// Names what the process is waiting for: `2 others and secret prod/a in us-east-1`.

@@ -142,6 +142,10 @@ fn on_a_terminal_of_80_columns_check_shows_whole_statuses_and_those_of_failures_
 
     let plain = check().env("NO_COLOR", "1").run().stdout();
     assert!(!plain.contains('\x1b'), "{plain}");
+    assert!(
+        plain.ends_with("\n\n"),
+        "no blank line before the errors: {plain}"
+    );
     let mut table = plain.lines().take(3);
     assert!(
         table.all(|line| line.trim_end().chars().count() <= 80),

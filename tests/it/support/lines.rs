@@ -72,6 +72,17 @@ impl Outcome {
     }
 }
 
+/// Parts of the note about a wait. After a failure, the note only has what is awaited and the
+/// reason.
+const WAITS: [&str; 6] = [
+    "waiting up to ",
+    "in us-east-1: ",
+    "AWS credentials: ",
+    "the AWS region: ",
+    "the role arn:",
+    "the next try (--wait): ",
+];
+
 /// The messages of a run: each error, warning and note, with the indented lines below it. The
 /// summary of several errors belongs to the last of them. The note about a wait of more than three
 /// seconds is left out, because it also appears on a busy machine.
@@ -87,7 +98,8 @@ pub fn messages(stderr: &str) -> Vec<String> {
         }
     }
     messages.retain(|message| {
-        !(message.starts_with("secrets-exec: note: ") && message.contains("waiting up to "))
+        let note = message.strip_prefix("secrets-exec: note: ");
+        !note.is_some_and(|note| WAITS.iter().any(|wait| note.contains(wait)))
     });
     messages
 }
