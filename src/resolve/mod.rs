@@ -219,7 +219,14 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
     let value = outcome.value()?;
     // An entry without a reference, such as a literal, doesn't read its value from a secret.
     let reference = *entry.source.references().first()?;
-    let text = str::from_utf8(value.expose()).ok()?;
+    let Ok(text) = str::from_utf8(value.expose()) else {
+        // A NUL byte is an error of its own.
+        if !entry.transform.decode || value.expose().contains(&0) {
+            return None;
+        }
+        let text = "the value isn't UTF-8 text after \"decode\": remove \"decode\", unless the program wants bytes";
+        return Some(outcome.warning(text, "not UTF-8 text"));
+    };
     let is_template = entry.subject.written == Some(Written::Template);
     let names_file = name.as_str().ends_with("_FILE") || name.as_str().starts_with("FILE__");
     // A short text may be anything, such as a flag.
@@ -235,9 +242,9 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
 }
 
 /// The warning about a variable that gets a whole JSON object, although it was probably meant to
-/// get the value of one key: the last word of the variable's name (`PASSWORD` in `DB_PASSWORD`) is
-/// a key of the object, in capitals or small letters, and the value of this key is text or a
-/// number. `None` for any other value.
+/// get the value of one key: the variable's name or its last word (`PASSWORD` in `DB_PASSWORD`) is a
+/// key of the object, in capitals or small letters, and the value of this key is text or a number.
+/// `None` for any other value.
 fn whole_object_text(
     name: &EnvName,
     text: &str,
@@ -245,9 +252,12 @@ fn whole_object_text(
     subject: &Subject,
 ) -> Option<String> {
     let json = Json::parse(text.as_bytes()).ok()?;
+    let object = json.value().as_object()?;
     let last_word = name.as_str().rsplit('_').next()?;
-    let (key, _) = json.value().as_object()?.iter().find(|(key, value)| {
-        (value.is_string() || value.is_number()) && key.eq_ignore_ascii_case(last_word)
+    let (key, _) = [name.as_str(), last_word].into_iter().find_map(|word| {
+        object.iter().find(|(key, value)| {
+            (value.is_string() || value.is_number()) && key.eq_ignore_ascii_case(word)
+        })
     })?;
 
     let id = reference.locator.shown_id();

@@ -438,11 +438,11 @@ def remarks_in(values, is_file=False):
 
 
 def whole_object(name, data, key):
-    """The remark on a whole JSON object for a variable whose last word is a key with a text or a number."""
+    """The remark on a whole JSON object for a variable whose name or last word is a key with a text or a number."""
     document = None if key else parsed(data)
     members = document.items() if isinstance(document, dict) else []
-    last = name.rsplit("_", 1)[-1].lower()
-    is_one = any(key.lower() == last and type(node) in (str, int, float) for key, node in members)
+    words = {name.lower(), name.rsplit("_", 1)[-1].lower()}
+    is_one = any(key.lower() in words and type(node) in (str, int, float) for key, node in members)
     return {"the whole JSON object"} if is_one else set()
 
 
