@@ -4,16 +4,21 @@
 use std::collections::BTreeMap;
 
 use super::record::Record;
+use crate::model::fault::character_name;
 use crate::model::fault::{character_name, quoted_character};
 use crate::model::outcome::{EntryOutcome, Outcomes};
 use crate::model::remark::Remark;
 use crate::model::shown::{shown, some_of};
 
-/// Makes a warning for each kind of [`Remark`], with the entries whose values have this remark.
+/// Makes a warning for each kind of [`Remark`], with the entries whose values have this remark. An
+/// empty key of `env-from` gets no warning, because most of them are switches.
 pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) -> Vec<Record> {
     let mut subjects = BTreeMap::<Remark, Vec<String>>::new();
     for outcome in outcomes {
         for (remark, parts) in &outcome.remarks {
+            if matches!(remark, Remark::Empty | Remark::Blank) && outcome.id.key.is_some() {
+                continue;
+            }
             let of_remark = subjects.entry(*remark).or_default();
             of_remark.push(match parts.as_slice() {
                 [] => outcome.subject.to_string(),

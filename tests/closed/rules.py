@@ -393,6 +393,7 @@ def all_of(reads):
 # What a launch warns of: a value.
 
 UNSEEN = {"\n": "line feed", "\r": "carriage return", "\u00a0": "no-break space", "\ufeff": "byte order mark"}
+EMPTY = {"an empty value", "a value with only blanks"}  # not warned of in a key of `env-from`
 LINE_FEED = "a value with a line feed at its end"
 
 
@@ -634,7 +635,7 @@ def source_variables(source, launch, wrong):
     variables = {}
     for key, value in found.items():
         text = as_text(value)
-        variables[source.prefix + re.sub(r"\W", "_", key).upper()] = judged(text, remarks_on(text))
+        variables[source.prefix + re.sub(r"\W", "_", key).upper()] = judged(text, remarks_on(text) - EMPTY)
     return variables
 
 
