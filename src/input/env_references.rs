@@ -100,6 +100,8 @@ pub fn unresolved_warnings(
             fault.text
         } else if contains_reference(&text) {
             "the value must be only an ARN, or contain {{resolve:…}}".to_owned()
+        } else if is_short_reference(&text) && matches_closely(patterns, &name) {
+            format!("only an ARN and {{{{resolve:…}}}} are: write --env {name}=SECRET:KEY")
         } else {
             continue;
         };
