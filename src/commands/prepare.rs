@@ -5,6 +5,7 @@
 //! All of this happens on the worker thread, because a declaration can be on a file system that
 //! hangs. No request is sent here.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::mem::take;
 use std::path::Path;
@@ -23,13 +24,14 @@ use crate::input::declaration::{
 use crate::input::env_references::{
     inherited_layer, is_short_reference, is_space_or_quote, may_have_reference, unresolved_warnings,
 };
-use crate::model::entry::{OnMissing, Source};
+use crate::model::entry::{OnMissing, Operand, Part, Source};
 use crate::model::environment::{CommandLine, Inherited, Retention, matches_any};
 use crate::model::fault::is_one_letter_away;
 use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
+use crate::model::shown::shown;
 use crate::report::check_rows::CheckDepth;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
@@ -176,11 +178,60 @@ fn variable_warnings(
         warnings.push(text.to_owned());
     }
     if is_launch {
+        // Of a launch and `check`, only `check` reports an empty plan.
+        let lists_all = needs.reports_empty_plan;
+        warnings.extend(alias_warnings(layers, lists_all, inherited));
         warnings.extend(unmatched_warnings(&options.retention, inherited));
     }
     warnings
 }
 
+/// Warns of the aliases that no entry uses. For `check`, these are all of them. A launch only warns
+/// of a name such as API_TOKEN, if the command doesn't get such a variable, and not in a file that
+/// only has aliases for other files.
+fn alias_warnings(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Vec<String> {
+    let mut used = BTreeSet::new();
+    for entry in layers.iter().flat_map(|layer| &layer.entries) {
+        match &entry.source {
+            // One of the keys may set the variable.
+            Source::Object(_) if !lists_all => return Vec::new(),
+            Source::Composed(parts) => {
+                for part in parts {
+                    if let Part::Lookup(Operand::Secret(reference), _) = part {
+                        used.insert(&reference.secret);
+                    }
+                }
+            }
+            _ => used.extend(entry.subject.reference().map(|written| &written.secret)),
+        }
+    }
+
+    let mut warnings = Vec::new();
+    for layer in layers {
+        // The last layer is the command line.
+        let is_shared = layer.entries.is_empty() && layers.len() > 2;
+        for name in layer.aliases.keys() {
+            if used.contains(name) {
+                continue;
+            }
+            let is_mistake = !is_shared
+                && *name == name.to_uppercase()
+                && inherited.get(name).is_none()
+                && !is_certainly_set(name.as_ref(), layers);
+            if lists_all || is_mistake {
+                warnings.push(format!(
+                    "no entry uses the alias {}: to set a variable, write NAME: SECRET:KEY under \"env\"",
+                    shown(name)
+                ));
+            }
+        }
+    }
+    warnings
+}
+
+/// The note about a declaration that isn't read, and the warnings about the inputs and about
+/// ignored options. With `verbose`, also the notes about options that are turned off. Takes the
+/// texts out of `inputs`.
 /// The notes about a declaration that isn't read or can't be seen, and the warnings about the
 /// inputs and about ignored options. With `verbose`, also the notes about options that are turned
 /// off. Takes the texts out of `inputs`.

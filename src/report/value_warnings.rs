@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 
 use super::record::Record;
-use crate::model::fault::character_name;
 use crate::model::fault::{character_name, quoted_character};
 use crate::model::outcome::{EntryOutcome, Outcomes};
 use crate::model::remark::Remark;
