@@ -130,6 +130,8 @@ pub(super) fn prepare(
         return Err(errors.into());
     }
 
+    let note = settings.endpoint_note(&plan.locators());
+    terminal::print_unless_hidden(note.map(Record::note));
     // `check` has rows for the entries that are left out.
     if !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::left_out_notes(&plan));

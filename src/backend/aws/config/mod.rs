@@ -289,6 +289,25 @@ impl Settings {
         located
     }
 
+    /// The note that requests for one of these locators go to AWS, although `--endpoint-url` names
+    /// a host that isn't AWS's, such as an emulator.
+    pub fn endpoint_note(&self, locators: &BTreeSet<&Locator>) -> Option<String> {
+        let host = self.options.endpoint_url.as_ref()?.uri.host()?;
+        if host.contains("amazonaws.") {
+            return None;
+        }
+        let (_, variable) = ENDPOINT_VARIABLES.iter().find(|(api, _)| {
+            let is_used = |locator: &&Locator| {
+                *api == Api::Store(locator.store)
+                    || *api == Api::Sts && self.with_defaults(locator).role.is_some()
+            };
+            self.endpoints.url(*api).is_none() && locators.iter().any(is_used)
+        })?;
+        Some(format!(
+            "--endpoint-url is only for Secrets Manager: without {variable}, other requests go to AWS"
+        ))
+    }
+
     /// `region` and the fallback regions, each once, in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
