@@ -114,7 +114,6 @@ def run(options, lab, tools, binary, skipped):
             rows |= {(key, count, place): row for key, row in lab.compare(place, launches, rounds).items()}
     for tool in tools:
         rows[tool.key, 1, NEAR]["memory"] = lab.memory(*launch(lab, tool, 1))
-        rows[tool.key, 1, NEAR]["cold"] = lab.cold(*launch(lab, tool, 1))
     ending = {"/bin/true": ["/bin/true"], "--help": [binary, "--help"], "--version": [binary, "--version"]}
     plain = {key: (arguments, {"PATH": "/usr/bin:/bin"}) for key, arguments in ending.items()}
     rows |= {(key, 0, NEAR): row for key, row in lab.compare(NEAR, plain, rounds).items()}

@@ -23,7 +23,6 @@ Place = collections.namedtuple("Place", "title round_trip answer")
 REGIONAL, NEAR = Place("in the same region", 1, 10), Place("near by", 0, 0)
 BUNDLE = "/etc/ssl/certs/ca-certificates.crt"
 REST = 5  # seconds
-COLD = 5  # launches without a page cache
 SHARE = 4000  # ms that the rounds may take of a tool, which is run less often if it is slow
 TIME = shutil.which("time")  # not in the PATH of the measured tools
 
@@ -158,19 +157,6 @@ class Lab:
         subprocess.run([TIME, "-q", "-f", "%M", "-o", str(out), *arguments], env=environment, check=True)
         return int(out.read_text()) * 1024 / 1e6
 
-    def cold(self, arguments, environment):
-        """The wall time in ms of a launch that finds nothing in the page cache, and the MB that it reads: medians, or None without root."""
-        self.go_to(NEAR)
-        samples = []
-        for _ in range(COLD):
-            os.sync()
-            try:
-                Path("/proc/sys/vm/drop_caches").write_text("3")
-            except OSError:
-                return None
-            samples.append(timed(arguments, environment))
-        return statistics.median(sample.wall for sample in samples), statistics.median(sample.read for sample in samples)
-
     def compare(self, place, launches, rounds):
         """Times launches (arguments and environment, by key) in rounds. Each round has another order, so that a change of the machine's
         speed affects all launches. Returns the medians of the wall time in ms."""
@@ -178,12 +164,12 @@ class Lab:
         # The first run fills the cache.
         warm = {key: [timed(*launch), timed(*launch)][1] for key, launch in launches.items()}
         samples = {key: [] for key in launches}
-        runs = {key: max(3, min(rounds, int(SHARE / sample.wall))) for key, sample in warm.items()}
+        runs = {key: max(3, min(rounds, int(SHARE / wall))) for key, wall in warm.items()}
         for number in range(rounds):
             due = [key for key in launches if (number + 1) * runs[key] // rounds > number * runs[key] // rounds]
             for key in random.sample(due, len(due)):
                 samples[key].append(timed(*launches[key]))
-        return {key: {"median": statistics.median(sample.wall for sample in samples[key])} for key in launches}
+        return {key: {"median": statistics.median(samples[key])} for key in launches}
 
     def parent(self, tool):
         """The memory in MB of the process that stays with `--on-rotation`."""
@@ -201,18 +187,16 @@ class Lab:
         self.place = self.server = None
 
 
-Sample = collections.namedtuple("Sample", "wall read")
-
-
 def timed(arguments, environment):
+    """The wall time of a launch in ms."""
     begun = time.perf_counter()
     silent = [(os.POSIX_SPAWN_OPEN, descriptor, "/dev/null", os.O_RDWR, 0) for descriptor in range(3)]
     pid = os.posix_spawn(arguments[0], arguments, environment, file_actions=silent)
-    _, ended, used = os.wait4(pid, 0)
+    _, ended = os.waitpid(pid, 0)
     wall = (time.perf_counter() - begun) * 1000
     if ended != 0:
         raise SystemExit(f"bench: {shlex.join(arguments)} fails")
-    return Sample(wall, used.ru_inblock * 512 / 1e6)
+    return wall
 
 
 def status(pid, key):

@@ -18,7 +18,7 @@ COPIES = "copies"
 BOTO3 = "boto3==1.43.11"
 MARK, END = "<!-- `make bench` writes this -->", "<!-- -->"
 US, RATIO = "secrets-exec", "*secrets-exec / minimal client*"
-LAUNCHES, COSTS = "## Launch time in the same region", "## Memory, size and cold start"
+LAUNCHES, COSTS = "## Launch time in the same region", "## Memory and size"
 
 
 class Tool:
@@ -278,10 +278,8 @@ def markdown(results, before):
         ),
         *kept_section(before, SDK, unless="sdk" in (tool.key for tool in tools)),
         COSTS,
-        "*Size* is the size of the tool's stripped binary or, for Python, of all installed packages without the interpreter. A cold start is a launch "
-        "with one secret and without network delays, right after we dropped the kernel's page cache.",
-        "\n".join([*heading(["peak memory, MB", "size, MB", "cold start, ms", "read from disk, MB"]), *lines(spent)]),
-        *cold_noise(spent),
+        "*Size* is the size of the tool's stripped binary or, for Python, of all installed packages without the interpreter.",
+        "\n".join([*heading(["peak memory, MB", "size, MB"]), *lines(spent)]),
         "Once secrets-exec has become your program, it doesn't use any memory. With `--on-rotation`, the parent "
         f"process uses {number(results['parent'])} MB.",
         "## How this was measured",
@@ -297,18 +295,6 @@ def wrapped(paragraph):
     if paragraph.startswith(("#", "|", "<")):
         return paragraph
     return "\n".join(fill(line, "  " if line.startswith("- ") else "") for line in paragraph.splitlines())
-
-
-def cold_noise(spent):
-    """A sentence about the cold starts of the two copies of our binary; nothing if this run hasn't measured both."""
-    first, second = (spent.get(title, ["–"] * 4)[2] for title in (US, AGAIN))
-    if "–" in (first, second):
-        return []
-    first, second = sorted((float(first), float(second)))
-    return [
-        f"The cold starts of the first two rows differ by {(second / first - 1) * 100:.0f}%, although both are the same program: a smaller difference "
-        "between two tools in this column means nothing."
-    ]
 
 
 def unmeasured(skipped):
@@ -330,12 +316,11 @@ def launch_times(tools, rows, date):
 
 
 def costs(tools, rows):
-    """The cells of each tool in the table of memory, size and cold start."""
+    """The cells of each tool in the table of memory and size."""
     found = {}
     for tool in tools:
         row = rows.get((tool.key, 1, NEAR), {})
-        cold = row.get("cold") or (None, None)
-        found[tool.title] = [number(value) for value in (row.get("memory"), tool.size and tool.size / 1e6, *cold)]
+        found[tool.title] = [number(value) for value in (row.get("memory"), tool.size and tool.size / 1e6)]
     return found
 
 
