@@ -2,8 +2,8 @@
 """Measures secrets-exec, a minimal client, one on the AWS SDK and other tools with the same purpose, in one run. `make bench` calls this.
 
 Launches are timed in interleaved rounds on a quiet machine. All traffic is local: in a
-separate network namespace, AWS's host name leads to a server of ours. The result is docs/benchmarks.md, the figures of README.md, docs/adopting.md and
-docs/comparison.md, the chart, and what is printed. With --quick, nothing is written, and the page is printed, too. A tool that isn't measured, because this machine doesn't
+separate network namespace, AWS's host name leads to a server of ours. The result is docs/benchmarks.md, the figures of README.md and
+docs/adopting.md, the chart, and what is printed. With --quick, nothing is written, and the page is printed, too. A tool that isn't measured, because this machine doesn't
 have it or because of --only, keeps its rows on the page, with the date of the run that they are from.
 """
 

@@ -6,15 +6,13 @@ use std::path::Path;
 use std::process::Command;
 
 use super::podman::{self, repository};
+use crate::docs::page::Page;
 use crate::support::directory::{Directory, names_in};
-use crate::support::repository_file;
 
-/// The paragraph of README.md that runs Docker, as it is.
+/// The block of README.md that runs Docker, as it is.
 fn documented_command() -> String {
-    let readme = repository_file("README.md");
-    let mut paragraphs = readme.split("\n\n");
-    let documented = paragraphs.find(|text| text.starts_with("    docker build "));
-    documented.unwrap().to_owned()
+    let readme = Page::read("README.md");
+    readme.block_from("sh", "docker build ").to_owned()
 }
 
 /// Writes a program called docker into a folder. It is podman with the images of these tests, which

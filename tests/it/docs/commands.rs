@@ -18,15 +18,17 @@ pub fn first_screen(readme: &Page) -> Sandbox {
         .executable("bin/node", node)
 }
 
-/// The paragraphs that are indented as code and launch something.
+/// The `sh` blocks, and the paragraphs that are indented as code, that launch something.
 fn launches(page: &str) -> Vec<String> {
     let text = repository_file(page);
+    let page = Page::read(page);
     let is_code = |paragraph: &&str| paragraph.lines().all(|line| line.starts_with("    "));
     let starts = ["secrets-exec \\", "secrets-exec -"];
     let is_start = |line: &str| starts.iter().any(|start| line.trim().starts_with(start));
     let is_launch = |paragraph: &&str| paragraph.lines().any(is_start);
-    let paragraphs = text.split("\n\n").filter(is_code).filter(is_launch);
-    paragraphs.map(str::to_owned).collect()
+    let paragraphs = text.split("\n\n").filter(is_code);
+    let code = paragraphs.chain(page.blocks("sh"));
+    code.filter(is_launch).map(str::to_owned).collect()
 }
 
 /// Runs a command of a page with the secrets of a local file. `node` and `app` are programs that
