@@ -18,7 +18,7 @@ fn repository() -> Sandbox {
 /// is only read if `-f` names it.
 const SHARED_CHECKOUT: &str = "set -e\nchmod a+w . secrets-exec.yaml\n";
 
-/// The commands of those workflows, of GitHub and of GitLab, that contain this text.
+/// The commands of the workflows, of GitHub or GitLab, that contain this text.
 fn workflows(text: &str) -> Vec<String> {
     let page = Page::read("docs/ci.md");
     let is_workflow =
@@ -27,7 +27,7 @@ fn workflows(text: &str) -> Vec<String> {
     let workflows = workflows.map(|(_, workflow)| workflow);
     let workflows = workflows.filter(|workflow| workflow.contains(text));
     let workflows: Vec<String> = workflows.map(steps).collect();
-    assert_eq!(workflows.len(), 2);
+    assert!(!workflows.is_empty(), "{text}");
     workflows
 }
 
