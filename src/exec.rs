@@ -139,7 +139,10 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
     if SHELL_WORDS.contains(&command) {
         let text = format!("\"{command}\" is a word of the shell, not a program");
-        return not_found(&text, "start a shell: -- sh -c '…'");
+        return not_found(
+            &text,
+            "start a shell: -- sh -c '…' (in sh, source is written .)",
+        );
     }
     if command.starts_with('-') {
         let help = "put the options before `--`: secrets-exec [OPTIONS] -- COMMAND";
@@ -159,7 +162,10 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     // Don't mention PATH if the command is a path, or if it begins with a variable that Kubernetes
     // hasn't replaced, as in `$(CMD)`. Such a variable was probably meant to become a path.
     if search_path.is_none() || command.starts_with('$') {
-        let text = format!("the file \"{shown}\" doesn't exist");
+        let mut text = format!("the file \"{shown}\" doesn't exist");
+        if let Ok(target) = fs::read_link(command) {
+            text = format!("the link \"{shown}\" leads to {target:?}, which doesn't exist");
+        }
         return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
     }
 

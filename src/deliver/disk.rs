@@ -339,7 +339,10 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 /// these cases, nothing has changed.
 pub fn install(directory: &Path) -> Result<(), Problem> {
     let path = directory.join("secrets-exec");
-    copy_program(&path).map_err(|problem| {
+    copy_program(&path).map_err(|mut problem| {
+        if !directory.is_dir() {
+            problem = problem.help("install writes the file secrets-exec into a directory: create this one first, or name another");
+        }
         let subject = Subject::for_file(&path, Argument::Install);
         problem.for_entry(subject, Impact::None)
     })

@@ -13,7 +13,7 @@ use glob::Pattern;
 use crate::model::entry::template::Printing;
 use crate::model::entry::{Entry, Operand, Origin, Part, Source, Subject, Target};
 use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
-use crate::model::fault::{Fault, foreign_prefix};
+use crate::model::fault::{Fault, foreign_prefix, overlooked};
 use crate::model::options::Options;
 use crate::model::plan::Layer;
 use crate::model::problem::{Impact, Problem};
@@ -240,7 +240,8 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
 fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let bare = text.trim_matches(is_space_or_quote);
     if bare != text && (is_own_arn(bare) || is_one_reference(bare)) {
-        return Err("the value has quotes or spaces around the reference: remove them".into());
+        let quotes = "the value has quotes or spaces around the reference: remove them";
+        return Err(overlooked(text).map_or(quotes.into(), |found| found.about("the value")));
     }
     if dynamic_references(text).any(|rest| rest.starts_with(char::is_whitespace)) {
         return Err("the value has spaces inside the braces: write {{resolve:…}}".into());

@@ -331,7 +331,7 @@ const QUOTES: &str = "put the whole value in quotes";
 pub(super) fn needs_quotes(start: &str) -> Fault {
     let text = format!("a value that starts with \"{start}\" needs quotes");
     Fault::new(text).help(
-        "put the whole value in quotes. If it is a template, write NAME: { template: \"{{ … }}\" }",
+        "a reference is only SECRET:KEY. For any other value, put the whole value in quotes. If it is a template, write NAME: { template: \"{{ … }}\" }",
     )
 }
 
@@ -405,6 +405,7 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
         [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
     let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
+    let is_in_braces = before.contains('{');
     let (message, help) = match kind {
         // The value starts with a character that has a meaning in YAML, as in `@home` and `*.txt`.
         UnexpectedCharacter { .. }
@@ -414,6 +415,11 @@ fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
             let character: String = after.chars().take(1).collect();
             return needs_quotes(&character);
         }
+        // As in `{ from: prod/db:port default: 5432 }`.
+        _ if is_in_value && after.starts_with(':') && is_in_braces => (
+            "a comma is missing, or a value that contains a colon and a space needs quotes",
+            "put a comma between the entries in { … }, or the value in quotes. In a reference, remove the space after the colon",
+        ),
         // The value contains a colon and a space, as in `DB_HOST: prod/db: host`.
         _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",

@@ -89,7 +89,7 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let has_foreign_character = text.contains(|c| ", ;:=|^$(){}<>\\".contains(c));
     match Pattern::new(text) {
         Ok(pattern) if !text.is_empty() && !has_foreign_character => Ok(pattern),
-        _ => Err("a name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)"),
+        _ => Err("one name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)"),
     }
 }
 

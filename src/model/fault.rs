@@ -21,9 +21,6 @@ pub struct Fault {
     pub help: Option<String>,
 }
 
-/// The remedy for a value that an option which can be repeated doesn't accept.
-pub const REPEAT_OPTION: &str = "repeat the option for each value";
-
 /// The remedy for a value where a reference belongs, such as JSON or a connection string.
 pub const VALUE_REMEDY: &str = "store it in a secret. If it is plain text without a password, write NAME: { value: … } in a declaration";
 

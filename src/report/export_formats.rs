@@ -282,7 +282,7 @@ fn is_bare(value: &str) -> bool {
 /// variables. So does an interactive shell.
 const QUOTES_CHECK: &str = concat!(
     "case '\n' in ' ') ",
-    r#": "${secrets_exec_unquoted:?quote it: eval \"\$vars\"}" ;; esac;"#,
+    r#": "${secrets_exec_unquoted:?quote it: vars=\$(secrets-exec export --format shell OPTIONS) || exit; eval \"\$vars\"}" ;; esac;"#,
     "\n"
 );
 

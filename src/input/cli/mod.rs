@@ -31,7 +31,7 @@ use regex_lite::Regex;
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
-use crate::model::fault::{REPEAT_OPTION, not_a_path, overlooked_in_value};
+use crate::model::fault::{not_a_path, overlooked_in_value};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
@@ -316,8 +316,7 @@ impl Inputs {
                 Ok(pattern) => inputs.resolve_env.push(pattern),
                 Err(expected) => {
                     let message = invalid_value(name, &text, expected);
-                    let problem = Problem::usage(message).help(REPEAT_OPTION);
-                    inputs.errors.push(problem);
+                    inputs.errors.push(Problem::usage(message));
                 }
             }
         }
@@ -481,8 +480,6 @@ impl Inputs {
                 let corrected = format!("{text}s");
                 if matches!(option.takes, Takes::Text("DURATION")) && option.accepts(&corrected) {
                     problem = problem.help(format!("use {corrected}"));
-                } else if name.starts_with('-') && matches!(option.takes, Takes::Texts(_)) {
-                    problem = problem.help(REPEAT_OPTION);
                 }
                 self.errors.push(problem);
             }

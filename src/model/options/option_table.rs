@@ -338,11 +338,10 @@ impl SignalNumber {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
         let signal: Option<Signal> = format!("SIG{name}").parse().ok();
-        match signal.map(|signal| Self(signal as i32)) {
-            Some(signal) if signal.forwarding() == Forwarding::Always => Ok(signal),
-            Some(_) => Err("a signal that a program can handle, such as TERM or HUP"),
-            None => Err("the name of a signal, such as TERM or HUP"),
-        }
+        signal
+            .map(|signal| Self(signal as i32))
+            .filter(|signal| signal.forwarding() == Forwarding::Always)
+            .ok_or("the name of a signal that a program can handle, such as TERM or HUP")
     }
 
     pub fn forwarding(self) -> Forwarding {
@@ -451,20 +450,18 @@ fn parse_duration_or_zero(text: &str) -> Result<Duration, Expected> {
 
 fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
     match value.to_str().map(parse_duration_or_zero) {
-        Some(Ok(Duration::ZERO)) => Err("longer than 0s"),
-        Some(Ok(duration)) => Ok(duration),
-        Some(Err(_)) | None => Err("a duration with a unit, such as 30s or 1m30s"),
+        Some(Ok(duration)) if !duration.is_zero() => Ok(duration),
+        _ => Err("a duration with a unit, longer than 0s, such as 30s or 1m30s"),
     }
 }
 
 /// Parses the value of `--poll-interval`, which is at least ten seconds. Shorter intervals would
 /// cost money, and reach AWS's quotas.
 fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
-    let interval = parse_duration(value)?;
-    if interval < Duration::from_secs(10) {
-        return Err("at least 10s");
+    match parse_duration(value) {
+        Ok(interval) if interval >= Duration::from_secs(10) => Ok(interval),
+        _ => Err("a duration with a unit, at least 10s, such as 30s or 5m"),
     }
-    Ok(interval)
 }
 
 fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
@@ -472,21 +469,20 @@ fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
         ("restart", _) => Ok(OnRotation::Restart),
         ("exit", _) => Ok(OnRotation::Exit),
         (_, Some(Ok(signal))) => Ok(OnRotation::Signal(signal)),
-        (_, Some(Err(_))) => {
-            Err("signal=NAME with a signal that a program can handle (as in signal=HUP)")
-        }
-        (_, None) => Err("restart, exit or signal=NAME (as in signal=HUP)"),
+        _ => Err(
+            "restart, exit or, with a signal that a program can handle, signal=NAME (as in signal=HUP)",
+        ),
     }
 }
 
 /// Parses the value of `--poll-signal`. TERM, INT and CONT are refused, because the command needs
 /// them.
 fn parse_poll_signal(name: &str) -> Result<SignalNumber, Expected> {
-    match SignalNumber::parse(name)? {
-        SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT => {
-            Err("a signal that is free for this purpose (TERM, INT and CONT are for the command)")
-        }
-        signal => Ok(signal),
+    match SignalNumber::parse(name) {
+        Err(_) | Ok(SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT) => Err(
+            "the name of a signal that a program can handle, other than TERM, INT and CONT, such as USR2",
+        ),
+        free => free,
     }
 }
 

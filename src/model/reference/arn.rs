@@ -207,8 +207,7 @@ pub struct Role {
 }
 
 impl Role {
-    pub const EXPECTED: &str =
-        "a role ARN, not a session's (assumed-role), such as arn:aws:iam::123456789012:role/Reader";
+    pub const EXPECTED: &str = "a role ARN, such as arn:aws:iam::123456789012:role/Reader";
 
     pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
 

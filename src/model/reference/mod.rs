@@ -394,16 +394,15 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if let Some(selector) = Selector::parse(key) {
         return Ok(selector);
     }
-    let defect = "has a key that begins with $ but isn't a valid JSONPath";
+    let mut defect = "has a key that begins with $ but isn't a valid JSONPath".to_owned();
     // A text of more than 200 characters is probably not a path that somebody has typed.
-    if !key.starts_with("$.") && !key.starts_with("$[") || key.len() > 200 {
-        let help = "a JSONPath begins with $. or $[. A key is written without $";
-        return Err(Fault::new(defect).help(help));
+    if (key.starts_with("$.") || key.starts_with("$[")) && key.len() <= 200 {
+        let first: String = JsonPath::invalid_end(key).chars().take(1).collect();
+        defect += &format!(": it isn't valid from {first:?}");
     }
-    let first: String = JsonPath::invalid_end(key).chars().take(1).collect();
-    Err(Fault::new(format!(
-        "{defect}: it isn't valid from {first:?}"
-    )))
+    Err(Fault::new(defect).help(
+        r#"a key is written without $. In a JSONPath, a key with other characters than letters, digits and "_" is written ["a-b"]"#,
+    ))
 }
 
 /// Refuses a text in the syntax of another tool, the address of a page in AWS's console, and an ARN
@@ -535,7 +534,7 @@ fn variable_value<'a>(
         .filter(|value| default.is_none() || !value.is_empty());
     let Some(value) = usable_value else {
         return default.ok_or_else(|| {
-            let help = format!("set {name}, or add a default: ${{{name}:-default}}");
+            let help = format!("set and export {name}, or add a default: ${{{name}:-default}}");
             Fault::new(format!("uses the variable {name}, which isn't set")).help(help)
         });
     };

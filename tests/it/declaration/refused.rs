@@ -33,24 +33,24 @@ must be true or false, not a string | defaults: {…} | keep-existing: ^"true" |
     | env: {A: {from: "x:k", optional: ^…}} | 1 | maybe
 must be a region code in lower case, such as us-east-1 | defaults: {region: ^…} | us east 1 | -us | US-EAST-1 | evil.example | a/b | "us-east-1?" | ""
     | secrets: {db: {id: x, region: ^us east}} | defaults: {fallback-region: ^[eu-west-1, eu_west]}
-must be a role ARN, not a session's (assumed-role), such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader" | "arn:aws:iam:*:123456789012:role/Reader" | "arn:aws:iam::123456789012:role/a/"
+must be a role ARN, such as arn:aws:iam::123456789012:role/Reader | defaults: {role-arn: ^…} | Reader | "arn:aws:iam::123456789012:user/me" | "arn:aws:iam::1234:role/Reader" | "arn:aws:iam:*:123456789012:role/Reader" | "arn:aws:iam::123456789012:role/a/"
     | secrets: {db: {id: x, role-arn: ^Reader}}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^…} | "localhost:4566" | "http://" | notaurl | ftp://x
     | defaults: {endpoint-url: ^…} | "http://user@h" | "http://user:4c7a1e@h/path" | "http://h/?token=4c7a1e" | "http://h?token"
 must be a URL such as http://127.0.0.1:2773 | defaults: {agent: ^…} | "localhost:2773" | "http://user@localhost"
 must be a duration with a unit, such as 30s, 1m30s or 0s | defaults: {cache-ttl: ^soon} | defaults: {cache-stale: ^-1s}
     | defaults: {on-rotation: restart, …} | grace: ^soon | grace: ^-1s | grace: ^5
-must be a duration with a unit, such as 30s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | ""
-must be longer than 0s | defaults: {timeout: ^0s} | defaults: {wait: ^0s} | defaults: {on-rotation: restart, poll-interval: ^0s}
+must be a duration with a unit, longer than 0s, such as 30s or 1m30s | defaults: {timeout: ^…} | "30" | -1s | soon | 1 fortnight | "" | 0s
+    | defaults: {wait: ^0s}
+must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, poll-interval: ^0s}
 must be 0, 1 or 2 | defaults: {…} | verbose: ^3 | quiet: ^"yes"
 must be text or json | defaults: {log-format: ^…} | JSON | xml
-must be restart, exit or signal=NAME (as in signal=HUP) | defaults: {on-rotation: ^…} | Restart | HUP | true
-must be signal=NAME with a signal that a program can handle (as in signal=HUP) | defaults: {on-rotation: ^…} | "signal=" | signal=HPU
+must be restart, exit or, with a signal that a program can handle, signal=NAME | defaults: {on-rotation: ^…} | Restart | HUP | true | "signal=" | signal=HPU
     | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
-must be the name of a signal, such as TERM or HUP | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
-must be a signal that a program can handle, such as TERM or HUP | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
+must be the name of a signal that a program can handle | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
+    | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
-must be a signal that is free for this purpose (TERM, INT and CONT are for the command) | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
+must be the name of a signal that a program can handle, other than TERM, INT and CONT | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
 isn't a valid alias: use only letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
 isn't a valid alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env
 the alias "db" is empty | secrets: {db: ^null}
@@ -148,10 +148,11 @@ the variable F appears twice | env: {F: {value: x}}\nfiles: [^{value: y, env: F}
 A is empty | env:\n  A^:\n  B: x:k
 "value" for A is empty | env:\n  A: { value^: }
 begins with $ but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
-must be at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
+must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
-must be a name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A]
-must be a name pattern, such as AWS_* | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
+must be one name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A]
+must be one name pattern, such as AWS_* | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
+isn't a unit name such as app.service | credentials: {^"[": {k: x}}
 which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that isn't a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
