@@ -134,8 +134,8 @@ impl Cached {
             let answer = match (answer, substitute) {
                 (Ok(document), Some(entry)) => {
                     if let Some(failure) = document.own_failure() {
-                        let substitute = entry.into_document(Some(failure));
-                        self.substitutes.insert(locator.clone(), substitute);
+                        self.substitutes
+                            .insert(locator.clone(), entry.into_document(Some(failure)));
                     }
                     Ok(document)
                 }

@@ -260,17 +260,20 @@ impl Outcomes {
             .collect()
     }
 
-    /// The locators of the failed values whose documents were all read, so that a newer or an older
-    /// document may have what is missing.
+    /// The locators of each failed value, if all of its documents were read. A different version of
+    /// one of them may have what the value needs.
     pub fn unsuitable_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
-        let is_read = |read: &SecretRef| matches!(fetched.get(&read.locator), Some(Ok(_)));
-        self.list
-            .iter()
-            .filter(|outcome| matches!(outcome.result, Outcome::Failed(_)))
-            .filter(|outcome| outcome.reads.iter().all(is_read))
-            .flat_map(|outcome| &outcome.reads)
-            .map(|read| read.locator.clone())
-            .collect()
+        let mut locators = BTreeSet::new();
+        for EntryOutcome { result, reads, .. } in &self.list {
+            if matches!(result, Outcome::Failed(_))
+                && reads
+                    .iter()
+                    .all(|read| matches!(fetched.get(&read.locator), Some(Ok(_))))
+            {
+                locators.extend(reads.iter().map(|read| read.locator.clone()));
+            }
+        }
+        locators
     }
 }
 

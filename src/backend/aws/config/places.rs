@@ -102,9 +102,10 @@ impl<'a> Places<'a> {
         let named = profile.named_section("services", SERVICES, ", or correct services");
         let section = self.value_or_add(named)??;
         if section.contains_key("endpoint_url") {
-            let why = "names a services section with an endpoint_url that isn't indented below its service";
-            let help = "indent endpoint_url below `secrets_manager =`";
-            self.errors.push(profile.inconsistent(why, help));
+            self.errors.push(profile.inconsistent(
+                "names a services section with an endpoint_url that isn't indented below its service",
+                "indent endpoint_url below `secrets_manager =`",
+            ));
         }
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let text = section.get(&service)?;
@@ -368,13 +369,14 @@ impl<'a> Profile<'a> {
             return Ok(None);
         };
         self.profiles.check_section(kind, name)?;
-        let section = self.profiles.sections.get(&(kind, name.to_owned()));
-        section.map(Some).ok_or_else(|| {
-            let name = shown(name);
-            let why =
-                format!("names the {key} {name:?}, but the section [{kind} {name}] doesn't exist");
-            self.inconsistent(why, format!("add the section [{kind} {name}]{more_help}"))
-        })
+        if let Some(section) = self.profiles.sections.get(&(kind, name.to_owned())) {
+            return Ok(Some(section));
+        }
+        let name = shown(name);
+        Err(self.inconsistent(
+            format!("names the {key} {name:?}, but the section [{kind} {name}] doesn't exist"),
+            format!("add the section [{kind} {name}]{more_help}"),
+        ))
     }
 
     /// The error for a profile whose settings contradict each other or are incomplete. `why` is the
@@ -396,8 +398,9 @@ pub struct Profiles {
     /// The headers in the configuration file that aren't recognized, perhaps because the word
     /// `profile` is missing.
     bare_sections: Vec<String>,
-    /// The errors for the sections that a file has twice, or in which it has a setting twice.
-    ambiguous: BTreeMap<(&'static str, String), Problem>,
+    /// The sections that a file has twice, or in which it has a setting twice, each with the file
+    /// and the line of the second one.
+    ambiguous: BTreeMap<(&'static str, String), String>,
 }
 
 pub(super) const PROFILE: &str = "profile";
@@ -436,8 +439,11 @@ impl Profiles {
     /// Refuses a section that a file has twice, or in which it has a setting twice, as the AWS CLI
     /// does. The other sections aren't checked, because this launch doesn't read them.
     pub(super) fn check_section(&self, kind: &'static str, name: &str) -> Result<(), Problem> {
-        let error = self.ambiguous.get(&(kind, name.to_owned()));
-        error.cloned().map_or(Ok(()), Err)
+        let Some(place) = self.ambiguous.get(&(kind, name.to_owned())) else {
+            return Ok(());
+        };
+        let text = format!("{place}: this section or setting already occurs above");
+        Err(Problem::usage(redacted_line(&text)).help("keep only one of the two"))
     }
 
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
@@ -501,8 +507,10 @@ impl Profiles {
         } else if let Some(nearest) = nearest(name, names.iter().copied()) {
             format!("did you mean {nearest:?}?")
         } else if names.is_empty() {
-            let location = self.files.location();
-            format!("no profiles were found {location}: check HOME and AWS_CONFIG_FILE")
+            format!(
+                "no profiles were found {}: check HOME and AWS_CONFIG_FILE",
+                self.files.location()
+            )
         } else {
             format!("add the profile, or use {}", names.join(" or "))
         };
@@ -522,9 +530,9 @@ impl Profiles {
             return Ok(());
         };
         let file = path.display();
-        let at_line =
-            |line, what: &str| Problem::usage(redacted_line(&format!("{file}:{line}: {what}")));
-        let sections = parse_ini(&text).map_err(|line| at_line(line, UNREADABLE_LINE))?;
+        let sections = parse_ini(&text).map_err(|line| {
+            Problem::usage(redacted_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
+        })?;
 
         // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
         // of one section never assume the role of the other.
@@ -544,9 +552,7 @@ impl Profiles {
             }
             match parse_header(name) {
                 Some(key) if self.sections.contains_key(&key) => {
-                    let error = at_line(line, "this section or setting already occurs above")
-                        .help("keep only one of the two");
-                    self.ambiguous.insert(key, error);
+                    self.ambiguous.insert(key, format!("{file}:{line}"));
                 }
                 Some(key) => _ = self.sections.insert(key, section),
                 None => self.bare_sections.push(name.to_owned()),

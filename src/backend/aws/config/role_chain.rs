@@ -260,8 +260,11 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
 /// profile names.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
-    let more_help = " with sso_region and sso_start_url, or run `aws configure sso`";
-    let section = profile.named_section("sso_session", SSO_SESSION, more_help)?;
+    let section = profile.named_section(
+        "sso_session",
+        SSO_SESSION,
+        " with sso_region and sso_start_url, or run `aws configure sso`",
+    )?;
 
     let setting = |key: &str| {
         if let Some(text) = profile
