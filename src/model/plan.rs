@@ -38,7 +38,7 @@ use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::Fault;
 use crate::model::problem::{Impact, Problem, Status};
 use crate::model::reference::{Alias, Aliases, Locator, Reference, SecretRef, expand_path};
-use crate::model::shown::{shown, some_of};
+use crate::model::shown::{MOST_NAMES, shown, some_of};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
 /// has written them.
@@ -402,12 +402,12 @@ impl Lookup<'_> {
 
     /// The error for a name in a template that isn't an alias.
     fn unknown_name(&self, name: &str) -> Fault {
-        let mut aliases = Vec::new();
-        for alias in self.aliases.keys() {
-            if !self.refused_aliases.contains(alias) {
-                aliases.push(shown(alias));
-            }
-        }
+        // One more than a message lists, so that it ends with "…" if there are more.
+        let aliases: Vec<String> = (self.aliases.keys())
+            .filter(|alias| !self.refused_aliases.contains(*alias))
+            .take(MOST_NAMES + 1)
+            .map(|alias| shown(alias))
+            .collect();
         let listed = match &*some_of(&aliases) {
             "" => "none".to_owned(),
             names => names.to_owned(),
