@@ -31,7 +31,7 @@ use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
-use crate::model::shown::shown;
+use crate::model::shown::{shown, some_of};
 use crate::report::check_rows::CheckDepth;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
@@ -120,6 +120,12 @@ pub(super) fn prepare(
 
     let settings = Settings::new(&options, inherited, needs.purpose);
     let settings = value_or_add(settings, &mut errors);
+    // Of a launch and `check`, only `check` reports an empty plan.
+    let unused_aliases = if needs.is_for_launch {
+        alias_warning(&layers, needs.reports_empty_plan, inherited)
+    } else {
+        None
+    };
     let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
     let plan = value_or_add(planned, &mut errors);
     let (Some(settings), Some(plan)) = (settings, plan) else {
@@ -132,6 +138,8 @@ pub(super) fn prepare(
 
     let note = settings.endpoint_note(&plan.locators());
     terminal::print_unless_hidden(note.map(Record::note));
+    // An entry with an error could use the alias, so this warning isn't printed next to errors.
+    terminal::print_unless_hidden(unused_aliases.map(Record::warning));
     // `check` has rows for the entries that are left out.
     if !matches!(asker, Asker::Check { .. }) {
         terminal::print_unless_hidden(report::left_out_notes(&plan));
@@ -180,9 +188,6 @@ fn variable_warnings(
         warnings.push(text.to_owned());
     }
     if is_launch {
-        // Of a launch and `check`, only `check` reports an empty plan.
-        let lists_all = needs.reports_empty_plan;
-        warnings.extend(alias_warnings(layers, lists_all, inherited));
         warnings.extend(unmatched_warnings(&options.retention, inherited));
     }
     warnings
@@ -191,12 +196,12 @@ fn variable_warnings(
 /// Warns of the aliases that no entry uses. For `check`, these are all of them. A launch only warns
 /// of a name such as API_TOKEN, if the command doesn't get such a variable, and not in a file that
 /// only has aliases for other files.
-fn alias_warnings(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Vec<String> {
+fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<String> {
     let mut used = BTreeSet::new();
     for entry in layers.iter().flat_map(|layer| &layer.entries) {
         match &entry.source {
             // One of the keys may set the variable.
-            Source::Object(_) if !lists_all => return Vec::new(),
+            Source::Object(_) if !lists_all => return None,
             Source::Composed(parts) => {
                 for part in parts {
                     if let Part::Lookup(Operand::Secret(reference), _) = part {
@@ -208,7 +213,7 @@ fn alias_warnings(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> V
         }
     }
 
-    let mut warnings = Vec::new();
+    let mut unused = Vec::new();
     for layer in layers {
         // The last layer is the command line.
         let is_shared = layer.entries.is_empty() && layers.len() > 2;
@@ -221,14 +226,19 @@ fn alias_warnings(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> V
                 && inherited.get(name).is_none()
                 && !is_certainly_set(name.as_ref(), layers);
             if lists_all || is_mistake {
-                warnings.push(format!(
-                    "no entry uses the alias {}: to set a variable, write NAME: SECRET:KEY under \"env\"",
-                    shown(name)
-                ));
+                unused.push(shown(name));
             }
         }
     }
-    warnings
+    let aliases = match unused.len() {
+        0 => return None,
+        1 => "alias",
+        _ => "aliases",
+    };
+    let names = some_of(&unused);
+    Some(format!(
+        "no entry uses the {aliases} {names}: to set a variable, write NAME: SECRET:KEY under \"env\""
+    ))
 }
 
 /// The note about a declaration that isn't read, and the warnings about the inputs and about

@@ -6,7 +6,7 @@ use crate::support::console::{outputs, pages_in};
 
 /// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops
 /// packets, and the credentials of EKS. Those about values are tested by the rows of `values`.
-const OTHERS: [&str; 8] = [
+const OTHERS: [&str; 9] = [
     "a poll failed, so … keeps its values: …",
     "the certificate of … isn't trusted, …",
     "… can't be reached, because its name doesn't resolve …",
@@ -14,6 +14,7 @@ const OTHERS: [&str; 8] = [
     "a key or certificate without line breaks was read for …",
     "an OpenSSH key without its final line feed was read for …",
     "JSON text in quotes was read for …",
+    "no entry uses the alias …",
     "a reference that nothing resolves was read for …",
 ];
 
