@@ -44,8 +44,8 @@ use crate::model::remark::{Remark, Remarks};
 use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Members;
 use extract::{
-    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, text_of,
-    with_entry,
+    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value,
+    text_of, with_entry,
 };
 use printed::{Found, Printed};
 use texts::{literal_text, text_warnings};
@@ -470,7 +470,11 @@ impl<'a> ParsedAnswers<'a> {
 
     /// Composes a value that consists of text and of the values that it looks up. Passes each value
     /// that was read to `parts`, as it is and as its filters print it, and adds the remarks on it.
-    fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<SecretValue> {
+    fn composed_value(
+        &mut self,
+        parts: &'a [Part],
+        entry: &'a Planned,
+    ) -> ResolvedAll<SecretValue> {
         let literal = literal_text(parts);
         let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());
@@ -534,8 +538,8 @@ impl<'a> ParsedAnswers<'a> {
                     ..Wanted::new(reference, subject)
                 };
                 self.read_value(&wanted).map(|value| {
-                    let is_json = printing.filters.first() == Some(&Filter::ToJson)
-                        && self.is_json(&wanted);
+                    let is_json =
+                        printing.filters.first() == Some(&Filter::ToJson) && self.is_json(&wanted);
                     Found::Secret { value, is_json }
                 })
             }
@@ -587,12 +591,11 @@ impl<'a> ParsedAnswers<'a> {
     /// true, false, an object or a list. A whole secret must be an object or a list.
     fn is_json(&mut self, wanted: &Wanted<'a>) -> bool {
         let is_whole = wanted.reference.selector == Selector::Whole;
-        self.find_value(wanted)
-            .is_ok_and(|value| match value {
-                Value::Object(_) | Value::Array(_) => true,
-                Value::Number(_) | Value::Bool(_) => !is_whole,
-                Value::String(_) | Value::Null => false,
-            })
+        self.find_value(wanted).is_ok_and(|value| match value {
+            Value::Object(_) | Value::Array(_) => true,
+            Value::Number(_) | Value::Bool(_) => !is_whole,
+            Value::String(_) | Value::Null => false,
+        })
     }
 }
 

@@ -152,7 +152,6 @@ must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, 
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be one name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A]
 must be one name pattern, such as AWS_* | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
-isn't a unit name such as app.service | credentials: {^"[": {k: x}}
 which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that isn't a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
