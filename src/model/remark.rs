@@ -98,7 +98,7 @@ impl Remark {
             let ends = match next {
                 '"' if before.ends_with('"') => "\"\\",
                 '\'' if before.ends_with('\'') => "'",
-                ';' => ";",
+                ';' if before.ends_with('=') => ";",
                 _ => return None,
             };
             (text.chars().find(|c| ends.contains(*c))?, next)

@@ -538,7 +538,7 @@ def ended_early(value, before, after):
         found, end = re.sub(f"^({legal})*", "", text.strip())[:1], "@"
     else:
         end = after[:1]
-        ends = {";": ";", "'": "'", '"': '"\\\\'}.get(end, "") if end == ";" or before[-1:] == end else ""
+        ends = {";": ";", "'": "'", '"': '"\\\\'}.get(end, "") if before[-1:] == ("=" if end == ";" else end) else ""
         found = re.findall(f"[{ends}]", text)[:1] if ends else []
         found = "".join(found)
     if not found:
