@@ -141,7 +141,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
         let text = format!("\"{command}\" is a word of the shell, not a program");
         return not_found(
             &text,
-            "start a shell: -- sh -c '…' (in sh, source is written .)",
+            "start a shell: -- sh -c '…' (instead of source FILE, write . ./FILE)",
         );
     }
     if command.starts_with('-') {

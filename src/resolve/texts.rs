@@ -96,10 +96,12 @@ impl Search<'_> {
             (format!("is {note}"), help)
         } else if let Some((name, setting)) = self.variable(text, entry) {
             // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
-            let help = if setting.id == entry.id {
+            let help = if setting.id != entry.id {
+                variable_help(&setting.subject)
+            } else if self.plan.inherited.get(name).is_some() {
                 format!("write {{{{ env.{name} }}}}")
             } else {
-                variable_help(&setting.subject)
+                format!("write {{{{ env.{name} | default(\"…\") }}}}")
             };
             let predicate = format!("contains ${name}, which secrets-exec doesn't expand");
             (predicate, format!("in a template: {help}"))
@@ -120,7 +122,7 @@ impl Search<'_> {
     /// True for a text with an expression such as `{{ db.host }}`, with an alias or `env`.
     fn has_expression(&self, text: &str) -> bool {
         text.split("{{").skip(1).any(|rest| {
-            let expression = rest.trim_start_matches(['-', ' ']);
+            let expression = rest.trim_start();
             let name = expression
                 .split(|c: char| !c.is_alphanumeric() && c != '_')
                 .next();
