@@ -275,11 +275,12 @@ pub(super) fn with_entry(
 /// The KEY of a reference to a parameter as the version or the label that was probably meant. AWS
 /// itself writes `NAME:3` for version 3.
 fn key_as_version(reference: &SecretRef) -> Option<Version> {
-    let (Store::ParameterStore, Selector::Key(key)) =
-        (reference.locator.store, &reference.selector)
-    else {
+    let Selector::Key(key) = &reference.selector else {
         return None;
     };
+    if reference.locator.store != Store::ParameterStore {
+        return None;
+    }
     if key.parse::<u64>().is_ok_and(|version| version > 0) {
         return Some(Version::new(None, Some(key.clone())));
     }

@@ -297,11 +297,11 @@ impl Settings {
             return None;
         }
         let (_, variable) = ENDPOINT_VARIABLES.iter().find(|(api, _)| {
-            let is_used = |locator: &&Locator| {
-                *api == Api::Store(locator.store)
-                    || *api == Api::Sts && self.with_defaults(locator).role.is_some()
-            };
-            self.endpoints.url(*api).is_none() && locators.iter().any(is_used)
+            self.endpoints.url(*api).is_none()
+                && locators.iter().any(|locator| {
+                    *api == Api::Store(locator.store)
+                        || *api == Api::Sts && self.with_defaults(locator).role.is_some()
+                })
         })?;
         Some(format!(
             "--endpoint-url is only for Secrets Manager: without {variable}, other requests go to AWS"
