@@ -132,7 +132,7 @@ impl<'a> Walk<'a> {
         };
         let result = match read.and_then(|value| answers.transformed(value, entry)) {
             Ok(value) => Outcome::Value(value),
-            Err(reasons) => outcome_without_value(entry, answers.without_replicas(reasons, entry)),
+            Err(reasons) => answers.outcome_without_value(entry, reasons),
         };
         self.add(entry, result);
     }
@@ -144,8 +144,8 @@ impl<'a> Walk<'a> {
         let members = match self.answers.members(object, &entry.subject) {
             Ok(members) => members,
             Err(reason) => {
-                let reasons = self.answers.without_replicas(vec![reason], entry);
-                return self.add(entry, outcome_without_value(entry, reasons));
+                let result = self.answers.outcome_without_value(entry, vec![reason]);
+                return self.add(entry, result);
             }
         };
 
@@ -165,7 +165,7 @@ impl<'a> Walk<'a> {
             _ if !errors.is_empty() => Outcome::Failed(errors),
             Some(problem) => {
                 let reasons = vec![Unresolved::Absent(named(problem))];
-                outcome_without_value(entry, self.answers.without_replicas(reasons, entry))
+                self.answers.outcome_without_value(entry, reasons)
             }
             None => Outcome::Keys,
         };
@@ -268,32 +268,6 @@ fn whole_object_text(
             None => format!("{found}, which has a key {key:?}"),
         },
     )
-}
-
-/// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is a
-/// failure, or if one is an absence and the entry has neither `default` nor `optional`. Otherwise,
-/// an absence makes the entry absent or gives it its default. If there is no absence, the entry is
-/// unread.
-fn outcome_without_value(entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
-    let mut has_absence = false;
-    let mut problems = Vec::new();
-    for reason in reasons {
-        match reason {
-            Unresolved::Unread => {}
-            // If the entry has `default` or `optional`, its absences aren't reported, even if the
-            // entry fails for a different reason.
-            Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
-            Unresolved::Absent(problem) | Unresolved::Failed(problem) => problems.push(problem),
-        }
-    }
-    if !problems.is_empty() {
-        return Outcome::Failed(problems);
-    }
-    match &entry.on_missing {
-        OnMissing::Optional if has_absence => Outcome::Absent,
-        OnMissing::Default(text) if has_absence => Outcome::Default(SecretValue::new(text.clone())),
-        OnMissing::Fail | OnMissing::Optional | OnMissing::Default(_) => Outcome::Unread,
-    }
 }
 
 /// The answers, and the documents that have been parsed as JSON so far.
@@ -418,19 +392,39 @@ impl<'a> ParsedAnswers<'a> {
             .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
     }
 
-    /// Replaces each absence that was found in a replica with the outage of the region that should
-    /// have answered. The replica may be out of date, so neither `default` nor `optional` applies
-    /// to the result.
-    fn without_replicas(&self, reasons: Vec<Unresolved>, entry: &Planned) -> Vec<Unresolved> {
-        let mut judged = Vec::new();
+    /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is
+    /// a failure, or if one is an absence and the entry has neither `default` nor `optional`.
+    /// Otherwise, an absence makes the entry absent or gives it its default. If there is no absence,
+    /// the entry is unread.
+    ///
+    /// An absence that was found in a replica is replaced with the outage of the region that should
+    /// have answered. The replica may be out of date, so neither `default` nor `optional` applies.
+    fn outcome_without_value(&self, entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
+        let mut has_absence = false;
+        let mut problems = Vec::new();
         for reason in reasons {
-            let replaced = match &reason {
-                Unresolved::Absent(absence) => self.replica_failure(absence, entry),
-                Unresolved::Unread | Unresolved::Failed(_) => None,
-            };
-            judged.push(replaced.map_or(reason, Unresolved::Failed));
+            match reason {
+                Unresolved::Unread => {}
+                Unresolved::Failed(problem) => problems.push(problem),
+                Unresolved::Absent(absence) => match self.replica_failure(&absence, entry) {
+                    Some(outage) => problems.push(outage),
+                    None if entry.on_missing == OnMissing::Fail => problems.push(absence),
+                    // If the entry has `default` or `optional`, its absences aren't reported, even
+                    // if the entry fails for a different reason.
+                    None => has_absence = true,
+                },
+            }
         }
-        judged
+        if !problems.is_empty() {
+            return Outcome::Failed(problems);
+        }
+        match &entry.on_missing {
+            OnMissing::Optional if has_absence => Outcome::Absent,
+            OnMissing::Default(text) if has_absence => {
+                Outcome::Default(SecretValue::new(text.as_str()))
+            }
+            OnMissing::Fail | OnMissing::Optional | OnMissing::Default(_) => Outcome::Unread,
+        }
     }
 
     /// The outage of the secret's own region, for an absence that was found in a replica. `None` if
