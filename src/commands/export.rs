@@ -72,9 +72,8 @@ pub fn export(
 
     terminal::print_unless_hidden(report::value_warnings(
         outcomes
-            .list
-            .iter()
-            .filter(|outcome| outcome.variable().is_some()),
+            .values()
+            .filter(|(outcome, _)| outcome.variable().is_some()),
     ));
     terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
 

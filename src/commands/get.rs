@@ -20,10 +20,10 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
         subcommand_values(inputs, &Asker::Get, inherited, "nothing was printed")?;
     report.into_result()?;
 
-    terminal::print_unless_hidden(report::value_warnings(&values.outcomes.list));
+    terminal::print_unless_hidden(report::value_warnings(values.outcomes.values()));
     // The plan has only one entry, so the loop runs once.
-    for (_, value) in values.outcomes.values() {
-        terminal::output_whole(value.expose())?;
+    for (_, made) in values.outcomes.values() {
+        terminal::output_whole(made.value.expose())?;
     }
     if terminal::is_output_terminal() {
         terminal::output("\n")?;

@@ -152,7 +152,7 @@ impl Launch<'_> {
             notices.extend(report::argument_warnings(outcomes, retained, self.command));
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
-        notices.extend(report::value_warnings(&outcomes.list));
+        notices.extend(report::value_warnings(outcomes.values()));
 
         let delivery = Delivery::write_temporary(files)?;
         let environment = Environment::new(

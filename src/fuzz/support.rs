@@ -108,5 +108,5 @@ pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
         "there must be either a value or an error"
     );
     assert!(errors.iter().all(|error| !error.text.is_empty()));
-    value.map(|(_, value)| value.expose().to_vec())
+    value.map(|(_, made)| made.value.expose().to_vec())
 }

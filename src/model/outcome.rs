@@ -31,24 +31,30 @@ pub struct EntryOutcome {
     /// For a parameter below a path, the part of its name after the path. `None` for any other
     /// outcome.
     pub parameter_name: Option<String>,
+    /// True if the command inherits the variable of the entry, which stays if the entry is absent.
+    pub is_inherited: bool,
+    pub result: Outcome,
+}
+
+/// A value, and what is known about its making.
+#[derive(Debug, Default)]
+pub struct Made {
+    pub value: SecretValue,
     /// The texts of secrets that are parts of the value, or that the value encodes. `export` masks
     /// most of them in logs, in addition to the value itself.
     pub parts: Vec<SecretValue>,
     /// The remarks on the value. There are none on a literal, a default, or a value that matches a
     /// `pattern`, because it has the form that the user wants.
     pub remarks: Remarks,
-    /// True if the command inherits the variable of the entry, which stays if the entry is absent.
-    pub is_inherited: bool,
     /// True if a filter `default` gave a part of the value.
     pub uses_default: bool,
-    pub result: Outcome,
 }
 
 #[derive(Debug)]
 pub enum Outcome {
-    Value(SecretValue),
+    Value(Made),
     /// The value is the text of `default`.
-    Default(SecretValue),
+    Default(Made),
     /// The entry sets nothing: it is optional and its value is absent, or the variable that names
     /// its secret is empty.
     Absent,
@@ -106,6 +112,15 @@ pub struct Warning {
     pub note: &'static str,
 }
 
+impl From<SecretValue> for Made {
+    fn from(value: SecretValue) -> Self {
+        Self {
+            value,
+            ..Self::default()
+        }
+    }
+}
+
 impl EntryOutcome {
     /// A warning about this outcome.
     pub fn warning(&self, text: impl Into<String>, note: &'static str) -> Warning {
@@ -135,19 +150,17 @@ impl EntryOutcome {
             subject: entry.subject.clone(),
             reads,
             parameter_name: None,
-            parts: Vec::new(),
-            remarks: Remarks::new(),
             is_inherited: false,
-            uses_default: false,
             result,
         }
     }
 
-    pub fn value(&self) -> Option<&SecretValue> {
-        let (Outcome::Value(value) | Outcome::Default(value)) = &self.result else {
+    /// The value of the entry, or the text of its `default`.
+    pub fn made(&self) -> Option<&Made> {
+        let (Outcome::Value(made) | Outcome::Default(made)) = &self.result else {
             return None;
         };
-        Some(value)
+        Some(made)
     }
 
     pub fn variable(&self) -> Option<Variable<'_>> {
@@ -156,7 +169,7 @@ impl EntryOutcome {
         };
         Some(Variable {
             name,
-            value: self.value()?.expose(),
+            value: self.made()?.value.expose(),
             subject: &self.subject,
         })
     }
@@ -168,7 +181,7 @@ impl EntryOutcome {
         Some(FileValue {
             id: self.id,
             target,
-            value: self.value()?,
+            value: &self.made()?.value,
             subject: &self.subject,
         })
     }
@@ -207,10 +220,10 @@ impl Outcomes {
         }
     }
 
-    pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &SecretValue)> {
+    pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &Made)> {
         self.list
             .iter()
-            .filter_map(|outcome| Some((outcome, outcome.value()?)))
+            .filter_map(|outcome| Some((outcome, outcome.made()?)))
     }
 
     /// The variables that get a value. A variable with the path of a file isn't among them.

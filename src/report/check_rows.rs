@@ -188,7 +188,7 @@ impl CheckedValues<'_> {
         self.values.outcomes.list.iter().any(|other| {
             // A smaller id has precedence: the latest layer has the number 0.
             let is_later_absence = matches!(other.result, Outcome::Absent) && other.id < absent.id;
-            let has_the_row = is_later_absence || other.value().is_some();
+            let has_the_row = is_later_absence || other.made().is_some();
             has_the_row && other.target.overlaps(&absent.target)
         })
     }

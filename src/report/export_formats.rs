@@ -13,7 +13,7 @@ use super::record::Record;
 use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
-use crate::model::outcome::{EntryOutcome, Outcomes, Variable, variable_problem};
+use crate::model::outcome::{Made, Outcomes, Variable, variable_problem};
 use crate::model::problem::{Impact, Problem};
 use crate::model::shown::some_of;
 use crate::model::url::credentials_in_url;
@@ -337,9 +337,9 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
 }
 
 /// The parts of a value that a log should hide, and what a log should hide in each of them.
-fn hidden_parts(outcome: &EntryOutcome) -> Vec<SecretValue> {
+fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
-    for part in &outcome.parts {
+    for part in &made.parts {
         if part.is_hidden_as_part() {
             hidden.push(SecretValue::new(part.expose()));
         }
@@ -371,9 +371,9 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
     let mut commands = Vec::new();
     let inner_secrets: Vec<Vec<SecretValue>> = outcomes
         .values()
-        .map(|(outcome, value)| {
-            let mut secrets = hidden_parts(outcome);
-            let nested: Vec<SecretValue> = iter::once(value)
+        .map(|(_, made)| {
+            let mut secrets = hidden_parts(made);
+            let nested: Vec<SecretValue> = iter::once(&made.value)
                 .chain(&secrets)
                 .flat_map(secrets_in)
                 .collect();
@@ -381,13 +381,13 @@ pub fn masks(outcomes: &Outcomes) -> (SecretValue, Option<Record>) {
             secrets
         })
         .collect();
-    for ((outcome, value), inner_secrets) in outcomes.values().zip(&inner_secrets) {
+    for ((outcome, made), inner_secrets) in outcomes.values().zip(&inner_secrets) {
         if outcome.read_from().is_empty() {
             continue;
         }
 
         let mut has_short_line = false;
-        for line in iter::once(value)
+        for line in iter::once(&made.value)
             .chain(inner_secrets)
             .flat_map(|text| text.expose().split(|byte| b"\n\r".contains(byte)))
             .flat_map(|line| [line, line.trim_ascii()])

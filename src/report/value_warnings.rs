@@ -5,16 +5,18 @@ use std::collections::BTreeMap;
 
 use super::record::Record;
 use crate::model::fault::{character_name, quoted_character};
-use crate::model::outcome::{EntryOutcome, Outcomes};
+use crate::model::outcome::{EntryOutcome, Made, Outcomes};
 use crate::model::remark::Remark;
 use crate::model::shown::{shown, some_of};
 
 /// Makes a warning for each kind of [`Remark`], with the entries whose values have this remark. An
 /// empty key of `env-from` gets no warning, because most of them are switches.
-pub fn value_warnings<'a>(outcomes: impl IntoIterator<Item = &'a EntryOutcome>) -> Vec<Record> {
+pub fn value_warnings<'a>(
+    values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
+) -> Vec<Record> {
     let mut subjects = BTreeMap::<Remark, Vec<String>>::new();
-    for outcome in outcomes {
-        for (remark, parts) in &outcome.remarks {
+    for (outcome, made) in values {
+        for (remark, parts) in &made.remarks {
             if matches!(remark, Remark::Empty | Remark::Blank) && outcome.id.key.is_some() {
                 continue;
             }
@@ -88,7 +90,7 @@ fn parts_text(parts: &[String]) -> String {
 /// if there are no remarks.
 pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
     let mut texts = Vec::new();
-    for (remark, parts) in &outcome.remarks {
+    for (remark, parts) in &outcome.made()?.remarks {
         let mut text = remark_status(*remark);
         if !parts.is_empty() {
             text += &format!(": {}", parts_text(parts));

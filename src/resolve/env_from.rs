@@ -12,7 +12,7 @@ use super::extract::{Wanted, json_type, not_an_object, text_of};
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Claims, SubjectKind, Target, unsafe_effect};
 use crate::model::environment::EnvName;
-use crate::model::outcome::{EntryOutcome, Outcome};
+use crate::model::outcome::{EntryOutcome, Made, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::Selector;
@@ -144,17 +144,14 @@ pub(super) fn key_outcomes(
             let repeated = faulty.entry(KeyFault::SameName).or_default();
             repeated.push((key, shown));
         } else {
-            let mut remarks = Remark::about(value.expose());
-            remarks.retain(|remark| remark.applies_to(&target));
-            let outcome = key_outcome(entry, object, (number, key), &name, Outcome::Value(value));
-            outcomes.push(EntryOutcome {
-                target,
-                remarks: remarks
-                    .into_iter()
-                    .map(|remark| (remark, Vec::new()))
-                    .collect(),
-                ..outcome
-            });
+            let mut made = Made::from(value);
+            for remark in Remark::about(made.value.expose()) {
+                if remark.applies_to(&target) {
+                    made.remarks.insert(remark, Vec::new());
+                }
+            }
+            let outcome = key_outcome(entry, object, (number, key), &name, Outcome::Value(made));
+            outcomes.push(EntryOutcome { target, ..outcome });
         }
     }
     outcomes.append(&mut overridden);

@@ -8,7 +8,8 @@
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable and
 //!   path is set once (`model::entry::Claims`). If the target of an entry is set already, the entry
 //!   is overridden, and neither its value nor its failure matters.
-//! - [`ParsedAnswers`] reads the value of one entry, and decodes, checks and encodes it.
+//! - [`ParsedAnswers`] reads the value of one entry, and [`transformed`] decodes, checks and encodes
+//!   it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.
 //! - `printed` applies the filters of a template.
@@ -24,7 +25,7 @@ mod texts;
 pub use suggestions::suggest_names;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::take;
+use std::mem::replace;
 use std::os::unix::ffi::OsStrExt;
 use std::sync::Arc;
 
@@ -36,11 +37,11 @@ use crate::model::answer::{Answers, Cause, Document, SecretValue};
 use crate::model::entry::template::{Filter, Printing};
 use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Target, Written};
 use crate::model::environment::{EnvName, Inherited};
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
+use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{About, Impact, Problem};
 use crate::model::reference::{Locator, SecretRef, Selector};
-use crate::model::remark::{Remark, Remarks};
+use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Members;
 use extract::{
@@ -82,9 +83,6 @@ fn resolve_with(plan: &Plan, fetched: &Answers, inherited: Option<&Inherited>) -
             plan,
             fetched,
             inherited,
-            uses_default: false,
-            parts: Vec::new(),
-            remarks: Remarks::new(),
             parsed_documents: BTreeMap::new(),
         },
         claims: Claims::new(&plan.kept_names),
@@ -116,22 +114,25 @@ impl<'a> Walk<'a> {
         // is left out, whatever else it reads.
         if entry.source.empty_variable().is_some() {
             let result = match &entry.on_missing {
-                OnMissing::Default(text) => Outcome::Default(SecretValue::new(text.as_str())),
+                OnMissing::Default(text) => {
+                    Outcome::Default(SecretValue::new(text.as_str()).into())
+                }
                 OnMissing::Fail | OnMissing::Optional => Outcome::Absent,
             };
             return self.add(entry, result);
         }
 
         let read = match &entry.source {
-            Source::Literal(text) => Ok(SecretValue::new(text.as_str())),
+            Source::Literal(text) => Ok(SecretValue::new(text.as_str()).into()),
             Source::Reference(reference) => answers
                 .read_value(&Wanted::new(reference, subject))
+                .map(Made::from)
                 .map_err(|reason| vec![reason]),
-            Source::Composed(items) => answers.composed_value(items, entry),
+            Source::Composed(parts) => answers.composed_value(parts, entry),
             Source::Object(object) => return self.add_object_outcomes(entry, object),
         };
-        let result = match read.and_then(|value| answers.transformed(value, entry)) {
-            Ok(value) => Outcome::Value(value),
+        let result = match read.and_then(|made| transformed(made, entry)) {
+            Ok(made) => Outcome::Value(made),
             Err(reasons) => answers.outcome_without_value(entry, reasons),
         };
         self.add(entry, result);
@@ -184,10 +185,7 @@ impl<'a> Walk<'a> {
     }
 
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
-    /// from now on. Moves `answers.parts`, `answers.remarks` and `answers.uses_default`, which
-    /// belong to the value that was resolved last, into the outcome. This empties the fields, so
-    /// that an entry that isn't resolved doesn't get what belongs to an earlier entry. If the value
-    /// looks misplaced, also adds a warning.
+    /// from now on. If the value looks misplaced, also adds a warning.
     fn add(&mut self, entry: &Planned, result: Outcome) {
         if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
             self.claims.add(&entry.target, &entry.subject);
@@ -197,12 +195,7 @@ impl<'a> Walk<'a> {
             .target
             .variable()
             .is_some_and(|name| self.answers.plan.retained.get(name.as_str()).is_some());
-        outcome.parts = take(&mut self.answers.parts);
-        outcome.uses_default = take(&mut self.answers.uses_default);
-        let mut remarks = take(&mut self.answers.remarks);
-        if matches!(outcome.result, Outcome::Value(_)) && entry.pattern.is_none() {
-            remarks.retain(|remark, _| remark.applies_to(&entry.target));
-            outcome.remarks = remarks;
+        if entry.pattern.is_none() {
             let warning = value_warning(entry, &outcome);
             self.outcomes.warnings.extend(warning);
         }
@@ -216,7 +209,9 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
     let Target::Env(name) = &entry.target else {
         return None;
     };
-    let value = outcome.value()?;
+    let Outcome::Value(Made { value, .. }) = &outcome.result else {
+        return None;
+    };
     // An entry without a reference, such as a literal, doesn't read its value from a secret.
     let reference = *entry.source.references().first()?;
     let Ok(text) = str::from_utf8(value.expose()) else {
@@ -276,65 +271,10 @@ struct ParsedAnswers<'a> {
     fetched: &'a Answers,
     /// The inherited variables that templates use. `None` if the templates stay unread.
     inherited: Option<&'a Inherited>,
-    /// True if the filter `default` gave a part of the value that was resolved last.
-    uses_default: bool,
-    /// The texts of secrets in the value that was resolved last, for
-    /// [`EntryOutcome::parts`](crate::model::outcome::EntryOutcome::parts).
-    parts: Vec<SecretValue>,
-    /// The remarks on the value that was resolved last.
-    remarks: Remarks,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
 }
 
 impl<'a> ParsedAnswers<'a> {
-    /// Decodes the value that was read, checks it against the pattern and encodes it. Each of these
-    /// steps is optional, and the entry says which ones apply. Adds the remarks on the decoded
-    /// value, and adds the decoded value to `parts` if it is encoded again.
-    fn transformed(&mut self, read: SecretValue, entry: &Planned) -> ResolvedAll<SecretValue> {
-        let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
-        let decoded = if entry.transform.decode {
-            // A value that can't be decoded is reported as missing, like a key in invalid JSON.
-            decode(&read).map_err(|problem| failed(problem, Impact::Unread))?
-        } else {
-            read
-        };
-
-        if let Some(pattern) = &entry.pattern {
-            check_pattern(pattern, &decoded)
-                .map_err(|problem| failed(problem, Impact::Undelivered))?;
-        }
-
-        self.add_remarks(&decoded, entry);
-        if !entry.transform.encode {
-            return Ok(decoded);
-        }
-        let encoded = decoded.base64_encoded();
-        self.parts.push(decoded);
-        Ok(encoded)
-    }
-
-    /// Adds the remarks on a whole value. In a text with references, the values already have their
-    /// remarks, so only the end of the text is checked. If the value is encoded, a line feed at its
-    /// end is there on purpose, so it gets no remark.
-    fn add_remarks(&mut self, value: &SecretValue, entry: &Planned) {
-        for remark in Remark::about(value.expose()) {
-            let remark = match &entry.source {
-                Source::Literal(_) | Source::Object(_) => continue,
-                Source::Reference(_) => remark,
-                Source::Composed(parts) => match (remark, parts.last()) {
-                    (Remark::Ends('\n'), Some(Part::Text(text))) if !text.is_empty() => {
-                        Remark::TemplateLineFeed
-                    }
-                    (Remark::UnfinishedKey, _) => remark,
-                    (_, _) => continue,
-                },
-            };
-            if !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank) {
-                self.remarks.entry(remark).or_default();
-            }
-        }
-    }
-
     /// Reads the value that a reference selects.
     fn read_value(&mut self, wanted: &Wanted<'a>) -> Resolved<SecretValue> {
         let Wanted {
@@ -421,7 +361,7 @@ impl<'a> ParsedAnswers<'a> {
         match &entry.on_missing {
             OnMissing::Optional if has_absence => Outcome::Absent,
             OnMissing::Default(text) if has_absence => {
-                Outcome::Default(SecretValue::new(text.as_str()))
+                Outcome::Default(SecretValue::new(text.as_str()).into())
             }
             OnMissing::Fail | OnMissing::Optional | OnMissing::Default(_) => Outcome::Unread,
         }
@@ -462,16 +402,14 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// Composes a value that consists of text and of the values that it looks up. Passes each value
-    /// that was read to `parts`, as it is and as its filters print it, and adds the remarks on it.
-    fn composed_value(
-        &mut self,
-        parts: &'a [Part],
-        entry: &'a Planned,
-    ) -> ResolvedAll<SecretValue> {
+    /// Composes a value that consists of text and of the values that it looks up. Each value that
+    /// was read is one of its `parts`, as it is and as its filters print it, and has its remarks.
+    fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<Made> {
+        let subject = &entry.subject;
         let literal = literal_text(parts);
         let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());
+        let mut made = Made::default();
         let mut errors = Vec::new();
         let mut failed = BTreeSet::new();
         for part in parts {
@@ -485,20 +423,21 @@ impl<'a> ParsedAnswers<'a> {
             };
             let around = (&literal[..at], &literal[at + 1..]);
             at += 1;
-            let printed = self
-                .looked_up(operand, printing, entry)
-                .and_then(|found| Ok(Printed::new(found, printing, around, &entry.subject)?));
+            let printed = self.looked_up(operand, printing, entry).and_then(|found| {
+                made.uses_default |= matches!(found, Found::Default(_));
+                Ok(Printed::new(found, printing, around, subject)?)
+            });
             match printed {
                 Ok(printed) => {
                     composed.extend_from_slice(printed.value.expose());
                     for remark in printed.remarks {
-                        let lookups = self.remarks.entry(remark).or_default();
+                        let lookups = made.remarks.entry(remark).or_default();
                         if !lookups.contains(&printing.written) {
                             lookups.push(printing.written.clone());
                         }
                     }
                     if let Some(read) = printed.read {
-                        self.parts.extend([read, printed.value]);
+                        made.parts.extend([read, printed.value]);
                     }
                 }
                 // A lookup that is repeated has the same error.
@@ -506,14 +445,15 @@ impl<'a> ParsedAnswers<'a> {
                 Err(_) => {}
             }
         }
-        // The only reference of a variable is its whole value.
-        if parts.len() == 1 && entry.subject.written.is_none() {
-            self.remarks.values_mut().for_each(Vec::clear);
-        }
         if !errors.is_empty() {
             return Err(errors);
         }
-        Ok(SecretValue::new(composed.as_slice()))
+        // The only reference of a variable is its whole value.
+        if parts.len() == 1 && subject.written.is_none() {
+            made.remarks.values_mut().for_each(Vec::clear);
+        }
+        made.value = SecretValue::new(composed.as_slice());
+        Ok(made)
     }
 
     /// Finds the value of a lookup, or the text of its `default`.
@@ -549,7 +489,6 @@ impl<'a> ParsedAnswers<'a> {
         if let Some(outage) = self.replica_failure(&absence, entry) {
             return Err(outage.into());
         }
-        self.uses_default = true;
         Ok(Found::Default(SecretValue::new(default.as_str())))
     }
 
@@ -590,6 +529,55 @@ impl<'a> ParsedAnswers<'a> {
             Value::Number(_) | Value::Bool(_) => !is_whole,
             Value::String(_) | Value::Null => false,
         })
+    }
+}
+
+/// Decodes the value that was read, checks it against the pattern and encodes it. Each of these
+/// steps is optional, and the entry says which ones apply. Adds the remarks on the decoded value,
+/// and adds the decoded value to `parts` if it is encoded again.
+fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
+    let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
+    if entry.transform.decode {
+        // A value that can't be decoded is reported as missing, like a key in invalid JSON.
+        made.value = decode(&made.value).map_err(|problem| failed(problem, Impact::Unread))?;
+    }
+
+    if let Some(pattern) = &entry.pattern {
+        check_pattern(pattern, &made.value)
+            .map_err(|problem| failed(problem, Impact::Undelivered))?;
+        made.remarks.clear();
+    } else {
+        add_remarks(&mut made, entry);
+        made.remarks
+            .retain(|remark, _| remark.applies_to(&entry.target));
+    }
+
+    if entry.transform.encode {
+        let encoded = made.value.base64_encoded();
+        made.parts.push(replace(&mut made.value, encoded));
+    }
+    Ok(made)
+}
+
+/// Adds the remarks on a whole value. In a text with references, the values already have their
+/// remarks, so only the end of the text is checked. If the value is encoded, a line feed at its end
+/// is there on purpose, so it gets no remark.
+fn add_remarks(made: &mut Made, entry: &Planned) {
+    for remark in Remark::about(made.value.expose()) {
+        let remark = match &entry.source {
+            Source::Literal(_) | Source::Object(_) => continue,
+            Source::Reference(_) => remark,
+            Source::Composed(parts) => match (remark, parts.last()) {
+                (Remark::Ends('\n'), Some(Part::Text(text))) if !text.is_empty() => {
+                    Remark::TemplateLineFeed
+                }
+                (Remark::UnfinishedKey, _) => remark,
+                (_, _) => continue,
+            },
+        };
+        if !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank) {
+            made.remarks.entry(remark).or_default();
+        }
     }
 }
 

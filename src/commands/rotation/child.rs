@@ -169,9 +169,8 @@ impl Trial<'_, '_> {
         if self.gate.await_opening(ready, SignalNumber::TERM) {
             terminal::print_unless_hidden(report::value_warnings(
                 outcomes
-                    .list
-                    .iter()
-                    .filter(|outcome| outcome.target.has_path()),
+                    .values()
+                    .filter(|(outcome, _)| outcome.target.has_path()),
             ));
             let placed = delivery.rename_all()?;
             self.gate.send(&Message::Placed(placed.placed_files()));

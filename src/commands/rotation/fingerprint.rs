@@ -93,15 +93,15 @@ impl Fingerprint {
             {
                 fingerprint.empty_objects.insert(place);
             }
-            if let Some(value) = outcome.value() {
-                let is_default = outcome.is_default() || outcome.uses_default;
+            if let Some(made) = outcome.made() {
+                let is_default = outcome.is_default() || made.uses_default;
                 let hashed_value = HashedValue {
                     label: outcome.subject.label.to_string(),
-                    hash: hash_key.hash_one(value.expose()),
+                    hash: hash_key.hash_one(made.value.expose()),
                     // A default has no remark.
-                    is_empty: outcome.remarks.contains_key(&Remark::Empty)
-                        || outcome.remarks.contains_key(&Remark::Blank)
-                        || is_default && value.expose().is_empty(),
+                    is_empty: made.remarks.contains_key(&Remark::Empty)
+                        || made.remarks.contains_key(&Remark::Blank)
+                        || is_default && made.value.expose().is_empty(),
                     standing: (place, is_default),
                     hides_inherited: outcome
                         .target
