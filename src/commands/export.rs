@@ -4,28 +4,18 @@
 
 use std::path::PathBuf;
 
+use super::output::{output_file, refuse_terminal, write_file};
 use super::prepare::{Asker, value_or_add};
 use super::read::subcommand_values;
-use crate::deliver::{AppendedFile, Delivery, Files, NamedBy};
+use crate::deliver::{AppendedFile, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
-use crate::model::answer::SecretValue;
-use crate::model::entry::{Argument, DeclaredPath, EntryId, FileTarget, Mode, Subject};
+use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
 use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
 use crate::report::export_formats::{export as export_variables, masks, variables};
 use crate::report::{self, Record, Report, terminal};
-
-/// Refuses to print values on a terminal, unless `reveal` is true. `remedy` is the help of this
-/// error.
-pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
-    if reveal || !terminal::is_output_terminal() {
-        return Ok(());
-    }
-    let text = "standard output is a terminal, so secrets would be visible on the screen";
-    Err(Problem::usage(text).help(remedy))
-}
 
 /// The destination of the exported variables. An existing file is replaced, except for GitHub,
 /// where the variables are appended to it.
@@ -143,30 +133,4 @@ fn unwritten_file_warning(file: FileValue<'_>) -> Record {
             "{subject} is left out, because a file in memory disappears with the process that made it"
         ),
     })
-}
-
-/// The file that `--output` names. `None` without `--output`, and for `-`, which means standard
-/// output.
-pub(super) fn output_file(output: Option<&PathBuf>) -> Option<PathBuf> {
-    output.filter(|path| path.as_os_str() != "-").cloned()
-}
-
-/// Writes a file completely or not at all. Doesn't warn that the file is on a disk, because a
-/// `.env` file belongs in the directory of a project.
-pub(super) fn write_file(path: PathBuf, value: SecretValue, mode: Mode) -> Result<(), Report> {
-    let subject = Subject::for_file(&path, Argument::Output);
-    let target = FileTarget {
-        path: Some(DeclaredPath::new(&path)),
-        mode,
-        ..FileTarget::default()
-    };
-    let files = Files::open_directories([FileValue {
-        // The id is only for `Files::undeliverable`, which isn't called here.
-        id: EntryId::default(),
-        target: &target,
-        value: &value,
-        subject: &subject,
-    }]);
-    Delivery::write_temporary(files)?.rename_all()?.keep();
-    Ok(())
 }

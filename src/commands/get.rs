@@ -1,6 +1,6 @@
 //! `secrets-exec get`: prints one value, byte for byte.
 
-use super::export::refuse_terminal;
+use super::output::refuse_terminal;
 use super::prepare::Asker;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;

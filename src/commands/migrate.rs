@@ -4,7 +4,7 @@
 
 use zeroize::Zeroizing;
 
-use super::export::{output_file, refuse_terminal, write_file};
+use super::output::{output_file, refuse_terminal, write_file};
 use crate::input::cli::MigrateArguments;
 use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::answer::SecretValue;

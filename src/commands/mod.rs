@@ -9,6 +9,7 @@ pub mod export;
 pub mod get;
 pub mod launch;
 pub mod migrate;
+mod output;
 pub mod policy;
 mod prepare;
 mod read;

@@ -1,0 +1,47 @@
+//! The output of `export`, `get` and `migrate`, which print values: where it may go, and how a file
+//! is written.
+
+use std::path::PathBuf;
+
+use crate::deliver::{Delivery, Files};
+use crate::model::answer::SecretValue;
+use crate::model::entry::{Argument, DeclaredPath, EntryId, FileTarget, Mode, Subject};
+use crate::model::outcome::FileValue;
+use crate::model::problem::Problem;
+use crate::report::{Report, terminal};
+
+/// Refuses to print values on a terminal, unless `reveal` is true. `remedy` is the help of this
+/// error.
+pub(super) fn refuse_terminal(reveal: bool, remedy: &str) -> Result<(), Problem> {
+    if reveal || !terminal::is_output_terminal() {
+        return Ok(());
+    }
+    let text = "standard output is a terminal, so secrets would be visible on the screen";
+    Err(Problem::usage(text).help(remedy))
+}
+
+/// The file that `--output` names. `None` without `--output`, and for `-`, which means standard
+/// output.
+pub(super) fn output_file(output: Option<&PathBuf>) -> Option<PathBuf> {
+    output.filter(|path| path.as_os_str() != "-").cloned()
+}
+
+/// Writes a file completely or not at all. Doesn't warn that the file is on a disk, because a
+/// `.env` file belongs in the directory of a project.
+pub(super) fn write_file(path: PathBuf, value: SecretValue, mode: Mode) -> Result<(), Report> {
+    let subject = Subject::for_file(&path, Argument::Output);
+    let target = FileTarget {
+        path: Some(DeclaredPath::new(&path)),
+        mode,
+        ..FileTarget::default()
+    };
+    let files = Files::open_directories([FileValue {
+        // The id is only for `Files::undeliverable`, which isn't called here.
+        id: EntryId::default(),
+        target: &target,
+        value: &value,
+        subject: &subject,
+    }]);
+    Delivery::write_temporary(files)?.rename_all()?.keep();
+    Ok(())
+}
