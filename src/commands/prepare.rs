@@ -241,9 +241,6 @@ fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Op
     ))
 }
 
-/// The note about a declaration that isn't read, and the warnings about the inputs and about
-/// ignored options. With `verbose`, also the notes about options that are turned off. Takes the
-/// texts out of `inputs`.
 /// The notes about a declaration that isn't read or can't be seen, and the warnings about the
 /// inputs and about ignored options. With `verbose`, also the notes about options that are turned
 /// off. Takes the texts out of `inputs`.
