@@ -7,7 +7,7 @@
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
-use super::prepare::{Asker, Prepared, prepare};
+use super::prepare::{Prepared, Terms, prepare};
 use super::read::{configured_agent, read_values, reading_warnings, unsupported_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
@@ -48,10 +48,9 @@ pub fn check(
     } else {
         CheckDepth::Values
     };
-    let asker = Asker::Check(depth);
     let read = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, &asker, inherited, deadline)?;
-        Ok(Checked::read(prepared, &asker, depth, deadline))
+        let prepared = prepare(inputs, Terms::check(depth), inherited, deadline)?;
+        Ok(Checked::read(prepared, deadline))
     });
     // `not_read` says why nothing could be read. It is empty if something was read.
     let (checked, not_read) = match read {
@@ -118,23 +117,17 @@ struct FoundCommand<'a> {
 /// The merged inputs, and everything that `check` has read for them.
 struct Checked {
     prepared: Prepared,
-    depth: CheckDepth,
     values: Values,
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that `depth` allows. The report is empty unless nothing
+    /// Resolves the plan, with the requests that the depth allows. The report is empty unless nothing
     /// at all could be read, because the failure to read a single value is stored in its outcome.
-    fn read(
-        prepared: Prepared,
-        asker: &Asker,
-        depth: CheckDepth,
-        deadline: &Deadline,
-    ) -> (Self, Report) {
-        let read = match depth {
+    fn read(prepared: Prepared, deadline: &Deadline) -> (Self, Report) {
+        let read = match prepared.terms.depth {
             CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
-            CheckDepth::Values => read_values(&prepared, asker, deadline),
+            CheckDepth::Values => read_values(&prepared, deadline),
         };
         let (values, report) = match read {
             Ok(values) => (values, Report::default()),
@@ -144,12 +137,7 @@ impl Checked {
             }
         };
 
-        let checked = Self {
-            prepared,
-            depth,
-            values,
-        };
-        (checked, report)
+        (Self { prepared, values }, report)
     }
 
     /// The findings, and the problems with the entries. Prints the warnings and notes about the
@@ -158,7 +146,7 @@ impl Checked {
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
         // With `--offline`, problems with the directories of this machine don't matter.
-        if self.depth != CheckDepth::Offline {
+        if self.prepared.terms.depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }
         terminal::print_unless_hidden(self.notices(&files, command));
@@ -172,7 +160,7 @@ impl Checked {
             .values()
             .filter_map(|answer| answer.as_ref().err())
             .any(|failure| failure.error.cause.is_not_permitted());
-        if self.depth == CheckDepth::Metadata && is_unpermitted {
+        if self.prepared.terms.depth == CheckDepth::Metadata && is_unpermitted {
             let report = problems.into_iter().map(|(_, problem)| problem).into();
             return (findings, report);
         }
@@ -208,10 +196,10 @@ impl Checked {
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let outcomes = &self.values.outcomes;
         let mut notices = Vec::new();
-        if self.depth == CheckDepth::Values {
+        if self.prepared.terms.depth == CheckDepth::Values {
             notices = reading_warnings(&self.prepared, &self.values);
         }
-        if self.depth != CheckDepth::Offline {
+        if self.prepared.terms.depth != CheckDepth::Offline {
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {
@@ -236,15 +224,16 @@ impl Checked {
     /// the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let values = &self.values;
+        let depth = self.prepared.terms.depth;
         let now = SystemTime::now();
         let checked = CheckedValues {
             values,
             problems,
             now,
-            depth: self.depth,
+            depth,
         };
-        let reads_values = self.depth == CheckDepth::Values;
-        let source = match (self.depth, &self.prepared.options.source) {
+        let reads_values = depth == CheckDepth::Values;
+        let source = match (depth, &self.prepared.options.source) {
             (CheckDepth::Offline, _) => None,
             // `--metadata` always asks AWS, even with `--agent`.
             (CheckDepth::Metadata, _) | (CheckDepth::Values, SourceOption::Aws) => Some("aws"),

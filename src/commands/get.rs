@@ -1,7 +1,7 @@
 //! `secrets-exec get`: prints one value, byte for byte.
 
 use super::output::refuse_terminal;
-use super::prepare::Asker;
+use super::prepare::Terms;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
@@ -16,8 +16,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
-    let (values, report) =
-        subcommand_values(inputs, &Asker::Get, inherited, "nothing was printed")?;
+    let (values, report) = subcommand_values(inputs, Terms::GET, inherited, "nothing was printed")?;
     report.into_result()?;
 
     terminal::print_unless_hidden(report::value_warnings(values.outcomes.values()));

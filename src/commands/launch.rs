@@ -22,7 +22,7 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{Asker, Prepared, prepare};
+use super::prepare::{Prepared, Terms, prepare};
 use super::read::{read_values, reading_warnings};
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
@@ -56,7 +56,7 @@ pub fn read<'a>(
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Start<'a>, Report> {
-    let prepared = prepare(inputs, &Asker::Launch, inherited, deadline)?;
+    let prepared = prepare(inputs, Terms::LAUNCH, inherited, deadline)?;
     let program = prepared.find_program(command)?;
     let launch = Launch {
         prepared,
@@ -67,7 +67,7 @@ pub fn read<'a>(
     if let Some(rotation) = launch.prepared.options.rotation {
         return Ok(Start::Supervised(launch, rotation));
     }
-    let values = launch.all_values(&Asker::Launch, deadline)?;
+    let values = launch.all_values(deadline)?;
     Ok(Start::Now(launch, values))
 }
 
@@ -83,13 +83,13 @@ impl Launch<'_> {
     /// # Errors
     /// If a value can't be read or used. In this case, the report also has the files that can't be
     /// delivered, and the warnings about the reading are printed, but not in a poll.
-    pub(super) fn all_values(&self, asker: &Asker, deadline: &Deadline) -> Result<Values, Report> {
-        let values = read_values(&self.prepared, asker, deadline)?;
+    pub(super) fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
+        let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
         if problems.is_empty() {
             return Ok(values);
         }
-        if !asker.is_poll() {
+        if self.prepared.terms.warns {
             terminal::print_unless_hidden(reading_warnings(&self.prepared, &values));
         }
         // The report also has the files that can't be delivered, because the command can't be
@@ -112,7 +112,7 @@ impl Launch<'_> {
         values: Values,
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
-        let (delivery, environment, notices) = self.write_files(values, &Asker::Launch)?;
+        let (delivery, environment, notices) = self.write_files(values)?;
         terminal::print_unless_hidden(notices);
         // If a termination signal has arrived, removes the new files and ends this process.
         let placed = delivery.rename_all()?.unless_interrupted();
@@ -136,19 +136,19 @@ impl Launch<'_> {
     pub(super) fn write_files(
         &self,
         values: Values,
-        asker: &Asker,
     ) -> Result<(Delivery, Environment, Vec<Record>), Report> {
         let outcomes = &values.outcomes;
         let files = Files::open_directories(outcomes.files());
         let mut notices = Vec::new();
-        if !asker.is_poll() {
+        let warns = self.prepared.terms.warns;
+        if warns {
             notices = reading_warnings(&self.prepared, &values);
         }
         if self.prepared.options.verbose {
             notices.extend(report::provenance_notes(&values));
         }
         let retained = &self.prepared.retained;
-        if !asker.is_poll() {
+        if warns {
             notices.extend(report::argument_warnings(outcomes, retained, self.command));
             notices.extend(files.persistent_files().map(report::disk_warning));
         }

@@ -1,6 +1,6 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{Asker, Prepared, prepare};
+use super::prepare::{Prepared, Terms, prepare};
 use super::read::{configured_agent, unsupported_values};
 use super::worker;
 use crate::backend::aws::{self, Policy, apply_profile, apply_settings};
@@ -24,7 +24,7 @@ pub fn policy(
     // Read AWS's configuration files on the worker thread, within the deadline, because they may be
     // on a file system that hangs.
     let policy = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, &Asker::Policy, inherited, deadline)?;
+        let prepared = prepare(inputs, Terms::POLICY, inherited, deadline)?;
         needed_policy(prepared, arguments, deadline)
     })?;
     terminal::output(&policy.text)?;

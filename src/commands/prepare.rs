@@ -9,12 +9,11 @@ use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::mem::take;
 use std::path::Path;
-use std::time::Duration;
 
 use glob::{MatchOptions, Pattern};
 
 use super::worker::apply_options;
-use crate::backend::aws::{Purpose, Settings};
+use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
 use crate::input::declaration::{
@@ -38,6 +37,7 @@ use crate::time::Deadline;
 
 /// The merged inputs of a launch or subcommand.
 pub(super) struct Prepared {
+    pub terms: Terms,
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
@@ -47,23 +47,78 @@ pub(super) struct Prepared {
     pub plan: Plan,
 }
 
-/// The launch or subcommand that asks for values. Which entries and options are used depends on the
-/// asker.
-pub(super) enum Asker {
-    Launch,
+/// The terms of a launch or subcommand: which inputs it uses, and what it reads and prints. Each
+/// launch or subcommand has a row below.
+#[derive(Clone, Copy)]
+pub(super) struct Terms {
+    /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
+    /// gets the inherited variables and can be restarted.
+    has_command: bool,
+    /// True for the subcommands that have nothing to do without an entry.
+    needs_entries: bool,
+    /// The sections of declarations that matter.
+    sections: Sections,
+    /// The requests that may be sent.
+    pub depth: CheckDepth,
+    /// True for `check`, which has a row for each entry, and prints who the caller is.
+    pub is_check: bool,
+    /// False for a poll, which doesn't repeat the warnings of the first start.
+    pub warns: bool,
+    /// False for a poll, which never uses a stored answer, however new it is. It only stores AWS's
+    /// answers for the next launch, so it can do without the cache.
+    pub uses_cache: bool,
+}
+
+impl Terms {
+    pub(super) const LAUNCH: Self = Self {
+        has_command: true,
+        needs_entries: false,
+        sections: Sections::All,
+        depth: CheckDepth::Values,
+        is_check: false,
+        warns: true,
+        uses_cache: true,
+    };
+
     /// A poll is a launch in a forked process (a trial) that finds out whether secrets have
-    /// changed, while the command is already running with `--on-rotation`. A poll doesn't repeat
-    /// warnings, doesn't wait (`--wait`), and doesn't use answers from the cache.
-    Poll,
+    /// changed, while the command is already running with `--on-rotation`.
+    pub(super) const POLL: Self = Self {
+        warns: false,
+        uses_cache: false,
+        ..Self::LAUNCH
+    };
+
     /// `check` checks everything that a launch uses.
-    Check(CheckDepth),
+    pub(super) const fn check(depth: CheckDepth) -> Self {
+        Self {
+            needs_entries: true,
+            depth,
+            is_check: true,
+            ..Self::LAUNCH
+        }
+    }
+
     /// `policy` covers everything that a launch uses.
-    Policy,
+    pub(super) const POLICY: Self = Self {
+        has_command: false,
+        needs_entries: true,
+        depth: CheckDepth::Offline,
+        ..Self::LAUNCH
+    };
+
     /// `export` prints the variables of a launch.
-    Export,
+    pub(super) const EXPORT: Self = Self {
+        has_command: false,
+        ..Self::LAUNCH
+    };
+
     /// `get` prints only the value that its argument refers to. It uses the options and aliases of
-    /// the declarations, but none of their entries.
-    Get,
+    /// the declarations, but none of their entries, so that a mistake in one of them doesn't
+    /// matter.
+    pub(super) const GET: Self = Self {
+        sections: Sections::OptionsAndAliases,
+        ..Self::EXPORT
+    };
 }
 
 /// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
@@ -71,13 +126,12 @@ pub(super) enum Asker {
 /// that is printed from then on.
 pub(super) fn prepare(
     mut inputs: Inputs,
-    asker: &Asker,
+    terms: Terms,
     inherited: &Inherited,
     deadline: &Deadline,
 ) -> Result<Prepared, Report> {
     let _awaited = deadline.progress.awaits("the declarations".to_owned());
-    let needs = asker.needs();
-    let declarations = load_declarations(&inputs.declarations, needs.sections);
+    let declarations = load_declarations(&inputs.declarations, terms.sections);
     inputs.errors.extend(declarations.errors);
 
     // Options on the command line and in variables win over every declaration, and a later layer
@@ -92,13 +146,13 @@ pub(super) fn prepare(
 
     inputs.errors.extend(inputs.options.unmet_requirements());
     let mut options = inputs.options.to_options(inherited);
-    if !needs.is_for_launch {
+    if !terms.has_command {
         // Only a launch has a command that can be restarted.
         options.rotation = None;
     }
     apply_options(&options, deadline);
 
-    let warnings = variable_warnings(&inputs, &needs, &options, &layers, inherited);
+    let warnings = variable_warnings(&inputs, terms, &options, &layers, inherited);
     inputs.warnings.extend(warnings);
     terminal::print_unless_hidden(input_notices(&mut inputs, options.verbose));
 
@@ -109,7 +163,7 @@ pub(super) fn prepare(
     // of some tasks have no references. But if a variable has one that no pattern matches, the
     // command would get its text as the password.
     let needs_entries = inputs.resolve_env.is_empty()
-        || needs.reports_empty_plan
+        || terms.needs_entries
         || has_unmatched_reference(&inputs.resolve_env, &retained);
     let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
     if errors.is_empty() && is_empty && needs_entries {
@@ -118,11 +172,15 @@ pub(super) fn prepare(
         errors.push(problem);
     }
 
-    let settings = Settings::new(&options, inherited, needs.purpose);
+    let settings = Settings::new(&options, inherited).map(|settings| Settings {
+        asks_identity: terms.is_check,
+        // The user of `check --metadata` can type an MFA code.
+        is_unattended: options.rotation.is_some() && terms.depth != CheckDepth::Metadata,
+        ..settings
+    });
     let settings = value_or_add(settings, &mut errors);
-    // Of a launch and `check`, only `check` reports an empty plan.
-    let unused_aliases = if needs.is_for_launch {
-        alias_warning(&layers, needs.reports_empty_plan, inherited)
+    let unused_aliases = if terms.has_command {
+        alias_warning(&layers, terms.is_check, inherited)
     } else {
         None
     };
@@ -141,10 +199,11 @@ pub(super) fn prepare(
     // An entry with an error could use the alias, so this warning isn't printed next to errors.
     terminal::print_unless_hidden(unused_aliases.map(Record::warning));
     // `check` has rows for the entries that are left out.
-    if !matches!(asker, Asker::Check { .. }) {
+    if !terms.is_check {
         terminal::print_unless_hidden(report::left_out_notes(&plan));
     }
     Ok(Prepared {
+        terms,
         options,
         settings,
         has_quiet_flag: inputs.has_quiet_flag,
@@ -157,13 +216,13 @@ pub(super) fn prepare(
 /// `--unset` and `--pass` that have no effect.
 fn variable_warnings(
     inputs: &Inputs,
-    needs: &Needs,
+    terms: Terms,
     options: &Options,
     layers: &[Layer],
     inherited: &Inherited,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
-    let is_launch = needs.is_for_launch;
+    let is_launch = terms.has_command;
     // Search the variables quickly first. That saves time, because few launches inherit a variable
     // with a reference.
     let may_keep_reference = is_launch
@@ -446,66 +505,5 @@ impl Prepared {
             .map(AsRef::as_ref)
             .or_else(|| self.retained.get("PATH"));
         exec::find_program(command.program(), path)
-    }
-}
-
-/// The demands of a launch or subcommand on its inputs.
-struct Needs {
-    /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
-    /// gets the inherited variables and can be restarted.
-    is_for_launch: bool,
-    /// True for the subcommands that have nothing to do without an entry.
-    reports_empty_plan: bool,
-    /// The sections of declarations that matter.
-    sections: Sections,
-    purpose: Purpose,
-}
-
-impl Asker {
-    pub(super) fn is_poll(&self) -> bool {
-        matches!(self, Self::Poll)
-    }
-
-    /// The time of `--wait`. `None` in a poll, because the next poll follows anyway.
-    pub(super) fn wait(&self, options: &Options) -> Option<Duration> {
-        if self.is_poll() {
-            return None;
-        }
-        options.wait
-    }
-
-    fn needs(&self) -> Needs {
-        let launch = Needs {
-            is_for_launch: true,
-            reports_empty_plan: false,
-            sections: Sections::All,
-            purpose: Purpose::Values,
-        };
-        let other = Needs {
-            is_for_launch: false,
-            ..launch
-        };
-        match self {
-            Self::Launch | Self::Poll => launch,
-            Self::Check(depth) => Needs {
-                reports_empty_plan: true,
-                purpose: match depth {
-                    CheckDepth::Values | CheckDepth::Offline => Purpose::Check,
-                    CheckDepth::Metadata => Purpose::Metadata,
-                },
-                ..launch
-            },
-            Self::Policy => Needs {
-                reports_empty_plan: true,
-                ..other
-            },
-            // `get` ignores the entries of declarations, so that a mistake in one of them doesn't
-            // matter.
-            Self::Get => Needs {
-                sections: Sections::OptionsAndAliases,
-                ..other
-            },
-            Self::Export => other,
-        }
     }
 }

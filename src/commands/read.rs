@@ -16,7 +16,7 @@ use std::mem::{ManuallyDrop, take};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::prepare::{Asker, Prepared, prepare};
+use super::prepare::{Prepared, Terms, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -46,13 +46,13 @@ use crate::time::Deadline;
 /// last line begins with `consequence`, as in `nothing was printed`.
 pub(super) fn subcommand_values(
     inputs: Inputs,
-    asker: &Asker,
+    terms: Terms,
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
     let (prepared, values) = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, asker, inherited, deadline)?;
-        let values = read_values(&prepared, asker, deadline)?;
+        let prepared = prepare(inputs, terms, inherited, deadline)?;
+        let values = read_values(&prepared, deadline)?;
         Ok((prepared, values))
     })?;
     let report = Report::from_values(values.problems(exec::argument_limits()), consequence);
@@ -66,24 +66,20 @@ pub(super) fn subcommand_values(
 
 /// Reads the values of a plan. The result has the outcome of each entry, every answer and, for
 /// `check`, what only `check` prints ([`add_check_facts`]).
-pub(super) fn read_values(
-    prepared: &Prepared,
-    asker: &Asker,
-    deadline: &Deadline,
-) -> Result<Values, Report> {
+pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Never drop the backend. Closing its connections would take time, and the end of the process,
     // or execve, closes them anyway.
-    let mut backend = ManuallyDrop::new(open_backend(prepared, asker, deadline)?);
+    let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     block_on(async {
-        let mut values = fetch_and_resolve(&mut backend, prepared, asker, deadline).await?;
+        let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
         if let Backend::Cached(cached) = &mut *backend {
             values.cache_notices = take(&mut cached.notices);
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
-        if let Asker::Check(_) = asker {
+        if prepared.terms.is_check {
             add_check_facts(&mut values, &mut backend);
         }
         Ok(values)
@@ -119,18 +115,14 @@ fn add_check_facts(values: &mut Values, backend: &mut Backend) {
 /// Opens the backend. With `--local`, reads the file with the secrets and, except in a poll, prints
 /// a warning that the secrets come from this file. `-q` on the command line hides the warning in
 /// text output, but not in JSON, because an alarm can depend on it.
-fn open_backend(
-    prepared: &Prepared,
-    asker: &Asker,
-    deadline: &Deadline,
-) -> Result<Backend, Report> {
+fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let options = &prepared.options;
     if let SourceOption::Local(path) = &options.source {
         let name = format!("the file {} (--local)", path.display());
         let _awaited = deadline.progress.awaits(name);
         let secrets = read_local_secrets(path)?;
         let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
-        if !is_hidden && !asker.is_poll() {
+        if !is_hidden && prepared.terms.warns {
             terminal::print_always([report::local_warning(path)]);
         }
         let path = path.clone();
@@ -148,7 +140,7 @@ fn open_backend(
         };
         return Ok(Backend::Agent(Box::new(agent), fallback));
     }
-    Ok(with_cache(aws, prepared, asker)?)
+    Ok(with_cache(aws, prepared)?)
 }
 
 pub(super) fn configured_agent(
@@ -164,18 +156,16 @@ pub(super) fn configured_agent(
 
 /// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without
 /// `--cache`, and in a poll if the directory can't be opened, returns the backend for AWS itself.
-fn with_cache(aws: Aws, prepared: &Prepared, asker: &Asker) -> Result<Backend, Vec<Problem>> {
+fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     let Some(mut options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
     };
     let directory = match CacheDirectory::open(&options.directory) {
         Ok(directory) => directory,
-        Err(_) if asker.is_poll() => return Ok(Backend::Aws(Box::new(aws))),
+        Err(_) if !prepared.terms.uses_cache => return Ok(Backend::Aws(Box::new(aws))),
         Err(problem) => return Err(vec![problem]),
     };
-    if asker.is_poll() {
-        // A poll never uses a stored answer, however new it is. It only stores AWS's answers for
-        // the next launch.
+    if !prepared.terms.uses_cache {
         options.ttl = Duration::ZERO;
         options.stale = Duration::ZERO;
     }
@@ -199,7 +189,6 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
-    asker: &Asker,
     deadline: &Deadline,
 ) -> Result<Values, Problem> {
     let plan = &prepared.plan;
@@ -230,7 +219,7 @@ async fn fetch_and_resolve(
         }
 
         let missing = outcomes.missing_documents(&answers);
-        let limit = match asker.wait(&prepared.options) {
+        let limit = match prepared.options.wait {
             Some(limit) if may_succeed_later(&missing, &answers) => limit,
             _ => return Ok(Values::new(outcomes, answers)),
         };

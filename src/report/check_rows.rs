@@ -30,7 +30,7 @@ pub struct CheckedValues<'a> {
     pub depth: CheckDepth,
 }
 
-/// The kind of requests that `check` sends.
+/// The kind of requests that `check` or another subcommand sends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CheckDepth {
     /// The requests of a launch.

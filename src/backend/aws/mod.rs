@@ -26,7 +26,7 @@ mod session;
 
 #[cfg(any(fuzzing, test))]
 pub use config::parse_ini;
-pub use config::{Purpose, Settings, apply_profile, apply_settings, remove_empty_variables};
+pub use config::{Settings, apply_profile, apply_settings, remove_empty_variables};
 pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};

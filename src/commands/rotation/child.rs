@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Change, Fingerprint};
 use crate::commands::launch::Launch;
-use crate::commands::prepare::Asker;
+use crate::commands::prepare::Terms;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
@@ -64,8 +64,6 @@ impl Baseline {
 /// The forked process's side of a trial.
 pub(super) struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,
-    /// [`Asker::Launch`] for the first trial, and [`Asker::Poll`] for the others.
-    pub(super) asker: Asker,
     pub gate: Gate,
     pub(super) baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
@@ -82,6 +80,10 @@ impl Trial<'_, '_> {
     pub fn run(mut self) -> u8 {
         if let Some(command_values) = &self.baseline.command_values {
             self.gate.leave_group();
+            let prepared = &mut self.launch.prepared;
+            prepared.terms = Terms::POLL;
+            // The next poll follows anyway.
+            prepared.options.wait = None;
             self.forgo_fallbacks(command_values.are_from_agent);
         }
 
@@ -99,7 +101,7 @@ impl Trial<'_, '_> {
     /// process can't become the command.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let values = worker::run_with(&self.launch.prepared.options, self, |deadline| {
-            self.launch.all_values(&self.asker, deadline)
+            self.launch.all_values(deadline)
         })?;
 
         let hash_key = &self.baseline.hash_key;
@@ -114,16 +116,15 @@ impl Trial<'_, '_> {
                 return Ok(0);
             }
             change = command_values.change(&fingerprint);
-        }
-        let is_unchanged = self.asker.is_poll() && change.labels.is_empty();
-        let message = Message::Ready(fingerprint, change);
-        if is_unchanged {
-            self.gate.send(&message);
-            return Ok(0);
+            if change.labels.is_empty() {
+                self.gate.send(&Message::Ready(fingerprint, change));
+                return Ok(0);
+            }
         }
 
+        let message = Message::Ready(fingerprint, change);
         match on_rotation {
-            OnRotation::Signal(_) if self.asker.is_poll() => {
+            OnRotation::Signal(_) if !self.baseline.is_before_start() => {
                 self.replace_files(&values.outcomes, &message)
             }
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
@@ -137,7 +138,7 @@ impl Trial<'_, '_> {
     /// prints this error itself, because the parent treats the trial as the command once the gate
     /// is open.
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
-        let (delivery, environment, notices) = self.launch.write_files(values, &self.asker)?;
+        let (delivery, environment, notices) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
         let program = self.launch.prepared.find_program(self.launch.command)?;
         // If the parent ends, the command gets the stop signal.
@@ -217,17 +218,17 @@ impl Messenger for Trial<'_, '_> {
     /// False for a poll, which doesn't even print the error about a termination signal, because
     /// such a signal usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
-        !self.asker.is_poll()
+        self.baseline.is_before_start()
     }
 
     fn notify(&self, assignments: &str) {
-        if !self.asker.is_poll() {
+        if self.baseline.is_before_start() {
             self.gate.send(&Message::Notify(assignments.to_owned()));
         }
     }
 
     fn fail(&self, failures: &Report) -> u8 {
-        if !self.asker.is_poll() {
+        if self.baseline.is_before_start() {
             return failures.print();
         }
         self.fail_poll(Label::Warning, &failures.errors());

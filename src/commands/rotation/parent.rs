@@ -14,7 +14,6 @@ use super::child::{Baseline, Message, Trial};
 use super::fingerprint::{Change, Fingerprint};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
-use crate::commands::prepare::Asker;
 use crate::deliver::{PlacedFile, remove_files};
 use crate::model::environment::Inherited;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
@@ -442,18 +441,15 @@ impl Trials<'_> {
     /// reach its gate.
     fn fork_trial(&mut self) -> Result<(), String> {
         let options = &self.launch.prepared.options;
-        let asker = if self.baseline.is_before_start() {
-            Asker::Launch
-        } else {
-            Asker::Poll
-        };
-        let wait = asker.wait(options).unwrap_or_default();
-        let limit = options.timeout + TIME_TO_END + wait;
+        let mut limit = options.timeout + TIME_TO_END;
+        // A poll doesn't wait (`--wait`).
+        if self.baseline.is_before_start() {
+            limit += options.wait.unwrap_or_default();
+        }
 
         let process = fork(limit, |gate| {
             let trial = Trial {
                 launch: &mut self.launch,
-                asker,
                 gate,
                 baseline: &self.baseline,
                 rotation: self.notices.rotation,

@@ -86,18 +86,6 @@ pub struct Settings {
     pub asks_identity: bool,
 }
 
-/// The purpose for which AWS is asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Purpose {
-    /// A launch or a subcommand needs values.
-    Values,
-    /// `check` needs values, and who the caller is.
-    Check,
-    /// `check --metadata` needs to know what exists, and who the caller is. Even with
-    /// `--on-rotation`, its user can type an MFA code.
-    Metadata,
-}
-
 /// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY is ignored without
 /// AWS_ACCESS_KEY_ID.
 #[derive(Clone, Debug, Default)]
@@ -149,15 +137,11 @@ fn firmware_entry(name: &str) -> String {
 
 impl Settings {
     /// Merges the options with the variables. Doesn't read the configuration files. With `--local`,
-    /// returns the default.
+    /// returns the default. Leaves `is_unattended` and `asks_identity` to the caller.
     ///
     /// # Errors
     /// If a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
-    pub fn new(
-        options: &Options,
-        inherited: &Inherited,
-        purpose: Purpose,
-    ) -> Result<Self, Vec<Problem>> {
+    pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
         if let SourceOption::Local(_) = options.source {
             return Ok(Self::default());
         }
@@ -187,8 +171,6 @@ impl Settings {
             web_identity_role,
             variable_keys: variable_keys(&mut places),
             config_files: config_files(inherited),
-            is_unattended: options.rotation.is_some() && purpose != Purpose::Metadata,
-            asks_identity: purpose != Purpose::Values,
             ..Self::default()
         };
         settings.http.proxy = proxy;
