@@ -53,7 +53,7 @@ use commands::migrate::migrate;
 use commands::policy::policy;
 #[cfg(target_os = "linux")]
 use commands::rotation::supervise;
-use commands::worker::{self, finish, install_panic_hook};
+use commands::worker::{finish, install_panic_hook};
 use input::cli::{self, Invocation};
 use model::environment::Inherited;
 use model::problem::Status;
@@ -88,10 +88,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
     let invocation = cli::parse_command_line(arguments, inherited)?;
     let result = match invocation {
         Invocation::Launch(inputs, command) => {
-            let start = worker::run(*inputs, inherited, |inputs, deadline| {
-                launch::read(inputs, &command, inherited, deadline)
-            })?;
-            return match start {
+            return match launch::read(*inputs, &command, inherited)? {
                 // `become_program` returns only if it fails.
                 Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
                 #[cfg(target_os = "linux")]

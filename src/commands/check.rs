@@ -7,7 +7,7 @@
 use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
-use super::prepare::{Prepared, Terms, prepare};
+use super::prepare::{Prepared, Terms};
 use super::read::{configured_agent, read_values, reading_warnings, unsupported_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
@@ -48,10 +48,12 @@ pub fn check(
     } else {
         CheckDepth::Values
     };
-    let read = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, Terms::check(depth), inherited, deadline)?;
-        Ok(Checked::read(prepared, deadline))
-    });
+    let read = worker::run(
+        inputs,
+        Terms::check(depth),
+        inherited,
+        |prepared, deadline| Ok(Checked::read(prepared, deadline)),
+    );
     // `not_read` says why nothing could be read. It is empty if something was read.
     let (checked, not_read) = match read {
         Ok((checked, not_read)) => (Some(checked), not_read),
@@ -143,10 +145,11 @@ impl Checked {
     /// The findings, and the problems with the entries. Prints the warnings and notes about the
     /// values, the files and the command.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
+        let depth = self.prepared.terms.depth;
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
         // With `--offline`, problems with the directories of this machine don't matter.
-        if self.prepared.terms.depth != CheckDepth::Offline {
+        if depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }
         terminal::print_unless_hidden(self.notices(&files, command));
@@ -160,7 +163,7 @@ impl Checked {
             .values()
             .filter_map(|answer| answer.as_ref().err())
             .any(|failure| failure.error.cause.is_not_permitted());
-        if self.prepared.terms.depth == CheckDepth::Metadata && is_unpermitted {
+        if depth == CheckDepth::Metadata && is_unpermitted {
             let report = problems.into_iter().map(|(_, problem)| problem).into();
             return (findings, report);
         }
@@ -194,12 +197,13 @@ impl Checked {
     /// disk. With `--verbose`, also the notes about failed regions, overridden entries and
     /// requests.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
+        let depth = self.prepared.terms.depth;
         let outcomes = &self.values.outcomes;
         let mut notices = Vec::new();
-        if self.prepared.terms.depth == CheckDepth::Values {
+        if depth == CheckDepth::Values {
             notices = reading_warnings(&self.prepared, &self.values);
         }
-        if self.prepared.terms.depth != CheckDepth::Offline {
+        if depth != CheckDepth::Offline {
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {

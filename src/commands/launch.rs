@@ -7,8 +7,8 @@
 //! ```text
 //! main thread                          worker
 //!
-//! dispatch (lib.rs) ── worker::run ───▶ read
-//!   waits for the result, a signal         prepare        merges all inputs, and makes the plan
+//! read ── worker::run ─────────────────▶ merge          reads the declarations
+//!   waits for the result, a signal         plan           makes the plan, and finds all mistakes
 //!   or the deadline                        find_program   finds a mistyped command before any request
 //!                                          read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
@@ -22,8 +22,9 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{Prepared, Terms, prepare};
+use super::prepare::{Prepared, Terms};
 use super::read::{read_values, reading_warnings};
+use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
@@ -54,21 +55,21 @@ pub fn read<'a>(
     inputs: Inputs,
     command: &'a CommandLine,
     inherited: &Inherited,
-    deadline: &Deadline,
 ) -> Result<Start<'a>, Report> {
-    let prepared = prepare(inputs, Terms::LAUNCH, inherited, deadline)?;
-    let program = prepared.find_program(command)?;
-    let launch = Launch {
-        prepared,
-        command,
-        program,
-    };
-    #[cfg(target_os = "linux")]
-    if let Some(rotation) = launch.prepared.options.rotation {
-        return Ok(Start::Supervised(launch, rotation));
-    }
-    let values = launch.all_values(deadline)?;
-    Ok(Start::Now(launch, values))
+    worker::run(inputs, Terms::LAUNCH, inherited, |prepared, deadline| {
+        let program = prepared.find_program(command)?;
+        let launch = Launch {
+            prepared,
+            command,
+            program,
+        };
+        #[cfg(target_os = "linux")]
+        if let Some(rotation) = launch.prepared.options.rotation {
+            return Ok(Start::Supervised(launch, rotation));
+        }
+        let values = launch.all_values(deadline)?;
+        Ok(Start::Now(launch, values))
+    })
 }
 
 pub struct Launch<'a> {

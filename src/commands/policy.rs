@@ -1,6 +1,6 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{Prepared, Terms, prepare};
+use super::prepare::{Prepared, Terms};
 use super::read::{configured_agent, unsupported_values};
 use super::worker;
 use crate::backend::aws::{self, Policy, apply_profile, apply_settings};
@@ -23,8 +23,7 @@ pub fn policy(
 ) -> Result<(), Report> {
     // Read AWS's configuration files on the worker thread, within the deadline, because they may be
     // on a file system that hangs.
-    let policy = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, Terms::POLICY, inherited, deadline)?;
+    let policy = worker::run(inputs, Terms::POLICY, inherited, |prepared, deadline| {
         needed_policy(prepared, arguments, deadline)
     })?;
     terminal::output(&policy.text)?;

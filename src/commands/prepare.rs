@@ -2,8 +2,12 @@
 //! into the options, AWS's settings and the plan. The plan contains only the entries that the
 //! launch or subcommand needs.
 //!
-//! All of this happens on the worker thread, because a declaration can be on a file system that
-//! hangs. No request is sent here.
+//! ```text
+//! Inputs ── merge, which reads the declarations ─▶ Merged ── plan ─▶ Prepared, and the notices to print
+//! ```
+//!
+//! Nothing is printed here, no request is sent, and nothing outside the result changes. All of this
+//! happens on the worker thread, because a declaration can be on a file system that hangs.
 
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
@@ -12,7 +16,6 @@ use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
-use super::worker::apply_options;
 use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
@@ -32,8 +35,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
 use crate::model::shown::{shown, some_of};
 use crate::report::check_rows::CheckDepth;
-use crate::report::{self, Record, Report, terminal};
-use crate::time::Deadline;
+use crate::report::{self, Record, Report};
 
 /// The merged inputs of a launch or subcommand.
 pub(super) struct Prepared {
@@ -121,16 +123,20 @@ impl Terms {
     };
 }
 
-/// Reads the declarations, merges all inputs, and makes the plan. Prints the warnings and notes
-/// about the inputs and the plan, and applies the merged options to `deadline` and to everything
-/// that is printed from then on.
-pub(super) fn prepare(
-    mut inputs: Inputs,
+/// The inputs of a launch or subcommand after the declarations have been read.
+pub(super) struct Merged {
+    /// The options of all places.
+    pub options: Options,
+    inputs: Inputs,
+    layers: Vec<Layer>,
+    /// The names of the declarations that were read, for messages.
+    declarations: Vec<String>,
     terms: Terms,
-    inherited: &Inherited,
-    deadline: &Deadline,
-) -> Result<Prepared, Report> {
-    let _awaited = deadline.progress.awaits("the declarations".to_owned());
+}
+
+/// Reads the declarations, and merges them with the other inputs. The errors are kept in the
+/// result, so that [`Merged::plan`] can report them together with its own.
+pub(super) fn merge(mut inputs: Inputs, terms: Terms, inherited: &Inherited) -> Merged {
     let declarations = load_declarations(&inputs.declarations, terms.sections);
     inputs.errors.extend(declarations.errors);
 
@@ -150,66 +156,83 @@ pub(super) fn prepare(
         // Only a launch has a command that can be restarted.
         options.rotation = None;
     }
-    apply_options(&options, deadline);
-
-    let warnings = variable_warnings(&inputs, terms, &options, &layers, inherited);
-    inputs.warnings.extend(warnings);
-    terminal::print_unless_hidden(input_notices(&mut inputs, options.verbose));
-
-    let mut errors = take(&mut inputs.errors);
-    let retained = inherited.retained(&options.retention);
-    // `check` and `policy` always report that there is no entry. With `--resolve-env`, nothing else
-    // does, because an image for general use can have `--resolve-env '*'`, even if the variables
-    // of some tasks have no references. But if a variable has one that no pattern matches, the
-    // command would get its text as the password.
-    let needs_entries = inputs.resolve_env.is_empty()
-        || terms.needs_entries
-        || has_unmatched_reference(&inputs.resolve_env, &retained);
-    let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
-    if errors.is_empty() && is_empty && needs_entries {
-        let names = &declarations.names;
-        let problem = no_entry_problem(names, &inputs, &options.source, &retained);
-        errors.push(problem);
-    }
-
-    let settings = Settings::new(&options, inherited).map(|settings| Settings {
-        asks_identity: terms.is_check,
-        // The user of `check --metadata` can type an MFA code.
-        is_unattended: options.rotation.is_some() && terms.depth != CheckDepth::Metadata,
-        ..settings
-    });
-    let settings = value_or_add(settings, &mut errors);
-    let unused_aliases = if terms.has_command {
-        alias_warning(&layers, terms.is_check, inherited)
-    } else {
-        None
-    };
-    let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
-    let plan = value_or_add(planned, &mut errors);
-    let (Some(settings), Some(plan)) = (settings, plan) else {
-        return Err(errors.into());
-    };
-    errors.extend(useless_signal_problem(&options, &plan));
-    if !errors.is_empty() {
-        return Err(errors.into());
-    }
-
-    let note = settings.endpoint_note(&plan.locators());
-    terminal::print_unless_hidden(note.map(Record::note));
-    // An entry with an error could use the alias, so this warning isn't printed next to errors.
-    terminal::print_unless_hidden(unused_aliases.map(Record::warning));
-    // `check` has rows for the entries that are left out.
-    if !terms.is_check {
-        terminal::print_unless_hidden(report::left_out_notes(&plan));
-    }
-    Ok(Prepared {
-        terms,
+    Merged {
         options,
-        settings,
-        has_quiet_flag: inputs.has_quiet_flag,
-        retained,
-        plan,
-    })
+        inputs,
+        layers,
+        declarations: declarations.names,
+        terms,
+    }
+}
+
+impl Merged {
+    /// Makes the plan, or finds all errors in the inputs and in AWS's variables. Also returns the
+    /// warnings and notes about the inputs and, without an error, about the plan.
+    pub(super) fn plan(self, inherited: &Inherited) -> (Vec<Record>, Result<Prepared, Report>) {
+        let Self {
+            options,
+            mut inputs,
+            layers,
+            declarations,
+            terms,
+        } = self;
+        let warnings = variable_warnings(&inputs, terms, &options, &layers, inherited);
+        inputs.warnings.extend(warnings);
+        let mut notices = input_notices(&mut inputs, options.verbose);
+
+        let mut errors = take(&mut inputs.errors);
+        let retained = inherited.retained(&options.retention);
+        // `check` and `policy` always report that there is no entry. With `--resolve-env`, no other
+        // subcommand does, because an image for general use can have `--resolve-env '*'`, even if
+        // the variables of some tasks have no references. But if a variable has one that no pattern
+        // matches, the command would get its text as the password.
+        let needs_entries = inputs.resolve_env.is_empty()
+            || terms.needs_entries
+            || has_unmatched_reference(&inputs.resolve_env, &retained);
+        let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
+        if errors.is_empty() && is_empty && needs_entries {
+            let problem = no_entry_problem(&declarations, &inputs, &options.source, &retained);
+            errors.push(problem);
+        }
+
+        let settings = Settings::new(&options, inherited).map(|settings| Settings {
+            asks_identity: terms.is_check,
+            // The user of `check --metadata` can type an MFA code.
+            is_unattended: options.rotation.is_some() && terms.depth != CheckDepth::Metadata,
+            ..settings
+        });
+        let settings = value_or_add(settings, &mut errors);
+        let unused_aliases = if terms.has_command {
+            alias_warning(&layers, terms.is_check, inherited)
+        } else {
+            None
+        };
+        let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
+        let plan = value_or_add(planned, &mut errors);
+        if let (Some(settings), Some(plan)) = (settings, plan) {
+            errors.extend(useless_signal_problem(&options, &plan));
+            if errors.is_empty() {
+                notices.extend(settings.endpoint_note(&plan.locators()).map(Record::note));
+                // An entry with an error could use the alias, so this warning isn't printed next to
+                // errors.
+                notices.extend(unused_aliases.map(Record::warning));
+                // `check` has rows for the entries that are left out.
+                if !terms.is_check {
+                    notices.extend(report::left_out_notes(&plan));
+                }
+                let prepared = Prepared {
+                    terms,
+                    options,
+                    settings,
+                    has_quiet_flag: inputs.has_quiet_flag,
+                    retained,
+                    plan,
+                };
+                return (notices, Ok(prepared));
+            }
+        }
+        (notices, Err(errors.into()))
+    }
 }
 
 /// The warnings about references in inherited variables that stay unresolved, and about patterns of

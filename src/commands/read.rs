@@ -16,7 +16,7 @@ use std::mem::{ManuallyDrop, take};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use super::prepare::{Prepared, Terms, prepare};
+use super::prepare::{Prepared, Terms};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -50,8 +50,7 @@ pub(super) fn subcommand_values(
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let (prepared, values) = worker::run(inputs, inherited, |inputs, deadline| {
-        let prepared = prepare(inputs, terms, inherited, deadline)?;
+    let (prepared, values) = worker::run(inputs, terms, inherited, |prepared, deadline| {
         let values = read_values(&prepared, deadline)?;
         Ok((prepared, values))
     })?;

@@ -19,6 +19,7 @@ use std::{panic, thread};
 
 use tokio::time::Instant;
 
+use super::prepare::{Prepared, Terms, merge};
 use crate::backend::aws::remove_empty_variables;
 use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
@@ -73,15 +74,17 @@ impl Messenger for Notifier {
     }
 }
 
-/// Removes empty variables that the AWS SDK would use. Then runs the work of a launch or
-/// subcommand, as [`run_with`] does, with the options from the command line and from variables.
+/// Removes empty variables that the AWS SDK would use. Then prepares the inputs on a thread of its
+/// own, prints the warnings and notes that come before the first request, and goes on with `work`
+/// ([`run_with`]).
 ///
 /// # Errors
-/// If `work` fails, or if a thread can't be created.
-pub fn run<T: Send>(
+/// If the inputs have errors, if `work` fails, or if a thread can't be created.
+pub(super) fn run<T: Send>(
     inputs: Inputs,
+    terms: Terms,
     inherited: &Inherited,
-    work: impl FnOnce(Inputs, &Deadline) -> Result<T, Report> + Send,
+    work: impl FnOnce(Prepared, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     // Removing a variable changes the environment of the process, so it has to happen before there
     // is a second thread. The condition only saves time.
@@ -89,11 +92,16 @@ pub fn run<T: Send>(
         remove_empty_variables(inherited);
     }
     // These options set the deadline for reading the declarations, and decide how errors in them
-    // are printed. Later, `prepare` makes the options again, together with those of the
-    // declarations.
+    // are printed. Later, `merge` makes the options again, together with those of the declarations.
     let options = inputs.options.to_options(inherited);
     run_with(&options, &Notifier::new(inherited), |deadline| {
-        work(inputs, deadline)
+        let awaited = deadline.progress.awaits("the declarations".to_owned());
+        let merged = merge(inputs, terms, inherited);
+        apply_options(&merged.options, deadline);
+        let (notices, planned) = merged.plan(inherited);
+        terminal::print_unless_hidden(notices);
+        drop(awaited);
+        work(planned?, deadline)
     })
 }
 
@@ -141,7 +149,7 @@ pub(super) fn run_with<T: Send>(
 
 /// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
 /// counts from the creation of the deadline. With `-vv`, events are printed from now on.
-pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
+fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, |event| {
         terminal::print_always([report::trace_note(event)]);
