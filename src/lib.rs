@@ -106,7 +106,9 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
         Invocation::Check(inputs, command, arguments) => {
             check(*inputs, command.as_ref(), arguments, inherited)
         }
-        Invocation::Policy(inputs, arguments) => policy(*inputs, arguments, inherited),
+        Invocation::Policy(inputs, arguments) => {
+            policy(*inputs, arguments, inherited).map(terminal::print_unless_hidden)
+        }
         Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited),
         Invocation::Migrate(arguments) => migrate(&arguments, inherited),
         Invocation::Install(directory) => install(&directory).map_err(Into::into),

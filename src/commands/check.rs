@@ -108,7 +108,8 @@ fn print_findings(mut findings: Findings, mut report: Report, as_json: bool) -> 
         tables(&findings, terminal::table_screen())
     };
     report.problems.extend(terminal::output(&printed).err());
-    report.into_result()
+    report.into_result()?;
+    Ok(())
 }
 
 struct FoundCommand<'a> {

@@ -58,14 +58,15 @@ pub fn export(
     let (Some(text), Some(destination)) = (text, destination) else {
         return Err(report);
     };
-    report.into_result()?;
+    let mut notices = report.into_result()?;
 
-    terminal::print_unless_hidden(report::value_warnings(
+    notices.extend(report::value_warnings(
         outcomes
             .values()
             .filter(|(outcome, _)| outcome.variable().is_some()),
     ));
-    terminal::print_unless_hidden(outcomes.files().map(unwritten_file_warning));
+    notices.extend(outcomes.files().map(unwritten_file_warning));
+    terminal::print_unless_hidden(notices);
 
     match destination {
         Destination::Output => Ok(terminal::output_whole(text.expose())?),

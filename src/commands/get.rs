@@ -17,9 +17,10 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
     let (values, report) = subcommand_values(inputs, Terms::GET, inherited, "nothing was printed")?;
-    report.into_result()?;
+    let mut notices = report.into_result()?;
 
-    terminal::print_unless_hidden(report::value_warnings(values.outcomes.values()));
+    notices.extend(report::value_warnings(values.outcomes.values()));
+    terminal::print_unless_hidden(notices);
     // The plan has only one entry, so the loop runs once.
     for (_, made) in values.outcomes.values() {
         terminal::output_whole(made.value.expose())?;

@@ -13,7 +13,7 @@
 //!                                          read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
 //!   write_files   under temporary names; also makes the warnings and the environment
-//!   rename_all    gives the files their names
+//!   place         prints the warnings, and gives the files their names
 //!   exec          never returns
 //! ```
 //!
@@ -32,6 +32,7 @@ use crate::model::environment::{CommandLine, Environment, Inherited};
 #[cfg(target_os = "linux")]
 use crate::model::options::RotationOptions;
 use crate::model::outcome::Values;
+use crate::model::problem::Problem;
 use crate::model::shown::quoted_program;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::systemd::Notifier;
@@ -72,6 +73,16 @@ pub fn read<'a>(
     })
 }
 
+/// Prints the warnings and notes that come before the files get their names, and then renames the
+/// files.
+///
+/// # Errors
+/// If a file can't be renamed.
+pub(super) fn place(delivery: Delivery, notices: Vec<Record>) -> Result<Delivery, Problem> {
+    terminal::print_unless_hidden(notices);
+    delivery.rename_all()
+}
+
 pub struct Launch<'a> {
     pub(super) prepared: Prepared,
     pub command: &'a CommandLine,
@@ -83,22 +94,20 @@ impl Launch<'_> {
     ///
     /// # Errors
     /// If a value can't be read or used. In this case, the report also has the files that can't be
-    /// delivered, and the warnings about the reading are printed, but not in a poll.
+    /// delivered, and the warnings about the reading.
     pub(super) fn all_values(&self, deadline: &Deadline) -> Result<Values, Report> {
         let values = read_values(&self.prepared, deadline)?;
         let mut problems = values.problems(exec::argument_limits());
         if problems.is_empty() {
             return Ok(values);
         }
-        if self.prepared.terms.warns {
-            terminal::print_unless_hidden(reading_warnings(&self.prepared, &values));
-        }
         // The report also has the files that can't be delivered, because the command can't be
         // started anyway. If the values have no problems, `write_files` reports these files later.
         problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
-        Err(Report::from_values(problems, &consequence))
+        let report = Report::from_values(problems, &consequence);
+        Err(report.after(reading_warnings(&self.prepared, &values)))
     }
 
     /// Writes the files, and prints warnings and notes ([`Self::write_files`]). Then renames the
@@ -114,9 +123,8 @@ impl Launch<'_> {
         inherited: &Inherited,
     ) -> Result<Infallible, Report> {
         let (delivery, environment, notices) = self.write_files(values)?;
-        terminal::print_unless_hidden(notices);
         // If a termination signal has arrived, removes the new files and ends this process.
-        let placed = delivery.rename_all()?.unless_interrupted();
+        let placed = place(delivery, notices)?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
         }

@@ -11,7 +11,7 @@ use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
 use crate::time::Deadline;
 
-/// Prints the policy as JSON, and its warnings and notes on standard error.
+/// Prints the policy as JSON. Returns the warnings and notes to print after it.
 ///
 /// # Errors
 /// If there are errors in the inputs, if [`needed_policy`] fails, or if standard output can't be
@@ -20,16 +20,16 @@ pub fn policy(
     inputs: Inputs,
     arguments: PolicyArguments,
     inherited: &Inherited,
-) -> Result<(), Report> {
+) -> Result<Vec<Record>, Report> {
     // Read AWS's configuration files on the worker thread, within the deadline, because they may be
     // on a file system that hangs.
     let policy = worker::run(inputs, Terms::POLICY, inherited, |prepared, deadline| {
         needed_policy(prepared, arguments, deadline)
     })?;
     terminal::output(&policy.text)?;
-    terminal::print_unless_hidden(policy.warnings.into_iter().map(Record::warning));
-    terminal::print_unless_hidden(policy.notes.into_iter().map(Record::note));
-    Ok(())
+    let mut notices: Vec<Record> = policy.warnings.into_iter().map(Record::warning).collect();
+    notices.extend(policy.notes.into_iter().map(Record::note));
+    Ok(notices)
 }
 
 /// The policy that allows the requests of a launch or, with `--metadata`, the requests of

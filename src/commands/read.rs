@@ -40,10 +40,11 @@ use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
-/// itself. Prints the warnings about reading and, with `--verbose`, the source of each value.
+/// itself.
 ///
-/// The report that is returned with the values has a problem for each value that can't be used. Its
-/// last line begins with `consequence`, as in `nothing was printed`.
+/// The report that is returned with the values has a problem for each value that can't be used, the
+/// warnings about reading and, with `--verbose`, the source of each value. Its last line begins
+/// with `consequence`, as in `nothing was printed`.
 pub(super) fn subcommand_values(
     inputs: Inputs,
     terms: Terms,
@@ -54,12 +55,11 @@ pub(super) fn subcommand_values(
         let values = read_values(&prepared, deadline)?;
         Ok((prepared, values))
     })?;
-    let report = Report::from_values(values.problems(exec::argument_limits()), consequence);
-    let mut notices = reading_warnings(&prepared, &values);
+    let mut report = Report::from_values(values.problems(exec::argument_limits()), consequence);
+    report.notices = reading_warnings(&prepared, &values);
     if prepared.options.verbose && report.is_empty() {
-        notices.extend(report::provenance_notes(&values));
+        report.notices.extend(report::provenance_notes(&values));
     }
-    terminal::print_unless_hidden(notices);
     Ok((values, report))
 }
 

@@ -106,8 +106,9 @@ pub(super) fn run<T: Send>(
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
-/// `work` begins now. Sends messages about a long wait and, except in a poll, prints the warnings
-/// and notes that `work` has added to the deadline's progress.
+/// `work` begins now. Sends messages about a long wait. Except in a poll, also prints the warnings
+/// and notes that `work` has added to the deadline's progress or, after a failure, adds them to the
+/// report.
 ///
 /// From here on, termination signals are held ([`hold_signals`]), and the main thread ends this
 /// process when one arrives. This process also ends, with status 75, when the other end of
@@ -127,10 +128,24 @@ pub(super) fn run_with<T: Send>(
     };
     hold_signals();
 
-    let result = while_working(
+    let mut result = while_working(
         || work(&deadline),
         messenger.watched_connection(),
-        |event| Some(watch.react(event, messenger)),
+        |event| match event {
+            WaitEvent::Sleep => Some(watch.tick(messenger)),
+            WaitEvent::Signal(signal) => {
+                let waiting = deadline.progress.waiting();
+                let elapsed = deadline.elapsed();
+                let error = report::interruption_error(signal.as_str(), elapsed, &waiting);
+                end(End::Signal(signal), || {
+                    if messenger.shows_progress() {
+                        terminal::print_unless_stalled(error);
+                    }
+                })
+            }
+            // Print nothing, because only a trial's parent closes its end, and it does so on purpose.
+            WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), || ()),
+        },
     );
 
     if watch.messages_sent > 0 {
@@ -140,8 +155,16 @@ pub(super) fn run_with<T: Send>(
     }
     if messenger.shows_progress() {
         let (warnings, notes) = deadline.progress.notices();
-        terminal::print_unless_hidden(warnings.into_iter().map(Record::warning));
-        terminal::print_unless_hidden(notes.iter().map(|text| report::trace_note(text).detail()));
+        let mut notices: Vec<Record> = warnings.into_iter().map(Record::warning).collect();
+        for text in notes {
+            notices.push(Record::note(text).event("trace").detail());
+        }
+        // After a failure, they follow the notices of the report, which is printed later.
+        if let Ok(Err(report)) = &mut result {
+            report.notices.extend(notices);
+        } else {
+            terminal::print_unless_hidden(notices);
+        }
     }
     // The outer error says why the worker couldn't be started. The inner result is that of `work`.
     result.map_err(|error| Problem::nothing_resolved(&os_error::no_thread_text(&error)))?
@@ -151,9 +174,7 @@ pub(super) fn run_with<T: Send>(
 /// counts from the creation of the deadline. With `-vv`, events are printed from now on.
 fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
-    deadline.set_options(options, |event| {
-        terminal::print_always([report::trace_note(event)]);
-    });
+    deadline.set_options(options, terminal::print_trace);
 }
 
 /// Runs `action` in an async runtime on this thread and waits for its result.
@@ -185,26 +206,6 @@ struct Watch {
 }
 
 impl Watch {
-    /// Ends this process after a termination signal, or when the other end of the connection has
-    /// closed. Otherwise, returns the time until [`Self::tick`] must be called again.
-    fn react(&mut self, event: WaitEvent, messenger: &impl Messenger) -> Duration {
-        match event {
-            WaitEvent::Sleep => self.tick(messenger),
-            WaitEvent::Signal(signal) => {
-                let waiting = self.deadline.progress.waiting();
-                let elapsed = self.deadline.elapsed();
-                let error = report::interruption_error(signal.as_str(), elapsed, &waiting);
-                end(End::Signal(signal), || {
-                    if messenger.shows_progress() {
-                        terminal::print_unless_stalled(error);
-                    }
-                })
-            }
-            // Print nothing, because only a trial's parent closes its end, and it does so on purpose.
-            WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), || ()),
-        }
-    }
-
     /// Ends this process if [`OVERTIME`] is over, and sends the message about a long wait if one is
     /// due. Returns the time until this function must be called again.
     fn tick(&mut self, messenger: &impl Messenger) -> Duration {
@@ -251,10 +252,9 @@ impl Watch {
         }
         let waiting = self.deadline.progress.waiting();
         let text = printed(&report::waiting_text(&waiting, left));
-        let is_second = self.messages_sent == 1;
-        let may_show = messenger.shows_progress() && !asks_on_terminal();
-        if may_show && !terminal::show_progress(&text) && is_second {
-            terminal::print_unless_stalled(Record::note(&text).event("waiting"));
+        if messenger.shows_progress() && !asks_on_terminal() {
+            let is_second = self.messages_sent == 1;
+            terminal::show_progress(&text, is_second);
         }
         let micros = left.as_micros();
         messenger.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={micros}"));
@@ -271,9 +271,7 @@ pub fn install_panic_hook() {
             // Another thread is already ending the process.
             thread::park();
         }
-        end(End::Status(Status::Bug as u8), || {
-            terminal::print_always([report::bug_error(panic)]);
-        })
+        finish(Err(Report::default().after(vec![report::bug_error(panic)])))
     }));
 }
 

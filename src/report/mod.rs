@@ -46,6 +46,8 @@ use record::counted;
 /// The problems that end a launch or a subcommand. An empty report means that nothing went wrong.
 #[derive(Debug, Default)]
 pub struct Report {
+    /// The warnings and notes that are printed before the errors.
+    pub notices: Vec<Record>,
     pub problems: Vec<Problem>,
     /// The beginning of the last line, which is the consequence of missing values, such as `the
     /// command "node" was not started`.
@@ -62,7 +64,7 @@ impl<T: IntoIterator<Item = Problem>> From<T> for Report {
     fn from(problems: T) -> Self {
         Self {
             problems: problems.into_iter().collect(),
-            consequence: None,
+            ..Self::default()
         }
     }
 }
@@ -76,6 +78,12 @@ impl Report {
         report
     }
 
+    /// Adds notices, which are printed before the errors.
+    pub fn after(mut self, notices: Vec<Record>) -> Self {
+        self.notices.extend(notices);
+        self
+    }
+
     /// Adds the problems of `other`. If `other` has a consequence, it replaces that of this report.
     pub fn append(&mut self, other: Self) {
         self.problems.extend(other.problems);
@@ -86,20 +94,25 @@ impl Report {
         self.problems.is_empty()
     }
 
-    /// Turns the report into a result, so that a caller can leave with `?`.
+    /// Turns the report into a result, so that a caller can leave with `?`. Returns the notices.
     ///
     /// # Errors
-    /// If the report isn't empty.
-    pub fn into_result(self) -> Result<(), Self> {
-        if self.is_empty() { Ok(()) } else { Err(self) }
+    /// If the report has problems.
+    pub fn into_result(self) -> Result<Vec<Record>, Self> {
+        if self.is_empty() {
+            Ok(self.notices)
+        } else {
+            Err(self)
+        }
     }
 
-    /// Prints the errors and the last line of the report, and returns the exit status. Waits while
+    /// Prints the notices, the errors and the last line, and returns the exit status. Waits while
     /// the reader of standard error isn't reading. A termination signal ends this process even
     /// while the text of a long report is still being made.
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
+            terminal::print_unless_hidden(self.notices.clone());
             terminal::print_always(
                 self.records()
                     .into_iter()

@@ -107,6 +107,11 @@ pub fn print_text(text: &str) {
     }
 }
 
+/// Prints an event of `-vv`.
+pub fn print_trace(event: &str) {
+    print_always([Record::note(event).event("trace")]);
+}
+
 /// Prints a help text to standard error. On a terminal, its headings are bold.
 pub fn print_help(text: &str) {
     print_text(&shown_help(text, io::stderr().is_terminal()));
@@ -209,12 +214,17 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
 
 /// Shows the text as the progress line, which stays on the terminal until anything else is printed.
 /// Text that doesn't fit on one line ends with `…` before the last column, so that the line never
-/// wraps. Shows nothing with `--quiet`, or if the write would block. Returns false if the format
-/// isn't text, or if standard error isn't a terminal that can erase a line.
-pub fn show_progress(text: &str) -> bool {
+/// wraps. Shows nothing with `--quiet`, or if the write would block.
+///
+/// If the format isn't text, or if standard error isn't a terminal that can erase a line, prints
+/// the text as a note instead, but only if `is_logged` is true.
+pub fn show_progress(text: &str, is_logged: bool) {
     let mode = *locked(&MODE);
     let is_possible =
         mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal();
+    if is_logged && !is_possible {
+        print_unless_stalled(Record::note(text).event("waiting"));
+    }
     if is_possible && mode.quiet == 0 && may_write(io::stderr()) {
         let has_colours = mode.has_colours;
         // `…` needs one column, and the last column stays empty.
@@ -225,7 +235,6 @@ pub fn show_progress(text: &str) -> bool {
         write_over(&mut has_progress, line.as_bytes());
         *has_progress = true;
     }
-    is_possible
 }
 
 pub fn erase_progress() {

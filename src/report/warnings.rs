@@ -44,11 +44,6 @@ fn awaited_text(status: &Waiting) -> String {
     }
 }
 
-/// The note for a line of `-vv`.
-pub fn trace_note(event: &str) -> Record {
-    Record::note(event).event("trace")
-}
-
 /// The error about a termination signal that ends this process.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
     /// The maximum length of the message, in characters. Nearly all of them are ASCII, so a pipe

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Change, Fingerprint};
-use crate::commands::launch::Launch;
+use crate::commands::launch::{Launch, place};
 use crate::commands::prepare::Terms;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
@@ -146,9 +146,9 @@ impl Trial<'_, '_> {
             return Ok(0);
         }
 
-        // It wasn't certain before that the command gets these values.
-        terminal::print_unless_hidden(notices);
-        let executed = delivery.rename_all().and_then(|placed| {
+        // The notices are printed now, because it wasn't certain before that the command gets these
+        // values.
+        let executed = place(delivery, notices).and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
             let command = self.launch.command;
             exec::exec(&program, command, &environment, placed.descriptors())
@@ -168,12 +168,12 @@ impl Trial<'_, '_> {
         let delivery = Delivery::write_temporary(files)?;
         // Once the gate is open, this process gets SIGTERM if the parent ends.
         if self.gate.await_opening(ready, SignalNumber::TERM) {
-            terminal::print_unless_hidden(report::value_warnings(
+            let notices = report::value_warnings(
                 outcomes
                     .values()
                     .filter(|(outcome, _)| outcome.target.has_path()),
-            ));
-            let placed = delivery.rename_all()?;
+            );
+            let placed = place(delivery, notices)?;
             self.gate.send(&Message::Placed(placed.placed_files()));
             // Dropping `placed` would remove the files that didn't exist before.
             placed.keep();
