@@ -40,10 +40,13 @@ pub struct Problem {
     /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the
     /// problem can't occur there.
     pub code: &'static str,
-    /// The headline: a sentence that says what is wrong. If the headline names a secret
-    /// ([`About::before`]), this field has only the text after the secret.
+    /// The headline: a sentence that says what is wrong.
     pub text: String,
-    pub several: SeveralHeadline,
+    /// The headline of problems with the same reason about several secrets, with `{}` instead of
+    /// their number: `access to {} was denied`. `None` if the headline doesn't name a secret.
+    pub several: Option<String>,
+    /// What problems with the same reason have in common, if this isn't the headline and the help.
+    pub reason: Option<Vec<String>>,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
     pub about: Option<About>,
@@ -51,9 +54,9 @@ pub struct Problem {
     pub missing_key: Option<Box<MissingKey>>,
     /// The message that AWS has sent. It gets a line of its own.
     pub aws_says: Option<String>,
-    /// The id of the request and the number of attempts. They follow AWS's message or, without one,
-    /// the headline ([`Self::suffix`]). They differ from answer to answer, so a group of problems
-    /// prints only the details of the first one.
+    /// The id of the request and the number of attempts. In the end, they follow AWS's message or,
+    /// without one, the headline. They differ from answer to answer, so a group of problems prints
+    /// only the details of the first one.
     pub details: Vec<String>,
     /// Facts that secrets-exec adds to the headline, such as the regions that were tried. Each gets
     /// a line of its own.
@@ -72,18 +75,6 @@ pub struct Problem {
     pub has_sent_hidden_name: bool,
 }
 
-/// The headline of problems with the same reason that are about several secrets.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub enum SeveralHeadline {
-    /// It has the number of secrets instead of the secret: `access to 3 secrets was denied`.
-    #[default]
-    Same,
-    /// This text follows the number of secrets: `3 secrets don't exist in us-east-1`.
-    After(String),
-    /// None of the secrets exists. The text is the place: ` in us-east-1`.
-    NoneExists(String),
-}
-
 /// A key that a secret doesn't have. The missing keys of a secret are reported as one error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {
@@ -100,11 +91,8 @@ pub struct MissingKey {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
     pub locator: Box<Locator>,
-    /// The secret as the subject of the headline: `the secret "prod/db" (stage AWSPREVIOUS)`.
+    /// The secret as the subject of a sentence: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
-    /// The headline's text before the secret: empty, or words such as `access to `. `None` if the
-    /// headline doesn't name the secret.
-    pub before: Option<&'static str>,
     pub scope: ReasonScope,
 }
 
@@ -182,8 +170,7 @@ impl Problem {
     /// with all their entries. Returns `None` for a problem without entries, which is always
     /// printed by itself.
     ///
-    /// The key leaves out what can differ within a group: the entries, the details, the missing
-    /// keys of one secret, and the guesses.
+    /// The key leaves out what can differ within a group, such as the entries.
     pub fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -194,16 +181,17 @@ impl Problem {
         // for each store, because secrets and parameters are counted separately.
         let secret = self.about.as_ref().map(|about| match about.scope {
             ReasonScope::OneSecret => (Some(about.key()), None),
-            ReasonScope::AnySecret => (None, about.before.map(|_| about.locator.store)),
+            ReasonScope::AnySecret => (None, self.several.as_ref().map(|_| about.locator.store)),
         });
-        // The text and the help name the key, so they differ between missing keys.
-        let message = match &self.missing_key {
-            Some(_) => None,
-            None => Some((&self.text, self.help.as_ref())),
-        };
-        let aws_says = self.aws_says.as_deref().map(without_resource);
-        let facts = (aws_says, &self.notes);
-        Some((secret, self.status, self.code, message, facts, self.impact))
+        let reason = self.reason.as_ref().ok_or((&self.text, &self.help));
+        Some((
+            secret,
+            self.status,
+            self.code,
+            reason,
+            &self.notes,
+            self.impact,
+        ))
     }
 
     /// Adds an entry that the problem affects. `impact` applies to all entries.
@@ -213,24 +201,6 @@ impl Problem {
         self
     }
 
-    /// The headline of a problem that isn't part of a group.
-    pub fn full_headline(&self) -> String {
-        let secret = self.about.as_ref().map_or("", |about| &about.name);
-        self.headline(secret, &self.text)
-    }
-
-    /// One headline for several secrets whose problems have the same reason, such as `3 secrets
-    /// don't exist in us-east-1`. `secrets` is `3 secrets`.
-    pub fn headline_of_several(&self, secrets: &str) -> String {
-        match &self.several {
-            SeveralHeadline::Same => self.headline(secrets, &self.text),
-            SeveralHeadline::After(text) => format!("{secrets} {text}"),
-            SeveralHeadline::NoneExists(location) => {
-                format!("none of the {secrets} exists{location}")
-            }
-        }
-    }
-
     /// The details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.
     pub fn suffix(&self) -> String {
         match self.details.as_slice() {
@@ -238,30 +208,6 @@ impl Problem {
             details => format!(" ({})", details.join(", ")),
         }
     }
-
-    /// A headline: [`About::before`], `secret` and `predicate`, or only `predicate` if the headline
-    /// doesn't name the secret. The suffix comes at the end. If AWS has sent a message, the suffix
-    /// follows that message, so it is left out here.
-    fn headline(&self, secret: &str, predicate: &str) -> String {
-        let suffix = match self.aws_says {
-            Some(_) => String::new(),
-            None => self.suffix(),
-        };
-        match self.about.as_ref().and_then(|about| about.before) {
-            Some(before) => format!("{before}{secret} {predicate}{suffix}"),
-            None => format!("{predicate}{suffix}"),
-        }
-    }
-}
-
-/// AWS's message about a denial without the resource that it names. Only the resource differs if
-/// several secrets are denied for one reason.
-fn without_resource(aws_says: &str) -> (&str, &str) {
-    let (before, after) = aws_says
-        .split_once(" on resource: ")
-        .unwrap_or((aws_says, ""));
-    let (_, reason) = after.split_once(' ').unwrap_or_default();
-    (before, reason)
 }
 
 /// Groups items by key. Groups are in the order of their first items, and the items of a group keep
@@ -303,7 +249,6 @@ impl About {
         Self {
             locator: Box::new(locator.clone()),
             name,
-            before: Some(""),
             scope: ReasonScope::OneSecret,
         }
     }

@@ -115,7 +115,7 @@ impl CheckedValues<'_> {
         for (_, problem) in self.problems.iter().filter(|(id, _)| *id == outcome.id) {
             row.status = RowStatus::Failed;
             row.error.get_or_insert(problem.code);
-            row.messages.push(problem.full_headline());
+            row.messages.push(problem.text.clone());
         }
         Some(row)
     }

@@ -38,7 +38,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
-use crate::model::problem::{Impact, MissingKey, Problem, grouped};
+use crate::model::problem::{About, Impact, MissingKey, Problem, ReasonScope, grouped};
 use crate::model::shown::{shown, some_of};
 use crate::system::lifecycle::interruptibly;
 use record::counted;
@@ -172,18 +172,18 @@ impl Report {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();
         let mut are_all_unread = true;
-        for problem in &self.problems {
+        for (at, problem) in self.problems.iter().enumerate() {
             if problem.impact == Impact::None {
                 continue;
             }
             for entry in &problem.entries {
-                // A template with several missing secrets is one value. The keys of an `env-from`
-                // object are several values, and their problems have different texts.
-                let text_about_key = match entry.kind {
+                // A template with several missing secrets is one value. The problems of an
+                // `env-from` object are about different keys.
+                let key = match entry.kind {
                     SubjectKind::Entry => None,
-                    SubjectKind::EnvFrom | SubjectKind::EnvFromKey => Some(&problem.text),
+                    SubjectKind::EnvFrom | SubjectKind::EnvFromKey => Some(at),
                 };
-                affected.insert((entry.to_string(), text_about_key));
+                affected.insert((&entry.label, &entry.origin, key));
             }
             are_all_unread &= problem.impact == Impact::Unread;
         }
@@ -224,8 +224,11 @@ fn error_record(problems: &[&Problem]) -> Record {
             let mut line = entry.to_string();
             // The line names the secret, unless the headline or the entry's reference already does.
             if let Some(about) = &problem.about
-                && (secrets.len() > 1 || about.before.is_none())
-                && !line.contains(&about.locator.shown_id())
+                && (secrets.len() > 1
+                    || (about.scope == ReasonScope::AnySecret && common.several.is_none()))
+                && entry
+                    .written_reference()
+                    .is_none_or(|written| written.secret != about.locator.written_id())
             {
                 line += &format!(": {}", about.name);
             }
@@ -235,14 +238,16 @@ fn error_record(problems: &[&Problem]) -> Record {
     // Problems of an entry that are about the same secret share a line.
     lines.dedup();
 
-    let (headline, secret) = match &common.about {
-        Some(about) if secrets.len() > 1 => {
+    let mut secret = None;
+    let mut headline = common.text;
+    if let Some(about) = &common.about {
+        if secrets.len() == 1 {
+            secret = Some(about.locator.shown_id());
+        } else if let Some(several) = &common.several {
             let counted_secrets = format!("{} {}s", secrets.len(), about.locator.store);
-            (common.headline_of_several(&counted_secrets), None)
+            headline = several.replacen("{}", &counted_secrets, 1);
         }
-        Some(about) => (common.full_headline(), Some(about.locator.shown_id())),
-        None => (common.full_headline(), None),
-    };
+    }
 
     let mut record = Record::error(headline);
     if !variables.is_empty() {
@@ -250,10 +255,7 @@ fn error_record(problems: &[&Problem]) -> Record {
     }
     record = record.with_some("secret", secret);
     record.entries = lines.into_iter().map(|(_, line)| line).collect();
-    // The suffix follows AWS's message. If there is no message, the headline already ends with the
-    // suffix.
-    let suffix = common.suffix();
-    record.aws_says = common.aws_says.map(|text| text + &suffix);
+    record.aws_says = common.aws_says;
     record.notes = common.notes;
     record.help = match (common.help, common.guess) {
         (Some(help), Some(guess)) => Some(as_sentences(&help, &guess)),
@@ -274,6 +276,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let mut problem = first.clone();
     if missing_keys.len() > 1
         && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()
+        && let Some(About { name, .. }) = &first.about
     {
         let mut keys = Vec::new();
         let mut similar = Vec::new();
@@ -281,7 +284,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
             keys.push(format!("{:?}", shown(&missing.key)));
             similar.extend(missing.similar.as_ref().map(|key| format!("{key:?}")));
         }
-        problem.text = format!("doesn't have these keys: {}", keys.join(", "));
+        problem.text = format!("{name} doesn't have these keys: {}", keys.join(", "));
         problem.help = Some(if similar.is_empty() {
             existing_keys.clone()
         } else {

@@ -249,6 +249,8 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
         return Err(Unresolved::Absent(problem.help(hint)));
     }
     problem.missing_key = Some(missing_key(key, map));
+    // The text and the help name the key, so they differ between the missing keys of a secret.
+    problem.reason = Some(Vec::new());
     Err(Unresolved::Absent(problem.help(keys_hint(map, key))))
 }
 
@@ -262,14 +264,19 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
 }
 
 /// Adds the entry and, if there is a `reference`, its secret to a problem. The secret must exist,
-/// because its name is shown. The text must be the predicate of a sentence about the secret.
+/// because its name is shown. The text must be the predicate of a sentence about the secret, which
+/// this function completes.
 pub(super) fn with_entry(
-    problem: Problem,
+    mut problem: Problem,
     reference: Option<&SecretRef>,
     subject: &Subject,
 ) -> Problem {
-    let about = reference.map(|reference| About::new(&reference.locator));
-    Problem { about, ..problem }.for_entry(subject.clone(), Impact::Unread)
+    if let Some(reference) = reference {
+        let about = About::new(&reference.locator);
+        problem.text = format!("{} {}", about.name, problem.text);
+        problem.about = Some(about);
+    }
+    problem.for_entry(subject.clone(), Impact::Unread)
 }
 
 /// The KEY of a reference to a parameter as the version or the label that was probably meant. AWS

@@ -39,7 +39,7 @@ use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Tar
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
-use crate::model::problem::{About, Impact, Problem};
+use crate::model::problem::{About, Impact, Problem, ReasonScope};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
@@ -381,7 +381,7 @@ impl<'a> ParsedAnswers<'a> {
         };
         let failure = document.own_failure()?;
         let replica = document.region.as_ref()?;
-        let note = format!("the replica in {replica} {}", absence.text);
+        let note = format!("in the replica in {replica}, {}", absence.text);
         Some(failure.problem(reference, &entry.subject).note(note))
     }
 
@@ -617,8 +617,8 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
     if let Source::Reference(reference) = &entry.source {
         let mut about = About::new(&reference.locator);
-        // The subject of the headline is the value. `None` leaves the secret out of the headline.
-        about.before = None;
+        // The subject of the headline is the value, so only the lines of entries name the secret.
+        about.scope = ReasonScope::AnySecret;
         problem.about = Some(about);
     }
     problem.for_entry(entry.subject.clone(), impact)

@@ -7,7 +7,6 @@ use crate::model::answer::fetch_error::Missing;
 use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::environment::is_name;
 use crate::model::fault::did_you_mean;
-use crate::model::problem::SeveralHeadline;
 use crate::model::reference::{
     Locator, NO_PATHS, Reference, Selector, Store, Version, below_path, is_bare_word,
 };
@@ -57,13 +56,14 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The headline for several secrets. Only secrets whose version doesn't matter share one.
-    pub(super) fn headline_of_several_absences(&self) -> SeveralHeadline {
+    /// The headline for several secrets, with `{}` instead of their number. Only secrets whose
+    /// version doesn't matter share one.
+    pub(super) fn headline_of_several_absences(&self) -> String {
         let location = self.location();
         if self.failure.is_none_found {
-            SeveralHeadline::NoneExists(location)
+            format!("none of the {{}} exists{location}")
         } else {
-            SeveralHeadline::After(format!("don't exist{location}"))
+            format!("{{}} don't exist{location}")
         }
     }
 

@@ -63,15 +63,38 @@ impl FetchFailure {
             subject,
         };
         let mut problem = (*self.error.problem).clone();
-        if let Absent(missing) = self.error.cause {
-            problem.text = request.absence(missing);
-            problem.several = request.headline_of_several_absences();
-        }
-        problem.status = self.status();
         let Remedy { help, guess } = request.remedy();
+        problem.status = self.status();
         problem.help = help;
         problem.guess = guess;
+        if let Absent(missing) = self.error.cause {
+            problem.text = request.absence(missing);
+            problem.several = Some(request.headline_of_several_absences());
+        }
+        let mut reason = vec![problem.text.clone()];
+        reason.extend(problem.help.clone());
+        // AWS's messages about denials differ in the resource. If they differ in the policy, the
+        // help differs, too.
+        if !matches!(self.error.cause, Denied(_)) {
+            reason.extend(problem.aws_says.clone());
+        }
+        problem.reason = Some(reason);
+
+        let suffix = problem.suffix();
+        match &mut problem.aws_says {
+            Some(text) => *text += &suffix,
+            None => problem.text += &suffix,
+        }
         problem.about = request.about();
+        if let Mention::InHeadline(before, _) = self.error.mention
+            && let Some(about) = &problem.about
+        {
+            let text = &problem.text;
+            problem
+                .several
+                .get_or_insert_with(|| format!("{before}{{}} {text}"));
+            problem.text = format!("{before}{} {}", about.name, problem.text);
+        }
         problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
         problem.has_sent_hidden_name = self.was_sent_in_vain() && reference.locator.is_masked();
 
@@ -108,13 +131,12 @@ impl FailedRequest<'_> {
     /// The secret as the message describes it, or `None` if the failure has nothing to do with a
     /// particular secret.
     fn about(&self) -> Option<About> {
-        let (before, mut scope) = match self.failure.error.mention {
-            Mention::Nowhere => return None,
-            Mention::InEntries => (None, ReasonScope::AnySecret),
-            Mention::InHeadline(before, scope) => (Some(before), scope),
-        };
-
         let mut about = About::new(self.locator);
+        about.scope = match self.failure.error.mention {
+            Mention::Nowhere => return None,
+            Mention::InEntries => ReasonScope::AnySecret,
+            Mention::InHeadline(_, scope) => scope,
+        };
         if let Absent(missing) = self.failure.error.cause {
             // The headline of an absence names the version at its end (`has no version with the
             // stage "x"`), so the version isn't repeated after the name of the secret.
@@ -123,14 +145,10 @@ impl FailedRequest<'_> {
             // all of them, unless it is about versions or paths ([`Self::absence`]).
             let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
             if missing == Missing::Secret && has_usual_headline {
-                scope = ReasonScope::AnySecret;
+                about.scope = ReasonScope::AnySecret;
             }
         }
-        Some(About {
-            before,
-            scope,
-            ..about
-        })
+        Some(about)
     }
 
     fn remedy(&self) -> Remedy {
