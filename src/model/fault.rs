@@ -7,11 +7,9 @@ use super::shown::{is_plain_ascii, is_visible, shown};
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
 /// YAML file, `input::yaml` adds its position.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
-#[error("{subject}{text}")]
+#[error("{text}")]
 #[must_use]
 pub struct Fault {
-    /// In a declaration, the entry, section or key that the message begins with. Otherwise empty.
-    pub subject: String,
     /// The message: a whole sentence, or the predicate of a sentence about the user's text, such as
     /// `is an incomplete ARN`.
     ///

@@ -49,6 +49,8 @@ pub struct Problem {
     pub reason: Option<Vec<String>>,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
+    /// True if the headline names the entry, so that text output lists it only in a group.
+    pub names_entry: bool,
     pub about: Option<About>,
     /// The key that the secret doesn't have, if that is the problem.
     pub missing_key: Option<Box<MissingKey>>,

@@ -254,7 +254,12 @@ fn error_record(problems: &[&Problem]) -> Record {
         record = record.with("variables", variables);
     }
     record = record.with_some("secret", secret);
-    record.entries = lines.into_iter().map(|(_, line)| line).collect();
+    let entries: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
+    if common.names_entry && entries.len() == 1 {
+        record = record.with("entries", entries);
+    } else {
+        record.entries = entries;
+    }
     record.aws_says = common.aws_says;
     record.notes = common.notes;
     record.help = match (common.help, common.guess) {

@@ -31,7 +31,7 @@ use crate::model::problem::Problem;
 use crate::model::shown::file_name;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
-use reader::{Item, MappingEntry, SourceFile, TEXT, THIS_FILE};
+use reader::{Item, MappingEntry, Part, SourceFile, TEXT, THIS_FILE};
 
 /// The declarations that a launch or subcommand reads.
 #[derive(Clone, Debug, Default)]
@@ -261,8 +261,9 @@ pub fn parse_declaration(
     }
     let source = SourceFile {
         path: Arc::new(path.to_owned()),
-        mistakes: RefCell::new(errors),
+        mistakes: RefCell::default(),
     };
+    errors.into_iter().for_each(|error| source.add(error));
     let (options, layer) = node
         .map(|node| read_declaration(&source, &node, sections))
         .unwrap_or_default();
@@ -278,7 +279,7 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         node,
         position: node.position,
         subject: THIS_FILE.to_owned(),
-        is_whole_file: true,
+        part: Part::File,
         key: "",
     };
     if node.is_null() {

@@ -10,13 +10,13 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::input::yaml::{FaultAt, Kind, Node, Position};
-use crate::model::entry::Origin;
+use crate::model::entry::{Origin, Subject};
 use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::{
     Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
 };
 use crate::model::options::{OptionSpec, find_option};
-use crate::model::problem::{Problem, grouped};
+use crate::model::problem::{Impact, Problem, Status};
 use crate::model::shown::{file_name, is_quotable, not_this_value, shown};
 
 /// A node of a declaration, with the name and the position that messages about it show.
@@ -27,10 +27,20 @@ pub struct Item<'a> {
     pub position: Position,
     /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub subject: String,
-    /// True for the whole declaration and its keys.
-    pub(super) is_whole_file: bool,
+    pub(super) part: Part,
     /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
     pub key: &'static str,
+}
+
+/// The part of a declaration that an item belongs to.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Part {
+    /// The whole declaration and its keys.
+    File,
+    /// A variable or a file, whose name is the subject of the item.
+    Entry,
+    /// Anything else, such as a section, an alias or a line.
+    Other,
 }
 
 /// A key of a mapping, and its value.
@@ -100,12 +110,21 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// The item with a different subject, and with `is_whole_file` set to false.
+    /// The item with a different subject, which isn't an entry.
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
-            is_whole_file: false,
+            part: Part::Other,
             ..self.clone()
+        }
+    }
+
+    /// The item with an entry as its subject.
+    pub fn entry(&self, name: impl Into<String>) -> Self {
+        Self {
+            part: Part::Entry,
+            key: "",
+            ..self.named(name)
         }
     }
 
@@ -117,23 +136,34 @@ impl<'a> Item<'a> {
             key if self.subject.starts_with('"') => format!("{key:?} in {}", self.subject),
             key => format!("{key:?} for {}", self.subject),
         };
-        // With an empty subject, `about` only puts a space before the text.
-        self.add(subject, mistake.into().about(""));
+        self.add(&format!("{subject} "), mistake.into());
     }
 
     /// Adds a mistake whose text is a whole sentence. In the message, it follows the subject and a
     /// colon.
     pub(super) fn refuse_sentence(&self, mistake: impl Into<Fault>) {
-        self.add(self.subject.clone(), mistake.into().about(":"));
+        self.add(&format!("{}: ", self.subject), mistake.into());
     }
 
     /// Adds a mistake at the position of the item. The text of `fault` follows `subject` without a
     /// space. Masks the parts of the subject that have the form of a credential. This happens here
     /// and not when an item is created, because most items have no mistake.
-    fn add(&self, subject: String, fault: Fault) {
-        let subject = shown(&subject);
+    ///
+    /// Entries with the same mistake share one error, which has the headline and the help of the
+    /// first entry.
+    fn add(&self, subject: &str, fault: Fault) {
+        let Fault { text, help } = fault;
+        let position = self.source.position_text(self.position);
+        let headline = format!("{position}: {}{text}", shown(subject));
+        let mut problem = Problem::configuration(headline).help_if_some(help);
+        problem.reason = Some(vec![self.key.to_owned(), text]);
+        if self.part == Part::Entry {
+            let subject = Subject::plain(shown(&self.subject), self.origin());
+            problem = problem.for_entry(subject, Impact::None);
+            problem.names_entry = true;
+        }
         let mut mistakes = self.source.mistakes.borrow_mut();
-        mistakes.push((self.position, Fault { subject, ..fault }));
+        mistakes.push((self.position, problem));
     }
 
     /// Adds the mistake that the text has a character that is easy to overlook or, for any other
@@ -194,8 +224,7 @@ impl<'a> Item<'a> {
         for (node_of_key, node) in nodes {
             let name = &node_of_key.text;
             let key = self.at(node, node_of_key.position);
-            let mut value = self.at(node, node.position).named(name);
-            value.key = "";
+            let value = self.at(node, node.position).entry(name);
             entries.push(MappingEntry { name, key, value });
         }
         entries
@@ -211,9 +240,9 @@ impl<'a> Item<'a> {
         if name == text.trim_end_matches('=') || !is_name(name) {
             return false;
         }
-        let fault = Fault::new(" must be followed by a colon and a space");
+        let fault = Fault::new("must be followed by a colon and a space");
         let help = "write NAME: SECRET:KEY on an indented line of its own";
-        self.add(name.to_owned(), fault.help(help));
+        self.entry(name).add(&format!("{name} "), fault.help(help));
         true
     }
 
@@ -263,9 +292,9 @@ impl<'a> Item<'a> {
         }
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
-        if self.is_whole_file && nearest.is_none() && is_in_capitals {
+        if self.part == Part::File && nearest.is_none() && is_in_capitals {
             let fault = Fault::new("isn't under \"env\"").help("indent variables under \"env:\"");
-            return item.named(key).refuse(fault);
+            return item.entry(key).refuse(fault);
         }
 
         let text = unknown_key_text(key);
@@ -367,10 +396,10 @@ impl<'a> Item<'a> {
             && !self.refuse_key_if_overlooked(name)
             && (has_value || !self.refuse_if_assignment(name))
         {
-            let fault = Fault::new(" isn't a valid variable name");
-            let subject = format!("{name:?}");
+            let fault = Fault::new("isn't a valid variable name");
             let help = "use letters, digits and \"_\", and don't start with a digit";
-            self.add(subject, fault.help(help));
+            self.entry(name)
+                .add(&format!("{name:?} "), fault.help(help));
         }
         variable
     }
@@ -384,12 +413,12 @@ impl<'a> Fields<'a> {
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
-        if self.item.is_whole_file {
+        if self.item.part == Part::File {
             return Some(value.named(format!("{name:?}")));
         }
         Some(Item {
             key: name,
-            ..value.named(&self.item.subject)
+            ..self.item.at(value.node, value.position)
         })
     }
 
@@ -418,76 +447,27 @@ impl<'a> Fields<'a> {
 pub(super) struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
     pub path: Arc<PathBuf>,
-    pub(super) mistakes: RefCell<Vec<FaultAt>>,
-}
-
-/// The key by which mistakes are grouped: mistakes of the same kind have the same text and the same
-/// help. Help that names the mistake's own entry isn't part of the key, because it can serve as an
-/// example for the other entries of the group.
-fn text_and_general_help(fault: &Fault) -> (String, Option<String>) {
-    // The subject ends with the name of the entry or section: `"mode" for DB_HOST`.
-    let last_word = fault.subject.rsplit(' ').next().unwrap_or_default();
-    let entry = last_word.trim_matches('"');
-    let general_help = fault
-        .help
-        .clone()
-        .filter(|help| !help.split([' ', ':', '-', ')']).any(|word| word == entry));
-    (fault.text.clone(), general_help)
-}
-
-/// Names a mistake in a note about an earlier one: `DB_HOST (line 4)`.
-fn subject_and_line((position, fault): &FaultAt) -> String {
-    let line = format!("line {}", position.line);
-    // A subject such as "this key" stands in for a name that can't be shown. Several mistakes can
-    // have this subject, so only the line identifies each of them.
-    if fault.subject.starts_with("this ") {
-        line
-    } else {
-        format!("{} ({line})", fault.subject)
-    }
+    pub(super) mistakes: RefCell<Vec<(Position, Problem)>>,
 }
 
 impl SourceFile {
-    /// Converts the mistakes to problems, in the order of their lines. If several entries have the
-    /// same mistake, there is a problem for the first entry, and a note lists the others.
+    /// Adds a mistake in the syntax.
+    pub fn add(&self, (position, fault): FaultAt) {
+        let fault = fault.about(&format!("{}:", self.position_text(position)));
+        let problem = Problem::from_fault(Status::Configuration, fault);
+        self.mistakes.borrow_mut().push((position, problem));
+    }
+
+    /// The mistakes in the order of their lines.
     pub fn problems(self) -> Vec<Problem> {
         let mut mistakes = self.mistakes.take();
         mistakes.sort_by_key(|(position, _)| *position);
         // The nodes below a YAML anchor are read again for each alias of the anchor, so their
         // mistakes are found several times.
         mistakes.dedup_by(|(b_position, b), (a_position, a)| {
-            b_position == a_position && (&b.text, &b.help) == (&a.text, &a.help)
+            b_position == a_position && b.reason.is_some() && b.reason == a.reason
         });
-
-        let mut keyed = Vec::new();
-        for (at, (position, fault)) in mistakes.into_iter().enumerate() {
-            let kind = if fault.subject.is_empty() {
-                // Mistakes in the syntax have no subject, so each gets its own problem.
-                Err(at)
-            } else {
-                Ok(text_and_general_help(&fault))
-            };
-            keyed.push((kind, (position, fault)));
-        }
-        grouped(keyed)
-            .iter()
-            .map(|(_, group)| self.problem(group))
-            .collect()
-    }
-
-    /// The problem for mistakes of the same kind. A note lists the entries that have it, except the
-    /// first one. `group` isn't empty.
-    fn problem(&self, group: &[FaultAt]) -> Problem {
-        let (position, fault) = &group[0];
-        let headline = format!("{}: {fault}", self.position_text(*position));
-        let problem = Problem::configuration(headline).help_if_some(fault.help.clone());
-        let others: Vec<String> = group[1..].iter().map(subject_and_line).collect();
-        let listed = match others.as_slice() {
-            [] => return problem,
-            [other] => other.clone(),
-            [first @ .., last] => format!("{} and {last}", first.join(", ")),
-        };
-        problem.note(format!("the same applies to {listed}"))
+        mistakes.into_iter().map(|(_, problem)| problem).collect()
     }
 
     pub fn position_text(&self, Position { line, column }: Position) -> String {

@@ -177,7 +177,7 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
             && entry.pattern.is_none()
             && entry.on_missing == OnMissing::Fail;
         if name == "PATH" && !has_only_value {
-            key.named(name).refuse(PATH_FROM_SECRET);
+            key.entry(name).refuse(PATH_FROM_SECRET);
         } else {
             entries.push(entry);
         }
@@ -246,7 +246,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
         path: path.and_then(|path| read_file_path(&path)),
         env: env.and_then(|env| match env.expect_text("a variable name")? {
             "PATH" => {
-                item.named("PATH").refuse(PATH_FROM_SECRET);
+                item.entry("PATH").refuse(PATH_FROM_SECRET);
                 None
             }
             name => env.expect_variable(name),
@@ -256,7 +256,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
 
     // The path and the variable are known now, so messages about the other keys name one of them
     // instead of the section.
-    fields.item = item.named(Target::File(target.clone()).to_string());
+    fields.item = item.entry(Target::File(target.clone()).to_string());
 
     target.mode = fields
         .take_parsed("mode", "octal, from \"0000\" to \"0777\"", Mode::parse)
