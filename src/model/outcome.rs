@@ -104,10 +104,7 @@ pub struct Outcomes {
 pub struct Warning {
     /// The id of the outcome.
     pub id: EntryId,
-    pub subject: Subject,
-    /// A sentence without the subject, whose name follows it.
-    pub text: String,
-    pub help: Option<String>,
+    pub problem: Problem,
     /// The words after the status in the table of `check`.
     pub note: &'static str,
 }
@@ -122,13 +119,13 @@ impl From<SecretValue> for Made {
 }
 
 impl EntryOutcome {
-    /// A warning about this outcome.
+    /// A warning about this outcome. `text` is a sentence without the subject, whose name follows
+    /// it.
     pub fn warning(&self, text: impl Into<String>, note: &'static str) -> Warning {
+        let problem = Problem::configuration(text);
         Warning {
             id: self.id,
-            subject: self.subject.clone(),
-            text: text.into(),
-            help: None,
+            problem: problem.for_entry(self.subject.clone(), Impact::None),
             note,
         }
     }

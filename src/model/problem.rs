@@ -51,7 +51,9 @@ pub struct Problem {
     pub entries: Vec<Subject>,
     /// True if the headline names the entry, so that text output lists it only in a group.
     pub names_entry: bool,
-    pub about: Option<About>,
+    /// What the problem is about in its entry: `db.password`, in a template.
+    pub part: Option<String>,
+    pub about: Option<Box<About>>,
     /// The key that the secret doesn't have, if that is the problem.
     pub missing_key: Option<Box<MissingKey>>,
     /// The message that AWS has sent. It gets a line of its own.
@@ -92,7 +94,7 @@ pub struct MissingKey {
 /// The secret or parameter that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    pub locator: Box<Locator>,
+    pub locator: Locator,
     /// The secret as the subject of a sentence: `the secret "prod/db" (stage AWSPREVIOUS)`.
     pub name: String,
     pub scope: ReasonScope,
@@ -235,7 +237,7 @@ impl About {
     }
 
     /// Creates the description of a secret, for a problem that lies in the secret itself.
-    pub fn new(locator: &Locator) -> Self {
+    pub fn new(locator: &Locator) -> Box<Self> {
         let Locator { store, version, .. } = locator;
         let mut fields = Vec::new();
         if let Some(stage) = version.label() {
@@ -248,10 +250,10 @@ impl About {
         if !fields.is_empty() {
             name += &format!(" ({})", fields.join(", "));
         }
-        Self {
-            locator: Box::new(locator.clone()),
+        Box::new(Self {
+            locator: locator.clone(),
             name,
             scope: ReasonScope::OneSecret,
-        }
+        })
     }
 }

@@ -11,7 +11,8 @@
 //!
 //! These words have a fixed meaning:
 //!
-//! - A *problem* is an error, worded where it was found (`model/problem`).
+//! - A *problem* is an error, worded where it was found (`model/problem`). A warning about entries
+//!   is made from problems, too, so that it is grouped like an error.
 //! - A *report* has the problems that end a launch or a subcommand.
 //! - A *record* is everything that is printed about one thing: an error, a warning or a note.
 //! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
@@ -31,17 +32,19 @@ mod value_warnings;
 mod warnings;
 
 pub use record::{Label, Record};
-pub use value_warnings::*;
 pub use warnings::*;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::mem::take;
 
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
+use crate::model::outcome::{EntryOutcome, Made, Outcomes};
 use crate::model::problem::{About, Impact, MissingKey, Problem, ReasonScope, grouped};
 use crate::model::shown::{shown, some_of};
 use crate::system::lifecycle::interruptibly;
 use record::counted;
+use value_warnings::value_problems;
 
 /// The problems that end a launch or a subcommand. An empty report means that nothing went wrong.
 #[derive(Debug, Default)]
@@ -131,9 +134,13 @@ impl Report {
         records
     }
 
-    /// An error for each problem. Problems with the same reason share one error, which lists all
-    /// their entries.
     pub fn errors(&self) -> Vec<Record> {
+        self.by_reason(Label::Error)
+    }
+
+    /// A record for each problem. Problems with the same reason share one record, which lists all
+    /// their entries.
+    pub fn by_reason(&self, label: Label) -> Vec<Record> {
         // A problem without a group key gets a record of its own, because its position in the list,
         // which is unique, is its key.
         let groups = grouped(
@@ -146,7 +153,7 @@ impl Report {
         let mut records = Vec::new();
         let mut is_note_added = false;
         for (_, problems) in groups {
-            let mut record = error_record(&problems);
+            let mut record = common_record(label, &problems);
             if !is_note_added && problems.iter().any(|problem| problem.has_sent_hidden_name) {
                 record.notes.push(SENT_NOTE.to_owned());
                 is_note_added = true;
@@ -198,10 +205,32 @@ impl Report {
     }
 }
 
+/// The warnings about entries that were resolved, but that are probably mistakes.
+pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
+    let warnings = &outcomes.warnings;
+    Report::from(warnings.iter().map(|warning| warning.problem.clone())).by_reason(Label::Warning)
+}
+
+/// Makes a warning for each kind of [`Remark`](crate::model::remark::Remark), with the entries whose
+/// values have this remark.
+pub fn value_warnings<'a>(
+    values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
+) -> Vec<Record> {
+    let mut records = Report::from(value_problems(values)).by_reason(Label::Warning);
+    for record in &mut records {
+        if let [entry] = record.entries.as_slice() {
+            record.message += &format!(" for {entry}");
+            let entries = take(&mut record.entries);
+            record.json_members.push(("entries", entries.into()));
+        }
+    }
+    records
+}
+
 const SENT_NOTE: &str = "a name that isn't shown in full may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
 /// The record about problems with the same reason. `problems` isn't empty.
-fn error_record(problems: &[&Problem]) -> Record {
+fn common_record(label: Label, problems: &[&Problem]) -> Record {
     // The notes are those of the first problem. So are the headline and the help, unless several
     // keys are missing: then both are about all of these keys.
     let common = with_all_missing_keys(problems[0], problems);
@@ -210,18 +239,13 @@ fn error_record(problems: &[&Problem]) -> Record {
         .filter_map(|problem| Some(problem.about.as_ref()?.key()))
         .collect();
 
-    // An entry with a template can have several problems, but its variable is listed only once.
-    let mut affected: Vec<_> = problems
-        .iter()
-        .flat_map(|problem| &problem.entries)
-        .collect();
-    affected.dedup();
-    let variables: Vec<&str> = affected.iter().map(|entry| &*entry.label).collect();
-
     let mut lines = Vec::new();
     for problem in problems {
         for entry in &problem.entries {
             let mut line = entry.to_string();
+            if let Some(part) = &problem.part {
+                line = format!("{part} in {line}");
+            }
             // The line names the secret, unless the headline or the entry's reference already does.
             if let Some(about) = &problem.about
                 && (secrets.len() > 1
@@ -237,6 +261,9 @@ fn error_record(problems: &[&Problem]) -> Record {
     }
     // Problems of an entry that are about the same secret share a line.
     lines.dedup();
+    // An entry with a template can have several lines, but its variable is listed only once.
+    let mut variables: Vec<&str> = lines.iter().map(|(entry, _)| &*entry.label).collect();
+    variables.dedup();
 
     let mut secret = None;
     let mut headline = common.text;
@@ -249,7 +276,7 @@ fn error_record(problems: &[&Problem]) -> Record {
         }
     }
 
-    let mut record = Record::error(headline);
+    let mut record = Record::new(label, headline);
     if !variables.is_empty() {
         record = record.with("variables", variables);
     }
@@ -281,7 +308,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let mut problem = first.clone();
     if missing_keys.len() > 1
         && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()
-        && let Some(About { name, .. }) = &first.about
+        && let Some(About { name, .. }) = first.about.as_deref()
     {
         let mut keys = Vec::new();
         let mut similar = Vec::new();

@@ -1,51 +1,44 @@
-//! Makes the warnings about values that were read but are probably wrong, such as an empty password
+//! Words the warnings about values that were read but are probably wrong, such as an empty password
 //! ([`Remark`]). `check` shows the same remarks in its rows.
 
-use std::collections::BTreeMap;
-
-use super::record::Record;
 use crate::model::fault::{character_name, quoted_character};
-use crate::model::outcome::{EntryOutcome, Made, Outcomes};
+use crate::model::outcome::{EntryOutcome, Made};
+use crate::model::problem::{Impact, Problem};
 use crate::model::remark::Remark;
 use crate::model::shown::{shown, some_of};
 
-/// Makes a warning for each kind of [`Remark`], with the entries whose values have this remark. An
-/// empty key of `env-from` gets no warning, because most of them are switches.
-pub fn value_warnings<'a>(
+/// A problem for each [`Remark`] on a value. An empty key of `env-from` has none, because most of
+/// them are switches.
+pub(super) fn value_problems<'a>(
     values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
-) -> Vec<Record> {
-    let mut subjects = BTreeMap::<Remark, Vec<String>>::new();
+) -> Vec<Problem> {
+    let mut problems = Vec::new();
     for (outcome, made) in values {
         for (remark, parts) in &made.remarks {
             if matches!(remark, Remark::Empty | Remark::Blank) && outcome.id.key.is_some() {
                 continue;
             }
-            let of_remark = subjects.entry(*remark).or_default();
-            of_remark.push(match parts.as_slice() {
-                [] => outcome.subject.to_string(),
-                parts => format!("{} in {}", parts_text(parts), outcome.subject),
-            });
+            let mut problem = value_problem(*remark);
+            if !parts.is_empty() {
+                problem.part = Some(parts_text(parts));
+            }
+            problems.push(problem.for_entry(outcome.subject.clone(), Impact::None));
         }
     }
-    subjects
-        .into_iter()
-        .map(|(remark, subjects)| value_warning(remark, &some_of(&subjects)))
-        .collect()
+    problems
 }
 
-/// The warning about values of these entries.
-fn value_warning(remark: Remark, entries: &str) -> Record {
+/// The problem of a value. Its text is a sentence that an entry can follow.
+fn value_problem(remark: Remark) -> Problem {
     let status = remark_status(remark);
-    let read = |what: &str| Record::warning(format!("{what} was read for {entries}"));
+    let read = |what: &str| Problem::configuration(format!("{what} was read"));
     match remark {
         Remark::Empty => read("an empty value"),
         Remark::Blank => read("a value with only blanks"),
         Remark::Begins(c) | Remark::Ends(c) => read(&format!("a value with {status}"))
             .help(format!("store it without the {}", character_name(c))),
-        Remark::TemplateLineFeed => {
-            let text = format!("a template with {status} was used for {entries}");
-            Record::warning(text).help("write >- or |- instead of > or |, which keep the line feed")
-        }
+        Remark::TemplateLineFeed => Problem::configuration(format!("a template with {status} was used"))
+            .help("write >- or |- instead of > or |, which keep the line feed"),
         Remark::Quoted => read(&status).help("store it without the quotes"),
         Remark::Reference => read(&status).help("store the value that it refers to"),
         Remark::OneLinePem => {
@@ -101,13 +94,4 @@ pub(super) fn remark_text(outcome: &EntryOutcome) -> Option<String> {
         return None;
     }
     Some(texts.join(", "))
-}
-
-/// The warnings about entries that were resolved, but that are probably mistakes.
-pub fn mistake_warnings(outcomes: &Outcomes) -> impl Iterator<Item = Record> {
-    outcomes.warnings.iter().map(|warning| Record {
-        entries: vec![warning.subject.to_string()],
-        help: warning.help.clone(),
-        ..Record::warning(&warning.text)
-    })
 }

@@ -375,7 +375,7 @@ impl<'a> ParsedAnswers<'a> {
             .source
             .references()
             .into_iter()
-            .find(|read| read.locator == **locator)?;
+            .find(|read| read.locator == *locator)?;
         let Some(Ok(document)) = self.fetched.get(locator) else {
             return None;
         };

@@ -108,15 +108,12 @@ impl Search<'_> {
         } else {
             return None;
         };
-        Some(Warning {
-            // A default can only be corrected by writing the text itself.
-            help: if outcome.is_default() {
-                None
-            } else {
-                Some(help)
-            },
-            ..outcome.warning(format!("the {field} {predicate}"), note)
-        })
+        let mut warning = outcome.warning(format!("the {field} {predicate}"), note);
+        // A default can only be corrected by writing the text itself.
+        if !outcome.is_default() {
+            warning.problem.help = Some(help);
+        }
+        Some(warning)
     }
 
     /// True for a text with an expression such as `{{ db.host }}`, with an alias or `env`.

@@ -10,7 +10,7 @@ pub const PREFIX: &str = "secrets-exec: ";
 pub const EVENTS: [(&str, &str); 29] = [
     ("error", "status variables secret entries notes help"),
     ("summary", "status"),
-    ("warning", "entries notes help"),
+    ("warning", "variables entries notes help"),
     ("local", ""),
     ("note", ""),
     ("waiting", ""),

@@ -95,7 +95,7 @@ impl FetchFailure {
                 .get_or_insert_with(|| format!("{before}{{}} {text}"));
             problem.text = format!("{before}{} {}", about.name, problem.text);
         }
-        problem.is_general = !matches!(self.error.mention, Mention::InHeadline(..));
+        problem.is_general = problem.several.is_none();
         problem.has_sent_hidden_name = self.was_sent_in_vain() && reference.locator.is_masked();
 
         problem.notes = [self.region_notes(), problem.notes].concat();
@@ -130,7 +130,7 @@ impl FetchFailure {
 impl FailedRequest<'_> {
     /// The secret as the message describes it, or `None` if the failure has nothing to do with a
     /// particular secret.
-    fn about(&self) -> Option<About> {
+    fn about(&self) -> Option<Box<About>> {
         let mut about = About::new(self.locator);
         about.scope = match self.failure.error.mention {
             Mention::Nowhere => return None,
