@@ -69,7 +69,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
     memory::share_with_aws_lc();
     install_panic_hook();
     let inherited = Inherited::new(environment);
-    terminal::use_early_settings(&arguments, &inherited);
+    terminal::use_early_settings(cli::early_value(&arguments, "--log-format"), &inherited);
     let is_for_shell = cli::is_export_for_shell(&arguments);
     let result = dispatch(arguments, &inherited);
     if let Err(report) = &result

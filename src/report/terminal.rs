@@ -5,7 +5,6 @@
 //! thread waits for it and for signals (see [`interruptibly`]). The progress line, and the lines of
 //! the functions with `unless_stalled` in their names, aren't written if the write would block.
 
-use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -46,27 +45,15 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT. Also
-/// looks for `--log-format` in the arguments, because an error may be found before the arguments
-/// are parsed.
-pub fn use_early_settings(arguments: &[OsString], inherited: &Inherited) {
+/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT.
+/// `format` is the value of `--log-format`, because an error may be found before the arguments are
+/// parsed.
+pub fn use_early_settings(format: Option<&str>, inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
-    // `--log-format json` becomes `--log-format=json`.
-    let own_words = arguments
-        .split(|word| word == "--")
-        .next()
-        .unwrap_or_default()
-        .join(OsStr::new("="));
-    let own_text = own_words.to_string_lossy();
-    let format = own_text
-        .split_once("--log-format=")
-        .map(|(_, rest)| rest)
-        .or_else(|| inherited.get("SECRETS_EXEC_LOG_FORMAT")?.to_str())
-        .unwrap_or_default();
     let mut mode = locked(&MODE);
     mode.has_progress_line = !is_dumb;
     mode.has_colours = !is_dumb && inherited.non_empty("NO_COLOR").is_none();
-    if format.split('=').next() == Some("json") {
+    if format.or_else(|| inherited.get("SECRETS_EXEC_LOG_FORMAT")?.to_str()) == Some("json") {
         mode.format = LogFormat::Json;
     }
 }

@@ -24,9 +24,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, FromArgMatches};
+use clap::{ArgMatches, FromArgMatches, ValueEnum};
 use glob::Pattern;
-use regex_lite::Regex;
 
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
 use crate::model::entry::{Argument, Entry};
@@ -120,16 +119,28 @@ pub fn parse_command_line(
         .map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// In arguments with `=` between them, a format of `export` that isn't for a shell, or a file other
-/// than `-`, which is standard output.
-const OTHER_EXPORT: &str =
-    "=((-o=?|--output=)-?[^-=]|--format=(dotenv|json|docker|kubernetes|github))";
+/// Finds the first value of an option in arguments that aren't parsed yet and may have mistakes: of
+/// `--format json`, `--format=json`, `-o FILE` and `-oFILE`. Ignores the command after `--`.
+pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
+    let mut words = arguments.iter().take_while(|word| *word != "--");
+    let found = words.find_map(|word| word.to_str()?.strip_prefix(option))?;
+    if found.is_empty() {
+        return words.next()?.to_str();
+    }
+    Some(found.strip_prefix('=').unwrap_or(found))
+}
 
 /// True for an `export` whose output a shell may evaluate, also if its arguments have mistakes.
 pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
-    let joined = arguments.join(OsStr::new("="));
-    let text = joined.to_string_lossy();
-    text.starts_with("export") && !Regex::new(OTHER_EXPORT).is_ok_and(|other| other.is_match(&text))
+    let format = early_value(arguments, "--format").unwrap_or_default();
+    let file = early_value(arguments, "--output").or_else(|| early_value(arguments, "-o"));
+    arguments.first().is_some_and(|word| word == "export")
+        && matches!(
+            ExportFormat::from_str(format, false),
+            Ok(ExportFormat::Shell) | Err(_)
+        )
+        // An empty file and an option instead of the file are mistakes.
+        && file.is_none_or(|file| file.is_empty() || file.starts_with('-'))
 }
 
 /// The subcommand that the first argument names. `None` for a launch.
