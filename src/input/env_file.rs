@@ -92,9 +92,10 @@ fn is_read_before_secrets(name: &EnvName) -> bool {
     text == "PATH" || text.starts_with(OWN_PREFIX) || is_aws_setting(name)
 }
 
-/// True if a pattern of `--literal` matches the name. The keys of AWS and PATH are literals only if
-/// they are named in full, because `AWS_*` and `*` are meant for harmless values. The settings of
-/// secrets-exec never are, because no command gets them.
+/// True if a pattern of `--literal` matches the name, so that the variable becomes a literal in the
+/// declaration. PATH and AWS's keys must be named in full, because people who write `AWS_*` or `*`
+/// mean harmless variables. A setting of secrets-exec (SECRETS_EXEC_*) never becomes a literal,
+/// because no command gets it.
 fn is_named_literal(patterns: &[Pattern], name: &EnvName) -> bool {
     let name = name.as_str();
     let needs_full_name = [

@@ -344,9 +344,9 @@ const INDICATORS: &[char] = &[
     '{', '[', ']', '}', ',', '#', '&', '*', '!', '|', '>', '@', '%', '-', '`',
 ];
 
-/// The error of a value that starts with one of the [`INDICATORS`]: the value in the line where the
-/// parser fails or, for a bracket that isn't closed, in the line above.
-fn indicator_error(text: &str, failed_at: Position) -> Option<FaultAt> {
+/// Finds a value that needs quotes, because it starts with one of the [`INDICATORS`], in the line
+/// where the parser fails. A bracket that isn't closed can also be in the line above.
+fn unquoted_value_error(text: &str, failed_at: Position) -> Option<FaultAt> {
     for (number, content) in (1..)
         .zip(text.lines())
         .take(failed_at.line)
@@ -373,7 +373,7 @@ fn indicator_error(text: &str, failed_at: Position) -> Option<FaultAt> {
 fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
     overlooked_error(text, position.line)
-        .or_else(|| indicator_error(text, position))
+        .or_else(|| unquoted_value_error(text, position))
         .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 

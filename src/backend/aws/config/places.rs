@@ -187,9 +187,9 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // A value that begins with an unexpanded variable is refused, such as `${{ secrets.KEY }}` or
-    // `$AWS_REGION`. An AWS_…_FILE isn't checked, because the file doesn't have to exist. Proxies
-    // and the profile's settings aren't checked either, because their names don't begin with AWS_.
+    // Refuse a value such as `${{ secrets.REGION }}` or `$REGION`, in which nothing has expanded
+    // the variable. Only the variables that begin with AWS_ are checked, but not the paths
+    // (AWS_…_FILE), because a file that doesn't exist is no error.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
