@@ -271,8 +271,7 @@ fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
 fn lookup(reference: Reference) -> Part<Reference> {
     let printing = Printing {
         written: reference.to_string(),
-        default: None,
-        filters: Vec::new(),
+        ..Printing::default()
     };
     Part::Lookup(Operand::Secret(reference), printing)
 }

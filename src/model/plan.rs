@@ -360,8 +360,8 @@ impl Lookup<'_> {
         self.errors.push(reference_problem(subject, fault));
     }
 
-    /// Looks up the references in a text. If that fails, adds an error for each of them, and returns
-    /// `None`.
+    /// Looks up the references in a text. Returns `None` if that fails, and adds an error for each of
+    /// them or, for a template, for the first name that isn't an alias.
     fn planned_parts(
         &mut self,
         parts: Vec<Part<Reference>>,
@@ -369,7 +369,6 @@ impl Lookup<'_> {
     ) -> Option<Vec<Part>> {
         let count = parts.len();
         let mut planned = Vec::new();
-        let mut unknown = BTreeSet::new();
         for part in parts {
             planned.push(match part {
                 Part::Text(text) => Part::Text(text),
@@ -379,8 +378,15 @@ impl Lookup<'_> {
                 Part::Lookup(Operand::Secret(reference), printing) => {
                     let is_template = subject.origin != Origin::Inherited;
                     if is_template && !self.aliases.contains_key(&reference.secret) {
-                        unknown.insert(reference.secret);
-                        continue;
+                        let name = reference.secret;
+                        if !self.refused_aliases.contains(&name) {
+                            let fault = self.unknown_name(&name);
+                            let mut problem = Problem::from_fault(Status::Configuration, fault);
+                            problem.part = printing.position;
+                            self.errors
+                                .push(problem.for_entry(subject.clone(), Impact::None));
+                        }
+                        return None;
                     }
                     let Some(found) = self.locate_single(&reference, subject) else {
                         continue;
@@ -389,20 +395,15 @@ impl Lookup<'_> {
                 }
             });
         }
-        for name in unknown.difference(&self.refused_aliases) {
-            let problem = Problem::from_fault(Status::Configuration, self.unknown_name(name));
-            self.errors
-                .push(problem.for_entry(subject.clone(), Impact::None));
-        }
         if planned.len() < count {
             return None;
         }
         Some(planned)
     }
 
-    /// The error for a name in a template that isn't an alias.
+    /// The fault of a template that uses a name that isn't an alias.
     fn unknown_name(&self, name: &str) -> Fault {
-        // One more than a message lists, so that it ends with "…" if there are more.
+        // One name more than a message lists is enough to end the list with "…".
         let aliases: Vec<String> = (self.aliases.keys())
             .filter(|alias| !self.refused_aliases.contains(*alias))
             .take(MOST_NAMES + 1)

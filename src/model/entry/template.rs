@@ -48,10 +48,13 @@ pub enum Operand<R = SecretRef> {
 }
 
 /// How a lookup was written, and what it prints.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Printing {
     /// The reference as the text has it, without its filters: `db.password`.
     pub written: String,
+    /// The position of the lookup in a template of several lines: `line 2, column 5 of the
+    /// template`.
+    pub position: Option<String>,
     /// The text of the filter `default`, which replaces a value that is absent.
     pub default: Option<String>,
     /// The other filters, in the order in which they apply.
@@ -113,7 +116,13 @@ pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
         } else {
             continue;
         };
-        let (part, length) = parsed.map_err(|fault| fault.about(&position(text, at)))?;
+        let position = position(text, at);
+        let (mut part, length) = parsed.map_err(|fault| fault.about(&position))?;
+        if let Part::Lookup(_, printing) = &mut part
+            && text.trim_end().contains('\n')
+        {
+            printing.position = Some(position);
+        }
         parts.extend([Part::Text(text[end..at].to_owned()), part]);
         end = at + length;
     }
@@ -125,7 +134,7 @@ pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     Ok(parts)
 }
 
-/// The position of a mistake in a template: `line 2, column 5 of the template`.
+/// The position of an expression, as the subject of a message: `line 2, column 5 of the template`.
 fn position(text: &str, at: usize) -> String {
     let lines: Vec<&str> = text[..at].split('\n').collect();
     let column = lines.last().map_or(0, |line| line.chars().count()) + 1;
@@ -218,8 +227,7 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     let operand = parse_source(source).ok_or("which isn't a reference")?;
     let mut printing = Printing {
         written: (*source).to_owned(),
-        default: None,
-        filters: Vec::new(),
+        ..Printing::default()
     };
     for (index, word) in filters.iter().enumerate() {
         let (name, arguments) = word.split_once('(').unwrap_or((word, ")"));
