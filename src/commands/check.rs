@@ -124,8 +124,8 @@ struct Checked {
 }
 
 impl Checked {
-    /// Resolves the plan, with the requests that the depth allows. The report is empty unless nothing
-    /// at all could be read, because the failure to read a single value is stored in its outcome.
+    /// Resolves the plan, with the requests that the depth allows. If a single value can't be read,
+    /// its outcome says why. The report only has the error if nothing could be read.
     fn read(prepared: Prepared, deadline: &Deadline) -> (Self, Report) {
         let read = match prepared.terms.depth {
             CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),

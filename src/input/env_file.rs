@@ -85,8 +85,9 @@ fn is_to_be_filled_in(name: &EnvName) -> bool {
     words.iter().any(|word| name.contains(word))
 }
 
-/// True for the name of a variable that a launch reads before the secret: it decides which program
-/// runs, or configures secrets-exec or the AWS SDKs, which read only names in capitals.
+/// True for a variable that a launch reads before it reads secrets, so that no secret can set it:
+/// the variable decides which program runs, or configures secrets-exec or the AWS SDKs. Case
+/// matters, because all of them read only names in capitals.
 fn is_read_before_secrets(name: &EnvName) -> bool {
     let text = name.as_str();
     text == "PATH" || text.starts_with(OWN_PREFIX) || is_aws_setting(name)

@@ -291,8 +291,9 @@ pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
     Some(ours)
 }
 
-/// Translates another tool's key of a declaration: `except: [KEY]` for `exclude`. The result is
-/// `None` if our key isn't one of those that are `known`.
+/// Translates a key of another tool's declaration, such as `exclude`, into what a declaration has
+/// instead: `except: [KEY]`. `None` if there is no such key, or if it isn't one of those that are
+/// `known` at this place of the declaration.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     for (other, ours) in foreign_words("key") {
         let (our_key, _) = ours.split_once(':').unwrap_or((ours, ""));

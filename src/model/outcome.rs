@@ -82,11 +82,11 @@ pub struct FileValue<'a> {
     pub subject: &'a Subject,
 }
 
-/// The outcomes of all entries of a plan, and of each key of an object.
+/// The outcomes of all entries of a plan. An `env-from` object has an outcome of its own, after those
+/// of its keys.
 ///
-/// If the plan was resolved, the entries that are overridden in the plan come first. The others
-/// follow in the order of precedence, and an object comes after its keys. Each variable and each
-/// path has at most one value.
+/// The entries that are overridden before anything is read come first, and the others follow in the
+/// order of precedence. Each variable and each path has at most one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
@@ -193,8 +193,8 @@ impl EntryOutcome {
         if self.is_default() { &[] } else { &self.reads }
     }
 
-    /// The name of a variable that should name a secret, but is empty, so that the value is absent,
-    /// or is the text of `default`.
+    /// The name of the empty variable that should contain the name of this source's secret. The
+    /// entry then has no value, or the text of its `default`. `None` if there is no such variable.
     pub fn empty_variable(&self) -> Option<&str> {
         self.reads
             .iter()

@@ -182,14 +182,14 @@ impl CheckedValues<'_> {
         Some(note.to_owned())
     }
 
-    /// True for an absent entry if another entry has a value for its target, or if a later layer
-    /// has an absent entry with the same target.
+    /// True if the table has a row for the target of an absent entry already: that of an entry with
+    /// a value or, if there is none, that of an absent entry in a later layer.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.values.outcomes.list.iter().any(|other| {
             // A smaller id has precedence: the latest layer has the number 0.
             let is_later_absence = matches!(other.result, Outcome::Absent) && other.id < absent.id;
-            let has_the_row = is_later_absence || other.made().is_some();
-            has_the_row && other.target.overlaps(&absent.target)
+            let has_row = is_later_absence || other.made().is_some();
+            has_row && other.target.overlaps(&absent.target)
         })
     }
 

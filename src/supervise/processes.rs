@@ -83,7 +83,8 @@ pub struct Gate {
     pub parent: Pid,
 }
 
-/// Forks a process that calls `run` and exits with the status that `run` returns. The calling
+/// Forks a trial: a process that calls `run` and exits with the status that `run` returns. It reads
+/// the values, and then waits at the gate until the parent lets it become the command. The calling
 /// process must have only one thread.
 ///
 /// SIGALRM ends a trial that doesn't reach the gate within `limit`, for example because it is

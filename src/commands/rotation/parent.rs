@@ -253,8 +253,9 @@ impl Parent<'_> {
         others
     }
 
-    /// Turns the trial at the gate into the command. If the trial was killed while it was waiting,
-    /// this process exits as after a change, so that a service manager starts it again.
+    /// Lets the trial that waits at the gate become the command. If somebody has killed the trial
+    /// while it was waiting, this process exits with 75 as after a changed secret, so that a
+    /// service manager starts it again.
     fn start(&mut self) {
         let Some(process) = &mut self.trials.process else {
             self.exit_reason = Some(ExitReason::Rotated);
@@ -361,10 +362,9 @@ struct Trials<'a> {
     baseline: Baseline,
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
-    /// The children that a change doesn't end as orphans of the command, until they are reaped:
-    /// the trials, and the children that this process had before the first trial. The command is
-    /// among them, because it was a trial. A trial that was cancelled stays among them while it
-    /// removes its files.
+    /// The children that aren't orphans of the command, so they are left alone if a change ends the
+    /// command and its orphans: the trials, one of which has become the command, and the children
+    /// that this process had before the first trial. A child that is reaped is removed.
     not_ended: BTreeSet<Pid>,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,

@@ -319,9 +319,9 @@ impl<'a> Item<'a> {
         true
     }
 
-    /// If a key at the position of this item has a character that is easy to overlook, adds this
-    /// mistake and returns true. In the first column, such a character is probably meant as
-    /// indentation, so the mistake is about the line.
+    /// Adds an error and returns true if `key`, which is at the position of this item, has a
+    /// character that is easy to overlook. If the key begins in the first column, the character is
+    /// probably meant as indentation, so the error is about the line instead of the key.
     pub(super) fn refuse_key_if_overlooked(&self, key: &str) -> bool {
         match overlooked_in_line(key) {
             Some(found) if self.position.column == 1 => {

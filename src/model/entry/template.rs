@@ -177,8 +177,8 @@ fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     Ok((part, length))
 }
 
-/// Splits the expression at the beginning of a text into the source and the filters, and returns the
-/// length of the expression. `None` if the expression isn't closed.
+/// Splits the expression with which a text begins: `{{ db.host | trim }}` gives `db.host` and
+/// `trim`. Also returns its length, with the braces. `None` if the expression isn't closed.
 fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
     let mut words = Vec::new();
     let mut begun = 2;

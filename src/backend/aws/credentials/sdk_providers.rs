@@ -130,7 +130,7 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
 fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let why = error_text(error);
     let status = http_status(error);
-    if let Some(refusal) = refused_token(error) {
+    if let Some(refusal) = token_refusal(error) {
         return unusable(refusal).help(TOKEN_REMEDY);
     }
     match error {
@@ -154,9 +154,9 @@ fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
 
 const TOKEN_REMEDY: &str = "turn it on (aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled), or remove the proxy. secrets-exec doesn't read metadata without a token (IMDSv1)";
 
-/// The sentence about a metadata service that refuses the request for a token. `None` for any other
-/// error.
-fn refused_token(error: &ImdsError) -> Option<String> {
+/// The sentence about a metadata service that refuses the request for a session token. `None` for
+/// any other error.
+fn token_refusal(error: &ImdsError) -> Option<String> {
     match find_source(error)? {
         HiddenResponse(status @ 403..=405, reason) => Some(format!(
             "the instance metadata service refuses the request for a session token (HTTP status {status}{reason}), so it is turned off, or a proxy is in the way"
@@ -252,7 +252,7 @@ fn read_region(
                 let outage = FetchError::from(Cause::Outage(OutageKind::Service));
                 Err(outage.aws_says(format!("HTTP status {status}")))
             }
-            _ => Err(no_region_yet(refused_token(&error))),
+            _ => Err(no_region_yet(token_refusal(&error))),
         },
     }
 }

@@ -280,7 +280,7 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
         }
     }
 
-    let claims = readable_claims(token)
+    let claims = described_claims(token)
         .unwrap_or_else(|| "no readable issuer, subject or audience".to_owned());
     let help = format!(
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
@@ -289,9 +289,9 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     or_help(failure, Some(&help))
 }
 
-/// Decodes the claims of a token that a trust policy can compare: issuer, subject and audience.
-/// They aren't secret.
-fn readable_claims(token: &str) -> Option<String> {
+/// Describes the claims of a token that a trust policy can compare: `the issuer …, the subject … and
+/// the audience …`. `None` if the token isn't a JWT with these three claims, which aren't secret.
+fn described_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
     let issuer = claims.get("iss")?;
