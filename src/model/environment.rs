@@ -45,8 +45,8 @@ pub fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The name in `NAME=value`, which a shell reads as a variable for the following command. The value
-/// may be a password, so messages show only the name.
+/// NAME if a word is `NAME=value`, which a shell reads as a variable for the following command.
+/// `None` for any other word. Messages show only the name, because the value may be a password.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     if !is_name(name) {
@@ -56,7 +56,7 @@ pub fn assigned_name(word: &str) -> Option<&str> {
 }
 
 /// Finds the first name in a .env file: NAME if the first line that is neither empty nor a comment
-/// is `NAME=value` or `export NAME=value`.
+/// is `NAME=value` or `export NAME=value`. Otherwise `None`.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let first = text
         .lines()
@@ -65,11 +65,11 @@ pub fn env_file_name(text: &str) -> Option<&str> {
     assigned_name(first.trim_start_matches("export ").trim_start())
 }
 
-/// The prefix of the variables that set options. The command doesn't inherit them.
+/// The prefix of the variables that set options. The command doesn't inherit these variables.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles a list of our own patterns, separated by spaces. All of them are valid, so none is left
-/// out.
+/// Compiles patterns from our source code, which are separated by white space. An invalid pattern
+/// would be left out, but all of ours are valid.
 pub(super) fn known_patterns(list: &str) -> Vec<Pattern> {
     list.split_whitespace()
         .filter_map(|text| Pattern::new(text).ok())
@@ -126,6 +126,7 @@ impl Inherited {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
+    /// The inherited variables that `retention` keeps for the command.
     #[must_use]
     pub fn retained(&self, retention: &Retention) -> Self {
         let kept = self
@@ -161,14 +162,14 @@ impl fmt::Debug for Inherited {
     }
 }
 
-/// The environment that has started secrets-exec, such as a pod or a unit of systemd. It decides
-/// how secrets-exec gets credentials and a region.
+/// The environment that has started secrets-exec, such as a pod or a systemd unit. The help about
+/// missing credentials or a missing region depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartedBy {
     Ecs,
     Lambda,
     Kubernetes,
-    /// secrets-exec belongs to a unit of systemd.
+    /// secrets-exec belongs to a systemd unit.
     Systemd,
     Sudo,
     GitHubActions,
@@ -178,9 +179,12 @@ pub enum StartedBy {
 
 impl StartedBy {
     /// Recognizes the environment by the inherited variables. `process_id` is the id of this
-    /// process, and `stderr` is the device and the inode number of its standard error, as in
-    /// JOURNAL_STREAM (systemd.exec(5)). A program that a unit has started isn't the unit's own
-    /// process, but may still write to the unit's journal.
+    /// process, and `stderr` is the device and the inode number of its standard error, in the form
+    /// `9:77`.
+    ///
+    /// systemd sets SYSTEMD_EXEC_PID to the id of a unit's own process, and JOURNAL_STREAM to the
+    /// device and the inode number of the unit's journal (systemd.exec(5)). A script that runs in a
+    /// unit has a different id, but may still write to this journal.
     pub fn from_variables(inherited: &Inherited, process_id: u32, stderr: &str) -> Self {
         let is_set = |name| inherited.non_empty(name).is_some();
         let is = |name, value: &str| inherited.get(name) == Some(OsStr::new(value));
@@ -256,14 +260,14 @@ pub struct Retention {
     pub unset: Vec<Pattern>,
 }
 
-/// The variables that `--clean-env` keeps: those of the user's session, those that a service of
-/// systemd needs (systemd.exec(5)), and those that a Lambda runtime reads, except credentials.
+/// The variables that `--clean-env` keeps: those of the user's session, those that a systemd
+/// service needs (systemd.exec(5)), and those that a Lambda runtime reads, except credentials.
 const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
     JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// True if the command gets the variable.
+    /// True if the command inherits the variable.
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
         if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {

@@ -5,7 +5,7 @@ use super::environment::assigned_name;
 use super::shown::{is_plain_ascii, is_visible, shown};
 
 /// A mistake in a text that the user wrote, such as a reference, a template or an argument. For a
-/// YAML file, `input::yaml` adds its position.
+/// YAML file, `input::yaml` adds the position of the mistake.
 #[derive(Clone, Debug, Default, PartialEq, Eq, thiserror::Error)]
 #[error("{text}")]
 #[must_use]
@@ -101,7 +101,7 @@ pub fn did_you_mean(nearest: &str) -> String {
 }
 
 /// The fault of a text that is empty or has a character that people overlook, such as a space at
-/// its end or a curly quote.
+/// its end or a curly quote. `None` for any other text.
 pub fn overlooked(text: &str) -> Option<Fault> {
     if text.is_empty() {
         let help = "if it comes from a variable in quotes, that variable isn't set";
@@ -143,6 +143,7 @@ pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
 
 /// Finds a character inside a text that people don't see. A space between other characters is
 /// visible. A variation selector after an ASCII letter isn't, because it doesn't change the letter.
+/// `None` if people see all characters.
 fn unseen_within(text: &str) -> Option<char> {
     if let Some(unseen) = text.chars().find(|c| *c != ' ' && is_unseen(*c)) {
         return Some(unseen);
@@ -165,7 +166,8 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     overlooked(text)
 }
 
-/// The fault of a text that has several lines where one is expected, such as a private key.
+/// The fault of a text that has several lines, such as a private key, although one line is
+/// expected. `None` for a single line.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     if !text.trim().contains('\n') {
         return None;
@@ -173,8 +175,9 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     Some(Fault::new("has several lines").help(remedy))
 }
 
-/// Refuses a text that is a URL or the content of a file, although a path is expected. Both may
-/// contain a password, so the fault doesn't quote the text.
+/// The fault of a text that is a URL or the contents of a file, although a path is expected. Both
+/// may contain a password, so the fault doesn't quote the text. `None` for a text that may be a
+/// path.
 pub fn not_a_path(text: &str) -> Option<Fault> {
     // The marks of a URL, a key or certificate, YAML, and JSON. `NAME=VALUE` is from a .env file.
     let has_mark = ["://", "-----BEGIN ", ": ", "\":"]
@@ -188,13 +191,14 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
 }
 
 /// The fault of the value of an option that has several lines, is empty, or has a character that
-/// people overlook ([`overlooked`]).
+/// people overlook ([`overlooked`]). `None` for any other value.
 pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     let remedy = "use the name of the secret or the path of the file instead";
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// Finds the first field of a reference with a character that people overlook ([`overlooked`]).
+/// The fault of the first field of a reference that has a character that people overlook
+/// ([`overlooked`]). `None` if there is no such field.
 pub(super) fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
     let names = ["name", "key", "stage", "version id"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -203,7 +207,7 @@ pub(super) fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
 }
 
 /// The fault of a line of YAML whose indentation, or gap after the colon, has a character that only
-/// looks like a space. In the gap, YAML allows a tab.
+/// looks like a space. In the gap, YAML allows a tab. `None` for any other line.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -273,7 +277,8 @@ const FOREIGN: &str = include_str!("foreign.txt");
 /// The keys of the top level of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "$schema"];
 
-/// Each word of a kind in [`FOREIGN`], with the text after ` = ` in its line.
+/// The words of a kind in [`FOREIGN`], each with what secrets-exec expects instead: for the kind
+/// `option`, `--pristine` with `--clean-env`.
 pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     FOREIGN
         .lines()
@@ -285,7 +290,8 @@ pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &
         .flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// Translates another tool's word: `--clean-env` for the option `--pristine`.
+/// Translates another tool's word: the option `--pristine` into `--clean-env`. `None` if the word
+/// isn't in [`FOREIGN`].
 pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
     let (_, ours) = foreign_words(kind).find(|(other, _)| *other == word)?;
     Some(ours)
@@ -304,17 +310,17 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     None
 }
 
-/// If a file has a key that only a file of another tool has, returns what the file is, and the
-/// help.
+/// Recognizes a file of another tool by a key that only such a file has. For the key `services`,
+/// the result is `a Compose file`, and the help `see docs/local.md`. `None` for any other file.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
     let (_, file) = foreign_words("file").find(|(key, _)| has_key(key))?;
     file.split_once(": ")
 }
 
 /// If `text` is a reference in the syntax of another tool, returns its prefix, and what is written
-/// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. If the secret isn't
-/// in AWS, the second text is empty. In this case, `text` must have a slash, because `vault:token`
-/// may be the key `token` of a secret "vault".
+/// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. Otherwise `None`. If
+/// the secret isn't in AWS, the second text is empty. In this case, `text` must have a slash,
+/// because `vault:token` may be the key `token` of a secret "vault".
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
     // No prefix has a slash before its first colon (or `}`), but most references do, so the table
     // is rarely searched.

@@ -43,8 +43,8 @@ pub struct Made {
     /// The texts of secrets that are parts of the value, or that the value encodes. `export` masks
     /// most of them in logs, in addition to the value itself.
     pub parts: Vec<SecretValue>,
-    /// The remarks on the value. There are none on a literal, a default, or a value that matches a
-    /// `pattern`, because it has the form that the user wants.
+    /// The remarks on the value. A literal, a default and a value that matches a `pattern` have
+    /// none, because they have the form that the user wants.
     pub remarks: Remarks,
     /// True if a filter `default` gave a part of the value.
     pub uses_default: bool,
@@ -82,8 +82,8 @@ pub struct FileValue<'a> {
     pub subject: &'a Subject,
 }
 
-/// The outcomes of all entries of a plan. An `env-from` object has an outcome of its own, after those
-/// of its keys.
+/// The outcomes of all entries of a plan. An `env-from` object has an outcome of its own, after
+/// those of its keys.
 ///
 /// The entries that are overridden before anything is read come first, and the others follow in the
 /// order of precedence. Each variable and each path has at most one value.
@@ -193,8 +193,9 @@ impl EntryOutcome {
         if self.is_default() { &[] } else { &self.reads }
     }
 
-    /// The name of the empty variable that should contain the name of this source's secret. The
-    /// entry then has no value, or the text of its `default`. `None` if there is no such variable.
+    /// The name of the empty variable that should contain the name of one of the entry's secrets.
+    /// The entry then has no value, or the text of its `default`. `None` if there is no such
+    /// variable.
     pub fn empty_variable(&self) -> Option<&str> {
         self.reads
             .iter()
@@ -258,8 +259,8 @@ impl Outcomes {
         problems
     }
 
-    /// The locators of missing values that have no document in `fetched`, because the request
-    /// either failed or wasn't sent.
+    /// The locators that missing values need, and for which `fetched` has no document, because the
+    /// request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         self.list
             .iter()
@@ -270,8 +271,8 @@ impl Outcomes {
             .collect()
     }
 
-    /// The locators of each failed value, if all of its documents were read. A different version of
-    /// one of them may have what the value needs.
+    /// The locators of each value that failed although all of its documents were read. A different
+    /// version of one of these documents may have what the value needs.
     pub fn unsuitable_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         let mut locators = BTreeSet::new();
         for EntryOutcome { result, reads, .. } in &self.list {
@@ -311,11 +312,12 @@ pub struct Reading<'a> {
     pub locator: &'a Locator,
     /// For a parameter below a path, the part of its name after the path.
     pub parameter_name: Option<&'a str>,
-    /// The whole answer, which says where it comes from.
+    /// The document for the locator, with the region that it was read from.
     pub document: &'a Document,
-    /// The document with the version and the value ([`Document::versioned`]).
+    /// The document that has the version and the value: for a parameter below a path, a part of
+    /// `document` ([`Document::versioned`]).
     pub versioned: &'a Document,
-    /// The outcomes whose values were read from it. A default isn't such a value.
+    /// The outcomes whose values were read from this document. A default isn't such a value.
     pub gives: Vec<&'a EntryOutcome>,
 }
 
@@ -372,7 +374,8 @@ impl Values {
     }
 }
 
-/// The problem for a value that can't be in the environment.
+/// The problem of a variable whose value the environment can't have, because the value contains a
+/// NUL byte or is too long. `None` for any other value.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();

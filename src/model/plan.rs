@@ -46,7 +46,8 @@ use crate::model::shown::{MOST_NAMES, shown, some_of};
 pub struct Layer {
     /// Aliases for this layer and all later ones.
     pub aliases: Aliases,
-    /// The names of aliases with a mistake. A template that uses one of them gets no error.
+    /// The names of aliases with a mistake. A template that uses such an alias gets no error of its
+    /// own.
     pub refused_aliases: BTreeSet<String>,
     /// The entries. No two of them set the same variable or path. The objects of `env-from` come
     /// last, because every other entry of the layer overrides their keys.
@@ -76,7 +77,7 @@ pub struct Plan {
 pub type Planned = Entry<SecretRef>;
 /// The source of a planned `env-from`.
 pub type PlannedObject = ObjectSource<SecretRef>;
-/// An entry without an effect, and what already holds its target.
+/// An overridden entry, and what sets its variable or path instead.
 pub type Overridden = (Entry, Holder);
 
 impl Plan {
@@ -102,8 +103,9 @@ impl Plan {
         for layer in layers {
             for (name, alias) in &layer.aliases {
                 let place = alias.place.clone();
-                // Entries of the earlier file would keep the earlier alias, so that production
-                // could read the secrets of development.
+                // It is an error if two aliases with the same name differ, because the entries of
+                // the earlier file would use the earlier alias: production could read the secrets
+                // of development.
                 if let Some(earlier) = aliases.insert(name.clone(), alias.clone())
                     && *alias
                         != (Alias {
@@ -163,7 +165,7 @@ impl Plan {
     }
 
     /// The locators to request: those that the entries read. If an optional entry turns out to
-    /// override another entry, the secret of the latter is requested needlessly.
+    /// override a different entry, the secret of the overridden entry is requested needlessly.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         self.entries
             .iter()
@@ -179,7 +181,8 @@ impl Plan {
         self.entries.iter().any(|entry| entry.target.has_path())
     }
 
-    /// The text of a variable that is set to a literal.
+    /// The text of the variable `name`, if an entry sets the variable to a literal. Otherwise
+    /// `None`.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let entry = self
             .entries
@@ -203,7 +206,8 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
         .collect()
 }
 
-/// The error of an entry with a fault in one of its parts. `part` is `the reference` or `the path`.
+/// The error of an entry with a fault in one part. `part` is the subject of the sentence, such as
+/// `the reference` or `the path`.
 fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
     let status = match subject.origin {
         Origin::Argument(_) => Status::Usage,
@@ -231,11 +235,13 @@ struct Lookup<'a> {
 }
 
 impl Lookup<'_> {
-    /// Plans the entries of a layer. Returns them in the order of precedence, and those that are
-    /// overridden ([`certain_holder`]). Sets the ids of all entries. The latest layer has the
-    /// number 0. Adds to `claims` what the entries certainly set, so that the entries of earlier
-    /// layers are overridden. Adds each error to `errors`, and leaves out an entry whose reference
-    /// can't be looked up.
+    /// Looks up the references of a layer's entries. Returns the entries in the order of precedence
+    /// and, separately, those that are overridden ([`certain_holder`]). Sets the id of each entry,
+    /// which contains `layer_number`. The latest layer has the number 0.
+    ///
+    /// Adds what the entries certainly set to `claims`, so that the entries of earlier layers are
+    /// overridden. Adds mistakes to `errors`. An entry whose reference can't be looked up isn't
+    /// returned.
     fn planned_layer(
         &mut self,
         layer_number: usize,
@@ -360,8 +366,9 @@ impl Lookup<'_> {
         self.errors.push(reference_problem(subject, fault));
     }
 
-    /// Looks up the references in a text. Returns `None` if that fails, and adds an error for each of
-    /// them or, for a template, for the first name that isn't an alias.
+    /// Looks up the references in a text. Adds an error for each reference that can't be looked up,
+    /// and returns `None` if there is one. In a template, stops at the first name that isn't an
+    /// alias.
     fn planned_parts(
         &mut self,
         parts: Vec<Part<Reference>>,
@@ -421,8 +428,9 @@ impl Lookup<'_> {
     }
 }
 
-/// Finds what certainly sets the target of an entry or, for an object, the variables of all its
-/// keys. `None` if the entry may set something, and for an object that selects no keys.
+/// Finds what certainly overrides an entry: the holder of its target or, for an object, the holders
+/// of the variables of all its keys. `None` if the entry may set something, and for an object that
+/// selects no keys.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {

@@ -1,9 +1,10 @@
 //! Remarks on values that were read and that are probably not what somebody wanted to store, such
 //! as a password with a carriage return at its end.
 //!
-//! Each remark is made once, about a value that is used as it was read, or about each value in a
-//! text with references, before a filter encodes it. So `{{ pw | trim }}` gets no remark about a
-//! line feed in `pw`. The code that prints warnings only reads the remarks.
+//! A value that is used on its own gets its remarks as it was read. In a text with references, each
+//! value gets its remarks after filters such as `trim`, but before a filter encodes the value. So
+//! `{{ pw | trim }}` gets no remark about a line feed in `pw`. The code that prints warnings makes
+//! no remarks of its own.
 
 use std::collections::BTreeMap;
 
@@ -20,8 +21,8 @@ pub enum Remark {
     Blank,
     /// The first character of a single line is one that people don't see.
     Begins(char),
-    /// The last character of a single line is one that people don't see. Only a line feed can
-    /// follow this character.
+    /// The last character of a single line is one that people don't see, or a line feed follows the
+    /// line.
     Ends(char),
     /// The line feed at the end comes from the text of the template itself, as with `template: |`.
     TemplateLineFeed,
@@ -34,20 +35,20 @@ pub enum Remark {
     /// The value is an OpenSSH key without its final line feed. ssh doesn't find the end of such a
     /// key.
     UnfinishedKey,
-    /// The value has a character that ends it too early in the text around it: `;` before a `;`, a
-    /// quote between quotes, or a character before the `@` of a URL that isn't legal there. The first
-    /// character is `None` if it isn't punctuation of ASCII, and the second one is what the value
-    /// should end at.
+    /// A character of the value ends the value too early in the text around it: a `;` if a `;`
+    /// follows the value, a quote if the value is between quotes, or a character that isn't legal
+    /// before the `@` of a URL. The first field is this character, or `None` if it isn't
+    /// punctuation of ASCII. The second field is the character that should end the value.
     EndsEarly(Option<char>, char),
 }
 
-/// The remarks on an entry, each with the parts of the value that it is about: the lookups of a
-/// template, or the references in a variable. Without parts, it is about the whole value.
+/// The remarks on an entry, each with the parts of the value that the remark is about: the lookups
+/// of a template, or the references in a variable. A remark without parts is about the whole value.
 pub type Remarks = BTreeMap<Remark, Vec<String>>;
 
 impl Remark {
-    /// Finds what is odd about a value or a part of it, whatever its target is
-    /// ([`Self::applies_to`]). Binary values aren't odd.
+    /// The remarks on a value, or on a part of a value. The caller drops those that don't matter
+    /// for the target ([`Self::applies_to`]). A binary value has no remarks.
     pub fn about(value: &[u8]) -> Vec<Self> {
         let text = match str::from_utf8(value) {
             Ok("") => return vec![Self::Empty],
@@ -76,9 +77,10 @@ impl Remark {
         remarks
     }
 
-    /// Finds the character that ends a value too early in a text with references. `before` and
-    /// `after` are the text around the value, with a NUL character for each other value. A JSON object
-    /// or array is written there on purpose.
+    /// In a text with references, finds a character of one value that ends the value too early
+    /// ([`Self::EndsEarly`]). `before` and `after` are the text around the value, in which a NUL
+    /// character replaces each other value. `None` for a JSON object or array, because its quotes
+    /// are there on purpose.
     pub fn about_place(value: &[u8], (before, after): (&str, &str)) -> Option<Self> {
         let text = str::from_utf8(value).ok()?;
         if is_object_or_array(text) {
@@ -109,8 +111,9 @@ impl Remark {
         ))
     }
 
-    /// False for a line feed at the end of a file, where it is normal, and for a key or certificate
-    /// in a variable, because programs expect such a variable in many forms.
+    /// True if the remark matters for this target. A line feed at the end of a file is normal. And
+    /// a key or certificate in a variable gets no remark, because programs expect such a variable
+    /// in many forms.
     pub fn applies_to(self, target: &Target) -> bool {
         let is_file = !matches!(target, Target::Env(_));
         match self {
@@ -127,8 +130,9 @@ impl Remark {
     }
 }
 
-/// Finds the characters at both ends of a text that people don't see. The text consists of a line,
-/// which a line feed may follow. The ends of a JSON object or array don't matter.
+/// The remarks on the first and the last character of a text, if people don't see them. `text` is
+/// `line`, which a line feed may follow. A JSON object or array gets no remarks, because the
+/// characters around it don't matter.
 fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     let (first, last) = unseen_ends(line);
     let mut remarks = Vec::new();
@@ -151,9 +155,9 @@ fn is_object_or_array(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// The first character that can't be in the login of a URL (RFC 3986, section 3.2.1), unless it is
-/// percent-encoded. A colon separates the user from the password, so it is legal only in the last
-/// value before the `@`.
+/// The first character that isn't legal in the login of a URL (RFC 3986, section 3.2.1), so that it
+/// should be percent-encoded. A colon separates the user from the password, so it is legal only in
+/// the last value before the `@` (`is_last`). `None` if all characters are legal.
 fn illegal_in_login(text: &str, is_last: bool) -> Option<char> {
     let (_, illegal) = text.char_indices().find(|(at, c)| match c {
         ':' => !is_last,
@@ -173,8 +177,8 @@ fn is_odd(c: char, rest: &str) -> bool {
     c != ' ' || (rest.chars().count() >= 8 && !rest.contains(char::is_whitespace))
 }
 
-/// True for a byte order mark of UTF-16 and a Latin letter or a digit. Other binary values can
-/// begin with the bytes of such a mark.
+/// True for a value that begins with a byte order mark of UTF-16 and, after it, a Latin letter or a
+/// digit. The mark isn't enough, because other binary values can begin with its bytes.
 pub fn is_utf16_text(value: &[u8]) -> bool {
     matches!(value, [0xff, 0xfe, _, 0, ..] | [0xfe, 0xff, 0, ..])
 }

@@ -1,4 +1,4 @@
-//! Decides which parts of a text messages show, and how they quote it.
+//! Decides which parts of a text are shown in messages, and how the text is quoted.
 //!
 //! Messages repeat what the user has written. Only a part that has the form of a credential is
 //! masked ([`shown`]), because a log may be kept for years. Whether a part is masked depends only
@@ -195,10 +195,10 @@ pub fn file_name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// True if a message may quote a key of a secret's value, or a path in it.
+/// True if a message may quote a text that is a key of a secret's value, or a path in such a value.
 ///
-/// Such text usually isn't a secret. But in a malformed file, the parser may take a value for a
-/// key, as in `{ password~ 'hunter2' }`.
+/// A key usually isn't a secret. But in a malformed file, the parser may take a value for a key, as
+/// in `{ password~ 'hunter2' }`.
 pub fn is_quotable(text: &str) -> bool {
     text.len() <= MAX_QUOTED_LENGTH
         && text
@@ -318,8 +318,8 @@ pub fn escaped(line: &str) -> String {
 }
 
 /// A line as it is printed: [`escaped`], and [without tokens](without_known_tokens), which the name
-/// of a file or a host may contain. Secrets in URLs have been masked before, so that a help can say
-/// how to write one.
+/// of a file or a host may contain. URLs aren't masked here, but when a text is made, so that a
+/// help can show how to write a URL with a password.
 pub fn printed(line: &str) -> String {
     escaped(&without_known_tokens(line.to_owned()))
 }

@@ -84,12 +84,13 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// The password that GitHub accepts if the user name is a token.
+/// What GitHub accepts instead of a password if the user name is a token.
 const NO_PASSWORD: &str = "x-oauth-basic";
 
-/// Finds the texts that may be the password in a URL with any scheme. A password may contain an `@`
-/// or a `/` that isn't percent-encoded, so it may end at any `@`. Without a password, the result is
-/// the user name, which may be a token. Each text is returned as it is written, and decoded.
+/// Finds the texts that may be the password in a URL with any scheme. In `https://jane:a@b@host`,
+/// they are `a` and `a@b`, because a password may contain an `@` or a `/` that isn't
+/// percent-encoded. If the URL has no password, finds the user name, which may be a token. Returns
+/// each text twice: as it is written, and decoded.
 pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let Some((login, _)) = rest.split_once('@') else {

@@ -32,8 +32,8 @@ pub struct FetchError {
     pub io_kind: Option<ErrorKind>,
     /// The limit that kept secrets-exec from sending the request again.
     pub limit: Limit,
-    /// The policy that denied the request. `None` if the caller's own policies don't allow the
-    /// request.
+    /// The policy that AWS's message blames for a denial. `None` if the caller's own policies just
+    /// don't allow the request, and for any other failure.
     pub denied_by: Option<PolicyDenial>,
     /// The ARN of the caller whose request was denied, unless AWS's message names the caller.
     pub caller: Option<String>,
@@ -81,7 +81,7 @@ impl FetchError {
         Self::new(Cause::Refused(refusal), text)
     }
 
-    /// Creates the failure of one source of credentials, or of the whole search for them.
+    /// Creates the failure of one source of credentials, or of the search in all sources.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
@@ -153,8 +153,8 @@ impl FetchError {
         )
     }
 
-    /// True if the answer is damaged or not from AWS, or if there is no such host of AWS. Such
-    /// answers rarely change.
+    /// True if an answer was damaged or not from AWS, or if AWS has no such host. Another request
+    /// rarely changes this.
     pub fn is_malformed(&self) -> bool {
         use OutageKind::{MalformedResponse, NotTls, UnknownRegion};
         matches!(
@@ -164,9 +164,9 @@ impl FetchError {
     }
 
     /// True if the service itself answered that there is no value, that the secret is marked for
-    /// deletion, or that access is denied. Such an answer removes the cached one. Other failures,
-    /// such as refused credentials or a denied description, say nothing about the value, so the
-    /// cached answer stays.
+    /// deletion, or that access is denied. After such an answer, the cached answer is removed.
+    /// Other failures, such as refused credentials or a denied description, say nothing about the
+    /// value, so the cached answer stays.
     pub fn withholds_value(&self) -> bool {
         matches!(
             self.cause,
@@ -210,7 +210,8 @@ pub enum Missing {
 }
 
 impl Cause {
-    /// True if the caller lacks a permission.
+    /// True if the caller isn't allowed to read or describe the secret, or if its KMS key can't be
+    /// used.
     pub fn is_not_permitted(self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         matches!(self, Self::Denied(Policy(_) | PolicyOrMissing(_) | Key))
@@ -436,7 +437,7 @@ pub struct FetchFailure {
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
     /// alias, or an existing secret.
     pub nearest: Option<Box<str>>,
-    /// If the secret doesn't exist, the hint that the same name is an alias of a later file.
+    /// If the secret doesn't exist, the hint that a later file has an alias with this name.
     pub later_alias: Option<String>,
 }
 

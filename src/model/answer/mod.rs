@@ -49,7 +49,8 @@ pub struct Document {
     pub created: Option<SystemTime>,
     /// The region that the document was read from. `None` for a local file, and if it isn't known.
     pub region: Option<Region>,
-    /// The unavailable regions that were tried first, with `--fallback-region`, and their outages.
+    /// With `--fallback-region`, the unavailable regions that were tried first, each with its
+    /// outage.
     #[serde(skip)]
     pub passed_over: Vec<(Region, FetchError)>,
     #[serde(skip)]
@@ -91,6 +92,7 @@ impl Document {
     }
 
     /// The failure of the secret's own region, if the document comes from a fallback region.
+    /// Otherwise `None`.
     pub fn own_failure(&self) -> Option<FetchFailure> {
         let [(region, outage), elsewhere @ ..] = &self.passed_over[..] else {
             return None;
@@ -139,7 +141,7 @@ impl SecretValue {
             && !Region::is_known(&text)
     }
 
-    /// The keys of a JSON object. Any other value has none.
+    /// The top-level keys of a value that is a JSON object. Any other value has none.
     pub fn keys(&self) -> BTreeSet<String> {
         serde_json::from_slice(self.expose())
             .map(|object: BTreeMap<String, IgnoredAny>| object.into_keys().collect())
@@ -150,8 +152,8 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Decodes the value from base64. White space is ignored, because base64(1) breaks lines after
-    /// 76 characters.
+    /// Decodes the value from base64, or returns `None` if it isn't base64. White space is ignored,
+    /// because base64(1) breaks lines after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
@@ -276,8 +278,9 @@ impl RotationSchedule {
         self.is_enabled && due.is_some_and(|due| due < now)
     }
 
-    /// A time by which the next rotation must have happened, computed from the schedule. AWS
-    /// chooses the time of day, so this is one day later than the schedule says.
+    /// The time by which the next rotation must have happened, computed from the schedule: one day
+    /// later than the schedule says, because AWS chooses the time of day. `None` if the interval or
+    /// the last rotation isn't known.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

@@ -47,20 +47,19 @@ impl fmt::Display for Claim {
     }
 }
 
-/// The reason why an entry has no effect: something else already holds its target.
+/// The reason why an entry has no effect: what sets its variable or writes its file instead.
 #[derive(Clone, Debug)]
 pub enum Holder {
     /// An entry with higher precedence.
     Entry(Subject),
-    /// The inherited variable with this name, because of `--keep-existing`.
+    /// The inherited variable with this name, which `--keep-existing` keeps.
     Kept(String),
-    /// For an `env-from` entry: each variable that it can set has a holder, and the holders may
-    /// differ.
+    /// For an `env-from` entry: each of its variables has a holder, and the holders may differ.
     Several,
 }
 
-/// The variables and paths that are held so far. `Claims` is the only rule of precedence: it decides
-/// which of several entries with the same claim wins.
+/// The variables and paths that already have a holder: an entry, or `--keep-existing`. `Claims` is
+/// the only rule of precedence: it decides which of several entries with the same claim wins.
 ///
 /// Entries are added in the order of precedence: the latest layer comes first, and within a layer,
 /// single entries come before the objects of `env-from`. The first entry with a claim holds it, and
@@ -101,12 +100,12 @@ impl<'a> Claims<'a> {
         }
     }
 
-    /// Finds the holder of a target: an entry, or an inherited variable that `--keep-existing`
-    /// keeps, which has one of the target's claims. `None` if an entry with this origin can set the
-    /// target. Always `None` for an object of `env-from`, because its variables are looked up one
-    /// by one.
+    /// Finds what already holds a variable or a path that the target claims: an entry that was
+    /// added, or an inherited variable that `--keep-existing` keeps. `None` if an entry with this
+    /// origin can set the target. Always `None` for an object of `env-from`, because its variables
+    /// are looked up one by one.
     ///
-    /// A reference in an inherited variable is resolved although `--keep-existing` keeps the
+    /// A reference in an inherited variable is resolved even if `--keep-existing` keeps this
     /// variable, because the value replaces the text of the reference itself.
     pub fn holder(&self, target: &Target, origin: &Origin) -> Option<Holder> {
         let mut claims = target.claims();

@@ -103,7 +103,7 @@ impl Entry<SecretRef> {
     }
 }
 
-/// The source of an entry's value or, for [`Source::Object`], of several variables.
+/// The source of an entry's value or, for [`Source::Object`], of the values of several variables.
 #[derive(Clone, Debug)]
 pub enum Source<R = Reference> {
     Reference(R),
@@ -136,7 +136,8 @@ impl Source<SecretRef> {
         }
     }
 
-    /// The name of an empty variable that should name one of the secrets.
+    /// The name of an empty variable that should contain the name of a secret. `None` if no secret
+    /// of this source depends on an empty variable.
     pub fn empty_variable(&self) -> Option<&str> {
         self.references()
             .into_iter()
@@ -225,9 +226,10 @@ impl Naming {
         EnvName::parse(&name).ok_or(name)
     }
 
-    /// The names of all variables that the object can set. `None` without `only`, because the names
-    /// aren't known before the object is read, and if a name is illegal or unsafe, which becomes an
-    /// error when the object is resolved.
+    /// The names of all variables that the object can set, if `only` lists its keys. Without
+    /// `only`, returns `None`, because the names aren't known before the object is read. Also
+    /// returns `None` if a name is illegal or unsafe, which becomes an error when the object is
+    /// resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         self.only
             .as_ref()?
@@ -252,9 +254,10 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
             .any(|listed| listed == name.as_str())
 }
 
-/// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`. A
-/// name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither empty nor a plain word, and a
-/// name that ends in `_PROXY` only if the value can be the address of a proxy.
+/// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`.
+/// `None` for a safe variable. A name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither
+/// empty nor a plain word, and a name that ends in `_PROXY` only if the value can be the address of
+/// a proxy.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
         UNSAFE_NAMES

@@ -69,7 +69,8 @@ impl Subject {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
-    /// The reference as written. `None` for an entry without a single reference.
+    /// The entry's reference, as the user wrote it. `None` for an entry with a template or without
+    /// a reference.
     pub fn written_reference(&self) -> Option<&Reference> {
         match &self.written {
             Some(Written::Reference(reference)) => Some(reference),
@@ -77,13 +78,13 @@ impl Subject {
         }
     }
 
-    /// The reference as messages show it.
+    /// [`Self::written_reference`] as messages show it: credentials in it are masked.
     pub fn shown_reference(&self) -> Option<String> {
         let reference = self.written_reference()?;
         Some(shown(&reference.to_string()))
     }
 
-    /// The reference as written, unless messages mask a part of it.
+    /// [`Self::written_reference`], but `None` if messages mask a part of the reference.
     pub fn reference(&self) -> Option<&Reference> {
         self.written_reference()
             .filter(|reference| !has_credential(&reference.to_string()))
@@ -110,8 +111,8 @@ impl Subject {
         }
     }
 
-    /// The text that a help suggests, in order to change fields of this entry's reference. `None` if
-    /// messages mask the reference.
+    /// The text that a help suggests, in order to apply `change` to this entry's reference. `None`
+    /// if the entry has no reference, or if messages mask a part of the reference.
     pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {
         let mut reference = self.reference()?.clone();
         change(&mut reference);

@@ -37,7 +37,7 @@ impl FileTarget {
     ///
     /// # Errors
     /// If the path ends like a directory, or if it begins with `~` or has a `$NAME` without braces,
-    /// which only a shell expands. The error is a predicate for the path.
+    /// which only a shell expands. The error is the predicate of a sentence about the path.
     pub fn parse_path(text: &str) -> Result<DeclaredPath, Fault> {
         for part in text.split('/') {
             let variable = match part.strip_prefix('$') {
@@ -145,7 +145,8 @@ impl Owner {
 }
 
 impl Account {
-    /// Parses a name, or a number up to 4294967294. chown(2) reads 4294967295 as "unchanged".
+    /// Parses the name of a user or group, or its number up to 4294967294. `None` for 4294967295,
+    /// which chown(2) reads as "unchanged", and for a text that can't be a name.
     fn parse(text: &str) -> Option<Self> {
         let is_legal = text
             .bytes()
@@ -181,7 +182,7 @@ impl Target {
     }
 }
 
-/// Writes the label for messages.
+/// Writes the target as messages name it: the variable, the path, or `PREFIX*`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

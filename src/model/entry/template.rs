@@ -8,9 +8,9 @@
 //!            | replace(string, string) | default(string)
 //! ```
 //!
-//! What follows an alias in `{{ db.hosts[0] }}` is a JSONPath with the alias instead of `$`.
-//! So a lookup is a [`Reference`], and is resolved as one. An error may quote an expression, because
-//! a template has no values yet.
+//! What follows an alias in `{{ db.hosts[0] }}` is a JSONPath with the alias instead of `$`. So a
+//! lookup of a secret is a [`Reference`], and is resolved as one. An error may quote an expression,
+//! because a template has no values yet.
 
 use serde_json::Value;
 
@@ -19,10 +19,10 @@ use crate::model::fault::Fault;
 use crate::model::reference::{JsonPath, Reference, SecretRef, Selector};
 use crate::model::shown::shown;
 
-/// The name of the inherited variables in a template, as in `{{ env.DB_HOST }}`.
+/// The word before the name of an inherited variable in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
-/// The help for an expression that isn't one of a template.
+/// The help for an expression that a template can't have.
 const FORMS: &str = "a template has {{ ALIAS.KEY }}, {{ env.NAME }}, {{ \"text\" }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace(\"…\", \"…\") and default(\"…\")";
 
 /// The help for a filter `default` with a mistake.
@@ -39,7 +39,7 @@ pub enum Part<R = SecretRef> {
     Lookup(Operand<R>, Printing),
 }
 
-/// What a lookup reads.
+/// What a lookup reads: a secret, or an inherited variable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand<R = SecretRef> {
     Secret(R),
@@ -82,23 +82,24 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// True for a filter that writes a value in a format of its own, so that what it prints isn't
-    /// judged any more.
+    /// True for a filter that encodes a value, as `urlencode` does. Remarks are about the value
+    /// before the first such filter.
     pub fn is_encoding(&self) -> bool {
         matches!(self, Self::UrlEncode | Self::ToJson | Self::Base64Encode)
     }
 
-    /// True for a filter that may escape what is special in the text around a value.
+    /// True for a filter that may escape the characters that are special in the text around a
+    /// value.
     pub fn escapes(&self) -> bool {
         self.is_encoding() || matches!(self, Self::Replace(..))
     }
 }
 
-/// Parses a template.
+/// Parses a template, and splits it into text and lookups.
 ///
 /// # Errors
-/// If the template has an expression that isn't one of a template, or a statement or a comment of
-/// Jinja, or if it has no expression at all. Only the first mistake is returned.
+/// If an expression isn't valid, if the template has a statement or a comment of Jinja, or if it
+/// has no expression at all. Only the first mistake is returned.
 pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let mut parts = Vec::new();
     let mut end = 0;
@@ -145,8 +146,9 @@ fn position(text: &str, at: usize) -> String {
     }
 }
 
-/// The statement (`{% … %}`) or comment (`{# … #}`) of Jinja at the beginning of a text. It must end
-/// in the same line: on its own, `{#` is part of a shell's `${#list[@]}`.
+/// The statement (`{% … %}`) or comment (`{# … #}`) of Jinja at the beginning of a text. `None` for
+/// any other text, and if it doesn't end in the same line: on its own, `{#` is part of a shell's
+/// `${#list[@]}`.
 fn statement(text: &str) -> Option<&str> {
     let end = match text.get(..2)? {
         "{%" => "%}",
@@ -158,7 +160,7 @@ fn statement(text: &str) -> Option<&str> {
     line.get(..length)
 }
 
-/// Parses the expression at the beginning of a text. Also returns its length.
+/// Parses the expression with which a text begins: `{{ db.host | trim }}`. Also returns its length.
 fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     let Some(first_end) = opened.find("}}") else {
         return Err(Fault::new("has {{ without }}").help(FORMS));
@@ -182,7 +184,7 @@ fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
 fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
     let mut words = Vec::new();
     let mut begun = 2;
-    for (at, c) in unquoted(opened) {
+    for (at, c) in outside_quotes(opened) {
         if c == '|' {
             words.push(opened[begun..at].trim());
             begun = at + 1;
@@ -195,7 +197,7 @@ fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
 }
 
 /// The characters of a text that aren't in brackets or quotes, and their indexes.
-fn unquoted(text: &str) -> impl Iterator<Item = (usize, char)> {
+fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut depth = 0_usize;
     let mut quote = None;
     let mut is_escaped = false;
@@ -214,7 +216,8 @@ fn unquoted(text: &str) -> impl Iterator<Item = (usize, char)> {
     })
 }
 
-/// Parses the source and the filters of an expression. An error is the end of a sentence about it.
+/// Parses the words of an expression: its source, and then its filters. The error is the end of a
+/// sentence about the expression, such as `which isn't a reference`.
 fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     let [source, filters @ ..] = words else {
         return Err("in which a quote or a bracket isn't closed".to_owned());
@@ -251,8 +254,8 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     Ok(Part::Lookup(operand, printing))
 }
 
-/// Parses `env.NAME`, or an alias and what it selects. The alias may have a hyphen, which no alias
-/// can have, so that the message about the alias is enough.
+/// Parses `env.NAME`, or an alias and what it selects. `None` for any other text. No alias can have
+/// a hyphen, but one is accepted here, so that the error says that the alias doesn't exist.
 fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     let (alias, path) = text.split_at(end);
@@ -267,8 +270,8 @@ fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let selector = match key {
         Some(key) => Selector::Key(key.to_owned()),
         None if path.is_empty() => Selector::Whole,
-        // A JSONPath can have an operator in a name, but in a template, it is meant as Jinja.
-        None if unquoted(path).any(|(_, c)| !c.is_alphanumeric() && !"._*".contains(c)) => {
+        // In a template, an operator is meant as Jinja, although a JSONPath can have one in a name.
+        None if outside_quotes(path).any(|(_, c)| !c.is_alphanumeric() && !"._*".contains(c)) => {
             return None;
         }
         None => Selector::Path(JsonPath::parse(&format!("${path}"))?),
@@ -288,8 +291,8 @@ fn is_key(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// Writes the expression for the KEY of an alias's secret: `{{ db.host }}`, or `{{ db["a b"] }}` for
-/// the key `$["a b"]`.
+/// Writes the expression that looks up a part of an alias's secret: `{{ db.host }}` for the key
+/// `host`, and `{{ db["a b"] }}` for the key `a b`.
 pub fn expression_text(alias: &str, selector: &Selector) -> String {
     match selector {
         Selector::Whole => format!("{{{{ {alias} }}}}"),
@@ -300,7 +303,7 @@ pub fn expression_text(alias: &str, selector: &Selector) -> String {
 }
 
 /// Parses the arguments of a filter, up to the closing parenthesis at the end of the text. An
-/// argument is a string or a number.
+/// argument is a string or a number. `None` for any other text.
 fn parse_arguments(text: &str) -> Option<Vec<String>> {
     let json = as_json(text.strip_suffix(')')?);
     let values: Vec<Value> = serde_json::from_str(&format!("[{json}]")).ok()?;

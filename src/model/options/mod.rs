@@ -66,7 +66,7 @@ pub struct Options {
     pub log_format: LogFormat,
 }
 
-/// The place from which a launch reads all values: AWS, the Secrets Manager Agent, or a local file.
+/// The source of all values of a launch: AWS, the Secrets Manager Agent, or a local file.
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
@@ -132,8 +132,8 @@ pub struct RotationOptions {
     pub grace: Duration,
 }
 
-/// Pairs of options. The first option only makes sense together with the second one. The text is an
-/// example of the second option's value, which the remedy shows after the option.
+/// Pairs of options. It is an error to set the first option without the second one. The help of
+/// this error suggests the second option, followed by the text: `--role-arn ARN`.
 const NEEDS: [(OptionId, OptionId, &str); 8] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::AgentFallback, OptionId::Agent, ""),
@@ -164,9 +164,9 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
 
 const CACHED: &str = "the cache only keeps answers from AWS itself";
 
-/// Pairs of options. The first option only applies if the second one isn't set in a place with
-/// higher precedence. Without this rule, `--pass` in a place with lower precedence could pass on
-/// more variables, and an external id from such a place could belong to a different role.
+/// Pairs of options. The first option is ignored if a place with higher precedence sets the second
+/// one. So `pass` in a declaration doesn't weaken `--clean-env` of the command line, and the
+/// external id of a declaration isn't sent with the role of the command line.
 const COMPANIONS: [(OptionId, OptionId); 2] = [
     (OptionId::Pass, OptionId::CleanEnv),
     (OptionId::ExternalId, OptionId::RoleArn),
@@ -175,8 +175,9 @@ const COMPANIONS: [(OptionId, OptionId); 2] = [
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// The options with their defaults. They are usable even if [`Self::unmet_requirements`] has
-    /// errors, so that the errors can be printed in the chosen format.
+    /// The options, with a default for each that isn't set. They can be used even if
+    /// [`Self::unmet_requirements`] returns errors, because the errors are printed in the format
+    /// that the options choose.
     pub fn to_options(&self, inherited: &Inherited) -> Options {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
@@ -217,7 +218,7 @@ impl TypedOptions {
         }
     }
 
-    /// The options about AWS. The place of the profile is only used if a profile is set.
+    /// The options about AWS. `profile_source` only matters if a profile is set.
     fn aws(&self) -> AwsOptions {
         let place_of = |id, flag, variable| {
             // Only an option of a declaration has a position.
@@ -278,8 +279,9 @@ impl TypedOptions {
     /// Turns off each option that can't apply because of `higher`, a place with higher precedence.
     /// On systems other than Linux, also turns off the options that need Linux.
     ///
-    /// Adds a text to `turned_off` or `ignored` for each option that is turned off, except for
-    /// `quiet`, and for options that are turned off only because they need another one.
+    /// Each option that is turned off gets a text in `turned_off` or `ignored`. Two kinds get none:
+    /// `quiet`, and an option that is turned off only because the option that it needs is turned
+    /// off.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -315,7 +317,8 @@ impl TypedOptions {
     }
 
     /// Turns off an option, and the options that need it. Returns the option's name for messages,
-    /// with its position if a declaration has set it, or `None` if it wasn't on.
+    /// after its position if a declaration has set it: `app.yaml:3:5: cache`. `None` if the option
+    /// wasn't on.
     fn turn_off(&mut self, option: OptionId) -> Option<String> {
         if !self.is_on(option) {
             return None;
@@ -333,9 +336,9 @@ impl TypedOptions {
         Some(name)
     }
 
-    /// True if the option is set. For `agent`, `agent-fallback` and `clean-env`, the values `0` and
-    /// `false` mean that it isn't, and `--agent=0` also turns off `agent-fallback`. Of the other
-    /// switches, callers ask only about `quiet`, which they turn off whatever its value is.
+    /// True if the option is set, and its value doesn't turn it off. `0` and `false` turn off
+    /// `agent`, `agent-fallback` and `clean-env`, and `--agent=0` also turns off `agent-fallback`.
+    /// Any other option is on if it is set, so `quiet` is on even if it is `0`.
     fn is_on(&self, option: OptionId) -> bool {
         let without_agent = self.agent == Some(AgentChoice::Off);
         let without_fallback = without_agent || self.agent_fallback == Some(false);
@@ -345,7 +348,7 @@ impl TypedOptions {
         self.sets(option) && !is_off
     }
 
-    /// An error for each option that is set although the option that it needs isn't.
+    /// An error for each option that is set without the option that it needs.
     ///
     /// On a system other than Linux, also returns an error for each flag that needs Linux. In a
     /// variable or a declaration, [`Self::turn_off_below`] has already turned off such an option,

@@ -30,8 +30,8 @@ pub struct OptionSpec {
     pub short: Option<char>,
     pub topic: Topic,
     pub takes: Takes,
-    /// Parses a value and puts it into its field. For [`Takes::Texts`], adds it to the list in the
-    /// field.
+    /// Parses a value of the option, and stores it in the option's field of [`TypedOptions`]. For
+    /// [`Takes::Texts`], adds it to the list in this field.
     pub set: fn(&mut TypedOptions, &OsStr) -> Result<(), Expected>,
     pub help: &'static str,
     pub heading: &'static str,
@@ -41,13 +41,14 @@ pub struct OptionSpec {
 /// subcommand ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// Anything else, such as the region. No subcommand that has these options ignores them.
+    /// Any other option, such as `--region`. Every subcommand that has these options uses them.
     General,
-    /// The requests, which `policy` doesn't send.
+    /// How requests are sent, and to whom. `policy` ignores these options, because it sends no
+    /// requests.
     Requests,
-    /// The variables that a command gets.
+    /// The inherited variables that the command gets.
     Variables,
-    /// The command once it has started: `--notify-ready`, and the options for rotations.
+    /// What happens once the command has started: `--notify-ready`, and the options for rotations.
     Running,
 }
 
@@ -71,7 +72,8 @@ pub enum Takes {
 }
 
 impl OptionSpec {
-    /// True if `defaults:` can set the option. A declaration can't replace AWS with a local file.
+    /// True if `defaults:` in a declaration can set the option. Only `--local` is excluded, so that
+    /// no declaration can replace AWS with a local file.
     pub fn is_for_declarations(&self) -> bool {
         self.id != OptionId::Local
     }
@@ -127,12 +129,13 @@ macro_rules! options {
             pub positions: BTreeMap<OptionId, String>,
             /// The options that variables set.
             pub in_variables: BTreeSet<OptionId>,
-            /// A text for each option that is turned off, because it can't be combined with an
-            /// option in a place with higher precedence, or because it needs Linux. `--verbose`
-            /// prints the text as a note.
+            /// The text of a note for each option that is turned off, because it can't be combined
+            /// with an option in a place with higher precedence, or because it needs Linux.
+            /// `--verbose` prints the notes.
             pub turned_off: Vec<String>,
-            /// A text for each option that is ignored because it belongs to an option that a place
-            /// with higher precedence has set. It is printed as a warning.
+            /// The text of a warning for each option that is ignored, because a place with higher
+            /// precedence sets the option that it belongs to. For example, the external id of a
+            /// declaration doesn't apply to the role of the command line.
             pub ignored: Vec<String>,
         }
 
@@ -264,8 +267,8 @@ options! {
     }
 }
 
-/// A description of the values that a parser accepts. It completes the message "… must be …". It
-/// isn't a `Fault`, because it is also the help for an option without a value.
+/// A description of the values that a parser accepts, such as `a path`. It completes the message "…
+/// must be …", and is also the help for an option without a value.
 pub(super) type Expected = &'static str;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -363,7 +366,8 @@ impl Display for SignalNumber {
     }
 }
 
-/// Makes a parser of values from a parser of text. The new parser refuses values that aren't UTF-8.
+/// Turns a parser of text into a parser of the value of an option, which may be any bytes. The new
+/// parser refuses a value that isn't UTF-8.
 fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<T, Expected> {
     move |value| parse(value.to_str().ok_or("text in UTF-8")?)
 }
@@ -389,15 +393,15 @@ fn choice<T: Copy>(
     }
 }
 
-/// The values of a flag in a variable. Flags of the command line and of declarations are converted
-/// to these values.
+/// The texts that set a flag in a variable. A flag of the command line or of a declaration is
+/// converted to one of them before it is parsed.
 const FLAG: &[(&str, bool)] = &[("1", true), ("0", false), ("true", true), ("false", false)];
 
 fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
     choice(FLAG, "1, 0, true or false")(value)
 }
 
-/// The values of `--verbose` and `--quiet` in a variable.
+/// The texts that set `--verbose` or `--quiet` in a variable.
 const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2), ("false", 0), ("true", 1)];
 
 pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
@@ -437,7 +441,8 @@ pub fn parse_region(code: &str) -> Result<Region, Expected> {
     Region::parse(code).ok_or(Region::EXPECTED)
 }
 
-/// The longest duration: a century. Sums of several such durations don't overflow.
+/// The longest duration that an option can have: a century. A longer one is shortened, so that sums
+/// of several durations don't overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
 /// Parses a duration, which can be zero.
@@ -455,8 +460,8 @@ fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
     }
 }
 
-/// Parses the value of `--poll-interval`, which is at least ten seconds. Shorter intervals would
-/// cost money, and reach AWS's quotas.
+/// Parses the value of `--poll-interval`, which is at least ten seconds, because more requests
+/// would cost money, and reach AWS's quotas.
 fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     match parse_duration(value) {
         Ok(interval) if interval >= Duration::from_secs(10) => Ok(interval),

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::fault::{did_you_mean, nearest};
 
-/// An Amazon Resource Name: text that begins with `arn:` and has six fields, or [`Self::any`].
+/// An Amazon Resource Name: text that begins with `arn:` and has six fields.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Arn(String);
 
@@ -85,7 +85,7 @@ impl Arn {
         Some(self.resource())
     }
 
-    /// A field by its index, from 0 to 5. In [`Self::any`], all but the first are empty.
+    /// A field by its index, from 0 to 5.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }

@@ -372,10 +372,10 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// Parses STAGE and VERSION-ID.
+/// Parses STAGE and VERSION-ID. `None` if both are empty.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
-    // AWS would accept a variable that isn't expanded here, and an optional entry would be left
-    // out.
+    // Variables aren't expanded in these fields. AWS would answer that the version `${STAGE}`
+    // doesn't exist, so an optional entry would be left out.
     for (character, name) in [(' ', "a space"), ('$', "a \"$\"")] {
         if stage.contains(character) || id.contains(character) {
             let defect = format!("has {name} in its stage or version id");

@@ -32,8 +32,8 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
-    /// The part of the headline that follows the name of a secret, a parameter or a path that
-    /// doesn't exist, or has no matching version.
+    /// The part of the headline after the name of a secret, a parameter or a path that doesn't
+    /// exist, or has no matching version: `doesn't exist in us-east-1`.
     pub(super) fn absence(&self, missing: Missing) -> String {
         let location = self.location();
         if self.locator.is_path() {
@@ -68,7 +68,7 @@ impl FailedRequest<'_> {
     }
 
     /// Names the version that the secret or parameter doesn't have, for the end of a sentence: `no
-    /// version with the stage "AWSPREVIOUS"`.
+    /// version with the stage "AWSPREVIOUS"`. `None` for the current version.
     pub(super) fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
         if *version == Version::CURRENT {
@@ -92,7 +92,8 @@ impl FailedRequest<'_> {
         let is_path_of_secrets =
             self.locator.written_id().ends_with('/') && !self.locator.is_path();
         let mut settled = self.empty_variable_hint();
-        // An entry with an alias or a variable instead of the id doesn't name the later alias.
+        // The hint about an alias of a later file applies only if the reference contains the id
+        // itself, not an alias or a variable.
         if let Some(reference) = self.subject.reference()
             && reference.secret == self.locator.written_id()
         {
@@ -147,7 +148,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help for a secret that isn't in the local file: what to add there.
+    /// The help for a secret that isn't in the local file: `add it to local.yaml: prod/db: …`.
     fn local_help(&self, file: &Path) -> String {
         let id = self.locator.written_id();
         let placeholder = match self.locator.store {
@@ -167,6 +168,7 @@ impl FailedRequest<'_> {
     }
 
     /// The hint for a name whose only variable is empty, such as `${STAGE}/db`, which became `/db`.
+    /// `None` for any other name.
     fn empty_variable_hint(&self) -> Option<String> {
         let (before, rest) = self.subject.reference()?.secret.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -180,8 +182,8 @@ impl FailedRequest<'_> {
     }
 
     /// The guess about a reference whose secret may not exist, from its form: a slash at the
-    /// beginning, a last part that may be a key, or a word that may be plain text. `None` if messages
-    /// mask a part of the reference.
+    /// beginning, a last part that may be a key, or a word that may be plain text. `None` for any
+    /// other form, and if messages mask a part of the reference.
     pub(super) fn guess(&self) -> Option<String> {
         let reference = self.subject.reference()?;
         let written = reference.to_string();

@@ -55,8 +55,9 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help for a request that another policy denies, so that a permission for the caller
-    /// wouldn't be enough.
+    /// The help for a request that a policy explicitly denies, or that a policy other than the
+    /// caller's own doesn't allow. A permission for the caller wouldn't be enough. `None` if no
+    /// such policy is known.
     fn policy_help(&self) -> Option<String> {
         Some(match self.failure.error.denied_by? {
             PolicyDenial::Explicit(kind) => format!(

@@ -142,7 +142,8 @@ impl FailedRequest<'_> {
             // stage "x"`), so the version isn't repeated after the name of the secret.
             about.name = self.locator.noun();
             // Several secrets can be absent for one reason, such as a wrong region. One error names
-            // all of them, unless it is about versions or paths ([`Self::absence`]).
+            // all of these secrets, unless the error is about versions or paths
+            // ([`Self::absence`]).
             let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
             if missing == Missing::Secret && has_usual_headline {
                 about.scope = ReasonScope::AnySecret;
@@ -207,26 +208,27 @@ impl FetchError {
     }
 }
 
+/// The facts of a failure whose headline is about something other than the secret, such as a host.
 const OF_SERVER: CauseFacts = CauseFacts {
     mention: Mention::InEntries,
     ..GENERAL
 };
 
-/// An outage that concerns the host or this machine rather than one request.
+/// The facts of an outage that concerns the host or this machine, not a single request.
 const UNREACHABLE: CauseFacts = CauseFacts {
     code: "unreachable",
     again: Again::HereOrLater,
     ..OF_SERVER
 };
 
-/// An outage that concerns one request, which was answered.
+/// The facts of an outage that concerns a single request, which was answered.
 const ANSWERED: CauseFacts = CauseFacts {
     again: Again::Here { after: None },
     mention: OF_REQUEST,
     ..UNREACHABLE
 };
 
-/// A request that AWS refuses.
+/// The facts of a request that AWS refuses.
 const REFUSED: CauseFacts = CauseFacts {
     mention: OF_REQUEST,
     headline: "was refused by AWS",

@@ -8,7 +8,8 @@ use crate::model::shown::text_or;
 
 /// The parts of a message that say what to do.
 pub struct Remedy {
-    /// The observation and the general help, joined.
+    /// What secrets-exec has found out about the failure, if anything, and then the general help
+    /// for its cause.
     pub help: Option<String>,
     pub guess: Option<String>,
 }
@@ -24,8 +25,9 @@ impl From<String> for Remedy {
 }
 
 impl FetchFailure {
-    /// The region and the account where AWS looked, and where they come from, if they are the
-    /// defaults: `the region (us-east-1, from AWS_REGION) and the account (123456789012)`.
+    /// The region and the account in which the secret was looked up: `the region (us-east-1, from
+    /// AWS_REGION) and the account (123456789012)`. If they aren't the defaults, the parentheses
+    /// are left out.
     pub fn region_and_account(&self) -> String {
         let Some(looked_up) = &self.looked_up else {
             return "the region and the account".to_owned();
@@ -63,7 +65,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The AWS CLI command of this operation for the secret or parameter.
+    /// The command of the AWS CLI that applies `operation`, such as `ssm get-parameter-history`, to
+    /// the secret or parameter.
     pub fn aws_command(&self, operation: &str) -> String {
         let mut command = format!("aws {operation}");
         if let Some(region) = &self.failure.region {
@@ -106,8 +109,8 @@ pub struct CauseFacts {
     pub remedy: &'static str,
 }
 
-/// A failure that has nothing to do with a particular secret, and after which the same request
-/// would fail again.
+/// The facts of a failure that has nothing to do with a particular secret, and after which the same
+/// request would fail again.
 pub const GENERAL: CauseFacts = CauseFacts {
     code: "refused",
     again: Again::Never,
@@ -117,6 +120,7 @@ pub const GENERAL: CauseFacts = CauseFacts {
     remedy: "",
 };
 
+/// The facts of a failure whose reason lies in the secret itself.
 pub const OF_SECRET: CauseFacts = CauseFacts {
     mention: Mention::InHeadline("", ReasonScope::OneSecret),
     sentence: "it {}",
