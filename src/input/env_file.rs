@@ -35,8 +35,8 @@ const MAX_BYTES: usize = 65_536;
 pub struct EnvFile {
     /// The variables, in the order in which the file sets them.
     pub variables: Vec<EnvVariable>,
-    /// The warnings about the file are left out unless the declaration is printed. The only parts
-    /// of values that the warnings show are names of variables.
+    /// The warnings about the file, which show no values. Empty if `migrate` doesn't print the
+    /// declaration.
     pub warnings: Vec<String>,
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
@@ -77,8 +77,8 @@ impl EnvVariable {
     }
 }
 
-/// True for the name of a password or another secret. If the value of such a variable is empty, as
-/// in the example files of many projects, it still has to be filled in.
+/// True for a name such as `DB_PASSWORD`, which is that of a secret. In the example files of many
+/// projects, such a variable is empty, and still has to be filled in.
 fn is_to_be_filled_in(name: &EnvName) -> bool {
     let words = ["PASS", "SECRET", "TOKEN", "KEY", "CREDENTIAL"];
     let name = name.as_str().to_uppercase();
@@ -117,8 +117,9 @@ fn error(position: &str, what: impl Display) -> Problem {
     Problem::configuration(format!("{position}: {what}"))
 }
 
-/// Reads the variables that `arguments` select from the file. A variable with an empty value is a
-/// literal, unless its name is that of a secret, whose value still has to be filled in.
+/// Reads the .env file of `migrate`, and returns the variables that `arguments` select. A variable
+/// with an empty value becomes a literal, unless its name is that of a secret, whose value still
+/// has to be filled in.
 ///
 /// # Errors
 /// If the file can't be read, or has mistakes (one error for each).
@@ -132,7 +133,7 @@ pub fn read_env_file(arguments: &MigrateArguments) -> Result<EnvFile, Vec<Proble
     parse_env_file(&name, text, arguments)
 }
 
-/// Reads the file, which messages call `name`.
+/// Reads a file, which messages call `name`. Refuses a file that is larger than a secret can be.
 fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
     let file = text_file::open(path, "the argument to migrate", "")?;
     let mut bytes = Zeroizing::new(Vec::new());
@@ -210,7 +211,7 @@ pub fn parse_env_file(
 }
 
 impl EnvFile {
-    /// The names and positions of the variables for which `is_meant` returns true.
+    /// Lists the variables for which `is_meant` returns true: `NAME (FILE:LINE), …`.
     fn names_of(&self, is_meant: impl Fn(&EnvVariable) -> bool) -> String {
         let meant: Vec<String> = self
             .variables
@@ -232,8 +233,8 @@ impl EnvFile {
     /// variable that isn't selected.
     ///
     /// A name without a value only removes the earlier variable, with a warning. A malformed
-    /// statement or name is an error, and a variable that a launch needs before it reads the secret
-    /// is listed in `left_out`.
+    /// statement or name is an error, and a variable that a launch needs before it reads secrets is
+    /// listed in `left_out`.
     fn add(&mut self, statement: Statement, position: String, arguments: &MigrateArguments) {
         let Some((written_name, value)) = statement.binding else {
             let what = "this line isn't NAME=VALUE, or its quotes don't match";
@@ -271,7 +272,7 @@ impl EnvFile {
     }
 }
 
-/// The patterns that match no name in the file.
+/// The patterns of `--only`, `--except` and `--literal` that match no name in the file.
 fn unmatched_patterns(statements: &[Statement], arguments: &MigrateArguments) -> Vec<String> {
     let names: Vec<&str> = statements
         .iter()
@@ -313,8 +314,8 @@ struct Statement {
 /// A name, which can be any text, and its value. The value is `None` if the `=` is missing.
 type Binding = (String, Option<SecretValue>);
 
-/// Parses the statements in the order of the file. The caller must have replaced all other line
-/// ends in `text` with line feeds.
+/// Parses the statements of a .env file, in their order. The lines of `text` must end with line
+/// feeds.
 fn statements(text: &str) -> Vec<Statement> {
     let rest = text.strip_prefix('\u{feff}').unwrap_or(text);
     let mut reader = DotenvReader { rest, line: 1 };
@@ -366,7 +367,8 @@ impl<'t> DotenvReader<'t> {
         Some((name, value))
     }
 
-    /// Reads a name. A name in single quotes can have any character except this quote.
+    /// Reads a name. A name in single quotes can have any character except this quote. `None` if
+    /// the name is empty, or if its quote is never closed.
     fn read_name(&mut self) -> Option<String> {
         let (name, rest) = match self.rest.strip_prefix('\'') {
             Some(quoted) => quoted.split_once('\'')?,
@@ -384,7 +386,7 @@ impl<'t> DotenvReader<'t> {
         Some(name.to_owned())
     }
 
-    /// Reads the value after `=`.
+    /// Reads the value after `=`. `None` if the value begins with a quote that is never closed.
     fn read_value(&mut self) -> Option<SecretValue> {
         let before = self.rest.len();
         self.skip(is_blank);
@@ -445,7 +447,8 @@ impl<'t> DotenvReader<'t> {
     }
 }
 
-/// The character that a backslash and `c` stand for within these quotes, if they are an escape.
+/// The character that a backslash and `c` stand for in a value between quotes of the kind `quote`:
+/// a line feed for `\n` in double quotes. `None` if the two aren't an escape.
 fn unescaped(c: char, quote: char) -> Option<char> {
     match (c, quote) {
         ('\\' | '\'', _) | ('"', '"') => Some(c),

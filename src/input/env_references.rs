@@ -31,7 +31,7 @@ const CLOSE: &str = "}}";
 ///
 /// # Errors
 /// If references are malformed, if a variable can't get its value from a secret, or if a value is a
-/// reference of another tool, unless only the pattern `*` matches its name.
+/// reference of another tool and a pattern other than `*` matches its name.
 pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<Layer, Vec<Problem>> {
     let mut layer = Layer::default();
     let mut errors = Vec::new();
@@ -119,8 +119,8 @@ pub fn is_short_reference(text: &str) -> bool {
     has_key && Reference::parse(text).is_ok() && !has_credential(text)
 }
 
-/// True for text that begins like the ARN of a secret or parameter. Any other ARN is for the
-/// command.
+/// True for text that begins like the ARN of a secret or parameter. Any other ARN, such as that of
+/// a role, is meant for the command.
 fn is_own_arn(text: &str) -> bool {
     let store = text.split(':').nth(2).and_then(Store::from_service);
     Arn::has_prefix(text) && store.is_some()
@@ -150,16 +150,17 @@ fn looks_like_reference(bare: &str) -> bool {
     is_arn || dynamic_references(bare).next().is_some()
 }
 
-/// For each dynamic reference, the text after its `{{`, up to the next `{{` or the end. It may begin
-/// with spaces, with which CloudFormation wouldn't resolve it: [`parse_value`] makes them an error.
+/// Finds CloudFormation's dynamic references. Returns for each the text after its `{{`, up to the
+/// next `{{` or the end. If this text begins with spaces, CloudFormation wouldn't resolve the
+/// reference, and [`parse_value`] refuses it.
 fn dynamic_references(text: &str) -> impl Iterator<Item = &str> {
     text.split("{{")
         .skip(1)
         .filter(|rest| rest.trim_start().starts_with("resolve:"))
 }
 
-/// True for a text with an ARN and a KEY or with a dynamic reference. No program keeps these for
-/// itself.
+/// True for a text with an ARN and a KEY or with a dynamic reference. Such a text only makes sense
+/// as a reference.
 fn contains_reference(text: &str) -> bool {
     text.split(is_separator).any(|word| {
         let start = word.find("arn:").unwrap_or_default();
@@ -187,7 +188,7 @@ fn matches_closely(patterns: &[Pattern], name: &str) -> bool {
 }
 
 /// The mistake in a value that begins like a reference of another tool, or with `ssm:/`. In an
-/// inherited variable, a parameter is written `{{resolve:ssm:…}}`.
+/// inherited variable, a parameter is written `{{resolve:ssm:…}}`. `None` for any other value.
 fn foreign_syntax(text: &str) -> Option<Fault> {
     let prefix = match foreign_prefix(text) {
         Some((prefix, _)) => prefix,
@@ -204,11 +205,12 @@ pub fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
-/// Parses the entry for a variable whose value [looks like a reference](looks_like_reference).
+/// Makes an entry from a variable whose value [looks like a reference](looks_like_reference).
+/// `None` for any other variable, and for one whose ARN is meant for the command.
 fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option<Entry>, Fault> {
     let text = value.to_string_lossy();
     let bare = text.trim_matches(is_space_or_quote);
-    // The name says that the command wants the ARN itself: DB_SECRET_ARN.
+    // A name such as `DB_SECRET_ARN` says that the command wants the ARN itself.
     let has_key = split_secret(bare)
         .1
         .is_some_and(|fields| fields.contains(|c| c != ':'));
@@ -252,7 +254,8 @@ fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     split_value(text)
 }
 
-/// Parses a reference to a single secret or parameter. It can't use an alias or `${NAME}`.
+/// Parses a reference to a single secret or parameter. Refuses a reference that uses an alias or
+/// `${NAME}`.
 fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
     if text.contains("${") {
         let why = "contains \"${\", but variables aren't expanded there";
@@ -267,7 +270,8 @@ fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
         .map_err(|fault| fault.about("a reference in the value"))
 }
 
-/// A reference in an inherited variable, which has no filters.
+/// Makes a reference in an inherited variable a lookup like that of a template, but without
+/// filters.
 fn lookup(reference: Reference) -> Part<Reference> {
     let printing = Printing {
         written: reference.to_string(),

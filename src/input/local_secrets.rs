@@ -62,27 +62,28 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         }
     }
     let lines: Vec<&str> = text.lines().collect();
-    errors.extend(comments(&node, &lines).into_iter().map(error));
+    errors.extend(comment_errors(&node, &lines).into_iter().map(error));
     if !errors.is_empty() {
         return Err(errors);
     }
     Ok(secrets)
 }
 
-/// The errors of values that YAML takes for a comment, as in `password: #w0rd`. A comment has a
-/// space after its `#`.
-fn comments(node: &Node, lines: &[&str]) -> Vec<FaultAt> {
+/// Finds values that YAML takes for a comment, as in `password: #w0rd`, and returns an error for
+/// each. A comment that is meant as one has a space after its `#`.
+fn comment_errors(node: &Node, lines: &[&str]) -> Vec<FaultAt> {
     let mut errors = Vec::new();
     for (key, value) in node.entries().unwrap_or_default() {
         if value.is_null() && is_before_comment(key, lines) {
             errors.push((key.position, needs_quotes("#")));
         }
-        errors.extend(comments(value, lines));
+        errors.extend(comment_errors(value, lines));
     }
     errors
 }
 
-/// True if a key without quotes is followed by a comment that has no space after its `#`.
+/// True for the key in `password: #w0rd`: a comment without a space after its `#` follows instead
+/// of a value.
 fn is_before_comment(key: &Key, lines: &[&str]) -> bool {
     let Some(line) = lines.get(key.position.line - 1) else {
         return false;
@@ -144,7 +145,8 @@ fn json(node: &Node) -> Value {
     match &node.kind {
         _ if node.is_null() => Value::Null,
         Kind::Plain(text) => match serde_json::from_str(text) {
-            // serde_json would change the spelling, and `81111e1` may be a commit id.
+            // A number with an exponent becomes a string, because serde_json would change its
+            // spelling, and `81111e1` may be a commit id.
             Ok(Value::Number(_)) if text.contains(['e', 'E']) => Value::String(text.clone()),
             Ok(value) => value,
             Err(_) => Value::String(text.clone()),

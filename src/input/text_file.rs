@@ -26,8 +26,8 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
             return Problem::from_fault(Status::Configuration, fault.about(option));
         }
         let mut problem = unreadable_from(path.display(), from, &error);
-        // For a path in quotes, `unreadable_from` has better help: it says to remove the quotes. A
-        // symbolic link has the right name, even if its target doesn't exist.
+        // For a path in quotes, `unreadable_from` has better help, which says to remove the quotes.
+        // A symbolic link has the right name, even if its target doesn't exist.
         if error.kind() == ErrorKind::NotFound
             && !path.is_symlink()
             && !is_in_quotes(&path.to_string_lossy())
@@ -39,7 +39,8 @@ pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     })
 }
 
-/// The path with the most similar name in the directory of `path`, if one is similar.
+/// Finds the name that is most similar to that of `path` in the same directory, and returns its
+/// path. `None` if no name is similar.
 pub(super) fn similar_file(path: &Path) -> Option<String> {
     let directory = path.parent()?;
     let names = names_in(directory);
@@ -67,7 +68,8 @@ pub fn find_local_file(directory: &Path) -> Option<String> {
 /// Lists the names of everything in a directory, except those that aren't UTF-8. The result is
 /// empty if the directory can't be read.
 fn names_in(directory: &Path) -> BTreeSet<String> {
-    // The directory of `secrets.yaml` is an empty path, which `read_dir` doesn't accept.
+    // The `.` is needed because `read_dir` doesn't accept an empty path, which is the directory of
+    // `secrets.yaml`.
     fs::read_dir(Path::new(".").join(directory))
         .into_iter()
         .flatten()
@@ -80,8 +82,8 @@ pub(super) enum FileKind {
     LocalSecrets,
 }
 
-/// Reads the text of a YAML or JSON file from `source`. `path`, which is `-` for standard input, is
-/// only for messages.
+/// Reads the text of a YAML or JSON file from `source`, and refuses a .env file. `path`, which is
+/// `-` for standard input, is only for messages.
 pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Result<String, Problem> {
     let (mebibytes, option, migrate_option) = match kind {
         FileKind::Declaration => (1, "-f", ""),

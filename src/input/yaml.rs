@@ -41,7 +41,7 @@ pub struct Key {
 }
 
 impl Node {
-    /// The characters of a scalar. A null isn't a scalar here.
+    /// The characters of a scalar. `None` for a list, a mapping or a null.
     pub(super) fn scalar_text(&self) -> Option<&str> {
         let (Kind::Text(text) | Kind::Plain(text)) = &self.kind else {
             return None;
@@ -52,8 +52,8 @@ impl Node {
         Some(text)
     }
 
-    /// The value of a boolean: a plain scalar that is one in the core schema (YAML 1.2.2,
-    /// section 10.3.2).
+    /// The value of a plain scalar that is a boolean in YAML's core schema (YAML 1.2.2, section
+    /// 10.3.2). `None` for any other node.
     pub fn boolean(&self) -> Option<bool> {
         let Kind::Plain(text) = &self.kind else {
             return None;
@@ -266,7 +266,8 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
     }
 }
 
-/// Converts a node of the file to the key of a mapping.
+/// Converts a node of the file to the key of a mapping. Refuses a node that isn't text, and the
+/// merge key `<<`.
 fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
     match kind {
         Kind::Plain(text) if text == "<<" => {
@@ -281,6 +282,7 @@ fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
 }
 
 /// Copies a node, and adds its [`size`] to `copied_nodes`, the total size of all copies so far.
+/// Fails if the total is larger than [`MAX_COPIED_NODES`].
 fn copy(node: &Node, copied_nodes: &mut usize, position: Position) -> Result<Node, FaultAt> {
     *copied_nodes += size(node);
     if *copied_nodes > MAX_COPIED_NODES {
@@ -377,9 +379,10 @@ fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
         .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
-/// Searches four lines, beginning with the line before `line`, for a character in the indentation
-/// or before a value that people take for a space. Returns the error for the first such line. For a
-/// tab, the parser may report an earlier line, and for other characters the next line.
+/// Finds a character that people take for a space, in the indentation or before a value, near the
+/// line where the parser fails. Searches four lines, beginning with the one before `line`: for a
+/// tab, the parser may report an earlier line, and for other characters the next line. Returns the
+/// error for the first line that has such a character.
 fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
     (1..)
         .zip(text.lines())

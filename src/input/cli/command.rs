@@ -143,8 +143,8 @@ fn write_subcommand(subcommand: &Command, page: &mut Vec<u8>) -> io::Result<()> 
     }
     roff.to_writer(page)?;
 
-    // Options with a heading are shared with a launch, so an earlier section of the man page has
-    // described them.
+    // Leave out the options with a heading: a launch has these options, too, so an earlier section
+    // of the man page describes them.
     let without_launch_options = Command::new("").disable_help_flag(true).args(
         subcommand
             .get_arguments()

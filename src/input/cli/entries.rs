@@ -129,9 +129,9 @@ impl<'t> Assignment<'t> {
     }
 }
 
-/// The error for the text before `=` in an entry, which isn't a name. It may be a password, as in
-/// `"$DB_PASSWORD=prod/db:password"`. So the message shows the text only if the text after `=` is a
-/// name, because then the user has probably swapped the two.
+/// The error for an entry in which `text`, the part before `=`, isn't a name. This text may be a
+/// password, as in `"$DB_PASSWORD=prod/db:password"`. So the message shows the text only if the
+/// part after `=` is a name, because then the user has probably swapped the two.
 fn invalid_name_problem(shown_option: &str, text: &str, reference: &str) -> Problem {
     let illegal = text
         .chars()
@@ -152,14 +152,15 @@ fn invalid_name_problem(shown_option: &str, text: &str, reference: &str) -> Prob
     Problem::usage(format!("the value of {shown_option} {why}")).help(help)
 }
 
-/// True if the colon between the two texts ends the NAME of `NAME:PATH=REF`: PATH is absolute, or
-/// begins with a placeholder. Two slashes belong to a URL.
+/// True if an entry that was split at its first colon has the form `NAME:PATH=REF`: PATH is
+/// absolute, or begins with a placeholder such as `$HOME`. If `rest` begins with two slashes, the
+/// entry has a URL instead.
 fn is_before_path(name: &str, rest: &str) -> bool {
     !name.contains('=') && rest.starts_with(['/', '$', '~']) && !rest.starts_with("//")
 }
 
-/// Splits a path from the reference after the first `=` that isn't part of a placeholder such as
-/// `${NAME:-a=b}`.
+/// Splits `PATH=REF` at the first `=` that isn't part of a placeholder such as `${NAME:-a=b}`. REF
+/// is `None` if there is no such `=`.
 fn split_path(text: &str) -> (&str, Option<&str>) {
     let mut is_in_placeholder = false;
     for (at, c) in text.char_indices() {

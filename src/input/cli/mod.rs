@@ -119,8 +119,9 @@ pub fn parse_command_line(
         .map_err(|error| vec![usage::problem(error, &arguments, command)])
 }
 
-/// Finds the first value of an option in arguments that aren't parsed yet and may have mistakes: of
-/// `--format json`, `--format=json`, `-o FILE` and `-oFILE`. Ignores the command after `--`.
+/// Finds the first value of an option in arguments that aren't parsed yet and may have mistakes:
+/// `json` in `--format json` and `--format=json`, or `FILE` in `-o FILE` and `-oFILE`. Ignores the
+/// command after `--`.
 pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a str> {
     let mut words = arguments.iter().take_while(|word| *word != "--");
     let found = words.find_map(|word| word.to_str()?.strip_prefix(option))?;
@@ -130,7 +131,8 @@ pub fn early_value<'a>(arguments: &'a [OsString], option: &str) -> Option<&'a st
     Some(found.strip_prefix('=').unwrap_or(found))
 }
 
-/// True for an `export` whose output a shell may evaluate, also if its arguments have mistakes.
+/// True for an `export` to standard output whose output a shell may evaluate, because its format is
+/// `shell`, or is missing or unknown.
 pub fn is_export_for_shell(arguments: &[OsString]) -> bool {
     let format = early_value(arguments, "--format").unwrap_or_default();
     let file = early_value(arguments, "--output").or_else(|| early_value(arguments, "-o"));
@@ -179,8 +181,8 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
     problems
 }
 
-/// The problem for a word that is several arguments in one. clap would read `"-f app.yaml"` as `-f`
-/// with a space before the value.
+/// Refuses a word that is several arguments in one, such as `"-f app.yaml"`, which clap would read
+/// as `-f` with a space before the value. `None` for any other word.
 fn joined_problem(number: usize, word: &str) -> Option<Problem> {
     let (option, _) = word.trim_end().split_once(' ').unwrap_or_default();
     let is_option = option.starts_with('-')

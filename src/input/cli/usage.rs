@@ -94,8 +94,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
     }
 }
 
-/// The context of this kind that clap has added to an error, or an empty text if clap has added
-/// none.
+/// What an error of clap says about `kind`, such as the name of the invalid argument. Empty if the
+/// error says nothing about it.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),
@@ -137,14 +137,15 @@ impl Line<'_> {
             .is_none_or(|row| row.id == SubcommandId::Check)
     }
 
-    /// True for a launch, and for a subcommand with its options.
+    /// True for a launch, and for a subcommand that accepts entries, such as `--env NAME=REF`.
     fn accepts_entries(&self) -> bool {
         self.command
             .get_arguments()
             .any(|arg| arg.get_id() == "env")
     }
 
-    /// The help with the usage of the subcommand or of a launch.
+    /// The help that shows the usage of the subcommand or of a launch: `use secrets-exec get
+    /// SECRET:KEY`.
     fn usage_help(&self) -> String {
         let row = self.subcommand;
         let usage = row.map_or("[OPTIONS] -- COMMAND", |row| row.usage);
@@ -159,7 +160,8 @@ impl Line<'_> {
             .get_arguments()
             .filter_map(Arg::get_long)
             .find(|long| is_one_letter_away(&format!("--{long}"), option));
-        // The form in the table is usually one of a launch's options.
+        // The replacement for another tool's option is usually an option of a launch, which a
+        // subcommand may not have.
         let ours = foreign_word("option", option)
             .filter(|ours| self.accepts_entries() || !ours.starts_with('-'));
         let help = match (ours, similar) {
@@ -194,7 +196,8 @@ impl Line<'_> {
                 let text = format!("there is no subcommand \"{word}\"");
                 return Problem::usage(text).help(format!("use {ours}"));
             }
-            // Short names, such as git, gem and main, are those of programs.
+            // A subcommand with a short name isn't suggested, because `git`, `gem` and `main` are
+            // more likely programs than misspellings of `get` and `man`.
             let similar = SUBCOMMANDS
                 .iter()
                 .find(|row| row.name.len() >= 5 && is_one_letter_away(row.name, word));
@@ -219,8 +222,8 @@ impl Line<'_> {
     }
 }
 
-/// Describes what an option accepts, such as `a duration with a unit`. Each option's parser has
-/// this text as its error, so the parser is given an empty text, which no option accepts.
+/// Describes what an option accepts, such as `a duration with a unit`. `None` for a flag. The
+/// description is the error of the option's parser for an empty text, which no option accepts.
 fn expected_value(option: &str) -> Option<&'static str> {
     let row = find_option(option.trim_start_matches('-'))?;
     if let Takes::Nothing | Takes::Level = row.takes {
@@ -230,7 +233,8 @@ fn expected_value(option: &str) -> Option<&'static str> {
     parse(&mut TypedOptions::default(), "".as_ref()).err()
 }
 
-/// Says what to write instead of a REF or NAME=REF without an option before it.
+/// The help for a REF or NAME=REF without an option before it: `write --env NAME=prod/db:password`.
+/// `None` if `word` may be something else, such as a password.
 fn missing_option_help(word: &str) -> Option<String> {
     let (name, reference) = word
         .split_once('=')

@@ -116,7 +116,7 @@ impl Declarations {
     }
 }
 
-/// Reads a declaration that the user names.
+/// Reads the text of a declaration that the user names. Refuses a TOML file.
 fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String, Problem> {
     if path == Path::new("-") {
         return read_yaml(path, io::stdin(), FileKind::Declaration);
@@ -137,8 +137,8 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
 
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
-/// Opens the declaration in the working directory. Returns `None` if there is none, or if this
-/// process isn't allowed to enter the working directory.
+/// Opens the declaration in the working directory, and refuses several declarations. Returns `None`
+/// if there is none, or if this process isn't allowed to enter the working directory.
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -176,7 +176,7 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 
 /// The help for a working directory without a declaration. The help names the declaration in a
 /// directory above, a file with a similar name, or the command that turns a .env file into a
-/// declaration.
+/// declaration. `None` if there is nothing to name.
 pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {

@@ -66,7 +66,7 @@ pub(super) struct Fields<'a> {
 /// What messages call a whole declaration.
 pub(super) const THIS_FILE: &str = "this file";
 
-/// The name of the type in messages: `must be text, not a list`.
+/// What messages call the type of a scalar: `must be text, not a list`.
 pub(super) const TEXT: &str = "text";
 
 pub(super) const VARIABLE_KEYS: &[&str] = &[
@@ -91,8 +91,8 @@ pub(super) const ALIAS_KEYS: &[&str] = &[
     "external-id",
 ];
 
-/// Levels of a declaration: their keys, and where they are. If several levels have a key, the help
-/// about a misplaced key names the first of them.
+/// The keys that each level of a declaration can have, and where the help says to put such a key.
+/// If several levels can have a key, the help names the first of these levels.
 const LEVELS: [(&[&str], &str); 5] = [
     (TOP_KEYS, "at the top level"),
     (VARIABLE_KEYS, "in an entry under \"env\""),
@@ -139,8 +139,8 @@ impl<'a> Item<'a> {
         self.add(&format!("{subject} "), mistake.into());
     }
 
-    /// Adds a mistake whose text is a whole sentence. In the message, it follows the subject and a
-    /// colon.
+    /// Adds a mistake whose text is a whole sentence. In the message, this sentence follows the
+    /// subject and a colon.
     pub(super) fn refuse_sentence(&self, mistake: impl Into<Fault>) {
         self.add(&format!("{}: ", self.subject), mistake.into());
     }
@@ -174,8 +174,8 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the node doesn't have the type `expected`. An empty node gets a remedy
-    /// even if `help` is `None`.
+    /// Adds the mistake that the node doesn't have the type `expected`. If the node is empty, the
+    /// mistake says so, and has a help even if `help` is `None`.
     pub(super) fn refuse_type(&self, expected: &str, help: Option<&str>) {
         let help = help.map(str::to_owned);
         if !self.node.is_null() {
@@ -203,12 +203,12 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Reads the entries of a mapping in the order of the file. If the node is not a mapping, adds
-    /// a mistake, usually with `help`.
+    /// Reads the entries of a mapping in the order of the file. If the node isn't a mapping, adds a
+    /// mistake, usually with `help`, and returns no entries.
     pub(super) fn expect_entries(&self, help: Option<&str>) -> Vec<MappingEntry<'a>> {
         let Kind::Mapping(nodes) = &self.node.kind else {
-            // An item with a key is a mapping within an entry, such as `rename`. The help about an
-            // assignment shows a reference, which doesn't belong there.
+            // An assignment is refused as such only in an item without a key. The help shows a
+            // reference, which doesn't belong in a mapping within an entry, such as `rename`.
             let is_refused = self.key.is_empty()
                 && self
                     .node
@@ -300,7 +300,8 @@ impl<'a> Item<'a> {
         let text = unknown_key_text(key);
         // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
         let help = match (own_key(key, known), location_of_key(key, known), nearest) {
-            // Every entry is required by default, so `required: true` can be removed.
+            // `own_key` translates `required`, too. But `required: true` can be removed, because
+            // every entry is required by default.
             (Some("optional: true"), _, _) if !is_written_false(value) => "remove it".to_owned(),
             (Some(ours), _, _) => format!("use {ours}"),
             (None, Some(location), _) => format!("put this key {location}"),
@@ -387,8 +388,8 @@ impl<'a> Item<'a> {
     }
 
     /// Parses the name of a variable, which comes from this node or from its key. If the name isn't
-    /// valid, adds one mistake: an overlooked character, `NAME:value` or `NAME=value`, or else the
-    /// invalid name, such as `Logging:Level` with a value.
+    /// valid, adds one mistake and returns `None`. The mistake is about a character that is easy to
+    /// overlook, an assignment (`NAME:value` or `NAME=value`), or otherwise the name.
     pub(super) fn expect_variable(&self, name: &str) -> Option<EnvName> {
         let variable = EnvName::parse(name);
         let has_value = !self.node.is_null() && !name.contains(['=', '：']);
@@ -491,7 +492,7 @@ fn is_written_false(value: &Node) -> bool {
 }
 
 /// Finds where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
-/// "defaults"`.
+/// "defaults"`. `None` if no part of a declaration has such a key.
 fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
     let in_level = LEVELS
         .into_iter()

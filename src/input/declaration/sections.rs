@@ -238,7 +238,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
     fields.item = item.named("\"files\"");
     let path = fields.take("path");
     let env = fields.take("env");
-    // An unknown key, which has been reported, may be a misspelling of one of the two.
+    // An unknown key, which has been reported, may be a misspelling of `path` or `env`.
     if path.is_none() && env.is_none() && !fields.has_unknown {
         item.refuse("needs \"path\" or \"env\" (or both)");
     }
@@ -426,8 +426,8 @@ fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
     }
 }
 
-/// Reads `default` and `optional`, which say what happens if the secret is absent. Adds a mistake
-/// if both are given, or if the default doesn't match the entry's pattern.
+/// Reads `default` and `optional`, which say what happens if a secret or a key is absent. Adds a
+/// mistake if both are given, or if the default doesn't match the entry's pattern.
 fn read_on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissing {
     let default = fields.take("default").and_then(|default| {
         let text = default.expect_text(TEXT)?;
