@@ -17,7 +17,7 @@
 //!
 //! Events are delivered one at a time: the actions of an event are carried out before the next
 //! event happens, and the first event after a refused signal is [`Event::Refused`]. In the real
-//! process, other events can be in the queue before it.
+//! process, other events can be in the queue before this one.
 //!
 //! The search visits 5,000 to 6,600 worlds in each of six configurations. For every history, it
 //! proves that there are never two instances, that SIGTERM cancels a new start, that a signal
@@ -168,7 +168,7 @@ struct Edge<'a> {
     after: World,
 }
 
-/// The states that processes can reach at any time. `can_begin` is true if there can be new ones.
+/// The states that processes can reach at any time. `can_begin` is true if new processes can begin.
 fn changes(life: Life, can_begin: bool) -> Vec<Life> {
     match life {
         Nobody if can_begin => vec![Alive],
@@ -262,7 +262,7 @@ impl World {
         edge
     }
 
-    /// Lets an event happen, which the supervisor doesn't know yet.
+    /// Changes the world as an event does, before the supervisor gets the event.
     fn happen(&mut self, event: Event) {
         let past = &mut self.past;
         match event {
@@ -379,7 +379,8 @@ impl Edge<'_> {
             self.check_signals(event);
             self.check_end(event);
             self.check_poll(event);
-            // No pair of state and event is unhandled, except those in which nothing is to be done.
+            // Every event changes the state or leads to an action, except those for which nothing
+            // may have to be done.
             let is_signal = matches!(event, Event::Signal(..) | Event::Refused(_));
             let may_be_ignored = is_signal || matches!(event, Event::Left(_) | Event::Continued);
             let has_changed = self.after.supervisor != self.before.supervisor;
@@ -426,7 +427,8 @@ impl Edge<'_> {
                 assert!(world.group != Alive && world.others != Asked);
             }
             Action::Exit(reason) => {
-                // "`restart` and `exit` leave nothing behind", a program's own end only others.
+                // "`restart` and `exit` leave nothing behind", but a program that ends by itself
+                // may leave others behind.
                 let past = self.before.past;
                 let is_group_left = [world.command, world.group] != [Nobody; 2];
                 let is_left = is_group_left || past.is_rotating && world.others != Nobody;
@@ -451,7 +453,7 @@ impl Edge<'_> {
         if let Event::Signal(signal, sender) = event {
             // "Every catchable signal … reaches the program once …: the process that was started,
             // not its group. … What the kernel sends … goes to the group, and so does CONT."
-            let [to_command, to_group] = self.before.targets(signal, sender);
+            let [to_command, to_group] = self.before.passed_on_counts(signal, sender);
             assert_eq!(self.count(Action::Signal(signal)), to_command);
             assert_eq!(self.count(Action::SignalGroup(signal)), to_group);
             let is_cont = signal == SignalNumber::CONT;
@@ -593,8 +595,9 @@ impl Edge<'_> {
 }
 
 impl World {
-    /// Counts the times that a signal has to be sent to the command, and to its group.
-    fn targets(&self, signal: SignalNumber, sender: Sender) -> [usize; 2] {
+    /// How often a signal that arrives has to be passed on to the command, and how often to its
+    /// group.
+    fn passed_on_counts(&self, signal: SignalNumber, sender: Sender) -> [usize; 2] {
         let cancels = signal == SignalNumber::TERM && self.past.is_rotating;
         if signal == POLL || cancels || self.command == Killed {
             return [0, 0];
@@ -653,7 +656,7 @@ struct Exploration<'a> {
     worlds: Vec<World>,
     /// The world and the move from which each world was found first.
     origins: Vec<Option<(usize, Move)>>,
-    /// The worlds to which the moves of a world that behaves lead.
+    /// For each world, the worlds to which its good moves lead ([`World::is_good`]).
     good: Vec<Vec<usize>>,
 }
 
@@ -689,8 +692,9 @@ impl<'a> Exploration<'a> {
         search
     }
 
-    /// Finds the first world that doesn't reach a goal, and returns its history.
-    fn stuck(&self, is_reached: fn(&World) -> bool) -> Option<String> {
+    /// Finds the first world from which no good moves lead to a goal, and returns its history.
+    /// `None` if all worlds reach the goal.
+    fn stuck_history(&self, is_reached: fn(&World) -> bool) -> Option<String> {
         let mut reaches: Vec<bool> = self.worlds.iter().map(is_reached).collect();
         let mut is_complete = false;
         while !is_complete {
@@ -733,7 +737,7 @@ fn no_history_breaks_a_promise_and_everything_comes_to_an_end() {
         for supervision in [host, unit] {
             let search = Exploration::new(&supervision);
             for (goal, is_reached) in GOALS {
-                assert_eq!(search.stuck(is_reached), None, "{goal}");
+                assert_eq!(search.stuck_history(is_reached), None, "{goal}");
             }
         }
     }

@@ -76,7 +76,8 @@ pub enum Stage {
     Placed,
 }
 
-/// The trial's side of the two pipes.
+/// A trial's side of the two pipes to its parent. The trial waits at this gate until the parent
+/// lets it become the command.
 pub struct Gate {
     opening: PipeReader,
     messages: PipeWriter,
@@ -124,7 +125,8 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
 }
 
 impl TrialProcess {
-    /// Opens the gate, and notes this in `stage`. If the trial has ended, nobody reads the byte.
+    /// Opens the gate: sends the byte for which the trial waits, and notes this in `stage`. If the
+    /// trial has ended, nobody reads the byte.
     pub fn open_gate(&mut self) {
         self.stage = Stage::Opened;
         let _ = self.gate.write_all(&[1]);
@@ -132,7 +134,7 @@ impl TrialProcess {
 
     /// Sends a termination signal to the trial and continues it if it is stopped. A trial at its
     /// gate doesn't look for signals, so this function opens the gate. The trial finds the pending
-    /// signal and ends before it executes the command. Doesn't wait for its end.
+    /// signal and ends before it executes the command. Doesn't wait for the end of the trial.
     pub fn terminate(&mut self, signal: Signal) {
         let _ = kill(self.pid, signal);
         let _ = kill(self.pid, Signal::SIGCONT);
@@ -266,9 +268,10 @@ fn state_change(target: i32, options: i32) -> Option<(Pid, StateChange)> {
     Some((Pid::from_raw(pid), change))
 }
 
-/// The process groups and sessions of processes that this process hasn't started. Such a process
-/// comes from an entry script that ends with `exec secrets-exec …`, and is a sidecar, for example,
-/// or the reader of a log. When its parent ends, this process adopts it.
+/// The process groups and sessions of processes that this process hasn't started, and therefore
+/// never ends. Usually, an entry script that ends with `exec secrets-exec …` has started a sidecar,
+/// for example, or the reader of a log. If the parent of such a process ends, secrets-exec adopts
+/// the process.
 ///
 /// A group or session isn't removed when its leader ends. As long as it has a member, the kernel
 /// doesn't give its id to another group or session.
@@ -318,7 +321,7 @@ impl Job {
     /// Puts the child that is about to become the command into a new process group, as its leader,
     /// and gives the group the terminal ([`Self::give_terminal`]).
     pub fn start_group(&mut self, leader: Pid) {
-        // The group exists before the child continues, so that a signal to it is never lost.
+        // The group exists before the child continues, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
         self.is_reaped = false;

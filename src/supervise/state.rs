@@ -52,8 +52,8 @@ pub struct Supervision {
     pub ends_everything: bool,
 }
 
-/// The first state, and the first actions. The first trial is already waiting at its gate, so the
-/// first action starts the command.
+/// The first state, and the first actions. The first trial, a launch in a forked process, is
+/// already waiting at its gate, so the first action lets this trial become the command.
 pub fn begin() -> (SupervisorState, Vec<Action>) {
     let state = SupervisorState::Running(RunningState::default());
     (state, vec![Action::Start, Action::Arm(Delay::FirstPoll)])
@@ -92,26 +92,26 @@ pub enum SupervisorState {
     Exited,
 }
 
-/// The default is the state of a command that was just started.
+/// The state while the command runs. The default is that of a command that was just started.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunningState {
     pub poll: Poll,
     /// The number of failed polls in a row.
     pub failures: u32,
     /// True if a poll was requested since the last poll began. The last poll isn't enough for this
-    /// request, because it may have read the secret before the change.
+    /// request, because it may have read the secrets before they changed.
     pub(super) is_poll_requested: bool,
     /// True while job control has stopped the command.
     pub(super) is_suspended: bool,
     /// True if a SIGTERM was forwarded, after which the command may be about to end. Set to false
     /// when a change is ignored for this reason, or when the system refuses to forward the SIGTERM.
     pub(super) has_term: bool,
-    /// True once the system has refused to pass a SIGTERM on, which is reported once.
+    /// True once the system has refused to pass a SIGTERM on. Only the first refusal is reported.
     pub(super) is_term_refused: bool,
 }
 
-/// The trial that reads the values again. As long as there is none, the timer is set for the next
-/// trial.
+/// The progress of a poll: a trial, which is a launch in a forked process, reads the values again.
+/// While there is no trial, the timer is set for the next one.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Poll {
     /// There is no trial.
@@ -119,14 +119,14 @@ pub enum Poll {
     Idle,
     /// The trial is resolving the values.
     Polling,
-    /// The gate is open, and the trial is replacing the files.
+    /// The gate is open, and the trial is replacing the command's files.
     Delivering,
 }
 
 /// The state after the command or its group was asked to end or was killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stopping {
-    /// The status of the command, once it has ended while other processes are left.
+    /// The exit status of the command, or `None` while the command hasn't ended.
     pub ended: Option<ExitStatus>,
     pub(super) left: Left,
     pub(super) phase: Phase,
@@ -147,8 +147,9 @@ pub(super) enum Phase {
     LastKill,
 }
 
-/// The processes that are left, not counting the trial that waits at its gate. The processes of the
-/// group have to end before the other children are asked to end.
+/// The processes that a command has left, not counting the trial that waits at its gate. If the
+/// command is being stopped, the processes of its group have to end before the other children are
+/// asked to end.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Left {
     /// At least one process of the command's group, perhaps a zombie.
@@ -158,11 +159,12 @@ pub enum Left {
     Nothing,
 }
 
-/// The sender of a signal. It decides whether only the command gets the signal, or its whole group
-/// does (tini(1) and Docker do the same).
+/// The sender of a signal decides whether only the command gets the signal or the command's whole
+/// group does, as with tini(1) and Docker.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Sender {
-    /// The kernel, which has sent the signal to this process's whole group because of the terminal.
+    /// The kernel, which has sent the signal to this process's whole group because of the terminal,
+    /// as with Ctrl-C.
     Kernel,
     Process,
 }
@@ -170,7 +172,7 @@ pub enum Sender {
 /// The step that follows once all processes that are being stopped have ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Next {
-    /// Start the trial that waits at the gate.
+    /// Let the trial that waits at its gate become the command.
     Start,
     /// Exit because a secret changed.
     ExitRotated,
@@ -240,9 +242,10 @@ pub enum PollResult {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
-    /// Open the gate of the trial that waits there. From then on, that trial is the command.
+    /// Let the trial (a launch in a forked process) that waits at its gate become the command. From
+    /// then on, the state machine treats the trial as the command.
     Start,
-    /// Open the gate of the trial that waits there. The trial replaces the files and ends.
+    /// Let the trial that waits at its gate replace the command's files and end.
     /// [`Event::Delivered`] or [`Event::NotDelivered`] follows.
     Deliver,
     /// Fork a trial that polls. [`Event::Polled`] follows, unless the poll is cancelled.
@@ -255,7 +258,8 @@ pub enum Action {
     /// Send a signal to the command's process group, which is never empty when this action is
     /// returned.
     SignalGroup(SignalNumber),
-    /// Send SIGTERM and SIGCONT to each other child that hasn't got them, or SIGKILL to all.
+    /// Send SIGTERM to each child outside the command's group that hasn't got it, or SIGKILL to all
+    /// these children. A SIGCONT follows each signal.
     SignalOthers(SignalNumber),
     /// Send SIGKILL to the command's process group or, if only other children are left, to them.
     /// Then report the notice, unless the system has refused the signal. In that case,
@@ -263,7 +267,7 @@ pub enum Action {
     Kill(Left, Notice),
     /// Take the terminal back, and stop this process with the signal that stopped the command.
     Suspend(SignalNumber),
-    /// Set the timer. There is only one, so an earlier delay is replaced.
+    /// Set the timer. There is only one timer, so the delay replaces an earlier one.
     Arm(Delay),
     Report(Notice),
     /// Remove the files and exit. No action follows.
@@ -342,8 +346,8 @@ impl Step<'_> {
         match (event, state.poll) {
             (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
-                // Without a trial, the timer is running, and this replaces it. During a trial,
-                // `RunningState::arm_poll` sets it once the trial has ended.
+                // If no trial is running, set the timer again, which was set for the next poll.
+                // During a trial, `RunningState::arm_poll` sets the timer once the trial has ended.
                 if state.poll == Poll::Idle {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
@@ -365,8 +369,8 @@ impl Step<'_> {
             (Polled(result), Poll::Polling) => return self.on_poll(state, result),
             (Delivered, Poll::Delivering) => {
                 if let OnRotation::Signal(signal) = self.rotation.on_rotation {
-                    // The signal comes without SIGCONT: a suspended command handles it once a user
-                    // continues it.
+                    // No SIGCONT follows: a suspended command handles the signal once a user
+                    // continues the command.
                     self.actions.push(Action::Signal(signal));
                 }
                 self.schedule_poll(&mut state);
@@ -400,8 +404,8 @@ impl Step<'_> {
     }
 
     /// Adds the action that sends a signal to the command or, if the kernel has sent it to this
-    /// process's group, to the command's group. SIGCONT is for the group, too, because the
-    /// terminal's stop signals are.
+    /// process's group, to the command's group. SIGCONT also goes to the group, because the
+    /// terminal's stop signals do.
     fn pass_on(&mut self, signal: SignalNumber, sender: Sender) {
         if sender == Sender::Kernel || signal == SignalNumber::CONT {
             self.actions.push(Action::SignalGroup(signal));
@@ -436,8 +440,9 @@ impl Step<'_> {
             self.actions.push(Action::Deliver);
         } else if state.has_term {
             state.has_term = false;
-            // `--grace` would cut the command's end short, and a restart would undo the SIGTERM. If
-            // the command ignores SIGTERM, the next poll finds the change again.
+            // Ignore this change: `--grace` would cut the command's end short, and a restart would
+            // undo the SIGTERM. If the command ignores SIGTERM, the next poll finds the change
+            // again.
             self.actions.push(Action::CancelPoll);
             self.schedule_poll(&mut state);
         } else {
@@ -550,7 +555,8 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Decides what follows once it is known what the command has left.
+    /// Decides what follows once the command has ended and `left` says what it has left: the next
+    /// signal for these processes, or the end of [`Stopping`].
     fn on_left(&mut self, mut state: Stopping, status: ExitStatus, left: Left) -> SupervisorState {
         state.left = left;
         // If the command has ended by itself, a process in a group of its own is left running.

@@ -13,7 +13,7 @@ use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
 const CHANGED: Event = Event::Polled(PollResult::Changed);
 
-/// The settings of a supervision that doesn't end everything.
+/// Settings for a process that other processes can outlive (`ends_everything` is false).
 pub(super) fn rotation(on_rotation: OnRotation) -> Supervision {
     Supervision {
         rotation: RotationOptions {

@@ -62,7 +62,8 @@ const TERMINATION: [Signal; 4] = [SIGQUIT, SIGHUP, SIGINT, SIGTERM];
 
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
-/// The signal state that the command gets. It is set by the first call of [`hold_signals`].
+/// The signal mask and actions that this process has inherited and that the command gets. The first
+/// call of [`hold_signals`] stores them here.
 static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 #[used]
@@ -107,11 +108,12 @@ pub fn hold_signals() {
     inherited.set_actions_of_pid_1(libc::SIG_DFL);
 }
 
-/// Restores the inherited mask and actions, which execve(2) passes on. A held signal that is
-/// pending ends the process here. [`hold_signals`] can be called again afterwards.
+/// Restores the inherited mask and actions, which execve(2) passes on. A termination signal that
+/// has arrived since [`hold_signals`] ends the process here. [`hold_signals`] can be called again
+/// afterwards.
 ///
-/// In PID 1, the held signals first get a handler, which execve(2) resets. Without a handler, the
-/// kernel would drop a signal that arrives before execve(2).
+/// In PID 1, the termination signals first get a handler, which execve(2) resets. Without a
+/// handler, the kernel would drop a signal that arrives before execve(2).
 ///
 /// This function only makes async-signal-safe calls, because a child runs it between fork and
 /// execve.
@@ -128,7 +130,8 @@ pub fn restore_signals() {
     }
 }
 
-/// A held signal that is pending. The signal stays pending.
+/// A termination signal that has arrived, but is held: [`hold_signals`] has blocked it. The signal
+/// stays pending. `None` if no such signal has arrived.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
     INHERITED
@@ -138,8 +141,9 @@ pub fn held_signal() -> Option<Signal> {
         .find(|signal| pending.contains(*signal))
 }
 
-/// A descriptor that is readable while a held signal is pending (signalfd(2)). It is only polled,
-/// never read. `None` before [`hold_signals`], and on systems other than Linux.
+/// A descriptor that is readable while a signal that [`hold_signals`] has blocked is pending
+/// (signalfd(2)). It is only polled, never read. `None` before [`hold_signals`], and on systems
+/// other than Linux.
 ///
 /// # Errors
 /// If this process has no free descriptor.
@@ -234,7 +238,7 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
 pub enum WaitEvent {
     /// The main thread is about to sleep.
     Sleep,
-    /// A held signal has arrived. It stays pending.
+    /// A termination signal has arrived. It stays pending, because [`hold_signals`] has blocked it.
     Signal(Signal),
     OtherEndClosed,
 }
@@ -296,13 +300,13 @@ pub fn while_working<T: Send>(
 }
 
 /// Does `work`, such as a write whose reader can stall, and waits until it is done. On the main
-/// thread, a held signal ends the process during the work. On any other thread, `work` simply runs,
-/// because the main thread is waiting for signals.
+/// thread, a termination signal ends the process during the work. On any other thread, `work`
+/// simply runs, because the main thread is waiting for signals.
 pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     let holds_signals = cfg!(target_os = "linux") && INHERITED.get().is_some();
     // std gives this name to the first thread of the process.
     let is_main_thread = thread::current().name() == Some("main");
-    // If no signals are held, a signal ends the process anyway.
+    // If no signal is blocked, a signal ends the process during the work anyway.
     if !holds_signals || !is_main_thread {
         return work();
     }

@@ -64,7 +64,8 @@ pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Pro
         .help_if_some(owner_remedy(Path::new(&file), error))
 }
 
-/// The help for a file of another user that the user of this process isn't allowed to read.
+/// The help for a file of another user that the user of this process isn't allowed to read. `None`
+/// for any other file or error.
 pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
     let owner = path.metadata().ok()?.uid();
     let uid = geteuid();
@@ -75,7 +76,7 @@ pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
 }
 
 /// The help for a path that can't be opened because of a common mistake: an unexpanded variable or
-/// `~`, a quotation mark, or a directory instead of a file.
+/// `~`, a quotation mark, or a directory instead of a file. `None` for any other path.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     match path.to_string_lossy().chars().next() {
         Some('$') => Some("the variable isn't expanded: use the path itself"),

@@ -220,7 +220,8 @@ pub fn replace_file_alike(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> 
     })
 }
 
-/// Creates a temporary file, calls `prepare` with it, and lets it replace the file with this name.
+/// Replaces the file `name`. `prepare` gives the new file its owner and mode before the content is
+/// written. After an error, the old file is unchanged.
 fn replace_prepared(
     directory: &OwnedFd,
     name: &OsStr,
@@ -240,7 +241,7 @@ fn replace_prepared(
 /// Removes a file from an open directory, if it exists.
 ///
 /// # Errors
-/// If unlinkat(2) fails, unless the file doesn't exist.
+/// If unlinkat(2) fails. It isn't an error if the file doesn't exist.
 pub fn remove_file(directory: &OwnedFd, name: &OsStr) -> Result<(), Errno> {
     match unlinkat(directory, name, UnlinkatFlags::NoRemoveDir) {
         Ok(()) | Err(Errno::ENOENT) => Ok(()),
@@ -306,7 +307,7 @@ pub fn is_in_memory(file: BorrowedFd<'_>) -> Result<bool, Errno> {
     Ok(is_in_memory)
 }
 
-/// Reads a symbolic link.
+/// Reads a symbolic link. The error is ENOTDIR if the file isn't a link.
 #[cfg(target_os = "linux")]
 fn read_link(directory: BorrowedFd<'_>, name: &OsStr) -> Result<SymbolicLink, Errno> {
     use nix::sys::stat::fstat;

@@ -133,9 +133,8 @@ fn forms(credential: &str) -> Vec<String> {
     forms
 }
 
-/// The ASCII letters and digits of a text, except those in escapes, and the index of each in the
-/// text. Each letter or digit is one byte, so an index into the letters is also the index of its
-/// position.
+/// The ASCII letters and digits of a text, except those in escapes, and the position of each in the
+/// text. Each letter or digit is one byte, so its position has the same index in the list.
 fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
     let mut is_skipped = vec![false; text.len()];
     for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {

@@ -47,7 +47,8 @@ pub fn is_foreground(terminal: impl AsFd) -> bool {
     tcgetpgrp(terminal) == Ok(getpgrp())
 }
 
-/// True unless the terminal belongs to a different job or is stopped (Ctrl-S).
+/// True if a write to the terminal would neither block nor stop this process: the terminal doesn't
+/// belong to a different job, and isn't stopped (Ctrl-S).
 pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
     // If the terminal isn't our controlling terminal (ENOTTY), job control doesn't stop a write.

@@ -41,7 +41,8 @@ pub enum Message {
     PollFailed(String),
 }
 
-/// The findings of earlier trials. Each trial compares its own values with a copy of them.
+/// The findings of earlier trials, which are launches in forked processes. Each trial compares its
+/// own values with a copy of these findings.
 #[derive(Default)]
 pub(super) struct Baseline {
     /// The random key for the hashes. The parent chooses it once, so that the hashes of all
@@ -61,7 +62,8 @@ impl Baseline {
     }
 }
 
-/// The forked process's side of a trial.
+/// A trial, as the forked process sees it: a launch that waits at its gate until the parent lets it
+/// become the command.
 pub(super) struct Trial<'a, 'command> {
     pub launch: &'a mut Launch<'command>,
     pub gate: Gate,
@@ -97,8 +99,8 @@ impl Trial<'_, '_> {
 
     /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
     /// trial, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
-    /// replaces the command's files instead. Returns the exit status, which is 0 unless this
-    /// process can't become the command.
+    /// replaces the command's files instead. Returns the exit status if this process doesn't become
+    /// the command: that of the error or, if there is no error, 0.
     fn read_and_deliver(&self) -> Result<u8, Report> {
         let values = worker::run_with(&self.launch.prepared.options, self, |deadline| {
             self.launch.all_values(deadline)
@@ -196,9 +198,9 @@ impl Trial<'_, '_> {
         self.gate.send(&Message::PollFailed(lines));
     }
 
-    /// Lets a poll ask only where the values of the command come from: AWS in the secret's own
-    /// region, or the agent if it has answered every request of the launch. Any other place may
-    /// have older values.
+    /// Keeps a poll from asking a fallback, which may have older values than the command. The poll
+    /// only asks AWS in each secret's own region, or the agent if all values of the command are
+    /// from the agent.
     fn forgo_fallbacks(&mut self, are_from_agent: bool) {
         let prepared = &mut self.launch.prepared;
         let regions = &mut prepared.settings.options.fallback_regions;

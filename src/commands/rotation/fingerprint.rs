@@ -19,7 +19,8 @@ use crate::model::remark::Remark;
 use crate::model::shown::some_of;
 use crate::report::Record;
 
-/// The hashes of the values of one trial, and the versions that they were read from.
+/// The hashes of the values that one trial (a launch in a forked process) has read, and the
+/// versions that they were read from.
 #[derive(Debug, Default, Serialize, Deserialize)]
 pub(super) struct Fingerprint {
     /// The key is a hash of the variable or path.
@@ -28,7 +29,8 @@ pub(super) struct Fingerprint {
     /// references spell it, and its version, which a local file doesn't have.
     secrets: BTreeMap<String, (String, Option<String>)>,
     /// The places ([`HashedValue::standing`]) of the `env-from` objects that were read, but don't
-    /// set any variable. A path without parameters isn't among them: AWS has no answer for it.
+    /// set any variable. A path without parameters isn't such an object, because AWS has no answer
+    /// for the path.
     empty_objects: BTreeSet<usize>,
     /// True if the agent has answered every request of this trial.
     pub(super) are_from_agent: bool,
@@ -42,29 +44,29 @@ struct HashedValue {
     /// Always false for a value that matches the `pattern` of its entry.
     is_empty: bool,
     /// The place of the value's entry in the order of precedence, and whether the value is, or
-    /// contains, the text of a default. If something else takes the place of an absent value, the
-    /// standing becomes greater.
+    /// contains, the text of a default. A value that replaces an absent one has a greater standing.
     standing: (usize, bool),
     /// True if the command would inherit the variable if no entry set it.
     hides_inherited: bool,
-    /// True if the command can't get a new value of the secret while it runs: with `signal=NAME`,
-    /// the value of a variable or of a file in memory.
+    /// True if a new value can't reach the command while it runs: with `signal=NAME`, the value of
+    /// a secret in a variable or in a file in memory.
     is_fixed: bool,
 }
 
 /// The differences between the values of the command and those of a poll.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Change {
-    /// The sorted names of the variables and files that have a different value or are gone, and
-    /// whose new values can reach the command: all of them or, with `signal=NAME`, only files at a
+    /// The sorted names of the variables and files that have a different value or are gone, if the
+    /// change can reach the command while it runs. With `signal=NAME`, these are only files at a
     /// path.
     pub(super) labels: Vec<String>,
-    /// The sorted names of the others.
+    /// The sorted names of the variables and files that have changed, but whose new values can't
+    /// reach the command while it runs.
     pub(super) fixed: Vec<String>,
     /// The secrets and parameters whose versions differ: `the secret "prod/db", version 1a2b3c4d ->
     /// 5e6f7a8b`.
     versions: String,
-    /// The same for JSON, with the whole ids of the versions.
+    /// The same as `versions`, but for JSON and with the whole ids of the versions.
     pub(super) secrets: Vec<Value>,
 }
 
@@ -98,7 +100,7 @@ impl Fingerprint {
                 let hashed_value = HashedValue {
                     label: outcome.subject.label.to_string(),
                     hash: hash_key.hash_one(made.value.expose()),
-                    // A default has no remark.
+                    // A default has no remarks, so its text is checked here.
                     is_empty: made.remarks.contains_key(&Remark::Empty)
                         || made.remarks.contains_key(&Remark::Blank)
                         || is_default && made.value.expose().is_empty(),
@@ -131,8 +133,9 @@ impl Fingerprint {
         fingerprint
     }
 
-    /// The error of a poll whose values, with the fingerprint `later`, would take a value away from
-    /// the command. `None` if the command can get them.
+    /// The error of a poll that would take a value away from the command. `self` is the fingerprint
+    /// of the command's values, and `later` that of the poll's values. `None` if no value would be
+    /// lost.
     pub(super) fn loss_error(&self, later: &Self) -> Option<Record> {
         let losses = self.labels(|key, value| value.is_lost(later.values.get(key), later));
         if losses.is_empty() {

@@ -124,7 +124,8 @@ struct Parent<'a> {
 }
 
 impl Parent<'_> {
-    /// Opens the gate of the first trial and supervises the command.
+    /// Lets the first trial, which waits at its gate, become the command, and supervises the
+    /// command. Returns the exit status of this process.
     fn run(mut self) -> u8 {
         // The first action is [`Action::Start`], which opens the gate.
         let (mut state, actions) = begin();
@@ -142,8 +143,8 @@ impl Parent<'_> {
         }
     }
 
-    /// Takes the next event out of the queue. The queue comes before the timer, because the queue's
-    /// events may set the timer again.
+    /// Takes the next event out of the queue or, if the queue is empty, reports that the timer has
+    /// elapsed. The queue comes first, because its events may set the timer again.
     fn next_event(&mut self) -> Option<Event> {
         let event = self.events.pop_front();
         if event.is_none() && self.timer.is_some_and(|end| end <= Instant::now()) {
@@ -217,16 +218,17 @@ impl Parent<'_> {
         }
     }
 
-    /// Queues the event for a signal that the system has refused to send.
+    /// Queues [`Event::Refused`] for a signal that the system has refused to send. Does nothing if
+    /// `is_sent` is true.
     fn note_refusal(&mut self, signal: SignalNumber, is_sent: bool) {
         if !is_sent {
             self.events.push_back(Event::Refused(signal));
         }
     }
 
-    /// Sends a signal to the other children. SIGKILL goes to all of them, and SIGTERM only to those
-    /// that haven't got it, with a line about each of them. Returns false if the system has refused
-    /// the signal for one of them.
+    /// Sends a signal to the orphans of the command ([`Self::other_children`]). SIGKILL goes to all
+    /// of them, and SIGTERM only to those that haven't got it, with a line about each of them.
+    /// Returns false if the system has refused the signal for one of them.
     fn signal_others(&mut self, signal: SignalNumber) -> bool {
         let mut are_sent = true;
         for child in self.other_children() {
@@ -355,7 +357,8 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The trial that is under way, and the values that earlier trials have found.
+/// The trial (a launch in a forked process) that is under way, and the values that earlier trials
+/// have found.
 struct Trials<'a> {
     launch: Launch<'a>,
     notices: Notices<'a>,
@@ -377,8 +380,8 @@ impl Trials<'_> {
         self.process.as_ref()?.descriptor()
     }
 
-    /// Forks the first trial and waits for it. Returns `None` once the trial is at its gate. If it
-    /// ends before that, returns its exit status.
+    /// Forks the first trial and waits for it. Returns `None` once the trial is at its gate, or the
+    /// exit status of a trial that ends before.
     ///
     /// A termination signal ends the trial, which reports what it was waiting for. Once the trial
     /// has ended, or after [`TIME_TO_END`], the signal ends this process, too.
@@ -422,8 +425,9 @@ impl Trials<'_> {
         Ok(None)
     }
 
-    /// Forks the trial of a poll, unless a trial that is past its gate hasn't ended. Returns the
-    /// result of the poll, or `None` if the result arrives later, because a trial was forked.
+    /// Forks the trial of a poll. Returns `None` if this succeeds, because the result of the poll
+    /// arrives later. Otherwise, returns the result: unchanged if an earlier trial is past its gate
+    /// and hasn't ended, and failed if the trial can't be forked.
     fn start_poll(&mut self) -> Option<Event> {
         if self.process.is_some() {
             // A trial that is past its gate has only just read the values, so a poll wouldn't find
@@ -437,8 +441,8 @@ impl Trials<'_> {
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forks a trial. SIGALRM ends it if it needs more than [`TIME_TO_END`] beyond its deadline to
-    /// reach its gate.
+    /// Forks a trial. SIGALRM ends the trial if it hasn't reached its gate [`TIME_TO_END`] after
+    /// its deadline.
     fn fork_trial(&mut self) -> Result<(), String> {
         let options = &self.launch.prepared.options;
         let mut limit = options.timeout + TIME_TO_END;
@@ -465,8 +469,8 @@ impl Trials<'_> {
     }
 
     /// Receives the messages of the trial that have arrived, and acts on them. After the last
-    /// message of a trial that is past its gate, ends the trial. Returns the event that follows, if
-    /// there is one. Doesn't wait.
+    /// message of a trial that is past its gate, also acts on the end of this trial
+    /// ([`Self::note_trial_end`]). Returns the event that follows, if there is one. Doesn't wait.
     fn receive(&mut self) -> Option<Event> {
         let mut event = None;
         for message in self.process.as_mut()?.receive() {
@@ -492,7 +496,7 @@ impl Trials<'_> {
         if process.stage == Stage::BeforeGate || process.descriptor().is_some() {
             return event;
         }
-        self.end_trial()
+        self.note_trial_end()
     }
 
     /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
@@ -543,7 +547,7 @@ impl Trials<'_> {
             }
         }
         // The poll has failed, whatever `event` is.
-        self.end_trial()
+        self.note_trial_end()
     }
 
     /// Forgets the trial, which has ended or has executed the command. Decides by its stage which
@@ -552,7 +556,7 @@ impl Trials<'_> {
     ///
     /// No event follows a first start or a restart. For the state machine, such a trial has been
     /// the command since its gate was opened, even if it fails.
-    fn end_trial(&mut self) -> Option<Event> {
+    fn note_trial_end(&mut self) -> Option<Event> {
         let stage = self.process.take()?.stage;
         let is_first = self.baseline.is_before_start();
         if matches!(stage, Stage::Unchanged | Stage::Placed) {
