@@ -148,8 +148,8 @@ pub enum RowKind {
     Inherited,
 }
 
-/// The status of a value, or of a secret that it is made from. A table shows the code of an error
-/// instead.
+/// The status of a value, or of a secret that it is made from. If there is an error, a table shows
+/// the code of the error instead of the status.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub enum RowStatus {
     #[default]
@@ -326,8 +326,8 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     text
 }
 
-/// Writes a sentence for each status in the rows, and one that points to the messages below if a
-/// row has an error.
+/// Explains each status in the rows with a sentence. If a row has an error, adds a sentence that
+/// points to the messages below.
 fn status_lines(rows: &[&Row]) -> String {
     let statuses: BTreeSet<RowStatus> = rows
         .iter()

@@ -286,11 +286,12 @@ const QUOTES_CHECK: &str = concat!(
     "\n"
 );
 
-/// The output of a failed export for a shell. It makes the shell that evaluates it fail, as in
-/// `eval "$(secrets-exec export …)"`, where the exit status is lost.
+/// The output of a failed export for a shell. Because of this output, the shell fails in `eval
+/// "$(secrets-exec export …)"`, where the exit status of the export is lost.
 ///
-/// A script ends with the exit status of the export. It needs `exit`, because ksh93 goes on after a
-/// failed expansion in `eval`. An interactive shell, which `exit` would close, gets the expansion.
+/// A script ends with the exit status of the export, by `exit`, because ksh93 goes on after a
+/// failed expansion in `eval`. An interactive shell, which `exit` would close, gets a failing
+/// expansion instead.
 pub fn failure(status: u8) -> String {
     format!(
         "case $- in *i*) : \"${{secrets_exec_failed:?secrets-exec export failed}}\" ;; *) exit {status} ;; esac\n"
@@ -336,7 +337,8 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// The parts of a value that a log should hide, and what a log should hide in each of them.
+/// The secrets from which a value was made, such as those in a template, if a log should hide them.
+/// Also finds what a log should hide within each of these secrets.
 fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
     for part in &made.parts {

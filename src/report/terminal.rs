@@ -45,9 +45,8 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// Applies the variables that concern messages: TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT.
-/// `format` is the value of `--log-format`, because an error may be found before the arguments are
-/// parsed.
+/// Applies the settings for messages before the arguments are parsed, because parsing may fail: the
+/// variables TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT, and `format`, the value of `--log-format`.
 pub fn use_early_settings(format: Option<&str>, inherited: &Inherited) {
     let is_dumb = inherited.get("TERM").is_some_and(|term| term == "dumb");
     let mut mode = locked(&MODE);

@@ -69,8 +69,8 @@ pub(super) fn path_members<'d>(document: &'d Document, object: &PlannedObject) -
 }
 
 /// The problem of an object that doesn't set any variable, which is an absence: the object is
-/// empty, or every key is null or isn't selected. Whether something else sets the variable of a key
-/// doesn't matter here.
+/// empty, or every key is null or isn't selected. `None` if a key is selected and isn't null, even
+/// if another entry sets the variable of this key.
 pub(super) fn no_variable_problem(
     members: &Members<'_>,
     object: &PlannedObject,
@@ -235,7 +235,7 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
     errors
 }
 
-/// A clause with the first keys, or `None` if no key can be shown.
+/// A clause with the first keys: `its keys are "host" and "port"`. `None` if no key can be shown.
 fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
     let names: Vec<String> = members
         .iter()

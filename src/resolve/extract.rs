@@ -94,7 +94,7 @@ pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
 /// A reason why an entry has no value.
 #[derive(Debug)]
 pub(super) enum Unresolved {
-    /// The secret hasn't been requested.
+    /// A secret that the entry needs hasn't been requested.
     Unread,
     /// A secret, version, key or variable doesn't exist, a value is null, or an object of
     /// `env-from` doesn't set any variable. The `default` or `optional` of the entry applies.
@@ -136,7 +136,7 @@ pub(super) const NULL_HELP: &str =
 pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
     pub subject: &'r Subject,
-    /// The alias in the expression of a template.
+    /// The alias with which the expression of a template begins. `None` outside templates.
     pub alias: Option<&'r str>,
 }
 
@@ -149,8 +149,8 @@ impl<'r> Wanted<'r> {
         }
     }
 
-    /// The text that a help suggests, in order to select something else of the secret. `None` if
-    /// messages mask the reference.
+    /// The reference with a different selector, as a help says to write it. `None` if messages mask
+    /// the reference.
     fn rewritten(&self, selector: Selector) -> Option<String> {
         match self.alias {
             Some(alias) => Some(expression_text(alias, &selector)),
@@ -263,9 +263,8 @@ pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
     })
 }
 
-/// Adds the entry and, if there is a `reference`, its secret to a problem. The secret must exist,
-/// because its name is shown. The text must be the predicate of a sentence about the secret, which
-/// this function completes.
+/// Adds the entry that `subject` names to a problem. If there is a `reference`, also adds its secret,
+/// which must exist, and makes a sentence about the secret of the text, such as `has no key "user"`.
 pub(super) fn with_entry(
     mut problem: Problem,
     reference: Option<&SecretRef>,
@@ -279,8 +278,8 @@ pub(super) fn with_entry(
     problem.for_entry(subject.clone(), Impact::Unread)
 }
 
-/// The KEY of a reference to a parameter as the version or the label that was probably meant. AWS
-/// itself writes `NAME:3` for version 3.
+/// Reads the KEY of a reference to a parameter as the version or the label that was probably meant,
+/// because AWS itself writes `NAME:3` for version 3. `None` for any other reference.
 fn key_as_version(reference: &SecretRef) -> Option<Version> {
     let Selector::Key(key) = &reference.selector else {
         return None;
@@ -319,8 +318,8 @@ fn keyless_help(wanted: &Wanted<'_>) -> String {
     }
 }
 
-/// The hint for a key that was meant as a path that exists: for `db.host`, the hint is to write
-/// `$.db.host`.
+/// The hint for a key that was meant as a path: for `db.host`, the hint is to write `$.db.host`.
+/// `None` if there is no such path in the JSON.
 fn nested_value_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<String> {
     let path = JsonPath::parse(&format!("$.{}", key.trim_start_matches('.')))?;
     find_node(json, &path, wanted).ok()?;
@@ -393,7 +392,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
 }
 
 /// The hint for a path that finds nothing in an object: the key that was meant, such as `tls.key`
-/// for `$.tls.key`, or the first keys.
+/// for `$.tls.key`, or the first keys. `None` if `json` isn't an object.
 fn path_hint(json: &Value, path: &JsonPath, wanted: &Wanted<'_>) -> Option<String> {
     let map = json.as_object()?;
     if let Some(key) = path.text.strip_prefix("$.")
@@ -415,7 +414,7 @@ fn short_path(normalized: &str) -> String {
 }
 
 /// A JSON value as the command gets it: the characters of a string, a number as it was written,
-/// `true` or `false`, and compact JSON for an object or array.
+/// `true` or `false`, and compact JSON for an object or array. `None` for null.
 pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     match value {
         Value::Null => None,

@@ -14,7 +14,8 @@ use crate::model::url::percent_encode;
 
 /// A value that was looked up.
 pub(super) enum Found {
-    /// `is_json` is true for a value that the filter `tojson` leaves as it is.
+    /// `is_json` is true for a value that the filter `tojson` leaves as it is, such as a number or
+    /// an object.
     Secret {
         value: SecretValue,
         is_json: bool,
@@ -34,7 +35,8 @@ pub(super) struct Printed {
 }
 
 impl Printed {
-    /// Applies the filters. `around` is the text before the lookup, and the text after it.
+    /// Applies the filters of a lookup, such as `{{ db.host | trim }}`. `around` is the text before
+    /// the lookup, and the text after it.
     ///
     /// # Errors
     /// If a filter fails, or if a template would print a value that isn't UTF-8.
@@ -71,7 +73,8 @@ impl Printed {
             Found::Default(_) => remarks.clear(),
             Found::Variable(_) => remarks.retain(|remark| *remark == Remark::Empty),
             Found::Secret { value, .. } => {
-                // The end of a key is only judged in the whole text, which may add a line feed.
+                // The end of a private key is only judged in the whole text of the template, which
+                // may add a line feed.
                 remarks.retain(|remark| *remark != Remark::UnfinishedKey);
                 if !filters.iter().any(Filter::escapes) {
                     remarks.extend(Remark::about_place(judged.expose(), around));

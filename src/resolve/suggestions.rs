@@ -5,10 +5,10 @@ use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
 use crate::model::plan::Plan;
 
 /// Adds a suggestion to the failures of at most [`MOST_SUGGESTIONS`] secrets that don't exist,
-/// unless the backend has made one. A name that is an alias only in a later file gets a hint. The
-/// suggestion is the alias that is most similar, because an alias may have been written where a
-/// secret's name belongs. Without one, it is an existing secret of the plan, but only if a single
-/// letter differs: secrets often have similar names.
+/// unless the backend has made one. The suggestion is the most similar alias, because an alias may
+/// have been written where a secret's name belongs. If no alias is similar, the suggestion is an
+/// existing secret of the plan, but only if a single letter differs, because secrets often have
+/// similar names. A name that is an alias only in a later file gets a hint, too.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     let mut existing = Vec::new();
     let mut absences = Vec::new();

@@ -75,7 +75,7 @@ impl Search<'_> {
         let (field, text) = match (&outcome.result, &entry.source, &entry.on_missing) {
             (Outcome::Default(_), _, OnMissing::Default(text)) => ("default", text),
             (Outcome::Value(_), Source::Literal(text), _) => ("value", text),
-            // Without requests, `check` doesn't compose the text.
+            // A template that is unread, as with `check --offline`, is searched, too.
             (Outcome::Value(_) | Outcome::Unread, Source::Composed(parts), _)
                 if entry.subject.written.is_some() =>
             {
@@ -95,7 +95,7 @@ impl Search<'_> {
             let help = "to read a secret, write `from: SECRET:KEY`".to_owned();
             (format!("is {note}"), help)
         } else if let Some((name, setting)) = self.variable(text, entry) {
-            // The variable extends its inherited value: `PATH: ${PATH}:/bin`.
+            // A variable in its own text is the inherited one, as in `PATH: ${PATH}:/bin`.
             let help = if setting.id != entry.id {
                 variable_help(&setting.subject)
             } else if self.plan.inherited.get(name).is_some() {
@@ -109,7 +109,7 @@ impl Search<'_> {
             return None;
         };
         let mut warning = outcome.warning(format!("the {field} {predicate}"), note);
-        // A default can only be corrected by writing the text itself.
+        // A default gets no help, because only its text can be corrected.
         if !outcome.is_default() {
             warning.problem.help = Some(help);
         }
@@ -130,8 +130,9 @@ impl Search<'_> {
         })
     }
 
-    /// Finds the first [`VARIABLE`] that this launch sets. In a file and in a text with several
-    /// lines, which may be a script, a program may replace it.
+    /// Finds the first [`VARIABLE`] in a text that this launch sets, and the outcome that sets it.
+    /// `None` in a file and in a text with several lines, which may be a script: there, a program
+    /// may replace the variable.
     fn variable<'t>(&self, text: &'t str, entry: &Planned) -> Option<(&'t str, &EntryOutcome)> {
         if !matches!(entry.target, Target::Env(_))
             || !text.contains('$')
@@ -145,13 +146,13 @@ impl Search<'_> {
         })
     }
 
-    /// True for `SECRET:KEY` with an alias or a secret that was read, if its object has the key,
-    /// for an ARN with a KEY, and for a text with a dynamic reference.
+    /// True for an ARN with a KEY, for a text with one of CloudFormation's dynamic references, and
+    /// for `SECRET:KEY` if SECRET (or the alias) was read and has the key.
     fn is_reference(&self, text: &str) -> bool {
         if Reference::is_meant_by(text) {
             return true;
         }
-        // Parsing a URL would search the syntax of other tools for it.
+        // Skip a URL, because parsing it would search the syntax of other tools for its scheme.
         if !text.contains(':') || text.contains("://") {
             return false;
         }
