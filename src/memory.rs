@@ -19,8 +19,7 @@ static ALLOCATOR: dlmalloc::GlobalDlmalloc = dlmalloc::GlobalDlmalloc;
 /// freeing the block requires this length.
 const HEADER: usize = 16;
 
-/// Makes aws-lc use the same allocator. Must be called before aws-lc allocates memory, which aws-lc
-/// doesn't check.
+/// Makes aws-lc use dlmalloc, too. Must be called before aws-lc allocates memory.
 pub fn share_with_aws_lc() {
     // SAFETY: the functions behave as malloc(3), realloc(3) and free(3) do. There is no other
     // thread yet.

@@ -33,14 +33,16 @@ use crate::system::os_error;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Deadline, RetryBudget, Turns};
 
-/// The file in which the agent's installation stores the token.
+/// The file in which the installation of the Secrets Manager Agent stores the token that a request
+/// needs.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// Reads the token from AWS_TOKEN (`variable`) or, if that isn't set, from [`AGENT_TOKEN_FILE`],
-/// and returns it as the value of a header. AWS_TOKEN is the token itself, or `file://` and the
-/// path of a file with the token, as for the agent's other clients.
+/// Finds the token for the Secrets Manager Agent, as the value of a header. The token is in
+/// AWS_TOKEN (`variable`) or, if AWS_TOKEN isn't set, in [`AGENT_TOKEN_FILE`]. As for the agent's
+/// other clients, AWS_TOKEN is the token itself, or `file://` and the path of a file with the
+/// token.
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
     let (source, found) = match (file, variable) {
@@ -61,7 +63,8 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     })
 }
 
-/// Reads the file with the token. The error is the predicate of a sentence about the file.
+/// Reads a file with the agent's token. The error is the predicate of a sentence about the file:
+/// `can't be read: …`.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let why = os_error::file_error_text(path.as_ref(), &error);
@@ -69,9 +72,10 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Converts the token, without trailing white space, to the value of a header. The value is marked
-/// as sensitive, and messages conceal the token, so the token is never printed. The error is the
-/// predicate of a sentence about the source of the token.
+/// Converts the agent's token, without trailing white space, to the value of a header. The value is
+/// marked as sensitive, and messages conceal the token, so the token is never printed. If the token
+/// is empty or can't be in a header, the error is `doesn't contain a token`, the predicate of a
+/// sentence about the token's source.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
     let mut header = HeaderValue::try_from(token.trim_end())
@@ -84,7 +88,8 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The help that is printed if the response from the agent's address doesn't look like the agent's.
+/// The help if the response from the agent's address doesn't look like a response of the Secrets
+/// Manager Agent.
 const CHECK_ADDRESS: &str =
     "check that the Secrets Manager Agent listens at this address, or run without --agent";
 
@@ -95,7 +100,7 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 pub struct Agent {
     url: HttpUrl,
     pub has_fallback: bool,
-    /// False once AWS had to be asked instead of the agent.
+    /// False once AWS had to be asked for a secret instead of the agent (`--agent-fallback`).
     pub is_enough: bool,
     /// The settings for AWS. Requests to the agent use only three of them: the default region, the
     /// default role and the agent's token.
@@ -128,8 +133,9 @@ impl Agent {
         }
     }
 
-    /// Finds the locators that the agent can never read, and returns a failure for each of them.
-    /// Call [`Self::read_profile`] first, because the profile may set the region.
+    /// Finds the locators that the agent can never read, such as one in another region, and gives a
+    /// failure for each of them. Call [`Self::read_profile`] first, because the profile may set the
+    /// agent's region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> AnsweredLocators {
         locators
             .iter()
@@ -141,7 +147,7 @@ impl Agent {
             .collect()
     }
 
-    /// Reads AWS's configuration files, and adds the profile's settings to the agent's.
+    /// Reads AWS's configuration files, and adds the settings of the profile to `settings`.
     pub(super) fn read_profile(&mut self) -> Result<(), Problem> {
         let progress = self.budget.progress();
         let _awaited = progress.awaits("the AWS configuration files".to_owned());
@@ -150,7 +156,7 @@ impl Agent {
 
     /// Answers each locator in `wanted`. The agent must support all of them
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
-    /// error of [`Self::without_token`].
+    /// same error ([`Self::missing_token_error`]).
     pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
         let mut grouped = LocatorsByRequest::<Locator>::new();
         for locator in wanted.iter().copied() {
@@ -162,7 +168,7 @@ impl Agent {
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
         let found_token = match find_token(self.settings.agent_token.as_deref()) {
             Ok(token) => Ok(token),
-            Err(error) => Err(self.without_token(error).await),
+            Err(error) => Err(self.missing_token_error(error).await),
         };
         drop(awaited);
 
@@ -180,7 +186,7 @@ impl Agent {
     }
 
     /// The reason why the agent can't read a locator, as the predicate of a sentence about the
-    /// agent. `None` if the agent may be able to read it.
+    /// agent: `reads only secrets`. `None` if the agent may be able to read the locator.
     fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
         let located = self.settings.with_defaults(locator);
         let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
@@ -200,10 +206,10 @@ impl Agent {
         }
     }
 
-    /// Chooses the error to report if the token for the agent is missing. Tries to connect to the
-    /// agent first: if the connection fails, returns that failure, because a token wouldn't help.
-    /// Otherwise, returns `error`, which is about the token.
-    async fn without_token(&self, error: FetchError) -> FetchError {
+    /// The error to report if the token for the agent is missing. Tries to connect to the agent: if
+    /// the connection fails, the result is that failure, because a token wouldn't help. Otherwise,
+    /// the result is `error`, which is about the token.
+    async fn missing_token_error(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(&self.url.uri);
         match self.budget.within(connecting).await {
             Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
@@ -211,8 +217,9 @@ impl Agent {
         }
     }
 
-    /// Reads one secret, and repeats the request after each outage. With `--agent-fallback`, the
-    /// agent gets only one attempt and half of the time, so that the other half is left for AWS.
+    /// Reads one secret through the agent, and repeats the request after each outage. With
+    /// `--agent-fallback`, the agent gets only one attempt and half of the time, so that the other
+    /// half is left for AWS.
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let shares = if self.has_fallback { 2 } else { 1 };
         let share = self.budget.share(Instant::now(), 0, shares);
@@ -266,9 +273,9 @@ impl Agent {
     }
 }
 
-/// Adds a headline to an outage, which says that the agent was asked, not AWS. Any other error
-/// stays as it is. If the agent couldn't be reached, the outage also gets the kind
-/// [`OutageKind::AgentConnection`], whose help is about the agent.
+/// Adds a headline about the agent to an outage, because AWS wasn't asked. If the agent couldn't be
+/// reached, the outage also becomes [`OutageKind::AgentConnection`], whose help is about the agent.
+/// An error that isn't an outage stays as it is.
 fn with_agent_headline(error: FetchError) -> FetchError {
     use OutageKind::{AgentConnection, Connection, Lookup, Silent};
     if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
@@ -279,7 +286,7 @@ fn with_agent_headline(error: FetchError) -> FetchError {
 }
 
 /// The failure of a request that the agent doesn't support. `why` is the predicate of a sentence
-/// about the agent.
+/// about the agent, such as `reads only secrets`.
 fn unsupported_error(why: &str) -> FetchError {
     let text = format!("can't be read with --agent, because the Secrets Manager Agent {why}");
     FetchError::refused(Refusal::Agent, text)
@@ -303,8 +310,8 @@ fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Doc
     Ok(Document { region, ..document })
 }
 
-/// Parses an error response of the agent: an error of its own, or one of AWS that it passes on.
-/// Messages quote only the code and the message in the body.
+/// Parses an error response of the agent: an error of the agent itself, or an error of AWS that the
+/// agent passes on. If the body has a code, messages quote only the code and the message.
 ///
 /// `role` is the role that the request named. If the error's message contains the ARN of this role,
 /// the agent couldn't assume the role.
@@ -316,7 +323,7 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
     {
-        // If AWS itself refuses the request, its error contains the ARN of the role's session
+        // If AWS itself refuses the request, the message contains the ARN of the role's session
         // instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let error = FetchError::credentials_refused("role-denied", text);
@@ -342,9 +349,10 @@ const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 /// text is left out.
 const LONGEST_TEXT: usize = 200;
 
-/// Turns an error response that has no code, and so isn't from AWS, into a failure: a refused token
-/// (403) or an outage. Lambda's extension answers with status 400 and a text until the function has
-/// started, and so do agents older than version 2.1 if a request names a role.
+/// Turns an error response without a code, which isn't from AWS, into a failure: a refused token
+/// for status 403, and an outage for any other status. For example, Lambda's extension answers with
+/// status 400 and a text until the function has started. Agents older than version 2.1 do so if a
+/// request names a role.
 fn error_without_code(status: u16, body: &[u8]) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');

@@ -15,9 +15,10 @@
 //!
 //! - Every document of the secret's own region replaces the entry. If credentials are missing or
 //!   have expired, the entry stays, because this failure says nothing about the secret.
-//! - A fallback region changes no entry. In an outage of the secret's own region, its document is
-//!   used, unless the launch would fail with it and the entry can be used.
-//! - If the launch would fail with an entry, AWS is asked, because it may have a newer document.
+//! - In an outage of the secret's own region, the document of a fallback region is used, but it
+//!   doesn't change the entry. If the launch would fail with this document, the entry is used
+//!   instead, unless the entry is too old.
+//! - If the launch would fail with a fresh entry, AWS is asked for a newer document.
 //! - A damaged entry is ignored with a warning.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
@@ -56,7 +57,7 @@ const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
-/// The predicate of the notice about an invalid entry.
+/// The predicate of the notice about an invalid entry of the cache.
 const DAMAGED: &str =
     "couldn't be used, because it is damaged or comes from a different version of secrets-exec";
 
@@ -82,7 +83,7 @@ pub struct Cached {
     /// The entries that could not be used, stored or removed, without duplicates: the locator, and
     /// the predicate of a sentence about the entry, such as `couldn't be stored`.
     pub notices: BTreeSet<(Locator, String)>,
-    /// For documents of fallback regions, the entries that can be used instead.
+    /// The entries that can be used instead of documents from fallback regions.
     pub substitutes: BTreeMap<Locator, Document>,
 }
 
@@ -91,7 +92,8 @@ impl Cached {
     /// secret's own region, and removes the entry of a secret that AWS doesn't have or denies
     /// access to. Adds a notice for each entry that can't be used, stored or removed.
     ///
-    /// If an entry can be used for each of them, AWS has only [`RETRIED_FOR`] to answer.
+    /// If each of these locators has an entry that can be used, AWS has only [`RETRIED_FOR`] to
+    /// answer.
     ///
     /// # Errors
     /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
@@ -142,7 +144,8 @@ impl Cached {
                 (Err(failure), Some(entry)) if failure.error.is_temporary() => {
                     Ok(entry.into_document(Some(failure)))
                 }
-                // A poll never uses a stale entry, so its failure doesn't mention the cache.
+                // A poll (`--on-rotation`) never uses a stale entry, so its failure doesn't mention
+                // the cache.
                 (Err(failure), None) if failure.error.is_temporary() && !stale.is_zero() => {
                     Err(with_note(failure, without_substitute))
                 }
@@ -153,10 +156,11 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Replaces documents with which the launch would fail. The document of a fallback region is
-    /// replaced by the entry, if the entry can be used, and a stale entry by the failure of the
-    /// secret's own region. A fresh entry is removed, and from now on, AWS is asked first. Returns
-    /// true if `answers` has changed.
+    /// Replaces the documents of `unsuitable` locators, with which the launch would fail. The
+    /// document of a fallback region becomes the entry, if the entry can be used. A stale entry
+    /// becomes the failure of the secret's own region. A fresh entry is removed from `answers`, so
+    /// that AWS is asked, and from now on, no entry is treated as fresh. Returns true if `answers`
+    /// has changed.
     pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
         let mut has_changed = false;
         for locator in unsuitable {
@@ -231,10 +235,10 @@ impl Cached {
         Ok(Some(entry))
     }
 
-    /// Updates the cache after `answer` has arrived from AWS. Stores a document of the secret's own
-    /// region, or removes the entry if that region says that the value is denied or absent. What a
-    /// fallback region answers changes nothing. `begun` is the time, measured since boot, at which
-    /// AWS was asked. Adds a notice if the entry can't be stored or removed.
+    /// Updates the cache after AWS has given `answer`. Stores a document of the secret's own
+    /// region, or removes the entry if that region denies access or doesn't have the value. The
+    /// answer of a fallback region changes nothing. `begun` is the time, measured since boot, at
+    /// which AWS was asked. Adds a notice if the entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
@@ -275,8 +279,8 @@ impl CacheEntry {
     }
 
     /// Turns the entry into its document, with the age of the answer. For a stale entry, `replaces`
-    /// is the failure of the request to AWS. For a fresh entry, which needs no request, it is
-    /// `None`.
+    /// is the failure of the request to AWS. For a fresh entry, which needs no request, `replaces`
+    /// is `None`.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -286,11 +290,10 @@ impl CacheEntry {
     }
 }
 
-/// Writes the content of a file in the cache: the line [`MAGIC`], a checksum, and the document as
-/// JSON. `fetched` is the time, measured since boot, at which AWS was asked for the document, as in
-/// [`CacheEntry`].
+/// The content of a file in the cache: the line [`MAGIC`], a checksum, and the document as JSON.
+/// `fetched` is the time, measured since boot, at which AWS was asked for the document.
 ///
-/// The JSON also has the entry's own name, so that [`decode`] refuses an entry that was copied to a
+/// The JSON also has the name of the file, so that [`decode`] refuses a file that was copied to a
 /// different name.
 pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<Vec<u8>> {
     let parts = (name, fetched, document);
@@ -302,11 +305,11 @@ pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<V
     Zeroizing::new([MAGIC, checksum.as_bytes(), b"\n", &json].concat())
 }
 
-/// Parses the bytes of the entry with this name.
+/// Parses the content of the file `name` in the cache, which [`encode`] has made.
 ///
 /// # Errors
-/// If the bytes are not an entry, or are an entry with a different name. The error is the
-/// predicate of a message and does not quote the bytes.
+/// If the content is invalid, or belongs to an entry with a different name. The error is the
+/// predicate of a message and does not quote the content.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
@@ -401,8 +404,8 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// The reason why values must not be stored in a directory, as the predicate of a sentence, or
-/// `None`.
+/// The reason why values must not be stored in a directory, as the predicate of a sentence: `is
+/// open to other users (mode 0755)`. `None` if values can be stored there.
 fn directory_defect(directory: &OwnedFd) -> Result<Option<String>, Errno> {
     if !is_in_memory(directory.as_fd())? {
         return Ok(Some(

@@ -18,8 +18,8 @@ pub struct LocalFile {
 }
 
 impl LocalFile {
-    /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] missing secrets or
-    /// parameters, the answer also has a similar id of the file, if there is one.
+    /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] secrets or parameters
+    /// that the file doesn't have, the answer also has a similar id, if the file has one.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
         let mut answers = AnsweredLocators::new();
         let mut searches = 0;
@@ -38,7 +38,8 @@ impl LocalFile {
         answers
     }
 
-    /// Finds the document for a locator.
+    /// The document for a locator, or the failure if the file doesn't have the secret or the
+    /// version.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if let Some(path) = locator.path() {
             return self
@@ -105,8 +106,9 @@ impl LocalFile {
 }
 
 /// The names that a secret or parameter can have in the file: its id and, for an ARN, the name in
-/// the ARN. AWS adds a hyphen and six random characters to the name in a secret's ARN, and leaves
-/// out the leading slash of the name in a parameter's ARN, so the list has both forms of the name.
+/// the ARN. The list has two forms of such a name, because AWS adds a hyphen and six random
+/// characters to the name in a secret's ARN, and leaves out the leading slash of the name in a
+/// parameter's ARN.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

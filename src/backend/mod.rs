@@ -45,9 +45,9 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// Prepares the agent for [`Agent::unsupported`] and returns it, or returns `None` for any
-    /// other backend. If `plan` has any locators, reads AWS's configuration files, because the
-    /// profile may set the region that the agent reads from. Doesn't send a request.
+    /// The agent, prepared for [`Agent::unsupported`]. `None` for any other backend. If `plan` has
+    /// any locators, reads AWS's configuration files, because the profile may set the region that
+    /// the agent reads from. Doesn't send a request.
     ///
     /// # Errors
     /// If AWS's configuration files or the profile are invalid.
@@ -102,8 +102,8 @@ impl Backend {
         }
     }
 
-    /// Takes the documents of `unsuitable` out of `answers` if there may be better ones
-    /// ([`Cached::replace`]). Returns true if `answers` has changed.
+    /// Replaces or removes the documents of `unsuitable` locators in `answers`, if there may be
+    /// better ones ([`Cached::replace`]). Returns true if `answers` has changed.
     pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
         let Self::Cached(cached) = self else {
             return false;

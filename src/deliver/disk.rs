@@ -38,8 +38,9 @@ pub(super) const WRITE: &str = "the file can't be written";
 
 const SET_MODE: &str = "the mode of the file can't be set";
 
-/// A file at a path. Dropping the value removes a temporary file. It also removes a file that did
-/// not exist before, unless [`Self::keep`] was called.
+/// A file that is written to a path. Dropping the value removes the temporary file or, once it is
+/// renamed, a file that did not exist before. After [`Self::keep`], dropping the value removes
+/// nothing.
 pub(super) struct DiskFile {
     pub entry: DirectoryEntry,
     /// The name of the file that a drop removes: first the temporary name and, after the file is
@@ -172,7 +173,8 @@ impl Access {
     }
 }
 
-/// The id of a user or group: the number itself, or the id that `find` returns for a name.
+/// The id of a user or group: the number itself, or the id that `find` returns for a name. `None`
+/// if no `account` is declared. A name that `find` doesn't have is an error.
 fn account_id(
     account: Option<&Account>,
     find: impl Fn(&str) -> Option<u32>,
@@ -223,9 +225,9 @@ impl DirectoryEntry {
         })
     }
 
-    /// Checks that the directory belongs to root, to the effective user or to `owner`, the future
-    /// owner of the file. The owner of a directory decides who can read the files that are created
-    /// in it (acl(5)), and can replace them.
+    /// Refuses a directory that doesn't belong to root, to the effective user or to `owner`, the
+    /// future owner of the file. The owner of a directory decides who can read the files that are
+    /// created in it (acl(5)), and can replace them.
     pub(super) fn expect_trusted_owner(&self, owner: Option<Uid>) -> Result<(), Problem> {
         let found = fstat(&self.directory)
             .map_err(|errno| call_problem("the directory can't be examined", errno))?
@@ -252,7 +254,8 @@ impl DirectoryEntry {
         }
     }
 
-    /// Checks that the name is free or belongs to a regular file. Returns true if there is a file.
+    /// Refuses a name that belongs to something other than a regular file. Returns true if there is
+    /// a file with this name, and false if the name is free.
     pub(super) fn expect_regular_or_free(&self) -> Result<bool, Problem> {
         let Some(stat) = self.stat()? else {
             return Ok(false);
@@ -313,8 +316,8 @@ impl DirectoryEntry {
     }
 }
 
-/// Splits a path into its directory and the name of a file. Rust's `Path` would treat `a/` and
-/// `a/.` as `a`, which could be a file.
+/// Splits a path into its directory and the name of a file. A path such as `a/` or `a/.` is
+/// refused, which Rust's `Path` would treat as the file `a`.
 fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
     let bytes = path.as_os_str().as_bytes();
     if bytes.contains(&0) {
@@ -331,8 +334,8 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 
 /// Copies the running program to `directory`, as `secrets-exec` with mode 0755.
 ///
-/// Before the first write, begins to hold termination signals, so that no incomplete copy is left
-/// behind.
+/// From the first write on, a termination signal doesn't end this process at once
+/// ([`hold_signals`]), so that no incomplete copy is left behind.
 ///
 /// # Errors
 /// If the program can't be read, the directory can't be opened, or the copy can't be written. In
@@ -372,8 +375,8 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     Ok(())
 }
 
-/// The origin of the name of a file to which values are appended. It decides whose files are
-/// trusted.
+/// The origin of the path of a file to which values are appended. The origin decides whose files
+/// are trusted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum NamedBy {
     /// `--output`: the file and its directory must belong to root or the effective user.
@@ -390,8 +393,8 @@ pub struct AppendedFile {
 }
 
 impl AppendedFile {
-    /// Opens a file, or creates it with mode 0600 if it doesn't exist. If a pipe has just replaced
-    /// the file, doesn't wait for its other end (O_NONBLOCK).
+    /// Opens a file for appending, or creates it with mode 0600. If a pipe has just replaced the
+    /// file, doesn't wait for the pipe's other end (O_NONBLOCK).
     ///
     /// # Errors
     /// If the path is a link, leads through another user's link, or isn't a regular file, if the
@@ -433,7 +436,7 @@ impl AppendedFile {
     }
 }
 
-/// Appends text on a new line or, after a failure, restores the file's old length.
+/// Appends text on a new line. After a failure, restores the file's old length.
 fn append_lines(file: &mut File, text: &SecretValue) -> io::Result<()> {
     let length = file.metadata()?.len();
     // If the file is empty, nothing is read, and `last` stays a line feed.

@@ -18,7 +18,8 @@ use crate::model::answer::SecretValue;
 use crate::model::problem::Problem;
 use crate::system::os_error::{call_problem, errno, errno_text};
 
-/// The lowest descriptor for a file. libuv (Node) and shells use or close lower ones.
+/// The lowest descriptor that a file in memory gets. libuv (Node) and shells use or close lower
+/// ones.
 const LOWEST: i32 = 100;
 
 /// nix doesn't define MFD_NOEXEC_SEAL and MFD_EXEC.
@@ -69,8 +70,8 @@ pub fn pipe(access: &Access, content: &SecretValue) -> Result<OwnedFd, Problem> 
     move_up(reader)
 }
 
-/// Makes sure that a pipe has room for `length` bytes. A new pipe has 64 KiB, or 8 KiB if the user
-/// has too many pipes (pipe(7), "Pipe capacity").
+/// Makes sure that a pipe has room for `length` bytes, and fails if it can't have so much. A new
+/// pipe has 64 KiB, or 8 KiB if the user has too many pipes (pipe(7), "Pipe capacity").
 fn reserve(pipe: &File, length: usize) -> Result<(), Problem> {
     let wanted = i32::try_from(length).unwrap_or(i32::MAX);
     if fcntl(pipe, FcntlArg::F_GETPIPE_SZ).is_ok_and(|size| size >= wanted) {

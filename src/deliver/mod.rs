@@ -55,8 +55,8 @@ struct Pending<'a> {
 
 /// Files that have been written. A file on disk has a temporary name until [`Self::rename_all`].
 ///
-/// Dropping the value closes files in memory and removes temporary files. It also removes files
-/// that did not exist before, unless [`Self::keep`] was called.
+/// Dropping the value closes files in memory, and removes temporary files and files that did not
+/// exist before. [`Self::keep`] keeps the files on disk.
 #[derive(Default)]
 pub struct Delivery {
     variables: Vec<(EnvName, PathBuf)>,
@@ -66,8 +66,9 @@ pub struct Delivery {
 
 impl<'a> Files<'a> {
     /// Looks up the owners of the files, opens the directories, and checks who owns the
-    /// directories, and that no two paths lead to the same file. Keeps the errors, because
-    /// [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors together.
+    /// directories, and that no two paths lead to the same file. Stores the errors in the result,
+    /// because [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors
+    /// together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         let mut subjects = HashMap::new();
@@ -132,7 +133,8 @@ impl<'a> Files<'a> {
     }
 }
 
-/// Opens the directory of a file, and checks who owns the directory.
+/// Opens the directory of the file at `path`. Fails if the directory belongs to a user other than
+/// root, the effective user or `owner`, the future owner of the file.
 fn open_trusted(path: &DeclaredPath, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
     let entry = DirectoryEntry::open(path.clone())?;
     entry.expect_trusted_owner(owner)?;
@@ -161,8 +163,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Writes a file on a disk under a temporary name, or a file in memory, and notes the variable
-    /// for its path.
+    /// Writes a file on a disk under a temporary name, or a file in memory. Also stores the
+    /// variable for its path, if the file has one.
     fn write(&mut self, pending: Pending<'_>) -> Result<(), Problem> {
         let file = pending.file;
         let access = pending.access?;
@@ -227,8 +229,8 @@ impl Delivery {
         self.memory_files.iter().map(AsFd::as_fd)
     }
 
-    /// Renames the files on disk to their own names. If a held signal has arrived, removes the
-    /// temporary files and ends the process instead.
+    /// Renames the files on disk to their own names. If a termination signal has arrived, removes
+    /// the temporary files and ends the process instead ([`Self::unless_interrupted`]).
     ///
     /// # Errors
     /// If a file can't be renamed. The files that were renamed before it stay if they replaced
@@ -242,8 +244,8 @@ impl Delivery {
         Ok(delivery)
     }
 
-    /// Removes the temporary and new files and ends this process, if a held termination signal has
-    /// arrived ([`held_signal`]). Otherwise, returns `self`.
+    /// Ends this process if a termination signal has arrived ([`held_signal`]), and removes the
+    /// temporary and new files first. Otherwise, returns `self`.
     #[must_use]
     pub fn unless_interrupted(self) -> Self {
         if let Some(signal) = held_signal() {
@@ -261,8 +263,8 @@ impl Delivery {
     }
 }
 
-/// A delivered file of a command under `--on-rotation`. The trial reports the file to its parent
-/// process, which removes the file when the command has ended.
+/// A delivered file of a command under `--on-rotation`. The process that has written the file
+/// reports it to its parent process, which removes the file when the command has ended.
 #[cfg(target_os = "linux")]
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {

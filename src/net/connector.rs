@@ -72,8 +72,8 @@ impl Connector {
     }
 
     /// Opens a connection, including the TLS handshake, and starts a task that writes requests to
-    /// it and reads the responses. The limit applies to each of these steps: DNS and TCP together,
-    /// the tunnel through a proxy, and TLS. Dropping the connection closes it.
+    /// it and reads the responses. [`Self::limit`] applies to each of these steps: DNS and TCP
+    /// together, the tunnel through a proxy, and TLS. Dropping the connection closes it.
     ///
     /// # Errors
     /// If a step fails. The message names the host or, if the proxy caused the failure, the proxy.

@@ -49,8 +49,8 @@ impl DnsResolver {
             .is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
 
-    /// Starts a lookup of a host, unless a recent one is running or has succeeded. Returns the
-    /// lookup.
+    /// The lookup of a host. Starts a new one, unless a recent one is still running or has
+    /// succeeded.
     pub(super) fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((started, lookup)) = lookups.get(host)
@@ -101,9 +101,9 @@ impl Service<Name> for DnsResolver {
 ///
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
 /// `ndots:5` in /etc/resolv.conf, so a resolver would first try an AWS host name in each search
-/// domain, which takes four rounds of queries. The names in /etc/hosts don't have the dot, so it
-/// isn't added to a name that is listed there. All other hosts, and an AWS host that isn't found in
-/// this way, use the system's search domains.
+/// domain, which takes four rounds of queries. A name that is listed in /etc/hosts doesn't get the
+/// dot, because the names there don't have one. All other hosts, and an AWS host that isn't found
+/// in this way, use the system's search domains.
 ///
 /// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
 /// the tokens for the agent and for a container's endpoint are sent there.
@@ -134,8 +134,8 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 /// Asks for the IPv4 and IPv6 addresses of a name.
 ///
 /// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
-/// musl drops the IPv4 addresses, too. So if the query for both fails, there is one for IPv4
-/// addresses only and, if it also fails, one for IPv6 addresses only.
+/// musl drops the IPv4 addresses, too. So if the query for both fails, a second query is only for
+/// IPv4 addresses and, if that one fails, too, a third one only for IPv6 addresses.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {

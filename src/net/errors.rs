@@ -109,9 +109,9 @@ impl FetchError {
     }
 
     /// Turns the failure of a host that doesn't speak TLS into a refusal, whose help is to write
-    /// `http://` in `setting`. Call this only for a host that the user has named in `setting`,
-    /// because a later attempt then can't succeed. For any other host, a captive portal may have
-    /// answered instead of AWS.
+    /// `http://` in `setting`. Any other failure stays as it is. Call this only for a host that the
+    /// user has named in `setting`, because another attempt can't succeed then. For a host of AWS,
+    /// another attempt may succeed, because a captive portal may have answered instead of AWS.
     pub fn for_host_named_in(self, setting: &str) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -184,6 +184,7 @@ impl FetchError {
 }
 
 /// Finds the first I/O error in an error and its sources, and returns its kind and its text.
+/// Without an I/O error, returns `None` and the text of the whole error.
 fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     match find_source::<io::Error>(error) {
         Some(io) => (Some(io.kind()), error_text(io)),

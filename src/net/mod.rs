@@ -93,14 +93,15 @@ struct Spare {
 type Exchange<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 
 impl Host {
-    /// Takes a connection that no request is using. Idle ones come first, and those that the server
-    /// has closed are dropped. If no idle one is left, waits for the oldest of the connections that
-    /// are being opened in advance. Returns `None` if no connection is left.
+    /// Takes a connection that no request is using: first an idle one, unless the server has closed
+    /// it, and then the oldest of the connections that are being opened in advance, which may have
+    /// to be waited for. Returns `None` if no connection is left.
     ///
-    /// If that connection fails during the wait, the request fails, too. It doesn't open another
-    /// connection, because a silent host would take the time of both, and the request's own time
-    /// limit would end first. If the connection had already failed before the wait, the result is
-    /// `None`, so that the request opens a new one: the host may have started in the meantime.
+    /// If a connection that is being opened fails while the request waits for it, the request
+    /// fails, too. It doesn't open another connection, because a silent host would take the time of
+    /// both, and the request's own time limit would end first. If the connection had already failed
+    /// before the wait, the result is `None`, so that the request opens a new one: the host may
+    /// have started in the meantime.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
@@ -299,7 +300,8 @@ impl HttpClient {
         Ok((connection, permit, response))
     }
 
-    /// Waits for a connection to a host, but not longer than the client's limit for reading.
+    /// Waits for `opening`, which gets a connection to the host of `to`, but not longer than
+    /// [`Self::read_limit`].
     async fn opened<T>(
         &self,
         to: &Uri,
@@ -335,8 +337,9 @@ impl HttpClient {
 }
 
 /// Reads the body of the response from `uri`, whose server may be silent for `silence` before each
-/// part. If the body is incomplete or longer than [`MAX_BODY`], the inner result is an error,
-/// because the head may still say enough.
+/// part. The outer result is an error if a part is late. If the body is incomplete or longer than
+/// [`MAX_BODY`], only the inner result is an error, because the head of the response may still say
+/// enough.
 async fn read_body(
     body: &mut Incoming,
     uri: &Uri,

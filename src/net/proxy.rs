@@ -48,15 +48,17 @@ impl fmt::Display for Proxy {
 
 impl Proxy {
     /// Adds a help text to an outage, unless the outage already has one. The text says to correct
-    /// the proxy's variable, or to reach the host of `to` without the proxy.
+    /// the proxy's variable, or to reach the host of `to` without the proxy: `correct HTTPS_PROXY,
+    /// or add .amazonaws.com to NO_PROXY`.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
         failure.or_outage_help(format!("correct {}, or {advice}", self.variable))
     }
 
-    /// If the failure may mean that the proxy doesn't speak TLS, replaces its help with the one to
-    /// write `http://` instead of `https://`, because hardly any proxy speaks TLS. If the proxy
-    /// certainly doesn't, also turns the failure into a refusal.
+    /// Replaces the help of a failure that may mean that the proxy doesn't speak TLS. The new help
+    /// is to write `http://` instead of `https://`, because hardly any proxy speaks TLS. If the
+    /// proxy certainly doesn't speak TLS, also turns the failure into a refusal. Any other failure
+    /// stays as it is.
     pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
@@ -109,9 +111,9 @@ fn host_with_port(url: &Uri) -> String {
     }
 }
 
-/// Completes `peer`, which is what messages about a connection call the host of `to`. If `peer` is
-/// only the host's name, adds the port, unless the host is one of AWS's, which all have the same
-/// port.
+/// Adds the port to `peer`, the name of a host in messages, if `peer` is the host of the URL `to`.
+/// Any other name, such as that of a proxy, stays as it is. So do AWS's hosts, which all have the
+/// same port.
 pub fn with_port(to: &Uri, peer: &str) -> String {
     if peer == host_and_port(to) && aws_domain(to).is_none() {
         return host_with_port(to);
@@ -167,8 +169,9 @@ impl ProxySettings {
     }
 }
 
-/// An entry of NO_PROXY without its port, or `None` if the entry is for a port other than `port`.
-/// Unlike curl, Go and the AWS CLI, hyper-util doesn't support a port in an entry.
+/// An entry of NO_PROXY without its port: `example.com` for `example.com:8080`. `None` if the entry
+/// is for a port other than `port`. The port is removed, because hyper-util, unlike curl, Go and
+/// the AWS CLI, doesn't support a port in an entry.
 fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
     let authority = entry.parse::<Authority>().ok();
     match authority.and_then(|authority| authority.port_u16()) {

@@ -111,8 +111,9 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
         .map_err(|error| unusable_tls(format!("the root certificates can't be used: {error}")))
 }
 
-/// Reads the root certificates that the user names. Returns `None` if the user names none. As in
-/// OpenSSL, it isn't an error if one of several directories is missing.
+/// Reads the root certificates that the user names. Returns `None` if the user names none, and
+/// fails if none of them can be used. As in OpenSSL, it isn't an error if one of several
+/// directories is missing.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, mut found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.path), None)),
@@ -179,8 +180,8 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
-    /// The inner option is `None` if the system has no roots, and the outer one is `None` if the
-    /// user names roots.
+    /// The verifier with the system's roots, which are read when they are first needed. `None` if
+    /// the user names roots. The inner option is `None` if the system has no roots.
     system: Option<LazyLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
@@ -268,7 +269,8 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
     has(CertificateError::UnknownIssuer) || has(CertificateError::BadSignature)
 }
 
-/// The reason why a certificate isn't trusted, as the predicate of a sentence (`expired at …`).
+/// The reason why a certificate isn't trusted, as the predicate of a sentence (`expired at …`),
+/// with the help for this reason, if there is one.
 pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
     let shown_time = |time: &UnixTime| {
         let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
@@ -319,8 +321,9 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
 #[error("{0}")]
 struct UnknownIssuer(String);
 
-/// The error for a chain: the server's certificate (`leaf`), and the others that the server sent.
-/// The message names the issuer at which the chain ends, if [`common_name`] finds its name.
+/// The error for a chain without a trusted root. The chain consists of the server's certificate
+/// (`leaf`) and the others that the server sent. The message names the issuer at which the chain
+/// ends, if [`common_name`] finds its name.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
     let issuer = EndEntityCert::try_from(others.last().unwrap_or(leaf))
         .ok()

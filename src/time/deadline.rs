@@ -156,7 +156,7 @@ struct ProgressState {
     attempts: usize,
     warnings: BTreeSet<String>,
     notes: BTreeSet<String>,
-    /// The function that prints events; `None` without `-vv`.
+    /// The function that prints events. `None` without `-vv`.
     trace: Option<fn(&str)>,
 }
 

@@ -38,7 +38,7 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 /// SDKs have the same limit.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that is longer than the time that is left is shortened only if at least this much time
+/// A pause that doesn't fit into the time that is left is shortened only if at least this much time
 /// is left, or if it is the first pause. Otherwise, no further attempt is made.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
@@ -142,8 +142,8 @@ impl<'r> RetryBudget<'r> {
                 self.progress().count_attempt();
             }
             let sent = turns.failures();
-            // The server may be silent for more than `SILENCE` only up to half of the time that is
-            // left, so that there is time to ask it again if it comes back.
+            // A silence longer than `SILENCE` may take at most half of the time that is left, so
+            // that there is time to ask the server again.
             let silence = turns.silence().min(SILENCE.max(self.left() / 2));
             let result = self.within(attempt(silence)).await;
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
@@ -224,9 +224,9 @@ impl<'r> RetryBudget<'r> {
         });
     }
 
-    /// Adds the number of attempts and the elapsed time to the outage of a named request. A timeout
-    /// has nothing else to report, and an endpoint that answers with an outage may not have been
-    /// asked for long. If the request was never sent, adds a note that says so.
+    /// Adds the number of attempts and the elapsed time to the outage of a named request, if the
+    /// endpoint was silent or answered with an outage. If the request was never sent, adds a note
+    /// that says so instead. Any other error stays as it is.
     fn add_attempts(&self, error: &mut FetchError, attempts: u32, begun: Instant) {
         use OutageKind::{Service, Silent, Throttled, Timeout};
         let Some((host, _)) = self.request else {
@@ -265,8 +265,8 @@ impl<'r> RetryBudget<'r> {
         &self.deadline.progress
     }
 
-    /// True if there must not be a further attempt after this number of failures.
-    /// `malformed_answers` is the number of failures that were malformed answers.
+    /// True if no further attempt is allowed after this number of failures. `malformed_answers` is
+    /// the number of failures that were malformed answers.
     fn is_used_up(&self, failures: u32, malformed_answers: u32) -> bool {
         let is_limit_reached = self.max_attempts.is_some_and(|max| failures >= max);
         is_limit_reached || malformed_answers >= MOST_MALFORMED_ANSWERS
@@ -340,7 +340,8 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Tells the only request of a launch to an endpoint from one of several.
+/// Whether a request is the only one of its launch to an endpoint, or one of several, which take
+/// turns.
 #[derive(Clone, Copy)]
 enum Company {
     Alone,

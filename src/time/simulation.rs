@@ -67,9 +67,9 @@ async fn answer(answer: Result<(), OutageKind>) -> FetchResult<()> {
 }
 
 struct Launched {
-    /// The time until the launch has the secret; `None` if it never gets it.
+    /// The time until the launch has its secret. `None` if it never gets the secret.
     time: Option<Duration>,
-    /// The number of its requests in each second of `--timeout`.
+    /// The number of the launch's requests in each second of `--timeout`.
     requests: [u32; TIMEOUT],
 }
 
@@ -102,8 +102,8 @@ fn simulated_runtime() -> Runtime {
         .unwrap()
 }
 
-/// Simulates a fleet of launches that start together. The clock is simulated, too, and jumps to the
-/// next event.
+/// Simulates a fleet of launches that start together, and returns how each of them ended. The clock
+/// is simulated, too, and jumps to the next event.
 fn run_fleet(launches: u64, service: impl Fn() -> Result<(), OutageKind>) -> Vec<Launched> {
     fastrand::seed(launches);
     simulated_runtime().block_on(async {
@@ -209,7 +209,7 @@ async fn launch_with(
     (begun.elapsed().as_secs_f64(), has_all)
 }
 
-/// Simulates launches that start together, against one bucket that grants this number of requests a
+/// Simulates launches that start together and share one bucket, which grants `rate` requests a
 /// second, and a burst of as many.
 fn run_launches(launches: usize, secrets: usize, rate: f64, retries: Retries) -> Summary {
     let ended = simulated_runtime().block_on(async {
@@ -237,9 +237,9 @@ fn run_launches(launches: usize, secrets: usize, rate: f64, retries: Retries) ->
     }
 }
 
-/// Simulates 200 launches, each against a service of its own that is down for this time. Returns
+/// Simulates 200 launches, each with its own service, which is down for the time `outage`. Returns
 /// the mean number of requests of a launch during the outage, the longest time until a launch
-/// ended, and how many launches failed.
+/// ended, and the number of launches that failed.
 fn run_outages(
     secrets: usize,
     kind: OutageKind,

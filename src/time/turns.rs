@@ -49,7 +49,7 @@ pub const SILENCE: Duration = Duration::from_secs(5);
 pub struct Turns {
     /// The lock of the request whose turn it is.
     lock: Mutex<()>,
-    /// Each request that isn't finished has a clone ([`Self::join`]).
+    /// Counts the requests: each one that isn't finished has a clone ([`Self::join`]).
     requests: Rc<()>,
     /// The failures since the last answer.
     failures: Cell<Failures>,
@@ -68,7 +68,7 @@ pub(super) struct Failures {
 }
 
 impl Turns {
-    /// Counts a request, until the result is dropped.
+    /// Counts a request until the returned value is dropped.
     pub(super) fn join(&self) -> Rc<()> {
         Rc::clone(&self.requests)
     }
@@ -86,8 +86,8 @@ impl Turns {
         Some(turn)
     }
 
-    /// True while the endpoint fails and, after throttling, while the launch has several requests
-    /// to it.
+    /// True while requests must take turns: while the endpoint fails and, after throttling, as long
+    /// as the launch has several requests to the endpoint.
     fn are_taken(&self) -> bool {
         let throttled = Cause::Outage(OutageKind::Throttled);
         let last = self.last_failure.borrow();
@@ -97,7 +97,7 @@ impl Turns {
 
     /// True if several requests of the launch to the endpoint aren't finished.
     pub(super) fn has_several_requests(&self) -> bool {
-        // One more is the field.
+        // The field itself is one more.
         Rc::strong_count(&self.requests) > 2
     }
 
@@ -119,7 +119,7 @@ impl Turns {
         self.longer_silence.get().max(SILENCE)
     }
 
-    /// Records an answer that isn't retried.
+    /// Records an answer that isn't retried, which shows that the endpoint works again.
     pub(super) fn answered(&self) {
         self.failures.take();
         self.is_used_up.take();
@@ -141,8 +141,8 @@ impl Turns {
             self.longer_silence.set(longer.max(self.silence()));
         }
         let mut failures = self.failures.get();
-        // A higher number means that a request that was sent together with this one has failed
-        // before.
+        // If the number is higher, a request that was sent together with this one has failed
+        // before, and its failure has been counted.
         if failures.all <= sent {
             failures.all += 1;
             failures.malformed += u32::from(outage.is_malformed());
@@ -152,7 +152,7 @@ impl Turns {
         failures
     }
 
-    /// Ends all waiting requests.
+    /// Records that a request has used up the allowed attempts, so that all waiting requests end.
     pub(super) fn use_up(&self) {
         self.is_used_up.set(true);
     }

@@ -114,7 +114,8 @@ impl<'a> PolicyOwner<'a> {
     }
 }
 
-/// The error for a `role` that the launch does not assume. The launch only assumes `roles`.
+/// The error for a `role` of `--for-role` that the launch doesn't assume. The help names `roles`,
+/// which the launch does assume.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let advice = if names.is_empty() {
@@ -182,8 +183,7 @@ fn warnings(locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
 
 fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
     let mut notes = Vec::new();
-    // This note is left out with `--for-role`, because someone who uses the option has already read
-    // it.
+    // With `--for-role`, nobody needs this note: someone who uses the option has already read it.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
             let why = format!("needs a policy of its own, which --for-role {assumed} prints");
@@ -263,8 +263,7 @@ impl Statements<'_> {
 
     /// The actions that a locator needs, each with the service of its resource and the last part of
     /// the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. The agent also
-    /// describes each secret. With `--metadata`, the locator must be a secret's
-    /// ([`Self::add_reading`]).
+    /// describes each secret. With `--metadata`, the locator must name a secret.
     ///
     /// - AWS always compares the policy with a secret's complete ARN, which ends with six random
     ///   characters, even if the request names the secret in a different way.

@@ -116,8 +116,8 @@ impl Aws {
         Ok(answers)
     }
 
-    /// If AWS has refused credentials that the AWS CLI has stored, forgets the session and returns
-    /// true. The next session doesn't use stored credentials, so it may ask for an MFA code.
+    /// Forgets the session and returns true if AWS has refused credentials that the AWS CLI has
+    /// stored. The next session doesn't use stored credentials, so it may ask for an MFA code.
     fn forget_refused_session(&mut self, answers: &AnsweredLocators) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
@@ -192,8 +192,8 @@ impl Aws {
         Ok((answers, described))
     }
 
-    /// Opens the session if necessary, which reads AWS's configuration files, and may ask the user
-    /// for an MFA code.
+    /// Opens a session, unless there is one already. Opening it reads AWS's configuration files,
+    /// and may ask the user for an MFA code.
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
             Some(session) => session,
@@ -215,7 +215,7 @@ impl Aws {
 }
 
 /// Describes the requested secrets. Returns the answers that follow from the descriptions, and the
-/// descriptions. Also asks STS who the caller is ([`Session::trace_identities`]).
+/// descriptions themselves. Also asks STS who the caller is ([`Session::trace_identities`]).
 async fn describe_requests(
     session: &mut Session,
     requests: Vec<Request>,
@@ -272,8 +272,8 @@ pub fn distribute<R: Ord>(
     answers
 }
 
-/// Groups the locators by their requests. Also returns a failure for each locator whose region is
-/// unknown. May ask the instance metadata for the region.
+/// Groups the locators in `wanted` by their requests. Also returns a failure for each locator whose
+/// region can't be found. May ask the instance metadata for the region.
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
@@ -289,7 +289,8 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Adds what the help of each failure needs: [`Session::looked_up`] and the profile of `--profile`.
+/// Adds to each failure what its help may mention: the defaults with which the secret was looked up
+/// ([`Session::looked_up`]), and the profile of `--profile`.
 fn with_advice(session: &Session, mut answers: AnsweredLocators) -> AnsweredLocators {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
@@ -390,9 +391,10 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
     batches
 }
 
-/// Sends the requests of a batch, which all have the same store, region and role. Requests that
-/// fail with an outage are sent again in the fallback regions, one after the other, unless they
-/// would fail there, too, because of a wrong clock.
+/// Sends the requests of a batch, which all have the same store, region and role, and returns their
+/// answers. Requests that fail with an outage are sent again in the fallback regions, one after the
+/// other. An outage because of a wrong clock is an exception, because it would occur in every
+/// region.
 ///
 /// `begun` is the moment when the first of all batches began. The regions share the time from that
 /// moment to the deadline, so every batch goes on to the next region by the same moment.
@@ -493,10 +495,9 @@ async fn explained(
     session.explain_refused(role, error)
 }
 
-/// Combines the errors that a request got in one or more regions into one failure. The errors are
-/// in the order in which the regions were tried. The main error is that of the first region, which
-/// is the secret's own region. A denial or an absence in a fallback region is only about the
-/// replica there.
+/// Combines the errors that a request got in one or more regions, in the order in which the regions
+/// were tried, into one failure. The main error is that of the first region, which is the secret's
+/// own region, because a denial or an absence in a fallback region is only about the replica there.
 fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
     let (own_region, own_error) = errors.remove(0);
     let mut failure = FetchFailure::new(Some(own_region), own_error);

@@ -128,7 +128,8 @@ struct Page {
 /// for the next page.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads all parameters below `path`, which is the path of `locator`, in the client's region.
+/// Reads all parameters below `path`, which is the path of `locator`, in the client's region. The
+/// document has all of them. Without any parameter, the error is [`Cause::Absent`].
 async fn read_path(
     client: &Client,
     locator: &Locator,
@@ -187,7 +188,7 @@ struct GetParametersResponse {
     invalid_parameters: Option<Vec<String>>,
 }
 
-/// A parameter or, without a value, the description of one.
+/// A parameter in a response. Without a value, it is only the description of a parameter.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Parameter {
@@ -202,7 +203,7 @@ struct Parameter {
 }
 
 /// Parses the body of a GetParameters response. Returns one result for each of `requests`, in the
-/// same order. A response that leaves one out is malformed.
+/// same order. If the response leaves out a requested parameter, the whole response is malformed.
 pub(super) fn read_parameters(
     body: &[u8],
     requests: &[Request],
@@ -333,8 +334,8 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
     }
 }
 
-/// Reduces a parameter's name to the part that is the same in all spellings: without the beginning
-/// of a parameter's ARN and without leading slashes. A secret's ARN stays as it is.
+/// Reduces a parameter's name to the part that is the same in all spellings: `/prod/db` and
+/// `arn:aws:ssm:…:parameter/prod/db` give `prod/db`. A secret's ARN stays as it is.
 pub fn bare_name(name: &str) -> &str {
     let own_name = match name.split_once(":parameter/") {
         Some((_, own_name)) if Arn::has_prefix(name) => own_name,
@@ -343,8 +344,8 @@ pub fn bare_name(name: &str) -> &str {
     own_name.trim_start_matches('/')
 }
 
-/// The name of the secret that Parameter Store reads for a parameter below
-/// `/aws/reference/secretsmanager/`.
+/// The name of the secret that Parameter Store reads for a parameter: `prod/db` for
+/// `/aws/reference/secretsmanager/prod/db`. `None` for a parameter that doesn't refer to a secret.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub(super) fn referenced_secret(name: &str) -> Option<&str> {

@@ -163,7 +163,7 @@ impl Client {
             .load::<SharedResponseDeserializer>()
             .ok_or_else(unusable)?;
 
-        // The serializers of newer SDK crates find the operation's metadata there.
+        // The serializers of newer SDK crates find the operation's metadata in `settings`.
         let mut settings = ConfigBag::base();
         settings.push_shared_layer(parts.clone());
         let request = input
@@ -237,7 +237,7 @@ impl Client {
         let received = self.http.send_within(request, silence).await;
         let (head, body) = match received {
             Ok(response) => response,
-            Err(failure) => return Err(self.without_response(failure)),
+            Err(failure) => return Err(self.no_response_error(failure)),
         };
 
         conceal_signature(signature);
@@ -256,13 +256,15 @@ impl Client {
         }
     }
 
-    /// Chooses the error for a request that got no response: `failure`, with a help text that names
-    /// the setting if the user has configured the endpoint ([`Self::with_remedy`]).
+    /// The error for a request that got no response. If the user has configured the endpoint, the
+    /// result is `failure` with a help text that names the setting ([`Self::with_remedy`]). If the
+    /// configured host doesn't speak TLS, the result is a refusal, so that the request isn't
+    /// repeated.
     ///
-    /// If a configured host doesn't speak TLS, the error is a refusal, so that the request isn't
-    /// repeated. A region that we don't know and that has no host is probably misspelled, so the
+    /// For AWS's own endpoint, the result is `failure`, too. But a region that we don't know and
+    /// that has no host is probably misspelled, so it is [`OutageKind::UnknownRegion`], and the
     /// request is repeated only twice.
-    fn without_response(&self, failure: FetchError) -> FetchError {
+    fn no_response_error(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
             // `for_host_named_in` turns the failure into a refusal only if the host doesn't speak
             // TLS.
@@ -278,9 +280,9 @@ impl Client {
         }
     }
 
-    /// If the user has configured the endpoint, and it can't be reached or doesn't answer like AWS,
-    /// adds a help text that names the setting. Any other error stays as it is, because the usual
-    /// help for its kind is right.
+    /// Adds a help text to the failure of an endpoint that the user has configured, if the endpoint
+    /// can't be reached or doesn't answer like AWS. The text names the setting. Any other error
+    /// stays as it is, because the usual help for its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let Some(setting) = self.endpoint_setting else {
@@ -307,7 +309,7 @@ impl Client {
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS
-    /// Signature Version 4. Also returns the signature.
+    /// Signature Version 4. Also returns the signature, which is empty without credentials.
     fn signed(&self, mut request: Request<Bytes>) -> Result<(Request<Bytes>, String), BoxError> {
         let scheme = self.endpoint.scheme_str().unwrap_or_default();
         let authority = self.endpoint.authority().map_or("", |name| name.as_str());

@@ -41,7 +41,7 @@ pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&st
     (code, text(&["message", "Message", "errorMessage"]))
 }
 
-/// Removes the namespace before a code and the URL after it: `NAMESPACE#CODE:URL`.
+/// Removes the namespace before a code and the URL after it: `NAMESPACE#CODE:URL` gives `CODE`.
 fn bare_code(code: &str) -> &str {
     let without_url = code.split_once(':').map_or(code, |(before, _)| before);
     without_url.rsplit('#').next().unwrap_or(without_url)
@@ -187,7 +187,8 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// The failure for a refused request, with AWS's message, which says what is wrong with it.
+    /// The failure for a request that AWS refused. AWS's message says what is wrong with the
+    /// request.
     fn refused_request(&self) -> FetchError {
         // AWS says: "You can't access a secret from a different AWS account if you encrypt the
         // secret with the default KMS service key."
@@ -202,7 +203,7 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Refused(Refusal::Request(fault)), self.message)
     }
 
-    /// The outage for an error without a code, which isn't from AWS.
+    /// The outage for an error response without a code, which therefore isn't from AWS.
     fn not_from_aws(&self, again: Again) -> FetchError {
         // Only the host is shown, because the rest of the URL may contain a token.
         let redirect = self
@@ -243,7 +244,7 @@ const POLICY_KINDS: [&str; 7] = [
 /// Finds the kind of policy that AWS's message blames for a denial: a policy that explicitly denies
 /// the request, as in `with an explicit deny in a session policy`, or a policy other than the
 /// caller's own that doesn't allow the request, as in `because no session policy allows the …
-/// action`.
+/// action`. `None` if the message blames no such policy.
 fn denying_policy(message: &str) -> Option<PolicyDenial> {
     let kind_after = |words: &str| {
         let (_, policy) = message.split_once(words)?;
@@ -261,7 +262,8 @@ fn denying_policy(message: &str) -> Option<PolicyDenial> {
 }
 
 /// The outage for a response that doesn't look like AWS's, because it is damaged or from a proxy.
-/// `detail` is the type of the body, or says where the response redirects to.
+/// `detail` is the type of the body, or where the response redirects to: `a redirect to
+/// example.com`.
 pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     let suffix = detail.map_or(String::new(), |detail| {
         format!(", {}", redacted_line(detail))

@@ -70,7 +70,7 @@ pub(super) struct Session {
     sso_token: Rc<RefCell<RenewedToken>>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
-    /// The base credentials.
+    /// The base credentials: those of the caller, with which the roles of requests are assumed.
     base: CallerCell,
     roles: BTreeMap<Role, CallerCell>,
 }
@@ -193,8 +193,9 @@ impl Session {
         Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Looks for the base credentials, unless an earlier call did. If that search failed, returns
-    /// its error. Prepares the roles of `requests` for [`Self::caller_with`], which assumes them.
+    /// Looks for the base credentials, unless an earlier call has looked for them. Fails if the
+    /// search has failed, in this call or in an earlier one. Also prepares the roles of `requests`
+    /// for [`Self::caller_with`], which assumes them.
     ///
     /// STS is asked in the configured region or, if there is none, in the region of the first
     /// request, and then in the fallback regions.
@@ -249,9 +250,9 @@ impl Session {
             .await
     }
 
-    /// Assumes a role, unless an earlier call did, and returns its credentials.
-    /// [`Self::prepare_credentials`] must have been called with a request for this role. Without a
-    /// role, returns the base credentials.
+    /// Gets the credentials of a role, which the first call assumes. [`Self::prepare_credentials`]
+    /// must have been called with a request for this role. Without a role, returns the base
+    /// credentials.
     pub(super) async fn caller_with(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         if let Some(role) = role
             && let Some(caller) = self.roles.get(role)
@@ -275,15 +276,15 @@ impl Session {
     }
 
     /// If `error` means that AWS refused the credentials, adds where these credentials come from.
-    /// They are those of `role` or, without a role, the base credentials. Any other error stays as
-    /// it is.
+    /// The credentials are those of `role` or, without a role, the base credentials. Any other
+    /// error stays as it is.
     pub(super) fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
     }
 
     /// Asks STS who the caller is, with the base credentials and with each role, and prints the
-    /// answers with `-vv`. Only asks once, and only with `-vv` or for `check`. May assume the
+    /// answers with `-vv`. Asks only with `-vv` or for `check`, and only once. May assume the
     /// roles.
     pub(super) async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();

@@ -28,9 +28,9 @@ use crate::system::os_error;
 use crate::system::redaction::redacted_line;
 use crate::time::Progress;
 
-/// The variables, and the profile once the configuration files have been read. A variable has
-/// precedence over the profile. As in the AWS CLI, an empty variable or setting is treated as
-/// unset.
+/// The places from which AWS's settings are read: the variables and, once the configuration files
+/// have been read, the profile. A variable has precedence over the profile. As in the AWS CLI, an
+/// empty variable or setting is treated as unset.
 pub(super) struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
@@ -46,9 +46,9 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Reads a variable or, if it isn't set, the profile's setting, which has the same name in
-    /// lower case and without `aws_`. Checks both. An invalid value adds an error and is treated as
-    /// unset.
+    /// Reads a variable such as AWS_REGION or, without a valid value there, the profile's setting,
+    /// such as `region`. Checks both of them: an invalid value adds an error to `errors`, and is
+    /// treated as unset.
     pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
         let in_variable = self.variable(variable, parse);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
@@ -56,8 +56,8 @@ impl<'a> Places<'a> {
         in_variable.or(in_profile)
     }
 
-    /// Parses a variable. The result is `None` if the variable is unset, empty or invalid. An
-    /// invalid value adds an error.
+    /// Parses a variable. `None` if the variable is unset, empty or invalid. An invalid value adds
+    /// an error to `errors`.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let mut parsed = parse_named(name, value, parse);
@@ -81,22 +81,24 @@ impl<'a> Places<'a> {
         self.variable(name, any_text)
     }
 
-    /// Like [`Self::text`], but for the id or the secret of an access key. As in the SDKs, a
-    /// variable that consists of blanks is treated as unset.
+    /// Reads the id or the secret of an access key from a variable, as [`Self::text`] does. As in
+    /// the SDKs, a variable that consists of blanks is treated as unset.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Parses a setting in the profile. An invalid value adds an error.
+    /// Parses a setting in the profile. `None` if there is no profile, or if the setting is unset
+    /// or invalid. An invalid value adds an error to `errors`.
     pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
         let parsed = self.profile?.parse_setting(key, parse);
         self.value_or_add(parsed)?
     }
 
-    /// Parses the endpoint of a service in the `services` section that the profile names. For the
-    /// variable AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below `ssm`.
+    /// Reads the endpoint of a service from the `services` section that the profile names: for the
+    /// `variable` AWS_ENDPOINT_URL_SSM, the `endpoint_url` below `ssm =`. `None` if there is no
+    /// such setting. An invalid section or endpoint adds an error to `errors`.
     pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
         let profile = self.profile?;
         let named = profile.named_section("services", SERVICES, ", or correct services");
@@ -124,8 +126,9 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)
     }
 
-    /// Adds an error if a variable has the path of a file that can't be reached. With a profile,
-    /// does nothing, because the variables have already been checked.
+    /// Adds an error to `errors` if the variable `name` has the path of a file that can't be
+    /// reached. Does nothing once there is a profile, because the variables have been checked
+    /// before.
     pub(super) fn check_file(&mut self, name: &'static str) {
         if self.profile.is_some() {
             return;
@@ -141,7 +144,8 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The home directory: HOME or, if it isn't set, the one in /etc/passwd, as in botocore.
+/// The home directory: the one in HOME or, if HOME isn't set, the one in /etc/passwd, as in
+/// botocore.
 pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
     variables
         .non_empty("HOME")
@@ -149,9 +153,9 @@ pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
         .or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
 }
 
-/// Expands `$NAME` and `${NAME}` in a path, and then `~/` at its beginning. A variable that isn't
-/// set stays as it is written. Unlike the AWS CLI, this also expands `${NAME:-default}`, and leaves
-/// `~user` as it is.
+/// Expands `$NAME` and `${NAME}` in a path, and then `~/` at its beginning. The name of a variable
+/// that isn't set stays in the path. Unlike the AWS CLI, this function also expands
+/// `${NAME:-default}`, and leaves `~user` as it is.
 pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
     // A variable with a path that isn't UTF-8 is refused before its path is used.
     let text = path.to_string_lossy();
@@ -167,13 +171,14 @@ pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
 
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
-/// A parsed value, or a description of the expected one for the message "… must be …".
+/// A parsed value or, for the message "… must be …", what the value must be instead: `true or
+/// false`.
 pub(super) type Parsed<T> = Result<T, &'static str>;
 
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
-/// Parses the value of a variable or a setting, which messages call `name`. First refuses several
-/// lines, invisible characters and an unexpanded `$NAME`.
+/// Parses a value. Messages call its variable or setting `name`. A value with several lines,
+/// invisible characters or an unexpanded `$NAME` is refused before `parse` is called.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     let checked = if name.eq_ignore_ascii_case("NO_PROXY") {
@@ -188,8 +193,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
     // Refuse a value such as `${{ secrets.REGION }}` or `$REGION`, in which nothing has expanded
-    // the variable. Only the variables that begin with AWS_ are checked, but not the paths
-    // (AWS_…_FILE), because a file that doesn't exist is no error.
+    // the variable. Only variables that begin with AWS_ are checked. Paths (AWS_…_FILE) aren't
+    // checked, because a file that doesn't exist isn't an error.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
@@ -285,8 +290,8 @@ impl ConfigFiles {
         })
     }
 
-    /// Names the files that can have profiles: `in PATH or PATH`. If there is no path, or if a path
-    /// can't be reached, says why.
+    /// The files that can have profiles, for messages: `in PATH or PATH`. A path that can't be
+    /// reached is followed by the reason. Without any path, the result is `(HOME isn't set)`.
     pub fn location(&self) -> String {
         let mut paths = Vec::new();
         for path in [&self.config, &self.credentials].into_iter().flatten() {
@@ -310,8 +315,7 @@ impl ConfigFiles {
 /// indented lines, each after a line feed.
 pub(super) type Section = BTreeMap<String, String>;
 
-/// The text of a setting. An empty setting is treated as unset, and so is a setting that only has
-/// settings below it.
+/// The text of a setting. `None` if the setting is unset, is empty, or only has settings below it.
 pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     section
         .get(key)
@@ -323,7 +327,7 @@ pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
 pub struct Profile<'a> {
     pub name: &'a str,
     section: &'a Section,
-    /// All sections, because a profile can name other sections.
+    /// The sections of all profiles, and the sections that a profile can name.
     pub(super) profiles: &'a Profiles,
 }
 
@@ -348,17 +352,20 @@ impl<'a> Profile<'a> {
             .transpose()
     }
 
-    /// Parses `text`: the value of `key`, or a value in the section that `key` names.
+    /// Parses `text`: the value of the setting `key`, or a value in the section that `key` names.
+    /// The error names the setting and the profile.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
         let setting = format!("{key} in the AWS profile {:?}", self.name);
         parse_named(&setting, text.as_ref(), parse)
     }
 
-    /// Finds the section of this kind that a setting of the profile names. Returns `None` if the
-    /// setting is unset.
+    /// Finds the section that a setting of the profile names: for the setting `sso_session = work`,
+    /// the section `[sso-session work]`. `kind` is the word before the section's name. Returns
+    /// `None` if the setting is unset.
     ///
     /// # Errors
-    /// If the section is ambiguous or doesn't exist. The help is to add it, followed by `more_help`.
+    /// If the section is ambiguous or doesn't exist. The help is to add the section, followed by
+    /// `more_help`.
     pub(super) fn named_section(
         &self,
         key: &str,
@@ -398,8 +405,8 @@ pub struct Profiles {
     /// The headers in the configuration file that aren't recognized, perhaps because the word
     /// `profile` is missing.
     bare_sections: Vec<String>,
-    /// The sections that a file has twice, or in which it has a setting twice, each with the file
-    /// and the line of the second one.
+    /// The sections that occur twice in a file, and those that have a setting twice. The value is
+    /// the file and the line of the repetition.
     ambiguous: BTreeMap<(&'static str, String), String>,
 }
 
@@ -436,8 +443,8 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// Refuses a section that a file has twice, or in which it has a setting twice, as the AWS CLI
-    /// does. The other sections aren't checked, because this launch doesn't read them.
+    /// Refuses the section if it occurs twice in a file, or if it has a setting twice, as the AWS
+    /// CLI does. Sections that the launch doesn't read aren't checked.
     pub(super) fn check_section(&self, kind: &'static str, name: &str) -> Result<(), Problem> {
         let Some(place) = self.ambiguous.get(&(kind, name.to_owned())) else {
             return Ok(());
@@ -468,9 +475,9 @@ impl Profiles {
             .is_some_and(|profile| profile.setting("region").is_some())
     }
 
-    /// The help to remove the word `profile` from a header in the credentials file, where `[profile
-    /// app]` isn't the profile "app". `None` unless such a header is meant for the profile `name`.
-    /// But if all profiles have such a header, the help names the first of them.
+    /// The help to rename a header such as `[profile app]` in the credentials file to `[app]`.
+    /// `None` if no such header is meant for the profile `name`. But if all profiles have such a
+    /// header, the help names the first of them.
     pub(super) fn header_help(&self, name: &str) -> Option<String> {
         let all_have_the_word = self.names().all(|header| intended_name(header).is_some());
         let wanted = self
@@ -517,9 +524,10 @@ impl Profiles {
         Problem::usage(text).help(help)
     }
 
-    /// Adds the sections of a file. `parse_header` returns the kind and the name of a section. If
-    /// it returns `None`, only the section's header is kept. Warns if the path leads to a
-    /// directory, and if `[profile default]` replaces `[default]`.
+    /// Adds the sections of a file, if the file exists. `parse_header` splits a header into the
+    /// kind and the name of the section. If it returns `None`, only the header is kept, for a
+    /// message about a missing profile. Warns if the path leads to a directory, and if `[profile
+    /// default]` replaces `[default]`.
     fn read_file(
         &mut self,
         path: &Path,
@@ -562,9 +570,8 @@ impl Profiles {
     }
 }
 
-/// Reads a file, or returns `None` if it doesn't exist. Warns about a directory at `path` and
-/// treats it as a missing file. A file that can't be reached, for example in the HOME of a
-/// different user, is also treated as missing.
+/// Reads a file. `None` if the file doesn't exist or can't be reached, for example in the HOME of a
+/// different user. A directory at `path` is also treated as a missing file, with a warning.
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let file = path.display();
@@ -592,9 +599,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     }
 }
 
-/// The name that a section of the credentials file should have: `app` for the header `profile app`,
-/// and `None` for a header without the word. Also `None` for the header `default`, which is right
-/// without the word.
+/// The name that a section of the credentials file should have instead of its header: `app` for the
+/// header `profile app`. `None` for a header without the word `profile`, which needs no change.
 fn intended_name(header: &str) -> Option<String> {
     let (kind, intended) = split_header(header)?;
     if kind != PROFILE || intended == header {
@@ -603,9 +609,9 @@ fn intended_name(header: &str) -> Option<String> {
     Some(intended)
 }
 
-/// Splits the header of a section in the configuration file into the section's kind and its name.
-/// Returns `None` for an unknown kind, and for a name that has spaces or quotes but isn't in quotes
-/// as a whole.
+/// Splits the header of a section in the configuration file into the section's kind and its name:
+/// `sso-session work` gives `sso-session` and `work`. Returns `None` for an unknown kind, and for a
+/// name that has spaces or quotes but isn't in quotes as a whole.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -672,7 +678,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
         let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
         let name = name.to_lowercase();
         if section.insert(name.clone(), value.to_owned()).is_some() {
-            // A repeated setting is returned as a section that is repeated in this line.
+            // A repeated setting is returned as if its section were repeated in this line.
             let repeated = (number, *header, section.clone());
             sections.push(repeated);
         }
@@ -681,8 +687,9 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     Ok(sections)
 }
 
-/// Adds an indented line to the setting `name`. If the setting has a value, the line continues the
-/// value. Otherwise, the line must be a setting of its own, and the result is `None` if it isn't.
+/// Adds the indented line `content` to the setting `name`. If the setting has a value, the line
+/// continues the value. Otherwise, the line must be a setting of its own. Returns `None` if it
+/// isn't.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let value = section.get_mut(name)?;
     if has_no_value(value) {
@@ -699,7 +706,7 @@ fn has_no_value(text: &str) -> bool {
 }
 
 /// Splits `NAME = VALUE` at the first of `separators`. As in botocore, these are `=` and `:`, but
-/// only `=` for an indented setting.
+/// only `=` for an indented setting. `None` for a line without a separator or without a name.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     let name = name.trim();

@@ -78,8 +78,9 @@ pub struct ProfileRole {
     pub mfa_serial: Option<String>,
 }
 
-/// Follows a profile and its source profiles to the first credentials. Returns `None` if the
-/// profile doesn't say how to get credentials.
+/// Finds the source of a profile's first credentials, and the roles that are assumed with them.
+/// Follows `source_profile` from profile to profile. Returns `None` if the profile doesn't say how
+/// to get credentials.
 ///
 /// # Errors
 /// If a setting is invalid, or if the settings contradict each other, are incomplete, name a
@@ -140,8 +141,8 @@ pub fn role_chain(
     }
 }
 
-/// Reads the role that a profile assumes with other credentials, if there is one. The role of a web
-/// identity isn't returned, because it is part of the source.
+/// Reads the role that a profile assumes with other credentials. `None` if the profile has no role,
+/// and for the role of a web identity, which is part of the source ([`own_source`]).
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     if profile.setting("web_identity_token_file").is_some() {
         return Ok(None);
@@ -166,8 +167,9 @@ fn duration(text: &str) -> Parsed<i32> {
         .ok_or("a whole number of seconds from 900 to 43200")
 }
 
-/// Finds the name of the profile that provides the credentials for assuming this profile's role.
-/// Returns `None` if `credential_source` says where to get these credentials.
+/// The name of the profile that provides the credentials for assuming this profile's role. `None`
+/// if `credential_source` says where these credentials come from. A profile with both settings, or
+/// with neither, is refused.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let source_profile = profile.setting("source_profile");
     let both = "has both source_profile and credential_source";
@@ -192,9 +194,9 @@ fn named_source(text: &str) -> Parsed<RoleSource> {
     choice(text, expected, &sources)
 }
 
-/// Reads the source of credentials that is in the profile itself. If there are several, the order
-/// of botocore decides. Adds a note if keys compete with a `login_session` or a
-/// `credential_process`. Returns `None` if the profile has no source.
+/// Reads the source of credentials that is in the profile itself. If the profile has several, the
+/// order of botocore decides, and keys that compete with a `login_session` or a
+/// `credential_process` add a note. Returns `None` if the profile has no source.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));
@@ -213,8 +215,8 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         })));
     }
 
-    // Without `sso_account_id` or `sso_role_name`, an `sso_session` isn't a source of credentials,
-    // but is for services that accept the user's token.
+    // Without `sso_account_id` or `sso_role_name`, an `sso_session` isn't a source of AWS
+    // credentials. It is then for services that accept the user's token.
     let is_set = |key| profile.setting(key).is_some();
     if is_set("sso_account_id") || is_set("sso_role_name") {
         return sso_source(profile).map(Some);
@@ -256,8 +258,8 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
     Ok(None)
 }
 
-/// Reads the SSO settings. Each one is in the profile or in the `sso-session` section that the
-/// profile names.
+/// Reads the SSO settings of a profile. Each of them is in the profile itself or in the
+/// `sso-session` section that the profile names. A missing setting is an error.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
     let section = profile.named_section(
@@ -301,8 +303,9 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }))
 }
 
-/// Reads the access key and the secret key in a profile, if it has both. `aws_security_token` is
-/// the older name of `aws_session_token`. As in botocore, the older name has precedence.
+/// Reads the access key, the secret key and the session token of a profile. `None` if one of the
+/// two keys is missing. As in botocore, `aws_security_token`, the older name of
+/// `aws_session_token`, has precedence.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let id = profile.setting("aws_access_key_id")?;
     let secret = profile.setting("aws_secret_access_key")?;

@@ -76,10 +76,10 @@ pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Asks the user for the code of an MFA device. One code is enough for a chain of roles: only the
-/// first role is assumed by the user, who has the device. Doesn't ask if an earlier try of `--wait`
-/// has set `code`, because that try may have failed before it sent the code to STS. Waits for the
-/// user without a time limit.
+/// Asks the user for the code of an MFA device, without a time limit, and stores it in `code`. One
+/// code is enough for a chain of roles: only the first role is assumed by the user, who has the
+/// device. Doesn't ask if an earlier try of `--wait` has set `code`, because that try may have
+/// failed before it sent the code to STS.
 ///
 /// # Errors
 /// If there is no terminal, or if the user ends the input.
@@ -159,7 +159,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
 }
 
 /// The error for a search in which no provider had credentials. `reasons` has each provider, and
-/// why it doesn't have credentials. The error is temporary if the last reason is.
+/// why it doesn't have credentials. The error is temporary if the failure of the last provider, the
+/// instance metadata, is temporary.
 fn no_credentials(settings: &Settings, reasons: Vec<(Provider, FetchError)>) -> FetchError {
     let mut looked_at = Vec::new();
     let mut help_of_provider = None;
@@ -224,9 +225,10 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, FetchError)>) -> 
     error
 }
 
-/// The help if a variable is set without another one that it needs, or if AWS_ACCESS_KEY_ID is
-/// empty. CI systems and Compose pass on a variable that nobody has set as an empty one. `None` if
-/// a profile is chosen, which doesn't need variables.
+/// The help if the credentials in variables are incomplete. Either a variable is set without
+/// another one that it needs, or AWS_ACCESS_KEY_ID is empty: CI systems and Compose pass on a
+/// variable that nobody has set as an empty one. `None` if nothing is incomplete, or if a profile
+/// is chosen, which doesn't need variables.
 fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     if settings.profile().0.is_some() {
         return None;
@@ -248,9 +250,9 @@ fn incomplete_variables_help(settings: &Settings) -> Option<String> {
     None
 }
 
-/// Asks a provider, and asks again after each outage. Requests to STS go to one region after the
-/// other. Checks the credentials ([`checked_credentials`]). If the time ends, returns the last
-/// outage, because it says more than a timeout.
+/// Asks a provider for credentials, again after each outage, and checks the credentials
+/// ([`checked_credentials`]). Requests to STS go to one region after the other. If the time ends,
+/// returns the last outage, because it says more than a timeout.
 async fn ask_in_regions(
     provider: &Provider,
     context: &SearchContext<'_>,
@@ -291,7 +293,7 @@ fn timed_out(provider: &Provider, settings: &Settings) -> FetchError {
     FetchError::outage(OutageKind::Timeout, why)
 }
 
-/// Asks the provider once.
+/// Asks the provider for credentials, in one attempt.
 ///
 /// The futures are boxed, because the future for the instance metadata contains a whole client of
 /// the SDK.
@@ -321,8 +323,8 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     }
 }
 
-/// Gets the credentials of the profile: the credentials of its source or, if it has roles, those of
-/// the last role. May run a program, read files and send requests.
+/// Gets the credentials of the profile: those of its last role or, without roles, those of its
+/// source. May run a program, read files and send requests.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
@@ -342,7 +344,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
         RoleSource::Sso(sso) => sso_credentials(sso, &chain.profile, context).await,
     };
 
-    let source = found.map_err(|error| without_next_provider(error, &chain.profile))?;
+    let source = found.map_err(|error| profile_failure(error, &chain.profile))?;
     let origin = CredentialsOrigin::Provider(Provider::Profile(chain.profile.clone()));
     let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;
 
@@ -363,10 +365,10 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// Replaces a failure of the profile's source after which the next provider would be asked. The
-/// profile is configured, so the failure of its source must end the search. If the source hasn't
-/// answered, the new failure is an outage, so the source is asked again.
-fn without_next_provider(error: FetchError, profile: &str) -> FetchError {
+/// The failure of a profile whose source failed with `error`. The profile is configured, so no
+/// other provider may be asked: an error that would lead to the next provider becomes one that ends
+/// the search or, if the source hasn't answered, an outage. Any other error stays as it is.
+fn profile_failure(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
     }

@@ -45,15 +45,15 @@ use crate::system::lifecycle::{self, AskedProgram};
 use crate::system::redaction::redacted_line;
 use crate::system::{os_error, streams};
 
-/// The limit for the output, in bytes. Credentials need a few kilobytes.
+/// The limit for the output of a program, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
 /// The interval between the checks whether a program that has closed its output has ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program has failed. When `--wait` starts the program again, it no longer gets our
-/// standard error, so that its message doesn't appear again and again. Only a program that can ask
-/// the user on the terminal keeps it.
+/// True once a program that prints credentials has failed. When `--wait` starts the program again,
+/// the program no longer gets our standard error, so that its message doesn't appear again and
+/// again. But a program that can ask the user on the terminal always gets our standard error.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
@@ -123,7 +123,7 @@ const NOT_FOUND: &str =
 
 /// The reason why a program didn't print credentials.
 struct ProgramFailure {
-    /// The predicate of a sentence about the program.
+    /// The predicate of a sentence about the program: `failed (exit status: 1)`.
     why: String,
     /// True if the shell hasn't found the program.
     is_not_found: bool,
@@ -153,7 +153,8 @@ struct ProcessOutput {
 }
 
 /// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire.
+/// program wrote it, or an empty text if they don't expire. `None` if the output doesn't have AWS's
+/// format.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let output: ProcessOutput = serde_json::from_slice(printed).ok()?;
     if output.version != 1 {
@@ -173,8 +174,8 @@ fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     Some((credentials, output.expiration.unwrap_or_default()))
 }
 
-/// Parses a time in the form of RFC 3339. As in botocore, the colon in its offset from UTC is
-/// optional, and the offset can be `UTC`.
+/// Parses a time in the form of RFC 3339. As in botocore, the offset from UTC can be `UTC`, and the
+/// colon in the offset is optional.
 pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
     let text = &text.replace("UTC", "Z");
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
@@ -190,9 +191,9 @@ pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. Its standard
-    /// input is /dev/null, because this process's standard input belongs to the command that is
-    /// launched. Outside the terminal's foreground job, the program gets its own session.
+    /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. The program's
+    /// standard input is /dev/null, because this process's standard input belongs to the command
+    /// that is launched. Outside the terminal's foreground job, the program gets its own session.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let has_own_session = terminal.is_none();
@@ -223,10 +224,10 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits until the program has ended, and until its output has ended or can be parsed. The end
-    /// of the output isn't required, because a child that the program has left behind can keep the
-    /// output open. Waits without a time limit: at the deadline, the caller drops the program,
-    /// which kills it.
+    /// Waits until the program has ended, and until its output has ended or can be parsed, and
+    /// returns the output. The end of the output isn't required, because a child that the program
+    /// has left behind can keep the output open. Waits without a time limit: at the deadline, the
+    /// caller drops the program, which kills it.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, ProgramFailure> {
         let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         let mut pipe = self
@@ -286,8 +287,8 @@ fn try_wait() -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// Opens the terminal if this process is in its foreground. Also returns the terminal's modes,
-/// which are restored if the program is killed at a password prompt.
+/// Opens the terminal, and returns it with its modes, which are restored if the program is killed
+/// at a password prompt. `None` if this process isn't in the terminal's foreground.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
     let tty = opened.ok()?;
@@ -299,8 +300,8 @@ fn foreground_terminal() -> Option<(File, Termios)> {
 }
 
 /// Prepares the child process for the program, between fork and execve. The child gets the signal
-/// mask and actions that this process inherited. On Linux, it is killed when `parent`, the process
-/// that has forked it, ends.
+/// mask and actions that this process inherited. On Linux, the kernel kills the child when
+/// `parent`, the process that has forked it, ends.
 #[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]

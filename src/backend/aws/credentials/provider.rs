@@ -1,8 +1,8 @@
 //! The parts that all credential providers share: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! The failure that a provider returns decides what the search does next. It can go on in four
-//! ways, and there is one function for each of them, from [`not_configured`] to
+//! The failure that a provider returns decides what the search for credentials does next. There are
+//! four ways to go on, and one function for each of them, from [`not_configured`] to
 //! [`service_failure`].
 
 use std::borrow::Cow;
@@ -50,8 +50,8 @@ pub struct SearchContext<'a> {
     pub sso_token: &'a RefCell<RenewedToken>,
 }
 
-/// The failure of a provider that is not configured. The next provider is asked. `why` is a
-/// sentence, as in the functions below.
+/// The failure of a provider that isn't configured. The next provider is asked. `why` is a whole
+/// sentence.
 pub(super) fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
@@ -76,7 +76,8 @@ pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
 }
 
 /// The failure of a provider whose file can't be read. `name` says what the file contains, such as
-/// `the service account token`. `remedy` is the help, unless the reason is a missing permission.
+/// `the service account token`. The help is `remedy`, or how to give this user a missing
+/// permission.
 pub(super) fn unreadable_file(
     name: &str,
     path: impl AsRef<Path>,
@@ -102,7 +103,8 @@ pub(super) fn unreadable_file(
 /// are texts of aws-config 1.13 (`EcsConfigurationError`, which is private), and a test shows both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
-/// Finds the help for AWS's `reason` in [`REMEDIES`].
+/// Finds the help for the `reason` with which AWS refused credentials, in [`REMEDIES`]. `None` if
+/// no row fits.
 pub(super) fn known_remedy(reason: &str) -> Option<String> {
     REMEDIES
         .lines()
@@ -160,8 +162,8 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The word for the provider in the JSON of `check`, and the provider as a part of a sentence:
-    /// `the credentials from …`.
+    /// The names of the provider in the JSON of `check` and in a sentence about credentials:
+    /// `profile` and `the profile "app"`.
     fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
             Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
@@ -194,9 +196,9 @@ impl CredentialsOrigin {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
 
-    /// The name of a part of the credentials in messages: `variable` itself if the credentials are
-    /// from variables. Otherwise, the name is in lower case, with the origin: `aws_access_key_id
-    /// from …`.
+    /// The name that messages have for a part of the credentials: `AWS_ACCESS_KEY_ID` (`variable`)
+    /// if the credentials are from variables, and otherwise `aws_access_key_id from the profile
+    /// "app"`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Provider(Provider::Variables) = self {
             return variable.to_owned();
@@ -204,7 +206,7 @@ impl CredentialsOrigin {
         format!("{} from {self}", variable.to_lowercase())
     }
 
-    /// Like [`Provider::words`].
+    /// The names of the origin in the JSON of `check` and in a sentence, as in [`Provider::words`].
     pub fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
             Self::Provider(provider) => provider.words(),
@@ -221,8 +223,8 @@ impl fmt::Display for CredentialsOrigin {
 
 const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
 
-/// Checks whether the access key id and the secret access key look swapped. If they do, returns a
-/// sentence that says so.
+/// The sentence that the access key id and the secret access key look swapped. `None` if they
+/// don't.
 fn swapped_keys(credentials: &Credentials) -> Option<String> {
     let id = credentials.access_key_id();
     let secret = credentials.secret_access_key();
@@ -238,9 +240,10 @@ fn swapped_keys(credentials: &Credentials) -> Option<String> {
     Some(format!("{} look swapped", origin.name_of(names)))
 }
 
-/// Checks the credentials, stores their origin in them, and conceals them in messages, except for
-/// numbers. Refuses keys that look swapped, unless the user has configured one of the `endpoints`,
-/// or these are `None`, for a response from STS.
+/// Checks credentials, stores their origin in them, and returns them. From now on, messages conceal
+/// every part of the credentials that isn't a number. Keys that look swapped are refused only if
+/// the user has configured none of the `endpoints`. `endpoints` is `None` for a response from STS,
+/// whose keys can't be swapped.
 pub(super) fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
@@ -283,7 +286,7 @@ pub(super) fn checked_credentials(
     Ok(credentials)
 }
 
-/// Finds what is wrong with a part of the credentials, as a predicate: `is empty`.
+/// What is wrong with a part of the credentials, as a predicate: `is empty`. `None` if nothing is.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
@@ -301,8 +304,8 @@ fn credential_defect(text: &str) -> Option<String> {
     None
 }
 
-/// If AWS refused the credentials, replaces the error with one that says what is wrong with them
-/// ([`fault_and_remedy`]).
+/// Replaces an error that means that AWS refused the credentials. The new error says what is wrong
+/// with them ([`fault_and_remedy`]). Any other error stays as it is.
 ///
 /// The new error has a help text only for credentials from variables or from a profile, because
 /// somebody may have copied them there.

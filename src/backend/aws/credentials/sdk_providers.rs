@@ -91,7 +91,7 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
     let roles = client
         .get(path)
         .await
-        .map_err(|error| no_role(&error, settings))?;
+        .map_err(|error| role_name_failure(&error, settings))?;
     let role = roles.as_ref().trim().to_owned();
     let is_allowed = role
         .bytes()
@@ -125,9 +125,9 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
 }
 
 /// The failure of the request for the name of the instance's role. A refused connection means that
-/// this machine is not an instance. On an instance, silence or a missing route can also mean that
-/// the network is not up yet.
-fn no_role(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
+/// this machine is not an instance, so the provider is [`not_configured`]. On an instance, silence
+/// or a missing route can also mean that the network is not up yet.
+fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let why = error_text(error);
     let status = http_status(error);
     if let Some(refusal) = token_refusal(error) {
@@ -186,7 +186,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 
 const TOKEN_PATH: &str = "/latest/api/token";
 
-/// True for a response to the request for a token if the SDK's error would hide its status.
+/// True if the SDK's error would hide the HTTP status of this response, as for some responses to
+/// the request for a token.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with(TOKEN_PATH) && matches!(status, 400 | 403..=405 | 500..)
 }
@@ -233,8 +234,9 @@ fn no_region_yet(note: Option<String>) -> FetchError {
     failure
 }
 
-/// Parses the region in a response from the metadata service. Without one, the error is an outage
-/// or [`Cause::NoRegion`].
+/// Parses the region in a response from the metadata service. If the service fails, may answer
+/// later, or returns something that isn't a region, the error is an outage. Otherwise, the error is
+/// [`Cause::NoRegion`].
 fn read_region(
     response: Result<SensitiveString, ImdsError>,
     settings: &MetadataSettings,
@@ -307,8 +309,9 @@ impl HttpConnector for SdkConnector {
 }
 
 impl SdkConnector {
-    /// Sends a request for the SDK, and keeps its tokens out of messages. A response whose status
-    /// the SDK would hide becomes a [`HiddenResponse`].
+    /// Sends a request of the SDK, and returns the response. Messages conceal the tokens in the
+    /// request. A response whose status the SDK would hide is returned as an error, a
+    /// [`HiddenResponse`].
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, BoxError> {
         let url = request.uri().to_owned();
         let request = in_memory(request)?;
@@ -340,8 +343,9 @@ impl SdkConnector {
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
 
-/// A colon and the reason in the body of an error: the `message` of a JSON object or, without one,
-/// the whole text. An empty text if the body is empty or a web page.
+/// The reason in the body of an error, after a colon: `: access denied`. The reason is the
+/// `message` of a JSON object or, without a message, the whole text. The result is empty for an
+/// empty body, and for a web page.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -352,7 +356,7 @@ fn stated_reason(body: &[u8]) -> String {
 }
 
 /// Finds the HTTP status that made a provider of the SDK fail: that of a [`HiddenResponse`], or of
-/// a response to the instance metadata client.
+/// a response to the instance metadata client. `None` if the failure isn't about a response.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
@@ -363,7 +367,8 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// The failure of one of the SDK's providers. `headline` is a sentence.
+/// The failure of one of the SDK's providers. Its text is `headline`, which is a sentence, and the
+/// SDK's reason.
 fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
@@ -377,9 +382,9 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     or_help(failure, known_remedy(&why).as_deref())
 }
 
-/// The failure of a provider whose request the SDK sent. It depends on the HTTP status or, without
-/// one, on the error of our connector. The message is `why`. Only an error of our connector that
-/// isn't an outage keeps its own message, which is complete.
+/// The failure of a provider whose request the SDK sent. The HTTP status or, without one, the error
+/// of our connector decides which failure it is. The message is `why`, except for an error of our
+/// connector that isn't an outage, which keeps its own complete message.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {

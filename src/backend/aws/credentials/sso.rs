@@ -92,7 +92,7 @@ struct StoredToken {
 }
 
 /// Gets a valid token: the one that `aws sso login` has stored or, if that one has nearly expired,
-/// a refreshed one, which is also stored. If the new token can't be stored, for example on a
+/// a refreshed one, which is also stored. If the refreshed token can't be stored, for example on a
 /// read-only mount, this launch keeps using it.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let now = SystemTime::now();
@@ -127,8 +127,8 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
 /// The size limit for a file with a token, in bytes. A token is much smaller.
 const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 
-/// Reads a file with a token. Returns its content, and the time at which the token expires.
-/// Messages conceal every secret in the file.
+/// Reads a file with an SSO token. Returns the content of the file, and the time at which the token
+/// expires. Messages conceal every secret in the file.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
     let command = format!("aws sso login --profile {}", shell_quoted(profile));
     let shown = path.display();
@@ -167,10 +167,10 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     Ok((stored, end))
 }
 
-/// Requests a new token and stores it. Returns the new content of the file, and the time at which
-/// the token expires. If AWS refuses the refresh token, waits for a new token in the file
-/// ([`renewed_by_another`]): AWS accepts a refresh token only once, so another process may already
-/// have used this one.
+/// Requests a new SSO token and stores it in the file at `path`. Returns the new content of the
+/// file, and the time at which the token expires. If AWS refuses the refresh token, waits for a new
+/// token in the file ([`renewed_by_another`]): AWS accepts a refresh token only once, so another
+/// process may already have used this one.
 async fn refreshed(
     stored: &StoredToken,
     path: &Path,
@@ -237,7 +237,7 @@ async fn refreshed(
     Ok((renewed, end))
 }
 
-/// Writes a token to its file, whose owner and mode stay the same. A failure is ignored.
+/// Writes an SSO token to its file, whose owner and mode stay the same. A failure is ignored.
 fn store_token(renewed: &StoredToken, path: &Path) {
     if let Some(name) = path.file_name()
         && let Some(directory) = path.parent()
@@ -248,7 +248,8 @@ fn store_token(renewed: &StoredToken, path: &Path) {
     }
 }
 
-/// The error for a refresh that failed.
+/// The error for a refresh of the SSO token that failed with `failure`. A denial means that the
+/// session has expired. For an outage, `headline` is the beginning of the message.
 fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchError {
     match failure.cause {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
@@ -289,7 +290,8 @@ async fn renewed_by_another(
     None
 }
 
-/// Converts the credentials in a response from the portal.
+/// Converts the credentials in a response from the portal. `None` if the response leaves out a key
+/// or has an invalid expiration.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     let expires = UNIX_EPOCH.checked_add(since_epoch)?;

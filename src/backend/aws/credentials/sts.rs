@@ -71,8 +71,8 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 /// long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of the client, in one attempt. `mfa_code` is the code that
-/// the user has typed, if the role requires one.
+/// Assumes a role with the credentials of the client, in one attempt, and returns the credentials
+/// of the role. `mfa_code` is the code that the user has typed, if the role requires one.
 pub(super) async fn assume_once(
     client: &Client,
     role: &ProfileRole,
@@ -96,7 +96,7 @@ pub(super) async fn assume_once(
     );
     let output: AssumeRoleOutput = called.await.map_err(|error| {
         let mut error = explain_refused_credentials(error, credentials);
-        // STS has refused the credentials, so the secret itself wasn't requested.
+        // STS has refused the client's credentials, so the request that needs the role wasn't sent.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
@@ -114,8 +114,8 @@ pub(super) async fn assume_once(
     })
 }
 
-/// Assumes a role with the credentials of the client, and repeats the request if it fails with an
-/// outage.
+/// Assumes a role with the credentials of the client, and returns the credentials of the role.
+/// Repeats the request if it fails with an outage.
 ///
 /// # Errors
 /// If STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or if
@@ -140,7 +140,7 @@ pub async fn assume_with_retries(
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-/// Converts the credentials in a response from STS. Ignores an invalid expiration.
+/// Converts and checks the credentials in a response from STS. Ignores an invalid expiration.
 fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
@@ -308,10 +308,9 @@ const MAX_SESSION_SIZE: u64 = 64 * 1024;
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// Shortens a role chain if it has a role that needs MFA, and the AWS CLI has stored a valid
-/// session of this role. The session becomes the source of the chain, and replaces this role and
-/// the roles before it. Adds a note about the file that is used, and about files that aren't
-/// trusted.
+/// If the AWS CLI has stored a valid session of a role that needs MFA, makes this session the
+/// source of `chain`. The session replaces the role and the roles before it. Adds a note about the
+/// file that is used, and about files that aren't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -324,9 +323,9 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 }
 
 /// Reads the credentials that the AWS CLI has stored for a role that requires an MFA code, and adds
-/// a note about the file. Returns `None` for any other role, because it can be assumed without
-/// asking the user. Also returns `None` if no stored session of the role stays valid for over a
-/// minute or, with a note, if a different user could have written the file.
+/// a note that names the file. `None` for any other role, because that role can be assumed without
+/// asking the user. Also `None` if no stored session of the role stays valid for over a minute, or
+/// if a different user could have written the file, which adds a note, too.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
@@ -395,8 +394,9 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks the user for the code of an MFA device, again and again until six digits are typed. If
-/// there is no terminal, the help of the error names the `profile`.
+/// Asks the user for the code of an MFA device, again and again until six digits are typed. Fails
+/// if the user ends the input, or if there is no terminal. In the last case, the help names
+/// `profile`.
 pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = redacted_line(serial);
     // The question is escaped here, because only errors are escaped later.
@@ -426,8 +426,8 @@ pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
 /// of the input (Ctrl-D). The answer is echoed, because an MFA code can be used only once.
 fn ask(question: &str) -> io::Result<Option<String>> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    // Even an empty read stops a background job (SIGTTIN). It returns when the job is in the
-    // foreground, where the user can see the question.
+    // In the background, even an empty read stops this process (SIGTTIN). The read returns when the
+    // job is in the foreground, where the user can see the question.
     let _ = terminal.read(&mut [])?;
     terminal.write_all(question.as_bytes())?;
     let mut line = String::new();
