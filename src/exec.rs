@@ -80,8 +80,8 @@ pub fn find_program(program: &OsStr, path_variable: Option<&OsStr>) -> Result<Pr
     }
 
     match not_executable {
-        // For a word of the shell, report that the command wasn't found. The word "." is a
-        // directory in every part of PATH, so a message about a directory would be misleading.
+        // For a word of the shell, report that the command wasn't found, instead of this problem.
+        // The word ".", for example, is a directory in every part of PATH.
         Some(problem) if !SHELL_WORDS.contains(&&*command) => Err(problem),
         _ => Err(not_found_problem(&command, Some(search_path))),
     }
@@ -126,7 +126,7 @@ fn not_executable_problem(file: &Path, why: Errno) -> Problem {
 }
 
 /// The problem for a command whose program doesn't exist. `search_path` is the PATH that was
-/// searched. It is `None` if the command is a path, because PATH wasn't searched then.
+/// searched. `None` means that the command is a path, so that PATH wasn't searched.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
     let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
@@ -179,7 +179,7 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     not_found(&text, help).note(format!("PATH is {searched}"))
 }
 
-/// Checks that a file exists, isn't a directory and can be executed.
+/// Checks that a file exists, isn't a directory and can be executed, and returns it as a program.
 fn executable_at(file: &Path) -> Result<Program, Errno> {
     if fs::metadata(file).map_err(|error| errno(&error))?.is_dir() {
         return Err(Errno::EISDIR);
@@ -201,7 +201,7 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 /// were held ([`hold_signals`]), that signal ends this process before execve.
 ///
 /// # Errors
-/// If execve fails. The process then continues and holds signals again.
+/// If execve fails. The process then continues, and termination signals are held again.
 pub fn exec<'a>(
     program: &Program,
     command: &CommandLine,

@@ -29,14 +29,14 @@ pub fn share_with_aws_lc() {
     assert!(is_set == 1, "aws-lc already has memory functions");
 }
 
-/// Makes the layout of an allocation. `length` includes the header. `None` if the length is too
-/// large.
+/// The layout of an allocation of `length` bytes, which include the header. `None` if the length is
+/// too large.
 fn layout(length: usize) -> Option<Layout> {
     Layout::from_size_align(length, HEADER).ok()
 }
 
-/// Allocates memory as malloc(3) does. The last two parameters are for the caller's source file and
-/// line, which aws-lc leaves empty.
+/// Allocates memory as malloc(3) does. The last two parameters are the source file and line of the
+/// caller, which aws-lc leaves empty.
 extern "C" fn allocate(size: usize, _: *const c_char, _: c_int) -> *mut c_void {
     let Some(layout) = size.checked_add(HEADER).and_then(layout) else {
         return ptr::null_mut();

@@ -93,8 +93,8 @@ const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secre
 const CHECK_ADDRESS: &str =
     "check that the Secrets Manager Agent listens at this address, or run without --agent";
 
-/// The time limit for each step of opening a connection to the agent. It can be short, because the
-/// agent usually runs on this host.
+/// The time limit for each step of opening a connection to the agent. The limit can be short,
+/// because the agent usually runs on this host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
@@ -251,8 +251,9 @@ impl Agent {
         read_response(status, &body, located)
     }
 
-    /// The URL that asks the agent for a secret. The URL doesn't name a region, because the agent
-    /// always reads from its own region.
+    /// The URL that asks the agent for a secret:
+    /// `http://localhost:2773/secretsmanager/get?secretId=…`. The URL doesn't name a region,
+    /// because the agent always reads from its own region.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.text.trim_end_matches('/');
@@ -341,8 +342,8 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     error
 }
 
-/// A lookup of headers that finds none. The headers aren't needed, because the agent's errors have
-/// their code and message in the body.
+/// A function that looks up a header and finds none. Headers aren't needed, because the agent's
+/// errors have their code and message in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
 /// The length, in bytes, up to which messages quote the text of an error from the agent. A longer

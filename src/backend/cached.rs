@@ -61,8 +61,8 @@ const CHECKSUM_LENGTH: usize = 65;
 const DAMAGED: &str =
     "couldn't be used, because it is damaged or comes from a different version of secrets-exec";
 
-/// An answer from AWS, and when AWS was asked for it. The JSON of an entry is an array of these
-/// fields, in this order.
+/// A file in the cache: a document from AWS, and when AWS was asked for it. The JSON of an entry is
+/// an array of these fields, in this order.
 #[derive(Debug, Deserialize)]
 pub struct CacheEntry {
     /// The file name of the entry.
@@ -72,8 +72,8 @@ pub struct CacheEntry {
     pub document: Document,
 }
 
-/// The time limit for AWS's answers if the cache could provide every value instead. It keeps an
-/// outage from delaying such a launch for long.
+/// The time limit for AWS's answers if the cache could provide every value instead. The limit keeps
+/// an outage from delaying such a launch for long.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
@@ -184,8 +184,8 @@ impl Cached {
         has_changed
     }
 
-    /// The ages of the entries that exist for the locators in `wanted`. Adds a notice for each
-    /// entry that can't be used. Doesn't ask AWS.
+    /// The ages of the cache entries that exist for the locators in `wanted`. Adds a notice for
+    /// each entry that can't be used. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -201,8 +201,8 @@ impl Cached {
         hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
-    /// Reads the entries that exist for the locators in `wanted`. Adds a notice for each entry that
-    /// can't be used.
+    /// Reads the cache entries that exist for the locators in `wanted`. Adds a notice for each
+    /// entry that can't be used.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -219,8 +219,8 @@ impl Cached {
         entries
     }
 
-    /// Reads the entry of a locator. Returns `None` if there is no entry. The error is the
-    /// predicate of a notice about the entry.
+    /// Reads the cache entry of a locator. Returns `None` if there is no entry. The error is the
+    /// predicate of a notice about the entry: `couldn't be read (…)`.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
@@ -273,7 +273,8 @@ fn with_note(mut failure: FetchFailure, note: &str) -> FetchFailure {
 }
 
 impl CacheEntry {
-    /// The age of the answer at the time `now`, which is measured since boot.
+    /// The age of the entry at the time `now`: how long ago AWS was asked for the document. `now`
+    /// is measured since boot.
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
@@ -354,7 +355,7 @@ const NOT_OURS: &str =
     "couldn't be used, because its file belongs to another user or doesn't have mode 0600";
 
 impl CacheDirectory {
-    /// Opens the directory, and checks that values can safely be stored in it.
+    /// Opens the directory of the cache, and checks that values can safely be stored in it.
     ///
     /// # Errors
     /// If the directory can't be opened or examined, or if values must not be stored in it.
@@ -372,9 +373,9 @@ impl CacheDirectory {
         Ok(Self(descriptor))
     }
 
-    /// Reads the file of an entry. Returns `None` if the file doesn't exist. Refuses anything but a
-    /// regular file that belongs to this user and that nobody else can access. The error is the
-    /// predicate of a notice about the entry.
+    /// Reads the file `name` in the cache. Returns `None` if the file doesn't exist. Refuses
+    /// anything but a regular file that belongs to this user and that nobody else can access. The
+    /// error is the predicate of a notice about the entry.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a named pipe would wait for a writer.

@@ -12,8 +12,8 @@ use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, Store};
 
 pub struct LocalFile {
     pub path: PathBuf,
-    /// Maps the id of a secret, and then a staging label, to the value. As in references, the id of
-    /// a parameter begins with `ssm:`.
+    /// The values by the id of the secret, and then by staging label. As in references, the id of a
+    /// parameter begins with `ssm:`.
     pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
 }
 
@@ -74,7 +74,7 @@ impl LocalFile {
         }
     }
 
-    /// Finds an id in the file that is one letter away from one of `names`. Tries the last name
+    /// Finds an id in the file that differs by one letter from one of `names`. Tries the last name
     /// first, because the earlier names can be a whole ARN, or end with AWS's random characters.
     fn nearest(&self, names: &[String]) -> Option<Box<str>> {
         for name in names.iter().rev() {

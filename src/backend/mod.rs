@@ -37,8 +37,8 @@ pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent. With `--agent-fallback`, also AWS, which is asked if the
-    /// agent's answer isn't final (`is_final`).
+    /// The AWS Secrets Manager Agent. With `--agent-fallback`, also AWS, which is asked for a
+    /// secret if the agent's answer isn't final (`is_final`).
     Agent(Box<Agent>, Option<Box<Aws>>),
     /// The file of `--local`.
     Local(LocalFile),
@@ -121,9 +121,9 @@ impl Backend {
         }
     }
 
-    /// The identity that sent the requests to AWS ([`Aws::caller`]). Returns `None` with `--local`,
-    /// and also with `--agent`. The agent has its own credentials, so with `--agent-fallback`, a
-    /// message couldn't say which of the two identities sent a request.
+    /// The identity that sent the requests to AWS ([`Aws::caller`]). `None` with `--local`, and
+    /// also with `--agent`, because the agent has its own credentials. With `--agent-fallback`, a
+    /// message couldn't say whether the agent or this caller sent a request.
     pub fn caller(&mut self) -> Option<Caller> {
         if matches!(self, Self::Agent(..)) {
             return None;
@@ -137,7 +137,7 @@ impl Backend {
 fn is_final(answer: &Answer) -> bool {
     let Err(failure) = answer else { return true };
     match failure.error.cause {
-        // The agent usually runs on this machine, whose clock is wrong, so AWS would refuse our
+        // The agent usually runs on this machine. If its clock is wrong, AWS would refuse our
         // signature, too.
         Cause::Outage(kind) => kind == OutageKind::ClockSkew,
         // `Never` means that the agent has refused the token or the role. `Later` means that no

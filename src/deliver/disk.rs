@@ -43,13 +43,14 @@ const SET_MODE: &str = "the mode of the file can't be set";
 /// nothing.
 pub(super) struct DiskFile {
     pub entry: DirectoryEntry,
-    /// The name of the file that a drop removes: first the temporary name and, after the file is
-    /// renamed, its own name if that name was free. `None` if the file stays.
+    /// The name of the file that a drop removes: first the temporary name and, after the rename,
+    /// the file's own name if that name was free. `None` if the file stays.
     name_to_remove: Option<OsString>,
 }
 
 impl DiskFile {
-    /// Creates a temporary file. `write` sets its owner and mode and writes its content.
+    /// Creates a temporary file for `entry`. `write` sets its owner and mode and writes its
+    /// content.
     ///
     /// # Errors
     /// If something other than a regular file has the file's name, or if a step fails. No temporary
@@ -100,7 +101,7 @@ impl Drop for DiskFile {
     }
 }
 
-/// A numeric owner and a mode. `None` keeps the user or the group of this process.
+/// The numeric owner and the mode of a file. `None` keeps the user or the group of this process.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Access {
     pub user: Option<Uid>,
@@ -110,7 +111,7 @@ pub(super) struct Access {
 
 impl Access {
     /// The owner and mode that a declaration asks for. Looks names up in /etc/passwd and /etc/group
-    /// and, if nscd is running, asks nscd for a name that isn't there.
+    /// and, if nscd is running, asks nscd for a name that isn't there. An unknown name is an error.
     pub(super) fn from_target(target: &FileTarget) -> Result<Self, Problem> {
         let owner = target.owner.as_ref();
         let declared_user = owner.and_then(|owner| owner.user.as_ref());
@@ -200,7 +201,7 @@ fn account_id(
 }
 
 /// An open directory and a name in it. All operations use the descriptor of the directory, so it
-/// doesn't matter if its path changes later.
+/// doesn't matter if the directory's path changes later.
 #[derive(Debug)]
 pub(super) struct DirectoryEntry {
     pub path: DeclaredPath,
@@ -243,8 +244,8 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help(format!("{remedy} {found} for the file")))
     }
 
-    /// The type, owner and mode of the file with this name (fstatat(2)), or `None` if there is no
-    /// such file. If the name is a symbolic link, they are those of the link itself.
+    /// The type, owner and mode of the file with this name (fstatat(2)). `None` if there is no such
+    /// file. If the name is a symbolic link, the result is about the link itself.
     pub fn stat(&self) -> Result<Option<FileStat>, Problem> {
         let name = self.name.as_os_str();
         match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
@@ -273,8 +274,9 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help_if_some(help))
     }
 
-    /// Checks that the name is free or belongs to a regular file, and that this process is allowed
-    /// to create a file in the directory, without creating one.
+    /// Fails if a file couldn't be delivered under this name: the name belongs to something other
+    /// than a regular file, or this process isn't allowed to create a file in the directory.
+    /// Nothing is created.
     pub(super) fn expect_deliverable(&self) -> Result<(), Problem> {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
@@ -351,7 +353,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
     })
 }
 
-/// Copies the running program to `path`, as [`install`] does. The problem doesn't name the path.
+/// Copies the running program to `path`, as [`install`] does. The error doesn't name the path.
 fn copy_program(path: &Path) -> Result<(), Problem> {
     let entry = DirectoryEntry::open(DeclaredPath::new(path))?;
     // /proc/self/exe can be read even if the program's file was renamed or removed. macOS has no

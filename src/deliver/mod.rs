@@ -42,8 +42,8 @@ use crate::system::lifecycle::{End, end, held_signal};
 use crate::system::paths::is_in_memory;
 use disk::{Access, DirectoryEntry, DiskFile};
 
-/// Files to deliver. Each has its open directory and its numeric owner, or the errors of looking
-/// for them.
+/// Files to deliver, each with its open directory and its numeric owner, or with the errors of
+/// looking for them.
 pub struct Files<'a>(Vec<Pending<'a>>);
 
 struct Pending<'a> {
@@ -79,7 +79,8 @@ impl<'a> Files<'a> {
                 Some(path) => open_trusted(path, owner).map(Some),
                 None => Ok(None),
             };
-            // If the paths were written in the same way, the plan would have dropped one entry.
+            // Two paths to one file differ in their spelling here. Otherwise, the plan would have
+            // dropped one of the two entries.
             if let Ok(Some(entry)) = &destination
                 && let Ok(stat) = fstat(&entry.directory)
                 && let place = (stat.st_dev, stat.st_ino, entry.name.clone())
@@ -99,8 +100,9 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// The paths of the files that aren't on tmpfs or ramfs, each with the file's name in messages.
-    /// Leaves out files in memory and files that can't be delivered.
+    /// The paths of the files on persistent file systems, which are all except tmpfs and ramfs,
+    /// each with the file's name in messages. Leaves out files in memory and files that can't be
+    /// delivered.
     pub fn persistent_files(&self) -> impl Iterator<Item = (&DeclaredPath, &Subject)> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
@@ -201,8 +203,9 @@ impl Delivery {
         Ok(())
     }
 
-    /// The files on disk with their device and inode numbers, for the process that removes them.
-    /// Call this after [`Self::rename_all`]: before that, the names may belong to older files.
+    /// The files on disk with their device and inode numbers, for the process that removes the
+    /// files later. Call this after [`Self::rename_all`]: before that, the names may belong to
+    /// older files.
     #[cfg(target_os = "linux")]
     pub fn placed_files(&self) -> Vec<PlacedFile> {
         let mut placed = Vec::new();
@@ -269,8 +272,8 @@ impl Delivery {
 #[derive(Debug, serde::Serialize, serde::Deserialize)]
 pub struct PlacedFile {
     pub path: PathBuf,
-    /// Identifies this file, even if another file is later renamed to its path: its device and
-    /// inode numbers.
+    /// The device and inode numbers of the file. They identify it even if another file is later
+    /// renamed to its path.
     pub id: (u64, u64),
 }
 

@@ -38,8 +38,8 @@ impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 /// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections. Clones share the root certificates, the DNS answers, and the result of
-/// logging in to the proxy.
+/// Opens connections to hosts. Clones share the root certificates, the DNS answers, and the result
+/// of logging in to the proxy.
 #[derive(Clone)]
 pub struct Connector {
     pub(super) dns: DnsResolver,
@@ -52,8 +52,7 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Creates a connector. It opens connections and reads the root certificates only when they are
-    /// needed.
+    /// Creates a connector, which reads the root certificates only when a connection needs them.
     pub fn new(settings: &HttpSettings, limit: Duration) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
@@ -103,8 +102,9 @@ impl Connector {
         self.open_tls(stream, to, &peer).await
     }
 
-    /// Opens a stream to a host. If there is a proxy, the stream ends at the proxy for an `http`
-    /// URL and goes through a tunnel for an `https` URL.
+    /// Opens a stream of bytes to a host, before any TLS handshake with the host. If there is a
+    /// proxy, the stream ends at the proxy for an `http` URL and goes through a tunnel for an
+    /// `https` URL.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, host_and_port(to)).await;

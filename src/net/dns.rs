@@ -97,7 +97,7 @@ impl Service<Name> for DnsResolver {
     }
 }
 
-/// Looks up a host, and waits for the answer.
+/// Looks up the addresses of a host. Blocks the thread until the answer arrives.
 ///
 /// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
 /// `ndots:5` in /etc/resolv.conf, so a resolver would first try an AWS host name in each search
@@ -131,7 +131,7 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     })
 }
 
-/// Asks for the IPv4 and IPv6 addresses of a name.
+/// Asks the system's resolver for the IPv4 and IPv6 addresses of a name.
 ///
 /// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
 /// musl drops the IPv4 addresses, too. So if the query for both fails, a second query is only for

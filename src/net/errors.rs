@@ -25,8 +25,8 @@ use crate::system::redaction::redacted_line;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why a name doesn't resolve. `None` means that the name doesn't exist, or has no
-/// address (EAI_NONAME).
+/// The reason why the name of a host doesn't resolve. `None` means that the name doesn't exist, or
+/// has no address (EAI_NONAME).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
 pub(super) struct LookupError(pub Option<String>);
@@ -130,7 +130,8 @@ impl FetchError {
         }
     }
 
-    /// The failure for a host or proxy that does not answer a request for a connection.
+    /// The failure for a host or a proxy that doesn't answer a request for a connection. `peer` is
+    /// what the message calls the host or proxy.
     pub(super) fn silent(to: &Uri, peer: &str) -> Self {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let why = match host.parse::<IpAddr>() {
@@ -192,8 +193,8 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     }
 }
 
-/// Joins the texts of an error and its sources on one line, leaving out those that an earlier text
-/// already contains.
+/// Joins the texts of an error and its sources on one line: `h:443: refused`. A text that is part
+/// of an earlier text is left out.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = error_and_sources(error).peekable();
@@ -213,8 +214,8 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
 }
 
 /// The text of one error without its sources, reworded where it would puzzle a user. The text is
-/// empty for an SDK error that only says that it has a source. An `SdkError` (of
-/// aws-smithy-runtime-api 1.19) is generic, so it is recognized by its text.
+/// empty for an SDK error that only says that it has a source. Such an error can be an `SdkError`
+/// (of aws-smithy-runtime-api 1.19), which is recognized by its text, because its type is generic.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
         let status = response.response().status().as_u16();

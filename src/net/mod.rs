@@ -61,8 +61,8 @@ use crate::model::answer::{FetchError, FetchResult};
 use connector::{Connection, Connector};
 use proxy::Proxy;
 
-/// The maximum number of connections to a host. It is also the maximum number of requests that a
-/// backend has in flight, because each request has its own connection.
+/// The maximum number of connections to a host, and of the requests that a backend has in flight,
+/// because each request has its own connection.
 ///
 /// The number is higher than the 20 secrets of a typical launch, which would otherwise need more
 /// round trips, and low enough not to flood a service.
@@ -172,8 +172,8 @@ impl HttpClient {
         }
     }
 
-    /// Makes a client that never uses a proxy. It has connections of its own, because those of the
-    /// original client may go through a proxy.
+    /// Makes a client that never uses a proxy. The new client has connections of its own, because
+    /// those of the original client may go through a proxy.
     pub fn without_proxy(mut self) -> Self {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
@@ -193,8 +193,8 @@ impl HttpClient {
         Arc::clone(host)
     }
 
-    /// Starts opening `count` connections for later requests, but not more than [`MAX_CONNECTIONS`]
-    /// allows, and returns immediately.
+    /// Starts opening `count` connections for later requests, and returns immediately. Opens fewer
+    /// if the host would otherwise have more than [`MAX_CONNECTIONS`].
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
         let mut spare = host.lock_spare();
@@ -282,7 +282,7 @@ impl HttpClient {
                 .map_err(|error| broken(error.into()))?;
             Ok((permit, host.take_spare_connection().await?))
         };
-        let (permit, spare) = self.opened(to, waiting).await?;
+        let (permit, spare) = self.in_time(to, waiting).await?;
 
         // If a spare connection breaks, the request is sent once more, on a new connection below,
         // because the server may have closed the spare one while it was idle.
@@ -292,7 +292,7 @@ impl HttpClient {
                 return Ok((connection, permit, response));
             }
         }
-        let mut connection = self.opened(to, self.connector.connect(to)).await?;
+        let mut connection = self.in_time(to, self.connector.connect(to)).await?;
         let response = timeout(silence, connection.send_request(request))
             .await
             .map_err(is_late)?
@@ -302,7 +302,7 @@ impl HttpClient {
 
     /// Waits for `opening`, which gets a connection to the host of `to`, but not longer than
     /// [`Self::read_limit`].
-    async fn opened<T>(
+    async fn in_time<T>(
         &self,
         to: &Uri,
         opening: impl Future<Output = FetchResult<T>>,
@@ -317,8 +317,8 @@ impl HttpClient {
     /// 3.2). Such a proxy also gets its password in a header. Returns the proxy, or `None` if the
     /// request goes to the server directly or through a tunnel.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
-        // A proxy sees neither the target nor the headers of an `https` request, which goes through
-        // a tunnel.
+        // An `https` request goes through a tunnel, so the proxy sees neither the target nor the
+        // headers.
         let is_https = uri.scheme() == Some(&Scheme::HTTPS);
         if !is_https && let Some(proxy) = self.connector.proxies.proxy(uri) {
             if let Some(authorization) = proxy.intercept.basic_auth() {
@@ -359,7 +359,7 @@ async fn read_body(
     }
 }
 
-/// Converts an SDK request to one whose body is in memory.
+/// Converts a request of the SDK to our form, with a body that is completely in memory.
 ///
 /// # Errors
 /// If the request is invalid, or if its body is a stream. None of the SDK requests that we use has

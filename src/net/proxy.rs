@@ -69,14 +69,14 @@ impl Proxy {
         failure.for_host_named_in(self.variable).help(help)
     }
 
-    /// Says how to write the variable that names the proxy: `write
+    /// The help on how to write the variable that names the proxy: `write
     /// HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
     fn assignment_remedy(&self, login: &str) -> String {
         let host = shown(host_and_port(self.intercept.uri()));
         format!("write {}=http://{login}{host}", self.variable)
     }
 
-    /// The failure for HTTP status 407 (Proxy Authentication Required).
+    /// The failure for a proxy that answers with HTTP status 407 (Proxy Authentication Required).
     pub(super) fn authentication_required(&self) -> FetchError {
         let login = self.intercept.basic_auth();
         let what = match login {
@@ -93,8 +93,8 @@ impl Proxy {
     }
 }
 
-/// The host of a URL, and the port if the URL has one. Leaves out the user name and password,
-/// because they must not be printed.
+/// The host of a URL, and the port if the URL has one: `example.com:8080`. Leaves out the user name
+/// and password, because they must not be printed.
 pub fn host_and_port(url: &Uri) -> &str {
     let authority = url.authority().map_or("", |authority| authority.as_str());
     authority.rsplit('@').next().unwrap_or_default()
@@ -202,8 +202,8 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
 /// The limit for the head of the proxy's response to CONNECT, in bytes.
 const MAX_HEAD: usize = 8 * 1024;
 
-/// The proxy's verdict on the user name and password: `Ok` if the proxy has accepted them, or the
-/// failure if it has refused them. `None` means that there is no verdict yet.
+/// The verdict of a proxy on the user name and password in its URL: `Ok` if the proxy has accepted
+/// them, or the failure if it has refused them. `None` means that there is no verdict yet.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 

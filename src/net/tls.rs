@@ -62,8 +62,8 @@ pub struct TrustSettings {
 pub(super) type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
-/// Creates the configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first group unless the
-/// key exchange is classical.
+/// Creates the TLS configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first key exchange
+/// group, unless `settings` asks for a classical key exchange.
 ///
 /// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection and
 /// wait for each other's packets.
@@ -104,7 +104,7 @@ fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Creates a rustls verifier that trusts these roots.
+/// Creates a verifier of rustls that trusts these roots.
 fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider())
         .build()
@@ -203,9 +203,9 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = || iter::once(leaf).chain(others);
-        // Connections that are opened at the same time wait here, so that only the first one to a
-        // host verifies the chain. If the clock was set back since the last verification, the chain
-        // is verified again.
+        // The lock makes connections that are opened at the same time wait here, so that only the
+        // first one to a host verifies the chain. If the clock was set back since the last
+        // verification, the chain is verified again.
         let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())

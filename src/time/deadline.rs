@@ -50,9 +50,9 @@ impl Deadline {
         }
     }
 
-    /// Applies `--timeout` and `--wait`. The timeout still begins at the moment when the deadline
-    /// was created. With `-vv`, `trace` prints the events from now on. Called a second time once
-    /// the options in the declarations are known.
+    /// Applies `--timeout` and `--wait`. The timeout still begins when the deadline was created.
+    /// With `-vv`, `trace` prints the events from now on. This is called a second time once the
+    /// options in the declarations are known.
     pub fn set_options(&self, options: &Options, trace: fn(&str)) {
         let mut times = self.lock();
         times.timeout = options.timeout;
@@ -66,8 +66,8 @@ impl Deadline {
         self.lock().begun.elapsed()
     }
 
-    /// The moment of the deadline, which [`Self::with_limit`] doesn't change. `None` while the user
-    /// is being asked for something.
+    /// The moment of the deadline. A limit of [`Self::with_limit`] doesn't change it. `None` while
+    /// the user is being asked for something.
     pub fn end(&self) -> Option<Instant> {
         self.lock().end
     }
@@ -103,9 +103,8 @@ impl Deadline {
     }
 
     /// Wraps `future` in a time limit. Until the returned future is ready, [`Self::left`] returns
-    /// at most what is left of `limit`, whose time begins with this call, not with the first poll
-    /// of the future. The limit doesn't cancel `future`, but its requests fail when no time is
-    /// left.
+    /// at most what is left of `limit`. The time of the limit begins with this call, not with the
+    /// first poll. The limit doesn't cancel `future`, but its requests fail when no time is left.
     // An `async fn` would need the memory for `future` twice.
     pub fn with_limit<T>(
         &self,
@@ -116,7 +115,7 @@ impl Deadline {
         future.inspect(|_| self.lock().limit = None)
     }
 
-    /// Calls `question`, which asks the user something and waits for the answer. The deadline is
+    /// Calls `question`, which asks the user something, and returns the answer. The deadline is
     /// extended by the time that the answer takes. Must not be called within [`Self::with_limit`],
     /// whose limit would not be extended.
     pub fn wait_for_user<T>(&self, question: impl FnOnce() -> T) -> T {
@@ -203,7 +202,7 @@ impl Progress {
         self.with_state(|state| state.reason = Some(why));
     }
 
-    /// Counts an attempt of a named request.
+    /// Counts an attempt of a named request ([`Self::attempts`]).
     pub(super) fn count_attempt(&self) {
         self.with_state(|state| state.attempts += 1);
     }

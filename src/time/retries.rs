@@ -30,8 +30,8 @@ use super::turns::{SILENCE, Turns};
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
-/// If less time than this is left, no further attempt starts, because it would hardly get an
-/// answer.
+/// If less time than this is left, no further attempt starts, because the attempt would hardly get
+/// an answer.
 const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 
 /// The maximum by which AWS's header `x-amz-retry-after` can lengthen a pause. Since 2026, AWS's
@@ -51,7 +51,7 @@ const MOST_MALFORMED_ANSWERS: u32 = 3;
 pub struct RetryBudget<'r> {
     deadline: Deadline,
     max_attempts: Option<u32>,
-    /// The end of the region's share of the time.
+    /// The end of a region's share of the time. `None` if the time isn't divided among regions.
     share_end: Option<Instant>,
     /// The host and name of the request, for `-vv` and for the error at the deadline.
     request: Option<(&'r str, &'r dyn fmt::Display)>,
@@ -207,8 +207,8 @@ impl<'r> RetryBudget<'r> {
         FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
     }
 
-    /// With `-vv`, prints an attempt of a named request. `result` is `None` if the budget ended
-    /// during the attempt.
+    /// With `-vv`, prints how an attempt of a named request ended. `result` is `None` if the budget
+    /// ended during the attempt.
     fn trace_attempt<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
         let Some((host, name)) = self.request else {
             return;
@@ -254,7 +254,8 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
-    /// Runs a future to its end. At the end of the budget, cancels it and returns `None`.
+    /// Runs a future until it is ready. If the budget ends before, cancels the future and returns
+    /// `None`.
     // An `async fn` would need the memory for `future` twice: as the argument, and while it is
     // awaited.
     pub fn within<F: Future>(&self, future: F) -> impl Future<Output = Option<F::Output>> {
@@ -273,11 +274,11 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Waits until the request may make its next attempt. While the endpoint fails, the request
-    /// waits for its turn, and then for a pause. The result is the lock of its turn, or
+    /// waits for its turn, and then for a pause. The result is the lock of this turn, or
     /// `Some(None)` if the requests don't take turns.
     ///
-    /// Returns `None` if there must not be another attempt: too little time is left, or a request
-    /// has used up the allowed attempts.
+    /// Returns `None` if no further attempt is allowed: too little time is left, or a request has
+    /// used up the allowed attempts.
     async fn next_turn<'t>(&self, turns: &'t Turns) -> Option<Option<MutexGuard<'t, ()>>> {
         let turn = self.within(turns.turn()).await?;
         let failures = turns.failures();
@@ -299,8 +300,8 @@ impl<'r> RetryBudget<'r> {
         Some(turn)
     }
 
-    /// Chooses the length of the pause before the next attempt. `None` if too little time is left
-    /// for a pause and an attempt. `failures` is the number of failures in a row, and `last` is the
+    /// The length of the pause before the next attempt. `None` if too little time is left for a
+    /// pause and an attempt. `failures` is the number of failures in a row, and `last` is the
     /// outage of the last one.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients

@@ -73,14 +73,14 @@ impl Turns {
         Rc::clone(&self.requests)
     }
 
-    /// Waits until it is the turn of the request. Returns the lock, which must be kept until the
-    /// attempt has ended, or `None` if the requests don't take turns.
+    /// Waits until it is the request's turn. Returns the lock, which must be kept until the attempt
+    /// has ended, or `None` if the requests don't take turns.
     pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
-        if !self.are_taken() {
+        if !self.must_take_turns() {
             return None;
         }
         let turn = self.lock.lock().await;
-        if !self.are_taken() {
+        if !self.must_take_turns() {
             return None;
         }
         Some(turn)
@@ -88,14 +88,14 @@ impl Turns {
 
     /// True while requests must take turns: while the endpoint fails and, after throttling, as long
     /// as the launch has several requests to the endpoint.
-    fn are_taken(&self) -> bool {
+    fn must_take_turns(&self) -> bool {
         let throttled = Cause::Outage(OutageKind::Throttled);
         let last = self.last_failure.borrow();
         let is_throttled = last.as_ref().is_some_and(|last| last.cause == throttled);
         self.failures() > 0 || (is_throttled && self.has_several_requests())
     }
 
-    /// True if several requests of the launch to the endpoint aren't finished.
+    /// True if the launch has several requests to the endpoint that aren't finished.
     pub(super) fn has_several_requests(&self) -> bool {
         // The field itself is one more.
         Rc::strong_count(&self.requests) > 2
@@ -133,8 +133,8 @@ impl Turns {
     }
 
     /// Records a failure that is retried, and returns the failures since the last answer. `sent` is
-    /// what [`Self::failures`] was when the attempt was sent, and `silence` is the time for which the
-    /// server could be silent.
+    /// the number of [`Self::failures`] at the time when the attempt was sent, and `silence` is the
+    /// time for which the server could be silent.
     pub(super) fn failed(&self, sent: u32, silence: Duration, outage: &FetchError) -> Failures {
         if outage.cause == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);

@@ -60,8 +60,8 @@ impl Endpoints {
     }
 
     /// The part of a cache key that comes from the endpoint settings: the endpoints of this store
-    /// and of STS, which provides the credentials of a role, and whether to use FIPS and dual
-    /// stack. [`Aws::cache_key`](super::Aws::cache_key) adds the region.
+    /// and of STS (which provides the credentials of a role), and whether FIPS and dual stack are
+    /// used. [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| &url.text));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
@@ -98,8 +98,8 @@ impl Endpoints {
         Ok(url.parse()?)
     }
 
-    /// Finds an endpoint with the SDK's rules. Secrets Manager has its own rules. For any other
-    /// service, the rules of STS are used, and the service's name replaces `sts`.
+    /// Finds an endpoint of AWS with the SDK's rules. Secrets Manager has its own rules. For any
+    /// other service, the rules of STS are used, and the service's name replaces `sts`.
     async fn endpoint_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         macro_rules! by_rules {
             ($sdk:ident) => {{
@@ -129,11 +129,11 @@ pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
     endpoint?.ok()?.host().map(str::to_owned)
 }
 
-/// The first parts of the region codes in the commercial partition.
+/// The first part of each region code in the commercial partition, such as `us` in us-east-1.
 const COMMERCIAL_AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
 
-/// The partitions other than the commercial one: the part of a region's code before its direction
-/// and number, and the name of the partition in ARNs.
+/// The partitions other than the commercial one. Each has the part of its region codes before the
+/// direction and the number, such as `us-gov` in us-gov-west-1, and its name in ARNs.
 const OTHER_PARTITIONS: [(&str, &str); 7] = [
     ("cn", "aws-cn"),
     ("us-gov", "aws-us-gov"),

@@ -219,7 +219,8 @@ struct Statements<'a> {
     /// The account of resources that aren't given as ARNs.
     account: &'a str,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
-    /// The services that decrypt values, and their regions. `None` stands for any region.
+    /// The services that decrypt values, each with the region of the values. `None` means any
+    /// region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
 }
 
@@ -348,8 +349,8 @@ impl Statements<'_> {
 }
 
 /// True for one of AWS's public parameters, such as the id of an image. Public parameters are not
-/// encrypted. A reference can't have the ARN of a public parameter, because such an ARN doesn't
-/// have an account.
+/// encrypted. The id is a name, because a reference can't have the ARN of a public parameter, which
+/// doesn't have an account.
 fn is_public(locator: &Locator) -> bool {
     locator.store == Store::ParameterStore
         && locator.id.arn().is_none()

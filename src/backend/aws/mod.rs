@@ -133,8 +133,8 @@ impl Aws {
     pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),
-            // Without usable credentials, the next fetch opens a new session. It also reads the
-            // configuration files again, which may have changed.
+            // Without usable credentials, the next fetch opens a new session, which also reads the
+            // configuration files again, because they may have changed.
             _ => self.session = None,
         }
     }
@@ -220,8 +220,8 @@ async fn describe_requests(
     session: &mut Session,
     requests: Vec<Request>,
 ) -> (AnsweredRequests, Vec<DescribedSecret>) {
-    // A failed search for credentials is ignored here, because each request fails with the same
-    // error.
+    // A failed search for credentials is ignored here, because each request fails with the error of
+    // the search.
     let _ = session.prepare_credentials(&requests).await;
     let session = &*session;
     let tracing = async {
@@ -238,8 +238,8 @@ async fn describe_requests(
 }
 
 /// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
-/// adds where they come from. If a policy denied a request, the denied operation is
-/// [`Operation::Describe`], so that the help names the permission for descriptions.
+/// adds where these credentials come from. If a policy denied a request, sets the denied operation
+/// to [`Operation::Describe`], so that the help names the permission for descriptions.
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
@@ -451,8 +451,8 @@ async fn read_with_failover(
     answers
 }
 
-/// Reads the unanswered requests of a batch in one region. Returns one result for each, in the same
-/// order.
+/// Reads the unanswered requests of a batch in one region. Returns one result for each request, in
+/// the same order.
 async fn read_in_region(
     session: &Session,
     caller: &CallerIdentity,
@@ -478,9 +478,9 @@ async fn read_in_region(
     }
 }
 
-/// Completes the error of a request. To a denial, adds the caller's identity, unless AWS's message
-/// already names the caller (`User: ARN is not authorized …`). This may send a request to STS. If
-/// AWS refused the credentials, adds where they come from.
+/// Completes the error of a request. If the error is a denial, adds the caller's identity, which
+/// may send a request to STS, unless AWS's message already names the caller (`User: ARN is not
+/// authorized …`). If AWS refused the credentials, adds where these credentials come from.
 async fn explained(
     session: &Session,
     request: &Request,

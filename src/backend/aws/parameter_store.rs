@@ -161,8 +161,8 @@ async fn read_path(
     Ok(Document::from_parameters(sorted).ok_or(Cause::Absent(Missing::Secret))?)
 }
 
-/// Parses the body of a GetParametersByPath response, which is one page. Fails for a parameter
-/// outside the path of `locator`.
+/// Parses the body of a GetParametersByPath response, which is one page of parameters. A parameter
+/// outside the path of `locator` makes the response malformed.
 pub(super) fn parse_page(
     body: &[u8],
     locator: &Locator,
@@ -290,9 +290,9 @@ impl Parameter {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
-    /// True if the parameter in the response has the requested version. Its selector (a label or a
-    /// version number) must be the requested one or be missing, and if a version number was
-    /// requested, it must also be the parameter's version.
+    /// True if the parameter in the response has the requested version. The selector of the
+    /// parameter (a label or a version number) must be the requested one or be missing. If a
+    /// version number was requested, it must also be the parameter's version.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
         (self.selector.is_none() || self.selector == selector)
@@ -315,9 +315,8 @@ impl Parameter {
     }
 }
 
-/// True if `name`, which can also be an ARN, names the parameter `id`, with or without leading
-/// slashes. A secret that is read through Parameter Store can be returned with the secret's own
-/// name or ARN.
+/// True if `name`, a name or an ARN, names the parameter `id`. Leading slashes don't matter. For a
+/// secret that is read through Parameter Store, `name` can also be the secret's own name or ARN.
 fn is_name_of(name: &str, id: &SecretId) -> bool {
     let name = bare_name(name);
     if name == bare_name(id.name()) {
@@ -401,7 +400,7 @@ async fn read_pages<T>(
     }
 }
 
-/// The ids in a batch, for `-vv`.
+/// The ids of the requests in a batch, which `-vv` prints.
 fn ids_of(batch: &[Request]) -> Vec<&SecretId> {
     batch.iter().map(|request| &request.locator.id).collect()
 }

@@ -79,8 +79,8 @@ struct GetSecretValueResponse<'b> {
 ///
 /// # Errors
 /// If the body isn't such a response, or is about a different secret or version
-/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)). Also if the secret
-/// doesn't have a value. No error quotes the body.
+/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)), or if the secret doesn't
+/// have a value. No error quotes the body.
 pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
     let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -178,8 +178,8 @@ async fn describe_secret(
 /// a simulation of AWS may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// Converts a response of DescribeSecret into the facts that `check` shows. Their lists are sorted,
-/// so that the output of `check` is the same each time.
+/// Converts a response of DescribeSecret into the facts that `check` shows. The lists in the result
+/// are sorted, so that the output of `check` is the same each time.
 fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
     let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
@@ -211,8 +211,8 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         },
         kms_key: key(output.kms_key_id),
         replicas,
-        // Only a replica gets a primary region. AWS also returns one for an original secret that
-        // has replicas: its own region.
+        // Only a replica gets a primary region. For an original secret that has replicas, AWS
+        // returns the secret's own region, which is left out.
         primary_region: output.primary_region.filter(|name| name != region.as_str()),
         deleted: time(output.deleted_date),
         versions,

@@ -70,7 +70,7 @@ pub(super) struct Clients {
     /// A client that never uses a proxy, for link-local endpoints.
     pub(super) direct: HttpClient,
     pub metadata: OnceCell<imds::Client>,
-    /// For each endpoint, the state that its requests share to take turns while the endpoint fails.
+    /// The state with which the requests to each endpoint take turns while the endpoint fails.
     turns: RefCell<BTreeMap<(Api, Region), Rc<Turns>>>,
 }
 
@@ -124,13 +124,13 @@ impl Clients {
 pub(super) struct Client {
     pub api: Api,
     pub endpoint: Uri,
-    /// The option, variable or setting that names the endpoint, or `None` for AWS's own.
+    /// The option, variable or setting that names the endpoint. `None` for AWS's own endpoint.
     pub(super) endpoint_setting: Option<&'static str>,
     pub region: Region,
     /// The credentials that sign requests, if any.
     pub(super) identity: Option<Identity>,
     pub http: HttpClient,
-    /// The state that all requests to the endpoint share, to take turns while the endpoint fails.
+    /// The state with which all requests to the endpoint take turns while the endpoint fails.
     pub turns: Rc<Turns>,
 }
 
@@ -261,8 +261,8 @@ impl Client {
     /// configured host doesn't speak TLS, the result is a refusal, so that the request isn't
     /// repeated.
     ///
-    /// For AWS's own endpoint, the result is `failure`, too. But a region that we don't know and
-    /// that has no host is probably misspelled, so it is [`OutageKind::UnknownRegion`], and the
+    /// If the endpoint is AWS's own, the result is `failure`, too. But a region that we don't know
+    /// and that has no host is probably misspelled, so it is [`OutageKind::UnknownRegion`], and the
     /// request is repeated only twice.
     fn no_response_error(&self, failure: FetchError) -> FetchError {
         if let Some(setting) = self.endpoint_setting {
@@ -376,8 +376,9 @@ pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<
     Ok(Zeroizing::new(response.into_body()))
 }
 
-/// Parses a body, which must be a JSON object. On its own, serde would also accept an array for a
-/// struct. If the body can't be parsed, the error's text is `unexpected`.
+/// Parses the body of a response, which must be a JSON object. On its own, serde would also accept
+/// an array for a struct. If the body can't be parsed, the error says that the request got
+/// `unexpected`.
 pub(super) fn read_object<'b, T: Deserialize<'b>>(
     body: &'b [u8],
     unexpected: &str,
@@ -395,8 +396,7 @@ fn is_object(body: &[u8]) -> bool {
 const YEAR_10000: f64 = 253_402_300_800.0;
 
 /// Parses a time in seconds since 1970: a number or, from the Secrets Manager Agent, a text.
-/// Returns `None` for anything else. An invalid time isn't an error, because no value depends on
-/// it.
+/// Returns `None` for anything else. That isn't an error, because no value depends on the time.
 pub(super) fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }

@@ -33,8 +33,8 @@ pub fn parse_service_error<'a>(
     error.classify()
 }
 
-/// Finds the code and the message of an error in its JSON object, where AWS's services use
-/// different keys for them. The code is returned without its namespace and URL.
+/// Finds the code and the message of an error in its JSON object. AWS's services use different keys
+/// for them. The code is returned without its namespace and URL ([`bare_code`]).
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     let code = text(&["code", "__type"]).map(bare_code);
@@ -126,8 +126,8 @@ impl<'a> ServiceError<'a> {
                 self.failure(cause, self.message)
             }
             "RequestTimeTooSkewed" | "RequestExpired" | "RequestInTheFuture" => skewed(),
-            // The message isn't only searched for `kms:`, because Parameter Store passes on KMS's
-            // own message, which doesn't always name a `kms:` action.
+            // Searching the message only for `kms:` would not be enough, because Parameter Store
+            // passes on KMS's own message, which doesn't always name a `kms:` action.
             "AccessDenied" if has(&ABOUT_KMS) => self.denied(Denial::Key),
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy(Read)),
@@ -153,7 +153,8 @@ impl<'a> ServiceError<'a> {
             | "OptInRequired"
             | "SubscriptionRequired"
             | "UnrecognizedClient" => rejected(Unrecognized),
-            // SSO refuses a token or the registration of the client, which has usually expired.
+            // SSO refuses a token, or the registration of the client, usually because it has
+            // expired.
             "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
                 rejected(Unrecognized)
             }
@@ -213,8 +214,9 @@ impl<'a> ServiceError<'a> {
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// A failure with AWS's request id that quotes the code and `message` or, without a code, the
-    /// HTTP status. A caller passes `None` instead of AWS's message if the message doesn't help.
+    /// A failure with AWS's request id. It quotes the error's code and `message` or, without a
+    /// code, the HTTP status. A caller passes `None` instead of AWS's message if the message
+    /// doesn't help.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => redacted_line(&format!("{code}: {message}")),

@@ -63,7 +63,7 @@ pub(super) struct Session {
     /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
     /// the profile doesn't have credentials, or isn't used.
     chain: Option<RoleChain>,
-    /// The region from the instance metadata, or the error of asking for it.
+    /// The region that the instance metadata has returned, or the error of asking for it.
     region: OnceCell<FetchResult<Region>>,
     /// The MFA code that the user has typed.
     mfa_code: Option<String>,
@@ -163,9 +163,9 @@ impl Session {
         is_usable(&self.base)
     }
 
-    /// Forgets the failures of the endpoints, the region if it wasn't found, and each role that
-    /// couldn't be assumed or whose credentials have expired, so that they are looked up again.
-    /// Keeps the base credentials, so call this only if [`Self::has_credentials`] is true.
+    /// Forgets the failures of the endpoints and of the search for the region, and each role that
+    /// couldn't be assumed or whose credentials have expired. The next fetch tries all of these
+    /// again. Keeps the base credentials, so call this only if [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
         self.clients.forget_failures();
         if matches!(self.region.get(), Some(Err(_))) {
@@ -175,8 +175,8 @@ impl Session {
     }
 
     /// The request for a locator: the locator with the default region and role, unless the locator
-    /// has its own. If the locator has no region and none is configured, the first call asks the
-    /// instance metadata for it.
+    /// has its own. If neither the locator nor the configuration has a region, the first call asks
+    /// the instance metadata for one.
     pub(super) async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
@@ -236,7 +236,8 @@ impl Session {
         self.known_caller(None).map(|_| ())
     }
 
-    /// Assumes a role with the base credentials. After an outage, asks STS in the next region.
+    /// Assumes a role with the base credentials, and returns the credentials of the role. After an
+    /// outage, asks STS in the next region.
     async fn assume(&self, role: &Role) -> FetchResult<CallerIdentity> {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
@@ -266,7 +267,8 @@ impl Session {
     }
 
     /// The credentials that were found for a role or, without a role, the base credentials, with
-    /// their ARN if it is known. Fails if they weren't found. Doesn't send a request.
+    /// their ARN if the ARN is known. Fails if the credentials weren't found. Doesn't send a
+    /// request.
     pub(super) fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
@@ -311,9 +313,9 @@ impl Session {
     }
 
     /// The caller's identity, and the provider of its credentials. The identity is that of the
-    /// default role or, without one, that of the base credentials. The provider is always that of
-    /// the base credentials. Returns `None` if the base credentials or those of the role weren't
-    /// found. Doesn't send a request.
+    /// default role or, without a default role, that of the base credentials. The provider is
+    /// always that of the base credentials. Returns `None` if the base credentials or those of the
+    /// role weren't found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
@@ -328,13 +330,12 @@ impl Session {
         })
     }
 
-    /// Collects the defaults with which a secret was looked up, for messages: the setting that
-    /// names the region, and the account. The account is taken from the ARN of a role, because this
-    /// doesn't send a request. Without a role, the origin of the credentials stands in for the
-    /// account.
+    /// The defaults with which a secret was looked up, for messages: the setting that names the
+    /// region, and the account. The account comes from the ARN of a role, because this doesn't need
+    /// a request. Without a role, the origin of the credentials stands in for the account.
     ///
-    /// Returns `None` if there are neither a role nor credentials, and for a reference that names a
-    /// region or a role, because these defaults don't apply to it.
+    /// Returns `None` for a reference that names a region or a role, because these defaults don't
+    /// apply to it. Also returns `None` if there are neither a role nor credentials.
     pub fn looked_up(&self, locator: &Locator) -> Option<LookedUp> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;
@@ -365,8 +366,8 @@ impl Session {
         })
     }
 
-    /// Creates the client for a service in a region, with the credentials of `caller`. Later calls
-    /// return the same client.
+    /// The client for a service in a region, with the credentials of `caller`. The first call
+    /// creates the client, and later calls return the same one.
     ///
     /// # Errors
     /// If [`Clients::client`] doesn't find an endpoint for the service.

@@ -61,7 +61,7 @@ impl<'a> Places<'a> {
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
         let mut parsed = parse_named(name, value, parse);
-        // A value in quotes needs no help here, because its message already says what to do.
+        // A value in quotes gets no help here, because its message already says what to do.
         if let Err(error) = &mut parsed
             && !is_in_quotes(&value.to_string_lossy())
         {
@@ -76,7 +76,8 @@ impl<'a> Places<'a> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
-    /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
+    /// Reads a variable as [`Self::variable`] does. Its value can be any text that [`parse_named`]
+    /// doesn't refuse.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
@@ -199,8 +200,8 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
     }
-    // The message doesn't show the value, which may be a credential, and whose decoded text isn't
-    // what the user has written.
+    // The message doesn't show the value, because it may be a credential, and because its decoded
+    // text isn't what the user has written.
     let Some(text) = value.to_str() else {
         return Err(Problem::usage(format!("{name} must be text in UTF-8")));
     };
@@ -215,7 +216,7 @@ pub fn boolean(text: &str) -> Parsed<bool> {
     choice(text, "true or false", &[("true", true), ("false", false)])
 }
 
-/// Parses a number of attempts or of seconds.
+/// Parses a number of attempts or of seconds, which must be at least 1.
 pub fn count(text: &str) -> Parsed<u32> {
     text.trim()
         .parse()
@@ -229,7 +230,8 @@ pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
 
-/// Parses the name of a role's session (STS, AssumeRole, RoleSessionName).
+/// Parses the name of a role's session, which must follow the rules of STS (AssumeRole,
+/// RoleSessionName).
 pub fn session_name(text: &str) -> Parsed<String> {
     let is_allowed = text
         .bytes()
@@ -258,7 +260,8 @@ pub(super) fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
 }
 
-/// Looks up a word in a table. Case doesn't matter. For an unknown word, the error is `expected`.
+/// Finds the meaning of a word in `choices`. Case doesn't matter. For an unknown word, the error is
+/// `expected`.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     choices
         .iter()
@@ -336,12 +339,12 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// A copy of a setting's text.
+    /// A copy of a setting's text. `None` if the setting is unset.
     pub(super) fn owned_setting(&self, key: &str) -> Option<String> {
         self.setting(key).map(str::to_owned)
     }
 
-    /// Parses a setting. The result is `None` if the setting is unset.
+    /// Parses the setting `key`. The result is `None` if the setting is unset.
     pub(super) fn parse_setting<T>(
         &self,
         key: &str,
@@ -387,7 +390,8 @@ impl<'a> Profile<'a> {
     }
 
     /// The error for a profile whose settings contradict each other or are incomplete. `why` is the
-    /// predicate of the sentence about the profile, and `help` says what to correct.
+    /// predicate of a sentence about the profile, such as `has both source_profile and
+    /// credential_source`. `help` says what to correct.
     pub(super) fn inconsistent(&self, why: impl Display, help: impl Into<String>) -> Problem {
         let noun = noun_with_name("AWS profile", self.name);
         Problem::usage(format!("the {noun} {why}")).help(help)
@@ -495,7 +499,7 @@ impl Profiles {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from the declaration)
         let text = format!("there is no {noun} (from {setting})");
-        // A section such as `[prod]` or `[Profile prod]`.
+        // The header that is probably meant for this profile, such as `[prod]` or `[Profile prod]`.
         let bare = self.bare_sections.iter().find(|section| {
             let (kind, rest) = section.split_once(' ').unwrap_or((PROFILE, section));
             kind.eq_ignore_ascii_case(PROFILE) && rest.trim() == name

@@ -22,7 +22,7 @@ use crate::time::Progress;
 
 pub struct RoleChain {
     pub source: RoleSource,
-    /// The name of the profile that has the settings of the source.
+    /// The name of the profile with the settings of the source, such as the keys.
     pub profile: String,
     /// The roles in the order in which they are assumed.
     pub roles: Vec<ProfileRole>,
@@ -183,7 +183,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 
 const ADD_SOURCE: &str = "add source_profile = NAME, with the profile that assumes the role, or credential_source = Environment, Ec2InstanceMetadata or EcsContainer";
 
-/// Parses a `credential_source`.
+/// Finds the source that the setting `credential_source` names.
 fn named_source(text: &str) -> Parsed<RoleSource> {
     let sources = [
         ("Environment", RoleSource::Environment),

@@ -48,7 +48,7 @@ use crate::system::{os_error, streams};
 /// The limit for the output of a program, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The interval between the checks whether a program that has closed its output has ended.
+/// The interval of the checks whether a program has ended, once the program has closed its output.
 const TICK: Duration = Duration::from_millis(1);
 
 /// True once a program that prints credentials has failed. When `--wait` starts the program again,
@@ -65,8 +65,8 @@ pub(super) async fn process_credentials(command: &str, profile: &str) -> FetchRe
     printed_credentials(shell, &name).await
 }
 
-/// Asks the AWS CLI for the credentials of a profile of `aws login`. The AWS CLI renews the session
-/// itself.
+/// Asks the AWS CLI for the credentials of a profile that `aws login` has written. The AWS CLI
+/// renews the session itself.
 pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
@@ -78,7 +78,8 @@ pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials>
     printed.map_err(|error| or_help(error, Some(&help)))
 }
 
-/// Runs a program and returns the credentials that it prints. Messages call the program `name`.
+/// Runs the program `command` and returns the credentials that it prints. Messages call the program
+/// `name`.
 ///
 /// A program that fails sets [`HAS_FAILED`]. A program that can't be started doesn't, because it
 /// hasn't printed a message.
@@ -117,7 +118,7 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
     Ok(credentials)
 }
 
-/// The help that is printed if the shell doesn't find the program.
+/// The help if the shell doesn't find the program in `credential_process`.
 const NOT_FOUND: &str =
     "install the program in credential_process, or write its full path in the profile";
 

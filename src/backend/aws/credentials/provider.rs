@@ -181,7 +181,7 @@ impl fmt::Display for Provider {
     }
 }
 
-/// The origin of credentials, which is stored in the credentials themselves, as a property.
+/// The origin of credentials. It is stored in the credentials themselves, as a property.
 #[derive(Clone, Debug)]
 pub enum CredentialsOrigin {
     Provider(Provider),
@@ -190,8 +190,8 @@ pub enum CredentialsOrigin {
 }
 
 impl CredentialsOrigin {
-    /// Reads the origin of credentials. [`checked_credentials`] stores one in all credentials, so
-    /// the default is never used.
+    /// Reads the origin that is stored in credentials. [`checked_credentials`] stores an origin in
+    /// all credentials, so the default is never used.
     pub fn from_credentials(credentials: &Credentials) -> Self {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }
@@ -225,7 +225,7 @@ const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or
 
 /// The sentence that the access key id and the secret access key look swapped. `None` if they
 /// don't.
-fn swapped_keys(credentials: &Credentials) -> Option<String> {
+fn swapped_keys_text(credentials: &Credentials) -> Option<String> {
     let id = credentials.access_key_id();
     let secret = credentials.secret_access_key();
     // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
@@ -277,10 +277,10 @@ pub(super) fn checked_credentials(
         return Err(unusable(why).help("set the access key id and the secret key separately"));
     }
 
-    // The origin is stored first, because `swapped_keys` reads it from the credentials.
+    // The origin is stored first, because `swapped_keys_text` reads it from the credentials.
     credentials.set_property(origin);
     let may_be_swapped = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
-    if may_be_swapped && let Some(why) = swapped_keys(&credentials) {
+    if may_be_swapped && let Some(why) = swapped_keys_text(&credentials) {
         return Err(misconfigured(why).help(SWAPPED_REMEDY));
     }
     Ok(credentials)
@@ -330,11 +330,11 @@ pub fn explain_refused_credentials(
     refused
 }
 
-/// The sentence that says what is wrong with credentials that AWS refused, and what somebody who
-/// has copied them should do. The sentence shows the last characters of the access key, unless the
-/// two keys look swapped, because then the characters could be secret.
+/// A sentence about what is wrong with credentials that AWS refused, and the help for somebody who
+/// has copied them. The sentence shows the last characters of the access key, unless the two keys
+/// look swapped, because then the characters could be secret.
 fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
-    if let Some(text) = swapped_keys(credentials) {
+    if let Some(text) = swapped_keys_text(credentials) {
         return (text, SWAPPED_REMEDY);
     }
 

@@ -81,7 +81,7 @@ const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 /// path.
 pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
-    // The SDK would only check AWS_EC2_METADATA_DISABLED after its request for a token.
+    // Without this check, the SDK would request a token before it reads AWS_EC2_METADATA_DISABLED.
     if settings.is_disabled {
         return Err(not_configured("AWS_EC2_METADATA_DISABLED is true"));
     }
@@ -143,7 +143,7 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let mut failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if is_silent_or_unreachable(error) && settings.may_answer_later() {
-                // The next provider is asked, but a later search may succeed.
+                // The next provider is asked, but a later search for credentials may succeed.
                 failure.cause = Cause::NoCredentials(Unsigned::Unanswered);
             }
             failure
@@ -165,8 +165,8 @@ fn token_refusal(error: &ImdsError) -> Option<String> {
     }
 }
 
-/// The client of the instance metadata service. The first call creates it, and later calls return
-/// the same one, so that its token is requested only once.
+/// The client of the instance metadata service. The first call creates the client, and later calls
+/// return the same one, so that its token is requested only once.
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let client = clients.metadata.get_or_init(|| {
         // The endpoint is always set. Otherwise the SDK would read the configuration files by its
@@ -192,8 +192,8 @@ fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with(TOKEN_PATH) && matches!(status, 400 | 403..=405 | 500..)
 }
 
-/// Asks for the instance's region. Asks again after an outage, unless there is no route to the
-/// service.
+/// Asks the instance metadata service for the region of this instance. Asks again after an outage,
+/// unless there is no route to the service.
 ///
 /// # Errors
 /// If AWS_EC2_METADATA_DISABLED is true, or if the service doesn't answer or doesn't have the
@@ -337,8 +337,8 @@ impl SdkConnector {
     }
 }
 
-/// The error that the SDK gets instead of a response whose status it would hide: the HTTP status,
-/// and the result of [`stated_reason`].
+/// The error that the SDK gets instead of a response whose status the SDK would hide: the HTTP
+/// status, and the result of [`stated_reason`].
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
@@ -394,8 +394,8 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
         None => {}
     }
 
-    // If our connector hasn't failed, the SDK couldn't use the response. It may come from something
-    // in front of the service, such as a proxy.
+    // If our connector hasn't failed, the SDK couldn't use the response. The response may come from
+    // something in front of the service, such as a proxy.
     let Some(mut failure) = find_source::<FetchError>(error).cloned() else {
         return service_failure(why);
     };

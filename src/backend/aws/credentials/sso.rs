@@ -29,7 +29,7 @@ use crate::system::paths::replace_file_alike;
 use crate::system::redaction::conceal;
 use crate::time::SILENCE;
 
-/// A token is refreshed when it is valid for less than this time, as in the SDKs.
+/// An SSO token is refreshed when it is valid for less than this time, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
 
 /// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
@@ -76,8 +76,8 @@ pub(super) async fn sso_credentials(
         .ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
 }
 
-/// The content of a file that `aws sso login` writes: a token, and what is needed to refresh the
-/// token.
+/// The content of a file that `aws sso login` writes: an SSO token, and what the request for a new
+/// token needs.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StoredToken {
@@ -124,7 +124,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     Ok(token)
 }
 
-/// The size limit for a file with a token, in bytes. A token is much smaller.
+/// The size limit for a file with an SSO token, in bytes. A token is much smaller.
 const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 
 /// Reads a file with an SSO token. Returns the content of the file, and the time at which the token
@@ -133,7 +133,7 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     let command = format!("aws sso login --profile {}", shell_quoted(profile));
     let shown = path.display();
     let mut text = Vec::new();
-    // One byte more than the limit shows that the file is longer.
+    // Read one byte more than the limit, to notice a file that is longer.
     let read =
         File::open(path).and_then(|file| file.take(MAX_TOKEN_SIZE + 1).read_to_end(&mut text));
     read.map_err(|error| match error.kind() {
@@ -271,8 +271,8 @@ const REREADING: [Duration; 4] = [
     Duration::from_millis(600),
 ];
 
-/// Waits for the token that another process has stored since `stored` was read. `None` if the file
-/// doesn't get a valid token.
+/// Waits for the SSO token that another process has stored since `stored` was read. `None` if no
+/// valid token appears in the file.
 async fn renewed_by_another(
     stored: &StoredToken,
     path: &Path,

@@ -151,17 +151,19 @@ fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResu
         expires,
         "AssumeRole",
     );
-    // The check's own help says how to copy credentials correctly, but these come from STS.
+    // The error of the check is replaced, because its help is about copied credentials, but these
+    // come from STS.
     checked_credentials(credentials, CredentialsOrigin::Role, None)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
 
+/// The sentence that a role couldn't be assumed, for a headline.
 pub(super) fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", redacted_line(role))
 }
 
-/// Turns the error of an AssumeRole request into the failure that the role couldn't be assumed
-/// ([`request_failure`]), with the help for a denied or invalid request.
+/// The failure to assume a role, whose AssumeRole request failed with `error`
+/// ([`request_failure`]). A denied or invalid request gets a help text about the role.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
@@ -197,8 +199,8 @@ const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trust
 const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set the path: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
-/// Exchanges the token in the file AWS_WEB_IDENTITY_TOKEN_FILE for the credentials of the role
-/// AWS_ROLE_ARN.
+/// Exchanges the token in the file that AWS_WEB_IDENTITY_TOKEN_FILE names for the credentials of
+/// the role in AWS_ROLE_ARN. If the first variable isn't set, the provider is [`not_configured`].
 pub(super) async fn web_identity_in_variables(
     context: &SearchContext<'_>,
 ) -> FetchResult<Credentials> {
@@ -219,7 +221,7 @@ pub(super) async fn web_identity_in_variables(
     web_identity_credentials(&identity, context).await
 }
 
-/// Exchanges the token of a web identity for the credentials of its role.
+/// Exchanges the token in the file of a web identity for the credentials of its role.
 pub(super) async fn web_identity_credentials(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
@@ -301,7 +303,7 @@ fn described_claims(token: &str) -> Option<String> {
     Some(redacted_line(&text))
 }
 
-/// The size limit for a file with a session, in bytes. A session is much smaller.
+/// The size limit for a file with a stored session, in bytes. A session is much smaller.
 const MAX_SESSION_SIZE: u64 = 64 * 1024;
 
 /// The time for which a stored session must still be valid, so that it doesn't expire during the
@@ -329,8 +331,8 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let path = directory.join(stored_session_name(role) + ".json");
-    // A symbolic link isn't followed, because only this directory and the file are checked. Without
-    // O_NONBLOCK, opening a FIFO would wait for a writer.
+    // A symbolic link isn't followed, because only the directory and the file themselves are
+    // checked. Without O_NONBLOCK, opening a FIFO would wait for a writer.
     let flags = O_NOFOLLOW | O_NONBLOCK;
     let opened = File::options().read(true).custom_flags(flags).open(&path);
     let file = opened.ok()?;
