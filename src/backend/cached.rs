@@ -96,7 +96,8 @@ impl Cached {
     /// answer.
     ///
     /// # Errors
-    /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
+    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` would need an MFA
+    /// code.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,

@@ -65,7 +65,8 @@ impl Backend {
     /// ([`Agent::unsupported`]).
     ///
     /// # Errors
-    /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
+    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` would need an MFA
+    /// code.
     pub async fn fetch(
         &mut self,
         wanted: &BTreeSet<&Locator>,

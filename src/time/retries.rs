@@ -302,7 +302,7 @@ impl<'r> RetryBudget<'r> {
 
     /// The length of the pause before the next attempt. `None` if too little time is left for a
     /// pause and an attempt. `failures` is the number of failures in a row, and `last` is the
-    /// outage of the last one.
+    /// latest one.
     ///
     /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
     /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And

@@ -90,8 +90,8 @@ impl Aws {
     /// the time that the user takes to type an MFA code.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid, or if an unattended
-    /// launch would need an MFA code.
+    /// If AWS's configuration files, the profile or a region are invalid, or if a launch with
+    /// `--on-rotation` would need an MFA code, for which it can't ask again later.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -171,7 +171,7 @@ impl Aws {
     /// first reads AWS's configuration files, and may ask the user for an MFA code.
     ///
     /// # Errors
-    /// If AWS's configuration is invalid, or needs an MFA code in an unattended launch.
+    /// If AWS's configuration files, the profile or a region are invalid.
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,

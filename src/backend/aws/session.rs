@@ -85,8 +85,8 @@ impl Session {
     /// limit.
     ///
     /// # Errors
-    /// If the configuration files or the profile are invalid, or if an unattended launch would
-    /// need an MFA code.
+    /// If the configuration files or the profile are invalid, or if a launch with `--on-rotation`
+    /// would need an MFA code, for which it can't ask again later.
     pub fn open(
         mut settings: Settings,
         deadline: Deadline,
@@ -99,8 +99,8 @@ impl Session {
             problem.notes.extend(settings.hidden_keys_note());
             problem
         })?;
-        // An unattended launch doesn't use a stored session, because the session would expire while
-        // the launch keeps polling for rotations.
+        // A launch with `--on-rotation` doesn't use a stored session, because the session would
+        // expire while the launch keeps polling for rotations.
         if !settings.is_unattended
             && let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions)
         {
