@@ -206,7 +206,7 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
         .collect()
 }
 
-/// The error of an entry with a fault in one part. `part` is the subject of the sentence, such as
+/// The error of an entry with a fault in one of its parts. The sentence begins with `part`, such as
 /// `the reference` or `the path`.
 fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
     let status = match subject.origin {

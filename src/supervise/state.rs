@@ -632,9 +632,9 @@ impl Step<'_> {
         }
     }
 
-    /// Passes a signal on to the command or, once it has ended, to its group. Does nothing after
-    /// SIGKILL, and if only other children are left, because they wouldn't get the signal if the
-    /// command ran without secrets-exec.
+    /// Passes a signal on to the command or, once the command has ended, to its group. Does nothing
+    /// after SIGKILL. Also does nothing if only children outside the group are left: without
+    /// secrets-exec, they wouldn't get the signal either.
     fn forward_unless_killed(&mut self, state: &Stopping, signal: SignalNumber, sender: Sender) {
         if state.phase != Phase::Grace {
             return;

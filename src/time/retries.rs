@@ -224,9 +224,9 @@ impl<'r> RetryBudget<'r> {
         });
     }
 
-    /// Adds the number of attempts and the elapsed time to the outage of a named request, if the
-    /// endpoint was silent or answered with an outage. If the request was never sent, adds a note
-    /// that says so instead. Any other error stays as it is.
+    /// Adds a detail such as `3 attempts in 1.2s` to an error that is an outage or, if the request
+    /// was never sent, a note that says so. Any other error stays as it is, and so does every error
+    /// of a request without a name (`self.request`).
     fn add_attempts(&self, error: &mut FetchError, attempts: u32, begun: Instant) {
         use OutageKind::{Service, Silent, Throttled, Timeout};
         let Some((host, _)) = self.request else {

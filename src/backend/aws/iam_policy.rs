@@ -324,8 +324,8 @@ impl Statements<'_> {
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
-    /// The statement for the KMS keys, or `None` if no service decrypts values in the regions of
-    /// the keys.
+    /// The statement that allows Secrets Manager and Parameter Store to decrypt values with these KMS
+    /// keys. `None` if the launch uses neither of the two in the regions of the keys.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {

@@ -91,7 +91,8 @@ pub(super) async fn read_batch(
     results
 }
 
-/// Reads parameters in one request. Returns one result for each of `requests`, in the same order.
+/// Reads all parameters with one call of GetParameters. The results are in the order of `requests`.
+/// The error is that of the call.
 async fn read_together(
     client: &Client,
     requests: &[Request],

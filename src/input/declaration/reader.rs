@@ -476,8 +476,9 @@ impl SourceFile {
     }
 }
 
-/// The mistake that a key is unknown. The text shows only a key that is short and plain, because
-/// YAML takes a value for a key if its colon is missing: `{ value "hunter2" }`.
+/// The text of the error for an unknown key. The text shows only a key that is short and plain,
+/// because the key may contain a secret: in `{ value "hunter2" }`, the colon is missing, so all of it
+/// is a key.
 fn unknown_key_text(key: &str) -> String {
     if is_quotable(&key.replace(':', "")) {
         return format!("has an unknown key {:?}", shown(key));

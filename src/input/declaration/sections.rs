@@ -76,7 +76,10 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     let stage = fields.take("stage");
     let version_id = fields.take("version-id");
     let version_item = stage.clone().or_else(|| version_id.clone());
-    let mut version = Version::new(stage.and_then(read_label), version_id.and_then(read_label));
+    let mut version = Version::new(
+        stage.and_then(read_label_or_version),
+        version_id.and_then(read_label_or_version),
+    );
     let region = fields.take_parsed("region", Region::EXPECTED, Region::parse);
     let role = read_role(&mut fields);
 
@@ -121,8 +124,8 @@ fn read_id(item: &Item<'_>) -> Option<String> {
     Some(reference.secret)
 }
 
-/// Reads a staging label or a version id.
-fn read_label(item: Item<'_>) -> Option<String> {
+/// Reads a staging label or a version id. If the text can't be one, adds an error and returns `None`.
+fn read_label_or_version(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
         if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
             return None;

@@ -138,8 +138,8 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
             let text = "this EC2 instance has no role";
             not_configured(text).help("attach an IAM role to this instance")
         }
-        // A response that `SdkConnector` has turned into an error is a dispatch failure, too, but
-        // it has a status.
+        // IMDS gave no response. A response that `SdkConnector` has turned into an error is a
+        // dispatch failure, too, but has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let mut failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if is_silent_or_unreachable(error) && settings.may_answer_later() {

@@ -37,6 +37,8 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
+    /// The help for a denied request. If AWS names no ARN, the secret may not exist, so there may
+    /// also be a guess about the reference ([`Self::guess`]).
     pub(super) fn remedy_for_denial(&self, denial: Denial) -> Remedy {
         let help = self
             .policy_help()
