@@ -265,12 +265,21 @@ subcommands! {
 
 const ENTRIES: &str = "What to read";
 
-/// The options that most launches need. The `-h` of a launch shows only these.
-const SHORT_HELP: [&str; 6] = ["env", "env-from", "as-file", "file", "region", "local"];
+/// The `-h` of a launch shows only these options.
+const SHORT_HELP: [&str; 8] = [
+    "env",
+    "env-from",
+    "as-file",
+    "file",
+    "region",
+    "local",
+    "on-rotation",
+    "verbose",
+];
 
 /// The options that `-h` of a subcommand shows in addition to [`SHORT_HELP`]. An option that the
 /// subcommand doesn't use is hidden.
-const OTHER_COMMON: [&str; 3] = ["timeout", "verbose", "quiet"];
+const OTHER_COMMON: [&str; 2] = ["timeout", "quiet"];
 
 /// The option that prints the help. It replaces clap's own help option, which would get a separate
 /// heading.

@@ -257,7 +257,7 @@ options! {
             text(parse_poll_signal));
     }
     "Output" {
-        /// Print where the values come from; -vv: also the requests
+        /// Print where values come from; -vv: also the requests
         verbose: u8 = set(Verbose "verbose" 'v', General, Level, parse_level);
         /// Hide notes, the progress line and the warning about --local; -qq: also other warnings
         quiet: u8 = set(Quiet "quiet" 'q', General, Level, parse_level);

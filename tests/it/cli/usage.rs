@@ -85,10 +85,10 @@ fn the_headings_of_the_help_are_bold_on_a_terminal_unless_no_color_is_set() {
     let shown = help_on_a_terminal(Sandbox::new(), &["-h"]);
     let headings = [
         "Usage:",
-        "Options (--help prints all):",
-        "Subcommands:",
         "Example:",
         "Documentation:",
+        "Options (--help prints all):",
+        "Subcommands:",
     ];
     assert_eq!(bold(&shown), headings);
     let long = help_on_a_terminal(Sandbox::new(), &["--help"]);
