@@ -63,7 +63,7 @@ use report::{Report, export_formats, terminal};
 ///
 /// A successful launch becomes the command. With `--on-rotation`, this process stays and ends with
 /// the command's exit status. Every subcommand that succeeds ends with 0. A failure ends with an
-/// exit code from docs/reference.md, usually one of sysexits(3).
+/// exit code from docs/options.md, usually one of sysexits(3).
 pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString, OsString)>) -> ! {
     #[cfg(target_env = "musl")]
     memory::share_with_aws_lc();

@@ -1,7 +1,7 @@
 //! The output of `check`: the findings, which `--json` prints as one object, and which [`tables`]
 //! turns into tables for people.
 //!
-//! docs/check.md describes the statuses and codes, and docs/reference.md the fields. The output
+//! docs/check.md describes the statuses and codes, and docs/output.md the fields. The output
 //! never contains a value.
 
 use std::collections::BTreeSet;

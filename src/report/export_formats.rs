@@ -306,7 +306,7 @@ pub fn failure(status: u8) -> String {
 /// of a character, so a value could run commands.
 ///
 /// A shell that keeps a name such as `RANDOM` for itself refuses the assignment, ignores it, or
-/// evaluates the value as an arithmetic expression. docs/reference.md warns of such names.
+/// evaluates the value as an arithmetic expression. docs/output.md warns of such names.
 fn write_shell(variable: Variable<'_>, text: &mut Vec<u8>) -> Result<(), Problem> {
     push(text, &["export ", variable.name.as_str(), "='"]);
     push_escaped(text, variable.value, b'\'', br"'\''");

@@ -1,6 +1,6 @@
-"""The rules of the contract (docs/reference.md) that decide whether a launch starts the program, and with which values.
+"""The rules of the contract (docs/declaration.md) that decide whether a launch starts the program, and with which values.
 
-Each function is one paragraph of docs/reference.md. The functions return a value, or raise
+Each function is one paragraph of docs/declaration.md. The functions return a value, or raise
 what the contract says instead of one: an absence, an entry that is left out, or a failure. If the contract doesn't say
 what happens, they raise `Silent`, and the generator draws a different combination. Nothing here is taken from `src`."""
 

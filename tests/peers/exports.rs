@@ -184,7 +184,7 @@ fn every_shell_that_evaluates_an_export_sets_every_value_exactly() {
     for shell in others.split(',').chain(zsh.split(',')) {
         let name = shell.split(' ').next().unwrap();
         if can(&[name, "-c", ":"], "eval in a shell") {
-            // The line that docs/reference.md shows, with the output in a file.
+            // The line that docs/output.md shows, with the output in a file.
             let script = r#"eval "$(cat exports)" && exec env -0"#;
             assert_read(shell, &evaluated(shell, script, &sandbox), &variables);
         }

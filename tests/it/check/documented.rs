@@ -1,12 +1,12 @@
-//! docs/reference.md: the fields of the JSON document.
+//! docs/output.md: the fields of the JSON document.
 
 use super::{check, served};
 use crate::support::console::{outputs, pages_in};
 use crate::support::*;
 
 #[test]
-fn docs_reference_md_names_every_field_of_the_json_that_check_prints() {
-    let page = repository_file("docs/reference.md");
+fn docs_output_md_names_every_field_of_the_json_that_check_prints() {
+    let page = repository_file("docs/output.md");
     let (_, page) = page.split_once("\n### The JSON of `check`\n").unwrap();
     let (page, _) = page.split_once("\n## ").unwrap();
     let pages = pages_in("check")

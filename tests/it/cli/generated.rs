@@ -1,4 +1,4 @@
-//! The man page, the completions and docs/reference.md: the programs that read them accept them,
+//! The man page, the completions, docs/options.md and docs/output.md: the programs that read them accept them,
 //! and they list the same things as `--help`.
 
 use std::collections::BTreeSet;
@@ -49,17 +49,17 @@ fn section<'t>(text: &'t str, begin: &str, end: &str) -> &'t str {
 }
 
 #[test]
-fn the_help_the_man_page_and_the_reference_list_the_same_exit_statuses() {
+fn the_help_the_man_page_and_docs_options_md_list_the_same_exit_statuses() {
     let help = printed(&["--help"]);
     let of_help = statuses(section(&help, "Exit status", "\n\n\n").lines());
     let page = printed(&["man"]).replace(['"', '\\'], "");
     let page = page.replace("fB", "").replace("fR", "");
     let of_page = statuses(section(&page, "\n.SH EXIT STATUS\n", "\n.SH ").lines());
-    let reference = repository_file("docs/reference.md");
-    let table = section(&reference, "\n## Exit status\n", "\n## ");
-    let of_reference = statuses(table.lines().filter_map(|line| line.strip_prefix("| ")));
+    let options = repository_file("docs/options.md");
+    let (_, table) = options.split_once("\n## Exit status\n").unwrap();
+    let of_options = statuses(table.lines().filter_map(|line| line.strip_prefix("| ")));
     let expected = BTreeSet::from([64, 70, 75, 77, 78, 126, 127]);
-    for seen in [of_help, of_page, of_reference] {
+    for seen in [of_help, of_page, of_options] {
         assert_eq!(seen, expected);
     }
 }
@@ -124,21 +124,23 @@ fn tabled_options(section: &str) -> BTreeSet<String> {
 }
 
 #[test]
-fn docs_reference_md_lists_exactly_the_options_of_a_launch() {
-    let reference = repository_file("docs/reference.md");
-    let table = section(&reference, "\n## Options\n", "\n## ");
-    assert_eq!(tabled_options(table), long_options(&printed(&["--help"])));
+fn docs_options_md_lists_exactly_the_options_of_a_launch() {
+    let options = repository_file("docs/options.md");
+    assert_eq!(
+        tabled_options(&options),
+        long_options(&printed(&["--help"]))
+    );
 }
 
 #[test]
-fn docs_reference_md_lists_exactly_the_options_that_only_a_subcommand_has() {
-    let reference = repository_file("docs/reference.md");
+fn docs_output_md_lists_exactly_the_options_that_only_a_subcommand_has() {
+    let page = repository_file("docs/output.md");
     let launch = printed(&["--help"]);
     let of_launch = long_options(&launch);
     for name in commands(&launch) {
         let quoted = format!("`{name}`");
-        assert!(reference.contains(&quoted), "{name}");
-        let mut sections = reference.split("\n## ").skip(1);
+        assert!(page.contains(&quoted), "{name}");
+        let mut sections = page.split("\n## ").skip(1);
         let section = sections.find(|section| section.lines().next().unwrap().contains(&quoted));
         let Some(section) = section else {
             let has_options = ["check", "policy", "export"].contains(&name);
@@ -156,25 +158,25 @@ fn docs_reference_md_lists_exactly_the_options_that_only_a_subcommand_has() {
 }
 
 #[test]
-fn docs_reference_md_lists_exactly_the_export_formats_of_the_help() {
+fn docs_output_md_lists_exactly_the_export_formats_of_the_help() {
     let help = printed(&["export", "--help"]);
     let of_help: BTreeSet<&str> = section(&help, "Possible values:\n", "\n\n")
         .lines()
         .filter_map(|line| line.trim().strip_prefix("- ")?.split(':').next())
         .collect();
 
-    let reference = repository_file("docs/reference.md");
-    let of_reference: BTreeSet<&str> = section(&reference, "\n| format | ", "\n\n")
+    let page = repository_file("docs/output.md");
+    let of_page: BTreeSet<&str> = section(&page, "\n| format | ", "\n\n")
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    assert_eq!(of_reference, of_help);
+    assert_eq!(of_page, of_help);
 }
 
 #[test]
-fn the_example_of_a_whole_declaration_in_docs_reference_md_is_valid() {
+fn the_example_of_a_whole_declaration_in_docs_declaration_md_is_valid() {
     let local = format!(r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#);
-    let page = Page::read("docs/reference.md");
+    let page = Page::read("docs/declaration.md");
     let sandbox = Sandbox::new().local(&local);
     let run = sandbox
         .declaration(page.block_from("yaml", "defaults:"))

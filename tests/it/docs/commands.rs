@@ -1,4 +1,4 @@
-//! The commands of README.md and docs/reference.md, and `make demo`.
+//! The commands of README.md and of the pages to look something up, and `make demo`.
 
 use super::links::pages;
 use super::page::Page;
@@ -57,8 +57,9 @@ fn run(command: &str) -> String {
 }
 
 #[test]
-fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
-    let launches = ["README.md", "docs/reference.md"].map(launches).concat();
+fn the_launches_in_the_readme_and_on_the_pages_to_look_up_start_their_commands() {
+    let pages = ["README.md", "docs/declaration.md", "docs/options.md"];
+    let launches = pages.map(launches).concat();
     assert!(launches.len() >= 4, "{launches:#?}");
     for launch in launches {
         let printed = run(&launch);
@@ -68,9 +69,9 @@ fn the_launches_in_the_readme_and_the_reference_start_their_commands() {
 }
 
 #[test]
-fn the_export_of_docs_reference_md_sets_the_variable_in_a_shell() {
-    let reference = repository_file("docs/reference.md");
-    let (_, export) = reference
+fn the_export_of_docs_output_md_sets_the_variable_in_a_shell() {
+    let page = repository_file("docs/output.md");
+    let (_, export) = page
         .split_once("\n    vars=$(secrets-exec export ")
         .unwrap();
     let export: Vec<&str> = export.lines().take(2).collect();
