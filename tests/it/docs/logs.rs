@@ -20,13 +20,19 @@ fn a_launch_prints_the_json_of_docs_logs_md_on_one_line() {
 }
 
 #[test]
-fn the_events_in_docs_logs_md_have_fields_that_the_program_logs() {
+fn docs_logs_md_names_every_event_and_the_fields_that_the_program_logs() {
     let documented_fields = |name: &str| {
         let event = EVENTS.iter().find(|(event, _)| *event == name);
         let (_, fields) = event.unwrap_or_else(|| panic!("no event {name}"));
         Vec::from_iter(fields.split(' '))
     };
     let page = Page::read("docs/logs.md");
+    for (name, _) in EVENTS {
+        assert!(
+            page.section("Events").contains(&format!("`{name}`")),
+            "{name}"
+        );
+    }
     let events = Deserializer::from_str(page.blocks("json")[1]).into_iter::<Value>();
     let events: Vec<Value> = events.map(Result::unwrap).collect();
     assert_eq!(events.len(), 3);
