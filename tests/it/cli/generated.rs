@@ -3,7 +3,6 @@
 
 use std::collections::BTreeSet;
 
-use crate::docs::page::Page;
 use crate::support::skip::can;
 use crate::support::*;
 
@@ -171,20 +170,6 @@ fn docs_output_md_lists_exactly_the_export_formats_of_the_help() {
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
     assert_eq!(of_page, of_help);
-}
-
-#[test]
-fn the_example_of_a_whole_declaration_in_docs_declaration_md_is_valid() {
-    let local = format!(r#"{{"prod/database/postgresql": {{"host": "{CANARY}"}}}}"#);
-    let page = Page::read("docs/declaration.md");
-    let sandbox = Sandbox::new().local(&local);
-    let run = sandbox
-        .declaration(page.block_from("yaml", "defaults:"))
-        .run();
-    // The secrets of the declaration don't exist, so every error must be about one of them.
-    run.refused(78, [])
-        .says_nothing_of("unknown")
-        .says_nothing_of("expected");
 }
 
 /// Prints the completions of the last argument. The arguments before it are the words of the line,
