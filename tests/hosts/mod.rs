@@ -10,7 +10,6 @@ mod podman;
 mod systemd;
 
 mod containers;
-mod docker;
 mod documented;
 mod example;
 mod hardened;

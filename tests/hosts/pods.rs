@@ -166,18 +166,7 @@ fn if_a_pod_has_command_but_no_args_the_error_says_that_there_is_no_command() {
     run.refused(64, ["there is no command after `--`"]);
 }
 
-const ROLE: &str = "arn:aws:iam::123456789012:role/app";
-
 impl Pod {
-    /// Adds what the webhook of EKS adds for a service account with a role (IRSA).
-    fn web_identity(self) -> Self {
-        let pod = self
-            .file("token", "token-of-the-test")
-            .env("AWS_WEB_IDENTITY_TOKEN_FILE", "/shared/token");
-        pod.env("AWS_ROLE_ARN", ROLE)
-            .env("AWS_STS_REGIONAL_ENDPOINTS", "regional")
-    }
-
     /// Adds what EKS adds for an association (EKS Pod Identity).
     fn association(self, aws: &Aws) -> Self {
         let pod = self.file("pod-token", "pod-token");
@@ -185,41 +174,6 @@ impl Pod {
         let pod = pod.env(token, "/shared/pod-token");
         let uri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
         pod.env(uri, &aws.container_credentials())
-    }
-}
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn a_pod_uses_the_role_of_its_service_account_rather_than_that_of_its_pod_identity_association() {
-    for (key, has_role, has_association) in [
-        (ROLE_KEY, true, false),
-        (CONTAINER_KEY, false, true),
-        (ROLE_KEY, true, true),
-    ] {
-        let pod = or_skip!(Pod::from_example(APP));
-        let aws = aws();
-        let mut pod = pod.aws(&aws);
-        if has_association {
-            pod = pod.association(&aws);
-        }
-        if has_role {
-            pod = pod.web_identity();
-        }
-        let run = pod.run();
-        run.launched()
-            .has("DB_PASSWORD", "p-4c7a1e")
-            .has("KEYSTORE_FILE", "/run/app/keystore.p12");
-        let keys: Vec<String> = aws.reads().iter().map(Call::access_key).collect();
-        assert_eq!(keys, [key, key, key]);
-        let exchanges = aws.calls_of("AssumeRoleWithWebIdentity");
-        let exchanges = exchanges.iter().map(Call::form);
-        let exchanged =
-            exchanges.map(|form| ["RoleArn", "WebIdentityToken"].map(|name| form[name].clone()));
-        let expected = has_role.then_some([ROLE, "token-of-the-test"]);
-        assert_eq!(Vec::from_iter(exchanged), Vec::from_iter(expected));
-        let calls = aws.calls();
-        let mut tokens = calls.iter().filter_map(|call| call.header("authorization"));
-        assert!(has_role || tokens.any(|token| token == "pod-token"));
     }
 }
 

@@ -65,15 +65,3 @@ fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
     assert!(journal.contains("status=75"), "{journal}");
     unit.stop();
 }
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn systemd_restarts_a_unit_whose_command_failed_and_the_command_gets_its_value_again() {
-    let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exit 3'";
-    let unit = or_skip!(restarted_unit("fails", LOCAL, command));
-    let unit = unit.enqueue();
-    await_that("it has started thrice", || {
-        unit.printed().starts_with("v-4c7a1ev-4c7a1ev-4c7a1e")
-    });
-    unit.stop();
-}
