@@ -208,20 +208,6 @@ fn systemd_extends_its_start_timeout_by_wait_and_timeout_together() {
 }
 
 #[test]
-fn systemd_gets_ready_1_exactly_once_whether_an_option_a_variable_or_the_declaration_sets_notify_ready()
- {
-    let aws = served();
-    let declaration = "defaults: { notify-ready: true }\n";
-    for launch in [
-        sandbox(&aws).arg("--notify-ready"),
-        sandbox(&aws).env("SECRETS_EXEC_NOTIFY_READY", "1"),
-        sandbox(&aws).declaration(declaration),
-    ] {
-        assert_eq!(readiness(launch, 0), ["READY=1"]);
-    }
-}
-
-#[test]
 fn ready_1_is_sent_to_systemd_through_an_abstract_socket() {
     let aws = served();
     let launch = sandbox(&aws).arg("--notify-ready");
