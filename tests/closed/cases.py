@@ -32,7 +32,7 @@ EMPTY = ["", "\n", "# env: { A: prod/db:a }\n", "null\n", "---\n", "---\n# nothi
 WRONG = [{"stage": "S" * 257}, {"version": "too-short"}, {"key": "$["}]
 UNRELATED = ["text", '"quoted"', " spaces ", "{{ other }}", "arn:aws:s3:::bucket", "postgres://u@db/x", "${X}"]
 MALFORMED = ["{{resolve:secretsmanager:}}", "{{ resolve:ssm:/x }}", "ssm://c1/x", "sm://c1/x", "{aws-sm}c1/x"]
-# Values of which a launch warns, and neighbors.
+# Values that a launch may warn of, but doesn't change.
 ODD = ["v\r", "v\r\n", "v\u00a0", "\ufeffv", "v ", "long-value-v ", " long-value-v", "two words v ", '"v"', "v\n\n", " ", "\r"]
 ODD += ["{{resolve:ssm:/v}}", "line\nv\r\n"]
 DYNAMIC_AROUND = ["{}", "{}", "db://{}@host", "{}{}", '{"k":"{}"}']

@@ -6,7 +6,6 @@ what happens, they raise `Silent`, and the generator draws a different combinati
 
 import json
 import re
-import string
 from base64 import b64encode
 from dataclasses import dataclass, field, replace
 from fnmatch import fnmatchcase
@@ -179,12 +178,6 @@ class Expected(bytes):
     """A value that matches a `pattern`, so it is right even if it is empty."""
 
 
-class Read(bytes):
-    """A value with the remarks on it."""
-
-    remarks = frozenset()
-
-
 @dataclass
 class Started:
     variables: dict  # without the files in memory
@@ -193,7 +186,6 @@ class Started:
     sources: dict = field(default_factory=dict, compare=False)  # an `env-from`, and the names that it sets
     emptied: set = field(default_factory=set, compare=False)  # those that were read and set nothing
     places: dict = field(default_factory=dict, compare=False)  # the place of each value's entry, in the order of precedence
-    remarks: set = field(default_factory=set, compare=False)  # what a launch warns of
 
 
 # Variables in a reference, and absent values: what a wrong reference is.
@@ -390,63 +382,6 @@ def all_of(reads):
     return values
 
 
-# What a launch warns of: a value.
-
-UNSEEN = {"\n": "line feed", "\r": "carriage return", "\u00a0": "no-break space", "\ufeff": "byte order mark"}
-EMPTY = {"an empty value", "a value with only blanks"}  # not warned of in a key of `env-from`
-LINE_FEED = "a value with a line feed at its end"
-
-
-def remarks_on(data):
-    """What is odd about a value that was read, whether it becomes a variable or a file."""
-    try:
-        text = data.decode()
-    except UnicodeDecodeError:
-        return set()
-    if not text:
-        return {"an empty value"}
-    if not text.strip():
-        return {"a value with only blanks"}
-    if "\0" in text:
-        return set()
-    found = {"a reference that nothing resolves"} if "{{resolve:s" in text else set()
-    line = text.removesuffix("\n")
-    document = parsed(data)
-    if "\n" in line or isinstance(document, (dict, list)):
-        return found
-    if isinstance(document, str) and line.startswith('"'):
-        found.add("JSON text in quotes")
-    ends = [("beginning", text[0], text[1:]), ("end", line[-1], line[:-1])]
-    for place, character, rest in ends:
-        is_odd = len(rest) >= 8 and not re.search(r"\s", rest) if character == " " else character in UNSEEN
-        if is_odd:
-            found.add(f"a value with a {UNSEEN.get(character, 'space')} at its {place}")
-    return found | ({LINE_FEED} if line != text else set())
-
-
-def judged(value, remarks):
-    """The value, with the remarks on it."""
-    if type(value) is bytes:
-        value = Read(value)
-    value.remarks = frozenset(remarks)
-    return value
-
-
-def remarks_in(values, is_file=False):
-    """The remarks on values. A line feed at the end of a file is normal."""
-    found = {remark for value in values for remark in getattr(value, "remarks", ())}
-    return found - {LINE_FEED} if is_file else found
-
-
-def whole_object(name, data, key):
-    """The remark on a whole JSON object for a variable whose name or last word is a key with a text or a number."""
-    document = None if key else parsed(data)
-    members = document.items() if isinstance(document, dict) else []
-    words = {name.lower(), name.rsplit("_", 1)[-1].lower()}
-    is_one = any(key.lower() in words and type(node) in (str, int, float) for key, node in members)
-    return {"the whole JSON object"} if is_one else set()
-
-
 # Templates.
 
 
@@ -466,31 +401,22 @@ def rendered(template, launch):
     if left_out:  # also if it uses other aliases, and whatever its `default` filters are
         raise LeftOut
     values = all_of([lambda part=part: part if isinstance(part, str) else looked_up(part, launch) for part in template])
-    printed, remarks, literal = b"", set(), "".join(part if isinstance(part, str) else "\0" for part in template)
+    printed = b""
     has_hole = has_default = False
-    at = 0
     for part, value in zip(template, values, strict=True):
         if isinstance(part, str):
-            printed, at = printed + part.encode(), at + len(part)
+            printed += part.encode()
             continue
-        at += 1
         printed += filtered(part, value)
         if isinstance(value, Default):
             has_default = True
         elif part.alias == "env":
             has_hole = has_hole or not value
-            remarks |= {"an empty value"} if not value else set()
         else:
-            judged_value = value.strip() if part.filter == "trim" else value
-            has_hole = has_hole or not judged_value.strip()
-            remarks |= remarks_on(judged_value)
-            if part.filter in (None, "trim"):
-                remarks |= ended_early(judged_value, literal[:at - 1], literal[at:])
+            has_hole = has_hole or not value.strip()
     if has_hole:
-        printed = Holed(printed)
-    elif has_default:
-        printed = Default(printed)
-    return judged(printed, remarks)
+        return Holed(printed)
+    return Default(printed) if has_default else printed
 
 
 def looked_up(part, launch):
@@ -522,33 +448,6 @@ def filtered(part, value):
     if part.filter == "tojson" and not part.prints_json(value):
         return json.dumps(text, ensure_ascii=False).encode()
     return text.encode()
-
-
-def ended_early(value, before, after):
-    """The remark on a character that ends a value too early between the texts before it and after it."""
-    try:
-        text = value.decode()
-    except UnicodeDecodeError:
-        return set()
-    if isinstance(parsed(value), (dict, list)):
-        return set()
-    is_in_login = re.search(r"://[^@/?#\s\"']*$", before) and re.match(r"[^@/?#\s\"']*@", after)
-    if is_in_login:
-        legal = r"[A-Za-z0-9\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2}" + ("|:" if after[0] == "@" else "")
-        found, end = re.sub(f"^({legal})*", "", text.strip())[:1], "@"
-    else:
-        end = after[:1]
-        ends = {";": ";", "'": "'", '"': '"\\\\'}.get(end, "") if before[-1:] == ("=" if end == ";" else end) else ""
-        found = re.findall(f"[{ends}]", text)[:1] if ends else []
-        found = "".join(found)
-    if not found:
-        return set()
-    name = in_quotes(found) if found in string.punctuation else "a character"
-    return {f"a value with {name} that ends it before {in_quotes(end)}"}
-
-
-def in_quotes(character):
-    return "'\"'" if character == '"' else f'"{character}"'
 
 
 # Entries.
@@ -589,8 +488,7 @@ def source_value(source, launch, wrong):
         return source.encode()
     if isinstance(source, list):
         return rendered(source, launch)
-    value = resolved(source, launch, wrong)
-    return judged(value, remarks_on(value))
+    return resolved(source, launch, wrong)
 
 
 def matches(value, pattern):
@@ -632,11 +530,7 @@ def source_variables(source, launch, wrong):
         raise Failure(75)
     if not found and not source.optional:
         raise Failure(78)  # an object that sets no variable is an absence
-    variables = {}
-    for key, value in found.items():
-        text = as_text(value)
-        variables[source.prefix + re.sub(r"\W", "_", key).upper()] = judged(text, remarks_on(text) - EMPTY)
-    return variables
+    return {source.prefix + re.sub(r"\W", "_", key).upper(): as_text(value) for key, value in found.items()}
 
 
 REPLICA = object()
@@ -662,7 +556,7 @@ DYNAMIC = r"\{\{resolve:(secretsmanager|ssm|ssm-secure):([^{}]*)\}\}"
 MALFORMED = (64, 78)
 
 
-def inherited_value(name, text, globs, launch):
+def inherited_value(text, globs, launch):
     """What a matching variable becomes, or None if it has no reference."""
     bare = text.strip("\"' ")
     is_reference = re.fullmatch(f"{ARN}(:[^:]*){{0,3}}|{DYNAMIC}", bare)
@@ -675,20 +569,13 @@ def inherited_value(name, text, globs, launch):
     whole = re.fullmatch(f"({ARN})((?::[^:]*){{0,3}})", text)
     if whole:
         fields = (whole[2][1:] + "::").split(":")
-        value = resolved(Reference(whole[1], *fields[:3]), launch, 64)
-        return judged(value, remarks_on(value) | whole_object(name, value, fields[0]))
+        return resolved(Reference(whole[1], *fields[:3]), launch, 64)
     if not re.search(DYNAMIC, text):
         return None
     references = list(re.finditer(DYNAMIC, text))
     values = all_of([lambda one=one: dynamic_value(one[1], one[2].split(":"), launch) for one in references])
     replacements = iter(values)
-    composed = re.sub(DYNAMIC.encode(), lambda _: next(replacements), text.encode())
-    remarks = {remark for value in values for remark in remarks_on(value)}
-    literal = re.sub(DYNAMIC, "\0", text).split("\0")
-    for at, value in enumerate(values):
-        remarks |= ended_early(value, "\0".join(literal[:at + 1]), "\0".join(literal[at + 1:]))
-    first_key = (references[0][2].split(":") + ["", "", ""])[2]
-    return judged(composed, remarks | whole_object(name, composed, first_key))
+    return re.sub(DYNAMIC.encode(), lambda _: next(replacements), text.encode())
 
 
 def dynamic_value(service, fields, launch):
@@ -807,8 +694,6 @@ class Merge:
             if isinstance(value, Failure) and value.early:
                 raise Silent("a mistake in an entry that is not used")
             return
-        if isinstance(value, Read) and isinstance(entry.source, Reference) and not entry.path and not entry.in_memory:
-            value = judged(value, value.remarks | whole_object(entry.name, value, entry.source.key))
         if entry.path:
             self.files[entry.path] = value
             self.places[entry.path] = self.place
@@ -826,7 +711,7 @@ class Merge:
                 continue
             self.launch.reads = {}
             try:
-                value = inherited_value(name, text, globs, self.launch)
+                value = inherited_value(text, globs, self.launch)
             except Absence:
                 value = Failure(78)
             except Failure as failure:
@@ -863,12 +748,10 @@ class Merge:
         inherited = {name: Inherited(value.encode()) for name, value in self.launch.inherited.items()}
         variables = inherited | self.variables
         memory = {name: variables.pop(name) for name in self.in_memory}
-        files = [*memory.values(), *self.files.values()]
-        remarks = remarks_in(variables.values()) | remarks_in(files, is_file=True)
         sources = {}
         for name, source in self.owners.items():
             sources.setdefault(source, set()).add(name)
-        return Started(variables, memory, self.files, sources, self.emptied, self.places, remarks)
+        return Started(variables, memory, self.files, sources, self.emptied, self.places)
 
 
 def was_read(reference, launch, wrong):
