@@ -173,19 +173,3 @@ fn in_lambda_s_emulator_a_function_gets_its_secrets_with_the_layer_and_one_varia
         function.end();
     }
 }
-
-#[test]
-#[ignore = "by make test-hosts"]
-fn in_lambda_s_emulator_an_invocation_fails_with_status_78_if_a_key_is_missing() {
-    if !podman::works() {
-        return;
-    }
-    let runtime = or_skip!(python());
-    let aws = served_secrets();
-    let reference = format!("{ARN}:pasword::");
-    let function = Function::start(runtime, &aws, &reference);
-    assert_eq!(function.invoke(), "");
-    let log = function.end();
-    assert!(log.stdout().contains("has no key \"pasword\""), "{log}");
-    log.says(["exit status 78"]);
-}

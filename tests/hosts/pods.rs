@@ -154,18 +154,6 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_
     run.launched().printed(format!("{printed} {CANARY} none\n"));
 }
 
-#[test]
-#[ignore = "by make test-hosts"]
-fn if_a_pod_has_command_but_no_args_the_error_says_that_there_is_no_command() {
-    let pod = or_skip!(Pod::from_example(APP));
-    // The image of Dockerfile.example has a CMD.
-    let pod = pod
-        .replaced("localhost/host", "localhost/example")
-        .replaced(r#"args: ["cat", "/proc/self/environ"]"#, "args: []");
-    let run = pod.local().run();
-    run.refused(64, ["there is no command after `--`"]);
-}
-
 impl Pod {
     /// Adds what EKS adds for an association (EKS Pod Identity).
     fn association(self, aws: &Aws) -> Self {
