@@ -230,8 +230,6 @@ RIVALS = (sdk, sdk_plain, chamber, secrets_init, summon, vals, curl, boto3, awsc
 
 # The tools that each run measures. Rows of other tools may be from an earlier run.
 OWN = (US, "minimal client")
-AGAIN = f"{US}, measured again"
-SDK = "## Beside a program with the AWS SDK"
 
 CHART = """<p><picture>
   <source media="(prefers-color-scheme: dark)" srcset="img/benchmarks-dark.svg">
@@ -249,7 +247,7 @@ def number(value):
 
 
 def markdown(results, before):
-    """The page. The rows of tools that this run hasn't measured, and the section about the SDK, are kept from the page as it was before."""
+    """The page. The rows of tools that this run hasn't measured are kept from the page as it was before."""
     about, rows, tools = (results[key] for key in ("about", "rows", "tools"))
     launches, kept = merged(launch_times(tools, rows, about["date"]), table(before, LAUNCHES))
     spent, _ = merged(costs(tools, rows), table(before, COSTS))
@@ -276,7 +274,6 @@ def markdown(results, before):
                 *(SDK_ROWS if "AWS SDK for Rust" in launches else []),
             ]
         ),
-        *kept_section(before, SDK, unless="sdk" in (tool.key for tool in tools)),
         COSTS,
         "*Size* is the size of the tool's stripped binary or, for Python, of all installed packages without the interpreter.",
         "\n".join([*heading(["peak memory, MB", "size, MB"]), *lines(spent)]),
@@ -334,13 +331,6 @@ def merged(measured, before):
 
 def lines(table):
     return [f"| {title} | {' | '.join(cells)} |" for title, cells in table.items()]
-
-
-def kept_section(page, title, unless):
-    """The section as the page has it; nothing if it doesn't have it, or if the condition is true."""
-    _, found, rest = page.partition(f"{title}\n")
-    section, *_ = rest.split("\n## ")
-    return [f"{title}\n{section}".rstrip()] if found and not unless else []
 
 
 def lead(launches):
