@@ -24,7 +24,7 @@ pub fn policy(
     // Read AWS's configuration files on the worker thread, within the deadline, because they may be
     // on a file system that hangs.
     let policy = worker::run(inputs, Terms::POLICY, inherited, |prepared, deadline| {
-        needed_policy(prepared, arguments, deadline)
+        needed_policy(prepared, &arguments, deadline)
     })?;
     terminal::output(&policy.text)?;
     let mut notices: Vec<Record> = policy.warnings.into_iter().map(Record::warning).collect();
@@ -36,7 +36,7 @@ pub fn policy(
 /// `check --metadata`. Reads AWS's configuration files.
 fn needed_policy(
     prepared: Prepared,
-    mut arguments: PolicyArguments,
+    arguments: &PolicyArguments,
     deadline: &Deadline,
 ) -> Result<Policy, Report> {
     let Prepared {
@@ -54,11 +54,11 @@ fn needed_policy(
         SourceOption::Agent { .. } if arguments.metadata => SourceOption::Aws,
         source @ (SourceOption::Agent { .. } | SourceOption::Aws) => source,
     };
-    arguments.is_for_agent = matches!(source, SourceOption::Agent { .. });
 
     let locators = plan.locators();
     let mut chain = None;
-    if arguments.is_for_agent {
+    let is_for_agent = matches!(source, SourceOption::Agent { .. });
+    if is_for_agent {
         // The Secrets Manager Agent has credentials of its own, so the roles of the profile don't
         // matter.
         apply_settings(&mut settings, &deadline.progress)?;
@@ -73,6 +73,12 @@ fn needed_policy(
     if let Some(values) = unsupported_values(&plan, agent.as_ref()) {
         Report::from_values(values.outcomes.problems(), "no policy was printed").into_result()?;
     }
-    let policy = aws::policy(&settings, chain.as_ref(), &locators, &arguments)?;
+    let policy = aws::policy(
+        &settings,
+        chain.as_ref(),
+        &locators,
+        arguments,
+        is_for_agent,
+    )?;
     Ok(policy)
 }

@@ -23,8 +23,8 @@ pub struct Policy {
     pub notes: Vec<String>,
 }
 
-/// Derives the policy for the caller, or for the role that `options` names. `settings` must include
-/// the profile's settings.
+/// Derives the policy for the caller, for the role that `options` names or, with `is_for_agent`, for
+/// the AWS Secrets Manager Agent. `settings` must include the profile's settings.
 ///
 /// # Errors
 /// If the launch does not assume the role that `options` names.
@@ -33,12 +33,16 @@ pub fn policy(
     chain: Option<&RoleChain>,
     locators: &BTreeSet<&Locator>,
     options: &PolicyArguments,
+    is_for_agent: bool,
 ) -> Result<Policy, Problem> {
     let located: BTreeSet<Locator> = locators
         .iter()
         .map(|locator| settings.with_defaults(locator))
         .collect();
-    let owner = PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?;
+    let owner = PolicyOwner {
+        is_agent: is_for_agent,
+        ..PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?
+    };
 
     let mut own_locators = Vec::new();
     for locator in &located {
@@ -52,7 +56,7 @@ pub fn policy(
     let policy = statements(settings, &owner, &own_locators, options).to_json(&options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
-        warnings: warnings(&own_locators, options),
+        warnings: warnings(&owner, &own_locators),
         notes: notes(&owner, &own_locators, options),
     })
 }
@@ -64,6 +68,8 @@ struct PolicyOwner<'a> {
     /// True if this identity is the caller, which reads the locators that have no role. With
     /// `--for-role`, this is also true if the option names the caller's own role.
     is_caller: bool,
+    /// True for the agent, which also calls DescribeSecret, to find new versions.
+    is_agent: bool,
     assumed: BTreeSet<Arn>,
 }
 
@@ -101,6 +107,7 @@ impl<'a> PolicyOwner<'a> {
         Ok(Self {
             named,
             is_caller,
+            is_agent: false,
             assumed,
         })
     }
@@ -144,6 +151,7 @@ fn statements<'a>(
         .unwrap_or(ANY);
     let mut statements = Statements {
         options,
+        is_for_agent: owner.is_agent,
         account,
         resources: BTreeMap::new(),
         decrypting: BTreeSet::new(),
@@ -170,12 +178,12 @@ fn statements<'a>(
     statements
 }
 
-fn warnings(locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
+fn warnings(owner: &PolicyOwner<'_>, locators: &[&Locator]) -> Vec<String> {
     let mut warnings = Vec::new();
     if locators.iter().any(|locator| locator.region.is_none()) {
         warnings.push("the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION".to_owned());
     }
-    if options.is_for_agent {
+    if owner.is_agent {
         warnings.push("with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)".to_owned());
     }
     warnings
@@ -216,6 +224,7 @@ const ASSUME_ROLE: IamAction = (4, "AssumeRoles", "sts:AssumeRole");
 /// The parts from which the statements of a policy are made.
 struct Statements<'a> {
     options: &'a PolicyArguments,
+    is_for_agent: bool,
     /// The account of resources that aren't given as ARNs.
     account: &'a str,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
@@ -285,7 +294,7 @@ impl Statements<'_> {
                     secrets.push(format!("secret:{name}"));
                 }
                 for secret in secrets {
-                    if options.is_for_agent || options.metadata {
+                    if self.is_for_agent || options.metadata {
                         needed.push((DESCRIBE_SECRET, store, secret.clone()));
                     }
                     if !options.metadata {

@@ -466,10 +466,6 @@ pub struct PolicyArguments {
     /// Print the policy for check --metadata, which doesn't read any values
     #[arg(long, conflicts_with = "kms_keys")]
     pub metadata: bool,
-    /// True if the AWS Secrets Manager Agent sends the requests (`--agent`). The agent also calls
-    /// DescribeSecret, to find new versions.
-    #[arg(skip)]
-    pub is_for_agent: bool,
 }
 
 #[derive(Args, Debug)]
