@@ -6,22 +6,16 @@ use crate::support::console::{outputs, pages_in};
 
 /// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops
 /// packets, and the credentials of EKS. Those about values are tested by the rows of `values`.
-const OTHERS: [&str; 15] = [
+const OTHERS: [&str; 9] = [
     "a poll failed, so … keeps its values: …",
     "the certificate of … isn't trusted, …",
     "… can't be reached, because its name doesn't resolve …",
     "… doesn't answer, although its name resolves …",
-    "a key or certificate without line breaks was read for …",
-    "an OpenSSH key without its final line feed was read for …",
-    "JSON text in quotes was read for …",
     "no entry uses the alias …",
     "… didn't answer the first message of TLS …",
     "… gets the whole JSON object of …",
     "--unset … doesn't match any variable, although … is set",
     "the value isn't UTF-8 text after \"decode\": …",
-    "a value with \"@\" that ends it before \"@\" was read for …",
-    "a value with \";\" that ends it before \";\" was read for …",
-    "a reference that nothing resolves was read for …",
 ];
 
 /// True if a line has all parts of a message, which are separated by `…`, in the same order.
