@@ -25,7 +25,7 @@ use crate::model::environment::{CommandLine, Environment, Limits, assigned_name}
 use crate::model::fault::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::shown_program;
-use crate::system::lifecycle::{hold_signals, restore_signals};
+use crate::system::lifecycle::{block_signals, restore_signals};
 use crate::system::os_error::{errno, errno_text, path_remedy};
 
 /// The path of a file that this process is allowed to execute.
@@ -198,7 +198,7 @@ fn executable_at(file: &Path) -> Result<Program, Errno> {
 /// Replaces this process with the program. The program keeps the process id, and gets the signal
 /// mask and the signal actions that this process was started with. The program also inherits
 /// `descriptors`, from which FD_CLOEXEC is removed. If a termination signal arrived while signals
-/// were held ([`hold_signals`]), that signal ends this process before execve.
+/// were held ([`block_signals`]), that signal ends this process before execve.
 ///
 /// # Errors
 /// If execve fails. The process then continues, and termination signals are held again.
@@ -214,7 +214,7 @@ pub fn exec<'a>(
     }
     restore_signals();
     let errno = call_execve(program, command, environment);
-    hold_signals();
+    block_signals();
     Err(exec_problem(program, errno))
 }
 

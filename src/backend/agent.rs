@@ -19,7 +19,7 @@ use tokio::time::Instant;
 
 use super::aws::{
     LocatorsByRequest, Settings, apply_settings, code_and_message, distribute, malformed_response,
-    not_sent, parse_service_error, read_secret,
+    not_sent, parse_secret, parse_service_error,
 };
 use crate::model::answer::{
     Again, AnsweredLocators, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
@@ -191,7 +191,7 @@ impl Agent {
         let located = self.settings.with_defaults(locator);
         let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
         // We assume that the agent reads from the region that is configured here. After a request,
-        // `read_response` checks whether the secret really came from the requested region.
+        // `parse_response` checks whether the secret really came from the requested region.
         let configured = self.settings.region();
         let is_elsewhere = configured.is_some() && located.region.as_ref() != configured;
 
@@ -248,7 +248,7 @@ impl Agent {
         let status = response.status.as_u16();
         // A body that breaks off or is too long is an outage, like a response that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
-        read_response(status, &body, located)
+        parse_response(status, &body, located)
     }
 
     /// The URL that asks the agent for a secret:
@@ -295,12 +295,12 @@ fn unsupported_error(why: &str) -> FetchError {
 
 /// Parses the agent's response to the request for `located`, and refuses a secret from a different
 /// region. If the response doesn't name a region, the document gets the requested region.
-fn read_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
+fn parse_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
     if status != 200 {
         return Err(parse_agent_error(status, body, located.role.as_ref()));
     }
 
-    let document = read_secret(body, &located.id, &located.version)?;
+    let document = parse_secret(body, &located.id, &located.version)?;
     let region = document.region.or_else(|| located.region.clone());
     // A request to the agent can't name a region, so the agent may have found a secret with the
     // same name in its own region.

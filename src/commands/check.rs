@@ -209,9 +209,9 @@ impl Checked {
         }
         if self.prepared.options.verbose {
             // The table lists the secrets and the literals, but not the regions that have failed.
-            let mut readings = self.values.readings();
-            readings.retain(|reading| !reading.document.passed_over.is_empty());
-            notices.extend(report::secret_notes(readings));
+            let mut reads = self.values.secrets_read();
+            reads.retain(|read| !read.document.passed_over.is_empty());
+            notices.extend(report::secret_notes(reads));
             notices.extend(outcomes.overridden().map(override_note));
             notices.extend(report::total_note(&self.values));
         }

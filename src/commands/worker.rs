@@ -28,7 +28,7 @@ use crate::model::problem::{Problem, Status};
 use crate::model::shown::printed;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::lifecycle::{
-    End, WaitEvent, asks_on_terminal, end, hold_signals, while_working,
+    End, WaitEvent, asks_on_terminal, block_signals, end, while_working,
 };
 use crate::system::os_error;
 use crate::system::systemd::Notifier;
@@ -110,7 +110,7 @@ pub(super) fn run<T: Send>(
 /// and notes that `work` has added to the deadline's progress or, after a failure, adds them to the
 /// report.
 ///
-/// From here on, termination signals are held ([`hold_signals`]), and the main thread ends this
+/// From here on, termination signals are held ([`block_signals`]), and the main thread ends this
 /// process when one arrives. This process also ends, with status 75, when the other end of
 /// [`Messenger::watched_connection`] closes, or if the worker doesn't react to the deadline.
 pub(super) fn run_with<T: Send>(
@@ -126,7 +126,7 @@ pub(super) fn run_with<T: Send>(
         messages_sent: 0,
         overdue_since: None,
     };
-    hold_signals();
+    block_signals();
 
     let mut result = while_working(
         || work(&deadline),

@@ -30,7 +30,7 @@ use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, Argument, DeclaredPath, FileTarget, Subject};
 use crate::model::problem::{Impact, Problem};
 use crate::model::shown::noun_with_name;
-use crate::system::lifecycle::hold_signals;
+use crate::system::lifecycle::block_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};
 use crate::system::paths::{create_temporary, is_foreign, open_directory, remove_file};
 
@@ -337,7 +337,7 @@ fn directory_and_name(path: &Path) -> Result<(&OsStr, &OsStr), Problem> {
 /// Copies the running program to `directory`, as `secrets-exec` with mode 0755.
 ///
 /// From the first write on, a termination signal doesn't end this process at once
-/// ([`hold_signals`]), so that no incomplete copy is left behind.
+/// ([`block_signals`]), so that no incomplete copy is left behind.
 ///
 /// # Errors
 /// If the program can't be read, the directory can't be opened, or the copy can't be written. In
@@ -361,7 +361,7 @@ fn copy_program(path: &Path) -> Result<(), Problem> {
     let mut program = File::open("/proc/self/exe")
         .map_err(|error| call_problem("secrets-exec can't read its own binary", errno(&error)))?;
 
-    hold_signals();
+    block_signals();
     let mut installed = DiskFile::write_temporary(entry, |file| {
         // Unlike open(2), fchmod(2) ignores the umask.
         fchmod(&*file, Mode::from_bits_truncate(0o755))

@@ -308,7 +308,7 @@ pub struct Values {
 }
 
 /// A secret or parameter that was read.
-pub struct Reading<'a> {
+pub struct SecretRead<'a> {
     pub locator: &'a Locator,
     /// For a parameter below a path, the part of its name after the path.
     pub parameter_name: Option<&'a str>,
@@ -324,7 +324,7 @@ pub struct Reading<'a> {
 impl Values {
     /// Everything that was read, in the order of the entries. A path isn't listed, but each of its
     /// parameters is.
-    pub fn readings(&self) -> Vec<Reading<'_>> {
+    pub fn secrets_read(&self) -> Vec<SecretRead<'_>> {
         let mut reads = Vec::new();
         for outcome in &self.outcomes.list {
             for read in &outcome.reads {
@@ -332,7 +332,7 @@ impl Values {
                 reads.push(((&read.locator, parameter_name), outcome));
             }
         }
-        let mut readings = Vec::new();
+        let mut secrets = Vec::new();
         for ((locator, parameter_name), mut gives) in grouped(reads) {
             gives.retain(|outcome| matches!(outcome.result, Outcome::Value(_)));
             // A value can be composed of several keys of a secret.
@@ -340,7 +340,7 @@ impl Values {
             if let Some(Ok(document)) = self.fetched.get(locator)
                 && let Some(versioned) = document.versioned(parameter_name)
             {
-                readings.push(Reading {
+                secrets.push(SecretRead {
                     locator,
                     parameter_name,
                     document,
@@ -349,7 +349,7 @@ impl Values {
                 });
             }
         }
-        readings
+        secrets
     }
 
     pub fn new(outcomes: Outcomes, fetched: Answers) -> Self {

@@ -14,7 +14,7 @@ use std::time::Duration;
 use super::record::{Record, age, counted};
 use crate::model::entry::{DeclaredPath, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Reading, Values};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, SecretRead, Values};
 use crate::model::plan::{Plan, Planned};
 use crate::model::problem::{Problem, grouped};
 use crate::model::reference::Locator;
@@ -276,7 +276,7 @@ fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
 
 /// Makes the notes of `--verbose`: where the values come from, and how long reading them took.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
-    let mut records = secret_notes(values.readings());
+    let mut records = secret_notes(values.secrets_read());
 
     let outcomes = &values.outcomes;
     let labels: Vec<&str> = outcomes
@@ -301,10 +301,10 @@ pub fn provenance_notes(values: &Values) -> Vec<Record> {
 }
 
 /// A note for each of these secrets or parameters that gives a value.
-pub fn secret_notes<'a>(readings: impl IntoIterator<Item = Reading<'a>>) -> Vec<Record> {
+pub fn secret_notes<'a>(reads: impl IntoIterator<Item = SecretRead<'a>>) -> Vec<Record> {
     let mut records = Vec::new();
-    for reading in readings {
-        let labels: Vec<&str> = reading
+    for read in reads {
+        let labels: Vec<&str> = read
             .gives
             .iter()
             .map(|outcome| &*outcome.subject.label)
@@ -312,19 +312,16 @@ pub fn secret_notes<'a>(readings: impl IntoIterator<Item = Reading<'a>>) -> Vec<
         if labels.is_empty() {
             continue;
         }
-        let noun = reading.locator.noun_of(reading.parameter_name);
+        let noun = read.locator.noun_of(read.parameter_name);
         let text = format!(
             "{noun} ({}) gives {}",
-            source_facts(&reading),
+            source_facts(&read),
             labels.join(", ")
         );
         let note = resolved_note(text)
             .with("variables", labels)
-            .with(
-                "secret",
-                shown_source(reading.locator, reading.parameter_name),
-            )
-            .with_some("version", reading.versioned.version_id.clone());
+            .with("secret", shown_source(read.locator, read.parameter_name))
+            .with_some("version", read.versioned.version_id.clone());
         records.push(note);
     }
     records
@@ -337,18 +334,18 @@ pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> S
 
 /// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,
 /// us-east-1`.
-fn source_facts(reading: &Reading<'_>) -> String {
-    let Reading {
+fn source_facts(read: &SecretRead<'_>) -> String {
+    let SecretRead {
         document,
         versioned,
         ..
-    } = reading;
+    } = read;
     let mut facts = Vec::new();
     if let Some(id) = &versioned.version_id {
         facts.push(format!("version {id}"));
     }
     if !versioned.stages.is_empty() {
-        let label = reading.locator.store.label_noun();
+        let label = read.locator.store.label_noun();
         facts.push(format!("{label} {}", versioned.stages.join(", ")));
     }
 

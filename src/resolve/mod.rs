@@ -125,7 +125,7 @@ impl<'a> Walk<'a> {
         let read = match &entry.source {
             Source::Literal(text) => Ok(SecretValue::new(text.as_str()).into()),
             Source::Reference(reference) => answers
-                .read_value(&Wanted::new(reference, subject))
+                .selected_value(&Wanted::new(reference, subject))
                 .map(Made::from)
                 .map_err(|reason| vec![reason]),
             Source::Composed(parts) => answers.composed_value(parts, entry),
@@ -276,7 +276,7 @@ struct ParsedAnswers<'a> {
 
 impl<'a> ParsedAnswers<'a> {
     /// Reads the value that a reference selects.
-    fn read_value(&mut self, wanted: &Wanted<'a>) -> Resolved<SecretValue> {
+    fn selected_value(&mut self, wanted: &Wanted<'a>) -> Resolved<SecretValue> {
         let Wanted {
             reference, subject, ..
         } = *wanted;
@@ -471,7 +471,7 @@ impl<'a> ParsedAnswers<'a> {
                     alias: subject.written.as_ref().map(|_| printing.alias()),
                     ..Wanted::new(reference, subject)
                 };
-                self.read_value(&wanted).map(|value| {
+                self.selected_value(&wanted).map(|value| {
                     let is_json =
                         printing.filters.first() == Some(&Filter::ToJson) && self.is_json(&wanted);
                     Found::Secret { value, is_json }

@@ -16,7 +16,7 @@
 //! ```text
 //! before main      note the action of SIGPIPE, which Rust's runtime ignores; clear the dumpable flag
 //!     │
-//! hold_signals     block the termination signals, unless they were ignored or blocked on entry
+//! block_signals    block the termination signals, unless they were ignored or blocked on entry
 //!     │            The main thread polls for them. Each thread inherits the mask, so they don't interrupt the worker.
 //!     │            They stay blocked while this process prints, because the kernel drops a signal of PID 1 that is neither
 //!     │            blocked nor handled (pid_namespaces(7)).
@@ -26,7 +26,7 @@
 //! execve           the command starts
 //! ```
 //!
-//! We call a termination signal *held* if [`hold_signals`] has blocked it: the signal doesn't end
+//! We call a termination signal *held* if [`block_signals`] has blocked it: the signal doesn't end
 //! this process before the main thread has seen it. On systems other than Linux, no signal is held.
 //!
 //! Everything that ends the process calls [`end`]: a signal, the deadline, a panic on any thread,
@@ -63,7 +63,7 @@ const TERMINATION: [Signal; 4] = [SIGQUIT, SIGHUP, SIGINT, SIGTERM];
 static SIGPIPE_WAS_DEFAULT: AtomicBool = AtomicBool::new(false);
 
 /// The signal mask and actions that this process has inherited and that the command gets. The first
-/// call of [`hold_signals`] stores them here.
+/// call of [`block_signals`] stores them here.
 static INHERITED: OnceLock<InheritedSignals> = OnceLock::new();
 
 #[used]
@@ -93,7 +93,7 @@ extern "C" fn before_main() {
 /// process. Ignores SIGPIPE, so that a write without a reader fails, too. Sets the default action
 /// for SIGCHLD, so that no child's status is lost, and for the signals for which
 /// [`restore_signals`] has installed a handler.
-pub fn hold_signals() {
+pub fn block_signals() {
     let inherited = INHERITED.get_or_init(InheritedSignals::current);
     if inherited.ignores_children {
         set_action(Signal::SIGCHLD, libc::SIG_DFL);
@@ -109,7 +109,7 @@ pub fn hold_signals() {
 }
 
 /// Restores the inherited mask and actions, which execve(2) passes on. A termination signal that
-/// has arrived since [`hold_signals`] ends the process here. [`hold_signals`] can be called again
+/// has arrived since [`block_signals`] ends the process here. [`block_signals`] can be called again
 /// afterwards.
 ///
 /// In PID 1, the termination signals first get a handler, which execve(2) resets. Without a
@@ -130,7 +130,7 @@ pub fn restore_signals() {
     }
 }
 
-/// A termination signal that has arrived, but is held: [`hold_signals`] has blocked it. The signal
+/// A termination signal that has arrived, but is held: [`block_signals`] has blocked it. The signal
 /// stays pending. `None` if no such signal has arrived.
 pub fn held_signal() -> Option<Signal> {
     let pending = pending_signals();
@@ -141,8 +141,8 @@ pub fn held_signal() -> Option<Signal> {
         .find(|signal| pending.contains(*signal))
 }
 
-/// A descriptor that is readable while a signal that [`hold_signals`] has blocked is pending
-/// (signalfd(2)). It is only polled, never read. `None` before [`hold_signals`], and on systems
+/// A descriptor that is readable while a signal that [`block_signals`] has blocked is pending
+/// (signalfd(2)). It is only polled, never read. `None` before [`block_signals`], and on systems
 /// other than Linux.
 ///
 /// # Errors
@@ -238,7 +238,7 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
 pub enum WaitEvent {
     /// The main thread is about to sleep.
     Sleep,
-    /// A termination signal has arrived. It stays pending, because [`hold_signals`] has blocked it.
+    /// A termination signal has arrived. It stays pending, because [`block_signals`] has blocked it.
     Signal(Signal),
     OtherEndClosed,
 }

@@ -30,7 +30,7 @@ pub use config::{Settings, apply_profile, apply_settings, remove_empty_variables
 pub use iam_policy::{Policy, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
-pub use secrets_manager::read_secret;
+pub use secrets_manager::parse_secret;
 pub use service_errors::{code_and_message, malformed_response, not_sent, parse_service_error};
 
 use std::cell::RefCell;

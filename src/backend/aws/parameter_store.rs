@@ -106,7 +106,7 @@ async fn read_together(
     let about = &ids_of(requests);
     client
         .call_json(GET_PARAMETERS, about, &input, budget, |body| {
-            read_parameters(body, requests, &client.region)
+            parse_parameters(body, requests, &client.region)
         })
         .await
 }
@@ -205,7 +205,7 @@ struct Parameter {
 
 /// Parses the body of a GetParameters response. Returns one result for each of `requests`, in the
 /// same order. If the response leaves out a requested parameter, the whole response is malformed.
-pub(super) fn read_parameters(
+pub(super) fn parse_parameters(
     body: &[u8],
     requests: &[Request],
     region: &Region,

@@ -2,8 +2,8 @@
 
 use http::{HeaderName, HeaderValue, Response};
 
-use super::parameter_store::{parse_page, read_parameters};
-use super::secrets_manager::read_secret;
+use super::parameter_store::{parse_page, parse_parameters};
+use super::secrets_manager::parse_secret;
 use super::service_client::object_body;
 use super::session::Request;
 use crate::model::answer::{Cause, Document, FetchResult, Missing};
@@ -42,13 +42,13 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
     let locator = &request.locator;
 
     let document = object_body(response).and_then(|body| match store {
-        Store::SecretsManager => read_secret(&body, &locator.id, &locator.version),
+        Store::SecretsManager => parse_secret(&body, &locator.id, &locator.version),
         Store::ParameterStore if locator.is_path() => {
             let (parameters, _) = parse_page(&body, locator, &region)?;
             Ok(Document::from_parameters(parameters).ok_or(Cause::Absent(Missing::Secret))?)
         }
         Store::ParameterStore => {
-            let mut results = read_parameters(&body, std::slice::from_ref(&request), &region)?;
+            let mut results = parse_parameters(&body, std::slice::from_ref(&request), &region)?;
             results.remove(0)
         }
     });

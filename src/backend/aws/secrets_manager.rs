@@ -44,7 +44,7 @@ pub(super) async fn get_secret(
     let about = &[&input.secret_id];
     client
         .call_json(GET_SECRET_VALUE, about, &input, budget, |body| {
-            read_secret(body, &id, &locator.version)
+            parse_secret(body, &id, &locator.version)
         })
         .await
 }
@@ -81,7 +81,7 @@ struct GetSecretValueResponse<'b> {
 /// If the body isn't such a response, or is about a different secret or version
 /// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)), or if the secret doesn't
 /// have a value. No error quotes the body.
-pub fn read_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
+pub fn parse_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
     let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
     let stages = response.version_stages.unwrap_or_default();

@@ -117,7 +117,7 @@ impl Trial<'_, '_> {
                 self.fail_poll(Label::Error, &[error]);
                 return Ok(0);
             }
-            change = command_values.change(&fingerprint);
+            change = command_values.change_to(&fingerprint);
             if change.labels.is_empty() {
                 self.gate.send(&Message::Ready(fingerprint, change));
                 return Ok(0);

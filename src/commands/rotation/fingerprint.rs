@@ -124,10 +124,10 @@ impl Fingerprint {
             }
         }
 
-        for reading in values.readings() {
-            let name = reading.locator.noun_of(reading.parameter_name);
-            let id = reading.locator.written_id_of(reading.parameter_name);
-            let version = reading.versioned.version_id.clone();
+        for read in values.secrets_read() {
+            let name = read.locator.noun_of(read.parameter_name);
+            let id = read.locator.written_id_of(read.parameter_name);
+            let version = read.versioned.version_id.clone();
             fingerprint.secrets.insert(name, (id, version));
         }
         fingerprint
@@ -170,7 +170,7 @@ impl Fingerprint {
 
     /// The differences between these values and those of the fingerprint `later`. A secret that has
     /// a new version may have the same values as before.
-    pub(super) fn change(&self, later: &Self) -> Change {
+    pub(super) fn change_to(&self, later: &Self) -> Change {
         let mut all = self.values.clone();
         all.extend(later.values.clone());
         all.retain(|key, _| self.hash(*key) != later.hash(*key));

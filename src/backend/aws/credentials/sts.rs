@@ -107,7 +107,7 @@ pub(super) async fn assume_once(
         .assumed_role_user
         .map(|user| Some(redacted_line(&user.arn)));
     Ok(CallerIdentity {
-        credentials: read_credentials(output.credentials)?,
+        credentials: sts_credentials(output.credentials)?,
         // Without an ARN, the cell stays empty, so that STS can be asked for it.
         arn: OnceCell::new_with(arn),
         clients: RefCell::default(),
@@ -141,7 +141,7 @@ pub async fn assume_with_retries(
 }
 
 /// Converts and checks the credentials in a response from STS. Ignores an invalid expiration.
-fn read_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
+fn sts_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
     let credentials = Credentials::new(
@@ -251,7 +251,7 @@ pub(super) async fn web_identity_credentials(
         let meta = AssumeRoleWithWebIdentityError::meta;
         let called = client.call(operation, input, meta, SILENCE);
         let output: AssumeRoleWithWebIdentityOutput = called.await?;
-        read_credentials(output.credentials)
+        sts_credentials(output.credentials)
     };
 
     exchanging
