@@ -87,8 +87,9 @@ impl Report {
         self
     }
 
-    /// Adds the problems of `other`. If `other` has a consequence, it replaces that of this report.
+    /// Adds the notices and the problems of `other`. If `other` has a consequence, it replaces that of this report.
     pub fn append(&mut self, other: Self) {
+        self.notices.extend(other.notices);
         self.problems.extend(other.problems);
         self.consequence = other.consequence.or(self.consequence.take());
     }
@@ -187,7 +188,7 @@ impl Report {
                 // A template with several missing secrets is one value. The problems of an
                 // `env-from` object are about different keys.
                 let key = match entry.kind {
-                    SubjectKind::Entry => None,
+                    SubjectKind::Entry | SubjectKind::Section => None,
                     SubjectKind::EnvFrom | SubjectKind::EnvFromKey => Some(at),
                 };
                 affected.insert((&entry.label, &entry.origin, key));
@@ -262,7 +263,12 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
     // Problems of an entry that are about the same secret share a line.
     lines.dedup();
     // An entry with a template can have several lines, but its variable is listed only once.
-    let mut variables: Vec<&str> = lines.iter().map(|(entry, _)| &*entry.label).collect();
+    let mut variables = Vec::new();
+    for (entry, _) in &lines {
+        if entry.kind != SubjectKind::Section {
+            variables.push(&*entry.label);
+        }
+    }
     variables.dedup();
 
     let mut secret = None;

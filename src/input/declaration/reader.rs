@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::input::yaml::{FaultAt, Kind, Node, Position};
-use crate::model::entry::{Origin, Subject};
+use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::{
     Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
@@ -149,16 +149,22 @@ impl<'a> Item<'a> {
     /// space. Masks the parts of the subject that have the form of a credential. This happens here
     /// and not when an item is created, because most items have no mistake.
     ///
-    /// Entries with the same mistake share one error, which has the headline and the help of the
-    /// first entry.
+    /// Entries with the same mistake and the same help share one error, which has the headline of the
+    /// first entry. A help that writes this entry anew serves as an example for the others.
     fn add(&self, subject: &str, fault: Fault) {
         let Fault { text, help } = fault;
         let position = self.source.position_text(self.position);
         let headline = format!("{position}: {}{text}", shown(subject));
+        let mut reason = vec![self.key.to_owned(), text];
+        let example = format!("write {}: ", self.subject);
+        reason.extend(help.clone().filter(|help| !help.starts_with(&example)));
         let mut problem = Problem::configuration(headline).help_if_some(help);
-        problem.reason = Some(vec![self.key.to_owned(), text]);
-        if self.part == Part::Entry {
-            let subject = Subject::plain(shown(&self.subject), self.origin());
+        problem.reason = Some(reason);
+        if self.part != Part::File {
+            let mut subject = Subject::plain(shown(&self.subject), self.origin());
+            if self.part == Part::Other {
+                subject.kind = SubjectKind::Section;
+            }
             problem = problem.for_entry(subject, Impact::None);
             problem.names_entry = true;
         }

@@ -30,6 +30,8 @@ pub enum SubjectKind {
     EnvFrom,
     /// A key of an `env-from` object, or a parameter below a path.
     EnvFromKey,
+    /// A part of a declaration that isn't an entry, such as an alias or a line.
+    Section,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -96,7 +98,7 @@ impl Subject {
     /// because a subject has neither the PATH of an `--as-file`, the prefix of an `--env-from`, nor
     /// the keys around a reference in a file.
     pub fn rewritten_with(&self, reference: &Reference) -> String {
-        use SubjectKind::{Entry, EnvFrom, EnvFromKey};
+        use SubjectKind::{Entry, EnvFrom, EnvFromKey, Section};
         let reference = reference.to_string();
         match (self.kind, &self.origin) {
             (_, Origin::Argument(Argument::Get)) => {
@@ -107,7 +109,7 @@ impl Subject {
                 let assignment = format!("{}={reference}", self.label);
                 format!("{option} {}", shell_quoted(&assignment))
             }
-            (Entry | EnvFrom | EnvFromKey, _) => reference,
+            (Entry | EnvFrom | EnvFromKey | Section, _) => reference,
         }
     }
 
