@@ -57,8 +57,6 @@ pub(super) struct MappingEntry<'a> {
 pub(super) struct Fields<'a> {
     pub item: Item<'a>,
     entries: Vec<MappingEntry<'a>>,
-    /// The keys that the mapping can have.
-    pub known: &'static [&'static str],
     /// True if the mapping also has keys that aren't in `known`. Each of them has been reported.
     pub has_unknown: bool,
 }
@@ -265,7 +263,6 @@ impl<'a> Item<'a> {
         Fields {
             item: self.clone(),
             entries,
-            known,
             has_unknown: !unknown.is_empty(),
         }
     }
@@ -471,9 +468,7 @@ impl SourceFile {
         mistakes.sort_by_key(|(position, _)| *position);
         // The nodes below a YAML anchor are read again for each alias of the anchor, so their
         // mistakes are found several times.
-        mistakes.dedup_by(|(b_position, b), (a_position, a)| {
-            b_position == a_position && b.reason.is_some() && b.reason == a.reason
-        });
+        mistakes.dedup();
         mistakes.into_iter().map(|(_, problem)| problem).collect()
     }
 

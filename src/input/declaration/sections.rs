@@ -149,9 +149,6 @@ fn read_role(fields: &mut Fields<'_>) -> Option<Role> {
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
-/// The keys that give an entry its value. An entry has exactly one of them.
-const SOURCES: [&str; 3] = ["from", "value", "template"];
-
 const PATH_FROM_SECRET: &str =
     "can only be set with \"value\", because it decides which program runs";
 
@@ -407,7 +404,7 @@ fn read_entry_fields(
 /// exactly one of them, or if its value can't be read, adds a mistake, and returns `None`. If there
 /// is an unknown key instead, the mistake about that key is enough.
 fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
-    match SOURCES.map(|key| fields.take(key)) {
+    match ["from", "value", "template"].map(|key| fields.take(key)) {
         [Some(from), None, None] => read_reference(&from, REFERENCE).map(Source::Reference),
         [None, Some(value), None] => Some(Source::Literal(value.expect_text(TEXT)?.to_owned())),
         [None, None, Some(text)] => {
@@ -416,14 +413,8 @@ fn read_source(fields: &mut Fields<'_>) -> Option<Source> {
         }
         [None, None, None] if fields.has_unknown => None,
         [..] => {
-            let sources: Vec<String> = fields
-                .known
-                .iter()
-                .filter(|key| SOURCES.contains(key))
-                .map(|key| format!("{key:?}"))
-                .collect();
-            let listed = sources.join(", ");
-            fields.item.refuse(format!("needs exactly one of {listed}"));
+            let text = r#"needs exactly one of "from", "value", "template""#;
+            fields.item.refuse(text);
             None
         }
     }
