@@ -4,8 +4,6 @@
 //! The messages of serde_json and jsonpath_rust are dropped, because they quote values. A key is
 //! quoted only if it looks like a name, or like the KEY that the user has written.
 
-use std::sync::Arc;
-
 use jsonpath_rust::query::js_path_process;
 use regex_lite::Regex;
 use serde_json::{Error, Map, Value};
@@ -85,7 +83,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
 
 /// The keys of an object that a message may quote. Leaves out a key whose value is null, because in
 /// a malformed secret, such a key can be a value.
-pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
+fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     map.iter()
         .filter(|(key, value)| !value.is_null() && is_quotable(key))
         .map(|(key, _)| key.as_str())
@@ -128,9 +126,6 @@ impl Unresolved {
     }
 }
 
-pub(super) const NULL_HELP: &str =
-    "store a value, or give the entry a \"default\" in a declaration";
-
 /// A reference to read, and where it was written.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'r> {
@@ -159,7 +154,7 @@ impl<'r> Wanted<'r> {
     }
 }
 
-pub(super) type ParsedDocument = serde_json::Result<Arc<Json>>;
+pub(super) type ParsedDocument = serde_json::Result<Json>;
 
 /// Finds the part of a document that a reference selects. `parsed` is the same document as JSON.
 pub(super) fn find_value<'j>(
@@ -184,7 +179,7 @@ fn not_json(document: &Document, error: &Error, wanted: &Wanted<'_>) -> Problem 
     let what = match str::from_utf8(bytes) {
         _ if bytes.trim_ascii_start().starts_with(b"{") => {
             Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
-                .help(CORRECT_JSON)
+                .help("correct the JSON in the secret")
         }
         // A password or Base64 may contain an equals sign, too, but rarely after a name in
         // capitals.
@@ -208,8 +203,6 @@ fn not_json(document: &Document, error: &Error, wanted: &Wanted<'_>) -> Problem 
         .code("not-json")
         .help_if_some(what.help)
 }
-
-pub(super) const CORRECT_JSON: &str = "correct the JSON in the secret";
 
 /// Creates the problem for JSON that isn't an object.
 pub(super) fn not_an_object(text: String, wanted: &Wanted<'_>) -> Problem {
@@ -248,19 +241,17 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     if let Some(hint) = hint {
         return Err(Unresolved::Absent(problem.help(hint)));
     }
-    problem.missing_key = Some(missing_key(key, map));
+    let similar = nearest(key, quotable_keys(map));
+    let existing_keys = listed_keys(map, "its keys");
+    problem.help = Some(similar.map_or(existing_keys.clone(), did_you_mean));
+    problem.missing_key = Some(Box::new(MissingKey {
+        key: key.to_owned(),
+        similar: similar.map(str::to_owned),
+        existing_keys,
+    }));
     // The text and the help name the key, so they differ between the missing keys of a secret.
     problem.reason = Some(Vec::new());
-    Err(Unresolved::Absent(problem.help(keys_hint(map, key))))
-}
-
-/// A missing key, with a similar key and the keys that exist in `map`.
-pub fn missing_key(key: &str, map: &Object) -> Box<MissingKey> {
-    Box::new(MissingKey {
-        key: key.to_owned(),
-        similar: nearest(key, quotable_keys(map)).map(str::to_owned),
-        existing_keys: listed_keys(map, "its keys"),
-    })
+    Err(Unresolved::Absent(problem))
 }
 
 /// Adds the entry that `subject` names to a problem. If there is a `reference`, also adds its secret,
@@ -325,13 +316,6 @@ fn nested_value_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<Str
     find_node(json, &path, wanted).ok()?;
     let write = wanted.rewritten(Selector::Path(path))?;
     Some(format!("write {write}"))
-}
-
-/// The hint for a key that doesn't exist: the most similar key or, if no key is similar, the first
-/// keys of the object.
-pub(super) fn keys_hint(map: &Object, key: &str) -> String {
-    let similar = nearest(key, quotable_keys(map));
-    similar.map_or_else(|| listed_keys(map, "its keys"), did_you_mean)
 }
 
 /// A clause with the first [`quotable_keys`] of an object or, if it has none, a clause that says

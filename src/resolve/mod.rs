@@ -27,7 +27,6 @@ pub use suggestions::suggest_names;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::replace;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::Arc;
 
 use regex_lite::Regex;
 use serde_json::Value;
@@ -45,8 +44,8 @@ use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Members;
 use extract::{
-    Json, NULL_HELP, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value,
-    text_of, with_entry,
+    Json, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, text_of,
+    with_entry,
 };
 use printed::{Found, Printed};
 use texts::{literal_text, text_warnings};
@@ -287,7 +286,8 @@ impl<'a> ParsedAnswers<'a> {
         }
         let value = self.find_value(wanted)?;
         text_of(value).ok_or_else(|| {
-            let problem = null_problem(selector).help(NULL_HELP);
+            let problem = null_problem(selector)
+                .help("store a value, or give the entry a \"default\" in a declaration");
             Unresolved::Absent(problem).with_entry(reference, subject)
         })
     }
@@ -308,8 +308,8 @@ impl<'a> ParsedAnswers<'a> {
         object: &'a PlannedObject,
         subject: &'a Subject,
     ) -> Resolved<Members<'_>> {
-        let wanted = Wanted::new(&object.reference, subject);
-        let Wanted { reference, .. } = wanted;
+        let reference = &object.reference;
+        let wanted = Wanted::new(reference, subject);
         if reference.locator.is_path() {
             let document = self.document(reference, subject)?;
             return Ok(env_from::path_members(document, object));
@@ -329,7 +329,7 @@ impl<'a> ParsedAnswers<'a> {
     fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
         self.parsed_documents
             .entry(locator)
-            .or_insert_with(|| Json::parse(document.body.expose()).map(Arc::new))
+            .or_insert_with(|| Json::parse(document.body.expose()))
     }
 
     /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is
