@@ -183,6 +183,11 @@ impl EntryOutcome {
         })
     }
 
+    /// True if the entry sets its target, or would set it if its value could be made.
+    pub fn holds_target(&self) -> bool {
+        !matches!(self.result, Outcome::Absent | Outcome::Overridden(_))
+    }
+
     pub fn is_default(&self) -> bool {
         matches!(self.result, Outcome::Default(_))
     }

@@ -14,8 +14,8 @@ use std::time::Duration;
 use super::record::{Record, age, counted};
 use crate::model::entry::{DeclaredPath, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, SecretRead, Values};
-use crate::model::plan::{Plan, Planned};
+use crate::model::outcome::{Outcome, Outcomes, SecretRead, Values};
+use crate::model::plan::Plan;
 use crate::model::problem::{Problem, grouped};
 use crate::model::reference::Locator;
 use crate::model::shown::{shown, some_of};
@@ -46,9 +46,6 @@ fn awaited_text(status: &Waiting) -> String {
 
 /// The error about a termination signal that ends this process.
 pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    /// The maximum length of the message, in characters. Nearly all of them are ASCII, so a pipe
-    /// with room for PIPE_BUF (4,096 bytes) takes the whole line.
-    const LONGEST: usize = 1_000;
     let seconds = after.as_secs_f64();
     let awaited = awaited_text(status);
     let mut text = format!(
@@ -57,8 +54,7 @@ pub fn interruption_error(signal: &'static str, after: Duration, status: &Waitin
     if let Some(why) = &status.reason {
         text += &format!("; the last error was: {why}");
     }
-    let start: String = text.chars().take(LONGEST).collect();
-    Record::error(start).event("signal").with("signal", signal)
+    Record::error(text).event("signal").with("signal", signal)
 }
 
 /// The problem for a worker that doesn't return after the deadline, because it waits for a file or
@@ -91,11 +87,9 @@ pub fn local_warning(path: &Path) -> Record {
 /// A note for each variable that should name a secret but is empty, with the number of entries that
 /// are left out because of it.
 pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
-    let mut as_written: Vec<&Planned> = plan.entries.iter().collect();
-    as_written.sort_by_key(|entry| entry.id);
     let left_out = grouped(
-        as_written
-            .into_iter()
+        plan.entries
+            .iter()
             .filter_map(|entry| Some((entry.left_out_by()?, entry))),
     );
     left_out.into_iter().map(|(name, entries)| {
@@ -199,14 +193,18 @@ pub fn argument_warnings(
     retained: &Inherited,
     command: &CommandLine,
 ) -> Vec<Record> {
-    if runs_one_of(SHELLS, command) || runs_one_of(&["envsubst"], command) {
+    // A program such as env(1) starts the program that an argument names.
+    let mut programs = command
+        .arguments()
+        .filter_map(|word| Path::new(word).file_name()?.to_str());
+    if programs.any(|name| EXPANDERS.contains(&name)) {
         return Vec::new();
     }
 
     let set_names: Vec<&str> = outcomes
         .list
         .iter()
-        .filter(|outcome| is_set(outcome))
+        .filter(|outcome| outcome.holds_target())
         .filter_map(|outcome| outcome.target.variable())
         .map(EnvName::as_str)
         .collect();
@@ -246,33 +244,10 @@ pub fn argument_warnings(
     warnings
 }
 
-const SHELLS: &[&str] = &[
-    "ash", "bash", "busybox", "csh", "dash", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
+/// The programs that replace variables in their arguments or their input.
+const EXPANDERS: [&str; 12] = [
+    "ash", "bash", "busybox", "csh", "dash", "envsubst", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
 ];
-
-/// True if the program of the command, or an argument, is one of `programs`. A program such as
-/// env(1) starts the program that an argument names.
-fn runs_one_of(programs: &[&str], command: &CommandLine) -> bool {
-    command
-        .arguments()
-        .filter_map(|word| Path::new(word).file_name()?.to_str())
-        .any(|name| programs.contains(&name))
-}
-
-/// True if an entry sets its target, or would set it if its value could be made.
-fn is_set(outcome: &EntryOutcome) -> bool {
-    !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
-}
-
-fn read_once_files(outcomes: &Outcomes) -> Vec<String> {
-    outcomes
-        .list
-        .iter()
-        .filter(|outcome| is_set(outcome))
-        .filter(|outcome| matches!(&outcome.target, Target::File(file) if file.once))
-        .map(|outcome| outcome.subject.to_string())
-        .collect()
-}
 
 /// Makes the notes of `--verbose`: where the values come from, and how long reading them took.
 pub fn provenance_notes(values: &Values) -> Vec<Record> {
@@ -289,7 +264,11 @@ pub fn provenance_notes(values: &Values) -> Vec<Record> {
         records.push(resolved_note(text).with("variables", labels));
     }
 
-    let files = read_once_files(outcomes);
+    let files: Vec<String> = outcomes
+        .files()
+        .filter(|file| file.target.once)
+        .map(|file| file.subject.to_string())
+        .collect();
     if !files.is_empty() {
         let text = format!("{} can be read only once", some_of(&files));
         records.push(resolved_note(text));

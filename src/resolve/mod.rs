@@ -186,10 +186,10 @@ impl<'a> Walk<'a> {
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
     /// from now on. If the value looks misplaced, also adds a warning.
     fn add(&mut self, entry: &Planned, result: Outcome) {
-        if !matches!(result, Outcome::Absent | Outcome::Overridden(_)) {
+        let mut outcome = EntryOutcome::new(entry, result);
+        if outcome.holds_target() {
             self.claims.add(&entry.target, &entry.subject);
         }
-        let mut outcome = EntryOutcome::new(entry, result);
         outcome.is_inherited = entry
             .target
             .variable()

@@ -26,7 +26,7 @@ pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec
     let mut set = BTreeMap::new();
     for outcome in &outcomes.list {
         if let Some(variable) = outcome.target.variable()
-            && !matches!(outcome.result, Outcome::Absent | Outcome::Overridden(_))
+            && outcome.holds_target()
         {
             set.insert(variable.as_str(), outcome);
         }
