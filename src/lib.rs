@@ -86,7 +86,7 @@ pub fn run(arguments: Vec<OsString>, environment: impl Iterator<Item = (OsString
 /// process becomes the command.
 fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Report> {
     let invocation = cli::parse_command_line(arguments, inherited)?;
-    let result = match invocation {
+    let notices = match invocation {
         Invocation::Launch(inputs, command) => {
             return match launch::read(*inputs, &command, inherited)? {
                 // `become_program` returns only if it fails.
@@ -100,18 +100,26 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             terminal::print_help(&text);
             return Ok(Status::Usage as u8);
         }
-        Invocation::Help(text) => terminal::output_help(&text).map_err(Into::into),
-        Invocation::Print(text) => terminal::output(text).map_err(Into::into),
-        Invocation::Get(inputs, arguments) => get(*inputs, arguments.reveal, inherited),
+        Invocation::Help(text) => {
+            terminal::output_help(&text)?;
+            Vec::new()
+        }
+        Invocation::Print(text) => {
+            terminal::output(text)?;
+            Vec::new()
+        }
+        Invocation::Get(inputs, arguments) => get(*inputs, arguments.reveal, inherited)?,
         Invocation::Check(inputs, command, arguments) => {
-            check(*inputs, command.as_ref(), arguments, inherited)
+            check(*inputs, command.as_ref(), arguments, inherited)?
         }
-        Invocation::Policy(inputs, arguments) => {
-            policy(*inputs, arguments, inherited).map(terminal::print_unless_hidden)
+        Invocation::Policy(inputs, arguments) => policy(*inputs, arguments, inherited)?,
+        Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited)?,
+        Invocation::Migrate(arguments) => migrate(&arguments, inherited)?,
+        Invocation::Install(directory) => {
+            install(&directory)?;
+            Vec::new()
         }
-        Invocation::Export(inputs, arguments) => export(*inputs, &arguments, inherited),
-        Invocation::Migrate(arguments) => migrate(&arguments, inherited),
-        Invocation::Install(directory) => install(&directory).map_err(Into::into),
     };
-    result.map(|()| 0)
+    terminal::print_unless_hidden(notices);
+    Ok(0)
 }

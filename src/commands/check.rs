@@ -30,7 +30,8 @@ use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;
 
-/// Prints the variables and files as a table or as JSON, and warnings and notes on standard error.
+/// Prints the variables and files as a table or as JSON. Returns the warnings and notes to print
+/// after it.
 ///
 /// # Errors
 /// If there is a problem with the inputs, a value, a file or the command, or if the output can't be
@@ -40,7 +41,7 @@ pub fn check(
     command: Option<&CommandLine>,
     arguments: CheckArguments,
     inherited: &Inherited,
-) -> Result<(), Report> {
+) -> Result<Vec<Record>, Report> {
     let depth = if arguments.offline {
         CheckDepth::Offline
     } else if arguments.metadata {
@@ -54,8 +55,8 @@ pub fn check(
         inherited,
         |prepared, deadline| Ok(Checked::read(prepared, deadline)),
     );
-    // `not_read` says why nothing could be read. It is empty if something was read.
-    let (checked, not_read) = match read {
+    // The report says why nothing could be read. It is empty if something was read.
+    let (checked, mut report) = match read {
         Ok((checked, not_read)) => (Some(checked), not_read),
         Err(not_read) => (None, not_read),
     };
@@ -69,20 +70,20 @@ pub fn check(
         },
     });
 
-    let mut report = Report::default();
     if let Some(FoundCommand {
         program: Err(problem),
         ..
     }) = &found_command
     {
-        report.problems.push(problem.clone());
+        report.problems.insert(0, problem.clone());
     }
-    report.append(not_read);
     let mut findings = Findings::new();
     if let Some(checked) = &checked {
-        let (examined, problems) = checked.examine(found_command.as_ref());
+        let (examined, found) = checked.examine(found_command.as_ref());
         findings = examined;
-        report.append(problems);
+        report.problems.extend(found.problems);
+        report.notices = found.notices;
+        report.consequence = found.consequence;
         // If a value is missing, the size of the environment isn't known.
         if report.is_empty() {
             let oversize = checked.size_problem(found_command.as_ref());
@@ -95,8 +96,12 @@ pub fn check(
 }
 
 /// Prints the findings as a table or, if `as_json` is true, as JSON together with the messages and
-/// the exit status of `report`.
-fn print_findings(mut findings: Findings, mut report: Report, as_json: bool) -> Result<(), Report> {
+/// the exit status of `report`. Returns the notices of the report.
+fn print_findings(
+    mut findings: Findings,
+    mut report: Report,
+    as_json: bool,
+) -> Result<Vec<Record>, Report> {
     findings.ok = report.is_empty();
     let printed = if as_json {
         if !findings.ok {
@@ -108,8 +113,7 @@ fn print_findings(mut findings: Findings, mut report: Report, as_json: bool) -> 
         tables(&findings, terminal::table_screen())
     };
     report.problems.extend(terminal::output(&printed).err());
-    report.into_result()?;
-    Ok(())
+    report.into_result()
 }
 
 struct FoundCommand<'a> {
@@ -143,8 +147,8 @@ impl Checked {
         (Self { prepared, values }, report)
     }
 
-    /// The findings, and the problems with the entries. Prints the warnings and notes about the
-    /// values, the files and the command.
+    /// The findings, and the report with the problems of the entries, and with the warnings and
+    /// notes about the values, the files and the command.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
         let depth = self.prepared.terms.depth;
         let files = Files::open_directories(self.values.outcomes.files());
@@ -153,7 +157,6 @@ impl Checked {
         if depth != CheckDepth::Offline {
             problems.extend(files.undeliverable());
         }
-        terminal::print_unless_hidden(self.notices(&files, command));
         let findings = self.findings(&problems);
 
         // `check --metadata` needs permissions that a launch doesn't need. So if AWS has denied a
@@ -164,16 +167,17 @@ impl Checked {
             .values()
             .filter_map(|answer| answer.as_ref().err())
             .any(|failure| failure.error.cause.is_not_permitted());
-        if depth == CheckDepth::Metadata && is_unpermitted {
-            let report = problems.into_iter().map(|(_, problem)| problem).into();
-            return (findings, report);
-        }
         let name = match command {
             Some(command) => format!(" {}", quoted_program(command.line)),
             None => String::new(),
         };
         let consequence = format!("the command{name} wouldn't be started");
-        (findings, Report::from_values(problems, &consequence))
+        let mut report = Report::from_values(problems, &consequence);
+        if depth == CheckDepth::Metadata && is_unpermitted {
+            report.consequence = None;
+        }
+        report.notices = self.notices(&files, command);
+        (findings, report)
     }
 
     /// Checks whether the environment that the command would get fits into the kernel's limit, and

@@ -28,8 +28,8 @@ enum Destination {
 }
 
 /// Prints the variables, or writes them to a file. For GitHub, prints the commands that mask the
-/// values in the log and, unless only these masks are wanted, appends the variables to a file. Also
-/// prints the warnings about the variables, and one for each entry that is a file, because only a
+/// values in the log and, unless only these masks are wanted, appends the variables to a file.
+/// Returns the warnings about the variables, and one for each entry that is a file, because only a
 /// launch writes such files.
 ///
 /// # Errors
@@ -39,7 +39,7 @@ pub fn export(
     mut inputs: Inputs,
     arguments: &ExportArguments,
     inherited: &Inherited,
-) -> Result<(), Report> {
+) -> Result<Vec<Record>, Report> {
     let found = destination(arguments, inherited);
     // For GitHub, the masks go to standard output, and they contain the values.
     if !matches!(found, Ok(Destination::File(_))) {
@@ -66,14 +66,13 @@ pub fn export(
             .filter(|(outcome, _)| outcome.variable().is_some()),
     ));
     notices.extend(outcomes.files().map(unwritten_file_warning));
-    terminal::print_unless_hidden(notices);
 
     match destination {
-        Destination::Output => Ok(terminal::output_whole(text.expose())?),
-        Destination::File(path) => write_file(path, text, Mode(0o600)),
+        Destination::Output => terminal::output_whole(text.expose())?,
+        Destination::File(path) => write_file(path, text, Mode(0o600))?,
         Destination::Github(file) => {
             let (masks, warning) = masks(&outcomes);
-            terminal::print_unless_hidden(warning);
+            notices.extend(warning);
             // Open the file before the masks are printed, so that no masks are printed if the file
             // can't be used.
             let opened = file
@@ -85,9 +84,9 @@ pub fn export(
             if let Some(file) = opened {
                 file.append(&text)?;
             }
-            Ok(())
         }
     }
+    Ok(notices)
 }
 
 /// Decides where the variables go: to the file that `--output` names or, without `--output`, to

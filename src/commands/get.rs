@@ -5,14 +5,15 @@ use super::prepare::Terms;
 use super::read::subcommand_values;
 use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
-use crate::report::{self, Report, terminal};
+use crate::report::{self, Record, Report, terminal};
 
 /// Prints the value of the reference in `inputs`, with a newline after it if standard output is a
-/// terminal. Prints a warning if the value is odd, for example empty.
+/// terminal. Returns the warnings and notes to print after it, such as a warning about an empty
+/// value.
 ///
 /// # Errors
 /// If the value would be visible on a terminal ([`refuse_terminal`]), or can't be read or written.
-pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<(), Report> {
+pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<Vec<Record>, Report> {
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
@@ -20,7 +21,6 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     let mut notices = report.into_result()?;
 
     notices.extend(report::value_warnings(values.outcomes.values()));
-    terminal::print_unless_hidden(notices);
     // The plan has only one entry, so the loop runs once.
     for (_, made) in values.outcomes.values() {
         terminal::output_whole(made.value.expose())?;
@@ -28,5 +28,5 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<()
     if terminal::is_output_terminal() {
         terminal::output("\n")?;
     }
-    Ok(())
+    Ok(notices)
 }

@@ -106,8 +106,9 @@ impl Launch<'_> {
         problems.extend(Files::open_directories(values.outcomes.files()).undeliverable());
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
-        let report = Report::from_values(problems, &consequence);
-        Err(report.after(reading_warnings(&self.prepared, &values)))
+        let mut report = Report::from_values(problems, &consequence);
+        report.notices = reading_warnings(&self.prepared, &values);
+        Err(report)
     }
 
     /// Writes the files, and prints warnings and notes ([`Self::write_files`]). Then renames the

@@ -18,13 +18,13 @@ use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration that replaces a .env file, or writes it to the file of `--output`. With
 /// `--values`, the output is the JSON object to store as the secret instead and, with
-/// `--for-local`, a file for `--local`. Also prints warnings and notes, which include the commands
-/// that come after the declaration, unless `--quiet` or SECRETS_EXEC_QUIET hides them.
+/// `--for-local`, a file for `--local`. Returns the warnings, and notes with the commands that come
+/// after the declaration. `--quiet` and SECRETS_EXEC_QUIET apply to them.
 ///
 /// # Errors
 /// If `--output` names a file that exists, if values would be printed to a terminal without
 /// `--reveal`, if the .env file can't be read or has mistakes, or if the output can't be written.
-pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<(), Report> {
+pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Vec<Record>, Report> {
     let output = output_file(arguments.output.as_ref());
     if let Some(path) = &output
         && path.is_file()
@@ -49,7 +49,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
         0 => inherited_level.unwrap_or_default(),
         level => level,
     });
-    terminal::print_unless_hidden(file.warnings.into_iter().map(Record::warning));
+    let mut notices: Vec<Record> = file.warnings.into_iter().map(Record::warning).collect();
 
     let printed = if arguments.values {
         secret_json(&file.variables)
@@ -69,9 +69,9 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<()
 
     let has_secret = file.variables.iter().any(|variable| !variable.is_literal);
     if !has_values && has_secret {
-        terminal::print_unless_hidden(next_steps(arguments, is_saved));
+        notices.extend(next_steps(arguments, is_saved));
     }
-    Ok(())
+    Ok(notices)
 }
 
 /// The notes with the commands to run next, once the declaration has been saved to a file or has
@@ -144,13 +144,7 @@ fn mapping<'v>(
     variables: impl IntoIterator<Item = &'v EnvVariable>,
     value: impl Fn(&EnvVariable) -> SecretValue,
 ) -> SecretValue {
-    let mut variables = variables.into_iter().peekable();
-    let empty = if variables.peek().is_none() {
-        " {}"
-    } else {
-        ""
-    };
-    let mut text = Zeroizing::new(format!("{key}:{empty}\n").into_bytes());
+    let mut text = Zeroizing::new(format!("{key}:\n").into_bytes());
     for variable in variables {
         text.extend_from_slice(format!("  {}: ", variable.name).as_bytes());
         text.extend_from_slice(value(variable).expose());

@@ -271,7 +271,11 @@ pub fn install_panic_hook() {
             // Another thread is already ending the process.
             thread::park();
         }
-        finish(Err(Report::default().after(vec![report::bug_error(panic)])))
+        let notices = vec![report::bug_error(panic)];
+        finish(Err(Report {
+            notices,
+            ..Report::default()
+        }))
     }));
 }
 

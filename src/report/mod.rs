@@ -54,7 +54,7 @@ pub struct Report {
     pub problems: Vec<Problem>,
     /// The beginning of the last line, which is the consequence of missing values, such as `the
     /// command "node" was not started`.
-    consequence: Option<String>,
+    pub consequence: Option<String>,
 }
 
 impl From<Problem> for Report {
@@ -79,19 +79,6 @@ impl Report {
         let mut report = Self::from(problems.into_iter().map(|(_, problem)| problem));
         report.consequence = Some(consequence.to_owned());
         report
-    }
-
-    /// Adds notices, which are printed before the errors.
-    pub fn after(mut self, notices: Vec<Record>) -> Self {
-        self.notices.extend(notices);
-        self
-    }
-
-    /// Adds the notices and the problems of `other`. If `other` has a consequence, it replaces that of this report.
-    pub fn append(&mut self, other: Self) {
-        self.notices.extend(other.notices);
-        self.problems.extend(other.problems);
-        self.consequence = other.consequence.or(self.consequence.take());
     }
 
     pub fn is_empty(&self) -> bool {
