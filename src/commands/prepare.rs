@@ -24,9 +24,9 @@ use crate::input::declaration::{
     replaced_declaration,
 };
 use crate::input::env_references::{
-    inherited_layer, is_short_reference, is_space_or_quote, may_have_reference, unresolved_warnings,
+    inherited_layer, is_short_reference, is_space_or_quote, unresolved_warnings,
 };
-use crate::model::entry::{OnMissing, Operand, Part, Source};
+use crate::model::entry::{OnMissing, Source};
 use crate::model::environment::{CommandLine, Inherited, Retention, matches_any};
 use crate::model::fault::is_one_letter_away;
 use crate::model::options::{OnRotation, Options, SourceOption};
@@ -245,31 +245,23 @@ fn variable_warnings(
     inherited: &Inherited,
 ) -> Vec<String> {
     let mut warnings = Vec::new();
+    // Don't warn after an error. The warnings could be wrong, because an invalid pattern isn't in
+    // `resolve_env`, and `--clean-env` may be missing from the options.
+    if !inputs.errors.is_empty() {
+        return warnings;
+    }
     let is_launch = terms.has_command;
-    // Search the variables quickly first. That saves time, because few launches inherit a variable
-    // with a reference.
-    let may_keep_reference = is_launch
-        && inherited
-            .iter()
-            .any(|(_, value)| may_have_reference(&value.to_string_lossy()));
-    // Don't make these warnings after an error. They could be wrong, because an invalid pattern
-    // isn't in `resolve_env`.
-    if (may_keep_reference || !inputs.resolve_env.is_empty()) && inputs.errors.is_empty() {
+    if is_launch || !inputs.resolve_env.is_empty() {
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, |name| {
             is_certainly_set(name, layers)
         });
     }
-    // Warn only for a launch, because nothing else passes inherited variables on. Don't warn after
-    // an error, because `--clean-env` may be missing from the options.
-    if is_launch
-        && inputs.errors.is_empty()
-        && inputs.options.clean_env.is_none()
-        && !options.retention.pass.is_empty()
-    {
-        let text = "--pass has no effect without --clean-env: the command gets all variables";
-        warnings.push(text.to_owned());
-    }
+    // Warn only for a launch, because nothing else passes inherited variables on.
     if is_launch {
+        if inputs.options.clean_env.is_none() && !options.retention.pass.is_empty() {
+            let text = "--pass has no effect without --clean-env: the command gets all variables";
+            warnings.push(text.to_owned());
+        }
         warnings.extend(unmatched_warnings(&options.retention, inherited));
     }
     warnings
@@ -281,17 +273,12 @@ fn variable_warnings(
 fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<String> {
     let mut used = BTreeSet::new();
     for entry in layers.iter().flat_map(|layer| &layer.entries) {
-        match &entry.source {
+        if matches!(entry.source, Source::Object(_)) && !lists_all {
             // One of the keys may set the variable.
-            Source::Object(_) if !lists_all => return None,
-            Source::Composed(parts) => {
-                for part in parts {
-                    if let Part::Lookup(Operand::Secret(reference), _) = part {
-                        used.insert(&reference.secret);
-                    }
-                }
-            }
-            _ => used.extend(entry.subject.reference().map(|written| &written.secret)),
+            return None;
+        }
+        for reference in entry.source.references() {
+            used.insert(&reference.secret);
         }
     }
 

@@ -317,7 +317,7 @@ fn failures_mut(fetched: &mut Answers) -> impl Iterator<Item = &mut FetchFailure
 
 /// Marks all failures if more than two secrets were requested, all in one region and account, and
 /// none of them exists. In this case, the region or the account is probably wrong.
-pub(super) fn note_that_none_is_found(fetched: &mut Answers) {
+fn note_that_none_is_found(fetched: &mut Answers) {
     let mut places = BTreeSet::new();
     for (locator, answer) in &*fetched {
         let Err(failure) = answer else {

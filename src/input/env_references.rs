@@ -81,10 +81,6 @@ pub fn unresolved_warnings(
     for (variable, value) in inherited.iter() {
         let name = variable.to_string_lossy();
         let text = value.to_string_lossy();
-        let is_replaced = is_set(variable) && !options.keep_existing;
-        if is_replaced || !options.retention.keeps(variable) {
-            continue;
-        }
         let reason = if !matches_any(patterns, &name) {
             if !contains_reference(&text) {
                 continue;
@@ -105,9 +101,12 @@ pub fn unresolved_warnings(
         } else {
             continue;
         };
-        warnings.push(format!(
-            "the reference in the variable {name} isn't resolved, because {reason}"
-        ));
+        let is_replaced = is_set(variable) && !options.keep_existing;
+        if !is_replaced && options.retention.keeps(variable) {
+            warnings.push(format!(
+                "the reference in the variable {name} isn't resolved, because {reason}"
+            ));
+        }
     }
     warnings
 }
@@ -162,21 +161,17 @@ fn dynamic_references(text: &str) -> impl Iterator<Item = &str> {
 /// True for a text with an ARN and a KEY or with a dynamic reference. Such a text only makes sense
 /// as a reference.
 fn contains_reference(text: &str) -> bool {
-    text.split(is_separator).any(|word| {
-        let start = word.find("arn:").unwrap_or_default();
-        Reference::is_meant_by(&word[start..])
-    })
+    // Few values pass this quick check, so it saves most launches the thorough search.
+    (text.contains("arn:") || text.contains("resolve:s"))
+        && text.split(is_separator).any(|word| {
+            let start = word.find("arn:").unwrap_or_default();
+            Reference::is_meant_by(&word[start..])
+        })
 }
 
 /// True for a character that ends an ARN in a text.
 fn is_separator(c: char) -> bool {
     c == ',' || is_space_or_quote(c)
-}
-
-/// True if the value of a variable may contain an ARN or a dynamic reference. Few values do, so
-/// this quick check saves most launches a thorough search.
-pub fn may_have_reference(text: &str) -> bool {
-    text.contains(':') && (text.contains("arn:") || text.contains("resolve:s"))
 }
 
 /// True if a pattern other than `*` matches the name. A variable that only `*` matches may be for a

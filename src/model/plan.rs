@@ -216,11 +216,6 @@ fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
     Problem::from_fault(status, fault.about(part)).for_entry(subject.clone(), Impact::None)
 }
 
-/// The error of an entry whose reference has this fault.
-fn reference_problem(subject: &Subject, fault: Fault) -> Problem {
-    entry_problem(subject, "the reference", fault)
-}
-
 /// Turns the entries of each layer into planned entries: replaces their aliases, and the
 /// placeholders in ids and paths.
 struct Lookup<'a> {
@@ -363,7 +358,8 @@ impl Lookup<'_> {
 
     /// Adds the error of an entry whose reference has this fault.
     fn refuse(&mut self, subject: &Subject, fault: Fault) {
-        self.errors.push(reference_problem(subject, fault));
+        self.errors
+            .push(entry_problem(subject, "the reference", fault));
     }
 
     /// Looks up the references in a text. Adds an error for each reference that can't be looked up,

@@ -194,10 +194,11 @@ pub fn argument_warnings(
     command: &CommandLine,
 ) -> Vec<Record> {
     // A program such as env(1) starts the program that an argument names.
-    let mut programs = command
+    if command
         .arguments()
-        .filter_map(|word| Path::new(word).file_name()?.to_str());
-    if programs.any(|name| EXPANDERS.contains(&name)) {
+        .filter_map(|word| Path::new(word).file_name()?.to_str())
+        .any(|name| EXPANDERS.contains(&name))
+    {
         return Vec::new();
     }
 

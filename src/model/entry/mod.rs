@@ -120,8 +120,8 @@ pub struct ObjectSource<R = Reference> {
     pub naming: Naming,
 }
 
-impl Source<SecretRef> {
-    pub fn references(&self) -> Vec<&SecretRef> {
+impl<R> Source<R> {
+    pub fn references(&self) -> Vec<&R> {
         match self {
             Self::Reference(reference) => vec![reference],
             Self::Composed(parts) => parts
@@ -135,7 +135,9 @@ impl Source<SecretRef> {
             Self::Object(object) => vec![&object.reference],
         }
     }
+}
 
+impl Source<SecretRef> {
     /// The name of an empty variable that should contain the name of a secret. `None` if no secret
     /// of this source depends on an empty variable.
     pub fn empty_variable(&self) -> Option<&str> {
