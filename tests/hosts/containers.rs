@@ -7,8 +7,9 @@ use std::process::{Child, Command, Stdio};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
-use super::podman::{self, Container, Engine, Podman, await_that};
+use super::podman::{self, Container, Engine, Podman};
 use crate::support::outcome::Expectations;
+use crate::support::record::await_fact;
 use crate::support::skip::{can, skipped};
 use crate::support::terminal::terminal;
 use crate::support::tls::Authority;
@@ -243,7 +244,7 @@ impl Docker {
             .unwrap();
         let mut docker = Self { daemon, directory };
         let (mut answers, mut ended) = (false, false);
-        await_that("Docker's engine answers", || {
+        await_fact("Docker's engine answers", || {
             ended = docker.daemon.try_wait().unwrap().is_some();
             answers = docker.engine().attempt(["version"]).status == Status::Exit(0);
             answers || ended

@@ -1,8 +1,8 @@
 //! The units of `examples/`, and what docs/systemd.md says about units.
 
-use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws};
 use crate::support::aws::served;
+use crate::support::record::await_fact;
 use crate::support::sandbox::{ACCESS_SECRET, repository_file};
 
 /// An unchanged unit of the examples, with a program that prints the output of `command` and then
@@ -24,7 +24,7 @@ fn started(name: &'static str, file: &str, lines: &str, command: &str, line: &st
     let drop_in = format!("/etc/systemd/system/{name}.service.d/local.conf");
     systemd.write(&drop_in, &format!("[Service]\n{lines}"));
     let unit = systemd.unit_as_it_is(name, &text).start();
-    await_that(line, || unit.journal().contains(line));
+    await_fact(line, || unit.journal().contains(line));
     Some(unit)
 }
 

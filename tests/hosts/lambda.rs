@@ -7,9 +7,11 @@ use std::process::Command;
 
 use serde_json::Value;
 
-use super::podman::{self, Container, Started, repository};
+use super::podman::{self, Container, Started};
+use crate::architecture::repository;
 use crate::peers::{interpreter, node, node_folder};
 use crate::support::directory::Directory;
+use crate::support::record::await_fact;
 use crate::support::*;
 
 const ARN: &str = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/db-AbCdEf";
@@ -121,7 +123,7 @@ impl Function {
             port,
             _folders: folders,
         };
-        podman::await_that("the emulator listens", || {
+        await_fact("the emulator listens", || {
             std::net::TcpStream::connect(("127.0.0.1", function.port)).is_ok()
         });
         function

@@ -5,9 +5,11 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::podman::{self, Container, Podman, Started, await_that, repository, secret};
+use super::podman::{self, Container, Podman, Started, secret};
+use crate::architecture::repository;
 use crate::peers::interpreter;
 use crate::support::outcome::Status;
+use crate::support::record::await_fact;
 use crate::support::skip::skipped;
 
 /// A podman network, which is removed when this is dropped. There is only one at a time, because
@@ -115,7 +117,7 @@ fn a_container_that_starts_before_the_secrets_service_still_gets_its_value() {
     let started = container.shows_environment().start();
     let inspect = ["inspect", "--format={{.State.Status}}", started.name()];
     let state = || Podman.attempt(inspect).stdout();
-    await_that("it runs", || state() == "running\n");
+    await_fact("it runs", || state() == "running\n");
     let processes = Podman.done(["top", started.name(), "args"]);
     assert!(processes.contains("secrets-exec --timeout"), "{processes}");
     let _moto = or_skip!(network.moto());

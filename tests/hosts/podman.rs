@@ -8,14 +8,15 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
+use crate::architecture::repository;
 use crate::support::outcome::Expectations;
+use crate::support::record::await_fact;
 use crate::support::skip::skipped;
 use crate::support::*;
 
-/// The longest time to wait for anything. Only a test that fails waits so long.
+/// The longest time that a container runs. Only a test that fails waits so long.
 const LIMIT: Duration = Duration::from_secs(120);
 
 /// The secret `x` of these tests. Its key `k` has the value `v-4c7a1e`.
@@ -118,20 +119,6 @@ pub(super) fn feed(arguments: impl IntoIterator<Item = OsString>, content: &str)
     command.stdin(Stdio::piped());
     let content = Some(content.into());
     Running::start(command, content, LIMIT, Expectations::default()).wait()
-}
-
-/// The path of a file in this repository, which a container can mount.
-pub(super) fn repository(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(name)
-}
-
-/// Waits until `fact` becomes true, and fails the test at the limit.
-pub(super) fn await_that(what: &str, mut fact: impl FnMut() -> bool) {
-    let begun = Instant::now();
-    while !fact() {
-        assert!(begun.elapsed() < LIMIT, "this never came true: {what}");
-        thread::sleep(Duration::from_millis(20));
-    }
 }
 
 /// One container. It doesn't have a network unless the test adds one.
@@ -306,7 +293,7 @@ impl Started {
     /// Waits until the container's command has written this file below `/shared`.
     pub(super) fn await_file(&self, name: &str) {
         let path = self.shared.path().join(name);
-        await_that(&format!("{name} is there"), || path.exists());
+        await_fact(&format!("{name} is there"), || path.exists());
     }
 
     /// Runs another command in the container, and returns its output.

@@ -5,7 +5,8 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
 
-use super::podman::{self, repository};
+use super::podman;
+use crate::architecture::repository;
 use crate::docs::page::Page;
 use crate::support::directory::{Directory, names_in};
 

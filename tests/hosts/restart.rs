@@ -1,8 +1,8 @@
 //! `Restart=on-failure` with the `RestartPreventExitStatus=` of docs/systemd.md: systemd restarts a
 //! service after a temporary failure, and doesn't after a permanent one.
 
-use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, Unit, lines_with_aws, lines_with_aws_and_keys};
+use crate::support::record::await_fact;
 use crate::support::sandbox::repository_file;
 use crate::support::*;
 
@@ -54,7 +54,7 @@ fn systemd_restarts_a_unit_that_ends_with_75_until_the_outage_is_over() {
     let command = "secrets-exec -e A=x:k -- /bin/sh -c 'printf %%s \"$A\"; exec sleep 1000'";
     let unit = or_skip!(restarted_unit("status-75", &lines, command));
     let unit = unit.enqueue();
-    await_that("the third start has the value", || {
+    await_fact("the third start has the value", || {
         unit.printed() == "v-4c7a1e"
     });
     // NRestarts can't be compared here: a restart that happens during a reload of systemd is

@@ -4,6 +4,7 @@
 use serde_json::json;
 
 use super::systemd::{Systemd, Unit};
+use crate::support::record::await_fact;
 use crate::support::sandbox::repository_file;
 use crate::support::watch;
 
@@ -73,10 +74,10 @@ fn systemd_starts_a_unit_with_on_rotation_exit_again_with_the_new_value() {
         return;
     };
     let unit = unit.start();
-    super::podman::await_that("the first value", || unit.printed() == "one-4c7a1e,");
+    await_fact("the first value", || unit.printed() == "one-4c7a1e,");
     rotate(systemd, "rotating-exit", "two-4c7a1e");
     let both = "one-4c7a1e,two-4c7a1e,";
-    super::podman::await_that("the second value", || unit.printed() == both);
+    await_fact("the second value", || unit.printed() == both);
     unit.await_that("ActiveState", "active");
     // The number can be higher than one, because a restart during a reload of systemd is counted
     // twice, and other tests reload systemd.
@@ -93,7 +94,7 @@ fn systemctl_stop_of_a_rotating_unit_sends_the_command_one_term_and_succeeds() {
         return;
     };
     let unit = unit.start();
-    super::podman::await_that("the handler", || unit.printed() == "ready,");
+    await_fact("the handler", || unit.printed() == "ready,");
     unit.stop();
     assert_eq!(unit.printed(), "ready,TERM,");
     let state = ["Result", "ActiveState"].map(|property| unit.property(property));

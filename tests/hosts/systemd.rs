@@ -7,6 +7,7 @@ use super::podman::{self, Podman};
 use crate::peers::Shared;
 use crate::support::aws::Aws;
 use crate::support::outcome::{Expectations, Outcome};
+use crate::support::record::await_fact;
 use crate::support::sandbox::ACCESS_SECRET;
 use crate::support::skip::skipped;
 
@@ -183,7 +184,7 @@ impl Unit {
     /// Waits until a property of the unit has this value.
     pub(super) fn await_that(&self, property: &str, value: &str) {
         let mut found = String::new();
-        podman::await_that(&format!("{property} of {} is {value}", self.name), || {
+        await_fact(&format!("{property} of {} is {value}", self.name), || {
             found = self.property(property);
             found == value
         });

@@ -1,8 +1,8 @@
 //! secrets-exec as the prefix of an `ExecStart=`: the command is the main process, and communicates
 //! with systemd as if systemd had started it directly.
 
-use super::podman::await_that;
 use super::systemd::{LOCAL, Systemd, lines_with_aws, lines_with_aws_and_keys};
+use crate::support::record::await_fact;
 use crate::support::*;
 
 #[test]
@@ -13,7 +13,7 @@ fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() 
     let unit = systemd.unit("exec", &format!("Type=exec\n{LOCAL}ExecStart={command}\n"));
     let unit = unit.start();
     let comm = || systemd.ask(&format!("cat /proc/{}/comm", unit.property("MainPID")));
-    await_that("the main process is sleep", || comm() == "sleep\n");
+    await_fact("the main process is sleep", || comm() == "sleep\n");
     assert_eq!(unit.printed(), "v-4c7a1e");
     unit.stop();
 }
@@ -81,7 +81,7 @@ fn the_journal_of_a_unit_without_credentials_says_to_set_them_in_the_unit() {
         let unit = systemd.unit(name, &format!("{lines}ExecStart={command}\n"));
         let unit = unit.enqueue();
         let help = "help: set AWS_CONFIG_FILE and AWS_PROFILE with Environment= in the unit";
-        await_that("the journal says it", || unit.journal().contains(help));
+        await_fact("the journal says it", || unit.journal().contains(help));
     }
 }
 
@@ -99,7 +99,7 @@ fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_n
         );
         let unit = systemd.unit(name, &format!("{lines}{command}")).enqueue();
         aws.await_calls(1);
-        await_that("the status says it", || {
+        await_fact("the status says it", || {
             unit.property("StatusText").contains(" in us-east-1")
         });
         std::thread::sleep(std::time::Duration::from_secs(4));

@@ -161,16 +161,9 @@ fn files(directory: &Path, extension: &str) -> Vec<PathBuf> {
 
 /// Returns all files in a folder and in the folders below it.
 pub fn all_files(directory: &Path) -> Vec<PathBuf> {
-    let mut files = Vec::new();
-    for entry in fs::read_dir(directory).unwrap() {
-        let path = entry.unwrap().path();
-        if path.is_dir() {
-            files.extend(all_files(&path));
-        } else {
-            files.push(path);
-        }
-    }
-    files
+    let paths = glob::glob(&format!("{}/**/*", directory.display())).unwrap();
+    let paths = paths.map(Result::unwrap);
+    paths.filter(|path| path.is_file()).collect()
 }
 
 fn parse(root: &Path, file: &Path) -> File {

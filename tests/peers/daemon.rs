@@ -8,10 +8,9 @@ use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::thread;
-use std::time::{Duration, Instant};
 
 use crate::support::directory::Directory;
+use crate::support::record::await_fact;
 use crate::support::skip;
 
 /// A PATH with the directories in which servers are installed.
@@ -20,9 +19,6 @@ const PATH: &str = "/usr/local/sbin:/usr/sbin:/sbin:/usr/local/bin:/usr/bin:/bin
 /// A shell script that stops the server when standard input ends. Only the process of the tests
 /// holds the other end of that pipe, so the server ends with the tests even if they are killed.
 const KEEPER: &str = r#"folder=$1; shift; "$@" & server=$!; cat; exec 2>/dev/null; kill $server; (sleep 5; kill -9 $server) & wait $server; kill $!; rm -rf "$folder""#;
-
-/// The longest time to wait until a server listens. Only a test that fails waits so long.
-const LIMIT: Duration = Duration::from_secs(90);
 
 /// A server. It ends when this is dropped, or when the process of the tests ends.
 pub(super) struct Daemon {
@@ -113,12 +109,10 @@ impl Daemon {
     /// Waits until the server listens on all of its ports. It can't be another server that listens
     /// there, because the ports are reserved.
     fn await_listening(&self) {
-        let end = Instant::now() + LIMIT;
         for port in &self.ports {
-            while TcpStream::connect(("127.0.0.1", *port)).is_err() {
-                assert!(Instant::now() < end, "nothing listens on port {port}");
-                thread::sleep(Duration::from_millis(10));
-            }
+            await_fact(&format!("a server on port {port}"), || {
+                TcpStream::connect(("127.0.0.1", *port)).is_ok()
+            });
         }
     }
 

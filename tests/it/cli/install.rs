@@ -7,6 +7,7 @@ use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::architecture::all_files;
 use crate::docs::links::links;
 use crate::support::sandbox::copy_elsewhere;
 use crate::support::*;
@@ -64,13 +65,12 @@ fn run_here(name: &str, words: &[&str]) -> (bool, String) {
 
 /// The files below a directory, each with its mode.
 fn files(directory: &Path) -> BTreeSet<(String, u32)> {
-    let files = glob::glob(&format!("{}/**/*", directory.display())).unwrap();
-    let files = files.map(Result::unwrap).filter(|path| path.is_file());
     let name_and_mode = |path: PathBuf| {
         let mode = fs::metadata(&path).unwrap().permissions().mode() & 0o7777;
         let name = path.strip_prefix(directory).unwrap();
         (name.to_str().unwrap().to_owned(), mode)
     };
+    let files = all_files(directory).into_iter();
     files.map(name_and_mode).collect()
 }
 

@@ -50,16 +50,9 @@ const YEAR: u64 = 365 * 24 * 60 * 60;
 
 /// The pages in a folder of `tests/it`, sorted by name.
 pub fn pages_in(folder: &str) -> Vec<PathBuf> {
-    let files = fs::read_dir(
-        Path::new(env!("CARGO_MANIFEST_DIR"))
-            .join("tests/it")
-            .join(folder),
-    )
-    .unwrap();
-    let mut pages: Vec<_> = files.map(|file| file.unwrap().path()).collect();
-    pages.retain(|page| page.extension().is_some_and(|end| end == "console"));
-    pages.sort();
-    pages
+    let root = env!("CARGO_MANIFEST_DIR");
+    let pages = glob::glob(&format!("{root}/tests/it/{folder}/*.console")).unwrap();
+    pages.map(Result::unwrap).collect()
 }
 
 /// The paragraphs of a page. Each output ends with its exit status, unless that is 0.

@@ -11,7 +11,7 @@ use super::sandbox::Sandbox;
 use super::watch;
 
 /// The longest time to wait for an event that must come, even on a busy machine.
-const LIMIT: Duration = Duration::from_secs(60);
+const LIMIT: Duration = Duration::from_secs(120);
 
 /// Records `ready` with its process id, and then each signal. The last real-time signal ends it
 /// with status 3.

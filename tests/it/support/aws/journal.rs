@@ -5,6 +5,7 @@ use std::sync::{Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::Duration;
 
+use percent_encoding::percent_decode_str;
 use serde_json::Value;
 
 use super::LIMIT;
@@ -120,20 +121,11 @@ impl Call {
 }
 
 fn fields(text: &str) -> BTreeMap<String, String> {
+    let decoded = |text: &str| percent_decode_str(text).decode_utf8().unwrap().into_owned();
     let fields = text.split('&').filter_map(|field| field.split_once('='));
     fields
-        .map(|(name, value)| (name.to_owned(), percent_decoded(value)))
+        .map(|(name, value)| (name.to_owned(), decoded(value)))
         .collect()
-}
-
-fn percent_decoded(text: &str) -> String {
-    let mut parts = text.split('%');
-    let mut bytes = parts.next().unwrap().as_bytes().to_vec();
-    for part in parts {
-        bytes.push(u8::from_str_radix(&part[..2], 16).unwrap());
-        bytes.extend_from_slice(&part.as_bytes()[2..]);
-    }
-    String::from_utf8(bytes).unwrap()
 }
 
 /// The requests, connections and gates of one server.
