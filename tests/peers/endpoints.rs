@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use serde_json::json;
 
-use super::python::{Python, interpreter};
+use super::python::{Script, interpreter};
 use crate::support::network::{NOWHERE, Proxy};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
@@ -48,11 +48,10 @@ fn hosts(proxy: &Proxy, prefix: &str) -> BTreeSet<String> {
 #[test]
 fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
     let interpreter = or_skip!(interpreter());
-    let mut botocore = Python::start(&interpreter, "endpoints.py", &[]);
+    let mut botocore = Script::start(&interpreter, "endpoints.py", &[]);
     let mut expected = |service: &str, regions: &[&str], fips: bool, dual: bool| {
         let wanted = json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
-        let answer = botocore.ask(&wanted.to_string());
-        serde_json::from_str::<BTreeSet<String>>(&answer).unwrap()
+        serde_json::from_value::<BTreeSet<String>>(botocore.ask(&wanted)).unwrap()
     };
     let regions: Vec<&str> = REGIONS.split(',').collect();
     for (fips, dual) in [(false, false), (true, false), (false, true), (true, true)] {

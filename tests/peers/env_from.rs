@@ -4,7 +4,7 @@
 use serde_json::json;
 
 use super::moto::Moto;
-use super::python::{Python, interpreter};
+use super::python::{Script, interpreter};
 use crate::support::outcome::Status;
 use crate::support::sandbox::{CANARY, Sandbox};
 
@@ -39,7 +39,7 @@ fn a_path_with_a_wildcard_reads_the_same_parameters_as_boto3_without_recursion()
 #[test]
 fn env_from_refuses_every_variable_of_botocore_except_the_region() {
     let interpreter = or_skip!(interpreter());
-    let printed = Python::start(&interpreter, "variables.py", &[]).read_line();
+    let printed = Script::start(&interpreter, "variables.py", &[]).read_line();
     let names: Vec<String> = serde_json::from_str(&printed).unwrap();
     assert!(names.iter().any(|name| name == "AWS_PROFILE"), "{names:?}");
     let is_region = |name: &String| ["AWS_REGION", "AWS_DEFAULT_REGION"].contains(&&**name);

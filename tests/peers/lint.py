@@ -1,9 +1,10 @@
-"""Reads a list of policies from standard input, and prints what parliament finds in each of them."""
+"""Prints what parliament finds in policies. Each line of JSON with a list of policies results in one line of JSON."""
 
 import json
 import sys
 
 from parliament import analyze_policy_string
 
-findings = [[str(finding) for finding in analyze_policy_string(policy).findings] for policy in json.load(sys.stdin)]
-json.dump(findings, sys.stdout)
+for line in sys.stdin:
+    findings = [[str(finding) for finding in analyze_policy_string(policy).findings] for policy in json.loads(line)]
+    print(json.dumps(findings), flush=True)

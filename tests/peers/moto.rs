@@ -9,7 +9,7 @@ use std::sync::{Mutex, PoisonError};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use super::python::{Python, interpreter};
+use super::python::{Script, interpreter};
 use crate::peers::Shared;
 use crate::support::sandbox::{Sandbox, program};
 use crate::support::skip::can;
@@ -22,8 +22,8 @@ pub(super) const REGION: &str = "us-east-1";
 pub(super) struct Moto {
     /// The URL for `AWS_ENDPOINT_URL`.
     pub(super) url: String,
-    driver: Mutex<Python>,
-    _server: Python,
+    driver: Mutex<Script>,
+    _server: Script,
 }
 
 /// Credentials, with the names that boto3 and the environment use.
@@ -40,9 +40,9 @@ impl Moto {
     /// A separate server, for a test that changes how the server behaves.
     pub(super) fn start() -> Option<Self> {
         let interpreter = interpreter()?;
-        let mut server = Python::start(&interpreter, "server.py", &[]);
+        let mut server = Script::start(&interpreter, "server.py", &[]);
         let url = format!("http://127.0.0.1:{}", server.read_line().trim());
-        let driver = Mutex::new(Python::start(&interpreter, "driver.py", &[&url]));
+        let driver = Mutex::new(Script::start(&interpreter, "driver.py", &[&url]));
         Some(Self {
             url,
             driver,
@@ -114,9 +114,8 @@ impl Moto {
             watch::binary(&Vec::<u8>::deserialize(bytes).unwrap());
         }
         let mut driver = self.driver.lock().unwrap_or_else(PoisonError::into_inner);
-        let answer = driver.ask(&call.to_string());
+        let mut answer = driver.ask(call);
         drop(driver);
-        let mut answer: Value = serde_json::from_str(&answer).expect("the driver answers JSON");
         match answer.get("error") {
             Some(error) => Err(error.clone()),
             None => Ok(answer["ok"].take()),

@@ -4,45 +4,19 @@
 //! requests. A linter (PyPI's `parliament`) must not find anything.
 
 use std::collections::BTreeMap;
-use std::env;
-use std::io::Write;
 use std::path::Path;
-use std::process::{Command, Stdio};
 use std::sync::Mutex;
 
 use serde_json::{Value, json};
 
 use super::node::node_folder;
+use super::python::Script;
 use crate::support::skip::can;
 use crate::support::*;
 
 /// The account of the caller, as the fake reports it.
 const ACCOUNT: &str = "123456789012";
 const KEY: &str = "1234abcd-12ab-34cd-56ef-1234567890ab";
-
-/// Runs a script of this folder with JSON as its input, and returns the JSON that it prints.
-fn ask(program: &Path, script: &str, argument: &Path, input: &Value) -> Value {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
-    let mut child = Command::new(program)
-        .arg(folder.join(script))
-        .arg(argument)
-        .env_clear()
-        .env("PATH", "/usr/local/bin:/usr/bin:/bin")
-        .envs([
-            ("PYTHONWARNINGS", "ignore"),
-            ("PYTHONDONTWRITEBYTECODE", "1"),
-        ])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(input.to_string().as_bytes()).unwrap();
-    drop(stdin);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "the error is on standard error");
-    serde_json::from_slice(&output.stdout).unwrap()
-}
 
 /// A request as IAM sees it.
 #[derive(Clone)]
@@ -403,7 +377,7 @@ fn assert_no_findings(judged: &[Judged]) {
     if can(&importing, "policies in parliament") {
         let policies = judged.iter().map(|judged| judged.policy.to_string());
         let texts: Vec<String> = policies.collect();
-        let findings = ask(&python, "lint.py", Path::new("-"), &json!(texts));
+        let findings = Script::start(&python, "lint.py", &[]).ask(&json!(texts));
         assert_eq!(findings, json!(vec![json!([]); texts.len()]), "{texts:#?}");
     }
 }
@@ -413,8 +387,10 @@ fn assert_no_findings(judged: &[Judged]) {
 fn assert_least_privilege(judged: &[Judged]) {
     let node = node_folder("@cloud-copilot/iam-simulate", "policies in a simulator");
     let node = or_skip!(node);
-    let are_allowed = |cases: Vec<Value>| {
-        let results = ask(Path::new("node"), "simulate.js", &node, &json!(cases));
+    let folder = node.to_str().unwrap();
+    let mut simulator = Script::start(Path::new("node"), "simulate.js", &[folder]);
+    let mut are_allowed = |cases: Vec<Value>| {
+        let results = simulator.ask(&json!(cases));
         let results = results.as_array().unwrap().clone().into_iter();
         results.map(|result| result == "Allowed")
     };

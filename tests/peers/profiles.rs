@@ -1,9 +1,9 @@
 //! Configuration files, compared with botocore: for the same text, both must read the same region,
 //! key and token, or both must report an error.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use super::python::{Python, interpreter};
+use super::python::{Script, interpreter};
 use crate::support::aws::served;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
@@ -56,7 +56,7 @@ region = aa-1⏎[default]⏎KEYS⏎ |  | default
 #[test]
 fn aws_configuration_files_are_read_in_the_same_way_as_by_botocore() {
     let interpreter = or_skip!(interpreter());
-    let mut botocore = Python::start(&interpreter, "profile.py", &[]);
+    let mut botocore = Script::start(&interpreter, "profile.py", &[]);
     let indented = "  aws_access_key_id = AKIAA\n  aws_secret_access_key = SECRET";
     let others = "aws_access_key_id = AKIAFILE\naws_secret_access_key = SECRET";
     let keys = "aws_access_key_id = AKIAKEYS\naws_secret_access_key = SECRET";
@@ -76,7 +76,7 @@ fn aws_configuration_files_are_read_in_the_same_way_as_by_botocore() {
         let sandbox = sandbox.home_file(".aws/credentials", &text(credentials));
         let file = |name: &str| sandbox.home().join(".aws").join(name).display().to_string();
         let wanted = json!({ "config": file("config"), "credentials": file("credentials"), "profile": profile });
-        let found: Value = serde_json::from_str(&botocore.ask(&wanted.to_string())).unwrap();
+        let found = botocore.ask(&wanted);
         let run = sandbox.args(["--profile", profile]).resolve("A=x:k").run();
         let read = aws.reads().pop().map(|read| {
             let token = read.header("x-amz-security-token");

@@ -1,30 +1,37 @@
-//! [`Python`] runs a script of this folder in the venv of `make test`, and exchanges lines of JSON
-//! with it.
+//! [`Script`] runs a script of this folder, for Python or for Node, and exchanges lines of JSON with
+//! it. Those for Python run in the venv of `make test`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, ChildStdin, ChildStdout, Command, Stdio};
 
+use serde_json::Value;
+
 use crate::support::skip::skipped;
 
 /// A running script. It ends when its standard input ends, and so with this process, even if that
 /// is killed.
-pub(super) struct Python {
+pub(super) struct Script {
     child: Child,
     stdin: ChildStdin,
     stdout: BufReader<ChildStdout>,
 }
 
-impl Python {
+impl Script {
     /// Starts `tests/peers/SCRIPT` with the given interpreter, without the caller's environment.
     pub(super) fn start(interpreter: &Path, script: &str, arguments: &[&str]) -> Self {
         let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers");
         let mut child = Command::new(interpreter)
-            .arg("-B")
             .arg(folder.join(script))
             .args(arguments)
             .env_clear()
-            .envs([("HOME", "/nonexistent"), ("TZ", "UTC")])
+            .envs([
+                ("HOME", "/nonexistent"),
+                ("PATH", "/usr/local/bin:/usr/bin:/bin"),
+                ("PYTHONDONTWRITEBYTECODE", "1"),
+                ("PYTHONWARNINGS", "ignore"),
+                ("TZ", "UTC"),
+            ])
             .stdin(Stdio::piped())
             .stdout(Stdio::piped())
             .spawn()
@@ -47,13 +54,13 @@ impl Python {
     }
 
     /// Sends one line to the script, and returns its answer.
-    pub(super) fn ask(&mut self, line: &str) -> String {
+    pub(super) fn ask(&mut self, line: &Value) -> Value {
         writeln!(self.stdin, "{line}").expect("the script reads its standard input");
-        self.read_line()
+        serde_json::from_str(&self.read_line()).expect("the script answers JSON")
     }
 }
 
-impl Drop for Python {
+impl Drop for Script {
     fn drop(&mut self) {
         // Both calls fail only if the script has already ended.
         let _ = self.child.kill();

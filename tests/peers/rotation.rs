@@ -11,7 +11,7 @@ use serde_json::json;
 use super::daemon::{is_installed, reserve_ports};
 use super::moto::Moto;
 use super::postgres::Postgres;
-use super::python::{Python, interpreter};
+use super::python::{Script, interpreter};
 use crate::support::record::await_fact;
 use crate::support::*;
 
@@ -48,7 +48,7 @@ fn polling(moto: &Moto, on_rotation: &str) -> Sandbox {
 /// AWS's rotation of the worker's password.
 struct Rotated {
     server: &'static Postgres,
-    rotator: Python,
+    rotator: Script,
     strategy: &'static str,
     secret: String,
     sandbox: Sandbox,
@@ -77,7 +77,7 @@ impl Rotated {
         moto.secret(&secret, &text.to_string());
 
         let port = server.port().to_string();
-        let rotator = Python::start(&interpreter, "rotator.py", &[&moto.url, &port]);
+        let rotator = Script::start(&interpreter, "rotator.py", &[&moto.url, &port]);
         let worker = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/peers/worker.py");
         let sandbox = polling(moto, "restart")
             .file("log", "")
@@ -108,7 +108,7 @@ impl Rotated {
         line(&self.sandbox.path("log"), "job", jobs);
         for step in ["createSecret", "setSecret", "testSecret", "finishSecret"] {
             let order = json!({ "secret": self.secret, "strategy": self.strategy, "step": step });
-            assert_eq!(self.rotator.ask(&order.to_string()), "done\n");
+            assert_eq!(self.rotator.ask(&order), "done");
         }
         fs::write(self.sandbox.path(format!("after-{jobs}")), "").unwrap();
     }
@@ -201,7 +201,7 @@ fn nginx_reloads_a_rotated_certificate_and_no_connection_fails() {
     });
     let log = sandbox.path("log");
     let arguments = [&*port.to_string(), log.to_str().expect("UTF-8")];
-    let client = Python::start(&interpreter, "tls_client.py", &arguments);
+    let client = Script::start(&interpreter, "tls_client.py", &arguments);
     line(&log, "first", 1);
     for name in ["second", "third"] {
         moto.put("rotation/nginx", &certificate(name));

@@ -68,4 +68,4 @@ STEPS = {"createSecret": create, "setSecret": set_password, "testSecret": test, 
 for line in sys.stdin:
     order = json.loads(line)
     STEPS[order["step"]](order["secret"], order["strategy"])
-    print("done", flush=True)
+    print(json.dumps("done"), flush=True)

@@ -16,4 +16,4 @@ for line in sys.stdin:
     provider.cache = JSONFileCache(os.path.expanduser("~/.aws/cli/cache"))
     provider._prompter = lambda question: "123456"
     session.get_credentials().get_frozen_credentials()
-    print("stored", flush=True)
+    print(json.dumps("stored"), flush=True)

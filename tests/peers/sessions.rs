@@ -3,7 +3,7 @@
 
 use serde_json::json;
 
-use super::python::{Python, interpreter};
+use super::python::{Script, interpreter};
 use crate::support::*;
 
 /// A device.
@@ -11,7 +11,7 @@ const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";
 
 #[test]
 fn a_session_that_botocore_has_stored_is_used_without_a_code_whatever_the_settings_of_the_role() {
-    let mut botocore = Python::start(&or_skip!(interpreter()), "session.py", &[]);
+    let mut botocore = Script::start(&or_skip!(interpreter()), "session.py", &[]);
     // The settings of the roles `one` and, if they have a slash in front, `two`, which is assumed
     // with the credentials of `one`. Then the AssumeRole calls of botocore and of secrets-exec.
     let all =
@@ -44,7 +44,7 @@ fn a_session_that_botocore_has_stored_is_used_without_a_code_whatever_the_settin
         let sandbox = keyless(&aws).config(&config).case(&config);
         let variables = json!({ "HOME": sandbox.home(), "AWS_ENDPOINT_URL": aws.endpoint(), "AWS_DEFAULT_REGION": "us-east-1" });
         let wanted = json!({ "profile": profile, "variables": variables });
-        botocore.ask(&wanted.to_string());
+        botocore.ask(&wanted);
         assert_eq!(aws.calls_of("AssumeRole").len(), stored, "{config}");
 
         let options = ["--profile", profile, "-v"];

@@ -1,9 +1,10 @@
-// Says for each case of standard input, a policy and a request, whether IAM would allow the request: a list of the
-// results of @cloud-copilot/iam-simulate, "Allowed" or a kind of denial. The argument is the folder of node_modules.
+// Says whether IAM would allow requests. Each line of standard input is a list of cases in JSON, a policy and a request
+// each, and results in a line with the list of the results of @cloud-copilot/iam-simulate, "Allowed" or a kind of
+// denial. The argument is the folder of node_modules.
 "use strict";
 
 const { createRequire } = require("node:module");
-const { readFileSync } = require("node:fs");
+const { createInterface } = require("node:readline");
 
 const { runSimulation } = createRequire(`${process.argv[2]}/package.json`)("@cloud-copilot/iam-simulate");
 
@@ -44,9 +45,11 @@ async function simulate({ policy, request }) {
 }
 
 async function main() {
-  const results = [];
-  for (const one of JSON.parse(readFileSync(0, "utf8"))) results.push(await simulate(one));
-  process.stdout.write(JSON.stringify(results));
+  for await (const line of createInterface({ input: process.stdin })) {
+    const results = [];
+    for (const one of JSON.parse(line)) results.push(await simulate(one));
+    console.log(JSON.stringify(results));
+  }
 }
 
 main();
