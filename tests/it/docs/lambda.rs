@@ -38,10 +38,13 @@ fn variables(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn a_lambda_function_without_any_secret_starts_with_the_layer() {
-    let aws = Aws::start();
+fn a_lambda_function_starts_with_the_layer_without_any_secret_and_with_a_blank_list_of_variables() {
+    let aws = documented_secrets();
     let run = variables(&aws).env("DB_PASSWORD", "unused").control();
     run.launched_silently().has("DB_PASSWORD", "unused");
+    let blank = variables(&aws).env("SECRETS_EXEC_WRAPPER_VARIABLES", " ");
+    let run = blank.control();
+    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
 }
 
 #[test]
@@ -83,14 +86,6 @@ fn a_lambda_function_gets_a_variable_for_each_key_of_the_secret_whose_arn_is_in_
     run.launched_silently()
         .has("host", "db.example.com")
         .has("SECRET_ARN", object);
-}
-
-#[test]
-fn a_list_of_variables_that_is_blank_is_the_default() {
-    let aws = documented_secrets();
-    let list = "SECRETS_EXEC_WRAPPER_VARIABLES";
-    let run = variables(&aws).env(list, " ").control();
-    run.launched_silently().has("DB_PASSWORD", "p-4c7a1e");
 }
 
 #[test]

@@ -24,13 +24,6 @@ fn runs_with_a_late_answer(aws: &Aws, launch: Sandbox, messages: usize) -> (Outc
     (run, message)
 }
 
-/// The messages about its readiness that a launch sends to a service manager.
-fn readiness(launch: Sandbox, status: i32) -> Vec<String> {
-    let (manager, launch) = Manager::for_launch(launch);
-    launch.run().ended(Status::Exit(status));
-    manager.readiness()
-}
-
 /// The seconds by which a message about a wait asks systemd to extend its timeout.
 fn seconds_of_extension(message: &str) -> f64 {
     let (status, extension) = message.split_once("\nEXTEND_TIMEOUT_USEC=").unwrap();
@@ -60,50 +53,29 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
 #[test]
 fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_still_has_the_secret_and_the_reason()
  {
-    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/pay-AbCdEf";
-    for (references, shown) in [
+    for (references, others) in [
+        ("A=prod/pay", ""),
         (
-            &["A=prod/pay"][..],
-            "secret prod/pay in us-east-1: AWS returned ",
+            "A=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/pay-AbCdEf",
+            "",
         ),
-        (
-            &[&format!("A={arn}")],
-            "secret prod/pay in us-east-1: AWS returned ",
-        ),
-        (
-            &["A=prod/pay", "B=q", "C=r", "D=s"],
-            "3 others and secret prod/pay in us-east-1: AWS returned ",
-        ),
+        ("A=prod/pay B=q C=r D=s", "3 others and "),
     ] {
         let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
         let launch = Sandbox::new()
             .aws(&aws)
-            .args(references.iter().flat_map(|entry| ["-e", entry]))
-            .timeout("4s")
-            .env("NO_COLOR", "1")
-            .through(&terminal("2x80", "", "")[..]);
+            .args(references.split(' ').flat_map(|entry| ["-e", entry]))
+            .timeout("4s");
 
-        let run = launch.target_writes_stderr().run();
+        let run = on_a_terminal(launch).target_writes_stderr().run();
 
-        let start = format!("secrets-exec: note: {shown}");
+        let secret = format!("{others}secret prod/pay in us-east-1");
+        let start = format!("secrets-exec: note: {secret}: AWS returned ");
         let is_progress = |line: &String| {
             line.starts_with(&start) && line.ends_with('…') && line.chars().count() < 80
         };
         assert!(erased(&run).iter().any(is_progress), "{run}");
     }
-}
-
-#[test]
-fn the_progress_line_after_an_error_ends_with_the_reason() {
-    let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
-    let launch = sandbox(&aws).timeout("4s").env("NO_COLOR", "1");
-    let launch = launch.through(&terminal("2x300", "", "")[..]);
-
-    let run = launch.target_writes_stderr().run();
-
-    let start = "secrets-exec: note: secret x in us-east-1: AWS returned ";
-    let is_progress = |line: &String| line.starts_with(start) && !line.contains("waiting");
-    assert!(erased(&run).iter().any(is_progress), "{run}");
 }
 
 #[test]
@@ -222,24 +194,18 @@ fn ready_1_is_sent_to_systemd_through_an_abstract_socket() {
 }
 
 #[test]
-fn ready_1_is_not_sent_to_systemd_if_a_value_is_missing() {
+fn ready_1_is_not_sent_to_systemd_without_notify_ready_or_if_the_command_does_not_start() {
     let aws = served();
-    let launch = sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing");
-    assert!(readiness(launch, 78).is_empty());
-}
-
-#[test]
-fn with_on_rotation_ready_1_is_not_sent_to_systemd_if_the_command_cannot_be_executed() {
-    let aws = served();
-    let launch = restarting(&aws).arg("--notify-ready");
-    let launch = launch.executable("script", "#!/nonexistent\n");
-    assert!(readiness(launch.command(["./script"]), 126).is_empty());
-}
-
-#[test]
-fn ready_1_is_not_sent_to_systemd_without_notify_ready() {
-    let aws = served();
-    assert!(readiness(sandbox(&aws), 0).is_empty());
+    let missing = sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing");
+    let broken = restarting(&aws)
+        .arg("--notify-ready")
+        .executable("script", "#!/nonexistent\n")
+        .command(["./script"]);
+    for (launch, status) in [(sandbox(&aws), 0), (missing, 78), (broken, 126)] {
+        let (manager, launch) = Manager::for_launch(launch);
+        launch.run().ended(Status::Exit(status));
+        assert!(manager.readiness().is_empty());
+    }
 }
 
 #[test]

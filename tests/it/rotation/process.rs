@@ -136,20 +136,3 @@ fn processes_that_the_command_leaves_behind_are_killed_after_the_grace_period_if
     kill(process_id(&lines[0]), Signal::SIGKILL).unwrap();
     running.wait().ended(Status::Exit(5));
 }
-
-#[test]
-fn with_on_rotation_systemd_shows_what_a_slow_start_is_waiting_for() {
-    let aws = held();
-    let sandbox = restarting(&aws).arg("--notify-ready").script("true");
-    let (manager, sandbox) = Manager::for_launch(sandbox);
-    let running = sandbox.spawn();
-    let waiting = manager.next();
-    assert!(waiting.starts_with("STATUS=waiting up to "), "{waiting}");
-    for part in [" for secret x ", "\nEXTEND_TIMEOUT_USEC="] {
-        assert!(waiting.contains(part), "{waiting}");
-    }
-    aws.release();
-    while manager.next() != "STATUS=" {}
-    assert_eq!(manager.next(), "READY=1");
-    running.wait().launched_silently();
-}
