@@ -70,7 +70,7 @@ test-servers: ## send signals to celery, apache and puma, and let redis and othe
 
 test-faults: ## let each system call of a launch fail once, and interrupt it by TERM and KILL (half a minute; needs strace)
 	$(CARGO) build --locked
-	python3 tests/faults/run $(SCENES)
+	python3 -B tests/faults/run $(SCENES)
 
 test-all: ## run everything that runs in a night: these tests with the binary of the packages, fuzzing, the agent, packages, soak and macOS (hours)
 	tests/all $(FUZZ_SECONDS)
