@@ -10,113 +10,80 @@ use crate::architecture::{all_files, repository};
 use crate::support::repository_file;
 use crate::support::rows::{COLUMNS, Row, test_row};
 
-/// What is wrong with the text of a file of rows.
-fn mistake(text: &str) -> String {
-    let Err(mistake) = file::read(text) else {
-        panic!("the file is accepted: {text}")
-    };
-    mistake
-}
-
-/// Asserts that the test of a row fails, and that the failure contains this text.
-fn fails(
-    launch: &'static str,
-    seen: &'static str,
-    own: &'static [(&'static str, &'static str)],
-    text: &str,
-) {
-    let row = Row {
-        place: "a row of this test",
-        name: "",
-        launch,
-        seen,
-        words: &[],
-        given: &[],
-        own,
-    };
-    let failure = panic::catch_unwind(|| test_row(&row)).expect_err("the row passes");
-    let failure = failure.downcast::<String>().unwrap();
-    assert!(failure.contains(text), "{failure}");
-}
-
-const OUTAGE: (&str, &str) = ("fails GetSecretValue", "unavailable");
-
 #[test]
-fn a_typo_in_a_word_fails_the_row_instead_of_becoming_a_text_that_nothing_prints() {
-    let never = &[("never", "$canray")];
-    fails("-e A=x", "exits with 78", never, "$canray isn't a word");
-}
-
-#[test]
-fn a_word_that_is_defined_twice_is_refused() {
-    let mistake = mistake("a = 1\na = 2\n");
-    assert_eq!(mistake, "2: $a is already a word");
-}
-
-#[test]
-fn a_fixture_that_is_defined_twice_is_refused() {
-    let text = "given a secret:\n    secret x: 1\n\ngiven a secret:\n    secret x: 2\n";
-    assert_eq!(mistake(text), "4: \"a secret\" is already given above");
-}
-
-#[test]
-fn a_column_that_a_row_has_twice_is_refused() {
-    let text = "a row | -e A=x | A=1 | never: one\n    never: two\n";
-    assert_eq!(mistake(text), "1: the column \"never\" is there twice");
+fn a_row_fails_for_a_typo_in_it_and_for_each_message_that_it_does_not_expect() {
+    let (two, for_a) = ("-e A=x -e B=ssm:/y", "exits with 78: for A (--env");
+    // A launch, what is seen of it, another column, and the failure.
+    for (launch, seen, own, failure) in [
+        (
+            "-e A=x",
+            "exits with 78",
+            &[("never", "$canray")][..],
+            "$canray isn't a word",
+        ),
+        (
+            "-e A=x",
+            "exits with 78",
+            &[("never at all", "x")],
+            "isn't a column",
+        ),
+        // A second error.
+        (two, for_a, &[], "for B (--env, ssm:/y)\n"),
+        (two, for_a, &[], "not expected: secrets-exec: error: "),
+        (
+            "-e A=x --timeout 1s",
+            "exits with 75",
+            &[
+                ("fails GetSecretValue", "unavailable"),
+                ("says", "a text of another message"),
+            ],
+            "not expected: secrets-exec: error: ",
+        ),
+        (
+            "--local l -v -e A=x",
+            "A=v-4c7a1e",
+            &[("file l", "x: v-4c7a1e"), ("says", "gives A")],
+            "not expected: secrets-exec: warning: ",
+        ),
+    ] {
+        let row = Row {
+            place: "a row of this test",
+            name: "",
+            launch,
+            seen,
+            words: &[],
+            given: &[],
+            own,
+        };
+        let failed = panic::catch_unwind(|| test_row(&row)).expect_err("the row passes");
+        let failed = failed.downcast::<String>().unwrap();
+        assert!(failed.contains(failure), "{failed}");
+    }
 }
 
 #[test]
-fn a_table_with_a_header_and_no_line_is_refused() {
-    let text = "a row with {what} | -e A={what} | A=1\n    | what |\n";
-    assert_eq!(
-        mistake(text),
-        "1: a table without a line doesn't make a test"
-    );
-}
-
-#[test]
-fn a_table_with_a_column_that_its_row_does_not_use_is_refused() {
-    let text = "a row | -e A=x | A=1 | never: {vlaue}\n    | value |\n    | 1     |\n";
-    assert_eq!(mistake(text), "1: the row doesn't use {value}");
-}
-
-#[test]
-fn a_column_with_a_text_after_its_name_fails_the_row_instead_of_being_ignored() {
-    fails(
-        "-e A=x",
-        "exits with 78",
-        &[("never at all", "x")],
-        "isn't a column",
-    );
-}
-
-#[test]
-fn a_second_error_fails_a_row_that_expects_only_the_first() {
-    let (launch, seen) = ("-e A=x -e B=ssm:/y", "exits with 78: for A (--env");
-    fails(launch, seen, &[], "for B (--env, ssm:/y)\n");
-    fails(launch, seen, &[], "not expected: secrets-exec: error: ");
-}
-
-#[test]
-fn a_message_that_says_does_not_name_fails_a_row_that_exits_with_a_status() {
-    let columns = &[OUTAGE, ("says", "a text of another message")];
-    fails(
-        "-e A=x --timeout 1s",
-        "exits with 75",
-        columns,
-        "not expected: secrets-exec: error: ",
-    );
-}
-
-#[test]
-fn a_warning_that_says_does_not_name_fails_a_row_that_launches() {
-    let columns = &[("file l", "x: v-4c7a1e"), ("says", "gives A")];
-    fails(
-        "--local l -v -e A=x",
-        "A=v-4c7a1e",
-        columns,
-        "not expected: secrets-exec: warning: ",
-    );
+fn a_file_of_rows_is_refused_if_a_part_of_it_would_replace_another_or_not_be_tested() {
+    for (text, mistake) in [
+        ("a = 1\na = 2\n", "2: $a is already a word"),
+        (
+            "given a secret:\n    secret x: 1\n\ngiven a secret:\n    secret x: 2\n",
+            "4: \"a secret\" is already given above",
+        ),
+        (
+            "a row | -e A=x | A=1 | never: one\n    never: two\n",
+            "1: the column \"never\" is there twice",
+        ),
+        (
+            "a row with {what} | -e A={what} | A=1\n    | what |\n",
+            "1: a table without a line doesn't make a test",
+        ),
+        (
+            "a row | -e A=x | A=1 | never: {vlaue}\n    | value |\n    | 1     |\n",
+            "1: the row doesn't use {value}",
+        ),
+    ] {
+        assert_eq!(file::read(text).err().as_deref(), Some(mistake));
+    }
 }
 
 #[test]
