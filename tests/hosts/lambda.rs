@@ -55,13 +55,6 @@ fn nodejs() -> Option<Runtime> {
     })
 }
 
-fn served_secrets() -> Aws {
-    let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
-    Aws::start()
-        .secret(ARN, db)
-        .secret("prod/api-token", Secret::text("token-4c7a1e"))
-}
-
 /// A port that nothing listens on.
 fn free_port() -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
@@ -129,8 +122,8 @@ impl Function {
         function
     }
 
-    /// The answer to an event, which is empty if the runtime didn't start.
-    fn invoke(&self) -> String {
+    /// The variables that the function answers an event with.
+    fn variables(&self) -> Value {
         let script = "\
 import http.client, sys
 connection = http.client.HTTPConnection('127.0.0.1', int(sys.argv[1]))
@@ -139,12 +132,7 @@ print(connection.getresponse().read().decode())
 ";
         let port = self.port.to_string();
         let answer = self.container.exec(["python3", "-c", script, &port]);
-        answer.stdout().trim().to_owned()
-    }
-
-    /// The variables that the function answers with.
-    fn variables(&self) -> Value {
-        serde_json::from_str(&self.invoke()).unwrap()
+        answer.document()
     }
 
     /// Stops the emulator. Its log is on standard error, and the function's log, with the lines of
@@ -162,7 +150,9 @@ fn in_lambda_s_emulator_a_function_gets_its_secrets_with_the_layer_and_one_varia
         return;
     }
     for runtime in [python(), nodejs()].into_iter().flatten() {
-        let aws = served_secrets();
+        let db = Secret::text(r#"{"host":"db.example.com","password":"p-4c7a1e"}"#);
+        let token = Secret::text("token-4c7a1e");
+        let aws = Aws::start().secret(ARN, db).secret("prod/api-token", token);
         let reference = format!("{ARN}:password::");
         let function = Function::start(runtime, &aws, &reference);
         for _ in 0..2 {

@@ -154,17 +154,6 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_
     run.launched().printed(format!("{printed} {CANARY} none\n"));
 }
 
-impl Pod {
-    /// Adds what EKS adds for an association (EKS Pod Identity).
-    fn association(self, aws: &Aws) -> Self {
-        let pod = self.file("pod-token", "pod-token");
-        let token = "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE";
-        let pod = pod.env(token, "/shared/pod-token");
-        let uri = "AWS_CONTAINER_CREDENTIALS_FULL_URI";
-        pod.env(uri, &aws.container_credentials())
-    }
-}
-
 #[test]
 #[ignore = "by make test-hosts"]
 fn an_init_container_installs_secrets_exec_in_an_image_without_it_and_the_command_gets_its_values()
@@ -173,7 +162,17 @@ fn an_init_container_installs_secrets_exec_in_an_image_without_it_and_the_comman
     let aws = aws();
     let script = "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; \
         echo $DB_PASSWORD ${SECRETS_EXEC_FILE-none}";
-    let run = pod.aws(&aws).association(&aws).script(script).run();
+    // What EKS adds for an association (EKS Pod Identity).
+    let uri = aws.container_credentials();
+    let pod = pod
+        .aws(&aws)
+        .file("pod-token", "pod-token")
+        .env(
+            "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE",
+            "/shared/pod-token",
+        )
+        .env("AWS_CONTAINER_CREDENTIALS_FULL_URI", &uri);
+    let run = pod.script(script).run();
     run.launched()
         .printed("65532\n755 65532 /secrets-exec/secrets-exec\nno\np-4c7a1e none\n");
 }

@@ -10,12 +10,6 @@ use crate::architecture::repository;
 use crate::docs::page::Page;
 use crate::support::directory::{Directory, names_in};
 
-/// The block of README.md that runs Docker, as it is.
-fn documented_command() -> String {
-    let readme = Page::read("README.md");
-    readme.block_from("sh", "docker build ").to_owned()
-}
-
 /// Writes a program called docker into a folder. It is podman with the images of these tests, which
 /// build without a network. `--quiet`, because podman prints the steps of a build on standard
 /// output, and Docker doesn't.
@@ -79,7 +73,9 @@ fn the_readme_s_docker_command_leaves_an_executable_binary_in_the_working_direct
         ("GIT_CONFIG_KEY_0", &instead),
         ("GIT_CONFIG_VALUE_0", origin),
     ];
-    in_shell(directory.path(), &documented_command(), &environment);
+    let readme = Page::read("README.md");
+    let command = readme.block_from("sh", "docker build ");
+    in_shell(directory.path(), command, &environment);
 
     assert_eq!(names_in(directory.path()), ["secrets-exec"]);
     let script = "stat -c %a secrets-exec; ./secrets-exec --version";

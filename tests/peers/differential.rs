@@ -83,7 +83,11 @@ fn one_launch_reads_secrets_with_the_same_name_from_two_accounts() {
     let moto = or_skip!(Moto::shared());
     let there = moto.assume(READER);
     moto.secret("accounts/both", r#"{"password":"here-4c7a1e"}"#);
-    moto.secret_of(&there, "accounts/both", r#"{"password":"there-4c7a1e"}"#);
+    let secret =
+        json!({ "Name": "accounts/both", "SecretString": r#"{"password":"there-4c7a1e"}"# });
+    moto.call(&json!({
+        "service": "secretsmanager", "operation": "create_secret", "credentials": there.as_json(), "parameters": secret
+    }));
     let declaration = format!(
         "secrets:\n  here: accounts/both\n  there: {{ id: accounts/both, role-arn: '{READER}' }}\nenv:\n  HERE: here:password\n  \
          THERE: there:password\n"

@@ -100,15 +100,6 @@ fn migrating(content: &str, options: &[&str]) -> Sandbox {
     sandbox.args(options).prints_values().bare()
 }
 
-/// Asserts that a launch with this declaration gets all these values.
-fn assert_launched(moto: &Moto, declaration: &str, expected: &Values) {
-    let sandbox = moto.sandbox().declaration(declaration);
-    let launch = sandbox.prints_values().run();
-    for (name, value) in expected {
-        launch.launched().has(name, value);
-    }
-}
-
 #[test]
 fn migrate_reads_a_file_with_windows_line_endings_in_the_same_way_as_python_dotenv() {
     let content = FILE.replace('\n', "\r\n");
@@ -147,7 +138,10 @@ fn the_two_documented_lines_move_a_dotenv_file_into_a_secret_with_the_aws_cli() 
     let files = or_skip!(python_dotenv(directory.path()));
     let mut expected = files[".env"].values.clone();
     expected.remove("DEBUG_TOKEN");
-    assert_launched(moto, &text, &expected);
+    let launch = moto.sandbox().declaration(&text).prints_values().run();
+    for (name, value) in expected {
+        launch.launched().has(&name, value);
+    }
 }
 
 /// The pieces of generated files, separated by bars: those of the grammar, and characters that only

@@ -86,16 +86,6 @@ impl Moto {
         self.call(&json!({ "service": service, "operation": operation, "parameters": parameters }))
     }
 
-    /// Creates a secret in the account of these keys.
-    pub(super) fn secret_of(&self, account: &Credentials, name: &str, text: &str) {
-        self.call(&json!({
-            "service": "secretsmanager",
-            "operation": "create_secret",
-            "credentials": account.as_json(),
-            "parameters": { "Name": name, "SecretString": text },
-        }));
-    }
-
     /// Calls boto3 through `driver.py`.
     pub(super) fn call(&self, call: &Value) -> Value {
         self.try_call(call)

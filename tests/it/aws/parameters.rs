@@ -53,14 +53,11 @@ fn all_of_320_denied_parameters_are_reported_with_at_most_32_requests_at_the_sam
     assert_eq!((aws.calls().len(), aws.most_in_flight()), (32 + 320, 32));
 }
 
-fn below_path(aws: &Aws) -> Sandbox {
-    Sandbox::new().aws(aws).args(["--env-from", "V_=ssm:/p/"])
-}
-
 #[test]
 fn ten_thousand_parameters_below_a_path_are_read_and_one_more_is_refused() {
     let many = with_parameters(10_000);
-    let sandbox = below_path(&many).timeout("10m");
+    let sandbox = Sandbox::new().aws(&many).args(["--env-from", "V_=ssm:/p/"]);
+    let sandbox = sandbox.timeout("10m");
     let run = sandbox.run();
     run.launched_silently()
         .has("V_00", "value-00-4c7a1e")

@@ -7,6 +7,7 @@ use std::path::Path;
 use nix::sys::signal::Signal;
 
 use super::*;
+use crate::support::identity::has_ended;
 
 /// A run whose first start runs `script`, and whose second start ends with status 7. The script has
 /// a recorder of signals in `$1`, which ends after SIGTERM, and one in `$2`, which doesn't.
@@ -96,11 +97,6 @@ setsid sh -c \"$orphan\" 2>&1 &
 exec \"$@\"
 ";
 
-fn is_alive(process: &str) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{process}/stat"));
-    stat.is_ok_and(|stat| !stat.contains(") Z "))
-}
-
 #[test]
 fn a_sidecar_and_the_reader_of_a_log_that_an_entry_script_has_started_outlive_a_restart_and_an_exit()
  {
@@ -130,7 +126,8 @@ fn a_sidecar_and_the_reader_of_a_log_that_an_entry_script_has_started_outlive_a_
             run.running.wait()
         };
         for process in bystanders.lines() {
-            assert!(is_alive(process), "{process} of {bystanders}: {outcome}");
+            let is_gone = has_ended(&Path::new("/proc").join(process));
+            assert!(!is_gone, "{process} of {bystanders}: {outcome}");
         }
         record::await_fact("a logged line for each start", || {
             fs::read_to_string(&log).is_ok_and(|text| text.lines().count() == starts)
@@ -234,12 +231,8 @@ fn unstoppable(aws: &Aws, mode: &str) -> Sandbox {
         "--inh-caps=-all",
     ];
     let sandbox = rotating(aws, mode).command([&as_nobody[..], &["sh", "-c", until_end]].concat());
-    fs::write(sandbox.path("record"), "").unwrap();
-    let everyone = std::os::unix::fs::PermissionsExt::from_mode(0o666);
-    fs::set_permissions(sandbox.path("record"), everyone).unwrap();
-    let anywhere = std::os::unix::fs::PermissionsExt::from_mode(0o777);
-    fs::set_permissions(sandbox.path("record").parent().unwrap(), anywhere).unwrap();
-    sandbox.through(WITHOUT_KILL)
+    let writable = sandbox.file("record", "").mode("record", 0o666);
+    writable.mode("", 0o777).through(WITHOUT_KILL)
 }
 
 #[test]
@@ -307,11 +300,9 @@ fn as_a_unit_an_exit_ends_with_75_although_the_command_can_not_be_stopped() {
     run.request();
     let command = run.values(1)[0].clone();
     let end = run.sandbox.path("end");
-    let ours = run.running.proc("status");
+    let ours = run.running.proc("");
     // The command, which holds the output, ends only now.
-    record::await_fact("the end", || {
-        !fs::read_to_string(&ours).is_ok_and(|status| !status.contains("State:\tZ"))
-    });
+    record::await_fact("the end", || has_ended(&ours));
     fs::write(end, "").unwrap();
     let outcome = run.running.wait();
     let error = format!("error: \"setpriv\" (process id {command}) can't be stopped");

@@ -57,7 +57,7 @@ pub fn processes(sandbox: &Sandbox) -> Vec<PathBuf> {
 }
 
 /// Returns whether a process is gone, or is a zombie that init hasn't reaped yet.
-fn has_ended(process: &Path) -> bool {
+pub fn has_ended(process: &Path) -> bool {
     let status = fs::read_to_string(process.join("status")).unwrap_or_default();
     status.is_empty() || status.contains("State:\tZ")
 }

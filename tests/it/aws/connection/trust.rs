@@ -130,13 +130,6 @@ fn a_certificate_in_a_comment_of_a_ca_bundle_is_not_trusted() {
     }
 }
 
-/// A run on a system in which the shell script `prepare` has filled /etc/ssl, an empty directory.
-/// Returns `None` if this machine doesn't allow that.
-fn with_system_bundle(sandbox: Sandbox, prepare: &str) -> Option<Sandbox> {
-    let script = format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare}");
-    Some(sandbox.through(skip::mounts(&script)?))
-}
-
 #[test]
 fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
     let authority = or_skip!(Authority::new());
@@ -146,7 +139,11 @@ fn the_systems_root_certificates_are_trusted_unless_a_ca_bundle_is_named() {
         "cp '{}' /etc/ssl/certs/ca-certificates.crt",
         authority.bundle().display()
     );
-    let launch = |prepare: &str| with_system_bundle(sandbox(&aws), prepare);
+    // The shell script `prepare` fills /etc/ssl, an empty directory.
+    let launch = |prepare: &str| {
+        let script = format!("mount -t tmpfs none /etc/ssl && mkdir /etc/ssl/certs && {prepare}");
+        Some(sandbox(&aws).through(skip::mounts(&script)?))
+    };
     or_skip!(launch(&copy)).run().launched_with_value();
     let named = |prepare, authority: &Authority| {
         let launch = launch(prepare).unwrap().arg("--ca-bundle");
