@@ -30,17 +30,10 @@ fn a_launch_ends_with_the_exit_status_or_the_fatal_signal_of_its_command() {
 
 #[test]
 fn arguments_reach_the_command_byte_for_byte() {
-    let arguments: [&[u8]; 20] = [
+    // A shell would change the first two, and secrets-exec itself could take the others for its own.
+    let arguments: [&[u8]; 10] = [
         b"",
-        b" ",
-        b"two words",
-        b"new\nline",
-        b"tab\there",
-        b"$HOME",
-        b"${A:-x} $A x:k",
-        b"*",
-        b"it's \"quoted\" `x` \\",
-        b"|",
+        b"two words\n\t$HOME ${A:-x} x:k * it's \"quoted\" `x` \\ | {a,b} ~",
         b"fo\x80o\xff",
         b"--",
         b"--env",
@@ -49,8 +42,6 @@ fn arguments_reach_the_command_byte_for_byte() {
         b"-f",
         b"B=x",
         b"\xc3\xa4",
-        b"{a,b}",
-        b"~",
     ];
     let mut words = ["sh", "-c", "cat /proc/$$/cmdline; :", "zero"]
         .map(str::as_bytes)

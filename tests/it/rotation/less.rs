@@ -11,70 +11,36 @@ fn service(json: &str, declaration: &str) -> (Aws, Rotating) {
     (aws, Rotating::start(sandbox.script(script)))
 }
 
+/// Polls that find less: the declaration, the secret `x` at first and then, the inherited value of
+/// `A`, and what the command would lose. `⏎` is a line feed.
+const LESS: &str = r#"
+secrets: { x: x }⏎env: { A: { template: '{{ x.a }}' }, B: { template: 'u:{{ x.k }}@h' } } | {"k":"one-4c7a1e","a":"one-4c7a1e"} | {"k":"","a":""} |  | A and B
+env: { A: 'x:k' } | {"k":"one-4c7a1e"} | {"k":""} |  | A
+env: { A: { from: 'x:k', default: changeme } } | {"k":"one-4c7a1e"} | {"other":"v-4c7a1e"} |  | A
+secrets: { x: x }⏎env: { A: { template: '{{ x.k|default("changeme") }}' } } | {"k":"one-4c7a1e"} | {"other":"v-4c7a1e"} |  | A
+env: { A: { from: 'x:k', optional: true } } | {"k":"one-4c7a1e"} | {"other":"v-4c7a1e"} | changeme | A
+env-from: [x] | {"k":"one-4c7a1e","a":"one-4c7a1e"} | {"k":"one-4c7a1e"} | changeme | A
+env-from: ['x:low', { from: 'x:high', optional: true }] | {"low":{"a":"low-4c7a1e"},"high":{"a":"one-4c7a1e"}} | {"low":{"a":"low-4c7a1e"},"high":{"b":"new-4c7a1e"}} |  | A
+env-from: [{ from: x, optional: true }] | {"k":"one-4c7a1e","a":"one-4c7a1e"} | {} |  | A and K
+"#;
+
 #[test]
 fn a_poll_never_takes_a_value_away_from_the_command() {
-    let whole = r#"{"k":"one-4c7a1e","a":"one-4c7a1e"}"#;
-    let nested = r#"{"low":{"a":"low-4c7a1e"},"high":{"a":"one-4c7a1e"}}"#;
-    for (declaration, before, less, inherited, lost) in [
-        (
-            "secrets: { x: x }\nenv: { A: { template: '{{ x.a }}' }, B: { template: 'u:{{ x.k }}@h' } }",
-            whole,
-            r#"{"k":"","a":""}"#,
-            None,
-            "A and B",
-        ),
-        ("env: { A: 'x:k' }", whole, r#"{"k":""}"#, None, "A"),
-        (
-            "env: { A: { from: 'x:k', default: changeme } }",
-            whole,
-            r#"{"other":"v-4c7a1e"}"#,
-            None,
-            "A",
-        ),
-        (
-            "secrets: { x: x }\nenv: { A: { template: '{{ x.k | default(\"changeme\") }}' } }",
-            whole,
-            r#"{"other":"v-4c7a1e"}"#,
-            None,
-            "A",
-        ),
-        (
-            "env: { A: { from: 'x:k', optional: true } }",
-            whole,
-            r#"{"other":"v-4c7a1e"}"#,
-            Some("changeme"),
-            "A",
-        ),
-        (
-            "env-from: [x]",
-            whole,
-            r#"{"k":"one-4c7a1e"}"#,
-            Some("changeme"),
-            "A",
-        ),
-        (
-            "env-from: ['x:low', { from: 'x:high', optional: true }]",
-            nested,
-            r#"{"low":{"a":"low-4c7a1e"},"high":{"b":"new-4c7a1e"}}"#,
-            None,
-            "A",
-        ),
-        (
-            "env-from: [{ from: x, optional: true }]",
-            whole,
-            "{}",
-            None,
-            "A and K",
-        ),
-    ] {
+    for line in LESS.trim().lines() {
+        let line = line.replace('⏎', "\n");
+        let [declaration, before, less, inherited, lost] =
+            line.split(" | ").collect::<Vec<_>>()[..]
+        else {
+            panic!("{line}");
+        };
         // The other value of the secret changes, too, and has to wait.
         let declaration = format!("{declaration}\nfiles: [{{ from: 'y', env: F }}]");
         let aws = Aws::start().secret("y", Secret::text("y-4c7a1e"));
         let aws = aws.secret("x", Secret::text(before).with_id("v1"));
         let mut sandbox =
             polled_on_request(Sandbox::new().aws(&aws), "restart").declaration(&declaration);
-        if let Some(value) = inherited {
-            sandbox = sandbox.env("A", value);
+        if !inherited.is_empty() {
+            sandbox = sandbox.env("A", inherited);
         }
         let run = Rotating::start(sandbox.script(SLEEPER));
 
@@ -119,66 +85,46 @@ fn the_event_of_a_poll_that_finds_less_is_an_error_for_alarms() {
     assert_eq!(failed.expect("a failed poll")["level"], "error", "{run}");
 }
 
+/// The declaration, the secret `x` at first and then, and the values of `A` with which the command
+/// starts.
+const RESTARTS: &str = r#"
+env: { A: { from: 'x:k', default: changeme } } | {"j":"v-4c7a1e"} | {"k":"one-4c7a1e"} | [changeme] [one-4c7a1e]
+env: { A: { from: 'x:k', pattern: '' } } | {"k":"one-4c7a1e"} | {"k":""} | [one-4c7a1e] []
+env: { A: 'x:k' } | {"k":""} | {"k":"one-4c7a1e"} | [] [one-4c7a1e]
+env-from: ['x:low', 'x:high'] | {"low":{"a":"one-4c7a1e"},"high":{"b":"b-4c7a1e"}} | {"low":{"a":"one-4c7a1e"},"high":{"a":"two-4c7a1e"}} | [one-4c7a1e] [two-4c7a1e]
+"#;
+
 #[test]
 fn a_program_that_started_with_less_is_restarted_for_more_and_an_expected_empty_value_is_accepted()
 {
-    for (declaration, before, after, starts) in [
-        (
-            "env: { A: { from: 'x:k', default: changeme } }",
-            r#"{"j":"v-4c7a1e"}"#,
-            r#"{"k":"one-4c7a1e"}"#,
-            ["[changeme]", "[one-4c7a1e]"],
-        ),
-        (
-            "env: { A: { from: 'x:k', pattern: '' } }",
-            r#"{"k":"one-4c7a1e"}"#,
-            r#"{"k":""}"#,
-            ["[one-4c7a1e]", "[]"],
-        ),
-        (
-            "env: { A: 'x:k' }",
-            r#"{"k":""}"#,
-            r#"{"k":"one-4c7a1e"}"#,
-            ["[]", "[one-4c7a1e]"],
-        ),
-        (
-            "env-from: ['x:low', 'x:high']",
-            r#"{"low":{"a":"one-4c7a1e"},"high":{"b":"b-4c7a1e"}}"#,
-            r#"{"low":{"a":"one-4c7a1e"},"high":{"a":"two-4c7a1e"}}"#,
-            ["[one-4c7a1e]", "[two-4c7a1e]"],
-        ),
-    ] {
+    for line in RESTARTS.trim().lines() {
+        let [declaration, before, after, starts] = line.split(" | ").collect::<Vec<_>>()[..] else {
+            panic!("{line}");
+        };
         let (aws, run) = service(before, declaration);
         aws.rotate("x", Secret::text(after).with_id("v2"));
         run.poll(&aws);
-        assert_eq!(run.values(2), starts, "{declaration}");
+        assert_eq!(run.values(2).join(" "), starts, "{declaration}");
         run.end();
     }
 }
 
 #[test]
 fn a_value_that_is_gone_with_nothing_in_its_place_restarts_the_command() {
-    for (declaration, less, says) in [
-        (
-            "env: { A: { from: 'x:k', optional: true } }",
-            Secret::text(r#"{"j":"v-4c7a1e"}"#),
-            r#"because A changed (the secret "x", version v1 -> v2)"#,
-        ),
-        (
-            "env: { A: { from: 'x:k', optional: true } }",
-            Secret::failing(fault::absent()),
-            r#"because A changed (the secret "x", version v1 -> none)"#,
-        ),
-        (
-            "env-from: [x]",
-            Secret::text(r#"{"j":"one-4c7a1e"}"#),
-            r#"because A, J and K changed (the secret "x", version v1 -> v2)"#,
-        ),
+    let optional = "env: { A: { from: 'x:k', optional: true } }";
+    let other = || Secret::text(r#"{"j":"one-4c7a1e"}"#);
+    let absent = Secret::failing(fault::absent());
+    for (declaration, less, names, version) in [
+        (optional, other(), "A", "v2"),
+        (optional, absent, "A", "none"),
+        ("env-from: [x]", other(), "A, J and K", "v2"),
     ] {
         let (aws, run) = service(r#"{"k":"one-4c7a1e","a":"one-4c7a1e"}"#, declaration);
         aws.rotate("x", less.with_id("v2"));
         run.poll(&aws);
-        assert_eq!(run.values(2), ["[one-4c7a1e]", "[unset]"], "{says}");
-        run.end().says([says]);
+        let starts = run.values(2);
+        assert_eq!(starts, ["[one-4c7a1e]", "[unset]"], "{declaration}");
+        let says = format!("because {names} changed (the secret \"x\", version v1 -> {version})");
+        run.end().says([&*says]);
     }
 }
