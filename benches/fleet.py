@@ -4,22 +4,33 @@ The service grants RATE requests per second and throttles the rest, as AWS does 
 """
 
 import asyncio
-import json
 import sys
 import time
+from pathlib import Path
+
+sys.path.append(str(Path(__file__).parents[1] / "tests/closed"))
+from aws import Server, secret
+from rules import Answer
 
 LAUNCHES = 1000
 RATE = 100
 BURST = 100
 TIMEOUT = 30
+GOOD = Answer(b'{"password": "made-up"}')
+THROTTLED = {"__type": "ThrottlingException", "message": "Rate exceeded"}
 
 
-class Service:
+class Service(Server):
     """A token bucket of BURST requests, refilled with RATE per second, and a log of the requests."""
 
     def __init__(self):
         self.left, self.filled = BURST, time.monotonic()
         self.asked = []
+        super().__init__()
+
+    def respond(self, _, region, body):
+        name = body["SecretId"]
+        return (200, secret(region, name, "AWSCURRENT", GOOD)) if self.grants(name) else (400, THROTTLED)
 
     def grants(self, name):
         now = time.monotonic()
@@ -29,28 +40,6 @@ class Service:
         self.left -= granted
         self.asked.append((name, granted))
         return granted
-
-    async def serve(self, reader, writer):
-        try:
-            while True:
-                head = await reader.readuntil(b"\r\n\r\n")
-                lines = head.decode("latin-1").lower().split("\r\n")
-                length = next(int(line.split(":")[1]) for line in lines if line.startswith("content-length:"))
-                name = json.loads(await reader.readexactly(length))["SecretId"]
-                status, answer = (200, secret(name)) if self.grants(name) else (400, THROTTLED)
-                body = json.dumps(answer).encode()
-                writer.write(b"HTTP/1.1 %d X\r\nContent-Type: application/x-amz-json-1.1\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body))
-                await writer.drain()
-        except (asyncio.IncompleteReadError, ConnectionError):
-            writer.close()
-
-
-THROTTLED = {"__type": "ThrottlingException", "message": "Rate exceeded"}
-
-
-def secret(name):
-    arn = f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf"
-    return {"ARN": arn, "Name": name, "VersionId": "v", "VersionStages": ["AWSCURRENT"], "SecretString": '{"password": "made-up"}'}
 
 
 async def launch(binary, port, number):
@@ -69,10 +58,7 @@ async def launch(binary, port, number):
 
 async def launches(binary):
     service = Service()
-    server = await asyncio.start_server(service.serve, "127.0.0.1", 0, backlog=2048)
-    port = server.sockets[0].getsockname()[1]
-    ended = await asyncio.gather(*(launch(binary, port, number) for number in range(LAUNCHES)))
-    server.close()
+    ended = await asyncio.gather(*(launch(binary, service.port, number) for number in range(LAUNCHES)))
     return service.asked, ended
 
 

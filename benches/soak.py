@@ -7,7 +7,6 @@ of them, or if at the end the process that stays has more than one thread, MOST_
 reads /proc, so it runs only on Linux.
 """
 
-import collections
 import json
 import os
 import signal
@@ -17,10 +16,13 @@ import tempfile
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 from measure import REST, descendants, settled, switches
+
+sys.path.append(str(Path(__file__).parents[1] / "tests/closed"))
+from aws import Server
+from rules import Answer
 
 BINARY = str(Path(sys.argv[1]).resolve())
 ROTATIONS = int(sys.argv[2]) if len(sys.argv) > 2 else 1000
@@ -36,41 +38,17 @@ RESTARTED = WAIT + 'echo "$K"; while :; do read -r _ <&3; done'
 SIGNALLED = WAIT + 'trap "cat value; echo" HUP; cat value; echo; while :; do read -r _ <&3; done'
 
 
-class SecretsManager(BaseHTTPRequestHandler):
-    """Answers GetSecretValue with the version of the secret's counter."""
-
-    protocol_version = "HTTP/1.1"
-    disable_nagle_algorithm = True
-    versions = collections.Counter()
-    requests = collections.Counter()
-
-    def do_POST(self):
-        name = json.loads(self.rfile.read(int(self.headers["Content-Length"])))["SecretId"]
-        version = self.versions[name]
-        self.requests[name] += 1
-        answer = {
-            "ARN": f"arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}-AbCdEf",
-            "Name": name,
-            "VersionId": f"00000000-0000-4000-8000-{version:012}",
-            "SecretString": json.dumps({"k": f"value-{version}"}),
-            "VersionStages": ["AWSCURRENT"],
-            "CreatedDate": 1700000000,
-        }
-        body = json.dumps(answer).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/x-amz-json-1.1")
-        self.send_header("Content-Length", str(len(body)))
-        self.end_headers()
-        self.wfile.write(body)
-
-    def log_message(self, *_):
-        pass
+def value_of(rotation):
+    """What AWS answers after this number of rotations."""
+    text = json.dumps({"k": f"value-{rotation}"})
+    return [Answer(text.encode(), version=f"00000000-0000-4000-8000-{rotation:012}")]
 
 
-def soak(endpoint, secret, options, command, folder):
+def soak(server, secret, options, command, folder):
+    server.answers[secret, ""] = value_of(0)
     environment = {
         "PATH": os.environ["PATH"],
-        "AWS_ENDPOINT_URL": endpoint,
+        "AWS_ENDPOINT_URL": f"http://127.0.0.1:{server.port}",
         "AWS_REGION": "us-east-1",
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         "AWS_SECRET_ACCESS_KEY": "soak",
@@ -93,7 +71,7 @@ def soak(endpoint, secret, options, command, folder):
         if rotation == ROTATIONS // 10:
             first = settled(program.pid)
         if rotation < ROTATIONS:
-            SecretsManager.versions[secret] += 1
+            server.answers[secret, ""] = value_of(rotation + 1)
             program.send_signal(signal.SIGUSR2)
     took = time.monotonic() - begun
     last = settled(program.pid)
@@ -103,8 +81,7 @@ def soak(endpoint, secret, options, command, folder):
     program.send_signal(signal.SIGTERM)
     if program.wait() != 0:
         raise Failed(f"it ended with {program.returncode}")
-    requests = SecretsManager.requests[secret]
-    text = f"{options[1]}: {took:.0f}s, {requests} requests, {woken} context switches in {REST}s at rest\n"
+    text = f"{options[1]}: {took:.0f}s, {woken} context switches in {REST}s at rest\n"
     for key in first:
         text += f"  {key:14} {first[key]:7} after {ROTATIONS // 10}, {last[key]:7} after {ROTATIONS}\n"
     print(text, end="", flush=True)
@@ -119,11 +96,11 @@ class Failed(Exception):
     pass
 
 
-def soak_in_folder(endpoint, secret, options, command):
+def soak_in_folder(server, secret, options, command):
     try:
         with tempfile.TemporaryDirectory(dir="/dev/shm") as folder:
             Path(folder, "soak.yaml").write_text(f"files:\n  - path: {folder}/value\n    from: {secret}:k\n")
-            soak(endpoint, secret, options, command, folder)
+            soak(server, secret, options, command, folder)
         return []
     except Failed as failed:
         return [f"{options[1]}: {failed}"]
@@ -131,9 +108,7 @@ def soak_in_folder(endpoint, secret, options, command):
 
 def main():
     signal.signal(signal.SIGHUP, signal.SIG_DFL)  # a shell cannot trap what it inherits as ignored, as from nohup
-    server = ThreadingHTTPServer(("127.0.0.1", 0), SecretsManager)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    endpoint = f"http://127.0.0.1:{server.server_port}"
+    server = Server()
     load = [subprocess.Popen([sys.executable, "-c", "while True: pass"]) for _ in range(LOAD)]
     try:
         print(f"{ROTATIONS} rotations, with {LOAD} busy processes beside\n", flush=True)
@@ -142,7 +117,7 @@ def main():
             ("signalled", ["--on-rotation", "signal=HUP", "-f", "soak.yaml"], SIGNALLED),
         )
         with ThreadPoolExecutor() as pool:
-            failures = [failure for run in [pool.submit(soak_in_folder, endpoint, *run) for run in runs] for failure in run.result()]
+            failures = [failure for run in [pool.submit(soak_in_folder, server, *run) for run in runs] for failure in run.result()]
         left = descendants(os.getpid()) - LOAD
     finally:
         for process in load:

@@ -26,7 +26,7 @@ class Server:
 
     async def serve(self, ready):
         loop = asyncio.get_running_loop()
-        server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0, backlog=512)
+        server = await loop.create_server(lambda: Connection(self), "127.0.0.1", 0, backlog=2048)
         self.port = server.sockets[0].getsockname()[1]
         ready.set()
         await server.serve_forever()
@@ -104,7 +104,7 @@ def secret(region, identifier, stage, answer):
     return {
         "ARN": identifier if is_arn else f"arn:aws:secretsmanager:{region}:{ACCOUNT}:secret:{name}-AbCdEf",
         "Name": re.sub("-AbCdEf$", "", name),
-        "VersionId": "c0c0c0c0-1111-4222-8333-444455556666",
+        "VersionId": answer.version,
         "VersionStages": [stage],
         "CreatedDate": 1523477145.713,
         **value,

@@ -55,6 +55,7 @@ class Answer:
     spelling: str = "body"  # where the code is: in the "body", in the "header", or in the header with a "url"
     flaw: str = ""  # of an answer with 200 that is none: a "page", "cut" off, or without a "value"
     is_replica: bool = False  # a fallback region has answered
+    version: str = "c0c0c0c0-1111-4222-8333-444455556666"
 
     @property
     def is_outage(self):
