@@ -4,9 +4,8 @@
 mod file;
 
 use std::collections::BTreeSet;
-use std::{fs, panic};
+use std::panic;
 
-use crate::architecture::{all_files, repository};
 use crate::support::repository_file;
 use crate::support::rows::{COLUMNS, Row, test_row};
 
@@ -84,6 +83,8 @@ fn a_file_of_rows_is_refused_if_a_part_of_it_would_replace_another_or_not_be_tes
     ] {
         assert_eq!(file::read(text).err().as_deref(), Some(mistake));
     }
+    let long = file::read(&"word ".repeat(25)).err().unwrap();
+    assert!(long.starts_with("1: the line has over 120 columns"));
 }
 
 #[test]
@@ -112,40 +113,6 @@ fn a_list_and_a_line_of_a_table_can_continue_on_a_line_that_is_indented_more() {
     assert_eq!(row.launch, "-e A=x -e B=z");
     assert_eq!(row.seen, "exits with 78: A … B");
     assert_eq!(row.own, [("requests".to_owned(), "x and y".to_owned())]);
-}
-
-/// The length of the lines that a reader sees in a diff without scrolling.
-const COLUMNS_OF_A_LINE: usize = 120;
-
-/// True for a line that is too long only because of an address, a key or another word that can't be
-/// broken.
-fn has_a_long_word(line: &str) -> bool {
-    line.split_whitespace()
-        .any(|word| word.chars().count() > COLUMNS_OF_A_LINE - 20)
-}
-
-#[test]
-fn a_line_of_rows_that_is_too_long_to_be_read_in_a_diff_is_refused() {
-    let mut long = Vec::new();
-    let mut files = all_files(&repository("tests"));
-    files.retain(|file| {
-        file.extension().is_some_and(|end| end == "rows") || file.ends_with("aws/cases")
-    });
-    for file in files {
-        let text = fs::read_to_string(&file).unwrap();
-        for (number, line) in (1..).zip(text.lines()) {
-            if line.chars().count() > COLUMNS_OF_A_LINE && !has_a_long_word(line) {
-                long.push(format!("{}:{number}: {line}", file.display()));
-            }
-        }
-    }
-    assert!(
-        long.is_empty(),
-        "{}\nA line has at most {COLUMNS_OF_A_LINE} columns. Write columns on indented lines of their own, also \
-         `launch:` and `seen:`. The parts of `seen` and `says`, the items of `requests`, the options of `launch` and \
-         the cells of a table can continue on lines that are indented once more.",
-        long.join("\n")
-    );
 }
 
 /// Columns as a row of the binary has them.

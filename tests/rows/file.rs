@@ -83,6 +83,12 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
+        // A word that can't be broken, such as an address, may make a line longer.
+        if line.chars().count() > 120 && line.split(' ').all(|word| word.chars().count() <= 100) {
+            return Err(failure(
+                "the line has over 120 columns: write columns on indented lines of their own",
+            ));
+        }
         if let Some(indented) = line.strip_prefix("    ") {
             let columns = match &mut above {
                 Above::Row(_, table) if indented.starts_with("| ") => {

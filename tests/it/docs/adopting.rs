@@ -56,15 +56,6 @@ fn metrics_of(script: &str, lines: &[Value]) -> Vec<String> {
     filters.into_iter().map(|(metric, _)| metric).collect()
 }
 
-/// The lines of JSON that a launch has logged.
-fn logged_lines(run: &Outcome) -> Vec<Value> {
-    let stderr = run.stderr();
-    let lines = stderr.lines();
-    lines
-        .map(|line| serde_json::from_str(line).unwrap())
-        .collect()
-}
-
 /// The lines of a launch that misspells a key.
 fn lines_of_a_failed_launch() -> Vec<Value> {
     let sandbox = Sandbox::new()
@@ -72,7 +63,7 @@ fn lines_of_a_failed_launch() -> Vec<Value> {
         .env("SECRETS_EXEC_LOG_FORMAT", "json")
         .arg("-q")
         .resolve("A=prod/db:pasword");
-    logged_lines(sandbox.run().refused(78, []))
+    sandbox.run().refused(78, []).events()
 }
 
 #[test]
@@ -84,7 +75,7 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
             .env("AWS_MAX_ATTEMPTS", "1")
             .env("SECRETS_EXEC_LOG_FORMAT", "json")
             .resolve("A=prod/db:password");
-        metrics_of(&script, &logged_lines(sandbox.run().refused(status, [])))
+        metrics_of(&script, &sandbox.run().refused(status, []).events())
     };
     assert_eq!(launch(&Aws::start(), 78), ["Failed"]);
     let outage = Aws::start().fails("GetSecretValue", fault::unavailable());
@@ -94,7 +85,7 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
         .env("SECRETS_EXEC_LOG_FORMAT", "json")
         .arg("-q")
         .resolve("A=prod/db:password");
-    let lines = logged_lines(local.run().launched());
+    let lines = local.run().launched().events();
     assert_eq!(metrics_of(&script, &lines), ["Local"]);
     for (level, event, metric) in [
         ("warning", "poll_failed", "PollFailed"),
@@ -136,7 +127,7 @@ fn three_secrets_that_do_not_exist_add_one_to_a_metric_as_docs_adopting_md_says(
         .resolve("A=prod/a")
         .resolve("B=prod/b")
         .resolve("C=prod/c");
-    let lines = logged_lines(sandbox.run().refused(78, []));
+    let lines = sandbox.run().refused(78, []).events();
     let adds_one = |line: &&Value| metrics_of(&filter_script(), &[(*line).clone()]) == ["Failed"];
     assert_eq!(lines.iter().filter(adds_one).count(), 1, "{lines:#?}");
 }
