@@ -8,7 +8,7 @@ use std::mem::ManuallyDrop;
 use std::time::{Instant, SystemTime};
 
 use super::prepare::{Prepared, Terms};
-use super::read::{configured_agent, read_values, reading_warnings, unsupported_values};
+use super::read::{configured_agent, read_values, reading_notices, unsupported_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -206,7 +206,7 @@ impl Checked {
         let outcomes = &self.values.outcomes;
         let mut notices = Vec::new();
         if depth == CheckDepth::Values {
-            notices = reading_warnings(&self.prepared, &self.values);
+            notices = reading_notices(&self.prepared, &self.values);
         }
         if depth != CheckDepth::Offline {
             notices.extend(files.persistent_files().map(report::disk_warning));

@@ -23,7 +23,7 @@
 use std::convert::Infallible;
 
 use super::prepare::{Prepared, Terms};
-use super::read::{read_values, reading_warnings};
+use super::read::{read_values, reading_notices};
 use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
@@ -78,7 +78,10 @@ pub fn read<'a>(
 ///
 /// # Errors
 /// If a file can't be renamed.
-pub(super) fn place(delivery: Delivery, notices: Vec<Record>) -> Result<Delivery, Problem> {
+pub(super) fn print_and_rename(
+    delivery: Delivery,
+    notices: Vec<Record>,
+) -> Result<Delivery, Problem> {
     terminal::print_unless_hidden(notices);
     delivery.rename_all()
 }
@@ -107,12 +110,12 @@ impl Launch<'_> {
         let name = quoted_program(self.command);
         let consequence = format!("the command {name} was not started");
         let mut report = Report::from_values(problems, &consequence);
-        report.notices = reading_warnings(&self.prepared, &values);
+        report.notices = reading_notices(&self.prepared, &values);
         Err(report)
     }
 
-    /// Writes the files, and prints warnings and notes ([`Self::write_files`]). Then renames the
-    /// files and executes the program. With `--notify-ready`, sends READY=1 right before `execve`.
+    /// Writes the files ([`Self::write_files`]), prints the warnings and notes about them and about
+    /// the values, and renames the files. Then executes the program. With `--notify-ready`, sends READY=1 right before `execve`.
     ///
     /// # Errors
     /// If files can't be written, if one can't be renamed, if the environment is too large, or if
@@ -125,7 +128,7 @@ impl Launch<'_> {
     ) -> Result<Infallible, Report> {
         let (delivery, environment, notices) = self.write_files(values)?;
         // If a termination signal has arrived, removes the new files and ends this process.
-        let placed = place(delivery, notices)?.unless_interrupted();
+        let placed = print_and_rename(delivery, notices)?.unless_interrupted();
         if self.prepared.options.notify_ready {
             Notifier::new(inherited).send("READY=1");
         }
@@ -152,7 +155,7 @@ impl Launch<'_> {
         let mut notices = Vec::new();
         let warns = self.prepared.terms.warns;
         if warns {
-            notices = reading_warnings(&self.prepared, &values);
+            notices = reading_notices(&self.prepared, &values);
         }
         if self.prepared.options.verbose {
             notices.extend(report::provenance_notes(&values));

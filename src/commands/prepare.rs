@@ -55,7 +55,7 @@ pub(super) struct Prepared {
 pub(super) struct Terms {
     /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
     /// gets the inherited variables and can be restarted.
-    has_command: bool,
+    is_for_launch: bool,
     /// True for the subcommands that have nothing to do without an entry.
     needs_entries: bool,
     /// The sections of declarations that matter.
@@ -73,7 +73,7 @@ pub(super) struct Terms {
 
 impl Terms {
     pub(super) const LAUNCH: Self = Self {
-        has_command: true,
+        is_for_launch: true,
         needs_entries: false,
         sections: Sections::All,
         depth: CheckDepth::Values,
@@ -102,7 +102,7 @@ impl Terms {
 
     /// `policy` covers everything that a launch uses.
     pub(super) const POLICY: Self = Self {
-        has_command: false,
+        is_for_launch: false,
         needs_entries: true,
         depth: CheckDepth::Offline,
         ..Self::LAUNCH
@@ -110,7 +110,7 @@ impl Terms {
 
     /// `export` prints the variables of a launch.
     pub(super) const EXPORT: Self = Self {
-        has_command: false,
+        is_for_launch: false,
         ..Self::LAUNCH
     };
 
@@ -152,7 +152,7 @@ pub(super) fn merge(mut inputs: Inputs, terms: Terms, inherited: &Inherited) -> 
 
     inputs.errors.extend(inputs.options.unmet_requirements());
     let mut options = inputs.options.to_options(inherited);
-    if !terms.has_command {
+    if !terms.is_for_launch {
         // Only a launch has a command that can be restarted.
         options.rotation = None;
     }
@@ -202,7 +202,7 @@ impl Merged {
             ..settings
         });
         let settings = value_or_add(settings, &mut errors);
-        let unused_aliases = if terms.has_command {
+        let unused_aliases = if terms.is_for_launch {
             alias_warning(&layers, terms.is_check, inherited)
         } else {
             None
@@ -250,7 +250,7 @@ fn variable_warnings(
     if !inputs.errors.is_empty() {
         return warnings;
     }
-    let is_launch = terms.has_command;
+    let is_launch = terms.is_for_launch;
     if is_launch || !inputs.resolve_env.is_empty() {
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, |name| {
             is_certainly_set(name, layers)

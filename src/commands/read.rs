@@ -56,7 +56,7 @@ pub(super) fn subcommand_values(
         Ok((prepared, values))
     })?;
     let mut report = Report::from_values(values.problems(exec::argument_limits()), consequence);
-    report.notices = reading_warnings(&prepared, &values);
+    report.notices = reading_notices(&prepared, &values);
     if prepared.options.verbose && report.is_empty() {
         report.notices.extend(report::provenance_notes(&values));
     }
@@ -85,9 +85,9 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
     })
 }
 
-/// The warnings after reading: about the cache and, if no value has failed, about what is silently
-/// wrong.
-pub(super) fn reading_warnings(prepared: &Prepared, values: &Values) -> Vec<Record> {
+/// The warnings and notes after reading: about the cache and, if no value has failed, about what is
+/// silently wrong.
+pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Record> {
     let outcomes = &values.outcomes;
     let mut warnings = Vec::new();
     if let Some(cache) = &prepared.options.cache {

@@ -74,9 +74,10 @@ impl Messenger for Notifier {
     }
 }
 
-/// Removes empty variables that the AWS SDK would use. Then prepares the inputs on a thread of its
-/// own, prints the warnings and notes that come before the first request, and goes on with `work`
-/// ([`run_with`]).
+/// Removes empty variables that the AWS SDK would use. Then, on a thread of its own ([`run_with`]),
+/// merges the inputs, and applies the options of the declarations to the deadline and to everything
+/// that is printed. Makes the plan, prints the warnings and notes that come before the first
+/// request, and goes on with `work`.
 ///
 /// # Errors
 /// If the inputs have errors, if `work` fails, or if a thread can't be created.

@@ -1,8 +1,9 @@
 //! A problem: an error with its message, the entries that it affects, and its remedy.
 //!
-//! A problem is worded where it is found, and no code depends on its text. Code that has to decide
+//! A problem is worded where it is found, and nothing is decided by its text. Code that has to decide
 //! on an error uses a different type first, such as `FetchError`. A problem never quotes the value
-//! of a secret. `report` groups problems, and makes a record of each group.
+//! of a secret. `report` groups problems, and makes a record of each group. Some warnings are made
+//! from problems, too, and then the exit status has no meaning.
 
 use std::collections::BTreeMap;
 
@@ -45,7 +46,8 @@ pub struct Problem {
     /// The headline of problems with the same reason about several secrets, with `{}` instead of
     /// their number: `access to {} was denied`. `None` if the headline doesn't name a secret.
     pub several: Option<String>,
-    /// What problems with the same reason have in common, if this isn't the headline and the help.
+    /// The texts that are equal in all problems with the same reason, whose headline and help differ:
+    /// none for the missing keys of a secret. `None` if the headline and the help are equal.
     pub reason: Option<Vec<String>>,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,

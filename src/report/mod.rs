@@ -46,10 +46,12 @@ use crate::system::lifecycle::interruptibly;
 use record::counted;
 use value_warnings::value_problems;
 
-/// The problems that end a launch or a subcommand. An empty report means that nothing went wrong.
+/// The problems that end a launch or a subcommand. A report without problems means that nothing went
+/// wrong, except after a panic.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// The warnings and notes that are printed before the errors.
+    /// What is printed before the errors: warnings and notes or, after a panic, the error about the
+    /// bug.
     pub notices: Vec<Record>,
     pub problems: Vec<Problem>,
     /// The beginning of the last line, which is the consequence of missing values, such as `the
@@ -151,8 +153,8 @@ impl Report {
         records
     }
 
-    /// The highest exit status of the problems. An empty report has the status for a bug, because
-    /// no caller asks an empty report for its status.
+    /// The highest exit status of the problems. Without a problem, this is the status for a bug,
+    /// because only the panic hook prints such a report.
     pub fn exit_status(&self) -> u8 {
         self.problems
             .iter()

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Change, Fingerprint};
-use crate::commands::launch::{Launch, place};
+use crate::commands::launch::{Launch, print_and_rename};
 use crate::commands::prepare::Terms;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
@@ -150,7 +150,7 @@ impl Trial<'_, '_> {
 
         // The notices are printed now, because it wasn't certain before that the command gets these
         // values.
-        let executed = place(delivery, notices).and_then(|placed| {
+        let executed = print_and_rename(delivery, notices).and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
             let command = self.launch.command;
             exec::exec(&program, command, &environment, placed.descriptors())
@@ -175,7 +175,7 @@ impl Trial<'_, '_> {
                     .values()
                     .filter(|(outcome, _)| outcome.target.has_path()),
             );
-            let placed = place(delivery, notices)?;
+            let placed = print_and_rename(delivery, notices)?;
             self.gate.send(&Message::Placed(placed.placed_files()));
             // Dropping `placed` would remove the files that didn't exist before.
             placed.keep();

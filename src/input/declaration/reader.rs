@@ -148,7 +148,7 @@ impl<'a> Item<'a> {
     /// and not when an item is created, because most items have no mistake.
     ///
     /// Entries with the same mistake and the same help share one error, which has the headline of the
-    /// first entry. A help that writes this entry anew serves as an example for the others.
+    /// first entry. A help that shows how to write this entry is an example for the others.
     fn add(&self, subject: &str, fault: Fault) {
         let Fault { text, help } = fault;
         let position = self.source.position_text(self.position);
