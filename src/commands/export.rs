@@ -122,6 +122,7 @@ fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Des
     Ok(Destination::Github(Some(file)))
 }
 
+/// The warning about a file that a launch would write, but `export` doesn't.
 fn unwritten_file_warning(file: FileValue<'_>) -> Record {
     let subject = file.subject;
     Record::warning(match &file.target.path {

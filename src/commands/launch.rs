@@ -12,9 +12,9 @@
 //!   or the deadline                        find_program   finds a mistyped command before any request
 //!                                          read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
-//!   write_files   under temporary names; also makes the warnings and the environment
-//!   place         prints the warnings, and gives the files their names
-//!   exec          never returns
+//!   write_files       under temporary names; also makes the warnings and the environment
+//!   print_and_rename  prints the warnings, and gives the files their names
+//!   exec              never returns
 //! ```
 //!
 //! With `--on-rotation`, the worker ends before `read_values`. Forked processes, the trials of
