@@ -368,8 +368,7 @@ def ecs():
 
 
 def rotation():
-    page = (ROOT / "docs/rotation.md").read_text()
-    times = re.findall(r"^\| (\d\d:\d\d:\d\d) \|", page, re.MULTILINE)
+    times = ("10:00:00", "10:00:05", "10:05:35", "10:06:05", "10:06:35", "10:06:40")
     picture = Picture(
         "rotation",
         "A rotation on a time line",
