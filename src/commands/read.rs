@@ -12,7 +12,7 @@
 //! error, so that the report has every failure.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::mem::{ManuallyDrop, take};
+use std::mem::ManuallyDrop;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -75,7 +75,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = begun.elapsed();
         if let Backend::Cached(cached) = &mut *backend {
-            values.cache_notices = take(&mut cached.notices);
+            values.cache_notices = cached.notices.clone();
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
         if prepared.terms.is_check {
