@@ -85,7 +85,8 @@ fn an_orphan_that_ignores_sigterm_is_killed_after_the_grace_period_before_the_re
 }
 
 /// An entry script that starts a reader of its log, a sidecar, and two processes whose parent ends
-/// once the file `adopt` exists. Each has a line with its process id in `bystanders`.
+/// once the file `adopt` exists. Each has a line with its process id in `bystanders`. secrets-exec
+/// starts once the last of them has a session of its own, because it looks for sessions only once.
 const ENTRY_SCRIPT: &str = "\
 mkfifo pipe
 cat <pipe >log 2>&1 & echo $! >>bystanders
@@ -93,7 +94,8 @@ exec >pipe
 sleep 100 2>&1 & echo $! >>bystanders
 orphan='until [ -e adopt ]; do sleep 0.02; done; sleep 100 & echo $! >>bystanders'
 sh -c \"$orphan\" 2>&1 &
-setsid sh -c \"$orphan\" 2>&1 &
+setsid sh -c \": >session; $orphan\" 2>&1 &
+until [ -e session ]; do sleep 0.01; done
 exec \"$@\"
 ";
 
