@@ -169,13 +169,18 @@ impl Report {
         let consequence = self.consequence.as_ref()?;
         let mut affected = BTreeSet::new();
         let mut are_all_unread = true;
-        for problem in &self.problems {
+        for (at, problem) in self.problems.iter().enumerate() {
             if problem.impact == Impact::None {
                 continue;
             }
-            // A template with several missing secrets is one value.
             for entry in &problem.entries {
-                affected.insert((&entry.label, &entry.origin));
+                // A template with several missing secrets is one value. The problems of an
+                // `env-from` object are about different keys.
+                let key = match entry.kind {
+                    SubjectKind::Entry | SubjectKind::Section => None,
+                    SubjectKind::EnvFrom | SubjectKind::EnvFromKey => Some(at),
+                };
+                affected.insert((&entry.label, &entry.origin, key));
             }
             are_all_unread &= problem.impact == Impact::Unread;
         }
@@ -321,7 +326,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
 mod tests {
     use super::*;
     use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
-    use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written};
+    use crate::model::entry::{Argument, Origin, Subject, Written};
     use crate::model::reference::{Aliases, Reference, Region};
 
     #[test]
