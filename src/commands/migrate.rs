@@ -144,7 +144,13 @@ fn mapping<'v>(
     variables: impl IntoIterator<Item = &'v EnvVariable>,
     value: impl Fn(&EnvVariable) -> SecretValue,
 ) -> SecretValue {
-    let mut text = Zeroizing::new(format!("{key}:\n").into_bytes());
+    let mut variables = variables.into_iter().peekable();
+    let empty = if variables.peek().is_none() {
+        " {}"
+    } else {
+        ""
+    };
+    let mut text = Zeroizing::new(format!("{key}:{empty}\n").into_bytes());
     for variable in variables {
         text.extend_from_slice(format!("  {}: ", variable.name).as_bytes());
         text.extend_from_slice(value(variable).expose());
