@@ -302,8 +302,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 }
 
 /// Resolves the entries that don't read a secret, and those that the Secrets Manager Agent
-/// (`--agent`) can never read. All other entries stay unread, also a template that uses an inherited
-/// variable. Doesn't send a request or read a profile.
+/// (`--agent`) can never read. All other entries stay unread, also a template that uses an
+/// inherited variable. Doesn't send a request or read a profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let plan = &prepared.plan;
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);

@@ -115,7 +115,8 @@ impl Launch<'_> {
     }
 
     /// Writes the files ([`Self::write_files`]), prints the warnings and notes about them and about
-    /// the values, and renames the files. Then executes the program. With `--notify-ready`, sends READY=1 right before `execve`.
+    /// the values, and renames the files. Then executes the program. With `--notify-ready`, sends
+    /// READY=1 right before `execve`.
     ///
     /// # Errors
     /// If files can't be written, if one can't be renamed, if the environment is too large, or if

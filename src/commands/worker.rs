@@ -144,7 +144,8 @@ pub(super) fn run_with<T: Send>(
                     }
                 })
             }
-            // Print nothing, because only a trial's parent closes its end, and it does so on purpose.
+            // Print nothing, because only a trial's parent closes its end, and it does so on
+            // purpose.
             WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), || ()),
         },
     );

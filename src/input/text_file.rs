@@ -18,8 +18,8 @@ use crate::system::os_error::{read_file, unreadable_from};
 /// `-f or SECRETS_EXEC_FILE`.
 ///
 /// # Errors
-/// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name in
-/// the same directory, if there is one.
+/// If the file can't be opened. If it doesn't exist, the help suggests a file with a similar name
+/// in the same directory, if there is one.
 pub fn open(path: &Path, option: &str, from: &str) -> Result<File, Problem> {
     File::open(path).map_err(|error| {
         if let Some(fault) = not_a_path(&path.to_string_lossy()) {

@@ -1,9 +1,9 @@
 //! A problem: an error with its message, the entries that it affects, and its remedy.
 //!
-//! A problem is worded where it is found, and nothing is decided by its text. Code that has to decide
-//! on an error uses a different type first, such as `FetchError`. A problem never quotes the value
-//! of a secret. `report` groups problems, and makes a record of each group. Some warnings are made
-//! from problems, too, and then the exit status has no meaning.
+//! A problem is worded where it is found, and nothing is decided by its text. Code that has to
+//! decide on an error uses a different type first, such as `FetchError`. A problem never quotes the
+//! value of a secret. `report` groups problems, and makes a record of each group. Some warnings are
+//! made from problems, too, and then the exit status has no meaning.
 
 use std::collections::BTreeMap;
 
@@ -46,14 +46,16 @@ pub struct Problem {
     /// The headline of problems with the same reason about several secrets, with `{}` instead of
     /// their number: `access to {} was denied`. `None` if the headline doesn't name a secret.
     pub several: Option<String>,
-    /// The texts that are equal in all problems with the same reason, whose headline and help differ:
-    /// none for the missing keys of a secret. `None` if the headline and the help are equal.
+    /// The texts that are equal in all problems with the same reason, whose headline and help
+    /// differ: none for the missing keys of a secret. `None` if the headline and the help are
+    /// equal.
     pub reason: Option<Vec<String>>,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
     /// True if the headline names the entry, so that text output lists it only in a group.
     pub names_entry: bool,
-    /// What the problem is about in its entry: `db.password`, in a template.
+    /// The part of the entry that has the problem: in a template, `db.password` or `line 2, column
+    /// 5 of the template`.
     pub part: Option<String>,
     pub about: Option<Box<About>>,
     /// The key that the secret doesn't have, if that is the problem.

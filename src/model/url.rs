@@ -84,7 +84,7 @@ const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'_')
     .remove(b'~');
 
-/// What GitHub accepts instead of a password if the user name is a token.
+/// The text that GitHub accepts instead of a password if the user name is a token.
 const NO_PASSWORD: &str = "x-oauth-basic";
 
 /// Finds the texts that may be the password in a URL with any scheme. In `https://jane:a@b@host`,

@@ -182,8 +182,8 @@ impl CheckedValues<'_> {
         Some(note.to_owned())
     }
 
-    /// True if the table has a row for the target of an absent entry already: that of an entry with
-    /// a value or, if there is none, that of an absent entry in a later layer.
+    /// True if the table already has a row for the target of an absent entry: the row of an entry
+    /// with a value or, without such an entry, the row of an absent entry in a later layer.
     fn is_superseded(&self, absent: &EntryOutcome) -> bool {
         self.values.outcomes.list.iter().any(|other| {
             // A smaller id has precedence: the latest layer has the number 0.

@@ -46,12 +46,12 @@ use crate::system::lifecycle::interruptibly;
 use record::counted;
 use value_warnings::value_problems;
 
-/// The problems that end a launch or a subcommand. A report without problems means that nothing went
-/// wrong, except after a panic.
+/// The problems that end a launch or a subcommand. A report without problems means that nothing
+/// went wrong, except after a panic.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// What is printed before the errors: warnings and notes or, after a panic, the error about the
-    /// bug.
+    /// The records to print before the errors: warnings and notes or, after a panic, the error
+    /// about the bug.
     pub notices: Vec<Record>,
     pub problems: Vec<Problem>,
     /// The beginning of the last line, which is the consequence of missing values, such as `the
@@ -201,8 +201,8 @@ pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
     Report::from(warnings.iter().map(|warning| warning.problem.clone())).by_reason(Label::Warning)
 }
 
-/// Makes a warning for each kind of [`Remark`](crate::model::remark::Remark), with the entries whose
-/// values have this remark.
+/// Makes a warning for each kind of [`Remark`](crate::model::remark::Remark), with the entries
+/// whose values have this remark.
 pub fn value_warnings<'a>(
     values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
 ) -> Vec<Record> {
@@ -292,8 +292,8 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
     record
 }
 
-/// The first problem. If several keys are missing from a secret, its headline names all of them, and
-/// its help names the similar keys and the first keys that exist.
+/// The first problem. If several keys are missing from a secret, its headline names all of them,
+/// and its help names the similar keys and the first keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing_keys: BTreeMap<_, _> = problems
         .iter()

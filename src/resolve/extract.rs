@@ -254,8 +254,9 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     Err(Unresolved::Absent(problem))
 }
 
-/// Adds the entry that `subject` names to a problem. If there is a `reference`, also adds its secret,
-/// which must exist, and makes a sentence about the secret of the text, such as `has no key "user"`.
+/// Adds the entry that `subject` names to a problem. If there is a `reference`, also adds its
+/// secret, which must exist, and makes a sentence about the secret of the text, such as `has no key
+/// "user"`.
 pub(super) fn with_entry(
     mut problem: Problem,
     reference: Option<&SecretRef>,

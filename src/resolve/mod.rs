@@ -8,8 +8,8 @@
 //! - [`resolve`] goes through the entries in the order of precedence, so that each variable and
 //!   path is set once (`model::entry::Claims`). If the target of an entry is set already, the entry
 //!   is overridden, and neither its value nor its failure matters.
-//! - [`ParsedAnswers`] reads the value of one entry, and [`transformed`] decodes, checks and encodes
-//!   it.
+//! - [`ParsedAnswers`] reads the value of one entry, and [`transformed`] decodes, checks and
+//!   encodes it.
 //! - `extract` finds the value of a key or a path in JSON, and `env_from` makes variables from the
 //!   keys of an object.
 //! - `printed` applies the filters of a template.
@@ -236,9 +236,9 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
 }
 
 /// The warning about a variable that gets a whole JSON object, although it was probably meant to
-/// get the value of one key: the variable's name or its last word (`PASSWORD` in `DB_PASSWORD`) is a
-/// key of the object, in capitals or small letters, and the value of this key is text or a number.
-/// `None` for any other value.
+/// get the value of one key: the variable's name or its last word (`PASSWORD` in `DB_PASSWORD`) is
+/// a key of the object, in capitals or small letters, and the value of this key is text or a
+/// number. `None` for any other value.
 fn whole_object_text(
     name: &EnvName,
     text: &str,
@@ -332,10 +332,10 @@ impl<'a> ParsedAnswers<'a> {
             .or_insert_with(|| Json::parse(document.body.expose()))
     }
 
-    /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons is
-    /// a failure, or if one is an absence and the entry has neither `default` nor `optional`.
-    /// Otherwise, an absence makes the entry absent or gives it its default. If there is no absence,
-    /// the entry is unread.
+    /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons
+    /// is a failure, or if one is an absence and the entry has neither `default` nor `optional`.
+    /// Otherwise, an absence makes the entry absent or gives it its default. If there is no
+    /// absence, the entry is unread.
     ///
     /// An absence that was found in a replica is replaced with the outage of the region that should
     /// have answered. The replica may be out of date, so neither `default` nor `optional` applies.

@@ -48,8 +48,8 @@ pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec
 static VARIABLE: LazyLock<Option<Regex>> =
     LazyLock::new(|| Regex::new(r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$").ok());
 
-/// The text of a template around its lookups. A NUL character stands in for each lookup, so that the
-/// texts before it and after it stay apart.
+/// The text of a template around its lookups. A NUL character stands in for each lookup, so that
+/// the texts before it and after it stay apart.
 pub(super) fn literal_text(parts: &[Part]) -> String {
     let mut literal = String::new();
     for part in parts {

@@ -595,8 +595,7 @@ impl Edge<'_> {
 }
 
 impl World {
-    /// How often a signal that arrives has to be passed on to the command, and how often to its
-    /// group.
+    /// Counts how often a signal has to be passed on: to the command, and to its group.
     fn passed_on_counts(&self, signal: SignalNumber, sender: Sender) -> [usize; 2] {
         let cancels = signal == SignalNumber::TERM && self.past.is_rotating;
         if signal == POLL || cancels || self.command == Killed {

@@ -238,7 +238,8 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
 pub enum WaitEvent {
     /// The main thread is about to sleep.
     Sleep,
-    /// A termination signal has arrived. It stays pending, because [`block_signals`] has blocked it.
+    /// A termination signal has arrived. It stays pending, because [`block_signals`] has blocked
+    /// it.
     Signal(Signal),
     OtherEndClosed,
 }

@@ -341,8 +341,7 @@ impl<'r> RetryBudget<'r> {
     }
 }
 
-/// Whether a request is the only one of its launch to an endpoint, or one of several, which take
-/// turns.
+/// The other requests of the launch to the same endpoint: none, or several, which take turns.
 #[derive(Clone, Copy)]
 enum Company {
     Alone,
@@ -353,8 +352,8 @@ enum Company {
 ///
 /// After throttling, other clients retry, too, so the pauses quickly become long enough for a large
 /// fleet (docs/ecs.md, "Many services that start at once"). If several requests of this launch take
-/// turns, they already ask less often, and so their pauses are shorter. Other outages can be over in
-/// a moment, so their pauses start and stay shorter, too.
+/// turns, they already ask less often, and so their pauses are shorter. Other outages can be over
+/// in a moment, so their pauses start and stay shorter, too.
 fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
     // The first maximum, the factor by which it grows, and the largest maximum. Both maximums are
     // in milliseconds.

@@ -174,7 +174,7 @@ struct Summary {
     requests: usize,
 }
 
-/// Whether the requests of a launch take turns, or retry independently of each other.
+/// The way in which the requests of a launch retry: in turns, or independently of each other.
 #[derive(Clone, Copy)]
 enum Retries {
     InTurn,

@@ -125,8 +125,8 @@ impl Turns {
         self.is_used_up.take();
     }
 
-    /// Forgets the failures, so that the next fetch starts without a pause. Keeps the time for which
-    /// the server may be silent, because the endpoint has needed this time before.
+    /// Forgets the failures, so that the next fetch starts without a pause. Keeps the time for
+    /// which the server may be silent, because the endpoint has needed this time before.
     pub fn forget_failures(&self) {
         self.answered();
         self.last_failure.take();

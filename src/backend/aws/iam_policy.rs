@@ -23,8 +23,8 @@ pub struct Policy {
     pub notes: Vec<String>,
 }
 
-/// Derives the policy for the caller, for the role that `options` names or, with `is_for_agent`, for
-/// the AWS Secrets Manager Agent. `settings` must include the profile's settings.
+/// Derives the policy for the caller, for the role that `options` names or, with `is_for_agent`,
+/// for the AWS Secrets Manager Agent. `settings` must include the profile's settings.
 ///
 /// # Errors
 /// If the launch does not assume the role that `options` names.
@@ -333,8 +333,8 @@ impl Statements<'_> {
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
-    /// The statement that allows Secrets Manager and Parameter Store to decrypt values with these KMS
-    /// keys. `None` if the launch uses neither of the two in the regions of the keys.
+    /// The statement that allows Secrets Manager and Parameter Store to decrypt values with these
+    /// KMS keys. `None` if the launch uses neither of the two in the regions of the keys.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {

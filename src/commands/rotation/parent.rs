@@ -365,9 +365,9 @@ struct Trials<'a> {
     baseline: Baseline,
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
-    /// The children that aren't orphans of the command, so they are left alone if a change ends the
-    /// command and its orphans: the trials, one of which has become the command, and the children
-    /// that this process had before the first trial. A child that is reaped is removed.
+    /// The children that get no signal when a change ends the command and its orphans: the trials,
+    /// and the children that this process had before the first trial. The command itself was a
+    /// trial, too. A child that is reaped is removed.
     not_ended: BTreeSet<Pid>,
     /// The command's files on disk, which are removed when the command ends.
     placed: Vec<PlacedFile>,

@@ -94,8 +94,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
     }
 }
 
-/// What an error of clap says about `kind`, such as the name of the invalid argument. Empty if the
-/// error says nothing about it.
+/// The text that an error of clap has for `kind`, such as the name of the invalid argument. Empty
+/// if the error has none.
 fn context(error: &clap::Error, kind: ContextKind) -> String {
     match error.get(kind) {
         Some(ContextValue::String(text)) => text.clone(),

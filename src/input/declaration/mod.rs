@@ -31,7 +31,7 @@ use crate::model::problem::Problem;
 use crate::model::shown::file_name;
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
-use reader::{Item, MappingEntry, Part, SourceFile, TEXT, THIS_FILE};
+use reader::{Item, ItemKind, MappingEntry, SourceFile, TEXT, THIS_FILE};
 
 /// The declarations that a launch or subcommand reads.
 #[derive(Clone, Debug, Default)]
@@ -138,7 +138,7 @@ fn read_named_declaration(path: &Path, by: DeclarationsNamedBy) -> Result<String
 const DEFAULT_NAMES: &[&str] = &["secrets-exec.yaml", "secrets-exec.yml", "secrets-exec.json"];
 
 /// Opens the declaration in the working directory, and refuses several declarations. Returns `None`
-/// if there is none, or if this process isn't allowed to enter the working directory.
+/// if it has no declaration, or if this process isn't allowed to enter the working directory.
 fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> {
     let mut found = Vec::new();
     for name in DEFAULT_NAMES {
@@ -279,7 +279,7 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         node,
         position: node.position,
         subject: THIS_FILE.to_owned(),
-        part: Part::File,
+        kind: ItemKind::File,
         key: "",
     };
     if node.is_null() {

@@ -27,20 +27,20 @@ pub struct Item<'a> {
     pub position: Position,
     /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
     pub subject: String,
-    pub(super) part: Part,
+    pub(super) kind: ItemKind,
     /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
     pub key: &'static str,
 }
 
 /// The part of a declaration that an item belongs to.
 #[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Part {
+pub(super) enum ItemKind {
     /// The whole declaration and its keys.
     File,
     /// A variable or a file, whose name is the subject of the item.
     Entry,
     /// Anything else, such as a section, an alias or a line.
-    Other,
+    Section,
 }
 
 /// A key of a mapping, and its value.
@@ -64,7 +64,7 @@ pub(super) struct Fields<'a> {
 /// What messages call a whole declaration.
 pub(super) const THIS_FILE: &str = "this file";
 
-/// What messages call the type of a scalar: `must be text, not a list`.
+/// The name of the type of a scalar in messages: `must be text, not a list`.
 pub(super) const TEXT: &str = "text";
 
 pub(super) const VARIABLE_KEYS: &[&str] = &[
@@ -112,7 +112,7 @@ impl<'a> Item<'a> {
     pub fn named(&self, subject: impl Into<String>) -> Self {
         Self {
             subject: subject.into(),
-            part: Part::Other,
+            kind: ItemKind::Section,
             ..self.clone()
         }
     }
@@ -120,7 +120,7 @@ impl<'a> Item<'a> {
     /// The item with an entry as its subject.
     pub fn entry(&self, name: impl Into<String>) -> Self {
         Self {
-            part: Part::Entry,
+            kind: ItemKind::Entry,
             key: "",
             ..self.named(name)
         }
@@ -147,8 +147,8 @@ impl<'a> Item<'a> {
     /// space. Masks the parts of the subject that have the form of a credential. This happens here
     /// and not when an item is created, because most items have no mistake.
     ///
-    /// Entries with the same mistake and the same help share one error, which has the headline of the
-    /// first entry. A help that shows how to write this entry is an example for the others.
+    /// Entries with the same mistake and the same help share one error, which has the headline of
+    /// the first entry. A help that shows how to write this entry is an example for the others.
     fn add(&self, subject: &str, fault: Fault) {
         let Fault { text, help } = fault;
         let position = self.source.position_text(self.position);
@@ -158,9 +158,9 @@ impl<'a> Item<'a> {
         reason.extend(help.clone().filter(|help| !help.starts_with(&example)));
         let mut problem = Problem::configuration(headline).help_if_some(help);
         problem.reason = Some(reason);
-        if self.part != Part::File {
+        if self.kind != ItemKind::File {
             let mut subject = Subject::plain(shown(&self.subject), self.origin());
-            if self.part == Part::Other {
+            if self.kind == ItemKind::Section {
                 subject.kind = SubjectKind::Section;
             }
             problem = problem.for_entry(subject, Impact::None);
@@ -295,7 +295,7 @@ impl<'a> Item<'a> {
         }
         let nearest = nearest(key, known.iter().copied());
         let is_in_capitals = is_name(key) && key == key.to_uppercase();
-        if self.part == Part::File && nearest.is_none() && is_in_capitals {
+        if self.kind == ItemKind::File && nearest.is_none() && is_in_capitals {
             let fault = Fault::new("isn't under \"env\"").help("indent variables under \"env:\"");
             return item.entry(key).refuse(fault);
         }
@@ -417,7 +417,7 @@ impl<'a> Fields<'a> {
     pub fn take(&mut self, name: &'static str) -> Option<Item<'a>> {
         let at = self.entries.iter().position(|member| member.name == name)?;
         let value = self.entries.swap_remove(at).value;
-        if self.item.part == Part::File {
+        if self.item.kind == ItemKind::File {
             return Some(value.named(format!("{name:?}")));
         }
         Some(Item {
@@ -478,8 +478,8 @@ impl SourceFile {
 }
 
 /// The text of the error for an unknown key. The text shows only a key that is short and plain,
-/// because the key may contain a secret: in `{ value "hunter2" }`, the colon is missing, so all of it
-/// is a key.
+/// because the key may contain a secret: in `{ value "hunter2" }`, the colon is missing, so all of
+/// it is a key.
 fn unknown_key_text(key: &str) -> String {
     if is_quotable(&key.replace(':', "")) {
         return format!("has an unknown key {:?}", shown(key));

@@ -124,7 +124,8 @@ fn read_id(item: &Item<'_>) -> Option<String> {
     Some(reference.secret)
 }
 
-/// Reads a staging label or a version id. If the text can't be one, adds an error and returns `None`.
+/// Reads a staging label or a version id. If the text can't be one, adds an error and returns
+/// `None`.
 fn read_label_or_version(item: Item<'_>) -> Option<String> {
     item.expect_parsed("a staging label or version id without spaces", |text| {
         if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {

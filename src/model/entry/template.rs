@@ -8,7 +8,7 @@
 //!            | replace(string, string) | default(string)
 //! ```
 //!
-//! What follows an alias in `{{ db.hosts[0] }}` is a JSONPath with the alias instead of `$`. So a
+//! The expression in `{{ db.hosts[0] }}` is a JSONPath with the alias `db` instead of `$`. So a
 //! lookup of a secret is a [`Reference`], and is resolved as one. An error may quote an expression,
 //! because a template has no values yet.
 
@@ -39,7 +39,7 @@ pub enum Part<R = SecretRef> {
     Lookup(Operand<R>, Printing),
 }
 
-/// What a lookup reads: a secret, or an inherited variable.
+/// The source of a lookup: a secret, or an inherited variable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand<R = SecretRef> {
     Secret(R),
@@ -270,7 +270,7 @@ fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let selector = match key {
         Some(key) => Selector::Key(key.to_owned()),
         None if path.is_empty() => Selector::Whole,
-        // In a template, an operator is meant as Jinja, although a JSONPath can have one in a name.
+        // A JSONPath can have an operator in a name, but in a template, people mean Jinja.
         None if outside_quotes(path).any(|(_, c)| !c.is_alphanumeric() && !"._*".contains(c)) => {
             return None;
         }

@@ -43,12 +43,12 @@ pub struct OptionSpec {
 pub enum Topic {
     /// Any other option, such as `--region`. Every subcommand that has these options uses them.
     General,
-    /// How requests are sent, and to whom. `policy` ignores these options, because it sends no
+    /// The requests and their recipients. `policy` ignores these options, because it sends no
     /// requests.
     Requests,
     /// The inherited variables that the command gets.
     Variables,
-    /// What happens once the command has started: `--notify-ready`, and the options for rotations.
+    /// The time after the start of the command: `--notify-ready`, and the options for rotations.
     Running,
 }
 

@@ -272,8 +272,8 @@ const RESERVED: [&str; 3] = ["arn", "ssm", "env"];
 /// Checks the name of an alias.
 ///
 /// # Errors
-/// If the name is a reserved word, or isn't legal for a variable. The error is the end of a sentence
-/// that begins with the name.
+/// If the name is a reserved word, or isn't legal for a variable. The error is the end of a
+/// sentence that begins with the name.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     if name.contains('/') {
         return Err("isn't a valid alias: put the alias first, as in ALIAS: SECRET");

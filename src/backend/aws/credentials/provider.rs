@@ -286,7 +286,8 @@ pub(super) fn checked_credentials(
     Ok(credentials)
 }
 
-/// What is wrong with a part of the credentials, as a predicate: `is empty`. `None` if nothing is.
+/// Finds a defect in a part of the credentials, and returns it as a predicate: `is empty`.
+/// `None` if the part has no defect.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());

@@ -133,7 +133,7 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     let command = format!("aws sso login --profile {}", shell_quoted(profile));
     let shown = path.display();
     let mut text = Vec::new();
-    // Read one byte more than the limit, to notice a file that is longer.
+    // One byte more than the limit is read, to notice a file that is longer.
     let read =
         File::open(path).and_then(|file| file.take(MAX_TOKEN_SIZE + 1).read_to_end(&mut text));
     read.map_err(|error| match error.kind() {

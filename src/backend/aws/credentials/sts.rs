@@ -291,8 +291,9 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     or_help(failure, Some(&help))
 }
 
-/// Describes the claims of a token that a trust policy can compare: `the issuer …, the subject … and
-/// the audience …`. `None` if the token isn't a JWT with these three claims, which aren't secret.
+/// Describes the claims of a token that a trust policy can compare: `the issuer …, the subject …
+/// and the audience …`. `None` if the token isn't a JWT with these three claims, which aren't
+/// secret.
 fn described_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;

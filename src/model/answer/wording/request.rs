@@ -8,8 +8,7 @@ use crate::model::shown::text_or;
 
 /// The parts of a message that say what to do.
 pub struct Remedy {
-    /// What secrets-exec has found out about the failure, if anything, and then the general help
-    /// for its cause.
+    /// An observation about the failure, if there is one, and then the general help for its cause.
     pub help: Option<String>,
     pub guess: Option<String>,
 }
