@@ -511,7 +511,7 @@ impl<'a> ParsedAnswers<'a> {
                 format!("env is what secrets-exec inherited, not {shown_name} of {origin}")
             }
             None => format!(
-                "set and export {shown_name}, or write {{{{ env.{shown_name} | default(\"…\") }}}}"
+                "set and export {shown_name}, or write {{{{ env.{shown_name} | default('…') }}}}"
             ),
         };
         let problem = Problem::configuration(text)

@@ -101,7 +101,7 @@ impl Search<'_> {
             } else if self.plan.inherited.get(name).is_some() {
                 format!("write {{{{ env.{name} }}}}")
             } else {
-                format!("write {{{{ env.{name} | default(\"…\") }}}}")
+                format!("write {{{{ env.{name} | default('…') }}}}")
             };
             let predicate = format!("contains ${name}, which secrets-exec doesn't expand");
             (predicate, format!("in a template: {help}"))

@@ -22,14 +22,15 @@ use crate::model::shown::shown;
 /// The word before the name of an inherited variable in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
-/// The help for an expression that a template can't have.
-const FORMS: &str = "a template has {{ ALIAS.KEY }}, {{ env.NAME }}, {{ \"text\" }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace(\"…\", \"…\") and default(\"…\")";
+/// The help for an expression that a template can't have. Texts are in single quotes in every help,
+/// because most templates are in double quotes in YAML.
+const FORMS: &str = "a template has {{ ALIAS.KEY }}, {{ env.NAME }}, {{ 'text' }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace('…', '…') and default('…')";
 
 /// The help for a filter `default` with a mistake.
-const DEFAULT: &str = "write {{ ALIAS.KEY | default(\"…\") | … }}. The default is used if the key doesn't exist: an empty value isn't an absence";
+const DEFAULT: &str = "write {{ ALIAS.KEY | default('…') | … }}. The default is used if the key doesn't exist: an empty value isn't an absence";
 
 /// The help for a statement or a comment of Jinja.
-const NO_LOGIC: &str = "let the program decide, or write {{ ALIAS.KEY | default(\"…\") }}. To keep the text as it is, write {{ \"…\" }}";
+const NO_LOGIC: &str = "let the program decide, or write {{ ALIAS.KEY | default('…') }}. To keep the text as it is, write {{ '…' }}";
 
 /// A part of a text with references.
 #[derive(Clone, Debug, PartialEq)]
@@ -292,12 +293,20 @@ fn is_key(text: &str) -> bool {
 }
 
 /// Writes the expression that looks up a part of an alias's secret: `{{ db.host }}` for the key
-/// `host`, and `{{ db["a b"] }}` for the key `a b`.
+/// `host`, and `{{ db['a b'] }}` for the key `a b`.
 pub fn expression_text(alias: &str, selector: &Selector) -> String {
     match selector {
         Selector::Whole => format!("{{{{ {alias} }}}}"),
         Selector::Key(key) if is_key(key) => format!("{{{{ {alias}.{key} }}}}"),
-        Selector::Key(key) => format!("{{{{ {alias}[{}] }}}}", Value::from(key.as_str())),
+        Selector::Key(key) => {
+            let json = Value::from(key.as_str()).to_string();
+            let quoted = if json.contains(['\'', '\\']) {
+                json
+            } else {
+                json.replace('"', "'")
+            };
+            format!("{{{{ {alias}[{quoted}] }}}}")
+        }
         Selector::Path(path) => format!("{{{{ {alias}{} }}}}", &path.text[1..]),
     }
 }
