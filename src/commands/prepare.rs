@@ -9,7 +9,7 @@
 //! Nothing is printed here, no request is sent, and nothing outside the result changes. All of this
 //! happens on the worker thread, because a declaration can be on a file system that hangs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::mem::take;
 use std::path::Path;
@@ -27,7 +27,7 @@ use crate::input::env_references::{
     inherited_layer, is_short_reference, is_space_or_quote, unresolved_warnings,
 };
 use crate::model::entry::{OnMissing, Source};
-use crate::model::environment::{CommandLine, Inherited, Retention, matches_any};
+use crate::model::environment::{CommandLine, Inherited, PlacedPattern, Retention, matches_any};
 use crate::model::fault::is_one_letter_away;
 use crate::model::options::{OnRotation, Options, SourceOption};
 use crate::model::plan::{Layer, Plan};
@@ -219,6 +219,11 @@ impl Merged {
                 // `check` has rows for the entries that are left out.
                 if !terms.is_check {
                     notices.extend(report::left_out_notes(&plan));
+                } else if options.verbose {
+                    let removed = matched_names(&options.retention.unset, inherited, |_| true);
+                    notices.extend(removed.into_iter().map(|(place, names)| {
+                        Record::note(format!("{place} removes {}", some_of(&names)))
+                    }));
                 }
                 let prepared = Prepared {
                     terms,
@@ -262,9 +267,40 @@ fn variable_warnings(
             let text = "--pass has no effect without --clean-env: the command gets all variables";
             warnings.push(text.to_owned());
         }
-        warnings.extend(unmatched_warnings(&options.retention, inherited));
+        let retention = &options.retention;
+        warnings.extend(unmatched_warnings(retention, inherited));
+        let without_clean = Retention {
+            clean: false,
+            ..retention.clone()
+        };
+        let not_passed = matched_names(&inputs.options.ignored_pass, inherited, |name| {
+            without_clean.keeps(name) && !retention.keeps(name) && !is_certainly_set(name, layers)
+        });
+        for (place, names) in not_passed {
+            let names = some_of(&names);
+            warnings.push(format!(
+                "{place} is ignored, because pass or clean-env is set in a place with higher precedence, so the command doesn't get {names}; set both in the same place"
+            ));
+        }
     }
     warnings
+}
+
+/// The inherited variables that a pattern matches and for which `condition` is true, by the place
+/// of the pattern.
+fn matched_names<'p>(
+    patterns: &'p [PlacedPattern],
+    inherited: &Inherited,
+    condition: impl Fn(&OsStr) -> bool,
+) -> BTreeMap<&'p str, Vec<String>> {
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, _) in inherited.iter().filter(|(name, _)| condition(name)) {
+        let name = name.to_string_lossy();
+        if let Some(placed) = PlacedPattern::find(patterns, &name) {
+            names.entry(&placed.place).or_default().push(shown(&name));
+        }
+    }
+    names
 }
 
 /// Warns of the aliases that no entry uses. For `check`, these are all of them. A launch only warns
@@ -450,17 +486,16 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 /// variable with a similar name is set ([`similar_name`]).
 fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
     let mut warnings = Vec::new();
-    for (option, patterns) in [("unset", &retention.unset), ("pass", &retention.pass)] {
-        for pattern in patterns {
-            let names: Vec<&str> = inherited
-                .iter()
-                .filter_map(|(name, _)| name.to_str())
-                .collect();
-            let is_unmatched = !names.iter().any(|name| pattern.matches(name));
-            if is_unmatched && let Some(similar) = similar_name(pattern, names) {
-                let text = format!("--{option} {pattern} doesn't match any variable, although");
-                warnings.push(format!("{text} {similar} is set"));
-            }
+    for PlacedPattern { place, pattern } in retention.unset.iter().chain(&retention.pass) {
+        let names: Vec<&str> = inherited
+            .iter()
+            .filter_map(|(name, _)| name.to_str())
+            .collect();
+        let is_unmatched = !names.iter().any(|name| pattern.matches(name));
+        if is_unmatched && let Some(similar) = similar_name(pattern, names) {
+            warnings.push(format!(
+                "{place} {pattern} doesn't match any variable, although {similar} is set"
+            ));
         }
     }
     warnings

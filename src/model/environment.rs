@@ -255,9 +255,24 @@ pub struct Retention {
     /// `--clean-env`: removes all variables except those of `CLEAN`.
     pub clean: bool,
     /// `--pass`: names that `clean` doesn't remove.
-    pub pass: Vec<Pattern>,
-    /// `--unset`: names that are removed.
-    pub unset: Vec<Pattern>,
+    pub pass: Vec<PlacedPattern>,
+    /// `--unset` of all places: names that are removed.
+    pub unset: Vec<PlacedPattern>,
+}
+
+/// A pattern, and the name of the option in the place that sets it: `--unset`, `SECRETS_EXEC_UNSET`
+/// or `app.yaml:3:5: unset`.
+#[derive(Clone, Debug)]
+pub struct PlacedPattern {
+    pub pattern: Pattern,
+    pub place: String,
+}
+
+impl PlacedPattern {
+    /// Finds the first of the patterns that matches a name.
+    pub fn find<'p>(patterns: &'p [Self], name: &str) -> Option<&'p Self> {
+        patterns.iter().find(|placed| placed.pattern.matches(name))
+    }
 }
 
 /// The variables that `--clean-env` keeps: those of the user's session, those that a systemd
@@ -270,11 +285,13 @@ impl Retention {
     /// True if the command inherits the variable.
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
-        if name.starts_with(OWN_PREFIX) || matches_any(&self.unset, &name) {
+        if name.starts_with(OWN_PREFIX) || PlacedPattern::find(&self.unset, &name).is_some() {
             return false;
         }
         static CLEAN_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(CLEAN));
-        !self.clean || matches_any(&CLEAN_PATTERNS, &name) || matches_any(&self.pass, &name)
+        !self.clean
+            || matches_any(&CLEAN_PATTERNS, &name)
+            || PlacedPattern::find(&self.pass, &name).is_some()
     }
 }
 

@@ -487,7 +487,7 @@ impl Inputs {
             if let Some(found) = overlooked_in_value(&text) {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
-            } else if let Err(expected) = (option.set)(options, value) {
+            } else if let Err(expected) = (option.set)(options, value, name) {
                 let mut problem = Problem::usage(invalid_value(name, &text, expected));
                 // A duration without a unit, such as `30`, is accepted with an `s` after it.
                 let corrected = format!("{text}s");

@@ -230,7 +230,7 @@ fn expected_value(option: &str) -> Option<&'static str> {
         return None;
     }
     let parse = row.set;
-    parse(&mut TypedOptions::default(), "".as_ref()).err()
+    parse(&mut TypedOptions::default(), "".as_ref(), "").err()
 }
 
 /// The help for a REF or NAME=REF without an option before it: `write --env NAME=prod/db:password`.

@@ -25,7 +25,9 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
 use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
-use crate::model::options::{OPTIONS, OptionSpec, SourceOption, Takes, TypedOptions, find_option};
+use crate::model::options::{
+    OPTIONS, OptionId, OptionSpec, SourceOption, Takes, TypedOptions, find_option,
+};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::shown::file_name;
@@ -323,8 +325,18 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
                 let position = item.source.position_text(key.position);
+                let place = format!("{position}: {name}");
                 options.positions.insert(spec.id, position);
-                set_option(&mut options, spec, &value.named(format!("{name:?}")));
+                if spec.id == OptionId::Unset {
+                    // An empty list also sets the option.
+                    options.unset = Some(Vec::new());
+                }
+                set_option(
+                    &mut options,
+                    spec,
+                    &place,
+                    &value.named(format!("{name:?}")),
+                );
             }
             None if !is_only_flag => {
                 let names: Vec<&str> = OPTIONS
@@ -350,14 +362,15 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
     options
 }
 
-/// Sets an option to a value in a declaration. Adds a mistake if the value has the wrong type, and
+/// Sets an option to a value in a declaration. `place` is the option's name in messages, such as
+/// `app.yaml:3:5: unset`. Adds a mistake if the value has the wrong type, and
 /// for each of its texts that the option doesn't accept or that has characters that are easy to
 /// overlook.
-fn set_option(options: &mut TypedOptions, spec: &OptionSpec, value: &Item<'_>) {
+fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &str, value: &Item<'_>) {
     // If the value has the wrong type, `option_texts` has reported this and returned `None`.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         let is_refused = value.refuse_if_overlooked(&text);
-        if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref()) {
+        if !is_refused && let Err(expected) = (spec.set)(options, text.as_ref(), place) {
             value.refuse_value(&text, expected);
         }
     }

@@ -39,7 +39,7 @@ const GRACE: Duration = Duration::from_secs(30);
 impl OptionSpec {
     /// True if the option accepts the text.
     pub fn accepts(&self, text: &str) -> bool {
-        (self.set)(&mut TypedOptions::default(), text.as_ref()).is_ok()
+        (self.set)(&mut TypedOptions::default(), text.as_ref(), "").is_ok()
     }
 }
 
@@ -163,14 +163,6 @@ const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
 ];
 
 const CACHED: &str = "the cache only keeps answers from AWS itself";
-
-/// Pairs of options. The first option is ignored if a place with higher precedence sets the second
-/// one. So `pass` in a declaration doesn't weaken `--clean-env` of the command line, and the
-/// external id of a declaration isn't sent with the role of the command line.
-const COMPANIONS: [(OptionId, OptionId); 2] = [
-    (OptionId::Pass, OptionId::CleanEnv),
-    (OptionId::ExternalId, OptionId::RoleArn),
-];
 
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
@@ -298,13 +290,17 @@ impl TypedOptions {
             self.turn_off(OptionId::Quiet);
         }
 
-        for (companion, option) in COMPANIONS {
-            let is_overridden = higher.is_on(option);
-            if is_overridden && let Some(name) = self.turn_off(companion) {
-                self.ignored.push(format!(
-                    "{name} is ignored, because {option} is set in a place with higher precedence; set both in the same place"
-                ));
-            }
+        // The external id isn't sent with a role from another place, and `pass` doesn't weaken a
+        // `clean-env` from another place.
+        let has_role = higher.is_on(OptionId::RoleArn);
+        if has_role && let Some(name) = self.turn_off(OptionId::ExternalId) {
+            self.ignored.push(format!(
+                "{name} is ignored, because role-arn is set in a place with higher precedence; set both in the same place"
+            ));
+        }
+        if higher.is_on(OptionId::CleanEnv) || higher.pass.is_some() {
+            self.ignored_pass
+                .extend(self.pass.take().unwrap_or_default());
         }
 
         let is_linux = cfg!(target_os = "linux");

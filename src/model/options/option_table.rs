@@ -18,7 +18,7 @@ use std::time::Duration;
 use glob::Pattern;
 use nix::sys::signal::Signal;
 
-use crate::model::environment::{OWN_PREFIX, parse_pattern};
+use crate::model::environment::{OWN_PREFIX, PlacedPattern, parse_pattern};
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
@@ -31,8 +31,9 @@ pub struct OptionSpec {
     pub topic: Topic,
     pub takes: Takes,
     /// Parses a value of the option, and stores it in the option's field of [`TypedOptions`]. For
-    /// [`Takes::Texts`], adds it to the list in this field.
-    pub set: fn(&mut TypedOptions, &OsStr) -> Result<(), Expected>,
+    /// [`Takes::Texts`], adds it to the list in this field. The text is the name of the option in
+    /// its place, as in [`PlacedPattern`].
+    pub set: fn(&mut TypedOptions, &OsStr, &str) -> Result<(), Expected>,
     pub help: &'static str,
     pub heading: &'static str,
 }
@@ -91,12 +92,17 @@ pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-fn set<T>(field: &mut Option<T>, value: T) {
+fn set<T>(field: &mut Option<T>, value: T, _place: &str) {
     *field = Some(value);
 }
 
-fn add<T>(field: &mut Option<Vec<T>>, value: T) {
+fn add<T>(field: &mut Option<Vec<T>>, value: T, _place: &str) {
     field.get_or_insert_default().push(value);
+}
+
+fn add_placed(field: &mut Option<Vec<PlacedPattern>>, pattern: Pattern, place: &str) {
+    let place = place.to_owned();
+    add(field, PlacedPattern { pattern, place }, "");
 }
 
 /// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form,
@@ -137,14 +143,23 @@ macro_rules! options {
             /// precedence sets the option that it belongs to. For example, the external id of a
             /// declaration doesn't apply to the role of the command line.
             pub ignored: Vec<String>,
+            /// The patterns of `pass` that are ignored, because a place with higher precedence sets
+            /// `pass` or `clean-env`.
+            pub ignored_pass: Vec<PlacedPattern>,
         }
 
         impl TypedOptions {
             /// Adds the options of `lower`, a place with lower precedence, unless `self` sets them,
-            /// or [`Self::turn_off_below`] turns them off.
+            /// or [`Self::turn_off_below`] turns them off. Only `unset` adds up, because a list
+            /// that replaced another one would pass on what the other one removes.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
+                // `unset: []` takes back what earlier declarations remove.
+                if let Some(unset) = &mut self.unset && !unset.is_empty() {
+                    unset.extend(lower.unset.take().unwrap_or_default());
+                }
+                self.ignored_pass.append(&mut lower.ignored_pass);
                 lower.positions.retain(|option, _| !self.sets(*option));
                 self.positions.append(&mut lower.positions);
                 lower.in_variables.retain(|option| !self.sets(*option));
@@ -170,7 +185,10 @@ macro_rules! options {
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
             takes: Takes::$takes $(($value))?,
-            set: |options, value| { $put(&mut options.$field, ($parse)(value)?); Ok(()) },
+            set: |options, value, place| {
+                $put(&mut options.$field, ($parse)(value)?, place);
+                Ok(())
+            },
             // Each line of a comment begins with a space.
             help: concat!($($help),+).trim_ascii_start(),
             heading: $heading,
@@ -234,10 +252,10 @@ options! {
         /// Pass on only PATH, HOME, the locale and a few others
         clean_env: bool = set(CleanEnv "clean-env", Variables, Nothing, parse_flag);
         /// With --clean-env, also pass on variables whose names match GLOB (repeatable)
-        pass: Vec<Pattern> = add(Pass "pass", Variables, Texts("GLOB"), text(parse_pattern));
+        pass: Vec<PlacedPattern> = add_placed(Pass "pass", Variables, Texts("GLOB"), text(parse_pattern));
         /// Don't pass on variables whose names match GLOB, for example AWS_SECRET_ACCESS_KEY
         /// (repeatable)
-        unset: Vec<Pattern> = add(Unset "unset", Variables, Texts("GLOB"), text(parse_pattern));
+        unset: Vec<PlacedPattern> = add_placed(Unset "unset", Variables, Texts("GLOB"), text(parse_pattern));
     }
     "Rotation" {
         /// When a secret changes: restart, signal=NAME or exit
