@@ -206,6 +206,10 @@ const SAFE: &str = "is safe";
 /// .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
+/// The heading of `*_PROXY`. It is the last group, so it decides only if nothing else matches. A
+/// name such as TRUST_PROXY is accepted if its value is a switch.
+const PROXY: &str = "can make programs send their requests through someone else's proxy";
+
 impl Naming {
     pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
@@ -258,8 +262,7 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
 
 /// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`.
 /// `None` for a safe variable. A name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither
-/// empty nor a plain word, and a name that ends in `_PROXY` only if the value can be the address of
-/// a proxy.
+/// empty nor a plain word, and a name that only `*_PROXY` matches only if the value isn't a switch.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
         UNSAFE_NAMES
@@ -281,10 +284,17 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     let (effect, _) = PATTERNS
         .iter()
         .find(|(_, patterns)| matches_any(patterns, &upper))?;
-    // A switch, such as TRUST_PROXY=true, has neither the URL nor the host of a proxy.
-    let is_switch = upper.ends_with("_PROXY") && !value.iter().any(|byte| b":.".contains(byte));
-    if *effect == SAFE || is_switch {
+    if *effect == SAFE || (*effect == PROXY && is_switch(value)) {
         return None;
     }
     Some(*effect)
+}
+
+/// True for a value that turns something on or off, such as `true`, and for a small number. A
+/// larger one can be the address of a host: 2130706433 is 127.0.0.1.
+fn is_switch(value: &[u8]) -> bool {
+    let is_word = ["true", "false", "on", "off", "yes", "no"]
+        .iter()
+        .any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
+    is_word || (value.len() <= 3 && value.iter().all(u8::is_ascii_digit))
 }
