@@ -197,10 +197,10 @@ pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// The fault of the first field of a reference that has a character that people overlook
+/// The fault of SECRET or KEY if it has a character that people overlook
 /// ([`overlooked`]). `None` if there is no such field.
-pub(super) fn overlooked_in_fields(fields: [&str; 4]) -> Option<Fault> {
-    let names = ["name", "key", "stage", "version id"];
+pub(super) fn overlooked_in_fields(fields: [&str; 2]) -> Option<Fault> {
+    let names = ["name", "key"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
         Some(overlooked_unless_empty(text)?.about(&format!("has a {name} that")))
     })

@@ -14,12 +14,12 @@ use super::reader::{
 use crate::input::yaml::{Kind, Node};
 use crate::model::entry::template::parse_template;
 use crate::model::entry::{
-    DeclaredPath, Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, Target,
-    Transform,
+    Entry, FileTarget, Mode, Naming, OnMissing, Origin, Owner, Source, Target, Transform,
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Selector, Version, validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Selector, Version, parse_label,
+    validate_alias_name,
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
@@ -76,10 +76,7 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     let stage = fields.take("stage");
     let version_id = fields.take("version-id");
     let version_item = stage.clone().or_else(|| version_id.clone());
-    let mut version = Version::new(
-        stage.and_then(read_label_or_version),
-        version_id.and_then(read_label_or_version),
-    );
+    let mut version = Version::new(stage.and_then(read_label), version_id.and_then(read_label));
     let region = fields.take_parsed("region", Region::EXPECTED, Region::parse);
     let role = read_role(&mut fields);
 
@@ -124,15 +121,11 @@ fn read_id(item: &Item<'_>) -> Option<String> {
     Some(reference.secret)
 }
 
-/// Reads a staging label or a version id. If the text can't be one, adds an error and returns
+/// Reads `stage` or `version-id` of an alias. If the text can't be one, adds an error and returns
 /// `None`.
-fn read_label_or_version(item: Item<'_>) -> Option<String> {
-    item.expect_parsed("a staging label or version id without spaces", |text| {
-        if text.is_empty() || text.contains(|c: char| c.is_whitespace() || c.is_control()) {
-            return None;
-        }
-        Some(text.to_owned())
-    })
+fn read_label(item: Item<'_>) -> Option<String> {
+    let parsed = parse_label(item.expect_text("a staging label or version id")?);
+    parsed.map_err(|fault| item.refuse(fault)).ok()
 }
 
 /// Reads `role-arn` and `external-id` of an alias. An external id without a role is a mistake.
@@ -244,7 +237,10 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
         item.refuse("needs \"path\" or \"env\" (or both)");
     }
     let mut target = FileTarget {
-        path: path.and_then(|path| read_file_path(&path)),
+        path: path.and_then(|path| {
+            let parsed = FileTarget::parse_path(path.expect_text("a path")?);
+            parsed.map_err(|fault| path.refuse(fault)).ok()
+        }),
         env: env.and_then(|env| match env.expect_text("a variable name")? {
             "PATH" => {
                 item.entry("PATH").refuse(PATH_FROM_SECRET);
@@ -270,20 +266,6 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
         }
     }
     read_entry_fields(fields, Some(Target::File(target)), item.origin())
-}
-
-/// Reads the path of a file. The plan expands its placeholders.
-fn read_file_path(path: &Item<'_>) -> Option<DeclaredPath> {
-    let text = path.expect_text("a path")?;
-    match FileTarget::parse_path(text) {
-        Ok(parsed) => Some(parsed),
-        Err(fault) => {
-            if !path.refuse_if_overlooked(text) {
-                path.refuse(fault);
-            }
-            None
-        }
-    }
 }
 
 /// Reads the section `env-from`, which lists JSON objects whose keys become variables.

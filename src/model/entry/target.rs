@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::model::environment::{EnvName, is_name};
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, overlooked};
 use crate::model::shown::not_this_value;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,9 +36,17 @@ impl FileTarget {
     /// them.
     ///
     /// # Errors
-    /// If the path ends like a directory, or if it begins with `~` or has a `$NAME` without braces,
-    /// which only a shell expands. The error is the predicate of a sentence about the path.
+    /// If the path has a character that people overlook, is a template or ends like a directory, or
+    /// if it begins with `~` or has a `$NAME` without braces, which only a shell expands. The error
+    /// is the predicate of a sentence about the path.
     pub fn parse_path(text: &str) -> Result<DeclaredPath, Fault> {
+        if let Some(fault) = overlooked(text) {
+            return Err(fault);
+        }
+        if text.contains("{{") {
+            let fault = Fault::new("contains \"{{\", like a template");
+            return Err(fault.help("a variable in a path is written ${NAME}"));
+        }
         for part in text.split('/') {
             let variable = match part.strip_prefix('$') {
                 Some(name) if is_name(name) => name,

@@ -175,12 +175,12 @@ pub enum Selector {
 
 impl Selector {
     /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`. `None` if the
-    /// JSONPath isn't valid.
+    /// JSONPath isn't valid, or if a key has `${`, which isn't replaced there.
     pub fn parse(key: &str) -> Option<Self> {
         if key.is_empty() {
             return Some(Self::Whole);
         }
-        if !key.starts_with('$') {
+        if !key.starts_with('$') && !key.contains("${") {
             return Some(Self::Key(key.to_owned()));
         }
         JsonPath::parse(key).map(Self::Path)

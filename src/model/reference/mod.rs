@@ -36,7 +36,7 @@ use std::fmt;
 
 use crate::model::environment::{Inherited, is_name};
 use crate::model::fault::{
-    Fault, VALUE_REMEDY, foreign_prefix, foreign_words, overlooked_in_fields,
+    Fault, VALUE_REMEDY, foreign_prefix, foreign_words, overlooked, overlooked_in_fields,
     overlooked_unless_empty, quoted_character, several_lines,
 };
 use crate::model::shown::is_in_quotes;
@@ -76,13 +76,21 @@ impl Reference {
 
         // Most references are ordinary, so this quick check saves time.
         if !is_ordinary(text)
-            && let Some(fault) = misread_text(text, [secret, key, stage, version])
+            && let Some(fault) = misread_text(text, secret, key)
         {
             return Err(fault);
         }
         validate_secret(secret)?;
         if after_version.is_some() {
             return Err(Fault::new("has too many colon-separated fields").help(PARTS_REMEDY));
+        }
+        // `"prod/db:$KEY"` without a KEY in the shell would read the whole secret. After an ARN,
+        // ECS writes three colons.
+        let is_usual =
+            after_secret == Some("::") && (Arn::has_prefix(secret) || is_placeholder(secret));
+        if !is_usual && after_secret.is_some_and(|fields| fields.chars().all(|c| c == ':')) {
+            let help = "write SECRET:KEY, or only SECRET (a shell variable was probably empty)";
+            return Err(Fault::new("has only colons after the secret").help(help));
         }
 
         Ok(Self {
@@ -169,7 +177,7 @@ fn is_ordinary(text: &str) -> bool {
 
 /// Refuses a text that was meant for another place or another tool, such as JSON, a URL or a
 /// template, or that has a character that people overlook.
-fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<Fault> {
+fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
     // JSON, braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
         Some(_) => (text.replacen(key, "", 1), ""),
@@ -180,7 +188,7 @@ fn misread_text(text: &str, [secret, key, stage, version]: [&str; 4]) -> Option<
     }
     // These mistakes are looked for before braces, because `{{resolve:…}}` has braces, too.
     let found = several_lines(text, VALUE_REMEDY)
-        .or_else(|| overlooked_in_fields([secret, plain_key, stage, version]))
+        .or_else(|| overlooked_in_fields([secret, plain_key]))
         .or_else(|| foreign_syntax_error(text, secret));
     if found.is_some() {
         return found;
@@ -225,8 +233,7 @@ pub fn optional_variable(id: &str) -> Option<&str> {
 /// without a role. The value of a variable isn't split into fields. If the id is an
 /// [`optional_variable`] that is empty, the request has [`SecretId::Empty`].
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
-    // If a placeholder is the whole id, the only closing brace is the last character.
-    let is_only_variable = text.starts_with("${") && text.find('}') == Some(text.len() - 1);
+    let is_only_variable = is_placeholder(text);
     let mut names = Vec::new();
     let mut empty = None;
     let expanded = replace_placeholders(text, |name, default| {
@@ -259,6 +266,12 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         role: None,
         version: Version::CURRENT,
     })
+}
+
+/// True for a SECRET that consists of one placeholder, `${NAME}`: its only closing brace is the last
+/// character.
+fn is_placeholder(secret: &str) -> bool {
+    secret.starts_with("${") && secret.find('}') == Some(secret.len() - 1)
 }
 
 /// The fault of an id with an empty variable. If the variable is the whole id, the help also
@@ -374,19 +387,32 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
 
 /// Parses STAGE and VERSION-ID. `None` if both are empty.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
-    // Variables aren't expanded in these fields. AWS would answer that the version `${STAGE}`
-    // doesn't exist, so an optional entry would be left out.
-    for (character, name) in [(' ', "a space"), ('$', "a \"$\"")] {
-        if stage.contains(character) || id.contains(character) {
-            let defect = format!("has {name} in its stage or version id");
-            return Err(Fault::new(defect).help(PARTS_REMEDY));
-        }
+    let parse = |predicate, text: &str| match text {
+        "" => Ok(None),
+        _ => parse_label(text)
+            .map(Some)
+            .map_err(|fault| fault.about(predicate)),
+    };
+    let stage = parse("has a stage that", stage)?;
+    let id = parse("has a version id that", id)?;
+    let has_version = stage.is_some() || id.is_some();
+    Ok(has_version.then(|| Version::new(stage, id)))
+}
+
+/// Parses a STAGE or a VERSION-ID, of a reference or an alias.
+///
+/// # Errors
+/// If the text is empty, or has a character that people overlook, a space or a `$`. AWS would
+/// answer that the version `${STAGE}` doesn't exist, so an optional entry would be left out.
+pub fn parse_label(text: &str) -> Result<String, Fault> {
+    if let Some(fault) = overlooked(text) {
+        return Err(fault);
     }
-    if stage.is_empty() && id.is_empty() {
-        return Ok(None);
+    if text.contains([' ', '$']) {
+        let help = "write the label or the id itself: ${NAME} is replaced only in SECRET";
+        return Err(Fault::new("contains a space or \"$\"").help(help));
     }
-    let non_empty = |field: &str| (!field.is_empty()).then(|| field.to_owned());
-    Ok(Some(Version::new(non_empty(stage), non_empty(id))))
+    Ok(text.to_owned())
 }
 
 /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
@@ -394,14 +420,14 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     if let Some(selector) = Selector::parse(key) {
         return Ok(selector);
     }
-    let mut defect = "has a key that begins with $ but isn't a valid JSONPath".to_owned();
+    let mut defect = "has a key with $ that isn't a valid JSONPath".to_owned();
     // A text of more than 200 characters is probably not a path that somebody has typed.
     if (key.starts_with("$.") || key.starts_with("$[")) && key.len() <= 200 {
         let first: String = JsonPath::invalid_end(key).chars().take(1).collect();
         defect += &format!(": it isn't valid from {first:?}");
     }
     Err(Fault::new(defect).help(
-        r#"a key is written without $. In a JSONPath, a key with other characters than letters, digits and "_" is written ["a-b"]"#,
+        r#"a key is written without $, and ${NAME} is replaced only in SECRET. In a JSONPath, a key with other characters than letters, digits and "_" is written ["a-b"]"#,
     ))
 }
 

@@ -67,6 +67,10 @@ impl SecretId {
                 format!("has a name of more than {longest} characters, which no {store} can have");
             return Err(Fault::new(defect));
         }
+        if text == "ssm:/" {
+            let help = "write ssm:/PATH/ (a shell variable was probably empty)";
+            return Err(Fault::new("is the path of all parameters").help(help));
+        }
         if store == Store::ParameterStore && name.contains("//") {
             return Err(Fault::new(TWO_SLASHES));
         }

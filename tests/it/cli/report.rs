@@ -69,18 +69,12 @@ fn control_characters_in_messages_are_escaped_and_other_characters_are_not() {
 }
 
 #[test]
-fn a_right_to_left_override_in_a_version_id_or_a_path_is_escaped_in_json_lines() {
+fn a_right_to_left_override_in_a_version_id_is_escaped_in_json_lines() {
     let secret = Secret::text("v-4c7a1e").with_id("one\u{9b}two\u{202e}three");
     let aws = Aws::start().secret("x", secret);
-    let sandbox = || Sandbox::new().aws(&aws).args(["--log-format", "json"]);
-    let run = sandbox().arg("-v").resolve("A=x").run();
+    let sandbox = Sandbox::new().aws(&aws).args(["--log-format", "json"]);
+    let run = sandbox.arg("-v").resolve("A=x").run();
     let version = run.launched().events()[0]["version"].take();
     assert_eq!(version, r"one\u{9b}two\u{202e}three", "{run}");
     run.says_nothing_of("\u{9b}").says_nothing_of("\u{202e}");
-
-    let files = "files: [{ value: one, path: \"gone\u{202e}/file\" }]";
-    let run = sandbox().declaration(files).run();
-    let path = run.refused(78, []).events()[0]["variables"][0].take();
-    assert_eq!(path, r"gone\u{202e}/file", "{run}");
-    run.says_nothing_of("\u{202e}");
 }

@@ -61,7 +61,11 @@ must be a secret without a key or a version | secrets: {db: ^"x:k"} | secrets: {
 the alias "db" has an unknown key | secrets: {db: {id: x, ^key: k}}
 has an unknown key "key" | secrets: {db: {id: x, ^key: k}}
 did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
-must be a staging label or version id without spaces | secrets: {db: {id: x, stage: ^…}} | "" | a b
+"stage" for the alias "db" is empty | secrets: {db: {id: x, stage: ^""}}
+"stage" for the alias "db" contains a space or "$" | secrets: {db: {id: x, stage: ^…}} | a b | "${STAGE}" | $STAGE
+"version-id" for the alias "db" contains a space or "$" | secrets: {db: {id: x, version-id: ^"${ID}"}}
+"stage" for the alias "db" begins with a byte order mark | secrets: {db: {id: x, stage: ^"\ufeffAWSCURRENT"}}
+"stage" for the alias "db" contains curly quotes | secrets: {db: {id: x, stage: ^AWSCURRENT’}}
 "external-id" for the alias "db" requires "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | ":k" | "ssm:"
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
@@ -83,9 +87,9 @@ is an ARN that doesn't have "secret:" before the name | env: {A: ^"arn:aws:secre
 is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
 is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
 is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
-has a "$" in its stage or version id | env: {A: ^"x:…"} | k:${STAGE:-s} | k::${ID}
+has a stage that contains a space or "$" | env: {A: ^"x:…"} | k:${STAGE:-s} | k:a b
+has a version id that contains a space or "$" | env: {A: ^"x:k::${ID}"}
 has too many colon-separated fields | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
-has a space in its stage or version id | env: {A: ^"x:k:a b"}
 has several lines | env: {A: ^"a\x0ab"}
 has a name that contains curly quotes | env: {A: ^“x:k”}
 has a name that begins with a space | env: {A: ^" x:k"}
@@ -131,7 +135,9 @@ must be true or false | env-from: [{from: x, optional: ^1}]
 has an unknown key | env-from: [{from: x, ^default: d}]
 contains "*" | env-from: [^"…"] | x/* | ssm:/app* | ssm:/app/*/b
 an entry in "files" needs "path" or "env" (or both) | files: [^{from: "x:k"}]
-must be the path of a file | files: [{from: "x:k", path: ^""}]
+"path" in "files" is empty | files: [{from: "x:k", path: ^""}]
+"path" in "files" ends with a space | files: [{from: "x:k", path: ^"/run/k "}]
+"path" in "files" contains "{{", like a template | files: [{from: "x:k", path: ^"/run/{{ db.name }}"}]
 did you mean "mode"? | files: [{from: "x:k", path: /run/k, ^mod: "0400"}]
 must be octal, from "0000" to "0777" | files: [{from: "x:k", env: K, mode: ^…}] | rw | "0888" | "u+r" | "10000" | "1777" | "+400" | ""
 must be USER, USER:GROUP or :GROUP | files: [{from: "x:k", env: K, owner: ^…}] | "a:b:c" | ":" | "a:" | "a b" | ""
@@ -147,7 +153,7 @@ the file /run/x appears twice | files:\n  - {value: x, path: /run/x}\n  - ^{valu
 the variable F appears twice | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
 A is empty | env:\n  A^:\n  B: x:k
 "value" for A is empty | env:\n  A: { value^: }
-begins with $ but isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
+has a key with $ that isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
 must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, poll-interval: ^9999ms}
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be one name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A]
