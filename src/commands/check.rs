@@ -153,8 +153,9 @@ impl Checked {
         let depth = self.prepared.terms.depth;
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
-        // With `--offline`, problems with the directories of this machine don't matter.
-        if depth != CheckDepth::Offline {
+        // Without reading values, `check` may run on a machine that has neither the users nor the
+        // directories of the launch.
+        if depth == CheckDepth::Values {
             problems.extend(files.undeliverable());
         }
         let findings = self.findings(&problems);
@@ -198,8 +199,8 @@ impl Checked {
         exec::expect_fit(&environment, launched, exec::argument_limits().total).err()
     }
 
-    /// The warnings about the reading and the command and, without `--offline`, about files on a
-    /// disk. With `--verbose`, also the notes about failed regions, overridden entries and
+    /// The warnings about the command and, without `--offline` and `--metadata`, about the reading
+    /// and files on a disk. With `--verbose`, also the notes about failed regions, overridden entries and
     /// requests.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let depth = self.prepared.terms.depth;
@@ -207,8 +208,6 @@ impl Checked {
         let mut notices = Vec::new();
         if depth == CheckDepth::Values {
             notices = reading_notices(&self.prepared, &self.values);
-        }
-        if depth != CheckDepth::Offline {
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
         if self.prepared.options.verbose {

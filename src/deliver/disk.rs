@@ -22,9 +22,13 @@ use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
 use nix::fcntl::{AtFlags, OFlag, openat, renameat};
+#[cfg(target_os = "linux")]
+use nix::fcntl::{OpenHow, ResolveFlag, openat2};
 use nix::libc::mode_t;
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
-use nix::unistd::{AccessFlags, Gid, Group, Uid, User, close, faccessat, fchown, geteuid};
+use nix::unistd::{
+    AccessFlags, Gid, Group, Uid, UnlinkatFlags, User, close, faccessat, fchown, geteuid, unlinkat,
+};
 
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, Argument, DeclaredPath, FileTarget, Subject};
@@ -155,12 +159,15 @@ impl Access {
     /// content can't be written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let owner_problem = |errno: Errno| {
-            let help = if geteuid().is_root() {
-                "root needs the capability CHOWN for this: add it (docker run --cap-add CHOWN), or remove `owner`"
-            } else {
-                "only root can change the owner of a file: start secrets-exec as root, or remove `owner`"
-            };
-            call_problem("the owner of the file can't be set", errno).help(help)
+            if errno == Errno::EINVAL {
+                // A user namespace maps only some ids (user_namespaces(7)).
+                return Problem::configuration(
+                    "the owner of the file can't be set: this user namespace doesn't map its id",
+                )
+                .help("use an id that is mapped, or remove `owner`");
+            }
+            call_problem("the owner of the file can't be set", errno)
+                .help("only root with the capability CHOWN can change the owner of a file (docker run --user root --cap-add CHOWN): otherwise, remove `owner`")
         };
         if self.group.is_some() {
             fchown(&*file, None, self.group).map_err(owner_problem)?;
@@ -274,14 +281,37 @@ impl DirectoryEntry {
         Err(Problem::configuration(text).help_if_some(help))
     }
 
-    /// Fails if a file couldn't be delivered under this name: the name belongs to something other
-    /// than a regular file, or this process isn't allowed to create a file in the directory.
-    /// Nothing is created.
+    /// Fails if a file couldn't be delivered under this name: this process isn't allowed to create a
+    /// file in the directory, or the name belongs to something that it can't replace. That is
+    /// anything but a regular file, a mount point, and another user's file in a sticky directory.
+    /// Nothing is created or removed.
     pub(super) fn expect_deliverable(&self) -> Result<(), Problem> {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
-            .map_err(|errno| self.uncreated_problem(errno))
+            .map_err(|errno| self.uncreated_problem(errno))?;
+
+        let name = self.name.as_os_str();
+        // `docker run -v FILE:FILE` makes a mount point. Before Linux 5.6, which doesn't have
+        // openat2(2), only the rename finds it.
+        #[cfg(target_os = "linux")]
+        {
+            let how = OpenHow::new()
+                .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
+                .resolve(ResolveFlag::RESOLVE_NO_XDEV);
+            if openat2(&self.directory, name, how).err() == Some(Errno::EXDEV) {
+                return Err(Problem::configuration(
+                    "the file is a mount point, so it can't be replaced",
+                )
+                .help("mount the directory of the file instead of the file"));
+            }
+        }
+        // rmdir(2) fails for a regular file. But before the kernel looks at the type, it checks
+        // whether this process may remove the name, as for rename(2), and otherwise returns EPERM.
+        match unlinkat(&self.directory, name, UnlinkatFlags::RemoveDir) {
+            Err(errno @ Errno::EPERM) => Err(call_problem("the file can't be replaced", errno)),
+            _ => Ok(()),
+        }
     }
 
     fn uncreated_problem(&self, errno: Errno) -> Problem {
@@ -301,14 +331,8 @@ impl DirectoryEntry {
     /// If the kernel refuses. Both files are then unchanged.
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let name = self.name.as_os_str();
-        renameat(&self.directory, temporary, &self.directory, name).map_err(|errno| match errno {
-            Errno::EBUSY => Problem::configuration(format!(
-                "\"{}\" is a mount point, so it can't be replaced",
-                self.path
-            ))
-            .help("mount the directory of the file instead of the file"),
-            errno => call_problem("the file can't be renamed", errno),
-        })
+        renameat(&self.directory, temporary, &self.directory, name)
+            .map_err(|errno| call_problem("the file can't be renamed", errno))
     }
 
     /// Removes the file with this name from the directory, if there is one.

@@ -34,6 +34,8 @@ use std::path::PathBuf;
 use nix::sys::stat::fstat;
 use nix::unistd::Uid;
 
+#[cfg(target_os = "linux")]
+use crate::model::answer::SecretValue;
 use crate::model::entry::{DeclaredPath, EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
@@ -65,20 +67,23 @@ pub struct Delivery {
 }
 
 impl<'a> Files<'a> {
-    /// Looks up the owners of the files, opens the directories, and checks who owns the
-    /// directories, and that no two paths lead to the same file. Stores the errors in the result,
-    /// because [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors
-    /// together.
+    /// Looks up the owners of the files, opens the directories, and asks whether this process may
+    /// deliver the files, and whether no two paths lead to the same file. `check` asks nothing else,
+    /// and nothing is written to a disk. Stores the errors in the result, because
+    /// [`Delivery::write_temporary`] and [`Self::undeliverable`] return all errors together.
     pub fn open_directories(files: impl IntoIterator<Item = FileValue<'a>>) -> Self {
         let mut pending = Vec::new();
         let mut subjects = HashMap::new();
         for file in files {
-            let access = Access::from_target(file.target);
+            let mut access = Access::from_target(file.target);
             let owner = access.as_ref().ok().and_then(|access| access.user);
             let mut destination = match &file.target.path {
-                Some(path) => open_trusted(path, owner).map(Some),
+                Some(path) => open_deliverable(path, owner).map(Some),
                 None => Ok(None),
             };
+            if file.target.owner.is_some() {
+                access = access.and_then(expect_settable);
+            }
             // Two paths to one file differ in their spelling here. Otherwise, the plan would have
             // dropped one of the two entries.
             if let Ok(Some(entry)) = &destination
@@ -108,26 +113,23 @@ impl<'a> Files<'a> {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
             // Leave the file out if the kernel doesn't report the type of its file system.
             let is_persistent = is_in_memory(entry.directory.as_fd()) == Ok(false);
-            if !is_persistent || pending.access.is_err() || entry.expect_deliverable().is_err() {
+            if !is_persistent || pending.access.is_err() {
                 return None;
             }
             Some((&entry.path, pending.file.subject))
         })
     }
 
-    /// Checks owners and directories without writing anything. Returns a problem for each reason
-    /// why a file can't be delivered, with the id of the file's outcome.
+    /// A problem for each reason why a file can't be delivered, with the id of the file's outcome.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for pending in &self.0 {
-            let owner_problem = pending.access.as_ref().err().cloned();
-            let destination_problem = match &pending.destination {
-                Ok(None) => None,
-                Ok(Some(entry)) => entry.expect_deliverable().err(),
-                Err(problem) => Some(problem.clone()),
-            };
-            for found in [owner_problem, destination_problem].into_iter().flatten() {
-                let problem = found.for_entry(pending.file.subject.clone(), Impact::Undelivered);
+            let found = [
+                pending.access.as_ref().err(),
+                pending.destination.as_ref().err(),
+            ];
+            for problem in found.into_iter().flatten().cloned() {
+                let problem = problem.for_entry(pending.file.subject.clone(), Impact::Undelivered);
                 problems.push((pending.file.id, problem.code("not-deliverable")));
             }
         }
@@ -135,11 +137,21 @@ impl<'a> Files<'a> {
     }
 }
 
+/// Fails if this process isn't allowed to give a file this owner and mode. Asks the kernel with an
+/// empty pipe, for which it answers as for any other file of this process.
+fn expect_settable(access: Access) -> Result<Access, Problem> {
+    #[cfg(target_os = "linux")]
+    in_memory::pipe(&access, &SecretValue::new(""))?;
+    Ok(access)
+}
+
 /// Opens the directory of the file at `path`. Fails if the directory belongs to a user other than
-/// root, the effective user or `owner`, the future owner of the file.
-fn open_trusted(path: &DeclaredPath, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
+/// root, the effective user or `owner`, the future owner of the file, or if the file couldn't be
+/// delivered there.
+fn open_deliverable(path: &DeclaredPath, owner: Option<Uid>) -> Result<DirectoryEntry, Problem> {
     let entry = DirectoryEntry::open(path.clone())?;
     entry.expect_trusted_owner(owner)?;
+    entry.expect_deliverable()?;
     Ok(entry)
 }
 
