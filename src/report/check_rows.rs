@@ -121,23 +121,14 @@ impl CheckedValues<'_> {
     }
 
     /// The row of any outcome except [`Outcome::Overridden`], with its sources. The row shows a
-    /// path as the user wrote it, because the value of a variable in the path may be a password.
+    /// path as the user wrote it, because the value of a variable in the path may be a password. The
+    /// row of a key of `env-from` shows its variable, also if messages don't show the key.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: RowStatus) -> Row {
         let EntryOutcome {
             target, subject, ..
         } = outcome;
-        let is_key = outcome.id.key.is_some();
-        let label = if is_key {
-            subject.label.to_string()
-        } else {
-            target_label(target)
-        };
-        let mut row = Row::new(label, subject, status);
-        // The name of a key's variable contains the key, which messages may have to hide. So for a
-        // key, `Row::new` has set the variable only if the label shows it.
-        if !is_key {
-            row.variable = target.variable().map(ToString::to_string);
-        }
+        let mut row = Row::new(target_label(target), subject, status);
+        row.variable = target.variable().map(ToString::to_string);
         row.note = self.note(outcome);
 
         if let Target::File(file) = target {
