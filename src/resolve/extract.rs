@@ -301,13 +301,13 @@ fn keyless_help(wanted: &Wanted<'_>) -> String {
     {
         return hint;
     }
-    let general = "store a JSON object".to_owned();
-    match wanted.rewritten(Selector::Whole) {
-        Some(write) if wanted.subject.kind == SubjectKind::Entry => {
-            format!("{general}, or, if the program reads the value whole, write {write}")
+    let general = match wanted.subject.kind {
+        SubjectKind::EnvFrom | SubjectKind::EnvFromKey => {
+            "to read one value, use --env NAME=SECRET:KEY"
         }
-        _ => general,
-    }
+        SubjectKind::Entry | SubjectKind::Section => "to read the whole value, leave out the key",
+    };
+    general.to_owned()
 }
 
 /// The hint for a key that was meant as a path: for `db.host`, the hint is to write `$.db.host`.

@@ -196,11 +196,12 @@ fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
 
     let is_url = searched.contains("://");
     if let Some((_, after_braces)) = searched.split_once("{{") {
-        // A lookup in an alias has a dot, and the name of a variable doesn't.
         let (expression, _) = after_braces.split_once("}}").unwrap_or((after_braces, ""));
+        // A lookup in an alias has a dot, and the name of a variable doesn't.
+        let variable = expression.trim().trim_start_matches("env.");
         let help = if is_url {
             "declare it as NAME: { template: \"…{{ ALIAS.KEY | urlencode }}…\" }"
-        } else if expression.contains('.') {
+        } else if variable.contains('.') {
             "declare it as NAME: { template: \"…\" }"
         } else {
             VARIABLE_HELP
