@@ -8,10 +8,10 @@ use std::path::Path;
 
 use crate::model::entry::shell_quoted;
 use crate::model::environment::env_file_name;
-use crate::model::fault::{did_you_mean, is_utf16, nearest, not_a_path};
+use crate::model::fault::{did_you_mean, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_in_quotes};
-use crate::system::os_error::{read_file, unreadable_from};
+use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 
 /// Opens a file for reading. In an error, `from` follows the path: ` (from SECRETS_EXEC_FILE)`, or
 /// nothing. If `path` is a URL or the content of a file, the error shows `option` instead, such as
@@ -115,18 +115,7 @@ pub(super) fn decode<'b>(
     option: &str,
     path: Option<&str>,
 ) -> Result<&'b str, Problem> {
-    let not_utf8 = |text: String| Err(Problem::configuration(text).help("save it as UTF-8"));
-    if is_utf16(bytes) {
-        return not_utf8(format!("{file} is UTF-16"));
-    }
-    let text = match str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(error) => {
-            let before = &bytes[..error.valid_up_to()];
-            let line = before.split(|byte| *byte == b'\n').count();
-            return not_utf8(format!("{file}:{line}: this line isn't UTF-8 text"));
-        }
-    };
+    let text = utf8_text(bytes, file, Status::Configuration)?;
     if text.contains("ENC[AES256_GCM,") {
         let argument = shell_quoted(path.unwrap_or("FILE"));
         let help = format!("decrypt it: {option}<(sops decrypt {argument})");

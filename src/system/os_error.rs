@@ -9,7 +9,8 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::unistd::geteuid;
 
-use crate::model::problem::Problem;
+use crate::model::fault::is_utf16;
+use crate::model::problem::{Problem, Status};
 
 /// The errno of an I/O error, or EIO for an error that isn't from a system call.
 pub fn errno(error: &io::Error) -> Errno {
@@ -124,6 +125,23 @@ pub fn read_file(name: impl Display, file: impl Read, max_mib: usize) -> Result<
         return Err(Problem::configuration(text));
     }
     Ok(bytes)
+}
+
+/// The text of a file, which messages call `file`.
+///
+/// # Errors
+/// If the file is in UTF-16 or another encoding. The problem has this status, and never shows a
+/// line of the file.
+pub fn utf8_text<'b>(bytes: &'b [u8], file: &str, status: Status) -> Result<&'b str, Problem> {
+    let not_utf8 = |text: String| Problem::new(status, text).help("save it as UTF-8");
+    if is_utf16(bytes) {
+        return Err(not_utf8(format!("{file} is UTF-16")));
+    }
+    str::from_utf8(bytes).map_err(|error| {
+        let before = &bytes[..error.valid_up_to()];
+        let line = before.split(|byte| *byte == b'\n').count();
+        not_utf8(format!("{file}:{line}: this line isn't UTF-8 text"))
+    })
 }
 
 /// The text for an I/O error's errno, or the number if there is no text for it.

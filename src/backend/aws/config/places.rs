@@ -575,7 +575,8 @@ impl Profiles {
 }
 
 /// Reads a file. `None` if the file doesn't exist or can't be reached, for example in the HOME of a
-/// different user. A directory at `path` is also treated as a missing file, with a warning.
+/// different user. A directory at `path` is also treated as a missing file, with a warning. A file
+/// that isn't UTF-8 is an error.
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let file = path.display();
@@ -584,8 +585,12 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
         redacted_line(&text)
     };
 
-    let error = match std::fs::read_to_string(path) {
-        Ok(text) => return Ok(Some(text)),
+    let error = match std::fs::read(path) {
+        Ok(bytes) => {
+            let file = redacted_line(&path.to_string_lossy());
+            let text = os_error::utf8_text(&bytes, &file, Status::Usage)?;
+            return Ok(Some(text.to_owned()));
+        }
         Err(error) => error,
     };
 
