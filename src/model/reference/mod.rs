@@ -100,11 +100,13 @@ impl Reference {
         })
     }
 
-    /// True for a text that only makes sense as a reference: an ARN with a KEY, a STAGE or a
-    /// VERSION-ID after it, or text with a dynamic reference of CloudFormation.
+    /// True for a text that only makes sense as a reference, even if it is malformed: an ARN with a
+    /// KEY, a STAGE or a VERSION-ID after it, or text with a dynamic reference of CloudFormation.
     pub fn is_meant_by(text: &str) -> bool {
+        let (secret, fields) = split_secret(text);
         let is_arn_with_fields = Arn::has_prefix(text)
-            && Self::parse(text).is_ok_and(|reference| reference.only_secret().is_none());
+            && fields.unwrap_or_default().contains(|c| c != ':')
+            && SecretId::parse(secret).is_ok();
         // The services in a dynamic reference (secretsmanager, ssm, ssm-secure) begin with `s`.
         is_arn_with_fields || text.contains("{{resolve:s")
     }

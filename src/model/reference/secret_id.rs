@@ -85,10 +85,14 @@ impl SecretId {
         Some(arn)
     }
 
-    /// The id of the replica in `region`: the ARN with this region, or the same name.
+    /// The id of the replica in `region`: the ARN with this region, or the same name. A public
+    /// parameter is requested by its name, because its ARN has no account.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) | Self::Empty(_) => self.clone(),
+            Self::Arn(arn) if arn.account().is_none() => {
+                Self::Name(format!("/{}", self.name()).into())
+            }
             Self::Arn(arn) => Self::Arn(arn.in_region(region)),
         }
     }
@@ -256,9 +260,13 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         Store::ParameterStore => "parameter/",
     };
     let arn = Arn::parse(text)
-        // Without an account, a field is probably missing, so the fields after it are misplaced. An
-        // ARN that was cut off may also end within the prefix.
-        .filter(|arn| arn.account().is_some() && !prefix.starts_with(arn.resource()))
+        // Without an account, a field is probably missing, so the fields after it are misplaced. But
+        // AWS's public parameters have no account. An ARN that was cut off may also end within the
+        // prefix.
+        .filter(|arn| {
+            (arn.account().is_some() || text.contains("::parameter/aws/service/"))
+                && !prefix.starts_with(arn.resource())
+        })
         .ok_or_else(incomplete_arn)?;
     let name = arn
         .resource()

@@ -85,6 +85,7 @@ which AWS doesn't allow | env: {A: ^"arn:aws:secretsmanager:…:123456789012:sec
 contains a space, which AWS | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
 is an ARN that doesn't have "secret:" before the name | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:x"}
 is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
+is an incomplete ARN | env: {A: ^"arn:aws:ssm:us-east-1::parameter/prod/x"}
 is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
 is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
 has a stage that contains a space or "$" | env: {A: ^"x:…"} | k:${STAGE:-s} | k:a b
