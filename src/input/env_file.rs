@@ -198,9 +198,15 @@ pub fn parse_env_file(
         " to the secret, where nothing resolves it: in the declaration, write NAME: SECRET:KEY or, if your program reads the reference itself, use --literal NAME",
     );
     found.warn(
-        "some programs that read .env files replace ${NAME} in the value of",
-        found.names_of(|variable| variable.text().contains("${")),
-        ", but secrets-exec doesn't: write a template, or the whole text",
+        "a shell, Compose, Node and others may read",
+        found.names_of(|variable| {
+            let text = variable.text();
+            // Only python-dotenv changes a text in single quotes.
+            let is_in_quotes = lines.split('\'').any(|part| part == text);
+            text.contains("${")
+                || (text.contains(['$', '#', '\\', '`', '"', '\'']) && !is_in_quotes)
+        }),
+        " differently, because of `$`, `#`, a backslash, a backtick or a quote: compare with what your program gets today. For ${NAME}, write a template",
     );
     // `migrate` prints the warnings about the file together with the declaration. With `--values`
     // or `--for-local`, it doesn't repeat them.
