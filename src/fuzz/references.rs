@@ -7,7 +7,7 @@ use serde_json::value::RawValue;
 
 use super::support::{
     CANARY, SECRET, assert_hold_no_value, assert_quotes_no_value, layer, message, plan, reasons,
-    resolve_all, resolve_one, text,
+    resolve_all, resolve_one,
 };
 use crate::model::entry::template::parse_template;
 use crate::model::entry::{Operand, Part, Source};
@@ -20,7 +20,7 @@ use crate::model::reference::{Alias, Aliases, Reference, Selector, Version, vali
 /// that a reference that is printed and parsed again is equal to the first one, and that every
 /// error in the plan has a message.
 pub fn reference(data: &[u8]) {
-    let Some(text) = text(data) else {
+    let Ok(text) = str::from_utf8(data) else {
         return;
     };
     let Ok(reference) = Reference::parse(text) else {
@@ -87,7 +87,7 @@ pub fn extraction(data: &[u8]) {
     let mut halves = data.splitn(2, |byte| *byte == b'\n');
     let first_line = halves.next().unwrap_or_default();
     let body = halves.next().unwrap_or_default();
-    let Some(key) = text(first_line) else {
+    let Ok(key) = str::from_utf8(first_line) else {
         return;
     };
     let Some((plan, selector)) = plan_of_key(key) else {
@@ -226,7 +226,7 @@ fn plant(value: &mut Value) {
 /// Composes the text of the template `data`, in which every name is an alias of the same secret. No
 /// error may show a value.
 pub fn template(data: &[u8]) {
-    let Some(text) = text(data) else {
+    let Ok(text) = str::from_utf8(data) else {
         return;
     };
     // A syntax error may show the template itself.

@@ -21,13 +21,6 @@ pub const SECRET: &str = concat!(
     r#""inner":{"z":-0,"a":[1e400,12345678901234567890,null,"</c4n4ryInAValue\""]},"dotted.key":"c4n4ryInAValue"}"#
 );
 
-/// The text of `data`. `None` if it isn't UTF-8, or has too many parentheses: jsonpath_rust takes
-/// exponential time to parse nested functions, and a launch leaves that to its deadline.
-pub fn text(data: &[u8]) -> Option<&str> {
-    let text = str::from_utf8(data).ok()?;
-    (text.matches('(').count() < 8).then_some(text)
-}
-
 pub fn message(problem: &Problem) -> String {
     record_lines(&Report::from(problem.clone()).records(), Screen::Log)
 }

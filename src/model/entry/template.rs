@@ -16,7 +16,7 @@ use serde_json::Value;
 
 use crate::model::environment::is_name;
 use crate::model::fault::Fault;
-use crate::model::reference::{JsonPath, Reference, SecretRef, Selector};
+use crate::model::reference::{JsonPath, Reference, SecretRef, Selector, outside_quotes};
 use crate::model::shown::shown;
 
 /// The word before the name of an inherited variable in a template, as in `{{ env.DB_HOST }}`.
@@ -195,26 +195,6 @@ fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
         }
     }
     None
-}
-
-/// The characters of a text that aren't in brackets or quotes, and their indexes.
-fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
-    let mut depth = 0_usize;
-    let mut quote = None;
-    let mut is_escaped = false;
-    text.char_indices().filter(move |(_, c)| {
-        match (quote, *c) {
-            (Some(_), _) if is_escaped => is_escaped = false,
-            (Some(_), '\\') => is_escaped = true,
-            (Some(open), c) if c == open => quote = None,
-            (Some(_), _) => {}
-            (None, '"' | '\'') => quote = Some(*c),
-            (None, '[') => depth += 1,
-            (None, ']') => depth = depth.saturating_sub(1),
-            (None, _) => return depth == 0,
-        }
-        false
-    })
 }
 
 /// Parses the words of an expression: its source, and then its filters. The error is the end of a

@@ -10,6 +10,7 @@ use std::fmt;
 
 use jsonpath_rust::parser::model::JpQuery;
 use jsonpath_rust::parser::parse_json_path;
+use regex::Regex;
 
 use super::arn::{Region, Role};
 use super::secret_id::{ParameterPath, SecretId, Store, split_random_ending};
@@ -215,12 +216,19 @@ impl JsonPath {
         shown(&self.text)
     }
 
-    /// Parses a JSONPath, which begins with `$`.
+    /// Parses a JSONPath, which begins with `$`. `None` if it isn't valid, if it has a regular
+    /// expression that can't be compiled, so that it would find nothing, or if it has more than
+    /// seven `(`, because jsonpath_rust takes exponential time to parse nested functions.
     pub fn parse(text: &str) -> Option<Self> {
-        if !text.starts_with('$') {
+        if !text.starts_with('$') || text.matches('(').count() > 7 {
             return None;
         }
         let query = parse_json_path(text).ok()?;
+        // A regular expression is the last argument of a function. In a string, `\\` is a backslash.
+        let argument = Regex::new(r#",\s*["']((?:[^"'\\]|\\.)*)["']\s*\)"#).ok()?;
+        for found in argument.captures_iter(text) {
+            Regex::new(&found[1].replace(r"\\", r"\")).ok()?;
+        }
         Some(Self {
             text: text.to_owned(),
             query,

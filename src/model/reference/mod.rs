@@ -374,18 +374,36 @@ pub fn split_colon(text: &str) -> (&str, Option<&str>) {
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits off KEY. A JSONPath can have colons in its brackets, so it ends at the first colon before
-/// which the path is complete. Also returns the text after the colon that follows KEY.
+/// Splits off KEY. A JSONPath can have colons in its brackets. Also returns the text after the colon
+/// that follows KEY.
 fn split_key(text: &str) -> (&str, Option<&str>) {
-    let end = text
-        .match_indices(':')
-        .map(|(at, _)| at)
-        .chain([text.len()])
-        .find(|&end| JsonPath::parse(&text[..end]).is_some());
-    match end {
-        Some(end) => (&text[..end], text.get(end + 1..)),
-        None => split_colon(text),
+    if !text.starts_with('$') {
+        return split_colon(text);
     }
+    match outside_quotes(text).find(|(_, c)| *c == ':') {
+        Some((end, _)) => (&text[..end], Some(&text[end + 1..])),
+        None => (text, None),
+    }
+}
+
+/// The characters of a text that aren't in brackets or quotes, and their indexes.
+pub fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
+    let mut depth = 0_usize;
+    let mut quote = None;
+    let mut is_escaped = false;
+    text.char_indices().filter(move |(_, c)| {
+        match (quote, *c) {
+            (Some(_), _) if is_escaped => is_escaped = false,
+            (Some(_), '\\') => is_escaped = true,
+            (Some(open), c) if c == open => quote = None,
+            (Some(_), _) => {}
+            (None, '"' | '\'') => quote = Some(*c),
+            (None, '[') => depth += 1,
+            (None, ']') => depth = depth.saturating_sub(1),
+            (None, _) => return depth == 0,
+        }
+        false
+    })
 }
 
 /// Parses STAGE and VERSION-ID. `None` if both are empty.
@@ -424,13 +442,14 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
         return Ok(selector);
     }
     let mut defect = "has a key with $ that isn't a valid JSONPath".to_owned();
-    // A text of more than 200 characters is probably not a path that somebody has typed.
-    if (key.starts_with("$.") || key.starts_with("$[")) && key.len() <= 200 {
+    // A text of more than 200 characters is probably not a path that somebody has typed. Functions
+    // take long to parse, so their mistakes have no place.
+    if (key.starts_with("$.") || key.starts_with("$[")) && key.len() <= 200 && !key.contains('(') {
         let first: String = JsonPath::invalid_end(key).chars().take(1).collect();
         defect += &format!(": it isn't valid from {first:?}");
     }
     Err(Fault::new(defect).help(
-        r#"a key is written without $, and ${NAME} is replaced only in SECRET. In a JSONPath, a key with other characters than letters, digits and "_" is written ["a-b"]"#,
+        r#"a key is written without $, and ${NAME} is replaced only in SECRET. In a JSONPath, a key with other characters than letters, digits and "_" is written ["a-b"]. A path has at most seven "(", and its regular expressions have no \p{L}"#,
     ))
 }
 
