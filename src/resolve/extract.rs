@@ -83,7 +83,7 @@ fn syntax_error(bytes: &[u8], error: &Error) -> String {
 
 /// The keys of an object that a message may quote. Leaves out a key whose value is null, because in
 /// a malformed secret, such a key can be a value.
-fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
+pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
     map.iter()
         .filter(|(key, value)| !value.is_null() && is_quotable(key))
         .map(|(key, _)| key.as_str())

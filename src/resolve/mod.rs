@@ -44,8 +44,8 @@ use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Members;
 use extract::{
-    Json, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, text_of,
-    with_entry,
+    Json, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, quotable_keys,
+    text_of, with_entry,
 };
 use printed::{Found, Printed};
 use texts::{literal_text, text_warnings};
@@ -236,9 +236,7 @@ fn value_warning(entry: &Planned, outcome: &EntryOutcome) -> Option<Warning> {
 }
 
 /// The warning about a variable that gets a whole JSON object, although it was probably meant to
-/// get the value of one key: the variable's name or its last word (`PASSWORD` in `DB_PASSWORD`) is
-/// a key of the object, in capitals or small letters, and the value of this key is text or a
-/// number. `None` for any other value.
+/// get the value of one key ([`meant_key`]). `None` for any other value.
 fn whole_object_text(
     name: &EnvName,
     text: &str,
@@ -246,22 +244,50 @@ fn whole_object_text(
     subject: &Subject,
 ) -> Option<String> {
     let json = Json::parse(text.as_bytes()).ok()?;
-    let object = json.value().as_object()?;
-    let last_word = name.as_str().rsplit('_').next()?;
-    let (key, _) = [name.as_str(), last_word].into_iter().find_map(|word| {
-        object.iter().find(|(key, value)| {
-            (value.is_string() || value.is_number()) && key.eq_ignore_ascii_case(word)
-        })
-    })?;
+    let key = meant_key(name, json.value())?;
 
     let id = reference.locator.shown_id();
     let found = format!("{name} gets the whole JSON object of {id:?}");
     Some(
-        match subject.rewritten(|written| written.selector = Selector::Key(key.clone())) {
+        match subject.rewritten(|written| written.selector = Selector::Key(key.to_owned())) {
             Some(write) => format!("{found}: for its key {key:?}, write {write}"),
             None => format!("{found}, which has a key {key:?}"),
         },
     )
+}
+
+/// The longest key of an object that a variable's name ends with, if the key has text or a number.
+/// Both are compared in capitals and without punctuation. A key that begins in the middle of a word
+/// has at least five characters. `None` if there is no such key, and for the object of a Google
+/// service account, which programs read as a whole.
+fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
+    let object = json.as_object()?;
+    if object.contains_key("client_email") && object.contains_key("private_key") {
+        return None;
+    }
+    let name = name.as_str().to_ascii_uppercase();
+    let words: Vec<&str> = name.split('_').collect();
+    // The secret of a database has the keys `username` and `password`.
+    let last_word = match *words.last()? {
+        "USER" => "USERNAME",
+        "PASS" | "PWD" | "PASSWD" => "PASSWORD",
+        word => word,
+    };
+
+    let mut longest = None;
+    for key in quotable_keys(object) {
+        let letters = key
+            .replace(|c: char| !c.is_ascii_alphanumeric(), "")
+            .to_ascii_uppercase();
+        let begins_at_word =
+            letters == last_word || (0..words.len()).any(|at| words[at..].concat() == letters);
+        let is_ending = (begins_at_word && letters != "ID")
+            || (letters.len() >= 5 && words.concat().ends_with(&letters));
+        if is_ending && (object[key].is_string() || object[key].is_number()) {
+            longest = longest.max(Some((key.len(), key)));
+        }
+    }
+    Some(longest?.1)
 }
 
 /// The answers, and the documents that have been parsed as JSON so far.
