@@ -26,7 +26,9 @@ pub enum Remark {
     Ends(char),
     /// The line feed at the end comes from the text of the template itself, as with `template: |`.
     TemplateLineFeed,
-    /// The value is JSON text, so its quotes are a part of it.
+    /// The single line has an escape character, as in the colors of a terminal.
+    Escape,
+    /// The value is JSON text, or text in single quotes, so its quotes are a part of it.
     Quoted,
     /// The value is or contains a reference, which nothing resolves.
     Reference,
@@ -69,7 +71,11 @@ impl Remark {
             if line.starts_with("-----BEGIN") {
                 remarks.push(Self::OneLinePem);
             }
-            if line.starts_with('"') && serde_json::from_str::<IgnoredAny>(text).is_ok() {
+            let is_json = line.starts_with('"') && serde_json::from_str::<IgnoredAny>(text).is_ok();
+            let inner = line.trim_matches('\'');
+            let is_in_single_quotes =
+                inner.len() >= 8 && !inner.contains('\'') && line == format!("'{inner}'");
+            if is_json || is_in_single_quotes {
                 remarks.push(Self::Quoted);
             }
             remarks.extend(about_ends(text, line));
@@ -123,6 +129,7 @@ impl Remark {
             | Self::Blank
             | Self::Begins(_)
             | Self::Ends(_)
+            | Self::Escape
             | Self::Quoted
             | Self::Reference
             | Self::EndsEarly(..) => true,
@@ -141,6 +148,9 @@ fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     }
     if let Some(c) = last.filter(|c| is_odd(*c, &line[..line.len() - c.len_utf8()])) {
         remarks.push(Remark::Ends(c));
+    }
+    if remarks.is_empty() && line.contains('\u{1b}') {
+        remarks.push(Remark::Escape);
     }
     if line != text {
         remarks.push(Remark::Ends('\n'));

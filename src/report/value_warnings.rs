@@ -40,6 +40,7 @@ fn value_problem(remark: Remark) -> Problem {
         Remark::TemplateLineFeed => Problem::configuration(format!("a template with {status} was used"))
             .help("write >- or |- instead of > or |, which keep the line feed"),
         Remark::Quoted => read(&status).help("store it without the quotes"),
+        Remark::Escape => read(&status).help("store it without the colors of a terminal"),
         Remark::Reference => read(&status).help("store the value that it refers to"),
         Remark::OneLinePem => {
             read(&status).help("store it with the AWS CLI, because AWS's console drops line breaks")
@@ -60,8 +61,9 @@ fn remark_status(remark: Remark) -> String {
         Remark::Blank => "only blanks",
         Remark::Begins(c) => return format!("a {} at its beginning", character_name(c)),
         Remark::Ends(c) => return format!("a {} at its end", character_name(c)),
+        Remark::Escape => "text with an escape character",
         Remark::TemplateLineFeed => "a line feed at its end",
-        Remark::Quoted => "JSON text in quotes",
+        Remark::Quoted => "text in quotes",
         Remark::Reference => "a reference that nothing resolves",
         Remark::OneLinePem => "a key or certificate without line breaks",
         Remark::UnfinishedKey => "an OpenSSH key without its final line feed",

@@ -457,9 +457,13 @@ impl<'a> ParsedAnswers<'a> {
                 Ok(printed) => {
                     composed.extend_from_slice(printed.value.expose());
                     for remark in printed.remarks {
-                        let lookups = made.remarks.entry(remark).or_default();
-                        if !lookups.contains(&printing.written) {
-                            lookups.push(printing.written.clone());
+                        // A line feed is normal at the end of a file, but not inside the file.
+                        let is_inside = remark == Remark::Ends('\n') && !around.1.trim().is_empty();
+                        if is_inside || remark.applies_to(&entry.target) {
+                            let lookups = made.remarks.entry(remark).or_default();
+                            if !lookups.contains(&printing.written) {
+                                lookups.push(printing.written.clone());
+                            }
                         }
                     }
                     if let Some(read) = printed.read {
@@ -574,8 +578,6 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
         made.remarks.clear();
     } else {
         add_remarks(&mut made, entry);
-        made.remarks
-            .retain(|remark, _| remark.applies_to(&entry.target));
     }
 
     if entry.transform.encode {
@@ -585,9 +587,9 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
     Ok(made)
 }
 
-/// Adds the remarks on a whole value. In a text with references, the values already have their
-/// remarks, so only the end of the text is checked. If the value is encoded, a line feed at its end
-/// is there on purpose, so it gets no remark.
+/// Adds the remarks on a whole value that matter for its target. In a text with references, the
+/// values already have their remarks, so only the end of the text is checked. If the value is
+/// encoded, a line feed at its end is there on purpose, so it gets no remark.
 fn add_remarks(made: &mut Made, entry: &Planned) {
     for remark in Remark::about(made.value.expose()) {
         let remark = match &entry.source {
@@ -601,7 +603,8 @@ fn add_remarks(made: &mut Made, entry: &Planned) {
                 (_, _) => continue,
             },
         };
-        if !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank) {
+        let is_judged = !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank);
+        if is_judged && remark.applies_to(&entry.target) {
             made.remarks.entry(remark).or_default();
         }
     }
