@@ -32,7 +32,7 @@ use std::fmt;
 
 use crate::model::entry::{
     Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Operand, Origin, Part, Source,
-    Subject, Target, Written,
+    Subject, Target,
 };
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::Fault;
@@ -441,13 +441,4 @@ fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
         claims.holder(&Target::Env(name), origin)?;
     }
     Some(Holder::Several)
-}
-
-/// The help that says how a template inserts the value of a variable that this launch sets.
-pub fn variable_help(variable: &Subject) -> String {
-    let is_text = matches!(variable.written, Some(Written::Template) | None);
-    if is_text && variable.origin != Origin::Inherited {
-        return format!("put the text of {} into the template", variable.label);
-    }
-    "declare its secret under \"secrets\", and write {{ ALIAS.KEY }} (for a password in a URL, {{ ALIAS.KEY | urlencode }})".to_owned()
 }

@@ -2,11 +2,12 @@
 //! `value`, a `default` that is used, and a template.
 //!
 //! The form of a text proves nothing, because programs replace placeholders, too. So each of these
-//! warnings has a witness: an alias, a key of an object that was read, or a variable that this
-//! launch sets. Nothing else of a text is quoted, because it may be a password. The texts of an
-//! entry with a `pattern` are assumed to be as the user wants them.
+//! warnings has a witness: an alias, a key of an object that was read, or a variable that is set.
+//! Only `ssm:/NAME`, an ARN with a KEY and a dynamic reference need none. Nothing else of a text is
+//! quoted, because it may be a password. The texts of an entry with a `pattern` are assumed to be
+//! as the user wants them.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::LazyLock;
 
 use regex_lite::Regex;
@@ -15,20 +16,21 @@ use crate::model::answer::Answers;
 use crate::model::entry::template::ENV;
 use crate::model::entry::{EntryId, OnMissing, Part, Source, Target};
 use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
-use crate::model::plan::{Plan, Planned, variable_help};
+use crate::model::plan::{Plan, Planned};
 use crate::model::reference::{Reference, Selector};
+use crate::model::shown::some_of;
 
 /// Makes a warning for each text that the command gets, although something in it was meant to be
 /// replaced. An entry has one of these warnings at most.
 pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec<Warning> {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();
-    let mut set = BTreeMap::new();
+    let mut set = BTreeSet::new();
     for outcome in &outcomes.list {
         if let Some(variable) = outcome.target.variable()
             && outcome.holds_target()
         {
-            set.insert(variable.as_str(), outcome);
+            set.insert(variable.as_str());
         }
     }
     let search = Search { plan, fetched, set };
@@ -65,7 +67,7 @@ struct Search<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
     /// The variables that this launch sets.
-    set: BTreeMap<&'a str, &'a EntryOutcome>,
+    set: BTreeSet<&'a str>,
 }
 
 impl Search<'_> {
@@ -85,34 +87,30 @@ impl Search<'_> {
             (_, _, _) => return None,
         };
 
-        let is_template = field == "template";
         let mut note = "contains a placeholder that isn't replaced";
-        let (predicate, help) = if !is_template && self.has_expression(text) {
-            let help = "use `template` instead of `value`".to_owned();
-            ("is plain text, although it contains {{".to_owned(), help)
-        } else if !is_template && self.is_reference(text) {
+        let mut part = None;
+        let (headline, help) = if self.has_expression(text) {
+            (
+                format!("the {field} contains {{{{ as plain text"),
+                "write template: \"…{{ ALIAS.KEY }}…\"",
+            )
+        } else if field != "template" && self.is_reference(text) {
             note = "plain text, although it is a reference";
-            let help = "to read a secret, write `from: SECRET:KEY`".to_owned();
-            (format!("is {note}"), help)
-        } else if let Some((name, setting)) = self.variable(text, entry) {
-            // A variable in its own text is the inherited one, as in `PATH: ${PATH}:/bin`.
-            let help = if setting.id != entry.id {
-                variable_help(&setting.subject)
-            } else if self.plan.inherited.get(name).is_some() {
-                format!("write {{{{ env.{name} }}}}")
-            } else {
-                format!("write {{{{ env.{name} | default('…') }}}}")
-            };
-            let predicate = format!("contains ${name}, which secrets-exec doesn't expand");
-            (predicate, format!("in a template: {help}"))
+            (
+                format!("the {field} is {note}"),
+                "to read a secret, write `from: SECRET:KEY`",
+            )
         } else {
-            return None;
+            part = Some(self.variables(text, field, entry)?);
+            // All texts have the same headline and the same help, and so there is one warning.
+            (
+                "a text contains a variable, which secrets-exec doesn't expand".to_owned(),
+                "in a template, write {{ env.NAME }} for an inherited variable, and {{ ALIAS.KEY }} for a secret (in a URL, {{ ALIAS.KEY | urlencode }})",
+            )
         };
-        let mut warning = outcome.warning(format!("the {field} {predicate}"), note);
-        // A default gets no help, because only its text can be corrected.
-        if !outcome.is_default() {
-            warning.problem.help = Some(help);
-        }
+        let mut warning = outcome.warning(headline, note);
+        warning.problem.part = part;
+        warning.problem.help = Some(help.to_owned());
         Some(warning)
     }
 
@@ -130,26 +128,35 @@ impl Search<'_> {
         })
     }
 
-    /// Finds the first [`VARIABLE`] in a text that this launch sets, and the outcome that sets it.
+    /// Lists each [`VARIABLE`] in a text that this launch sets or, in a template, that is inherited.
     /// `None` in a file and in a text with several lines, which may be a script: there, a program
     /// may replace the variable.
-    fn variable<'t>(&self, text: &'t str, entry: &Planned) -> Option<(&'t str, &EntryOutcome)> {
+    fn variables(&self, text: &str, field: &str, entry: &Planned) -> Option<String> {
         if !matches!(entry.target, Target::Env(_))
             || !text.contains('$')
             || text.trim_end().contains('\n')
         {
             return None;
         }
-        VARIABLE.as_ref()?.captures_iter(text).find_map(|found| {
+        let mut names = Vec::new();
+        for found in VARIABLE.as_ref()?.captures_iter(text) {
             let name = found.iter().skip(1).flatten().next()?.as_str();
-            Some((name, *self.set.get(name)?))
-        })
+            let shown = format!("${name}");
+            if (self.set.contains(name)
+                || (field == "template" && self.plan.inherited.get(name).is_some()))
+                && !names.contains(&shown)
+            {
+                names.push(shown);
+            }
+        }
+        names.first()?;
+        Some(some_of(&names))
     }
 
-    /// True for an ARN with a KEY, for a text with one of CloudFormation's dynamic references, and
-    /// for `SECRET:KEY` if SECRET (or the alias) was read and has the key.
+    /// True for `ssm:/NAME`, for an ARN with a KEY, for a text with one of CloudFormation's dynamic
+    /// references, and for `SECRET:KEY` if SECRET (or the alias) was read and has the key.
     fn is_reference(&self, text: &str) -> bool {
-        if Reference::is_meant_by(text) {
+        if text.starts_with("ssm:/") || Reference::is_meant_by(text) {
             return true;
         }
         // Skip a URL, because parsing it would search the syntax of other tools for its scheme.
