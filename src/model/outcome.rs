@@ -46,8 +46,9 @@ pub struct Made {
     /// The remarks on the value. A literal, a default and a value that matches a `pattern` have
     /// none, because they have the form that the user wants.
     pub remarks: Remarks,
-    /// True if a filter `default` gave a part of the value.
-    pub uses_default: bool,
+    /// For each lookup in the value, in their order: whether it gives an empty or blank text that no
+    /// `pattern` has accepted, and whether it gives the text of its filter `default`.
+    pub lookups: Vec<(bool, bool)>,
 }
 
 #[derive(Debug)]

@@ -117,6 +117,11 @@ impl Remark {
         ))
     }
 
+    /// True for the remark on an empty or blank value.
+    pub fn is_blank(&self) -> bool {
+        matches!(self, Self::Empty | Self::Blank)
+    }
+
     /// True if the remark matters for this target. A line feed at the end of a file is normal. And
     /// a key or certificate in a variable gets no remark, because programs expect such a variable
     /// in many forms.

@@ -449,13 +449,17 @@ impl<'a> ParsedAnswers<'a> {
             };
             let around = (&literal[..at], &literal[at + 1..]);
             at += 1;
+            let mut is_default = false;
             let printed = self.looked_up(operand, printing, entry).and_then(|found| {
-                made.uses_default |= matches!(found, Found::Default(_));
+                is_default = matches!(found, Found::Default(_));
                 Ok(Printed::new(found, printing, around, subject)?)
             });
             match printed {
                 Ok(printed) => {
                     composed.extend_from_slice(printed.value.expose());
+                    let is_blank =
+                        entry.pattern.is_none() && printed.remarks.iter().any(Remark::is_blank);
+                    made.lookups.push((is_blank, is_default));
                     for remark in printed.remarks {
                         // A line feed is normal at the end of a file, but not inside the file.
                         let is_inside = remark == Remark::Ends('\n') && !around.1.trim().is_empty();
@@ -603,7 +607,7 @@ fn add_remarks(made: &mut Made, entry: &Planned) {
                 (_, _) => continue,
             },
         };
-        let is_judged = !entry.transform.encode || matches!(remark, Remark::Empty | Remark::Blank);
+        let is_judged = !entry.transform.encode || remark.is_blank();
         if is_judged && remark.applies_to(&entry.target) {
             made.remarks.entry(remark).or_default();
         }

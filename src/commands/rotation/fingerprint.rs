@@ -28,7 +28,7 @@ pub(super) struct Fingerprint {
     /// The secrets and parameters that were read, as messages name them. Each has its id, as
     /// references spell it, and its version, which a local file doesn't have.
     secrets: BTreeMap<String, (String, Option<String>)>,
-    /// The places ([`HashedValue::standing`]) of the `env-from` objects that were read, but don't
+    /// The places ([`HashedValue::place`]) of the `env-from` objects that were read, but don't
     /// set any variable. A path without parameters isn't such an object, because AWS has no answer
     /// for the path.
     empty_objects: BTreeSet<usize>,
@@ -40,12 +40,14 @@ pub(super) struct Fingerprint {
 struct HashedValue {
     label: String,
     hash: u64,
-    /// True if the value is empty or blank, or if a reference in it gives an empty or blank text.
-    /// Always false for a value that matches the `pattern` of its entry.
-    is_empty: bool,
-    /// The place of the value's entry in the order of precedence, and whether the value is, or
-    /// contains, the text of a default. A value that replaces an absent one has a greater standing.
-    standing: (usize, bool),
+    /// Whether each `{{ … }}` of a template or, for any other value, the value itself is empty or
+    /// blank, and whether it is a default. If a pair is greater than that of the command, the
+    /// command would lose something. A value that matches the `pattern` of its entry is never
+    /// called blank.
+    lookups: Vec<(bool, bool)>,
+    /// The place of the value's entry in the order of precedence. A value that replaces an absent
+    /// one has a greater place.
+    place: usize,
     /// True if the command would inherit the variable if no entry set it.
     hides_inherited: bool,
     /// True if a new value can't reach the command while it runs: with `signal=NAME`, the value of
@@ -96,15 +98,16 @@ impl Fingerprint {
                 fingerprint.empty_objects.insert(place);
             }
             if let Some(made) = outcome.made() {
-                let is_default = outcome.is_default() || made.uses_default;
+                let mut lookups = made.lookups.clone();
+                if lookups.is_empty() {
+                    let is_blank = made.remarks.keys().any(Remark::is_blank);
+                    lookups.push((is_blank, outcome.is_default()));
+                }
                 let hashed_value = HashedValue {
                     label: outcome.subject.label.to_string(),
                     hash: hash_key.hash_one(made.value.expose()),
-                    // A default has no remarks, so its text is checked here.
-                    is_empty: made.remarks.contains_key(&Remark::Empty)
-                        || made.remarks.contains_key(&Remark::Blank)
-                        || is_default && made.value.expose().is_empty(),
-                    standing: (place, is_default),
+                    lookups,
+                    place,
                     hides_inherited: outcome
                         .target
                         .variable()
@@ -208,18 +211,23 @@ impl HashedValue {
     /// Decides whether a poll would take this value away from the command. `new` is what the poll,
     /// whose fingerprint is `later`, has found for the same variable or path.
     ///
-    /// A value is lost if it becomes empty, if its object sets no variable any more, or if
-    /// something else takes its place: a default, an inherited variable, or an entry with lower
-    /// precedence. A value that is gone isn't lost if nothing replaces it, and an empty value is
-    /// never lost.
+    /// A value is lost if it, or what a `{{ … }}` in it gives, becomes empty, if its object sets no
+    /// variable any more, or if something else takes its place: a default, an inherited variable,
+    /// or an entry with lower precedence. A value that is gone isn't lost if nothing replaces it,
+    /// and a value in which everything is empty is never lost.
     fn is_lost(&self, new: Option<&Self>, later: &Fingerprint) -> bool {
-        if later.empty_objects.contains(&self.standing.0) {
+        if later.empty_objects.contains(&self.place) {
             return true;
         }
         match new {
-            _ if self.is_empty => false,
+            _ if self.lookups.iter().all(|(is_blank, _)| *is_blank) => false,
             Some(new) if new.hash == self.hash => false,
-            Some(new) => new.is_empty || new.standing > self.standing,
+            Some(new) if new.place > self.place => true,
+            Some(new) => self
+                .lookups
+                .iter()
+                .zip(&new.lookups)
+                .any(|(old, new)| new > old),
             None => self.hides_inherited,
         }
     }

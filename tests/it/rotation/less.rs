@@ -15,6 +15,8 @@ fn service(json: &str, declaration: &str) -> (Aws, Rotating) {
 /// `A`, and what the command would lose. `⏎` is a line feed.
 const LESS: &str = r#"
 secrets: { x: x }⏎env: { A: { template: '{{ x.a }}' }, B: { template: 'u:{{ x.k }}@h' } } | {"k":"one-4c7a1e","a":"one-4c7a1e"} | {"k":"","a":""} |  | A and B
+secrets: { x: x }⏎env: { A: { template: '{{ x.o }}{{ x.k }}' } } | {"o":"","k":"one-4c7a1e"} | {"o":"two-4c7a1e","k":""} |  | A
+secrets: { x: x }⏎env: { A: { template: '{{ x.o|default("") }}{{ x.k }}' } } | {"k":"one-4c7a1e"} | {"o":"two-4c7a1e","k":""} |  | A
 env: { A: 'x:k' } | {"k":"one-4c7a1e"} | {"k":""} |  | A
 env: { A: { from: 'x:k', default: changeme } } | {"k":"one-4c7a1e"} | {"other":"v-4c7a1e"} |  | A
 secrets: { x: x }⏎env: { A: { template: '{{ x.k|default("changeme") }}' } } | {"k":"one-4c7a1e"} | {"other":"v-4c7a1e"} |  | A
@@ -91,6 +93,8 @@ const RESTARTS: &str = r#"
 env: { A: { from: 'x:k', default: changeme } } | {"j":"v-4c7a1e"} | {"k":"one-4c7a1e"} | [changeme] [one-4c7a1e]
 env: { A: { from: 'x:k', pattern: '' } } | {"k":"one-4c7a1e"} | {"k":""} | [one-4c7a1e] []
 env: { A: 'x:k' } | {"k":""} | {"k":"one-4c7a1e"} | [] [one-4c7a1e]
+secrets: { x: x }⏎env: { A: { template: '{{ x.o }}{{ x.k }}' } } | {"o":"","k":"one-4c7a1e"} | {"o":"","k":"two-4c7a1e"} | [one-4c7a1e] [two-4c7a1e]
+secrets: { x: x }⏎env: { A: { template: '{{ x.o }}{{ x.k }}', pattern: '' } } | {"o":"o-4c7a1e-","k":"one-4c7a1e"} | {"o":"","k":"two-4c7a1e"} | [o-4c7a1e-one-4c7a1e] [two-4c7a1e]
 env-from: ['x:low', 'x:high'] | {"low":{"a":"one-4c7a1e"},"high":{"b":"b-4c7a1e"}} | {"low":{"a":"one-4c7a1e"},"high":{"a":"two-4c7a1e"}} | [one-4c7a1e] [two-4c7a1e]
 "#;
 
@@ -101,7 +105,7 @@ fn a_program_that_started_with_less_is_restarted_for_more_and_an_expected_empty_
         let [declaration, before, after, starts] = line.split(" | ").collect::<Vec<_>>()[..] else {
             panic!("{line}");
         };
-        let (aws, run) = service(before, declaration);
+        let (aws, run) = service(before, &declaration.replace('⏎', "\n"));
         aws.rotate("x", Secret::text(after).with_id("v2"));
         run.poll(&aws);
         assert_eq!(run.values(2).join(" "), starts, "{declaration}");
