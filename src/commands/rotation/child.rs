@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use serde::{Deserialize, Serialize};
 
-use super::fingerprint::{Change, Fingerprint};
+use super::fingerprint::{Changes, Fingerprint};
 use crate::commands::launch::{Launch, print_and_rename};
 use crate::commands::prepare::Terms;
 use crate::commands::worker::{self, Messenger};
@@ -29,8 +29,8 @@ pub enum Message {
     /// parent.
     Notify(String),
     /// The trial has resolved every value and waits at the gate. A poll without a change also sends
-    /// this message before it ends. The change is empty for the first trial.
-    Ready(Fingerprint, Change),
+    /// this message before it ends. The changes are empty for the first trial.
+    Ready(Fingerprint, Changes),
     /// The trial has renamed its files.
     Placed(Vec<PlacedFile>),
     /// The trial could not become the command, because renaming its files or execve has failed. The
@@ -110,21 +110,22 @@ impl Trial<'_, '_> {
         let on_rotation = self.rotation.on_rotation;
         let retained = &self.launch.prepared.retained;
         let fingerprint = Fingerprint::new(hash_key, on_rotation, retained, &values);
-        let mut change = Change::default();
+        let mut changes = Changes::default();
         if let Some(command_values) = &self.baseline.command_values {
             if let Some(error) = command_values.loss_error(&fingerprint) {
                 // Someone has to act, because no later poll succeeds by itself.
                 self.fail_poll(Label::Error, &[error]);
                 return Ok(0);
             }
-            change = command_values.change_to(&fingerprint);
-            if change.labels.is_empty() {
-                self.gate.send(&Message::Ready(fingerprint, change));
+            changes =
+                [false, true].map(|is_fixed| command_values.change_to(&fingerprint, is_fixed));
+            if changes[0].labels.is_empty() {
+                self.gate.send(&Message::Ready(fingerprint, changes));
                 return Ok(0);
             }
         }
 
-        let message = Message::Ready(fingerprint, change);
+        let message = Message::Ready(fingerprint, changes);
         match on_rotation {
             OnRotation::Signal(_) if !self.baseline.is_before_start() => {
                 self.replace_files(&values.outcomes, &message)

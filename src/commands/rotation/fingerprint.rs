@@ -48,6 +48,8 @@ struct HashedValue {
     /// The place of the value's entry in the order of precedence. A value that replaces an absent
     /// one has a greater place.
     place: usize,
+    /// The names in [`Fingerprint::secrets`] of what the value was read from.
+    reads: Vec<String>,
     /// True if the command would inherit the variable if no entry set it.
     hides_inherited: bool,
     /// True if a new value can't reach the command while it runs: with `signal=NAME`, the value of
@@ -55,22 +57,22 @@ struct HashedValue {
     is_fixed: bool,
 }
 
-/// The differences between the values of the command and those of a poll.
+/// The variables and files whose value in a poll differs from that of the command.
 #[derive(Default, Serialize, Deserialize)]
 pub(super) struct Change {
-    /// The sorted names of the variables and files that have a different value or are gone, if the
-    /// change can reach the command while it runs. With `signal=NAME`, these are only files at a
-    /// path.
+    /// The sorted names of the variables and files.
     pub(super) labels: Vec<String>,
-    /// The sorted names of the variables and files that have changed, but whose new values can't
-    /// reach the command while it runs.
-    pub(super) fixed: Vec<String>,
-    /// The secrets and parameters whose versions differ: `the secret "prod/db", version 1a2b3c4d ->
-    /// 5e6f7a8b`.
-    versions: String,
-    /// The same as `versions`, but for JSON and with the whole ids of the versions.
+    /// The clause about them: `DB_PASSWORD and DB_USER changed (the secret "prod/db", version
+    /// 1a2b3c4d -> 5e6f7a8b)`. The versions are left out if none differs, as in a local file.
+    pub(super) clause: String,
+    /// The secrets and parameters from which the variables and files were read, if their versions
+    /// differ, for JSON and with the whole ids of the versions.
     pub(super) secrets: Vec<Value>,
 }
+
+/// The change that can reach the command while it runs, and the one that can't. With `signal=NAME`,
+/// only the values of files at a path can.
+pub(super) type Changes = [Change; 2];
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
@@ -103,6 +105,12 @@ impl Fingerprint {
                     let is_blank = made.remarks.keys().any(Remark::is_blank);
                     lookups.push((is_blank, outcome.is_default()));
                 }
+                let parameter_name = outcome.parameter_name.as_deref();
+                let reads: Vec<String> = outcome
+                    .read_from()
+                    .iter()
+                    .map(|read| read.locator.noun_of(parameter_name))
+                    .collect();
                 let hashed_value = HashedValue {
                     label: outcome.subject.label.to_string(),
                     hash: hash_key.hash_one(made.value.expose()),
@@ -114,7 +122,8 @@ impl Fingerprint {
                         .is_some_and(|name| retained.get(name.as_str()).is_some()),
                     is_fixed: matches!(on_rotation, OnRotation::Signal(_))
                         && !outcome.target.has_path()
-                        && !outcome.read_from().is_empty(),
+                        && !reads.is_empty(),
+                    reads,
                 };
                 for claim in outcome.target.claims() {
                     let key = hash_key.hash_one(claim);
@@ -171,18 +180,36 @@ impl Fingerprint {
         Some(self.values.get(&key)?.hash)
     }
 
-    /// The differences between these values and those of the fingerprint `later`. A secret that has
-    /// a new version may have the same values as before.
-    pub(super) fn change_to(&self, later: &Self) -> Change {
-        let mut all = self.values.clone();
-        all.extend(later.values.clone());
-        all.retain(|key, _| self.hash(*key) != later.hash(*key));
-        let changed = Self {
-            values: all,
+    /// The change from these values to those of the fingerprint `later`, among the values whose
+    /// [`HashedValue::is_fixed`] has the given value. A secret that has a new version may have the
+    /// same values as before.
+    pub(super) fn change_to(&self, later: &Self, is_fixed: bool) -> Change {
+        let mut values = self.values.clone();
+        values.extend(later.values.clone());
+        values
+            .retain(|key, value| value.is_fixed == is_fixed && self.hash(*key) != later.hash(*key));
+        let differing = Self {
+            values,
             ..Self::default()
         };
+        let gone = differing.labels(|key, _| !later.values.contains_key(key));
+        let changed = differing.labels(|key, _| later.values.contains_key(key));
+        let is_or_are = if gone.len() == 1 { "is" } else { "are" };
+        let gone_clause = format!("{} {is_or_are} gone", some_of(&gone));
+        let changed_clause = format!("{} changed", some_of(&changed));
+        let mut clause = if gone.is_empty() {
+            changed_clause
+        } else if changed.is_empty() {
+            gone_clause
+        } else {
+            format!("{changed_clause}, and {gone_clause}")
+        };
 
-        let names: BTreeSet<&String> = self.secrets.keys().chain(later.secrets.keys()).collect();
+        let names: BTreeSet<&String> = differing
+            .values
+            .values()
+            .flat_map(|value| &value.reads)
+            .collect();
         let mut texts = Vec::new();
         let mut secrets = Vec::new();
         for name in names {
@@ -198,10 +225,13 @@ impl Fingerprint {
             let [old_version, new_version] = versions;
             secrets.push(json!({"id": id, "old_version": old_version, "new_version": new_version}));
         }
+
+        if !texts.is_empty() {
+            clause += &format!(" ({})", some_of(&texts));
+        }
         Change {
-            labels: changed.labels(|_, value| !value.is_fixed),
-            fixed: changed.fixed_labels(),
-            versions: some_of(&texts),
+            labels: differing.labels(|_, _| true),
+            clause,
             secrets,
         }
     }
@@ -230,19 +260,6 @@ impl HashedValue {
                 .any(|(old, new)| new > old),
             None => self.hides_inherited,
         }
-    }
-}
-
-impl Change {
-    /// The clause about a change of these variables and files: `DB_PASSWORD and DB_USER changed
-    /// (the secret "prod/db", version 1a2b3c4d -> 5e6f7a8b)`. The versions are left out if none
-    /// differs, as in a local file.
-    pub(super) fn clause(&self, labels: &[String]) -> String {
-        let mut clause = format!("{} changed", some_of(labels));
-        if !self.versions.is_empty() {
-            clause += &format!(" ({})", self.versions);
-        }
-        clause
     }
 }
 

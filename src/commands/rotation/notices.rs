@@ -27,7 +27,7 @@ pub(super) struct Notices<'a> {
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
     pub pid: Pid,
-    /// The change that the latest poll has found.
+    /// The change that the latest poll has found and that can reach the command.
     pub(super) change: Change,
     /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
     /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
@@ -59,20 +59,21 @@ impl Notices<'_> {
     }
 
     /// Prints what has changed, and warns of new values that can't reach the running command: with
-    /// `signal=NAME`, the command keeps the old values of its variables and of its files in memory.
-    pub(super) fn report_change(&mut self, change: &Change) {
+    /// `signal=NAME`, the command keeps the old values of its variables and of its files in memory
+    /// (`fixed`).
+    pub(super) fn report_changes(&mut self, change: &Change, fixed: &Change) {
         if !change.labels.is_empty() {
-            let note = Record::note(change.clause(&change.labels)).event("changed");
+            let note = Record::note(&change.clause).event("changed");
             let note = note.detail().with("variables", change.labels.clone());
             self.write([note.with("secrets", change.secrets.clone())]);
         }
-        if !change.fixed.is_empty() {
-            let clause = change.clause(&change.fixed);
+        if !fixed.labels.is_empty() {
+            let clause = &fixed.clause;
             let command = &self.command;
             let text = format!("{clause}, but not for {command}: {UNCHANGEABLE}");
             let help = format!("restart {command}, or use --on-rotation restart");
             let warning = Record::warning(text).event("not_changed").help(help);
-            self.write([warning.with("variables", change.fixed.clone())]);
+            self.write([warning.with("variables", fixed.labels.clone())]);
         }
     }
 
@@ -226,8 +227,7 @@ impl Notices<'_> {
     /// `"node" was stopped, because DB_PASSWORD changed (…); secrets-exec exits with status 75`. In
     /// this example, `predicate` is `was stopped`, and `ending` begins with the semicolon.
     fn consequence_note(&self, event: &'static str, predicate: &str, ending: &str) -> Record {
-        let labels = &self.change.labels;
-        let clause = self.change.clause(labels);
+        let Change { labels, clause, .. } = &self.change;
         let text = format!("{} {predicate}, because {clause}{ending}", self.command);
         Record::note(text)
             .event(event)

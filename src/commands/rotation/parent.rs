@@ -11,7 +11,7 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::time::{Duration, Instant};
 
 use super::child::{Baseline, Message, Trial};
-use super::fingerprint::{Change, Fingerprint};
+use super::fingerprint::{Change, Changes, Fingerprint};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
@@ -476,7 +476,7 @@ impl Trials<'_> {
         for message in self.process.as_mut()?.receive() {
             match message {
                 Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
-                Message::Ready(values, change) => event = self.note_ready(values, change),
+                Message::Ready(values, changes) => event = self.note_ready(values, changes),
                 Message::Placed(files) => {
                     self.process.as_mut()?.stage = Stage::Placed;
                     // A new file at the same path isn't removed, because its inode number differs.
@@ -502,7 +502,7 @@ impl Trials<'_> {
     /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
     /// poll, prints what has changed, and returns the result of the poll if the change can reach
     /// the command.
-    fn note_ready(&mut self, fingerprint: Fingerprint, change: Change) -> Option<Event> {
+    fn note_ready(&mut self, fingerprint: Fingerprint, changes: Changes) -> Option<Event> {
         self.baseline.latest_values = Some(fingerprint);
         // A poll that reaches its gate hasn't failed.
         self.notices.failing_since = None;
@@ -512,7 +512,8 @@ impl Trials<'_> {
             return None;
         }
 
-        self.notices.report_change(&change);
+        let [change, fixed] = changes;
+        self.notices.report_changes(&change, &fixed);
         if change.labels.is_empty() {
             self.process.as_mut()?.stage = Stage::Unchanged;
             return None;

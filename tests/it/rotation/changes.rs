@@ -45,6 +45,19 @@ fn two_secrets_that_change_together_cause_only_one_restart() {
 }
 
 #[test]
+fn the_line_about_a_restart_names_only_the_secrets_from_which_a_changed_value_was_read() {
+    let aws = first_version().secret("y", secret("w1", "same-4c7a1e"));
+    let run = Rotating::start(rotating(&aws, "restart -v -e B=y:k"));
+    aws.rotate("y", secret("w2", "same-4c7a1e"));
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
+    run.end().says([
+        "note: A changed (the secret \"x\", version v1 -> v2)\n",
+        "because A changed (the secret \"x\", version v1 -> v2)\n",
+    ]);
+}
+
+#[test]
 fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_command() {
     let value = |text: &str| Version::text(&format!("{CANARY}/{text}"));
     let aws = Aws::start()

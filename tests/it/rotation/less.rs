@@ -118,17 +118,18 @@ fn a_value_that_is_gone_with_nothing_in_its_place_restarts_the_command() {
     let optional = "env: { A: { from: 'x:k', optional: true } }";
     let other = || Secret::text(r#"{"j":"one-4c7a1e"}"#);
     let absent = Secret::failing(fault::absent());
-    for (declaration, less, names, version) in [
-        (optional, other(), "A", "v2"),
-        (optional, absent, "A", "none"),
-        ("env-from: [x]", other(), "A, J and K", "v2"),
+    let both = "J changed, and A and K are gone";
+    for (declaration, less, clause, version) in [
+        (optional, other(), "A is gone", "v2"),
+        (optional, absent, "A is gone", "none"),
+        ("env-from: [x]", other(), both, "v2"),
     ] {
         let (aws, run) = service(r#"{"k":"one-4c7a1e","a":"one-4c7a1e"}"#, declaration);
         aws.rotate("x", less.with_id("v2"));
         run.poll(&aws);
         let starts = run.values(2);
         assert_eq!(starts, ["[one-4c7a1e]", "[unset]"], "{declaration}");
-        let says = format!("because {names} changed (the secret \"x\", version v1 -> {version})");
+        let says = format!("because {clause} (the secret \"x\", version v1 -> {version})");
         run.end().says([&*says]);
     }
 }
