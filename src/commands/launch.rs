@@ -73,8 +73,8 @@ pub fn read<'a>(
     })
 }
 
-/// Prints the warnings and notes that come before the files get their names, and then renames the
-/// files.
+/// Prints the warnings and notes that come before the files get their names, unless nobody reads
+/// them, and then renames the files.
 ///
 /// # Errors
 /// If a file can't be renamed.
@@ -82,7 +82,7 @@ pub(super) fn print_and_rename(
     delivery: Delivery,
     notices: Vec<Record>,
 ) -> Result<Delivery, Problem> {
-    terminal::print_unless_hidden(notices);
+    terminal::print_briefly(notices);
     delivery.rename_all()
 }
 

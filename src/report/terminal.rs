@@ -3,20 +3,24 @@
 //! Every thread can print. A reader that stalls must not keep this process from reacting to a
 //! termination signal. So if the main thread prints, a second thread does the writing, and the main
 //! thread waits for it and for signals (see [`interruptibly`]). The progress line, and the lines of
-//! the functions with `unless_stalled` in their names, aren't written if the write would block.
+//! [`print_unless_stalled`], aren't written if the write would block. While files have temporary
+//! names, lines wait for at most a second.
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use super::record::{Label, PREFIX, Record, Screen, headline, objects, record_lines};
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::shown::shortened;
-use crate::system::lifecycle::interruptibly;
+use crate::system::lifecycle::{held_signal, interruptibly};
 use crate::system::os_error;
-use crate::system::streams::{ERASE_LINE, PIPE_BUF, columns, is_writable, may_write, write_all};
+use crate::system::streams::{
+    ERASE_LINE, PIPE_BUF, columns, may_write, wait_until_writable, write_all,
+};
 
 /// The settings for messages. Output that isn't a terminal never has colours or a progress line.
 #[derive(Clone, Copy)]
@@ -44,6 +48,13 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 /// True while the progress line is on the terminal. This mutex is locked during every write to
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
+
+/// The longest time for which files keep their temporary names because the reader of standard error
+/// isn't reading.
+const TIME_OF_READER: Duration = Duration::from_secs(1);
+
+/// The interval at which this process looks for a signal while it waits for the reader.
+const CHECK_INTERVAL: Duration = Duration::from_millis(10);
 
 /// Applies the settings for messages before the arguments are parsed, because parsing may fail: the
 /// variables TERM, NO_COLOR and SECRETS_EXEC_LOG_FORMAT, and `format`, the value of `--log-format`.
@@ -90,6 +101,16 @@ pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
 pub fn print_text(text: &str) {
     if !text.is_empty() {
         interruptibly(|| write_error(text.as_bytes()));
+    }
+}
+
+/// Prints records to standard error like [`print_unless_hidden`], but waits at most
+/// [`TIME_OF_READER`] for the reader, and not after a termination signal has arrived. Then the
+/// other lines are lost, because temporary files wait for the end of this call.
+pub fn print_briefly(records: Vec<Record>) {
+    if !records.is_empty() {
+        let end = Instant::now() + TIME_OF_READER;
+        print_text_until(end, &visible_lines(records), 0);
     }
 }
 
@@ -143,19 +164,18 @@ fn with_bold_headings(help: &str) -> String {
 /// record is lost, because nothing may delay the end of this process, and a note must not delay a
 /// launch.
 pub fn print_unless_stalled(record: Record) {
-    let rest_of_line = 0;
-    print_text_unless_stalled(&visible_lines([record]), rest_of_line);
+    print_text_until(Instant::now(), &visible_lines([record]), 0);
 }
 
-/// Prints lines to standard error as they are, until the reader is stalled. The first
+/// Prints lines to standard error as they are, until one can't be written before `end`. The first
 /// `rest_of_line` bytes of `text` are the rest of an earlier line. Returns what wasn't printed: the
 /// rest of a line that was cut, because it is longer than PIPE_BUF, and the lines after it.
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills
 /// a pipe between poll(2) and write(2), this process has to wait for the reader.
-pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, &str) {
+pub fn print_text_until(end: Instant, text: &str, mut rest_of_line: usize) -> (&str, &str) {
     let mut rest = text;
-    while !rest.is_empty() && is_writable(io::stderr().as_fd()) {
+    while !rest.is_empty() && becomes_writable(end) {
         let line_length = rest.find('\n').map_or(rest.len(), |end| end + 1);
         // Write at most PIPE_BUF bytes, because a writable pipe has room for them.
         let printed = rest.floor_char_boundary(PIPE_BUF.min(line_length));
@@ -164,6 +184,20 @@ pub fn print_text_unless_stalled(text: &str, mut rest_of_line: usize) -> (&str, 
         rest_of_line = line_length - printed;
     }
     rest.split_at(rest_of_line)
+}
+
+/// Waits until a write to standard error would not block. Returns false at `end`, or once a
+/// termination signal has arrived.
+fn becomes_writable(end: Instant) -> bool {
+    loop {
+        let left = end.saturating_duration_since(Instant::now());
+        if wait_until_writable(io::stderr().as_fd(), left.min(CHECK_INTERVAL)) {
+            return true;
+        }
+        if left.is_zero() || held_signal().is_some() {
+            return false;
+        }
+    }
 }
 
 /// The lines that [`print_always`] prints.

@@ -6,6 +6,7 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
@@ -30,7 +31,7 @@ pub fn write_all(stream: BorrowedFd<'_>, mut text: &[u8]) -> io::Result<()> {
             Err(Errno::EINTR) => {}
             Err(Errno::EAGAIN) => {
                 // If this wait fails, the next write returns the error.
-                wait_until_writable(stream, PollTimeout::NONE);
+                wait_until_writable(stream, Duration::MAX);
             }
             Err(errno) => return Err(errno.into()),
         }
@@ -53,18 +54,15 @@ pub fn may_write(terminal: impl AsFd) -> bool {
     let terminal = terminal.as_fd();
     // If the terminal isn't our controlling terminal (ENOTTY), job control doesn't stop a write.
     let is_ours = tcgetpgrp(terminal).map_or(true, |foreground| foreground == getpgrp());
-    is_ours && is_writable(terminal)
+    is_ours && wait_until_writable(terminal, Duration::ZERO)
 }
 
-/// True if a write of up to [`PIPE_BUF`] bytes to the descriptor would not block.
-pub fn is_writable(descriptor: BorrowedFd<'_>) -> bool {
-    wait_until_writable(descriptor, PollTimeout::ZERO)
-}
-
-/// Waits until a write would not block, for at most `limit`. Returns false if the time is up or a
-/// signal arrives first, or if the descriptor only has an error or a hangup.
-fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: PollTimeout) -> bool {
+/// Waits until a write of up to [`PIPE_BUF`] bytes would not block, for at most `limit`. Returns
+/// false if the time is up or a signal arrives first, or if the descriptor only has an error or a
+/// hangup.
+pub fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
+    let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::NONE);
     let ready = poll(&mut files, limit) == Ok(1);
     let events = files[0].revents().unwrap_or(PollFlags::empty());
     // poll(2) also returns for POLLERR and POLLHUP, even though they weren't requested.

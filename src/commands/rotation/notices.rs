@@ -249,7 +249,8 @@ impl Notices<'_> {
         let mut text = std::mem::take(&mut self.rest_of_line);
         let rest_length = text.len();
         text += lines;
-        let (rest_of_line, dropped) = terminal::print_text_unless_stalled(&text, rest_length);
+        let (rest_of_line, dropped) =
+            terminal::print_text_until(Instant::now(), &text, rest_length);
         self.rest_of_line = rest_of_line.to_owned();
         dropped.is_empty()
     }

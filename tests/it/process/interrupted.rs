@@ -3,6 +3,7 @@
 //! waiting for, and the last error. The last test has signals that don't end a launch.
 
 use std::fs::File;
+use std::io::Read;
 use std::time::Duration;
 
 use nix::sys::signal::{Signal, kill};
@@ -114,11 +115,51 @@ fn the_line_about_a_signal_shows_the_last_error_with_control_characters_escaped(
     assert_eq!(run.stderr().lines().count(), 1, "{run}");
 }
 
+/// Makes a full pipe standard error. Its other end is open, and nobody reads from it.
+const FULL_PIPE: &str =
+    "mkfifo pipe; exec 3<>pipe 2>&3; (head -c 100000 /dev/zero >&2 3>&- &); sleep 0.3; exec \"$@\"";
+
+/// A launch that writes the file `written` and has a warning about it, while nobody reads standard
+/// error. The command removes the file. Returns once there is a temporary file.
+fn start_with_unread_warning(aws: &Aws, command: &str) -> (Sandbox, Running) {
+    let sandbox = Sandbox::new()
+        .aws(aws)
+        .declaration("files: [{ from: x, path: written }]")
+        .script(&format!("rm written; {command}"))
+        .through(["sh", "-c", FULL_PIPE, "sh"]);
+    let running = sandbox.spawn();
+    record::await_fact("a temporary file", || has_temporary_file(&sandbox));
+    (sandbox, running)
+}
+
+fn has_temporary_file(sandbox: &Sandbox) -> bool {
+    let names = sandbox.names_in("");
+    names.iter().any(|name| name.starts_with(".written."))
+}
+
+#[test]
+fn a_signal_leaves_no_temporary_file_if_nobody_reads_the_warnings() {
+    let aws = Aws::start().secret("x", Secret::text("v-4c7a1e "));
+    let (sandbox, running) = start_with_unread_warning(&aws, "exec sleep 60");
+    let run = running.ends_by(Signal::SIGTERM);
+    assert!(!has_temporary_file(&sandbox), "{run}");
+}
+
+#[test]
+fn warnings_are_not_lost_if_standard_error_is_full_only_for_a_moment() {
+    let aws = Aws::start().secret("x", Secret::text("v-4c7a1e "));
+    let (sandbox, running) = start_with_unread_warning(&aws, "true");
+    let mut pipe = File::open(sandbox.path("pipe")).unwrap();
+    let mut log = String::new();
+    pipe.read_to_string(&mut log).unwrap();
+    let warning = "warning: a value with a space at its end was read for written";
+    assert!(log.contains(warning), "{log}");
+    running.wait().launched();
+}
+
 #[test]
 fn a_signal_ends_a_launch_even_if_nobody_reads_its_standard_error() {
-    // The pipe is full. Its other end is open, and nobody reads from it.
-    let unread = "mkfifo pipe; exec 3<>pipe 2>&3; (head -c 100000 /dev/zero >&2 3>&- &); sleep 0.3; exec \"$@\"";
-    let unread = ["sh", "-c", unread, "sh"];
+    let unread = ["sh", "-c", FULL_PIPE, "sh"];
     for namespace in [None, skip::pid_1()] {
         let namespaced = namespace.as_ref().map_or(&[][..], |words| words);
         let wrapper = [&unread[..], namespaced].concat();

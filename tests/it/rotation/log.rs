@@ -230,7 +230,8 @@ fn the_command_is_restarted_and_ended_even_if_nobody_reads_the_log() {
         let aws = first_version();
         let sandbox = with_unread_log(rotating(&aws, "restart"), kind).case(kind);
         let run = Rotating::start(sandbox);
-        run.rotate(&aws, "v2", "two-4c7a1e");
+        // The new program has a warning, too: about the space.
+        run.rotate(&aws, "v2", "two-4c7a1e ");
         assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"], "{kind}");
         run.end().ended(Status::Exit(143));
     }
