@@ -5,7 +5,9 @@
 //! returns them at the end.
 
 use std::mem::ManuallyDrop;
-use std::time::{Instant, SystemTime};
+use std::time::SystemTime;
+
+use tokio::time::Instant;
 
 use super::prepare::{Prepared, Terms};
 use super::read::{configured_agent, read_values, reading_notices, unsupported_values};
@@ -291,7 +293,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     // The values of existing secrets haven't been read, so `resolve` only gets the failures.
     let mut outcomes = resolve(plan, &failures);
     outcomes.requests = deadline.progress.attempts();
-    outcomes.elapsed = begun.elapsed();
+    outcomes.elapsed = deadline.progress.waited_since(begun);
     let mut fetched = failures;
     fetched.extend(existing);
     let mut values = Values::new(outcomes, fetched);

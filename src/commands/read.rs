@@ -14,7 +14,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
 use std::path::Path;
-use std::time::{Duration, Instant};
+use std::time::Duration;
+
+use tokio::time::Instant;
 
 use super::prepare::{Prepared, Terms};
 use super::worker::{self, block_on};
@@ -73,7 +75,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
     block_on(async {
         let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
         values.outcomes.requests = deadline.progress.attempts();
-        values.outcomes.elapsed = begun.elapsed();
+        values.outcomes.elapsed = deadline.progress.waited_since(begun);
         if let Backend::Cached(cached) = &mut *backend {
             values.cache_notices = cached.notices.clone();
         }

@@ -93,7 +93,7 @@ pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
     /// The probable mistakes in entries that could be resolved.
     pub warnings: Vec<Warning>,
-    /// The time for reading the secrets and resolving the plan.
+    /// The time for reading the secrets.
     pub elapsed: Duration,
     /// The number of requests that were sent, including retries.
     pub requests: usize,

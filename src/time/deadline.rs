@@ -153,6 +153,8 @@ struct ProgressState {
     /// The reason for the latest failure.
     reason: Option<String>,
     attempts: usize,
+    /// The time at which the launch last stopped waiting for something in `awaited`.
+    waited_until: Option<Instant>,
     warnings: BTreeSet<String>,
     notes: BTreeSet<String>,
     /// The function that prints events. `None` without `-vv`.
@@ -169,6 +171,7 @@ impl Drop for Awaited {
     fn drop(&mut self) {
         self.progress.with_state(|state| {
             state.awaited.remove(&self.number);
+            state.waited_until = Some(Instant::now());
             // Once the launch waits for nothing, the reason for an earlier failure no longer
             // matters.
             if state.awaited.is_empty() {
@@ -211,6 +214,14 @@ impl Progress {
     /// (`RetryBudget::for_request`).
     pub fn attempts(&self) -> usize {
         self.with_state(|state| state.attempts)
+    }
+
+    /// The time from `begun` until the launch last stopped waiting for a request or a file, or zero
+    /// if it hasn't waited since. Asking who the caller is doesn't count as waiting, because no
+    /// value depends on the answer.
+    pub fn waited_since(&self, begun: Instant) -> Duration {
+        let waited_until = self.with_state(|state| state.waited_until);
+        waited_until.unwrap_or(begun).duration_since(begun)
     }
 
     /// Adds a warning. It is printed once, after the worker has ended.

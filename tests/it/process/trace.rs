@@ -1,4 +1,4 @@
-//! The last line of `-v`. `trace.rows` has all other lines, and those of `-vv`.
+//! The last line of `-v` and `-vv`. `trace.rows` has all other lines, and those of `-vv`.
 
 use crate::support::*;
 
@@ -17,4 +17,13 @@ fn the_last_line_of_v_in_json_has_the_number_of_values_secrets_requests_and_cach
         let seen = ["values", "secrets", "requests", "from_cache"].map(|name| &event[name]);
         assert_eq!(seen, [3, 2, requests, from_cache]);
     }
+}
+
+#[test]
+fn the_time_in_the_last_line_of_vv_does_not_contain_the_wait_for_the_identity_of_the_caller() {
+    let aws = served().fails("GetCallerIdentity", Fault::Hang);
+    let launch = sandbox(&aws).args(["-vv", "--log-format", "json"]);
+    let event = launch.run().launched().events().pop().unwrap();
+    // A launch waits 2 seconds for the answer.
+    assert!(event["milliseconds"].as_u64() < Some(2000), "{event}");
 }
