@@ -28,7 +28,7 @@
 
 use std::collections::BTreeSet;
 use std::io::{self, ErrorKind, PipeReader, PipeWriter, Read, Write, pipe};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -319,14 +319,14 @@ pub struct Job {
 
 impl Job {
     /// Puts the child that is about to become the command into a new process group, as its leader,
-    /// and gives the group the terminal ([`Self::give_terminal`]).
+    /// and gives the group the terminal on standard output ([`Self::give_terminal`]).
     pub fn start_group(&mut self, leader: Pid) {
         // The group exists before the child continues, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
         self.is_reaped = false;
         self.asked.clear();
-        self.give_terminal();
+        self.give_terminal(io::stdout());
     }
 
     /// Sends a signal to the command, and to no other process of its group. Returns false if this
@@ -346,7 +346,7 @@ impl Job {
     /// the command.
     pub fn signal_group(&self, signal: SignalNumber) -> bool {
         if signal == SignalNumber::CONT && !self.is_reaped {
-            self.give_terminal();
+            self.give_terminal(io::stdout());
         }
         let Some(leader) = self.group else {
             return true;
@@ -409,21 +409,26 @@ impl Job {
         }
     }
 
-    /// If this process's group is the foreground job of the terminal on standard output, makes the
-    /// command's group the foreground job instead.
-    fn give_terminal(&self) {
-        let Some(group) = self.group else { return };
-        let terminal = io::stdout();
-        if is_foreground(&terminal) {
-            let _ = tcsetpgrp(&terminal, group);
-        }
+    /// If this process's group is the foreground job of the terminal, makes the command's group the
+    /// foreground job instead. Returns true if it has done so.
+    ///
+    /// The command gets the terminal at its start if standard output is that terminal. Otherwise,
+    /// as in `secrets-exec … | less`, another process of the pipeline may be reading from the
+    /// terminal, so the command gets it only when it needs it ([`Self::suspend`]).
+    fn give_terminal(&self, terminal: impl AsFd) -> bool {
+        let Some(group) = self.group else {
+            return false;
+        };
+        is_foreground(&terminal) && tcsetpgrp(&terminal, group).is_ok()
     }
 
     /// If the command's group is the foreground job, makes this process's group the foreground job
     /// again.
     fn take_terminal(&self) {
-        let terminal = io::stdout();
-        if self.group.is_some() && tcgetpgrp(&terminal).ok() == self.group {
+        if self.group.is_some()
+            && let Ok(terminal) = controlling_terminal()
+            && tcgetpgrp(&terminal).ok() == self.group
+        {
             let _ = tcsetpgrp(&terminal, getpgrp());
         }
     }
@@ -431,26 +436,37 @@ impl Job {
     /// Stops this process, too, after `signal` has stopped the command, and returns when SIGCONT
     /// has arrived. Takes the terminal back first, so that the shell can use it.
     ///
+    /// If the command was stopped because it needs the terminal (SIGTTIN and SIGTTOU), and this
+    /// process's group has it, gives the terminal to the command and continues it instead.
+    ///
     /// [`stop_by`] can't stop PID 1 or a process in an orphaned group. In such a process, this
     /// function returns immediately, and continues the command, because no shell would. But it
     /// leaves the command stopped after SIGTTIN and SIGTTOU, because the command would only stop
     /// again at the terminal, and after SIGSTOP, because someone has stopped the command itself on
     /// purpose.
     pub fn suspend(&self, signal: SignalNumber) {
+        let terminal = controlling_terminal();
+        let needs_terminal = matches!(signal, SignalNumber::TTIN | SignalNumber::TTOU);
+        if needs_terminal && terminal.as_ref().is_ok_and(|it| self.give_terminal(it)) {
+            self.signal_group(SignalNumber::CONT);
+            return;
+        }
         self.take_terminal();
         // Usually, stop the whole process group of this process, because the terminal sends a stop
         // signal to a whole job, too. But stop only this process after SIGSTOP, which a user sends
         // to a single process, and if there is no controlling terminal, because the group isn't a
         // job of a shell then.
-        let flags = OFlag::O_RDWR | OFlag::O_CLOEXEC;
-        let stops_group =
-            signal != SignalNumber::STOP && open("/dev/tty", flags, Mode::empty()).is_ok();
-        let staying = [SignalNumber::STOP, SignalNumber::TTIN, SignalNumber::TTOU];
-        let stays_stopped = staying.contains(&signal);
+        let stops_group = signal != SignalNumber::STOP && terminal.is_ok();
+        let stays_stopped = needs_terminal || signal == SignalNumber::STOP;
         if !stop_by(signal, stops_group) && !stays_stopped {
             self.signal_group(SignalNumber::CONT);
         }
     }
+}
+
+/// Opens the terminal whose session this process belongs to. Fails if there is none.
+fn controlling_terminal() -> Result<OwnedFd, Errno> {
+    open("/dev/tty", OFlag::O_RDWR | OFlag::O_CLOEXEC, Mode::empty())
 }
 
 /// The signalfd(2) descriptor from which the parent reads its blocked signals.

@@ -34,6 +34,17 @@ const TO_A_FILE: &[&str] = &["sh", "-c", "exec \"$@\" 3>&1 > output", "sh"];
 /// A run in a pipeline. The terminal's shell waits for the shell of the pipeline.
 const IN_A_PIPELINE: &[&str] = &["sh", "-c", "\"$@\" | cat", "sh"];
 
+/// A script that reads from the terminal after its pipeline.
+const BEFORE_A_READ: &[&str] = &["sh", "-c", "\"$@\" | cat; read line; echo then $line", "sh"];
+
+/// A run whose output is shown by a pager, which reads from the terminal.
+const IN_A_PAGER: &[&str] = &[
+    "sh",
+    "-c",
+    "\"$@\" | { read first; echo $first; read line </dev/tty; echo pager got $line; }",
+    "sh",
+];
+
 const CTRL_C: (&str, &str) = ("ready", "\\x03");
 const CTRL_Z: (&str, &str) = ("ready|[stopped]", "\\x1a|hello\\n");
 const HELLO: (&str, &str) = ("ready", "hello\\n");
@@ -61,6 +72,25 @@ fn with_on_rotation_the_command_reads_from_the_terminal_and_gets_ctrl_c_and_ctrl
         let sandbox = or_skip!(at_a_terminal(sandbox, wrapper, shown, typed));
         sandbox.run().launched().printed(output);
     }
+}
+
+#[test]
+fn with_on_rotation_a_command_whose_output_is_in_a_pipe_can_read_from_the_terminal() {
+    let aws = served();
+    let typed = ("ready|got hello", "hello\\n|world\\n");
+    let shown = "ready\ngot hello\nthen world\n[status 0]\n";
+    let sandbox = quiet(&aws).script(READS);
+    let sandbox = or_skip!(at_a_terminal(sandbox, BEFORE_A_READ, typed.0, typed.1));
+    sandbox.run().launched().printed(shown);
+}
+
+#[test]
+fn with_on_rotation_a_pager_in_the_same_pipeline_can_read_from_the_terminal() {
+    let aws = served();
+    let sandbox = quiet(&aws).script("exec 2>/dev/null; while echo ready; do sleep 0.1; done");
+    let sandbox = or_skip!(at_a_terminal(sandbox, IN_A_PAGER, HELLO.0, HELLO.1));
+    let shown = "ready\npager got hello\n[status 0]\n";
+    sandbox.run().launched().printed(shown);
 }
 
 #[test]
