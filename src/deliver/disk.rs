@@ -300,10 +300,10 @@ impl DirectoryEntry {
                 .flags(OFlag::O_PATH | OFlag::O_CLOEXEC)
                 .resolve(ResolveFlag::RESOLVE_NO_XDEV);
             if openat2(&self.directory, name, how).err() == Some(Errno::EXDEV) {
-                return Err(Problem::configuration(
-                    "the file is a mount point, so it can't be replaced",
-                )
-                .help("mount the directory of the file instead of the file"));
+                let path = &self.path;
+                let text = format!("\"{path}\" is a mount point, so it can't be replaced");
+                let help = "mount the directory of the file instead of the file";
+                return Err(Problem::configuration(text).help(help));
             }
         }
         // rmdir(2) fails for a regular file. But before the kernel looks at the type, it checks
