@@ -16,17 +16,14 @@ use std::path::Path;
 use nix::errno::Errno;
 use nix::fcntl::{AT_FDCWD, AtFlags, FcntlArg, FdFlag, fcntl};
 use nix::sys::resource::{RLIM_INFINITY, Resource, getrlimit};
-#[cfg(target_os = "linux")]
-use nix::sys::statvfs::{FsFlags, statvfs};
 use nix::unistd::{AccessFlags, SysconfVar, execve, faccessat, sysconf};
 
-use crate::model::entry::shell_quoted;
-use crate::model::environment::{CommandLine, Environment, Limits, assigned_name};
+use crate::model::environment::{CommandLine, Environment, Limits};
 use crate::model::fault::overlooked;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::shown_program;
 use crate::system::lifecycle::{block_signals, restore_signals};
-use crate::system::os_error::{errno, errno_text, path_remedy};
+use crate::system::os_error::{absence, errno, errno_text, path_remedy};
 
 /// The path of a file that this process is allowed to execute.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -94,89 +91,42 @@ const SHELL_WORDS: [&str; 18] = [
 ];
 
 /// The problem for a file that exists but can't be executed. The problem has help only if access
-/// was denied (EACCES) and if messages may show the whole path, because the help repeats the path.
+/// was denied (EACCES).
 fn not_executable_problem(file: &Path, why: Errno) -> Problem {
-    #[cfg(target_os = "linux")]
-    let is_noexec = statvfs(file).is_ok_and(|system| system.flags().contains(FsFlags::ST_NOEXEC));
-    #[cfg(not(target_os = "linux"))]
-    let is_noexec = false;
-
-    let path = file.to_string_lossy();
-    let shown = shown_program(&path);
+    let shown = shown_program(&file.to_string_lossy());
     let reason = match why {
         Errno::EISDIR => "is a directory, not a program",
-        Errno::EACCES if is_noexec => "can't be executed: its file system is mounted with noexec",
         _ => &format!("can't be executed: {}", errno_text(why)),
     };
     let problem = Problem::new(Status::NotExecutable, format!("\"{shown}\" {reason}"));
-    if why != Errno::EACCES || shown != path {
+    if why != Errno::EACCES {
         return problem;
     }
-
-    if file.metadata().is_err() {
-        problem.help("install it in a directory that this user can enter")
-    } else if is_noexec {
-        problem.help("mount the file system with exec, as in docker run --tmpfs /tmp:exec")
-    } else {
-        problem.help(format!(
-            "run chmod 755 {} or, in a Dockerfile, use COPY --chmod=755",
-            shell_quoted(&path)
-        ))
-    }
+    problem.help("make it, and the interpreter of a script, executable (chmod 755, in a Dockerfile COPY --chmod=755), in a directory that this user can enter, on a file system without noexec")
 }
 
 /// The problem for a command whose program doesn't exist. `search_path` is the PATH that was
 /// searched. `None` means that the command is a path, so that PATH wasn't searched.
 fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let shown = shown_program(command);
-    let not_found = |text: &str, help: &str| Problem::new(Status::NotFound, text).help(help);
+    let not_found = |text: String| Problem::new(Status::NotFound, text);
 
-    // Look for mistakes that don't depend on PATH first.
-    if let Some(name) = assigned_name(command) {
-        let why = "only a shell sets variables before a command";
-        let help = format!("put env before it: -- env {name}=… COMMAND");
-        return not_found(&format!("\"{shown}\" isn't a program: {why}"), &help);
-    }
-    if SHELL_WORDS.contains(&command) {
-        let text = format!("\"{command}\" is a word of the shell, not a program");
-        return not_found(
-            &text,
-            "start a shell: -- sh -c '…' (instead of source FILE, write . ./FILE)",
+    let is_line = command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"=".contains(c));
+    if is_line || command.starts_with('-') || SHELL_WORDS.contains(&command) {
+        return not_found(format!("there is no program named \"{shown}\"")).help(
+            "put options before `--`. Pass each word as its own argument, or start a shell: -- sh -c '…'",
         );
     }
-    if command.starts_with('-') {
-        let help = "put the options before `--`: secrets-exec [OPTIONS] -- COMMAND";
-        return not_found("the command begins with a hyphen", help);
-    }
-    if command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"".contains(c)) {
-        let text = format!("there is no program named \"{shown}\": it looks like a command line");
-        let help = "pass each word as its own argument, or start a shell: -- sh -c '…'";
-        return not_found(&text, help);
-    }
-    // The command /bin/sh usually comes from Docker, which starts it if CMD isn't an array.
-    if command == "/bin/sh" {
-        let help = "start the program without a shell, as in CMD [\"node\", \"app.js\"]";
-        return not_found("this image has no /bin/sh", help);
-    }
-
     // Don't mention PATH if the command is a path, or if it begins with a variable that Kubernetes
     // hasn't replaced, as in `$(CMD)`. Such a variable was probably meant to become a path.
-    if search_path.is_none() || command.starts_with('$') {
-        let mut text = format!("the file \"{shown}\" doesn't exist");
-        if let Ok(target) = fs::read_link(command) {
-            text = format!("the link \"{shown}\" leads to {target:?}, which doesn't exist");
-        }
-        return Problem::new(Status::NotFound, text).help_if_some(path_remedy(Path::new(command)));
-    }
-
-    let text = format!("the command \"{shown}\" wasn't found in PATH");
-    let help = if Path::new(command).is_file() {
-        &format!("use ./{command} for the file in this directory")
-    } else {
-        "install the command, or use its full path"
+    let Some(searched) = search_path.filter(|_| !command.starts_with('$')) else {
+        let reason = absence(Path::new(command));
+        return not_found(format!("the file \"{shown}\" {reason}"))
+            .help_if_some(path_remedy(Path::new(command)));
     };
-    let searched = search_path.unwrap_or_default().to_string_lossy();
-    not_found(&text, help).note(format!("PATH is {searched}"))
+    not_found(format!("the command \"{shown}\" wasn't found in PATH"))
+        .help("install the command, or use its full path (./NAME for a file in this directory)")
+        .note(format!("PATH is {}", searched.to_string_lossy()))
 }
 
 /// Checks that a file exists, isn't a directory and can be executed, and returns it as a program.
@@ -218,48 +168,22 @@ pub fn exec<'a>(
     Err(exec_problem(program, errno))
 }
 
-/// The problem for an execve that failed although the file exists. Reads the first line of the
-/// file, because ENOENT and EACCES can be about the interpreter on that line. Without such a line,
-/// ENOENT is about the dynamic loader of a program.
+/// The problem for an execve that failed although the file exists.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
-    let file = program.as_path().display();
-    let first_line = first_line(program).unwrap_or_default();
-    let script_line = first_line.strip_prefix(b"#!").map(String::from_utf8_lossy);
-    let words = script_line.as_deref().unwrap_or_default();
-    let interpreter = words.split_whitespace().next();
-
-    if why == Errno::EACCES
-        && let Some(name) = interpreter
-        && let Err(errno) = executable_at(Path::new(name))
-    {
-        let note = format!("\"{file}\" needs this interpreter");
-        return not_executable_problem(Path::new(name), errno).note(note);
-    }
-
-    let problem = |predicate: &str, help: &str| {
-        Problem::new(Status::NotExecutable, format!("\"{file}\" {predicate}")).help(help)
-    };
-    match (why, &script_line) {
-        (Errno::ENOENT, Some(line)) if line.ends_with("\r\n") => problem(
-            "can't be executed, because it has Windows line endings (CRLF)",
-            &format!("run sed -i 's/\\r$//' {file}"),
-        ),
-        (Errno::ENOENT, Some(_)) => {
-            let name = interpreter.unwrap_or_default();
-            let predicate = format!("can't be executed: its interpreter {name} doesn't exist");
-            let help = "install the interpreter, or correct the first line of the script";
-            problem(&predicate, help)
+    let file = program.as_path();
+    let help = match why {
+        Errno::ENOENT => {
+            "its interpreter or dynamic loader doesn't exist: correct the first line of the script, which must not end with a carriage return, or build the program for the C library of this image"
         }
-        (Errno::ENOENT, None) => problem(
-            "can't be executed: its dynamic loader doesn't exist here",
-            "build it for the C library of this image (glibc or musl), or link it statically",
-        ),
-        (Errno::ENOEXEC, _) => problem(
-            "is neither a script nor a program for this machine",
-            "build it for this machine's architecture (docker build --platform)",
-        ),
-        (why, _) => not_executable_problem(program.as_path(), why),
-    }
+        Errno::ENOEXEC => "build it for this machine's architecture (docker build --platform)",
+        why => return not_executable_problem(file, why),
+    };
+    let text = format!(
+        "\"{}\" can't be executed: {}",
+        file.display(),
+        errno_text(why)
+    );
+    Problem::new(Status::NotExecutable, text).help(help)
 }
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with

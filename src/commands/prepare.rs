@@ -23,13 +23,11 @@ use crate::input::declaration::{
     DeclarationChoice, DeclarationsNamedBy, Sections, load_declarations, missing_declaration_help,
     replaced_declaration,
 };
-use crate::input::env_references::{
-    inherited_layer, is_short_reference, is_space_or_quote, unresolved_warnings,
-};
+use crate::input::env_references::{inherited_layer, is_space_or_quote, unresolved_warnings};
 use crate::model::entry::{OnMissing, Source};
 use crate::model::environment::{CommandLine, Inherited, PlacedPattern, Retention, matches_any};
 use crate::model::fault::is_one_letter_away;
-use crate::model::options::{OnRotation, Options, SourceOption};
+use crate::model::options::{OnRotation, Options};
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
@@ -191,7 +189,7 @@ impl Merged {
             || has_unmatched_reference(&inputs.resolve_env, &retained);
         let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
         if errors.is_empty() && is_empty && needs_entries {
-            let problem = no_entry_problem(&declarations, &inputs, &options.source, &retained);
+            let problem = no_entry_problem(&declarations, &inputs);
             errors.push(problem);
         }
 
@@ -392,47 +390,33 @@ const NO_ENTRY_REMEDY: &str = "add --env NAME=SECRET:KEY, or name a declaration 
 
 /// The error for inputs without any entry. `declarations` has the names of the declarations that
 /// were read.
-fn no_entry_problem(
-    declarations: &[String],
-    inputs: &Inputs,
-    source: &SourceOption,
-    retained: &Inherited,
-) -> Problem {
-    let nothing = "there is nothing to read: no --env was given, and";
-    let problem = if inputs.has_misplaced_option {
+fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
+    if inputs.has_misplaced_option {
         let text =
             "there is nothing to read: the options come after `--`, so they belong to the command";
-        Problem::usage(text).help("put the options before `--`: secrets-exec [OPTIONS] -- COMMAND")
-    } else if !declarations.is_empty() {
-        let names = declarations.join(" or ");
-        let text =
-            format!(r#"{nothing} there is no entry under "env", "env-from" or "files" in {names}"#);
-        Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }")
-    } else if !matches!(inputs.declarations, DeclarationChoice::InWorkingDirectory) {
-        let text = format!("{nothing} --no-file ignores secrets-exec.yaml");
-        let observation = inherited_reference_help(retained);
-        Problem::usage(text)
-            .help(NO_ENTRY_REMEDY)
-            .help_if_some(observation)
-    } else {
-        let directory = Path::new(".").canonicalize().unwrap_or_default();
-        let shown = directory.display();
-        let text = format!("{nothing} there is no secrets-exec.yaml, .yml or .json in {shown}");
-        // The working directory of a service or container is often `/`.
-        let help = if directory == Path::new("/") {
-            "name the declaration with -f FILE, or set the working directory (WorkingDirectory= in a systemd unit, WORKDIR in a Dockerfile)"
-        } else {
-            NO_ENTRY_REMEDY
-        };
-        // An observation about a file or a variable replaces the general help.
-        let file_help = missing_declaration_help(source);
-        let observation = file_help.or_else(|| inherited_reference_help(retained));
-        Problem::usage(text).help(help).help_if_some(observation)
-    };
-    if inputs.resolve_env.is_empty() {
-        return problem;
+        return Problem::usage(text)
+            .help("put the options before `--`: secrets-exec [OPTIONS] -- COMMAND");
     }
-    problem.note("no variable that --resolve-env matches has a reference")
+    if !declarations.is_empty() {
+        let names = declarations.join(" or ");
+        let text = format!(
+            r#"there is nothing to read: no --env was given, and there is no entry under "env", "env-from" or "files" in {names}"#
+        );
+        return Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }");
+    }
+    let directory = Path::new(".").canonicalize().unwrap_or_default();
+    let text = format!(
+        "there is nothing to read: no --env was given, and no secrets-exec.yaml, .yml or .json was read in {}",
+        directory.display()
+    );
+    let nearby = if matches!(inputs.declarations, DeclarationChoice::InWorkingDirectory) {
+        missing_declaration_help()
+    } else {
+        None
+    };
+    Problem::usage(text)
+        .help(NO_ENTRY_REMEDY)
+        .help_if_some(nearby)
 }
 
 /// True if the command gets a variable that no pattern matches, although its value only makes sense
@@ -442,25 +426,6 @@ fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bool {
         Reference::is_meant_by(value.to_string_lossy().trim_matches(is_space_or_quote))
             && !matches_any(patterns, &name.to_string_lossy())
     })
-}
-
-/// The help for inputs without an entry, if a variable that the command gets has a reference. The
-/// value is either exactly a reference with a key, as in `docker run -e
-/// DB_PASSWORD=prod/db:password`, or contains a reference that `--resolve-env` would resolve.
-fn inherited_reference_help(retained: &Inherited) -> Option<String> {
-    for (name, value) in retained.iter() {
-        if let Some(name) = name.to_str()
-            && let Some(text) = value.to_str()
-        {
-            if is_short_reference(text) {
-                return Some(format!("write --env {name}={text}"));
-            }
-            if Reference::is_meant_by(text) {
-                return Some(format!("add --resolve-env {name}"));
-            }
-        }
-    }
-    None
 }
 
 /// Takes the value out of `result`. If `result` has errors instead, adds them to `errors` and

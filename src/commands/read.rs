@@ -13,7 +13,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
-use std::path::Path;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -27,10 +26,8 @@ use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
 use crate::input::cli::Inputs;
-use crate::input::find_local_file;
 use crate::input::local_secrets::read_local_secrets;
-use crate::model::answer::{Answer, Answers, Cause, Document, FetchFailure, Missing, Unsigned};
-use crate::model::entry::Origin;
+use crate::model::answer::{Answer, Answers, Document, FetchFailure};
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, SourceOption};
 use crate::model::outcome::Values;
@@ -212,7 +209,7 @@ async fn fetch_and_resolve(
         // neither a value nor an error, and the command would start without its value.
         let is_complete = wanted.iter().all(|locator| answers.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
-        add_suggestions(&mut answers, prepared);
+        suggest_names(&mut answers, &prepared.plan);
         let outcomes = resolve(plan, &answers);
 
         if backend.replace(outcomes.unsuitable_documents(&answers), &mut answers) {
@@ -302,76 +299,10 @@ fn values_after_waiting(plan: &Plan, mut answers: Answers, elapsed: Duration) ->
     Values::new(resolve(plan, &answers), answers)
 }
 
-/// Adds to the failures what the user may have meant.
-fn add_suggestions(answers: &mut Answers, prepared: &Prepared) {
-    note_that_none_is_found(answers);
-    suggest_names(answers, &prepared.plan);
-    if prepared.settings.may_be_developers() {
-        suggest_local_file(answers, &prepared.plan);
-    }
-}
-
 fn failures_mut(fetched: &mut Answers) -> impl Iterator<Item = &mut FetchFailure> {
     fetched
         .values_mut()
         .filter_map(|answer| answer.as_mut().err())
-}
-
-/// Marks all failures if more than two secrets were requested, all in one region and account, and
-/// none of them exists. In this case, the region or the account is probably wrong.
-fn note_that_none_is_found(fetched: &mut Answers) {
-    let mut places = BTreeSet::new();
-    for (locator, answer) in &*fetched {
-        let Err(failure) = answer else {
-            return;
-        };
-        let is_elsewhere = locator.id.arn().is_some() || failure.local_file.is_some();
-        if is_elsewhere || failure.error.cause != Cause::Absent(Missing::Secret) {
-            return;
-        }
-        places.insert((locator.store, &failure.region, &locator.role));
-    }
-    if fetched.len() > 2 && places.len() == 1 {
-        for failure in failures_mut(fetched) {
-            failure.is_none_found = true;
-        }
-    }
-}
-
-/// If a failure is due to a missing region or missing credentials, looks for a file for `--local`
-/// next to the latest declaration that has an entry, or in the working directory if there is no
-/// such declaration. If it finds a file, each of these failures suggests using the file.
-fn suggest_local_file(fetched: &mut Answers, plan: &Plan) {
-    let mut unconfigured = Vec::new();
-    for failure in failures_mut(fetched) {
-        if let Cause::NoRegion
-        | Cause::NoCredentials(Unsigned::Unconfigured | Unsigned::SilentMetadata) =
-            failure.error.cause
-        {
-            unconfigured.push(failure);
-        }
-    }
-    if unconfigured.is_empty() {
-        return;
-    }
-
-    // Sort the entries by id, because those of the latest layer have the smallest ids.
-    let mut subjects = BTreeMap::new();
-    for entry in &plan.entries {
-        subjects.insert(entry.id, &entry.subject);
-    }
-    for (entry, _) in &plan.overridden {
-        subjects.insert(entry.id, &entry.subject);
-    }
-    let directory = subjects.values().find_map(|subject| match &subject.origin {
-        Origin::File { path, .. } => path.parent(),
-        Origin::Argument(_) | Origin::Inherited => None,
-    });
-    if let Some(file) = find_local_file(directory.unwrap_or(Path::new(""))) {
-        for failure in unconfigured {
-            failure.local_file_nearby = Some(file.clone());
-        }
-    }
 }
 
 /// True for a cached answer that was only used because AWS failed.

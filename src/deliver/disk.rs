@@ -27,12 +27,12 @@ use nix::fcntl::{OpenHow, ResolveFlag, openat2};
 use nix::libc::mode_t;
 use nix::sys::stat::{FileStat, Mode, SFlag, fchmod, fstat, fstatat};
 use nix::unistd::{
-    AccessFlags, Gid, Group, Uid, UnlinkatFlags, User, close, faccessat, fchown, geteuid, unlinkat,
+    AccessFlags, Gid, Group, Uid, UnlinkatFlags, User, close, faccessat, fchown, unlinkat,
 };
 
 use crate::model::answer::SecretValue;
 use crate::model::entry::{Account, Argument, DeclaredPath, FileTarget, Subject};
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::Problem;
 use crate::model::shown::noun_with_name;
 use crate::system::lifecycle::block_signals;
 use crate::system::os_error::{call_problem, errno, io_error_text};
@@ -315,14 +315,7 @@ impl DirectoryEntry {
     }
 
     fn uncreated_problem(&self, errno: Errno) -> Problem {
-        let problem = call_problem("the file can't be created", errno);
-        if errno != Errno::EACCES {
-            return problem;
-        }
-        problem.help(format!(
-            "let user {} write to the directory of the file",
-            geteuid()
-        ))
+        call_problem("the file can't be created", errno)
     }
 
     /// Renames a temporary file to this name, replacing an existing file.
@@ -373,7 +366,7 @@ pub fn install(directory: &Path) -> Result<(), Problem> {
             problem = problem.help("install writes the file secrets-exec into a directory: create this one first, or name another");
         }
         let subject = Subject::for_file(&path, Argument::Install);
-        problem.for_entry(subject, Impact::None)
+        problem.for_entry(subject)
     })
 }
 

@@ -39,7 +39,7 @@ use crate::model::answer::SecretValue;
 use crate::model::entry::{DeclaredPath, EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::Problem;
 use crate::system::lifecycle::{End, end, held_signal};
 use crate::system::paths::is_in_memory;
 use disk::{Access, DirectoryEntry, DiskFile};
@@ -94,7 +94,7 @@ impl<'a> Files<'a> {
                 let text = "two entries write the same file under different paths";
                 destination = Err(Problem::configuration(text)
                     .help("write the same path in both files, or remove one of the entries")
-                    .for_entry(other.clone(), Impact::Undelivered));
+                    .for_entry(other.clone()));
             }
             pending.push(Pending {
                 file,
@@ -129,7 +129,7 @@ impl<'a> Files<'a> {
                 pending.destination.as_ref().err(),
             ];
             for problem in found.into_iter().flatten().cloned() {
-                let problem = problem.for_entry(pending.file.subject.clone(), Impact::Undelivered);
+                let problem = problem.for_entry(pending.file.subject.clone());
                 problems.push((pending.file.id, problem.code("not-deliverable")));
             }
         }
@@ -167,7 +167,7 @@ impl Delivery {
         for pending in files.0 {
             let subject = pending.file.subject;
             if let Err(problem) = delivery.write(pending) {
-                errors.push(problem.for_entry(subject.clone(), Impact::Undelivered));
+                errors.push(problem.for_entry(subject.clone()));
             }
         }
         if !errors.is_empty() {
@@ -254,7 +254,7 @@ impl Delivery {
         let mut delivery = self.unless_interrupted();
         for (file, subject) in &mut delivery.disk_files {
             file.rename_into_place()
-                .map_err(|problem| problem.for_entry(subject.clone(), Impact::Undelivered))?;
+                .map_err(|problem| problem.for_entry(subject.clone()))?;
         }
         Ok(delivery)
     }
@@ -309,7 +309,7 @@ pub fn remove_files(files: Vec<PlacedFile>) -> Vec<Problem> {
         });
         if let Err(problem) = removed {
             let subject = Subject::for_file(&path, Argument::OnRotation);
-            problems.push(problem.for_entry(subject, Impact::None));
+            problems.push(problem.for_entry(subject));
         }
     }
     problems

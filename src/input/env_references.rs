@@ -16,7 +16,7 @@ use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches
 use crate::model::fault::{Fault, foreign_prefix, overlooked};
 use crate::model::options::Options;
 use crate::model::plan::Layer;
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::Problem;
 use crate::model::reference::{
     Aliases, Arn, Reference, Selector, Store, split_colon, split_secret,
 };
@@ -45,7 +45,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
             Ok(found) => layer.entries.extend(found),
             Err(fault) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
-                errors.push(Problem::configuration(fault.text).for_entry(subject, Impact::None));
+                errors.push(Problem::configuration(fault.text).for_entry(subject));
             }
         }
     }
@@ -81,30 +81,20 @@ pub fn unresolved_warnings(
     for (variable, value) in inherited.iter() {
         let name = variable.to_string_lossy();
         let text = value.to_string_lossy();
-        let reason = if !matches_any(patterns, &name) {
-            if !contains_reference(&text) {
-                continue;
-            }
-            format!("no --resolve-env matches the name: add --resolve-env {name}")
-        } else if looks_like_reference(&text) {
-            // `inherited_layer` has made an entry from this variable, so its references are
-            // resolved.
-            continue;
-        } else if let Some(fault) = foreign_syntax(&text) {
-            // If the pattern `*` is the only one that matches, a reference of another tool isn't an
-            // error in `inherited_layer`, so it gets a warning here.
-            fault.text
-        } else if contains_reference(&text) {
-            "the value must be only an ARN, or contain {{resolve:…}}".to_owned()
-        } else if is_short_reference(&text) && matches_closely(patterns, &name) {
-            format!("only an ARN and {{{{resolve:…}}}} are: write --env {name}=SECRET:KEY")
+        // `inherited_layer` has made an entry from a variable that matches and looks like a
+        // reference. If `*` is the only pattern that matches, a reference of another tool isn't an
+        // error there.
+        let is_reference = if matches_any(patterns, &name) {
+            let is_short = is_short_reference(&text) && matches_closely(patterns, &name);
+            !looks_like_reference(&text)
+                && (is_short || contains_reference(&text) || foreign_syntax(&text).is_some())
         } else {
-            continue;
+            contains_reference(&text)
         };
         let is_replaced = is_set(variable) && !options.keep_existing;
-        if !is_replaced && options.retention.keeps(variable) {
+        if is_reference && !is_replaced && options.retention.keeps(variable) {
             warnings.push(format!(
-                "the reference in the variable {name} isn't resolved, because {reason}"
+                "the reference in the variable {name} isn't resolved: add --resolve-env {name} if its value is only an ARN or has {{{{resolve:…}}}}; otherwise, write --env {name}=SECRET:KEY"
             ));
         }
     }
@@ -113,7 +103,7 @@ pub fn unresolved_warnings(
 
 /// True for text that is a reference with a key, such as `prod/db:password`, and that messages show
 /// as it is.
-pub fn is_short_reference(text: &str) -> bool {
+fn is_short_reference(text: &str) -> bool {
     let has_key = text.contains('/') && split_colon(text).1.is_some_and(is_name);
     has_key && Reference::parse(text).is_ok() && !has_credential(text)
 }

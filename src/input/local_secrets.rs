@@ -29,13 +29,6 @@ pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
     let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL", "")
-        .map_err(|problem| {
-            // A file with a similar name is a better suggestion than any file for `--local`.
-            let other = path.parent().and_then(text_file::find_local_file);
-            let any_file = other.map(|file| format!("use --local {file}"));
-            let help = problem.help.clone().or(any_file);
-            problem.help_if_some(help)
-        })
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 

@@ -10,5 +10,3 @@ pub mod env_references;
 pub mod local_secrets;
 mod text_file;
 mod yaml;
-
-pub use text_file::find_local_file;

@@ -57,14 +57,6 @@ pub(super) fn similar_file(path: &Path) -> Option<String> {
     Some(directory.join(nearest).to_str()?.to_owned())
 }
 
-/// Finds the path of a file for `--local` in a directory: of all names that end with
-/// `.local.yaml`, the first in alphabetical order. The path is quoted for a shell.
-pub fn find_local_file(directory: &Path) -> Option<String> {
-    let names = names_in(directory);
-    let name = names.iter().find(|name| name.ends_with(".local.yaml"))?;
-    Some(shell_quoted(directory.join(name).to_str()?))
-}
-
 /// Lists the names of everything in a directory, except those that aren't UTF-8. The result is
 /// empty if the directory can't be read.
 fn names_in(directory: &Path) -> BTreeSet<String> {

@@ -13,7 +13,6 @@ use std::collections::BTreeMap;
 
 use granit_parser::{ErrorKind, Event, Parser, ScalarStyle, ScanError, Span};
 
-use crate::model::environment::is_name;
 use crate::model::fault::{Fault, overlooked_in_line};
 
 /// A value, with the position of its first character.
@@ -324,9 +323,6 @@ fn position(line: usize, column_from_0: usize) -> Position {
     Position { line, column }
 }
 
-const COMMENT: &str =
-    "put a value that begins with # in quotes, because a # after a space begins a comment";
-
 const QUOTES: &str = "put the whole value in quotes";
 
 /// The fault of a value that starts with a character that has a meaning in YAML.
@@ -341,41 +337,11 @@ const TAG: &str = "a value that starts with \"!\" needs quotes, because YAML rea
 
 const TAG_HELP: &str = "remove the tag, and write SECRET:KEY or, in a file for --local, the value";
 
-/// The characters that have a meaning in YAML at the beginning of a value.
-const INDICATORS: &[char] = &[
-    '{', '[', ']', '}', ',', '#', '&', '*', '!', '|', '>', '@', '%', '-', '`',
-];
-
-/// Finds a value that needs quotes, because it starts with one of the [`INDICATORS`], in the line
-/// where the parser fails. A bracket that isn't closed can also be in the line above.
-fn unquoted_value_error(text: &str, failed_at: Position) -> Option<FaultAt> {
-    for (number, content) in (1..)
-        .zip(text.lines())
-        .take(failed_at.line)
-        .skip(failed_at.line.saturating_sub(2))
-    {
-        let Some((_, value)) = content.split_once(": ") else {
-            continue;
-        };
-        let value = value.trim_start();
-        let has_bracket = value.starts_with(['{', '[']);
-        // A list or a mapping that isn't complete has another error.
-        let is_collection = has_bracket && (value.len() == 1 || value.contains([':', ',', ' ']));
-        let is_here = number == failed_at.line || has_bracket;
-        if is_here && !is_collection && value.starts_with(INDICATORS) {
-            let column = content.chars().count() - value.chars().count();
-            return Some((position(number, column), needs_quotes(&value[..1])));
-        }
-    }
-    None
-}
-
 /// Converts the parser's error in `text`. For a frequent mistake, the result has our own message
 /// and a remedy.
 fn parser_error(scan: &ScanError, text: &str) -> FaultAt {
     let position = position(scan.marker().line(), scan.marker().col());
     overlooked_error(text, position.line)
-        .or_else(|| unquoted_value_error(text, position))
         .unwrap_or_else(|| (position, parser_fault(scan, text, position)))
 }
 
@@ -398,87 +364,45 @@ fn overlooked_error(text: &str, line: usize) -> Option<FaultAt> {
 fn parser_fault(scan: &ScanError, text: &str, position: Position) -> Fault {
     use ErrorKind::*;
 
-    let mut lines_above: Vec<&str> = text.lines().take(position.line).collect();
-    let line = lines_above.pop().unwrap_or_default();
+    let line = text.lines().nth(position.line - 1).unwrap_or_default();
     let before: String = line.chars().take(position.column - 1).collect();
-    let after = &line[before.len()..];
-    let kind = scan.kind();
-    // True if the parser expected a comma or a closing bracket, and found something else.
-    let is_in_brackets =
-        [ExpectedFlowMappingSeparator, ExpectedFlowSequenceSeparator].contains(kind);
-    let is_key_expected = [MappingValueNotAllowed, SimpleKeyExpected].contains(kind);
     let is_in_value = before.contains(": ");
-    let is_in_braces = before.contains('{');
-    let (message, help) = match kind {
+    let (message, help) = match scan.kind() {
         // The value starts with a character that has a meaning in YAML, as in `@home` and `*.txt`.
         UnexpectedCharacter { .. }
         | UnknownAnchor
         | MissingAnchorOrAliasName
         | InvalidBlockScalarHeader => {
-            let character: String = after.chars().take(1).collect();
+            let character: String = line[before.len()..].chars().take(1).collect();
             return needs_quotes(&character);
         }
-        // As in `{ from: prod/db:port default: 5432 }`.
-        _ if is_in_value && after.starts_with(':') && is_in_braces => (
-            "a comma is missing, or a value that contains a colon and a space needs quotes",
-            "put a comma between the entries in { … }, or the value in quotes. In a reference, remove the space after the colon",
+        ExpectedFlowMappingSeparator | ExpectedFlowSequenceSeparator => (
+            "a comma or a closing bracket is missing, or a value in the brackets needs quotes",
+            "put a comma between the entries in { … } or [ … ], and close the bracket. Put a value with \"[\", \"{\", or a colon and a space, in quotes",
         ),
         // The value contains a colon and a space, as in `DB_HOST: prod/db: host`.
-        _ if is_in_value && after.starts_with(':') && (is_key_expected || is_in_brackets) => (
+        MappingValueNotAllowed | SimpleKeyExpected if is_in_value => (
             "a value that ends with a colon, or contains a colon and a space, needs quotes",
-            "in a reference, remove the colon at the end, or the space after the colon. Put any other text in quotes, or the keys of an entry in braces",
+            "put the value in quotes, or each name on a line of its own. In a reference, remove the space after the colon",
         ),
-        // The value contains a bracket, as in `{ from: prod/db:$.hosts[0] }`.
-        _ if is_in_brackets && after.starts_with(['[', '{']) => (
-            "inside { … } or [ … ], a value that contains \"[\" or \"{\" needs quotes",
-            QUOTES,
-        ),
-        _ if is_in_brackets && !line.contains(['{', '[']) => (
-            "a comma is missing, or a bracket opened above this line isn't closed",
-            "put a comma between the entries in { … } or [ … ], and close the bracket",
-        ),
-        InvalidQuotedScalarIndent => (
-            "a quote opened above this line isn't closed",
-            "close the quote, or indent all lines of the value",
-        ),
-        ExpectedBlockMappingKey | ExpectedBlockSequenceEntry | ExpectedDocumentStart
+        MappingValueNotAllowed
+        | SimpleKeyExpected
+        | ExpectedBlockMappingKey
+        | ExpectedBlockSequenceEntry
+        | ExpectedDocumentStart
             if !is_in_value =>
         {
-            return name_fault(line, &lines_above);
+            (
+                "a colon is missing on this line or above it, or the indentation differs",
+                "put a colon and a space between each name and its value, and indent all entries of a section by the same number of spaces",
+            )
         }
-        _ if is_key_expected && !is_in_value => return name_fault(line, &lines_above),
-        _ if line.contains(" #") => return Fault::new(scan.info()).help(COMMENT),
-        _ => return Fault::new(scan.info()),
+        _ => (
+            &*scan.info(),
+            "put a value that begins with a special character, or has quotes, a backslash or \" #\", in single quotes. Close each quote and bracket, and put commas between the entries in brackets",
+        ),
     };
     Fault::new(message).help(help)
-}
-
-/// Explains what is wrong with a line where the parser expected a name: the colon after the name on
-/// this line or on the line above is missing, or the indentation is wrong.
-fn name_fault(line: &str, lines_above: &[&str]) -> Fault {
-    let above = lines_above.iter().rfind(|line| !line.trim().is_empty());
-    let block_marks = [": |", ": >", ": |-", ": >-"];
-    if above.is_some_and(|line| block_marks.iter().any(|mark| line.ends_with(mark))) {
-        return Fault::new("the text below the line above isn't indented")
-            .help("indent the text further than the name above it");
-    }
-    let here = column(line);
-    let there = above.map_or(1, |line| column(line));
-    if here == there || above.is_some_and(|line| is_name(line.trim())) {
-        let message =
-            "the name on this line, or on the line above, isn't followed by a colon and a space";
-        return Fault::new(message).help("put a colon and a space between each name and its value");
-    }
-    let message = format!(
-        "this line starts at column {here}, but the line above it starts at column {there}"
-    );
-    Fault::new(message).help("indent all entries of a section by the same number of spaces")
-}
-
-/// The column, counted from 1, in which the content of a line starts. The hyphen before a list item
-/// isn't part of the content.
-fn column(line: &str) -> usize {
-    1 + line.len() - line.trim_start_matches([' ', '-']).len()
 }
 
 #[cfg(test)]

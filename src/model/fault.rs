@@ -11,7 +11,7 @@ use super::shown::{is_plain_ascii, is_visible, shown};
 #[must_use]
 pub struct Fault {
     /// The message: a whole sentence, or the predicate of a sentence about the user's text, such as
-    /// `is an incomplete ARN`.
+    /// `has several lines`.
     ///
     /// A text that isn't a reference may be a misplaced password, so the message quotes only a
     /// single character and the names of variables from it.
@@ -43,7 +43,7 @@ impl Fault {
         }
     }
 
-    /// Puts the subject of the sentence before the predicate: `the reference is an incomplete ARN`.
+    /// Puts the subject of the sentence before the predicate: `the reference has several lines`.
     pub fn about(mut self, subject: &str) -> Self {
         self.text = format!("{subject} {}", self.text);
         self
@@ -270,8 +270,8 @@ pub fn character_name(c: char) -> String {
 }
 
 /// The syntax of other tools. Each line has a kind, such as `option`, the names that other tools
-/// use for things of this kind, ` = `, and the text that secrets-exec expects instead. For an
-/// expression and a file, the text names the tool instead.
+/// use for things of this kind, ` = `, and the text that secrets-exec expects instead. For a file,
+/// the text names the tool instead.
 const FOREIGN: &str = include_str!("foreign.txt");
 
 /// The keys of the top level of a declaration. `$schema` is for editors.

@@ -13,7 +13,7 @@ use super::entry::{Entry, EntryId, FileTarget, Holder, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
 use super::plan::{Overridden, Plan, Planned};
-use super::problem::{Impact, Problem, grouped};
+use super::problem::{Problem, grouped};
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
 
@@ -126,7 +126,7 @@ impl EntryOutcome {
         let problem = Problem::configuration(text);
         Warning {
             id: self.id,
-            problem: problem.for_entry(self.subject.clone(), Impact::None),
+            problem: problem.for_entry(self.subject.clone()),
             note,
         }
     }
@@ -403,5 +403,5 @@ pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Proble
     } else {
         return None;
     };
-    Some(problem.for_entry(variable.subject.clone(), Impact::Undelivered))
+    Some(problem.for_entry(variable.subject.clone()))
 }

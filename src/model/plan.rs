@@ -36,7 +36,7 @@ use crate::model::entry::{
 };
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::Fault;
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Alias, Aliases, Locator, Reference, SecretRef, expand_path};
 use crate::model::shown::{MOST_NAMES, shown, some_of};
 
@@ -213,7 +213,7 @@ fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
         Origin::Argument(_) => Status::Usage,
         Origin::File { .. } | Origin::Inherited => Status::Configuration,
     };
-    Problem::from_fault(status, fault.about(part)).for_entry(subject.clone(), Impact::None)
+    Problem::from_fault(status, fault.about(part)).for_entry(subject.clone())
 }
 
 /// Turns the entries of each layer into planned entries: replaces their aliases, and the
@@ -386,8 +386,7 @@ impl Lookup<'_> {
                             let fault = self.unknown_name(&name);
                             let mut problem = Problem::from_fault(Status::Configuration, fault);
                             problem.part = printing.position;
-                            self.errors
-                                .push(problem.for_entry(subject.clone(), Impact::None));
+                            self.errors.push(problem.for_entry(subject.clone()));
                         }
                         return None;
                     }
@@ -419,7 +418,7 @@ impl Lookup<'_> {
         let name = shown(name);
         let text = format!("the template uses {name:?}, which isn't an alias under \"secrets\"");
         Fault::new(text).help(format!(
-            "a template has the aliases under \"secrets\" ({listed}), as in {{{{ ALIAS.KEY }}}}, and inherited variables, as in {{{{ env.NAME }}}}"
+            "declare an alias, secrets: {{ ALIAS: SECRET }}, and write {{{{ ALIAS.KEY }}}} in the template (the aliases so far: {listed})"
         ))
     }
 }

@@ -75,7 +75,6 @@ pub struct Problem {
     /// A sentence that begins with "If", about the form of what the user has written for one entry.
     /// It follows the help. A group of problems prints only the guess of the first one.
     pub guess: Option<String>,
-    pub impact: Impact,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
     pub is_general: bool,
@@ -111,16 +110,6 @@ pub enum ReasonScope {
     OneSecret,
     /// The reason lies elsewhere, so one record can name several secrets.
     AnySecret,
-}
-
-/// The effect of a problem on the values of its entries.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Impact {
-    #[default]
-    None,
-    Unread,
-    /// The value was read, but can't be used.
-    Undelivered,
 }
 
 impl Problem {
@@ -192,20 +181,12 @@ impl Problem {
             ReasonScope::AnySecret => (None, self.several.as_ref().map(|_| about.locator.store)),
         });
         let reason = self.reason.as_ref().ok_or((&self.text, &self.help));
-        Some((
-            secret,
-            self.status,
-            self.code,
-            reason,
-            &self.notes,
-            self.impact,
-        ))
+        Some((secret, self.status, self.code, reason, &self.notes))
     }
 
-    /// Adds an entry that the problem affects. `impact` applies to all entries.
-    pub fn for_entry(mut self, subject: Subject, impact: Impact) -> Self {
+    /// Adds an entry that the problem affects.
+    pub fn for_entry(mut self, subject: Subject) -> Self {
         self.entries.push(subject);
-        self.impact = impact;
         self
     }
 

@@ -288,12 +288,8 @@ pub async fn open_tunnel<S: Read + Write + Unpin>(
             Some(status) => {
                 let shown = status.escape_ascii();
                 let why = format!("{proxy} doesn't connect to {host} (HTTP status {shown})");
-                let remedy = if status.starts_with(b"5") {
-                    "check the proxy's own connection and its DNS".to_owned()
-                } else {
-                    format!("have the proxy allow {host}")
-                };
-                let help = format!("{remedy}, or {}", advice_without_proxy(to));
+                let advice = advice_without_proxy(to);
+                let help = format!("have the proxy allow and reach {host}, or {advice}");
                 return Err(FetchError::outage(OutageKind::Connection, why).help(help));
             }
         }

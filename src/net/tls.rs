@@ -24,7 +24,7 @@
 
 use std::collections::HashMap;
 use std::sync::{Arc, LazyLock, Mutex, PoisonError};
-use std::time::{Duration, UNIX_EPOCH};
+use std::time::Duration;
 use std::{fs, iter};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -269,52 +269,26 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
     has(CertificateError::UnknownIssuer) || has(CertificateError::BadSignature)
 }
 
-/// The reason why a certificate isn't trusted, as the predicate of a sentence (`expired at …`),
-/// with the help for this reason, if there is one.
+/// The reason why a certificate isn't trusted, as the predicate of a sentence, with the help for
+/// this reason.
 pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
-    let shown_time = |time: &UnixTime| {
-        let moment = UNIX_EPOCH.checked_add(Duration::from_secs(time.as_secs()));
-        // The times in a certificate end with the year 9999, so the default is never used.
-        humantime::format_rfc3339_seconds(moment.unwrap_or(UNIX_EPOCH)).to_string()
+    let help = match why {
+        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
+            "set this machine's clock if it is wrong; otherwise, renew the certificate"
+        }
+        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
+            "check which server answers to this name"
+        }
+        _ => {
+            "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE"
+        }
     };
-
-    match why {
-        CertificateError::ExpiredContext { time, not_after } => {
-            let end = shown_time(not_after);
-            let now = shown_time(time);
-            let text = format!("expired at {end} (this machine's clock says {now})");
-            let help = "set this machine's clock if it is wrong; otherwise, renew the certificate";
-            Fault::new(text).help(help)
-        }
-        CertificateError::NotValidYetContext { time, not_before } => {
-            let begin = shown_time(not_before);
-            let now = shown_time(time);
-            let text = format!("isn't valid before {begin} (this machine's clock says {now})");
-            // `OutageKind::EarlyCertificate` has the help.
-            Fault::new(text)
-        }
-        CertificateError::NotValidForNameContext {
-            expected,
-            presented,
-        } if !presented.is_empty() => {
-            // rustls writes a name as `DnsName("example.com")`.
-            let names: Vec<&str> = presented
-                .iter()
-                .map(|name| name.split('"').nth(1).unwrap_or(name))
-                .collect();
-            let valid = names.join(", ");
-            let expected = expected.to_str();
-            let text = format!("is valid for {valid}, not for {expected}");
-            let help = "use one of the names in the certificate, or check which server answers to this name";
-            Fault::new(text).help(help)
-        }
-        CertificateError::Other(OtherError(other)) if other.is::<UnknownIssuer>() => {
-            let help = "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE";
-            Fault::new(other.to_string()).help(help)
-        }
-        CertificateError::Other(other) => Fault::new(format!("isn't trusted: {other}")),
-        _ => Fault::new(format!("isn't trusted: {why}")),
-    }
+    let reason = match why {
+        // The issuer of a chain without a trusted root ([`UnknownIssuer`]).
+        CertificateError::Other(other) => other.to_string(),
+        why => why.to_string(),
+    };
+    Fault::new(format!("isn't trusted: {reason}")).help(help)
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -330,7 +304,7 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
         .and_then(|certificate| common_name(certificate.issuer()))
         .map_or("without a name".to_owned(), |name| format!("{name:?}"));
     UnknownIssuer(format!(
-        "isn't trusted, because its chain ends at the issuer {issuer}, which isn't a trusted root"
+        "its chain ends at the issuer {issuer}, which isn't a trusted root"
     ))
 }
 

@@ -14,7 +14,7 @@ use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
 use crate::model::outcome::{Made, Outcomes, Variable, variable_problem};
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::Problem;
 use crate::model::shown::some_of;
 use crate::model::url::credentials_in_url;
 
@@ -70,7 +70,7 @@ pub fn export(
     for variable in variables {
         // A part of the variable may be in the text, but after an error, the text isn't returned.
         if let Err(problem) = write(*variable, &mut text) {
-            errors.push(problem.for_entry(variable.subject.clone(), Impact::Undelivered));
+            errors.push(problem.for_entry(variable.subject.clone()));
         }
     }
 

@@ -40,10 +40,9 @@ use std::mem::take;
 use crate::model::answer::as_sentences;
 use crate::model::entry::{EntryId, SubjectKind};
 use crate::model::outcome::{EntryOutcome, Made, Outcomes};
-use crate::model::problem::{About, Impact, MissingKey, Problem, ReasonScope, grouped};
+use crate::model::problem::{About, MissingKey, Problem, ReasonScope, grouped};
 use crate::model::shown::{shown, some_of};
 use crate::system::lifecycle::interruptibly;
-use record::counted;
 use value_warnings::value_problems;
 
 /// The problems that end a launch or a subcommand. A report without problems means that nothing
@@ -54,8 +53,8 @@ pub struct Report {
     /// about the bug.
     pub notices: Vec<Record>,
     pub problems: Vec<Problem>,
-    /// The beginning of the last line, which is the consequence of missing values, such as `the
-    /// command "node" was not started`.
+    /// The last line about several errors, which is the consequence of missing values: `the command
+    /// "node" was not started`.
     pub consequence: Option<String>,
 }
 
@@ -115,11 +114,13 @@ impl Report {
         exit_status
     }
 
-    /// The errors and, if there are several, the [last line](Self::summary) of the report.
+    /// The errors and, if there are several, the last line of the report: the consequence.
     pub fn records(&self) -> Vec<Record> {
         let mut records = self.errors();
-        if records.len() > 1 {
-            records.extend(self.summary());
+        if records.len() > 1
+            && let Some(consequence) = &self.consequence
+        {
+            records.push(Record::new(Label::Summary, consequence.clone()).event("summary"));
         }
         records
     }
@@ -161,37 +162,6 @@ impl Report {
             .map(|problem| problem.status)
             .max()
             .unwrap_or_default() as u8
-    }
-
-    /// The last line of the report: the consequence, and the number of values with a problem.
-    /// `None` if there is no consequence, or if no problem is about a value.
-    fn summary(&self) -> Option<Record> {
-        let consequence = self.consequence.as_ref()?;
-        let mut affected = BTreeSet::new();
-        let mut are_all_unread = true;
-        for (at, problem) in self.problems.iter().enumerate() {
-            if problem.impact == Impact::None {
-                continue;
-            }
-            for entry in &problem.entries {
-                // A template with several missing secrets is one value. The problems of an
-                // `env-from` object are about different keys.
-                let key = match entry.kind {
-                    SubjectKind::Entry | SubjectKind::Section => None,
-                    SubjectKind::EnvFrom | SubjectKind::EnvFromKey => Some(at),
-                };
-                affected.insert((&entry.label, &entry.origin, key));
-            }
-            are_all_unread &= problem.impact == Impact::Unread;
-        }
-
-        let values = match (affected.len(), are_all_unread) {
-            (0, _) => return None,
-            (count, true) => counted(count, "value is missing", "values are missing"),
-            (count, false) => counted(count, "value can't be used", "values can't be used"),
-        };
-        let text = format!("{consequence}, because {values}");
-        Some(Record::new(Label::Summary, text).event("summary"))
     }
 }
 

@@ -3,7 +3,7 @@
 
 use crate::model::fault::{character_name, quoted_character};
 use crate::model::outcome::{EntryOutcome, Made};
-use crate::model::problem::{Impact, Problem};
+use crate::model::problem::Problem;
 use crate::model::remark::Remark;
 use crate::model::shown::{shown, some_of};
 
@@ -22,7 +22,7 @@ pub(super) fn value_problems<'a>(
             if !parts.is_empty() {
                 problem.part = Some(parts_text(parts));
             }
-            problems.push(problem.for_entry(outcome.subject.clone(), Impact::None));
+            problems.push(problem.for_entry(outcome.subject.clone()));
         }
     }
     problems

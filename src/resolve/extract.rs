@@ -10,11 +10,9 @@ use serde_json::{Error, Map, Value};
 use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
-use crate::model::entry::template::expression_text;
 use crate::model::entry::{Subject, SubjectKind};
-use crate::model::environment::env_file_name;
-use crate::model::fault::{Fault, did_you_mean, nearest};
-use crate::model::problem::{About, Impact, MissingKey, Problem};
+use crate::model::fault::{did_you_mean, nearest};
+use crate::model::problem::{About, MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{first_of, is_quotable};
 
@@ -131,26 +129,11 @@ impl Unresolved {
 pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
     pub subject: &'r Subject,
-    /// The alias with which the expression of a template begins. `None` outside templates.
-    pub alias: Option<&'r str>,
 }
 
 impl<'r> Wanted<'r> {
     pub fn new(reference: &'r SecretRef, subject: &'r Subject) -> Self {
-        Self {
-            reference,
-            subject,
-            alias: None,
-        }
-    }
-
-    /// The reference with a different selector, as a help says to write it. `None` if messages mask
-    /// the reference.
-    fn rewritten(&self, selector: Selector) -> Option<String> {
-        match self.alias {
-            Some(alias) => Some(expression_text(alias, &selector)),
-            None => (self.subject).rewritten(|written| written.selector = selector),
-        }
+        Self { reference, subject }
     }
 }
 
@@ -173,35 +156,17 @@ pub(super) fn find_value<'j>(
     }
 }
 
-/// The error for a document that isn't JSON: `is plain text, not JSON, so it has no keys`.
+/// The error for a document that isn't JSON: `isn't JSON, so it has no keys`.
 fn not_json(document: &Document, error: &Error, wanted: &Wanted<'_>) -> Problem {
     let bytes = without_byte_order_mark(document.body.expose());
-    let what = match str::from_utf8(bytes) {
-        _ if bytes.trim_ascii_start().starts_with(b"{") => {
-            Fault::new(format!("isn't valid JSON ({})", syntax_error(bytes, error)))
-                .help("correct the JSON in the secret")
-        }
-        // A password or Base64 may contain an equals sign, too, but rarely after a name in
-        // capitals.
-        Ok(text) if env_file_name(text).is_some_and(|name| name == name.to_uppercase()) => {
-            Fault::new("is a .env file, not JSON").help(
-                "store JSON: save it as .env, and run secrets-exec migrate .env --secret ID --values",
-            )
-        }
-        Ok(_) => Fault::new("is plain text, not JSON").help(keyless_help(wanted)),
-        Err(_) => Fault::new("is binary, not JSON")
-            .help("without a key, use --as-file or, for a variable, encode: base64"),
+    let problem = if bytes.trim_ascii_start().starts_with(b"{") {
+        let position = syntax_error(bytes, error);
+        let text = format!("isn't valid JSON ({position}), so it has no keys");
+        Problem::configuration(text).help("correct the JSON in the secret")
+    } else {
+        Problem::configuration("isn't JSON, so it has no keys").help(keyless_help(wanted))
     };
-
-    let selector = &wanted.reference.selector;
-    let consequence = match selector {
-        Selector::Whole => "it has no keys".to_owned(),
-        Selector::Key(_) => format!("it has no key {:?}", selector.shown()),
-        Selector::Path(path) => format!("it has nothing at {}", path.shown()),
-    };
-    Problem::configuration(format!("{}, so {consequence}", what.text))
-        .code("not-json")
-        .help_if_some(what.help)
+    problem.code("not-json")
 }
 
 /// Creates the problem for JSON that isn't an object.
@@ -228,16 +193,8 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     let shown_key = wanted.reference.selector.shown();
     let mut problem =
         Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
-    // Perhaps the key was meant as a version or a path, or someone has stored the whole output of
-    // `aws secretsmanager get-secret-value`. A missing key with such a hint gets an error of its
-    // own.
-    let mut hint = key_as_version(wanted.reference)
-        .filter(|version| version.label().is_none())
-        .and_then(|version| version_hint(version, wanted.subject))
-        .or_else(|| nested_value_hint(json, key, wanted));
-    if hint.is_none() && map.contains_key("SecretString") {
-        hint = Some("store only the value of SecretString".to_owned());
-    }
+    // A missing key that was meant as a version or a path gets an error of its own.
+    let hint = version_hint(wanted).or_else(|| nested_value_hint(json, key, wanted));
     if let Some(hint) = hint {
         return Err(Unresolved::Absent(problem.help(hint)));
     }
@@ -267,47 +224,34 @@ pub(super) fn with_entry(
         problem.text = format!("{} {}", about.name, problem.text);
         problem.about = Some(about);
     }
-    problem.for_entry(subject.clone(), Impact::Unread)
+    problem.for_entry(subject.clone())
 }
 
-/// Reads the KEY of a reference to a parameter as the version or the label that was probably meant,
-/// because AWS itself writes `NAME:3` for version 3. `None` for any other reference.
-fn key_as_version(reference: &SecretRef) -> Option<Version> {
-    let Selector::Key(key) = &reference.selector else {
+/// The hint to write a version instead of a KEY, because AWS itself writes `NAME:3` for version 3
+/// of a parameter. `None` for any other reference, and if the reference must not be shown.
+fn version_hint(wanted: &Wanted<'_>) -> Option<String> {
+    let Selector::Key(key) = &wanted.reference.selector else {
         return None;
     };
-    if reference.locator.store != Store::ParameterStore {
+    if wanted.reference.locator.store != Store::ParameterStore || key.parse::<u64>().is_err() {
         return None;
     }
-    if key.parse::<u64>().is_ok_and(|version| version > 0) {
-        return Some(Version::new(None, Some(key.clone())));
-    }
-    Some(Version::new(Some(key.clone()), None))
-}
-
-/// The hint to write a version instead of a KEY. `None` if the reference must not be shown.
-fn version_hint(version: Version, subject: &Subject) -> Option<String> {
-    let write = subject.rewritten(|written| {
+    let write = wanted.subject.rewritten(|written| {
         written.selector = Selector::Whole;
-        written.version = Some(version);
+        written.version = Some(Version::new(None, Some(key.clone())));
     })?;
     Some(format!("write {write}"))
 }
 
 /// The help for a reference to a value without keys.
 fn keyless_help(wanted: &Wanted<'_>) -> String {
-    if let Some(version) = key_as_version(wanted.reference)
-        && let Some(hint) = version_hint(version, wanted.subject)
-    {
-        return hint;
-    }
     let general = match wanted.subject.kind {
         SubjectKind::EnvFrom | SubjectKind::EnvFromKey => {
             "to read one value, use --env NAME=SECRET:KEY"
         }
         SubjectKind::Entry | SubjectKind::Section => "to read the whole value, leave out the key",
     };
-    general.to_owned()
+    version_hint(wanted).unwrap_or_else(|| general.to_owned())
 }
 
 /// The hint for a key that was meant as a path: for `db.host`, the hint is to write `$.db.host`.
@@ -315,7 +259,9 @@ fn keyless_help(wanted: &Wanted<'_>) -> String {
 fn nested_value_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<String> {
     let path = JsonPath::parse(&format!("$.{}", key.trim_start_matches('.')))?;
     find_node(json, &path, wanted).ok()?;
-    let write = wanted.rewritten(Selector::Path(path))?;
+    let write = wanted
+        .subject
+        .rewritten(|written| written.selector = Selector::Path(path))?;
     Some(format!("write {write}"))
 }
 
@@ -352,8 +298,10 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
             // As printed: the secret "prod/db" has nothing at $.tls.key
             let text = format!("has nothing at {}", path.shown());
             let problem = Problem::configuration(text).code("key-not-found");
-            let hint = path_hint(json, path, wanted);
-            Err(Unresolved::Absent(problem.help_if_some(hint)))
+            let keys = json
+                .as_object()
+                .map(|map| listed_keys(map, "its top-level keys"));
+            Err(Unresolved::Absent(problem.help_if_some(keys)))
         }
         [one] => Ok(one.val),
         several => {
@@ -374,19 +322,6 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
                 .into())
         }
     }
-}
-
-/// The hint for a path that finds nothing in an object: the key that was meant, such as `tls.key`
-/// for `$.tls.key`, or the first keys. `None` if `json` isn't an object.
-fn path_hint(json: &Value, path: &JsonPath, wanted: &Wanted<'_>) -> Option<String> {
-    let map = json.as_object()?;
-    if let Some(key) = path.text.strip_prefix("$.")
-        && map.contains_key(key)
-        && let Some(write) = wanted.rewritten(Selector::Key(key.to_owned()))
-    {
-        return Some(format!("write {write}"));
-    }
-    Some(listed_keys(map, "its top-level keys"))
 }
 
 /// Shortens a normalized path (RFC 9535), such as `$['hosts'][0]`, to `$.hosts[0]`, because a shell

@@ -38,7 +38,7 @@ use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Tar
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
-use crate::model::problem::{About, Impact, Problem, ReasonScope};
+use crate::model::problem::{About, Problem, ReasonScope};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
@@ -501,10 +501,7 @@ impl<'a> ParsedAnswers<'a> {
         let read = match operand {
             Operand::Variable(name) => self.inherited_value(name, subject).map(Found::Variable),
             Operand::Secret(reference) => {
-                let wanted = Wanted {
-                    alias: subject.written.as_ref().map(|_| printing.alias()),
-                    ..Wanted::new(reference, subject)
-                };
+                let wanted = Wanted::new(reference, subject);
                 self.selected_value(&wanted).map(|value| {
                     let is_json =
                         printing.filters.first() == Some(&Filter::ToJson) && self.is_json(&wanted);
@@ -535,18 +532,16 @@ impl<'a> ParsedAnswers<'a> {
         let shown_name = shown(name);
         let text =
             format!("the template uses env.{shown_name}, but the variable {shown_name} isn't set");
-        let declared = self.plan.entries.iter().find(|other| {
+        let is_declared = self.plan.entries.iter().any(|other| {
             let variable = other.target.variable();
             variable.is_some_and(|variable| variable.as_str() == name)
         });
-        let help = match declared {
-            Some(other) => {
-                let origin = &other.subject.origin;
-                format!("env is what secrets-exec inherited, not {shown_name} of {origin}")
-            }
-            None => format!(
+        let help = if is_declared {
+            "declare its secret, secrets: { ALIAS: SECRET }, and write {{ ALIAS.KEY }}, or put its text into the template".to_owned()
+        } else {
+            format!(
                 "set and export {shown_name}, or write {{{{ env.{shown_name} | default('…') }}}}"
-            ),
+            )
         };
         let problem = Problem::configuration(text)
             .code("key-not-found")
@@ -570,15 +565,13 @@ impl<'a> ParsedAnswers<'a> {
 /// steps is optional, and the entry says which ones apply. Adds the remarks on the decoded value,
 /// and adds the decoded value to `parts` if it is encoded again.
 fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
-    let failed = |problem, impact| vec![about_value(problem, entry, impact).into()];
+    let failed = |problem| vec![about_value(problem, entry).into()];
     if entry.transform.decode {
-        // A value that can't be decoded is reported as missing, like a key in invalid JSON.
-        made.value = decode(&made.value).map_err(|problem| failed(problem, Impact::Unread))?;
+        made.value = decode(&made.value).map_err(failed)?;
     }
 
     if let Some(pattern) = &entry.pattern {
-        check_pattern(pattern, &made.value)
-            .map_err(|problem| failed(problem, Impact::Undelivered))?;
+        check_pattern(pattern, &made.value).map_err(failed)?;
         made.remarks.clear();
     } else {
         add_remarks(&mut made, entry);
@@ -647,12 +640,12 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 
 /// Adds the entry to a problem about the entry's value. If the value comes from a single reference,
 /// also adds its secret, which is known to exist.
-fn about_value(mut problem: Problem, entry: &Planned, impact: Impact) -> Problem {
+fn about_value(mut problem: Problem, entry: &Planned) -> Problem {
     if let Source::Reference(reference) = &entry.source {
         let mut about = About::new(&reference.locator);
         // The subject of the headline is the value, so only the lines of entries name the secret.
         about.scope = ReasonScope::AnySecret;
         problem.about = Some(about);
     }
-    problem.for_entry(entry.subject.clone(), impact)
+    problem.for_entry(entry.subject.clone())
 }

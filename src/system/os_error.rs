@@ -1,7 +1,6 @@
 //! Texts and problems for failed system calls. Also reads whole files.
 
 use std::fmt::Display;
-use std::fs;
 use std::io::{self, Read};
 use std::os::unix::fs::MetadataExt;
 use std::path::Path;
@@ -48,41 +47,32 @@ pub fn unreadable(file: impl Display, error: &io::Error) -> Problem {
 /// name of the file.
 pub fn unreadable_from(file: impl Display, from: &str, error: &io::Error) -> Problem {
     let file = file.to_string();
-    let link_clause = match fs::read_link(&file) {
-        Ok(target) => format!(" is a link to {target:?}, which"),
-        Err(_) => String::new(),
+    let path = Path::new(&file);
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound => absence(path),
+        _ => &format!("can't be read: {}", file_error_text(path, error)),
     };
-    let problem = Problem::configuration(match error.kind() {
-        io::ErrorKind::NotFound => format!("the file \"{file}\"{from}{link_clause} doesn't exist"),
-        io::ErrorKind::IsADirectory => format!("\"{file}\"{from} is a directory, not a file"),
-        _ => {
-            let why = file_error_text(Path::new(&file), error);
-            format!("the file \"{file}\"{from} can't be read: {why}")
-        }
-    });
-    problem
-        .help_if_some(path_remedy(Path::new(&file)))
-        .help_if_some(owner_remedy(Path::new(&file), error))
+    Problem::configuration(format!("the file \"{file}\"{from} {reason}"))
+        .help_if_some(path_remedy(path))
 }
 
-/// The help for a file of another user that the user of this process isn't allowed to read. `None`
-/// for any other file or error.
-pub fn owner_remedy(path: &Path, error: &io::Error) -> Option<String> {
-    let owner = path.metadata().ok()?.uid();
-    let uid = geteuid();
-    if error.kind() != io::ErrorKind::PermissionDenied || owner == uid.as_raw() {
-        return None;
+/// Says that the file at a path doesn't exist: `doesn't exist`, or that the path is a link to
+/// nothing.
+pub fn absence(path: &Path) -> &'static str {
+    if path.is_symlink() {
+        "is a link to a file that doesn't exist"
+    } else {
+        "doesn't exist"
     }
-    Some(format!("let user {uid} read it"))
 }
 
 /// The help for a path that can't be opened because of a common mistake: an unexpanded variable or
 /// `~`, a quotation mark, or a directory instead of a file. `None` for any other path.
 pub fn path_remedy(path: &Path) -> Option<&'static str> {
     match path.to_string_lossy().chars().next() {
-        Some('$') => Some("the variable isn't expanded: use the path itself"),
-        Some('~') => Some("use the full path instead of \"~\""),
-        Some('"' | '\'') => Some("remove the quotes"),
+        Some('$' | '~' | '"' | '\'') => {
+            Some("use the path itself, without quotes: no shell expands it here")
+        }
         _ if path.is_dir() => {
             Some("use a file. If Docker made the directory, create the file on the host first")
         }
@@ -94,18 +84,14 @@ pub fn path_remedy(path: &Path) -> Option<&'static str> {
 /// user of this process, and the owner and mode of the file.
 pub fn file_error_text(path: &Path, error: &io::Error) -> String {
     let text = io_error_text(error);
-    let is_denied = error.kind() == io::ErrorKind::PermissionDenied;
-    if is_denied && let Ok(file) = path.metadata() {
-        let uid = geteuid();
-        let owner = file.uid();
-        let mode = file.mode() & 0o7777;
-        return format!(
-            "{text} (the file belongs to user {owner} and has mode {mode:04o}, and secrets-exec runs as user {uid})"
-        );
-    }
-    match path_remedy(path) {
-        Some(remedy) => format!("{text} ({remedy})"),
-        None => text,
+    match path.metadata() {
+        Ok(file) if error.kind() == io::ErrorKind::PermissionDenied => format!(
+            "{text} (the file belongs to user {} and has mode {:04o}, and secrets-exec runs as user {})",
+            file.uid(),
+            file.mode() & 0o7777,
+            geteuid(),
+        ),
+        _ => text,
     }
 }
 

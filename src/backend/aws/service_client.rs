@@ -55,7 +55,6 @@ use zeroize::Zeroizing;
 use super::endpoints::{Api, Endpoints};
 use super::service_errors::{ServiceError, malformed_response, not_sent, parse_service_error};
 use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind};
-use crate::model::fault::did_you_mean;
 use crate::model::reference::Region;
 use crate::model::shown::shown;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
@@ -273,11 +272,9 @@ impl Client {
         if failure.io_kind != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str()) {
             return failure;
         }
-        let failure = failure.with_cause(Cause::Outage(OutageKind::UnknownRegion));
-        match self.region.similar_region() {
-            Some(similar) => failure.help(did_you_mean(similar.as_str())),
-            None => failure,
-        }
+        let mut failure = failure.with_cause(Cause::Outage(OutageKind::UnknownRegion));
+        failure.problem.help = self.region.similar_region();
+        failure
     }
 
     /// Adds a help text to the failure of an endpoint that the user has configured, if the endpoint
@@ -285,27 +282,19 @@ impl Client {
     /// stays as it is, because the usual help for its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
-        let Some(setting) = self.endpoint_setting else {
+        let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
             return error;
         };
-        let Cause::Outage(kind) = error.cause else {
-            return error;
+        let more = match (kind, error.limit) {
+            (Timeout, Limit::Timeout) => ", allow more time with --timeout",
+            (Timeout, Limit::MaxAttempts) => ", raise AWS_MAX_ATTEMPTS",
+            (Lookup | UnknownRegion | MalformedResponse | Connection | Silent, _) => "",
+            (Throttled | Service | Handshake | AgentConnection, _)
+            | (NotTls | ClockSkew | EarlyCertificate, _) => return error,
         };
-        let remedy = match kind {
-            Lookup | UnknownRegion => "check this machine's DNS settings",
-            MalformedResponse => "check which service answers",
-            Timeout => match error.limit {
-                Limit::Timeout => "check the service, allow more time with --timeout",
-                Limit::MaxAttempts => "check the service, raise AWS_MAX_ATTEMPTS",
-            },
-            Connection if matches!(self.endpoint.host(), Some("localhost" | "127.0.0.1")) => {
-                "start the service, use its host name instead of localhost in a container"
-            }
-            Connection | Silent => "start the service",
-            Throttled | Service | Handshake | AgentConnection | NotTls | ClockSkew
-            | EarlyCertificate => return error,
-        };
-        error.or_outage_help(format!("{remedy}, or correct {setting}"))
+        error.or_outage_help(format!(
+            "check that the service runs and answers (in a container, localhost is the container itself){more}, or correct {setting}"
+        ))
     }
 
     /// Completes the URL of a request and, if there are credentials, signs the request with AWS

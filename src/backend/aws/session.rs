@@ -95,10 +95,7 @@ impl Session {
     ) -> Result<Self, Problem> {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
-        let mut chain = apply_profile(&mut settings, progress).map_err(|mut problem| {
-            problem.notes.extend(settings.hidden_keys_note());
-            problem
-        })?;
+        let mut chain = apply_profile(&mut settings, progress)?;
         // A launch with `--on-rotation` doesn't use a stored session, because the session would
         // expire while the launch keeps polling for rotations.
         if !settings.is_unattended

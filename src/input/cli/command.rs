@@ -242,7 +242,7 @@ macro_rules! subcommands {
 }
 
 subcommands! {
-    Check, "check", "[OPTIONS]", |command| {
+    Check, "check", "[OPTIONS] [-- COMMAND]", |command| {
         let words = command_argument("Also check that this command can be found");
         let command = with_inputs(CheckArguments::augment_args(command));
         with_short_help(command, Topic::Running).arg(words)

@@ -12,10 +12,10 @@
 
 use crate::model::entry::{Argument, Entry, FileTarget, Naming, Origin, Source, Subject, Target};
 use crate::model::environment::{EnvName, assigned_name, is_name};
-use crate::model::fault::{Fault, VALUE_REMEDY, quoted_character};
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::fault::{Fault, quoted_character};
+use crate::model::problem::{Problem, Status};
 use crate::model::reference::Reference;
-use crate::model::shown::{has_credential, shown};
+use crate::model::shown::shown;
 
 /// Parses the `NAME=REF` of `--env` or `--as-file`, or the `NAME:PATH=REF` of `--as-file`.
 /// `shown_option` is what a message calls the option if NAME isn't known: `--env`, or `--env number
@@ -56,7 +56,7 @@ pub(super) fn parse_entry(
         let headline = "PATH can't come from a secret, because it decides which program runs";
         let help = "set PATH in a declaration: env: { PATH: { value: /usr/bin } }";
         let problem = Problem::usage(headline).help(help);
-        return Err(problem.for_entry(subject, Impact::None));
+        return Err(problem.for_entry(subject));
     }
     let reference = parse_argument_reference(assignment.reference, subject)?;
     Ok(Entry::new(target, Source::Reference(reference), origin))
@@ -72,27 +72,11 @@ struct Assignment<'t> {
 
 impl<'t> Assignment<'t> {
     fn parse(option: Argument, shown_option: &str, text: &'t str) -> Result<Self, Problem> {
-        let problem = |fault: &str| Problem::usage(format!("the value of {shown_option} {fault}"));
-        if text.starts_with(['\'', '"']) {
-            return Err(problem("begins with a quote: remove the quotes"));
-        }
-
-        // Several assignments with semicolons between them are a connection string: `--env
-        // "Server=db;Database=app;Password=…"`.
-        let assignments = text
-            .split(';')
-            .map(str::trim)
-            .filter_map(assigned_name)
-            .count();
-        if assignments > 1 {
-            return Err(problem("is a connection string, not a reference").help(VALUE_REMEDY));
-        }
-
-        // Several assignments with spaces or commas between them are several entries in one option:
-        // `--env "A=prod/db:a B=prod/db:b"`.
-        if text.split([' ', ',']).filter_map(assigned_name).count() > 1 {
-            let problem = Problem::usage(format!("one {option} can't set several variables"));
-            return Err(problem.help(format!("put {option} before each NAME=SECRET:KEY")));
+        // `--env "A=prod/db:a B=prod/db:b"`, or a connection string with semicolons.
+        let assignments = text.split([' ', ',', ';']).filter_map(assigned_name);
+        if assignments.count() > 1 {
+            let text = format!("the value of {shown_option} sets several variables");
+            return Err(Problem::usage(text).help(usage(option)));
         }
 
         let (name, path, reference) = match text.split_once(':') {
@@ -106,20 +90,11 @@ impl<'t> Assignment<'t> {
             }
         };
         let Some(reference) = reference else {
-            return Err(match (option, path) {
-                // In Docker, `-e NAME` without a value passes on the inherited variable, so the
-                // help says how secrets-exec treats inherited variables.
-                (Argument::Env, _) => problem("has no \"=\" after the variable name").help(
-                    "write --env NAME=SECRET:KEY. Inherited variables are passed on, except with --clean-env",
-                ),
-                (_, Some(_)) => problem("has no \"=\" after the path")
-                    .help(format!("write {option} NAME:PATH=SECRET:KEY")),
-                (_, None) => problem("has no \"=\" after the variable name")
-                    .help(format!("write {option} NAME=SECRET:KEY")),
-            });
+            let text = format!("the value of {shown_option} has no \"=\" after the name");
+            return Err(Problem::usage(text).help(usage(option)));
         };
         let Some(name) = EnvName::parse(name) else {
-            return Err(invalid_name_problem(shown_option, name, reference));
+            return Err(invalid_name_problem(option, shown_option, name, reference));
         };
         Ok(Self {
             name,
@@ -132,7 +107,12 @@ impl<'t> Assignment<'t> {
 /// The error for an entry in which `text`, the part before `=`, isn't a name. This text may be a
 /// password, as in `"$DB_PASSWORD=prod/db:password"`. So the message shows the text only if the
 /// part after `=` is a name, because then the user has probably swapped the two.
-fn invalid_name_problem(shown_option: &str, text: &str, reference: &str) -> Problem {
+fn invalid_name_problem(
+    option: Argument,
+    shown_option: &str,
+    text: &str,
+    reference: &str,
+) -> Problem {
     let illegal = text
         .chars()
         .find(|c| !c.is_ascii_alphanumeric() && *c != '_');
@@ -143,13 +123,20 @@ fn invalid_name_problem(shown_option: &str, text: &str, reference: &str) -> Prob
         )
     } else if let Some(c) = illegal {
         format!("has a name that contains {}", quoted_character(c))
-    } else if text.is_empty() {
-        "has no name before \"=\"".to_owned()
     } else {
-        "begins with a digit".to_owned()
+        "has no name before \"=\", or one that begins with a digit".to_owned()
     };
-    let help = "write --env NAME=SECRET:KEY, --as-file NAME:/PATH=SECRET:KEY or --env-from [PREFIX]=SECRET";
-    Problem::usage(format!("the value of {shown_option} {why}")).help(help)
+    Problem::usage(format!("the value of {shown_option} {why}")).help(usage(option))
+}
+
+fn usage(option: Argument) -> &'static str {
+    if option == Argument::EnvFrom {
+        "write --env-from [PREFIX=]SECRET"
+    } else if option == Argument::AsFile {
+        "write --as-file NAME=SECRET:KEY or --as-file NAME:/PATH=SECRET:KEY"
+    } else {
+        "write --env NAME=SECRET:KEY, once for each variable"
+    }
 }
 
 /// True if an entry that was split at its first colon has the form `NAME:PATH=REF`: PATH is
@@ -182,7 +169,13 @@ pub(super) fn parse_env_from(
 ) -> Result<Entry, Problem> {
     let (prefix, reference) = text.split_once('=').unwrap_or(("", text));
     if !prefix.is_empty() && !is_name(prefix) {
-        return Err(invalid_name_problem(shown_option, prefix, reference));
+        let option = Argument::EnvFrom;
+        return Err(invalid_name_problem(
+            option,
+            shown_option,
+            prefix,
+            reference,
+        ));
     }
     let naming = Naming {
         prefix: prefix.to_owned(),
@@ -196,19 +189,9 @@ pub(super) fn parse_env_from(
     Ok(Entry::for_object(parsed_reference, naming, origin))
 }
 
-/// True for a word that is probably a reference, because it has a slash, and that messages may
-/// show, because no part of it has the form of a credential: `prod/db:password`.
-pub(super) fn is_shown_reference(word: &str) -> bool {
-    // `/etc/app` is a path, not a reference.
-    let begins_with_letter = word.starts_with(|c: char| c.is_ascii_alphabetic());
-    let may_be_reference = begins_with_letter && word.contains('/');
-    may_be_reference && Reference::parse(word).is_ok() && !has_credential(word)
-}
-
 /// Parses the reference of the entry that `subject` names.
 fn parse_argument_reference(text: &str, subject: Subject) -> Result<Reference, Problem> {
-    Reference::parse(text)
-        .map_err(|error| malformed_reference(error).for_entry(subject, Impact::None))
+    Reference::parse(text).map_err(|error| malformed_reference(error).for_entry(subject))
 }
 
 /// Parses the argument of `get`.

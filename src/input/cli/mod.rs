@@ -156,8 +156,6 @@ fn named_subcommand(arguments: &[OsString]) -> Option<&'static Subcommand> {
 /// parser's message says which part has the character.
 fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
     let has_separator = arguments.iter().any(|argument| argument == "--");
-    let is_launch = named_subcommand(arguments).is_none();
-
     let mut problems = Vec::new();
     for (number, argument) in (1..).zip(arguments) {
         if argument == "--" {
@@ -165,35 +163,23 @@ fn argument_problems(arguments: &[OsString]) -> Vec<Problem> {
         }
         let text = argument.to_string_lossy();
         let is_entry = assigned_name(&text).is_some() || Arn::has_prefix(&text);
-        // An entry that contains ` -- ` is checked here: in `--env "A=prod/db:a -- app"`, the
-        // quotes also enclose the command.
-        if is_entry && !text.contains(" -- ") {
+        if is_entry {
             continue;
         }
+        // clap would read `"-f app.yaml"` as `-f` with a space before the value.
+        let (option, _) = text.split_once(' ').unwrap_or_default();
+        let is_joined = option.starts_with('-')
+            && (option.len() == 2 || option.starts_with("--") && !option.contains('='));
         if let Some(found) = overlooked_in_value(&text) {
             let fault = found.about(&format!("argument {number}"));
             problems.push(Problem::from_fault(Status::Usage, fault));
-        } else if number == 1 || is_entry || has_separator || !is_launch {
-            // Without `--`, a later argument of a launch may be the program's.
-            problems.extend(joined_problem(number, &text));
+        } else if is_joined && (number == 1 || has_separator || option == "--") {
+            // Without `--`, a later argument may be the program's.
+            let text = format!("argument {number} is several arguments in one");
+            problems.push(Problem::usage(text).help("pass each argument separately"));
         }
     }
     problems
-}
-
-/// Refuses a word that is several arguments in one, such as `"-f app.yaml"`, which clap would read
-/// as `-f` with a space before the value. `None` for any other word.
-fn joined_problem(number: usize, word: &str) -> Option<Problem> {
-    let (option, _) = word.trim_end().split_once(' ').unwrap_or_default();
-    let is_option = option.starts_with('-')
-        && (option.len() == 2 || option.starts_with("--") && !option.contains('='));
-    if !is_option && !word.contains(" --") {
-        return None;
-    }
-    let first = if is_option { option } else { "…" };
-    let text = format!("argument {number} is several arguments in one");
-    let help = format!("pass each argument separately. In an array, write \"{first}\", \"…\"");
-    Some(Problem::usage(text).help(help))
 }
 
 /// Replaces the words `help` and `version`, because clap only has the options: `help check` becomes

@@ -2,7 +2,7 @@
 //!
 //! clap's own text would repeat a value, so none of it is printed. An argument that doesn't begin
 //! with a hyphen may be a secret, as in `-e PASSWORD hunter2`. So messages only show other tools'
-//! words, the names of options, and words that read like references.
+//! words and the names of options.
 
 use std::error::Error;
 use std::ffi::OsString;
@@ -11,10 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::{SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand};
-use super::entries::is_shown_reference;
-use crate::model::environment::is_name;
 use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away};
-use crate::model::options::{Takes, TypedOptions, find_option};
 use crate::model::problem::Problem;
 use crate::model::shown::{invalid_value, shown};
 
@@ -57,10 +54,10 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
         }
         // clap reports a missing value as an empty one.
         ErrorKind::InvalidValue if value.is_empty() => {
-            let help = match expected_value(name) {
-                Some(expected) => format!("use {expected}"),
-                None if valid.is_empty() => format!("use {}", argument.replace(['<', '>'], "")),
-                None => format!("use one of {valid}"),
+            let help = if valid.is_empty() {
+                format!("use {}", argument.replace(['<', '>'], ""))
+            } else {
+                format!("use one of {valid}")
             };
             Problem::usage(format!("{name} needs a value")).help(help)
         }
@@ -152,6 +149,18 @@ impl Line<'_> {
         format!("use {} {usage}", self.first_words())
     }
 
+    /// The option in a word that may also have its value, as in `--help`: `--env NAME=REF` for
+    /// `--env=A=prod/db:a` and `-eA=prod/db:a`. `None` if there is no such option.
+    fn option(&self, word: &str) -> Option<String> {
+        let name = word.split('=').next()?;
+        let found = self.command.get_arguments().find(|arg| {
+            arg.get_long()
+                .is_some_and(|long| name == format!("--{long}"))
+                || (arg.get_short()).is_some_and(|short| name.starts_with(&format!("-{short}")))
+        })?;
+        Some(found.to_string().replace(['<', '>', '.'], ""))
+    }
+
     /// Refuses an option that the launch or subcommand doesn't have.
     fn unknown_option(&self, option: &str) -> Problem {
         let program = self.first_words();
@@ -176,78 +185,46 @@ impl Line<'_> {
         Problem::usage(format!("{program} has no {} option", shown(option))).help(help)
     }
 
-    /// Refuses an argument that is neither an option nor the value of one.
+    /// Refuses an argument that is neither an option nor the value of one. Names the argument by its
+    /// number and the option before it, because the argument itself may be a secret.
     fn stray_word(&self, word: &str) -> Problem {
         // clap reports the word as it was written, so it is always found.
         let at = self.words.iter().position(|other| *other == word);
-        let number = at.map_or(0, |at| at + 1);
-        // `DB_PASSWORD=prod/db:password app` needs `--env`. A word without `=` and `:` can be the
-        // command.
-        if self.accepts_entries()
-            && word.contains(['=', ':'])
-            && let Some(help) = missing_option_help(word)
-        {
-            let text = format!("argument {number} needs an option before it");
-            return Problem::usage(text).help(help);
+        let at = at.unwrap_or_default();
+        let mut place = format!("argument {}", at + 1);
+        let option_before = self.words[..at].iter().rfind(|word| word.starts_with('-'));
+        // As printed: argument 3, after --env NAME=REF, isn't an option
+        if let Some(option) = option_before.and_then(|word| self.option(word)) {
+            place += &format!(", after {option},");
         }
+
         // In `help chekc`, the subcommand is the second word.
-        if self.subcommand.is_none() && number <= 2 {
-            if let Some(ours) = foreign_word("subcommand", word) {
-                let text = format!("there is no subcommand \"{word}\"");
-                return Problem::usage(text).help(format!("use {ours}"));
-            }
-            // A subcommand with a short name isn't suggested, because `git`, `gem` and `main` are
-            // more likely programs than misspellings of `get` and `man`.
-            let similar = SUBCOMMANDS
-                .iter()
-                .find(|row| row.name.len() >= 5 && is_one_letter_away(row.name, word));
-            if let Some(row) = similar {
-                let text = format!("argument {number} isn't a subcommand");
-                return Problem::usage(text).help(did_you_mean(row.name));
-            }
+        if self.subcommand.is_none()
+            && at < 2
+            && let Some(ours) = foreign_word("subcommand", word)
+        {
+            let text = format!("there is no subcommand \"{word}\"");
+            return Problem::usage(text).help(format!("use {ours}"));
         }
-        if self.accepts_command() && !self.words.contains(&"--") {
-            let text =
-                format!("`--` is missing before the command (argument {number} isn't an option)");
-            let help = format!("use {} [OPTIONS] -- COMMAND", self.first_words());
-            return Problem::usage(text).help(help);
+        // A subcommand with a short name isn't suggested, because `git`, `gem` and `main` are more
+        // likely programs than misspellings of `get` and `man`.
+        let meant = SUBCOMMANDS.iter().find(|row| {
+            row.name == word || row.name.len() >= 5 && is_one_letter_away(row.name, word)
+        });
+        if self.subcommand.is_none()
+            && let Some(row) = meant
+        {
+            let help = format!(
+                "a subcommand comes first: secrets-exec {} {}",
+                row.name, row.usage
+            );
+            return Problem::usage(format!("{place} isn't an option")).help(help);
         }
-        let help = if self.accepts_command() {
-            "put only options and their values before `--`".to_owned()
+        let text = if self.accepts_command() && !self.words.contains(&"--") {
+            format!("`--` is missing before the command ({place} isn't an option)")
         } else {
-            self.usage_help()
+            format!("{place} isn't an option")
         };
-        let text = format!("unexpected argument {number} (not shown, because it may be a secret)");
-        Problem::usage(text).help(help)
+        Problem::usage(text).help(self.usage_help())
     }
-}
-
-/// Describes what an option accepts, such as `a duration with a unit`. `None` for a flag. The
-/// description is the error of the option's parser for an empty text, which no option accepts.
-fn expected_value(option: &str) -> Option<&'static str> {
-    let row = find_option(option.trim_start_matches('-'))?;
-    if let Takes::Nothing | Takes::Level = row.takes {
-        return None;
-    }
-    let parse = row.set;
-    parse(&mut TypedOptions::default(), "".as_ref(), "").err()
-}
-
-/// The help for a REF or NAME=REF without an option before it: `write --env NAME=prod/db:password`.
-/// `None` if `word` may be something else, such as a password.
-fn missing_option_help(word: &str) -> Option<String> {
-    let (name, reference) = word
-        .split_once('=')
-        .filter(|(name, _)| is_name(name))
-        .unwrap_or(("NAME", word));
-    if !is_shown_reference(reference) {
-        return None;
-    }
-    // A path of parameters, such as `ssm:/prod/`, stands for several values, so it needs
-    // `--env-from`.
-    Some(if reference.ends_with(['/', '*']) {
-        format!("write --env-from {reference}")
-    } else {
-        format!("write --env {name}={reference}")
-    })
 }

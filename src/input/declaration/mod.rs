@@ -25,9 +25,7 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
 use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
-use crate::model::options::{
-    OPTIONS, OptionId, OptionSpec, SourceOption, Takes, TypedOptions, find_option,
-};
+use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
 use crate::model::shown::file_name;
@@ -179,7 +177,7 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
 /// The help for a working directory without a declaration. The help names the declaration in a
 /// directory above, a file with a similar name, or the command that turns a .env file into a
 /// declaration. `None` if there is nothing to name.
-pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
+pub fn missing_declaration_help() -> Option<String> {
     let working_directory = Path::new(".").canonicalize().ok()?;
     for (depth, directory) in working_directory.ancestors().enumerate().skip(1) {
         for name in DEFAULT_NAMES {
@@ -188,11 +186,8 @@ pub fn missing_declaration_help(source: &SourceOption) -> Option<String> {
             }
         }
     }
-    for file in DEFAULT_NAMES.iter().map(Path::new).filter_map(similar_file) {
-        let is_local = matches!(source, SourceOption::Local(path) if path.ends_with(&file));
-        if !file.ends_with(".local.yaml") && !is_local {
-            return Some(format!("use -f {file}"));
-        }
+    if let Some(file) = DEFAULT_NAMES.iter().map(Path::new).find_map(similar_file) {
+        return Some(format!("use -f {file}"));
     }
     if !Path::new(".env").is_file() {
         return None;

@@ -16,7 +16,7 @@ use crate::model::fault::{
     Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
 };
 use crate::model::options::{OptionSpec, find_option};
-use crate::model::problem::{Impact, Problem, Status};
+use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_quotable, not_this_value, shown};
 
 /// A node of a declaration, with the name and the position that messages about it show.
@@ -89,16 +89,6 @@ pub(super) const ALIAS_KEYS: &[&str] = &[
     "external-id",
 ];
 
-/// The keys that each level of a declaration can have, and where the help says to put such a key.
-/// If several levels can have a key, the help names the first of these levels.
-const LEVELS: [(&[&str], &str); 5] = [
-    (TOP_KEYS, "at the top level"),
-    (VARIABLE_KEYS, "in an entry under \"env\""),
-    (FILE_KEYS, "in an entry under \"files\""),
-    (OBJECT_KEYS, "in an entry under \"env-from\""),
-    (ALIAS_KEYS, "in an alias under \"secrets\""),
-];
-
 impl<'a> Item<'a> {
     fn at(&self, node: &'a Node, position: Position) -> Self {
         Self {
@@ -163,7 +153,7 @@ impl<'a> Item<'a> {
             if self.kind == ItemKind::Section {
                 subject.kind = SubjectKind::Section;
             }
-            problem = problem.for_entry(subject, Impact::None);
+            problem = problem.for_entry(subject);
             problem.names_entry = true;
         }
         let mut mistakes = self.source.mistakes.borrow_mut();
@@ -267,8 +257,9 @@ impl<'a> Item<'a> {
         }
     }
 
-    /// Adds the mistake that the mapping has a key that isn't in `known`. If the cause is
-    /// recognized, the mistake names the cause instead.
+    /// Adds the mistake that the mapping has a key that isn't in `known`. The help translates
+    /// another tool's key (`exclude` → `except: [KEY]`), says where the key belongs, or names the
+    /// nearest key or all of them.
     pub(super) fn refuse_unknown(
         &self,
         key: &str,
@@ -280,38 +271,30 @@ impl<'a> Item<'a> {
         if item.refuse_key_if_overlooked(key) {
             return;
         }
-        // In an entry of `files`, a key that begins with a slash is a path. Any other key with a
-        // slash is probably the start of a reference that contains a space, as in `DB_PASSWORD: {
-        // prod/db: password }`.
+        // Except for a path in `files`, a key with a slash is probably the start of a reference that
+        // contains a space, as in `DB_PASSWORD: { prod/db: password }`.
         let is_path = key.starts_with('/') && known.contains(&"path");
         if known.contains(&"from") && key.contains('/') && !is_path && !value.is_null() {
             return item.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
-        // If there is no space after the colon of a known key, as in `{from:prod/db:password}`,
-        // YAML reads the colon and the value as a part of the key.
-        let word = key.split([':', '=']).next().unwrap_or_default();
-        if word != key && known.contains(&word) {
-            return item.refuse(format!("must have a colon and a space after {word:?}"));
-        }
         let nearest = nearest(key, known.iter().copied());
-        let is_in_capitals = is_name(key) && key == key.to_uppercase();
-        if self.kind == ItemKind::File && nearest.is_none() && is_in_capitals {
+        let is_at_top = self.kind == ItemKind::File;
+        if is_at_top && nearest.is_none() && is_name(key) && key == key.to_uppercase() {
             let fault = Fault::new("isn't under \"env\"").help("indent variables under \"env:\"");
             return item.entry(key).refuse(fault);
         }
 
-        let text = unknown_key_text(key);
-        // `own_key` translates another tool's key: `exclude` → `except: [KEY]`.
-        let help = match (own_key(key, known), location_of_key(key, known), nearest) {
-            // `own_key` translates `required`, too. But `required: true` can be removed, because
-            // every entry is required by default.
-            (Some("optional: true"), _, _) if !is_written_false(value) => "remove it".to_owned(),
-            (Some(ours), _, _) => format!("use {ours}"),
-            (None, Some(location), _) => format!("put this key {location}"),
-            (None, None, Some(nearest)) => did_you_mean(nearest),
-            (None, None, None) => format!("use one of these keys: {}", known.join(", ")),
+        // An option that an alias can have, such as `region`, would be for all secrets in `defaults`.
+        let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations)
+            && (is_at_top || !ALIAS_KEYS.contains(&key));
+        let help = match (own_key(key, known), nearest) {
+            (Some(ours), _) => format!("use {ours}"),
+            (None, _) if is_option => "put this key under \"defaults\"".to_owned(),
+            (None, _) if TOP_KEYS.contains(&key) => "put this key at the top level".to_owned(),
+            (None, Some(nearest)) => did_you_mean(nearest),
+            (None, None) => format!("use one of these keys: {}", known.join(", ")),
         };
-        item.refuse(Fault::new(text).help(help));
+        item.refuse(Fault::new(unknown_key_text(key)).help(help));
     }
 
     /// If a text has a character that is easy to overlook, adds this mistake and returns true.
@@ -485,27 +468,4 @@ fn unknown_key_text(key: &str) -> String {
         return format!("has an unknown key {:?}", shown(key));
     }
     "has an unknown key (not shown, because it may be a value)".to_owned()
-}
-
-/// True for `false`, `no` and `off`, also in quotes.
-fn is_written_false(value: &Node) -> bool {
-    let text = value.scalar_text().unwrap_or_default().to_lowercase();
-    ["false", "no", "off"].contains(&text.as_str())
-}
-
-/// Finds where a key that isn't one of `known` belongs in a declaration: `timeout` → `under
-/// "defaults"`. `None` if no part of a declaration has such a key.
-fn location_of_key(key: &str, known: &[&str]) -> Option<&'static str> {
-    let in_level = LEVELS
-        .into_iter()
-        .find(|(keys, _)| keys.contains(&key))
-        .map(|(_, location)| location);
-    let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations);
-    // `region` can be in an alias and under `defaults`. For a `region` in an entry (only entries
-    // have `from`), the alias is the right place, because a region under `defaults` would apply to
-    // all entries.
-    if is_option && (in_level.is_none() || !known.contains(&"from")) {
-        return Some("under \"defaults\"");
-    }
-    in_level
 }

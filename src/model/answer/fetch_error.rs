@@ -148,8 +148,7 @@ impl FetchError {
     pub fn is_temporary(&self) -> bool {
         matches!(
             self.cause,
-            Cause::Outage(_)
-                | Cause::NoCredentials(Unsigned::SilentMetadata | Unsigned::Unanswered)
+            Cause::Outage(_) | Cause::NoCredentials(Unsigned::Unanswered)
         )
     }
 
@@ -255,20 +254,15 @@ pub enum PolicyDenial {
 /// The reason why there are no credentials that AWS accepts for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
-    /// None of the sources of credentials is configured.
-    Unconfigured,
-    /// None of the sources is configured, and the instance metadata service, which needs no
-    /// configuration, didn't answer. A later launch may find credentials there.
-    SilentMetadata,
-    /// A source that is configured didn't answer, so a later launch may find credentials.
+    /// A source that is configured, or the instance metadata service, which needs no configuration,
+    /// didn't answer. A later launch may find credentials there.
     Unanswered,
     /// AWS doesn't accept the credentials with which the request was signed.
     Refused,
     /// STS doesn't accept the credentials with which a role would be assumed, so the request itself
     /// wasn't sent.
     RefusedForRole,
-    /// Any other reason: for example, a source doesn't have credentials, or a role can't be
-    /// assumed.
+    /// Any other reason: for example, no source has credentials, or a role can't be assumed.
     Failed,
 }
 
@@ -427,18 +421,13 @@ pub struct FetchFailure {
     pub waited: Option<Duration>,
     /// The default region and account, if the reference names neither a region nor a role.
     pub looked_up: Option<Box<LookedUp>>,
-    /// A file for `--local` that exists near the declaration, which the help suggests to a
-    /// developer without a region or credentials.
-    pub local_file_nearby: Option<String>,
-    /// True if a launch reads several secrets from one region and account, and none of them exists.
+    /// True if a launch reads several secrets in the default region and account, and none exists.
     pub is_none_found: bool,
     /// The profile of `--profile`, for commands of the AWS CLI in a hint.
     pub profile: Option<String>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
     /// alias, or an existing secret.
     pub nearest: Option<Box<str>>,
-    /// If the secret doesn't exist, the hint that a later file has an alias with this name.
-    pub later_alias: Option<String>,
 }
 
 /// The defaults with which a secret was looked up.
@@ -465,11 +454,9 @@ impl FetchFailure {
             elsewhere: Vec::new(),
             waited: None,
             looked_up: None,
-            local_file_nearby: None,
             is_none_found: false,
             profile: None,
             nearest: None,
-            later_alias: None,
         }
     }
 

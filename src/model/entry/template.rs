@@ -62,14 +62,6 @@ pub struct Printing {
     pub filters: Vec<Filter>,
 }
 
-impl Printing {
-    /// The alias in the reference of a template: `db` in `db.password`.
-    pub fn alias(&self) -> &str {
-        let end = self.written.find(['.', '[']);
-        &self.written[..end.unwrap_or(self.written.len())]
-    }
-}
-
 /// A change to the value that a `{{ … }}` prints.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Filter {
@@ -270,25 +262,6 @@ fn is_key(text: &str) -> bool {
         && text
             .chars()
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
-}
-
-/// Writes the expression that looks up a part of an alias's secret: `{{ db.host }}` for the key
-/// `host`, and `{{ db['a b'] }}` for the key `a b`.
-pub fn expression_text(alias: &str, selector: &Selector) -> String {
-    match selector {
-        Selector::Whole => format!("{{{{ {alias} }}}}"),
-        Selector::Key(key) if is_key(key) => format!("{{{{ {alias}.{key} }}}}"),
-        Selector::Key(key) => {
-            let json = Value::from(key.as_str()).to_string();
-            let quoted = if json.contains(['\'', '\\']) {
-                json
-            } else {
-                json.replace('"', "'")
-            };
-            format!("{{{{ {alias}[{quoted}] }}}}")
-        }
-        Selector::Path(path) => format!("{{{{ {alias}{} }}}}", &path.text[1..]),
-    }
 }
 
 /// Parses the arguments of a filter, up to the closing parenthesis at the end of the text. An

@@ -150,45 +150,20 @@ impl Region {
         KNOWN_REGIONS.split(' ').any(|known| known == code)
     }
 
-    /// Finds the known region with the most similar code. Returns `None` if this region is known,
-    /// or if no code is similar.
-    pub fn similar_region(&self) -> Option<Self> {
-        let similar = nearest(&self.0, KNOWN_REGIONS.split(' '))?;
-        if similar == self.0 {
-            return None;
-        }
-        Some(Self(similar.to_owned()))
-    }
-
-    /// True for an availability zone, which is the code of a region and a letter: `us-east-1a`.
-    pub fn is_availability_zone(&self) -> bool {
-        let region = self.0.strip_suffix(|c: char| c.is_ascii_lowercase());
-        region.is_some_and(|code| Self(code.to_owned()).area().is_some())
+    /// The remedy for a code that isn't one of AWS's regions that we know: the most similar code.
+    /// `None` if no code is similar.
+    pub fn similar_region(&self) -> Option<String> {
+        nearest(&self.0, KNOWN_REGIONS.split(' ')).map(did_you_mean)
     }
 
     /// The remedy for a code that doesn't have the form of AWS's region codes. `None` for a code
     /// that does.
     pub fn form_remedy(&self) -> Option<String> {
-        // Some SDKs accept `fips-us-east-1` and `us-east-1-fips`.
-        let region = self.0.trim_start_matches("fips-").trim_end_matches("-fips");
-        if region != self.0 {
-            return Some(format!("use {region}, and set AWS_USE_FIPS_ENDPOINT=true"));
-        }
         if self.area().is_some() {
             return None;
         }
-        for end in (1..self.0.len()).rev() {
-            let region = Self(self.0[..end].to_owned());
-            if region.area().is_some() {
-                return Some(format!(
-                    "use the region of this availability zone: {region}"
-                ));
-            }
-        }
-        Some(match self.similar_region() {
-            Some(region) => did_you_mean(&region.0),
-            None => "list the regions: aws account list-regions --region us-east-1".to_owned(),
-        })
+        let general = format!("use {}", Self::EXPECTED);
+        Some(self.similar_region().unwrap_or(general))
     }
 }
 
@@ -263,18 +238,7 @@ mod tests {
             assert_eq!(remedy(partition), None, "{partition}");
         }
         for (code, expected) in [
-            (
-                "us-gov-west-1b",
-                "use the region of this availability zone: us-gov-west-1",
-            ),
-            (
-                "fips-us-east-1",
-                "use us-east-1, and set AWS_USE_FIPS_ENDPOINT=true",
-            ),
-            (
-                "us-gov-west-1-fips",
-                "use us-gov-west-1, and set AWS_USE_FIPS_ENDPOINT=true",
-            ),
+            ("us-gov-west-1b", "did you mean \"us-gov-west-1\"?"),
             ("eucentral1", "did you mean \"eu-central-1\"?"),
         ] {
             assert_eq!(remedy(code).as_deref(), Some(expected), "{code}");

@@ -235,16 +235,6 @@ impl JsonPath {
         })
     }
 
-    /// The end of a text that isn't a path, after the longest path at its beginning: `-key` in
-    /// `$.api-key`. The text begins with `$`.
-    pub(super) fn invalid_end(text: &str) -> &str {
-        text.char_indices()
-            .rev()
-            .map(|(at, _)| at)
-            .find(|at| Self::parse(&text[..*at]).is_some())
-            .map_or("", |at| &text[at..])
-    }
-
     /// True if the first step of the path selects by a name, as in `$.password`, `$..password` or
     /// `$['user', 'password']`.
     pub fn begins_with_name(&self) -> bool {
@@ -389,32 +379,5 @@ impl Version {
     /// The version id to request, or the number of a parameter's version.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_path_that_is_not_valid_has_the_place_of_its_mistake() {
-        for (text, end) in [
-            ("$.api-key", "-key"),
-            ("$.replicas.0.host", ".0.host"),
-            ("$.[0].host", ".[0].host"),
-            ("$['user.name'].api-key", "-key"),
-            ("$[password]", "[password]"),
-            ("$.hosts[0", "[0"),
-            ("$['a\"]", "['a\"]"),
-            ("$.hosts].a", "].a"),
-            ("$.a=b", "=b"),
-            ("$['it's']", "['it's']"),
-            ("$.hosts[?@.id=1]", "[?@.id=1]"),
-            ("$.length()", "()"),
-            ("$.a..", ".."),
-            ("$.", "."),
-        ] {
-            assert_eq!(JsonPath::invalid_end(text), end, "{text}");
-        }
     }
 }

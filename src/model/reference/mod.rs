@@ -60,6 +60,9 @@ const PARTS_REMEDY: &str =
 /// The help for a path or a pattern of secrets, such as `prod/app/*`.
 pub const NO_PATHS: &str = "Secrets Manager has no paths: name each secret. For parameters, read the path with --env-from ssm:/PATH/";
 
+/// The help for a character that no name has.
+const FORMS: &str = "a reference is SECRET:KEY, without quotes. A variable in it is written ${NAME}. A path is read with --env-from ssm:/PATH/";
+
 /// The help for a variable that is malformed, or written as another tool has it.
 const VARIABLE_HELP: &str = "an inherited variable is written ${NAME} or ${NAME:-default}";
 
@@ -74,10 +77,7 @@ impl Reference {
         let (stage, after_stage) = after_key.map_or(("", None), split_colon);
         let (version, after_version) = after_stage.map_or(("", None), split_colon);
 
-        // Most references are ordinary, so this quick check saves time.
-        if !is_ordinary(text)
-            && let Some(fault) = misread_text(text, secret, key)
-        {
+        if let Some(fault) = misread_text(text, secret, key) {
             return Err(fault);
         }
         validate_secret(secret)?;
@@ -168,53 +168,18 @@ impl fmt::Display for Reference {
     }
 }
 
-/// True for most references, such as `prod/db:password`. [`misread_text`] finds nothing in such a
-/// reference.
-fn is_ordinary(text: &str) -> bool {
-    let (name, _) = split_colon(text);
-    name.contains('/')
-        && !text.contains("://")
-        && text.chars().all(|c| c == ':' || is_name_character(c))
-}
-
-/// Refuses a text that was meant for another place or another tool, such as JSON, a URL or a
-/// template, or that has a character that people overlook.
+/// Refuses a text that was meant for another place or another tool, such as a URL or a template, or
+/// that has a character that people overlook.
 fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
-    // JSON, braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
+    // Braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
         Some(_) => (text.replacen(key, "", 1), ""),
         None => (text.to_owned(), key),
     };
-    if is_json(&searched) {
-        return Some(Fault::new("is JSON, like the output of `aws`").help(VALUE_REMEDY));
-    }
-    // These mistakes are looked for before braces, because `{{resolve:…}}` has braces, too.
-    let found = several_lines(text, VALUE_REMEDY)
+    // JSON has spaces, so it is looked for first.
+    several_lines(text, VALUE_REMEDY)
+        .or_else(|| foreign_syntax_error(&searched))
         .or_else(|| overlooked_in_fields([secret, plain_key]))
-        .or_else(|| foreign_syntax_error(text, secret));
-    if found.is_some() {
-        return found;
-    }
-
-    let is_url = searched.contains("://");
-    if let Some((_, after_braces)) = searched.split_once("{{") {
-        let (expression, _) = after_braces.split_once("}}").unwrap_or((after_braces, ""));
-        // A lookup in an alias has a dot, and the name of a variable doesn't.
-        let variable = expression.trim().trim_start_matches("env.");
-        let help = if is_url {
-            "declare it as NAME: { template: \"…{{ ALIAS.KEY | urlencode }}…\" }"
-        } else if variable.contains('.') {
-            "declare it as NAME: { template: \"…\" }"
-        } else {
-            VARIABLE_HELP
-        };
-        return Some(Fault::new("contains \"{{\", like a template").help(help));
-    }
-    if is_url {
-        let defect = "is a URL or a connection string, not the name of a secret";
-        return Some(Fault::new(defect).help(VALUE_REMEDY));
-    }
-    None
 }
 
 /// Finds NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
@@ -318,27 +283,11 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// True for text that contains a JSON object with a key. False if the text contains `{{`, which
-/// more likely belongs to a template.
-fn is_json(text: &str) -> bool {
-    let compact = text.replace(char::is_whitespace, "");
-    compact.contains("{\"") && !compact.contains("{{")
-}
-
 /// The fault of a character that AWS doesn't allow in any name.
 fn illegal_character(character: char) -> Fault {
-    let help = match character {
-        '$' => VARIABLE_HELP,
-        '*' => NO_PATHS,
-        '"' | '\'' => return Fault::new("includes quotes").help("remove the quotes"),
-        _ => "a reference is SECRET:KEY",
-    };
-    let shown = match character {
-        ' ' => "a space".to_owned(),
-        other => quoted_character(other),
-    };
+    let shown = quoted_character(character);
     let rule = "which AWS doesn't allow in the name of a secret or parameter";
-    Fault::new(format!("contains {shown}, {rule}")).help(help)
+    Fault::new(format!("contains {shown}, {rule}")).help(FORMS)
 }
 
 /// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
@@ -438,42 +387,15 @@ pub fn parse_label(text: &str) -> Result<String, Fault> {
 
 /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
 fn parse_selector(key: &str) -> Result<Selector, Fault> {
-    if let Some(selector) = Selector::parse(key) {
-        return Ok(selector);
-    }
-    let mut defect = "has a key with $ that isn't a valid JSONPath".to_owned();
-    // A text of more than 200 characters is probably not a path that somebody has typed. Functions
-    // take long to parse, so their mistakes have no place.
-    if (key.starts_with("$.") || key.starts_with("$[")) && key.len() <= 200 && !key.contains('(') {
-        let first: String = JsonPath::invalid_end(key).chars().take(1).collect();
-        defect += &format!(": it isn't valid from {first:?}");
-    }
-    Err(Fault::new(defect).help(
-        r#"a key is written without $, and ${NAME} is replaced only in SECRET. In a JSONPath, a key with other characters than letters, digits and "_" is written ["a-b"]. A path has at most seven "(", and its regular expressions have no \p{L}"#,
-    ))
+    Selector::parse(key).ok_or_else(|| {
+        Fault::new("has a key with $ that isn't a valid JSONPath").help(
+            r#"a key is written without $, and ${NAME} is replaced only in SECRET. In a JSONPath, a key with other characters than letters, digits and "_" is written ["a-b"]. A path has at most seven "(", and its regular expressions have no \p{L}"#,
+        )
+    })
 }
 
-/// Refuses a text in the syntax of another tool, the address of a page in AWS's console, and an ARN
-/// without its beginning.
-fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
-    if text.contains("://")
-        && let Some((_, remedy)) = foreign_words("console").find(|(host, _)| text.contains(host))
-    {
-        return Some(Fault::new("is the address of a page in AWS's console").help(remedy));
-    }
-    if Store::has_prefix(text) && Arn::has_prefix(Store::split_prefix(text).1) {
-        return Some(Fault::new("has ssm: before an ARN").help("remove \"ssm:\""));
-    }
-    // `rn:aws:secretsmanager:…`, which was copied without its beginning, has at least five fields.
-    // If less was copied, an account precedes the resource.
-    let has_resource = text.contains(":secret:") || text.contains(":parameter/");
-    let mut fields = text.split(':');
-    let is_part = fields.clone().count() > 4 || fields.any(is_account);
-    if has_resource && !text.contains("arn:") && is_part {
-        return Some(incomplete_arn());
-    }
-
-    let general = "a secret is written SECRET:KEY, and a parameter ssm:/NAME";
+/// Refuses a reference of another tool, a template, JSON and a URL.
+fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let mut found = foreign_prefix(text);
     // Without a slash, `secret:token` may be the key `token` of a secret "secret".
     if found.is_none() && text.contains('/') {
@@ -481,18 +403,18 @@ fn foreign_syntax_error(text: &str, secret: &str) -> Option<Fault> {
     }
     if let Some((prefix, _)) = found {
         let defect = format!("begins with \"{prefix}\", which is another tool's syntax");
-        return Some(Fault::new(defect).help(general));
+        let help = "a secret is written SECRET:KEY, and a parameter ssm:/NAME";
+        return Some(Fault::new(defect).help(help));
     }
-
-    // Only SECRET is searched. After it, `${` is part of a JSONPath, or `parse` refuses it.
-    let compact = secret.replace(' ', "");
-    let (start, tool) = foreign_words("expression").find(|(start, _)| compact.contains(start))?;
-    let predicate = format!("contains \"{start}\", which only {tool} expands");
-    Some(Fault::new(predicate).help(general))
-}
-
-fn is_account(field: &str) -> bool {
-    field.len() == 12 && field.bytes().all(|byte| byte.is_ascii_digit())
+    if text.contains("{{") {
+        let help = "declare it as NAME: { template: \"…\" }";
+        return Some(Fault::new("contains \"{{\", like a template").help(help));
+    }
+    if text.contains("://") || text.replace(' ', "").contains("{\"") {
+        let defect = "is JSON, a URL or a connection string, not the name of a secret";
+        return Some(Fault::new(defect).help(VALUE_REMEDY));
+    }
+    None
 }
 
 /// Replaces each `${NAME}` and `${NAME:-default}` in a SECRET or in the path of a file with what
@@ -582,8 +504,8 @@ fn variable_value<'a>(
         .filter(|value| default.is_none() || !value.is_empty());
     let Some(value) = usable_value else {
         return default.ok_or_else(|| {
-            let help = format!("set and export {name}, or add a default: ${{{name}:-default}}");
-            Fault::new(format!("uses the variable {name}, which isn't set")).help(help)
+            let text = format!("uses the variable {name}, which isn't set");
+            Fault::new(text).help(format!("set and export {name}"))
         });
     };
 

@@ -57,6 +57,9 @@ impl SecretId {
         if !is_legal_name(store, name) {
             return Err(Fault::new(ILLEGAL_CHARACTER));
         }
+        if store == Store::ParameterStore && name.contains("//") {
+            return Err(two_slashes());
+        }
         let longest = match store {
             // This is the limit in AWS's operation CreateSecret.
             Store::SecretsManager => 512,
@@ -70,9 +73,6 @@ impl SecretId {
         if text == "ssm:/" {
             let help = "write ssm:/PATH/ (a shell variable was probably empty)";
             return Err(Fault::new("is the path of all parameters").help(help));
-        }
-        if store == Store::ParameterStore && name.contains("//") {
-            return Err(Fault::new(TWO_SLASHES));
         }
         if let Some(fault) = slash_fault(text) {
             return Err(fault);
@@ -223,72 +223,37 @@ pub fn slash_fault(text: &str) -> Option<Fault> {
 }
 
 pub(super) fn incomplete_arn() -> Fault {
-    Fault::new("is an incomplete ARN").help(ARN_REMEDY)
+    Fault::new("isn't the whole ARN of a secret or parameter").help(ARN_REMEDY)
 }
 
-const ARN_REMEDY: &str = "copy the whole ARN of the secret or parameter";
-
-/// The store that the service in an ARN belongs to.
-fn store_of_arn(text: &str) -> Result<Store, Fault> {
-    let service = text.split(':').nth(2).unwrap_or_default();
-    let defect = match service {
-        "" => return Err(incomplete_arn()),
-        "kms" => "is the ARN of a KMS key, not of a secret or parameter",
-        _ => "is the ARN of something other than a secret or parameter",
-    };
-    Store::from_service(service).ok_or_else(|| Fault::new(defect).help(ARN_REMEDY))
-}
-
-/// The fault of an ARN whose resource doesn't begin with `prefix`.
-fn missing_prefix(text: &str, arn: &Arn, prefix: &str) -> Fault {
-    let (before, resource) = text.split_at(text.len() - arn.resource().len());
-    let defect = format!("is an ARN that doesn't have {prefix:?} before the name");
-    let bare_name = resource
-        // The user may have written a slash instead of the colon: `secret/prod/db`.
-        .strip_prefix(&prefix.replace(':', "/"))
-        .unwrap_or(resource)
-        .trim_start_matches('/');
-    let name = text_or("NAME", bare_name);
-    Fault::new(defect).help(format!("write {before}{prefix}{name}"))
-}
+const ARN_REMEDY: &str = "copy the whole ARN: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
 
 /// Parses the ARN of a secret or parameter.
 fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
-    let store = store_of_arn(text)?;
+    let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
+    let store = Store::from_service(arn.service()).ok_or_else(|| {
+        Fault::new("is the ARN of something other than a secret or parameter").help(ARN_REMEDY)
+    })?;
     let prefix = match store {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    let arn = Arn::parse(text)
-        // Without an account, a field is probably missing, so the fields after it are misplaced. But
-        // AWS's public parameters have no account. An ARN that was cut off may also end within the
-        // prefix.
-        .filter(|arn| {
-            (arn.account().is_some() || text.contains("::parameter/aws/service/"))
-                && !prefix.starts_with(arn.resource())
-        })
-        .ok_or_else(incomplete_arn)?;
     let name = arn
         .resource()
         .strip_prefix(prefix)
-        .ok_or_else(|| missing_prefix(text, &arn, prefix))?;
-    // The partition is empty in `arn::secretsmanager:…`.
-    if !arn.has_partition() {
+        .filter(|name| !name.is_empty());
+    let has_region = arn.region().is_some_and(|region| region.area().is_some());
+    // Without an account, a field is probably missing, so the fields after it are misplaced. But
+    // AWS's public parameters have no account. The partition is empty in `arn::secretsmanager:…`.
+    let has_account = arn.account().is_some() || text.contains("::parameter/aws/service/");
+    let (Some(name), true) = (name, has_account && arn.has_partition() && has_region) else {
         return Err(incomplete_arn());
-    }
-
-    let region = arn.region();
-    if region.as_ref().is_none_or(|region| region.area().is_none()) {
-        let text = "is an ARN whose fourth field isn't a region code such as us-east-1";
-        let help = region.as_ref().and_then(Region::form_remedy);
-        return Err(Fault::new(text).help_if_some(help));
-    }
+    };
     if !is_legal_name(store, name) {
         return Err(Fault::new(ILLEGAL_CHARACTER));
     }
     if store == Store::ParameterStore && arn.resource().contains("//") {
-        let help = format!("write {}", text.replace("//", "/"));
-        return Err(Fault::new(TWO_SLASHES).help(help));
+        return Err(two_slashes());
     }
     Ok((store, arn))
 }
@@ -300,12 +265,18 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 
-/// The defect of a parameter's name. A secret's name may have two slashes in a row.
-const TWO_SLASHES: &str =
-    "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
-
 const ILLEGAL_CHARACTER: &str =
     "has a character that AWS doesn't allow in the name of a secret or parameter";
+
+/// The help for a name with an empty piece, such as `/db`.
+pub const EMPTY_PIECE: &str = "a shell variable was probably empty";
+
+/// The fault of a parameter's name with an empty piece. A secret's name may have two slashes in a
+/// row.
+pub(super) fn two_slashes() -> Fault {
+    let defect = "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
+    Fault::new(defect).help(EMPTY_PIECE)
+}
 
 /// The service that stores a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

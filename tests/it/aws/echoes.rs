@@ -159,7 +159,7 @@ fn the_signature_of_a_request_that_aws_repeats_is_not_printed() {
 
 #[test]
 fn a_secret_access_key_that_is_sent_instead_of_the_access_key_id_is_not_printed() {
-    const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY4c7a1eSKEY";
+    const SECRET_KEY: &str = "wJalrXUtnFEMI/K7MDENG+bPxRfiCY4c7a1eSKE";
     is_not_printed(SECRET_KEY, ERROR, |url| {
         launch_with_secret(url).env("AWS_ACCESS_KEY_ID", SECRET_KEY)
     });

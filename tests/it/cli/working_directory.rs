@@ -139,5 +139,8 @@ fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_g
     let run = resolved.args(["--resolve-env", "A"]).spawn_copy().wait();
     run.launched().has("A", CANARY);
     let run = locked_out().spawn_copy().wait();
-    run.refused(64, ["no secrets-exec.yaml, .yml or .json in", "-f FILE"]);
+    run.refused(
+        64,
+        ["no secrets-exec.yaml, .yml or .json was read in", "-f FILE"],
+    );
 }

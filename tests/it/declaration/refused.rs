@@ -69,25 +69,24 @@ did you mean "stage"? | secrets: {db: {id: x, ^stages: y}}
 "external-id" for the alias "db" requires "role-arn" | secrets: {db: {id: x, external-id: ^id}}
 doesn't name a secret | env-from: [^""] | env: {A: {from: ^""}} | secrets: {db: ^…} | "" | "ssm:" | env: {A: ^…} | ":k" | "ssm:"
 is plain text, not a reference | env: {A: ^…} | "" | 5432 | true
-contains a space, which AWS doesn't allow in the name of a secret | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
+contains " ", which AWS doesn't allow in the name of a secret | secrets: {db: ^no spaces} | env: {A: ^…} | "no spaces:k" | "${STAGE}/d b:host"
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
-an inherited variable is written ${NAME} | env: {A: ^$x}
+A variable in it is written ${NAME} | env: {A: ^$x}
 has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
 a reference is SECRET:KEY | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????"}
-Secrets Manager has no paths: name each secret | env: {A: ^"prod/app/*"}
+A path is read with --env-from ssm:/PATH/ | env: {A: ^"prod/app/*"}
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
-is the ARN of a KMS key | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
-is an incomplete ARN | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
+    | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
+isn't the whole ARN of a secret or parameter | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
     | env: {A: ^"arn:aws:secretsmanager:us-east-1:…"} | 123456789012 | 123456789012:secret | 123456789012:secret: | secret:x-AbCdEf:k
-is an ARN whose fourth field isn't a region code such as us-east-1 | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example
-    | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a/b | a@b
+    | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} |  | us-east-1.evil.example | a/b | a@b
 which AWS doesn't allow | env: {A: ^"arn:aws:secretsmanager:…:123456789012:secret:x-AbCdEf"} | a#b | us-east-1?
-contains a space, which AWS | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
-is an ARN that doesn't have "secret:" before the name | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:x"}
-is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
-is an incomplete ARN | env: {A: ^"arn:aws:ssm:us-east-1::parameter/prod/x"}
-is an incomplete ARN | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
-is a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
+contains " ", which AWS | env: {A: ^"arn:aws:secretsmanager:a b:123456789012:secret:x-AbCdEf"}
+copy the whole ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:x"}
+    | env: {A: ^"arn:aws:secretsmanager:us-east-1::secret:x-AbCdEf"}
+    | env: {A: ^"arn:aws:ssm:us-east-1::parameter/prod/x"}
+    | env: {A: ^"arn::secretsmanager:us-east-1:123456789012:secret:x-AbCdEf"}
+is JSON, a URL or a connection string | env: {A: ^…} | https://api.internal/v1 | "postgres://prod/db:k" | "jdbc:postgresql://h/db" | "x:k://v"
 has a stage that contains a space or "$" | env: {A: ^"x:…"} | k:${STAGE:-s} | k:a b
 has a version id that contains a space or "$" | env: {A: ^"x:k::${ID}"}
 has too many colon-separated fields | env: {A: ^"x:k:s:v:more"} | env: {A: {from: ^"x:k:s:v:more"}}
@@ -119,7 +118,6 @@ use a reference: SECRET, or SECRET:KEY | env-from: [^null]
 needs exactly one of "from", "value", "template" | env: {A: ^{…}} |  | optional: true | from: "x:k", value: v | value: v, template: t
     | files: [^{…}] | env: K | from: "x:k", value: v, env: K
 A has an unknown key | env: {A: {from: "x:k", ^path: /run/a}}
-put this key in an entry under "files" | env: {A: {from: "x:k", ^path: /run/a}}
 did you mean "from"? | env: {A: {^form: "x:k"}}
 "default" and "optional" can't be used together | env: {A: {from: "x:k", default: d, optional: ^…}} | true | false
     | files: [{from: "x:k", env: K, default: d, optional: ^true}]
@@ -166,7 +164,7 @@ has a label that begins with a digit | env: {A: "ssm:/p:k:…"} | 1st | 3
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
 has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
     | env: {A: ^"…"} | ssm:/app//db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
-is an incomplete ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
+isn't the whole ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
 column 1 of the template has {{ without }} | env: {A: {template: ^"{{ t"}}
 line 2, column 2 of the template has {{ }}, which isn't a reference | env: {A: {template: ^"é\x0a {{ }}"}}

@@ -8,7 +8,7 @@ use crate::support::console::{outputs, pages_in};
 /// packets, and the credentials of EKS. Those about values are tested by the rows of `values`.
 const OTHERS: [&str; 9] = [
     "a poll failed, so … keeps its values: …",
-    "the certificate of … isn't trusted, …",
+    "the certificate of … isn't trusted: …",
     "… can't be reached, because its name doesn't resolve …",
     "… doesn't answer, although its name resolves …",
     "no entry uses the alias …",

@@ -104,12 +104,20 @@ pub fn messages(stderr: &str) -> Vec<String> {
     messages
 }
 
+/// The beginning and the end of the lines after several errors, without [`PREFIX`].
+const SUMMARIES: [(&str, &str); 5] = [
+    ("the command", "was not started"),
+    ("the command", "wouldn't be started"),
+    ("nothing was exported", ""),
+    ("nothing was printed", ""),
+    ("no policy was printed", ""),
+];
+
 /// True for the line after several errors, without [`PREFIX`]. It doesn't have a label.
 fn is_summary(text: &str) -> bool {
-    let has_label = ["error:", "warning:", "note:"]
+    SUMMARIES
         .iter()
-        .any(|label| text.starts_with(label));
-    !has_label && text.contains(", because ") && text.contains(" value")
+        .any(|(start, end)| text.starts_with(start) && text.ends_with(end))
 }
 
 /// True for a line in either format of `--log-format`. In text it begins with the program's name.

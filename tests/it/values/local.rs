@@ -17,7 +17,7 @@ fn a_similar_name_is_suggested_for_at_most_twenty_missing_secrets() {
         sandbox.resolve(&format!("A{number}=prod/servicee-{number}"))
     });
     let run = absent.run();
-    run.refused(78, ["prod/servicee-29", "30 values are missing"]);
+    run.refused(78, ["prod/servicee-29", "was not started"]);
     assert_eq!(run.stderr().matches("did you mean").count(), 20, "{run}");
 }
 

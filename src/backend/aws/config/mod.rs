@@ -31,7 +31,6 @@ use aws_credential_types::Credentials;
 use nix::sys::stat::fstat;
 
 use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
-use crate::model::answer::Cause;
 use crate::model::entry::shell_quoted;
 use crate::model::environment::{Inherited, StartedBy};
 use crate::model::options::{
@@ -39,7 +38,7 @@ use crate::model::options::{
 };
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role};
-use crate::model::shown::{noun_with_name, shown};
+use crate::model::shown::noun_with_name;
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
@@ -75,8 +74,8 @@ pub struct Settings {
     pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
-    /// The help about profiles for missing credentials or a missing region, if there is one.
-    pub profile_help: Option<String>,
+    /// The other profiles in the configuration files. If no region is set, only those that set one.
+    pub other_profiles: Vec<String>,
     /// True once the profile has been found in the configuration files.
     pub profile_exists: bool,
     /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
@@ -205,58 +204,41 @@ impl Settings {
         StartedBy::from_variables(&self.variables, process::id(), &stderr)
     }
 
-    /// The help if a variable names a configuration file that doesn't exist. A missing file is only
-    /// an error if the credentials, the region or a profile is missing.
-    pub fn missing_file_help(&self) -> Option<String> {
-        for name in ["AWS_CONFIG_FILE", "AWS_SHARED_CREDENTIALS_FILE"] {
-            if let Some(path) = self.variables.non_empty(name)
-                && let Ok(false) = expanded(path, &self.variables).try_exists()
-            {
-                return Some(format!(
-                    "mount the file in {name}, which doesn't exist, or correct the variable"
-                ));
-            }
-        }
-        None
-    }
-
     /// The help for a missing region.
     pub fn region_help(&self) -> String {
-        self.missing_file_help()
-            .or_else(|| self.chosen_profile_help())
-            .or_else(|| self.started_by().region_help().map(str::to_owned))
-            .or_else(|| self.profile_help.clone())
-            .unwrap_or_else(|| Cause::NoRegion.facts().remedy.to_owned())
+        let profile = noun_with_name("profile", self.profile_name());
+        let files = self.config_files.location();
+        let general =
+            format!("add --region, set AWS_REGION, or set region in the {profile} {files}");
+        self.setup_help(self.started_by().region_help(), &general)
     }
 
-    /// The help about the profile that an option or a variable has chosen. It is more specific than
-    /// the help for the place where secrets-exec runs. `None` if nothing has chosen a profile.
-    pub fn chosen_profile_help(&self) -> Option<String> {
-        self.profile().0?;
-        self.profile_help.clone()
-    }
-
-    /// The note that AWS_ACCESS_KEY_ID isn't used, because an option chooses a profile. `None` if
-    /// the variables don't have complete credentials, or if no option chooses a profile.
-    pub fn hidden_keys_note(&self) -> Option<String> {
-        let (source, name) = self.profile();
-        let are_hidden = matches!(self.variable_keys, VariableKeys::Complete(_));
-        if !are_hidden || self.options.profile.is_none() {
-            return None;
-        }
-        let source = source.unwrap_or_default();
-        Some(format!(
-            "AWS_ACCESS_KEY_ID isn't used, because the profile {:?} (from {source}) has precedence. To use the variable, remove the profile",
-            shown(name)
-        ))
-    }
-
-    /// True if this may be a developer's machine. False in ECS, Lambda and Kubernetes, in CI and in
-    /// a systemd unit, where values never come from a local file.
-    pub fn may_be_developers(&self) -> bool {
+    /// The help without a region or credentials. It is `here`, which follows from where
+    /// secrets-exec runs. Otherwise, it names the profiles in the configuration files or, if there
+    /// are none or one is chosen, is `general`. A file for `--local` in the working directory is
+    /// named, too, except where only deployed programs run.
+    pub fn setup_help(&self, here: Option<&str>, general: &str) -> String {
         use StartedBy::{Ecs, Kubernetes, Lambda, Systemd};
-        let is_ci = self.variables.non_empty("CI").is_some();
-        !is_ci && !matches!(self.started_by(), Ecs | Lambda | Kubernetes | Systemd)
+        let mut help = if let Some(here) = here {
+            here.to_owned()
+        } else if self.profile().0.is_some() || self.other_profiles.is_empty() {
+            general.to_owned()
+        } else {
+            let names = self.other_profiles.join(", ");
+            format!("set AWS_PROFILE to one of your profiles ({names})")
+        };
+        let is_deployed = self.variables.non_empty("CI").is_some()
+            || matches!(self.started_by(), Ecs | Lambda | Kubernetes | Systemd);
+        let files = fs::read_dir(".").into_iter().flatten();
+        let local = files
+            .filter_map(|file| file.ok()?.file_name().into_string().ok())
+            .filter(|name| name.ends_with(".local.yaml"))
+            .min();
+        if !is_deployed && let Some(file) = local {
+            let file = shell_quoted(&file);
+            help += &format!(". To read a file instead of AWS, add --local {file}");
+        }
+        help
     }
 
     pub fn region(&self) -> Option<&Region> {
@@ -303,7 +285,7 @@ impl Settings {
 
     /// Checks the codes of the default region, of the fallback regions, and of the regions in
     /// locators that are read from AWS's own endpoints. If no locator is read from such an
-    /// endpoint, refuses only availability zones.
+    /// endpoint, refuses nothing.
     ///
     /// AWS has no host for a mistyped region. Without this check, a launch would keep looking up
     /// that host until the deadline.
@@ -336,7 +318,7 @@ impl Settings {
         }
 
         for (region, SettingPlace { name, status }) in regions {
-            if may_be_simulation && !region.is_availability_zone() {
+            if may_be_simulation {
                 continue;
             }
             if let Some(help) = region.form_remedy() {
@@ -407,25 +389,29 @@ pub fn apply_profile(
 }
 
 /// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
-/// credentials. Options and variables have precedence. Also adds the help that names profiles.
+/// credentials. Options and variables have precedence. Also adds the names of the other profiles.
 ///
 /// # Errors
 /// If a file or one of the added settings is invalid, or if the profile doesn't exist although an
 /// option or a variable names it.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
-    settings.profile_help = profile_help(settings, &profiles);
-
     let (chosen_by, name) = settings.profile();
+    let has_region = settings.region.is_some() || profiles.has_region(name);
+    let others = profiles
+        .names()
+        .filter(|other| *other != name && (has_region || profiles.has_region(other)));
+    let other_profiles = others.map(str::to_owned).collect();
     let Some(profile) = profiles.profile(name) else {
-        let Some(setting) = chosen_by else {
-            return Ok(profiles);
-        };
-        let help = settings.missing_file_help();
-        return Err(profiles.no_profile(name, setting).help_if_some(help));
+        if let Some(setting) = chosen_by {
+            return Err(profiles.no_profile(name, setting));
+        }
+        settings.other_profiles = other_profiles;
+        return Ok(profiles);
     };
 
     profiles.check_section(PROFILE, name)?;
+    settings.other_profiles = other_profiles;
     settings.profile_exists = true;
     // Cloned, because the places borrow the variables while `settings` changes.
     let variables = settings.variables.clone();
@@ -435,35 +421,6 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         Some(error) => Err(error),
         None => Ok(profiles),
     }
-}
-
-/// Chooses the help for missing credentials or, if no region is set, for a missing region. The help
-/// says to correct the header of a section ([`Profiles::header_help`]), to complete the profile
-/// that an option or a variable has chosen or, if nothing has chosen a profile, to set AWS_PROFILE.
-/// For a missing region, the help names only profiles with a region.
-fn profile_help(settings: &Settings, profiles: &Profiles) -> Option<String> {
-    let (chosen_by, name) = settings.profile();
-    let has_region = settings.region.is_some() || profiles.has_region(name);
-    if has_region && let Some(help) = profiles.header_help(name) {
-        return Some(help);
-    }
-    if chosen_by.is_some() {
-        return Some(if has_region {
-            format!("run `aws configure sso --profile {}`", shell_quoted(name))
-        } else {
-            format!("add --region, or set region in the profile {name:?}")
-        });
-    }
-
-    let choices: Vec<&str> = profiles
-        .names()
-        .filter(|name| *name != "default" && (has_region || profiles.has_region(name)))
-        .collect();
-    if choices.is_empty() {
-        return None;
-    }
-    let names = choices.join(", ");
-    Some(format!("set AWS_PROFILE to one of your profiles ({names})"))
 }
 
 /// Removes empty variables for container credentials from the environment of this process, because

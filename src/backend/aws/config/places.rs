@@ -20,7 +20,7 @@ use std::path::{Path, PathBuf};
 use nix::unistd::{User, getuid};
 
 use crate::model::environment::Inherited;
-use crate::model::fault::{nearest, overlooked_unless_empty, several_lines};
+use crate::model::fault::{did_you_mean, nearest, overlooked_unless_empty, several_lines};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name, shown, without_tokens};
 use crate::model::url::HttpUrl;
@@ -140,7 +140,9 @@ impl<'a> Places<'a> {
             let why = os_error::file_error_text(&file_path, &error);
             let path = without_tokens(&path);
             let text = format!("the file {path:?} ({name}) can't be read: {why}");
-            self.errors.push(Problem::configuration(text));
+            let problem = Problem::configuration(text);
+            let remedy = os_error::path_remedy(&file_path);
+            self.errors.push(problem.help_if_some(remedy));
         }
     }
 }
@@ -299,9 +301,7 @@ impl ConfigFiles {
         let mut paths = Vec::new();
         for path in [&self.config, &self.credentials].into_iter().flatten() {
             let mut place = path.display().to_string();
-            if let Err(error) = path.metadata()
-                && error.kind() == ErrorKind::PermissionDenied
-            {
+            if let Err(error) = path.metadata() {
                 place += &format!(" ({})", os_error::io_error_text(&error));
             }
             paths.push(place);
@@ -406,9 +406,6 @@ pub struct Profiles {
     sections: BTreeMap<(&'static str, String), Section>,
     /// The profiles whose access key is in the credentials file.
     pub(super) with_stored_keys: BTreeSet<String>,
-    /// The headers in the configuration file that aren't recognized, perhaps because the word
-    /// `profile` is missing.
-    bare_sections: Vec<String>,
     /// The sections that occur twice in a file, and those that have a setting twice. The value is
     /// the file and the line of the repetition.
     ambiguous: BTreeMap<(&'static str, String), String>,
@@ -479,59 +476,29 @@ impl Profiles {
             .is_some_and(|profile| profile.setting("region").is_some())
     }
 
-    /// The help to rename a header such as `[profile app]` in the credentials file to `[app]`.
-    /// `None` if no such header is meant for the profile `name`. But if all profiles have such a
-    /// header, the help names the first of them.
-    pub(super) fn header_help(&self, name: &str) -> Option<String> {
-        let all_have_the_word = self.names().all(|header| intended_name(header).is_some());
-        let wanted = self
-            .names()
-            .filter_map(intended_name)
-            .find(|intended| intended == name || all_have_the_word)?;
-        Some(format!(
-            "in the credentials file, name the section [{wanted}]"
-        ))
-    }
-
-    /// The error for a profile that does not exist, with the most likely remedy. `setting` is the
-    /// option, the variable or the setting that names the profile.
+    /// The error for a profile that does not exist. `setting` is the option, the variable or the
+    /// setting that names the profile.
     pub(super) fn no_profile(&self, name: &str, setting: &str) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from the declaration)
         let text = format!("there is no {noun} (from {setting})");
-        // The header that is probably meant for this profile, such as `[prod]` or `[Profile prod]`.
-        let bare = self.bare_sections.iter().find(|section| {
-            let (kind, rest) = section.split_once(' ').unwrap_or((PROFILE, section));
-            kind.eq_ignore_ascii_case(PROFILE) && rest.trim() == name
-        });
         let names: Vec<&str> = self.names().collect();
-
-        let help = if let Some(help) = self.header_help(name) {
-            help
-        } else if let Some(bare) = bare {
-            let header = if name.contains(' ') {
-                format!("[profile \"{name}\"]")
-            } else {
-                format!("[profile {name}]")
-            };
-            format!("in the AWS configuration file, write {header} instead of [{bare}]")
-        } else if let Some(nearest) = nearest(name, names.iter().copied()) {
-            format!("did you mean {nearest:?}?")
-        } else if names.is_empty() {
-            format!(
-                "no profiles were found {}: check HOME and AWS_CONFIG_FILE",
-                self.files.location()
-            )
+        let listed = if names.is_empty() {
+            "none".to_owned()
         } else {
-            format!("add the profile, or use {}", names.join(" or "))
+            names.join(", ")
         };
-        Problem::usage(text).help(help)
+        let place = self.files.location();
+        let general = format!(
+            "a section is [profile NAME] in the first file, and [NAME] in the second (the profiles {place}: {listed})"
+        );
+        let similar = nearest(name, names.iter().copied()).map(did_you_mean);
+        Problem::usage(text).help(similar.unwrap_or(general))
     }
 
     /// Adds the sections of a file, if the file exists. `parse_header` splits a header into the
-    /// kind and the name of the section. If it returns `None`, only the header is kept, for a
-    /// message about a missing profile. Warns if the path leads to a directory, and if `[profile
-    /// default]` replaces `[default]`.
+    /// kind and the name of the section. If it returns `None`, the section is skipped. Warns if the
+    /// path leads to a directory, and if `[profile default]` replaces `[default]`.
     fn read_file(
         &mut self,
         path: &Path,
@@ -567,7 +534,7 @@ impl Profiles {
                     self.ambiguous.insert(key, format!("{file}:{line}"));
                 }
                 Some(key) => _ = self.sections.insert(key, section),
-                None => self.bare_sections.push(name.to_owned()),
+                None => {}
             }
         }
         Ok(())
@@ -601,21 +568,8 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
             progress.warn(unreadable(error));
             Ok(None)
         }
-        _ => {
-            let remedy = os_error::owner_remedy(path, &error);
-            Err(Problem::usage(unreadable(error)).help_if_some(remedy))
-        }
+        _ => Err(Problem::usage(unreadable(error))),
     }
-}
-
-/// The name that a section of the credentials file should have instead of its header: `app` for the
-/// header `profile app`. `None` for a header without the word `profile`, which needs no change.
-fn intended_name(header: &str) -> Option<String> {
-    let (kind, intended) = split_header(header)?;
-    if kind != PROFILE || intended == header {
-        return None;
-    }
-    Some(intended)
 }
 
 /// Splits the header of a section in the configuration file into the section's kind and its name:

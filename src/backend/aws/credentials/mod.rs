@@ -45,14 +45,14 @@ pub use provider::{
 pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
 
-use std::ffi::OsStr;
-
 use aws_credential_types::Credentials;
 use tokio::time::Instant;
 
 use super::config::{RoleSource, Settings, VariableKeys};
 use super::endpoints::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
+use crate::model::entry::shell_quoted;
+use crate::model::shown::shown;
 use crate::system::redaction::redacted_line;
 use crate::time::{Deadline, Turns};
 use process::{login_credentials, process_credentials};
@@ -146,57 +146,32 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         let is_last = matches!(provider, Provider::Instance);
         let may_be_late = is_last && error.again != Again::Never;
         if error.again != Again::NextProvider && !may_be_late {
-            let mut error = error;
-            if let Provider::Profile(_) = provider {
-                let note = context.settings.hidden_keys_note();
-                error.problem.notes.extend(note);
-            }
             return Err(error);
         }
-        reasons.push((provider, error));
+        reasons.push(error);
     }
     Err(no_credentials(context.settings, reasons))
 }
 
-/// The error for a search in which no provider had credentials. `reasons` has each provider, and
-/// why it doesn't have credentials. The error is temporary if the failure of the last provider, the
-/// instance metadata, is temporary.
-fn no_credentials(settings: &Settings, reasons: Vec<(Provider, FetchError)>) -> FetchError {
-    let mut looked_at = Vec::new();
-    let mut help_of_provider = None;
-    let mut is_unanswered = false;
-    let mut last_reason = String::new();
-    for (provider, error) in reasons {
-        let mut place = provider.to_string();
-        if let Provider::Profile(_) = provider {
-            let exists = settings.profile_exists;
-            let what = if exists { "credentials in " } else { "" };
-            place = format!("{what}{provider} {}", settings.config_files.location());
+/// The error for a search in which no provider had credentials. `reasons` has why each provider
+/// doesn't have credentials, and each becomes a note. The error is temporary if the failure of the
+/// last provider, the instance metadata, is temporary.
+fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
+    let mut notes = Vec::new();
+    let mut why = Unsigned::Failed;
+    for error in reasons {
+        if error.is_temporary() {
+            why = Unsigned::Unanswered;
         }
-        looked_at.push(place);
-        is_unanswered = error.is_temporary();
-        help_of_provider = help_of_provider.or(error.problem.help);
-        last_reason = error.problem.text;
+        notes.push(error.problem.text);
     }
 
-    let observation = settings
-        .missing_file_help()
-        .or_else(|| incomplete_variables_help(settings));
-    let mut text = "no AWS credentials were found".to_owned();
-    let last = looked_at.pop().unwrap_or_default();
-    let others = looked_at.join(", ");
-    let mut note = format!("secrets-exec looked for {others} and {last}");
-    // The last provider is the instance metadata service. If it hasn't answered, the launch fails
-    // with a temporary status. A usual cause is a container on an instance whose hop limit is 1,
-    // because the service's response doesn't get as far as the container.
-    let general = if is_unanswered {
-        text += &format!(", and {last_reason}");
-        "run `aws configure sso`, or set the hop limit of the instance's metadata options to 2 for a container on EC2"
-    } else {
-        note += &format!(" ({last_reason})");
-        "run `aws configure sso`, or give the instance a role"
-    };
-
+    let name = shell_quoted(settings.profile_name());
+    let mut general = format!("run `aws configure sso --profile {name}`");
+    if settings.metadata.may_answer_later() && !settings.metadata.is_disabled {
+        // The metadata service's response doesn't get as far as a container if the limit is 1.
+        general += ". On EC2, give the instance a role, turn its metadata service on, and set its hop limit to 2 for containers";
+    }
     // `--wait` searches again on a machine that may have instance metadata, because credentials may
     // come late while the machine boots. On Fargate and in Lambda, which don't have instance
     // metadata, waiting doesn't help, because a task or a function has its role from the start.
@@ -205,49 +180,12 @@ fn no_credentials(settings: &Settings, reasons: Vec<(Provider, FetchError)>) -> 
     } else {
         Again::Never
     };
-    let why = match (&observation, is_unanswered) {
-        (None, false) => Unsigned::Unconfigured,
-        (None, true) => Unsigned::SilentMetadata,
-        (Some(_), false) => Unsigned::Failed,
-        (Some(_), true) => Unsigned::Unanswered,
-    };
-    let mut error =
-        FetchError::without_credentials(text, again).with_cause(Cause::NoCredentials(why));
     let here = settings.started_by().credentials_help();
-    error.problem.help = observation
-        .or(settings.chosen_profile_help())
-        .or(here.map(str::to_owned))
-        .or(help_of_provider)
-        .or(settings.profile_help.clone())
-        .or(Some(general.to_owned()));
-    error.problem.notes = vec![note];
-    error.problem.notes.extend(settings.hidden_keys_note());
+    let mut error = FetchError::without_credentials("no AWS credentials were found", again)
+        .with_cause(Cause::NoCredentials(why))
+        .help(settings.setup_help(here, &general));
+    error.problem.notes = notes;
     error
-}
-
-/// The help if the credentials in variables are incomplete. Either a variable is set without
-/// another one that it needs, or AWS_ACCESS_KEY_ID is empty: CI systems and Compose pass on a
-/// variable that nobody has set as an empty one. `None` if nothing is incomplete, or if a profile
-/// is chosen, which doesn't need variables.
-fn incomplete_variables_help(settings: &Settings) -> Option<String> {
-    if settings.profile().0.is_some() {
-        return None;
-    }
-    let is_set = |name| settings.variables.non_empty(name).is_some();
-    for (variable, needed) in [
-        ("AWS_ROLE_ARN", "AWS_WEB_IDENTITY_TOKEN_FILE"),
-        ("AWS_SECRET_ACCESS_KEY", "AWS_ACCESS_KEY_ID"),
-    ] {
-        if is_set(variable) && !is_set(needed) {
-            return Some(format!("set {needed}, because only {variable} is set"));
-        }
-    }
-    let access_key = settings.variables.get("AWS_ACCESS_KEY_ID");
-    if access_key.is_some_and(OsStr::is_empty) {
-        let help = "set AWS_ACCESS_KEY_ID, which is empty, and AWS_SECRET_ACCESS_KEY";
-        return Some(help.to_owned());
-    }
-    None
 }
 
 /// Asks a provider for credentials, again after each outage, and checks the credentials
@@ -274,7 +212,7 @@ async fn ask_in_regions(
                     async |_| {
                         let found = ask(provider, &context).await?;
                         let origin = CredentialsOrigin::Provider(provider.clone());
-                        checked_credentials(found, origin, Some(&settings.endpoints))
+                        checked_credentials(found, origin)
                     },
                 )
                 .await
@@ -313,7 +251,7 @@ async fn ask(provider: &Provider, context: &SearchContext<'_>) -> FetchResult<Cr
 /// accepts SECRET_ACCESS_KEY, which AWS does not document.
 fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
-        VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set")),
+        VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set, or is empty")),
         VariableKeys::WithoutSecret => {
             let why = "AWS_ACCESS_KEY_ID is set, but AWS_SECRET_ACCESS_KEY isn't";
             let help = "set AWS_SECRET_ACCESS_KEY, too, or unset AWS_ACCESS_KEY_ID to use a profile or a role";
@@ -328,7 +266,16 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
-        return Err(not_configured("the profile doesn't have credentials"));
+        let name = shown(settings.profile_name());
+        let place = settings.config_files.location();
+        let fault = if settings.profile_exists {
+            "doesn't have credentials"
+        } else {
+            "doesn't exist"
+        };
+        return Err(not_configured(format!(
+            "the profile {name:?} {place} {fault}"
+        )));
     };
 
     let found = match &chain.source {
@@ -346,7 +293,7 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 
     let source = found.map_err(|error| profile_failure(error, &chain.profile))?;
     let origin = CredentialsOrigin::Provider(Provider::Profile(chain.profile.clone()));
-    let mut credentials = checked_credentials(source, origin, Some(&settings.endpoints))?;
+    let mut credentials = checked_credentials(source, origin)?;
 
     for role in &chain.roles {
         let code = role.mfa_serial.as_ref().and(context.mfa_code).cloned();

@@ -16,7 +16,6 @@ use aws_credential_types::Credentials;
 use http::HeaderValue;
 
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::endpoints::Endpoints;
 use crate::backend::aws::service_client::Clients;
 use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
@@ -221,33 +220,11 @@ impl fmt::Display for CredentialsOrigin {
     }
 }
 
-const SWAPPED_REMEDY: &str = "swap the two: an access key id begins with AKIA or ASIA";
-
-/// The sentence that the access key id and the secret access key look swapped. `None` if they
-/// don't.
-fn swapped_keys_text(credentials: &Credentials) -> Option<String> {
-    let id = credentials.access_key_id();
-    let secret = credentials.secret_access_key();
-    // AWS's secret access keys have 40 characters, and can begin with AKIA by chance.
-    let id_is_like_secret = id.len() == 40 || id.contains(['/', '+']);
-    let begins_like_id = secret.starts_with("AKIA") || secret.starts_with("ASIA");
-    let secret_is_like_id = begins_like_id && secret.len() != 40;
-    if !id_is_like_secret && !secret_is_like_id {
-        return None;
-    }
-    let origin = CredentialsOrigin::from_credentials(credentials);
-    let names = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY";
-    Some(format!("{} look swapped", origin.name_of(names)))
-}
-
 /// Checks credentials, stores their origin in them, and returns them. From now on, messages conceal
-/// every part of the credentials that isn't a number. Keys that look swapped are refused only if
-/// the user has configured none of the `endpoints`. `endpoints` is `None` for a response from STS,
-/// whose keys can't be swapped.
+/// every part of the credentials that isn't a number.
 pub(super) fn checked_credentials(
     mut credentials: Credentials,
     origin: CredentialsOrigin,
-    endpoints: Option<&Endpoints>,
 ) -> FetchResult<Credentials> {
     let id = credentials.access_key_id();
     let secret = credentials.secret_access_key();
@@ -271,18 +248,22 @@ pub(super) fn checked_credentials(
             return Err(unusable(why).help("copy the original text, without quotes or line breaks"));
         }
     }
-    if id.contains([' ', ':', ',']) {
+    // A session token can have any character.
+    for (variable, key) in [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)] {
+        if key.contains([' ', ':', ',']) {
+            let name = origin.name_of(variable);
+            let why = format!("{name} contains a space, colon or comma, so it may hold both keys");
+            return Err(unusable(why).help("set the access key id and the secret key separately"));
+        }
+    }
+    if id.len() == 40 {
         let name = origin.name_of("AWS_ACCESS_KEY_ID");
-        let why = format!("{name} contains a space, colon or comma, so it may hold both keys");
-        return Err(unusable(why).help("set the access key id and the secret key separately"));
+        let why = format!("{name} has 40 characters, as a secret access key does");
+        let help =
+            "set the two keys the other way round: an access key id begins with AKIA or ASIA";
+        return Err(unusable(why).help(help));
     }
-
-    // The origin is stored first, because `swapped_keys_text` reads it from the credentials.
     credentials.set_property(origin);
-    let may_be_swapped = endpoints.is_some_and(|endpoints| endpoints.configured.is_empty());
-    if may_be_swapped && let Some(why) = swapped_keys_text(&credentials) {
-        return Err(misconfigured(why).help(SWAPPED_REMEDY));
-    }
     Ok(credentials)
 }
 
@@ -332,41 +313,37 @@ pub fn explain_refused_credentials(
 }
 
 /// A sentence about what is wrong with credentials that AWS refused, and the help for somebody who
-/// has copied them. The sentence shows the last characters of the access key, unless the two keys
-/// look swapped, because then the characters could be secret.
+/// has copied them. The sentence shows the last characters of the access key id, unless it doesn't
+/// look like one of AWS's, because then it may have a part of the secret access key.
 fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
-    if let Some(text) = swapped_keys_text(credentials) {
-        return (text, SWAPPED_REMEDY);
-    }
-
-    let origin = CredentialsOrigin::from_credentials(credentials);
     let id = credentials.access_key_id();
-    let end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
-    let key = format!("access key …{end}");
-    let has_token = credentials.session_token().is_some();
-
-    match fault {
+    let (what, help) = match fault {
         CredentialsFault::Expired => (
-            format!("the temporary AWS credentials from {origin} ({key}) have expired"),
+            "have expired",
             "get new ones, or remove the old ones to use a profile or a role",
         ),
-        CredentialsFault::WrongSecretKey => {
-            let secret = origin.name_of("AWS_SECRET_ACCESS_KEY");
-            let text = format!("{secret} doesn't match the {key}");
-            (text, "copy both keys again, without spaces")
-        }
-        CredentialsFault::Unrecognized if id.starts_with("ASIA") && !has_token => {
-            let token = origin.name_of("AWS_SESSION_TOKEN");
-            let text = format!("the temporary {key} from {origin} needs {token}, which is missing");
-            (text, "copy the session token, too")
-        }
-        CredentialsFault::Unrecognized if has_token && id.starts_with("AKIA") => (
-            format!("AWS doesn't accept the {key} from {origin} with a session token"),
-            "remove the session token, because a long-term access key (AKIA…) doesn't have one",
+        CredentialsFault::WrongSecretKey => (
+            "have a secret key that doesn't belong to the access key id",
+            "copy both keys again, without spaces",
         ),
+        CredentialsFault::Unrecognized
+            if id.starts_with("ASIA") && credentials.session_token().is_none() =>
+        {
+            (
+                "have no session token, which a temporary access key (ASIA…) needs",
+                "copy the session token, too",
+            )
+        }
         CredentialsFault::Unrecognized => (
-            format!("AWS doesn't accept the {key} from {origin}"),
-            "check that the access key is complete and still exists, that a session token belongs to it, and that the account has enabled this region. The China and GovCloud regions need their own access keys",
+            "aren't accepted by AWS",
+            "check that the access key is complete (an id begins with AKIA or ASIA) and still exists, that it has its session token (ASIA…) or none (AKIA…), and that the account has enabled this region. The China and GovCloud regions need their own access keys",
         ),
-    }
+    };
+    let origin = CredentialsOrigin::from_credentials(credentials);
+    let end = id
+        .get(id.len().saturating_sub(4)..)
+        .filter(|_| id.starts_with('A') && id.len() <= 20)
+        .unwrap_or_default();
+    let text = format!("the AWS credentials from {origin} (access key …{end}) {what}");
+    (text, help)
 }

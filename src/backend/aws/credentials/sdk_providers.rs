@@ -131,12 +131,11 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
     let why = error_text(error);
     let status = http_status(error);
     if let Some(refusal) = token_refusal(error) {
-        return unusable(refusal).help(TOKEN_REMEDY);
+        return not_configured(refusal);
     }
     match error {
         ImdsError::ErrorResponse(_) if status == Some(404) => {
-            let text = "this EC2 instance has no role";
-            not_configured(text).help("attach an IAM role to this instance")
+            not_configured("this EC2 instance has no role")
         }
         // IMDS gave no response. A response that `SdkConnector` has turned into an error is a
         // dispatch failure, too, but has a status.
@@ -151,8 +150,6 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
         _ => response_failure(&format!("{INSTANCE_UNREADABLE}: {why}"), error),
     }
 }
-
-const TOKEN_REMEDY: &str = "turn it on (aws ec2 modify-instance-metadata-options --instance-id ID --http-endpoint enabled), or remove the proxy. secrets-exec doesn't read metadata without a token (IMDSv1)";
 
 /// The sentence about a metadata service that refuses the request for a session token. `None` for
 /// any other error.

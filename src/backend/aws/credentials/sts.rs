@@ -153,7 +153,7 @@ fn sts_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResul
     );
     // The error of the check is replaced, because its help is about copied credentials, but these
     // come from STS.
-    checked_credentials(credentials, CredentialsOrigin::Role, None)
+    checked_credentials(credentials, CredentialsOrigin::Role)
         .map_err(|_| FetchError::malformed("a response with malformed credentials"))
 }
 

@@ -56,17 +56,6 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The headline for several secrets, with `{}` instead of their number. Only secrets whose
-    /// version doesn't matter share one.
-    pub(super) fn headline_of_several_absences(&self) -> String {
-        let location = self.location();
-        if self.failure.is_none_found {
-            format!("none of the {{}} exists{location}")
-        } else {
-            format!("{{}} don't exist{location}")
-        }
-    }
-
     /// Names the version that the secret or parameter doesn't have, for the end of a sentence: `no
     /// version with the stage "AWSPREVIOUS"`. `None` for the current version.
     pub(super) fn absent_version(&self) -> Option<String> {
@@ -91,14 +80,10 @@ impl FailedRequest<'_> {
     pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
         let is_path_of_secrets =
             self.locator.written_id().ends_with('/') && !self.locator.is_path();
-        let mut settled = self.empty_variable_hint();
-        // The hint about an alias of a later file applies only if the reference contains the id
-        // itself, not an alias or a variable.
-        if let Some(reference) = self.subject.reference()
-            && reference.secret == self.locator.written_id()
-        {
-            settled = settled.or_else(|| self.failure.later_alias.clone());
-        }
+        // An alias of a later file is the help of the failure.
+        let mut settled = self
+            .empty_variable_hint()
+            .or_else(|| self.failure.error.problem.help.clone());
         if settled.is_none() && is_path_of_secrets {
             settled = Some(NO_PATHS.to_owned());
         }

@@ -25,7 +25,7 @@ use super::fetch_error::{
     RequestFault,
 };
 use crate::model::entry::Subject;
-use crate::model::problem::{About, Impact, Problem, ReasonScope, Status};
+use crate::model::problem::{About, Problem, ReasonScope, Status};
 use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET, Remedy};
 
@@ -69,7 +69,13 @@ impl FetchFailure {
         problem.guess = guess;
         if let Absent(missing) = self.error.cause {
             problem.text = request.absence(missing);
-            problem.several = Some(request.headline_of_several_absences());
+            // The number of secrets replaces the braces.
+            let location = request.location();
+            problem.several = Some(if self.is_none_found {
+                format!("none of the {{}} exists{location}")
+            } else {
+                format!("{{}} don't exist{location}")
+            });
         }
         let mut reason = vec![problem.text.clone()];
         reason.extend(problem.help.clone());
@@ -110,7 +116,7 @@ impl FetchFailure {
             let note = format!("secrets-exec kept trying for {waited}, because of --wait");
             problem = problem.note(note);
         }
-        problem.for_entry(subject.clone(), Impact::Unread)
+        problem.for_entry(subject.clone())
     }
 
     /// Notes about the region in which each error occurred, if several regions were tried.
@@ -164,13 +170,11 @@ impl FailedRequest<'_> {
             }
             Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
         };
-        let local_file = self.failure.local_file_nearby.as_ref();
         Remedy {
             help: help
                 .or_else(|| error.problem.help.clone())
                 .or_else(|| error.general_remedy()),
-            guess: local_file
-                .map(|file| format!("to read a local file instead of AWS, add --local {file}")),
+            guess: None,
         }
     }
 }
@@ -369,7 +373,6 @@ impl Cause {
             NoRegion => CauseFacts {
                 code: "no-region",
                 headline: "no AWS region is set",
-                remedy: "add --region or set AWS_REGION",
                 ..GENERAL
             },
         }
