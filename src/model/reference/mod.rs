@@ -171,6 +171,10 @@ impl fmt::Display for Reference {
 /// Refuses a text that was meant for another place or another tool, such as a URL or a template, or
 /// that has a character that people overlook.
 fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
+    // `ssm://token` is another tool's syntax, too, but more often has an empty variable.
+    if Store::has_prefix(secret) && secret.contains("//") {
+        return Some(two_slashes());
+    }
     // Braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
         Some(_) => (text.replacen(key, "", 1), ""),

@@ -268,8 +268,15 @@ const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 const ILLEGAL_CHARACTER: &str =
     "has a character that AWS doesn't allow in the name of a secret or parameter";
 
-/// The help for a name with an empty piece, such as `/db`.
+/// The help for a name with an empty piece.
 pub const EMPTY_PIECE: &str = "a shell variable was probably empty";
+
+/// True for the name of a secret with an empty piece, as in `prod//db`, or before or after its only
+/// slash, as in `/db` and `prod/`.
+pub fn has_empty_piece(name: &str) -> bool {
+    let (before, after) = name.split_once('/').unwrap_or(("-", "-"));
+    name.contains("//") || !after.contains('/') && (before.is_empty() || after.is_empty())
+}
 
 /// The fault of a parameter's name with an empty piece. A secret's name may have two slashes in a
 /// row.

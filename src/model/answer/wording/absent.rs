@@ -8,7 +8,8 @@ use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::environment::is_name;
 use crate::model::fault::did_you_mean;
 use crate::model::reference::{
-    Locator, NO_PATHS, Reference, Selector, Store, Version, below_path, is_bare_word,
+    EMPTY_PIECE, Locator, NO_PATHS, Reference, Selector, Store, Version, below_path,
+    has_empty_piece, is_bare_word,
 };
 use crate::model::shown::{shown, text_or};
 
@@ -84,10 +85,15 @@ impl FailedRequest<'_> {
         let mut settled = self
             .empty_variable_hint()
             .or_else(|| self.failure.error.problem.help.clone());
-        if settled.is_none() && is_path_of_secrets {
+        let is_empty = self.has_empty_piece();
+        if settled.is_none() && is_path_of_secrets && !is_empty {
             settled = Some(NO_PATHS.to_owned());
         }
-        let similar = self.failure.nearest.as_deref().map(did_you_mean);
+        let similar = if is_empty {
+            Some(EMPTY_PIECE.to_owned())
+        } else {
+            self.failure.nearest.as_deref().map(did_you_mean)
+        };
         if let Some(file) = &self.failure.local_file {
             let help = settled.or(similar).unwrap_or_else(|| self.local_help(file));
             return Remedy::from(help);
@@ -166,6 +172,11 @@ impl FailedRequest<'_> {
         Some(format!("set {name}, which is empty"))
     }
 
+    /// True if a piece of a secret's name is empty, probably because a shell variable is.
+    pub(super) fn has_empty_piece(&self) -> bool {
+        self.locator.store == Store::SecretsManager && has_empty_piece(&self.locator.written_id())
+    }
+
     /// The guess about a reference whose secret may not exist, from its form: a slash at the
     /// beginning, a last part that may be a key, or a word that may be plain text. `None` for any
     /// other form, and if messages mask a part of the reference.
@@ -175,7 +186,7 @@ impl FailedRequest<'_> {
         if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
             return None;
         }
-        if written.starts_with('/') {
+        if written.starts_with('/') && !self.has_empty_piece() {
             let write = self.subject.rewritten_with(&Reference {
                 secret: format!("{}{}", Store::ParameterStore.prefix(), reference.secret),
                 ..reference.clone()

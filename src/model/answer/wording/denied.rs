@@ -1,11 +1,11 @@
 //! The words for a request that AWS denies.
 
-use super::request::{CauseFacts, FailedRequest, GENERAL, Remedy};
+use super::request::{CauseFacts, FailedRequest, GENERAL, Remedy, as_sentences};
 use crate::model::answer::fetch_error::{
     CREDENTIALS_REFUSED, Denial, Mention, Operation, PolicyDenial,
 };
 use crate::model::problem::ReasonScope;
-use crate::model::reference::Store;
+use crate::model::reference::{EMPTY_PIECE, Store};
 
 const DENIED: CauseFacts = CauseFacts {
     code: "denied",
@@ -99,7 +99,11 @@ impl FailedRequest<'_> {
         if denial == Denial::PolicyOrMissing(Read) && store == SecretsManager {
             let check = self.what_to_check();
             let why = "because AWS also denies access to a secret that doesn't exist";
-            return format!("check {check}, {why}. If it exists, {allow}");
+            let help = format!("check {check}, {why}. If it exists, {allow}");
+            if self.has_empty_piece() {
+                return as_sentences(EMPTY_PIECE, &help);
+            }
+            return help;
         }
         allow
     }
