@@ -68,9 +68,16 @@ impl LocalFile {
 
     /// The failure for a secret or a version that the file doesn't have.
     fn not_found(&self, missing: Missing) -> FetchFailure {
+        let mut error = FetchError::from(Cause::Absent(missing));
+        if self.secrets.contains_key("env") {
+            let file = self.path.display();
+            error = error.help(format!(
+                "{file} is a declaration: use -f {file}, and --local with a file that has SECRET: {{ KEY: … }}"
+            ));
+        }
         FetchFailure {
             local_file: Some(self.path.clone()),
-            ..FetchFailure::new(None, FetchError::from(Cause::Absent(missing)))
+            ..FetchFailure::new(None, error)
         }
     }
 

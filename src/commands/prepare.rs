@@ -409,14 +409,9 @@ fn no_entry_problem(declarations: &[String], inputs: &Inputs) -> Problem {
         "there is nothing to read: no --env was given, and no secrets-exec.yaml, .yml or .json was read in {}",
         directory.display()
     );
-    let nearby = if matches!(inputs.declarations, DeclarationChoice::InWorkingDirectory) {
-        missing_declaration_help()
-    } else {
-        None
-    };
     Problem::usage(text)
         .help(NO_ENTRY_REMEDY)
-        .help_if_some(nearby)
+        .help_if_some(missing_declaration_help())
 }
 
 /// True if the command gets a variable that no pattern matches, although its value only makes sense

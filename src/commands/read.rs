@@ -115,15 +115,15 @@ fn add_check_facts(values: &mut Values, backend: &mut Backend) {
 /// text output, but not in JSON, because an alarm can depend on it.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let options = &prepared.options;
-    if let SourceOption::Local(path) = &options.source {
-        let name = format!("the file {} (--local)", path.display());
+    if let SourceOption::Local(file) = &options.source {
+        let name = format!("the file {} ({})", file.path.display(), file.setting);
         let _awaited = deadline.progress.awaits(name);
-        let secrets = read_local_secrets(path)?;
+        let secrets = read_local_secrets(file)?;
         let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
         if !is_hidden && prepared.terms.warns {
-            terminal::print_always([report::local_warning(path)]);
+            terminal::print_always([report::local_warning(file)]);
         }
-        let path = path.clone();
+        let path = file.path.clone();
         return Ok(Backend::Local(LocalFile { path, secrets }));
     }
 

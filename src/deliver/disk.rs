@@ -65,7 +65,7 @@ impl DiskFile {
     ) -> Result<Self, Problem> {
         entry.expect_regular_or_free()?;
         let (mut file, temporary) = create_temporary(&entry.directory, &entry.name)
-            .map_err(|errno| entry.uncreated_problem(errno))?;
+            .map_err(|errno| call_problem(UNCREATED, errno))?;
         // If a later step fails, dropping `disk_file` removes the temporary file.
         let disk_file = Self {
             entry,
@@ -216,6 +216,8 @@ pub(super) struct DirectoryEntry {
     pub name: OsString,
 }
 
+const UNCREATED: &str = "the file can't be created";
+
 impl DirectoryEntry {
     /// Opens the directory of `path`. A relative path begins at the working directory.
     ///
@@ -289,7 +291,7 @@ impl DirectoryEntry {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
-            .map_err(|errno| self.uncreated_problem(errno))?;
+            .map_err(|errno| call_problem(UNCREATED, errno))?;
 
         let name = self.name.as_os_str();
         // `docker run -v FILE:FILE` makes a mount point. Before Linux 5.6, which doesn't have
@@ -312,10 +314,6 @@ impl DirectoryEntry {
             Err(errno @ Errno::EPERM) => Err(call_problem("the file can't be replaced", errno)),
             _ => Ok(()),
         }
-    }
-
-    fn uncreated_problem(&self, errno: Errno) -> Problem {
-        call_problem("the file can't be created", errno)
     }
 
     /// Renames a temporary file to this name, replacing an existing file.

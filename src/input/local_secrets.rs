@@ -4,7 +4,6 @@
 //! No error shows a value or a line of the file.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use serde_json::Value;
 
@@ -12,6 +11,7 @@ use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{FaultAt, Key, Kind, Node, Position, needs_quotes, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
+use crate::model::options::NamedFile;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{AWSCURRENT, slash_fault};
 
@@ -23,12 +23,13 @@ pub(super) type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
 /// # Errors
 /// If the file can't be read or isn't a mapping, or if it has mistakes in its syntax or secrets
 /// without a valid value (one error for each).
-pub fn read_local_secrets(path: &Path) -> Result<LocalSecrets, Vec<Problem>> {
+pub fn read_local_secrets(file: &NamedFile) -> Result<LocalSecrets, Vec<Problem>> {
+    let NamedFile { setting, path } = file;
     let error = |(Position { line, column }, fault): FaultAt| {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
-    let text = text_file::open(path, "--local or SECRETS_EXEC_LOCAL", "")
+    let text = text_file::open(path, setting, &format!(" (from {setting})"))
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 
@@ -128,7 +129,8 @@ fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
     }
     node.scalar_text().map(SecretValue::new).ok_or_else(|| {
         let text = "the value of a secret must be text, or a mapping of keys to values";
-        (node.position, text.into())
+        let help = "write SECRET: { KEY: … } (a declaration is for -f, not for --local)";
+        (node.position, Fault::new(text).help(help))
     })
 }
 

@@ -100,6 +100,14 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {:?}?", shown(nearest))
 }
 
+/// The help for a text that is one letter away from a word of `list`, which is a sentence about a
+/// closed list, such as `text or json`. `None` for any other text.
+pub fn similar_word(list: &str, text: &str) -> Option<String> {
+    list.split([' ', ',', '(', ')'])
+        .find(|word| word.len() > 2 && is_one_letter_away(word, text))
+        .map(did_you_mean)
+}
+
 /// The fault of a text that is empty or has a character that people overlook, such as a space at
 /// its end or a curly quote. `None` for any other text.
 pub fn overlooked(text: &str) -> Option<Fault> {
@@ -120,6 +128,9 @@ pub fn overlooked(text: &str) -> Option<Fault> {
         let predicate = format!("{verb} a carriage return (a Windows line ending)");
         let help = "convert the file to Unix line endings: sed -i 's/\\r$//' FILE";
         return Some(Fault::new(predicate).help(help));
+    }
+    if text.starts_with(['‐', '‑', '–', '—', '−']) {
+        return Some(Fault::new("begins with a dash that isn't a hyphen").help("type a hyphen: -"));
     }
     if text.contains(['“', '”', '„', '‘', '’', '‚']) {
         return Some(Fault::new("contains curly quotes").help("remove the quotes"));

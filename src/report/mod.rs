@@ -279,7 +279,8 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
         let mut similar = Vec::new();
         for missing in missing_keys.values() {
             keys.push(format!("{:?}", shown(&missing.key)));
-            similar.extend(missing.similar.as_ref().map(|key| format!("{key:?}")));
+            let name = missing.similar.as_ref().map(|key| format!("{key:?}"));
+            similar.extend(name.filter(|name| !similar.contains(name)));
         }
         problem.text = format!("{name} doesn't have these keys: {}", keys.join(", "));
         problem.help = Some(if similar.is_empty() {

@@ -14,6 +14,7 @@ use std::time::Duration;
 use super::record::{Record, age, counted};
 use crate::model::entry::{DeclaredPath, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
+use crate::model::options::NamedFile;
 use crate::model::outcome::{Outcome, Outcomes, SecretRead, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::{Problem, grouped};
@@ -21,25 +22,25 @@ use crate::model::reference::Locator;
 use crate::model::shown::{shown, some_of};
 use crate::time::Waiting;
 
-/// The text about a long wait, for the log, the terminal and the service manager. If there was an
-/// error, the text is only what is awaited and the reason, because a terminal may cut off the end.
+/// The text about a long wait, for the log, the terminal and the service manager: how long it can
+/// still take, the last error, and what is awaited. A terminal may cut off the end.
 pub fn waiting_text(status: &Waiting, left: Duration) -> String {
     let awaited = awaited_text(status);
-    if let Some(why) = &status.reason {
-        return format!("{awaited}: {why}");
-    }
     let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
-    format!("waiting up to {left} for {awaited}")
+    match &status.reason {
+        Some(why) => format!("waiting {left} more: {why} ({awaited})"),
+        None => format!("waiting up to {left} for {awaited}"),
+    }
 }
 
-/// Names what the process is waiting for: `2 others and secret prod/a in us-east-1`.
+/// Names what the process is waiting for: `secret prod/a in us-east-1 and 2 others`.
 fn awaited_text(status: &Waiting) -> String {
     match (&status.awaited, status.others) {
         (None, _) => "a file or a template".to_owned(),
         (Some(first), 0) => shown(first),
         (Some(first), others) => {
             let others = counted(others, "other", "others");
-            format!("{others} and {}", shown(first))
+            format!("{} and {others}", shown(first))
         }
     }
 }
@@ -78,9 +79,10 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
     Record::error(text + "; please report it").event("bug")
 }
 
-pub fn local_warning(path: &Path) -> Record {
+pub fn local_warning(file: &NamedFile) -> Record {
+    let NamedFile { setting, path } = file;
     let path = path.display();
-    let text = format!("secrets are read from {path}, not from AWS (--local)");
+    let text = format!("secrets are read from {path}, not from AWS ({setting})");
     Record::warning(text).event("local")
 }
 

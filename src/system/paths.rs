@@ -117,11 +117,7 @@ fn directory_problem(path: &OsStr, noun: &str, why: Errno) -> Problem {
     match why {
         Errno::ENOENT => {
             let path = Path::new(path);
-            let creation = if path.starts_with("/run") {
-                "create the directory first or, with systemd, set RuntimeDirectory="
-            } else {
-                "create the directory first"
-            };
+            let creation = "create the directory first; with systemd, set RuntimeDirectory=";
             Problem::configuration(format!("{noun} doesn't exist"))
                 .help(path_remedy(path).unwrap_or(creation))
         }

@@ -30,7 +30,7 @@ use glob::Pattern;
 use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
-use crate::model::fault::{not_a_path, overlooked_in_value};
+use crate::model::fault::{not_a_path, overlooked_in_value, similar_word};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
@@ -329,9 +329,14 @@ impl Inputs {
         let variables = inputs.options_from_variables(inherited);
         // It isn't an error if a flag and a variable exclude each other: the flag turns the
         // variable's option off.
-        for (option, other, why) in flags.exclusions().chain(variables.exclusions()) {
-            let text = format!("--{option} and --{other} can't be used together, because {why}");
-            inputs.errors.push(Problem::usage(text));
+        for options in [&flags, &variables] {
+            for (option, other, why) in options.exclusions() {
+                inputs.errors.push(Problem::usage(format!(
+                    "{} and {} can't be used together, because {why}",
+                    options.place(option),
+                    options.place(other)
+                )));
+            }
         }
         inputs.has_quiet_flag = flags.quiet.is_some();
         inputs.options = flags.over(variables);
@@ -474,7 +479,8 @@ impl Inputs {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
             } else if let Err(expected) = (option.set)(options, value, name) {
-                let mut problem = Problem::usage(invalid_value(name, &text, expected));
+                let mut problem = Problem::usage(invalid_value(name, &text, expected))
+                    .help_if_some(similar_word(expected, &text));
                 // A duration without a unit, such as `30`, is accepted with an `s` after it.
                 let corrected = format!("{text}s");
                 if matches!(option.takes, Takes::Text("DURATION")) && option.accepts(&corrected) {

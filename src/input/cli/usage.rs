@@ -11,7 +11,7 @@ use clap::error::{ContextKind, ContextValue, ErrorKind};
 use clap::{Arg, Command};
 
 use super::command::{SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand};
-use crate::model::fault::{did_you_mean, foreign_word, is_one_letter_away};
+use crate::model::fault::{foreign_word, is_one_letter_away, similar_word};
 use crate::model::problem::Problem;
 use crate::model::shown::{invalid_value, shown};
 
@@ -72,11 +72,8 @@ pub fn problem(error: clap::Error, arguments: &[OsString], command: Command) -> 
             let expected = error
                 .source()
                 .map_or(format!("one of {valid}"), ToString::to_string);
-            let similar = valid
-                .split(", ")
-                .find(|word| !word.is_empty() && is_one_letter_away(word, &value));
             Problem::usage(invalid_value(&subject, &value, &expected))
-                .help_if_some(similar.map(did_you_mean))
+                .help_if_some(similar_word(&valid, &value))
         }
         ErrorKind::ArgumentConflict => {
             let other = context(&error, ContextKind::PriorArg);

@@ -13,9 +13,10 @@ use crate::input::yaml::{FaultAt, Kind, Node, Position};
 use crate::model::entry::{Origin, Subject, SubjectKind};
 use crate::model::environment::{EnvName, is_name};
 use crate::model::fault::{
-    Fault, TOP_KEYS, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
+    Fault, did_you_mean, nearest, overlooked_in_line, overlooked_unless_empty, own_key,
+    similar_word,
 };
-use crate::model::options::{OptionSpec, find_option};
+use crate::model::options::find_option;
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{file_name, is_quotable, not_this_value, shown};
 
@@ -164,7 +165,8 @@ impl<'a> Item<'a> {
     /// text, that it isn't `expected`.
     pub(super) fn refuse_value(&self, text: &str, expected: &str) {
         if !self.refuse_if_overlooked(text) {
-            self.refuse(format!("must be {expected}{}", not_this_value(text)));
+            let fault = Fault::new(format!("must be {expected}{}", not_this_value(text)));
+            self.refuse(fault.help_if_some(similar_word(expected, text)));
         }
     }
 
@@ -271,10 +273,9 @@ impl<'a> Item<'a> {
         if item.refuse_key_if_overlooked(key) {
             return;
         }
-        // Except for a path in `files`, a key with a slash is probably the start of a reference that
-        // contains a space, as in `DB_PASSWORD: { prod/db: password }`.
-        let is_path = key.starts_with('/') && known.contains(&"path");
-        if known.contains(&"from") && key.contains('/') && !is_path && !value.is_null() {
+        // A key with a slash is probably the start of a reference that contains a space, as in
+        // `DB_PASSWORD: { prod/db: password }`.
+        if known.contains(&"from") && key.contains('/') && !value.is_null() {
             return item.refuse(Fault::new("has a space in its reference").help("remove it"));
         }
         let nearest = nearest(key, known.iter().copied());
@@ -284,14 +285,16 @@ impl<'a> Item<'a> {
             return item.entry(key).refuse(fault);
         }
 
-        // An option that an alias can have, such as `region`, would be for all secrets in `defaults`.
-        let is_option = find_option(key).is_some_and(OptionSpec::is_for_declarations)
-            && (is_at_top || !ALIAS_KEYS.contains(&key));
         let help = match (own_key(key, known), nearest) {
             (Some(ours), _) => format!("use {ours}"),
-            (None, _) if is_option => "put this key under \"defaults\"".to_owned(),
-            (None, _) if TOP_KEYS.contains(&key) => "put this key at the top level".to_owned(),
+            (None, _) if is_at_top && find_option(key).is_some() => {
+                "put this key under \"defaults\"".to_owned()
+            }
             (None, Some(nearest)) => did_you_mean(nearest),
+            // A file of secrets and their values.
+            (None, None) if is_at_top && key.contains('/') => {
+                format!("use --local {}", self.source.path.display())
+            }
             (None, None) => format!("use one of these keys: {}", known.join(", ")),
         };
         item.refuse(Fault::new(unknown_key_text(key)).help(help));

@@ -18,8 +18,7 @@ use crate::model::entry::{
 };
 use crate::model::fault::{Fault, VALUE_REMEDY};
 use crate::model::reference::{
-    Alias, Aliases, Reference, Region, Role, SecretId, Selector, Version, parse_label,
-    validate_alias_name,
+    Alias, Aliases, Reference, Region, Role, SecretId, Version, parse_label, validate_alias_name,
 };
 use crate::model::shown::{has_credential, pattern_mismatch, shown};
 
@@ -103,19 +102,13 @@ fn read_alias(item: &Item<'_>) -> Option<Alias> {
     })
 }
 
-const ID_AND_STAGE: &str = "write { id: SECRET, stage: STAGE }";
-
 /// Reads the id of an alias. A key or a version after the id is a mistake, and isn't part of the
 /// result.
 fn read_id(item: &Item<'_>) -> Option<String> {
     let text = item.expect_text("the name or ARN of a secret")?;
     let reference = read_reference_text(item, text)?;
     if reference.only_secret().is_none() {
-        let help = if reference.selector == Selector::Whole {
-            ID_AND_STAGE
-        } else {
-            "write the key where you use the alias: ALIAS:KEY"
-        };
+        let help = "write the key where you use the alias: ALIAS:KEY (a version: { id: SECRET, stage: STAGE })";
         item.refuse(Fault::new("must be a secret without a key or a version").help(help));
     }
     Some(reference.secret)
@@ -152,6 +145,11 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
     let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
     for MappingEntry { name, key, value } in item.expect_entries(Some(help)) {
+        if name == "files" && matches!(value.node.kind, Kind::List(_)) {
+            let fault = Fault::new("is a section").help("don't indent it");
+            key.named("\"files\"").refuse(fault);
+            continue;
+        }
         let target = key.expect_variable(name).map(Target::Env);
         // The name `DB_HOST=prod/db` of `DB_HOST=prod/db: host` has been refused. The value belongs
         // to this mistake, so it isn't read.

@@ -15,7 +15,7 @@
 use serde_json::Value;
 
 use crate::model::environment::is_name;
-use crate::model::fault::Fault;
+use crate::model::fault::{Fault, similar_word};
 use crate::model::reference::{JsonPath, Reference, SecretRef, Selector, outside_quotes};
 use crate::model::shown::shown;
 
@@ -24,10 +24,7 @@ pub const ENV: &str = "env";
 
 /// The help for an expression that a template can't have. Texts are in single quotes in every help,
 /// because most templates are in double quotes in YAML.
-const FORMS: &str = "a template has {{ ALIAS.KEY }}, {{ env.NAME }}, {{ 'text' }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace('…', '…') and default('…')";
-
-/// The help for a filter `default` with a mistake.
-const DEFAULT: &str = "write {{ ALIAS.KEY | default('…') | … }}. The default is used if the key doesn't exist: an empty value isn't an absence";
+const FORMS: &str = "a template has {{ ALIAS.KEY }} of an alias (secrets: { ALIAS: SECRET }), {{ env.NAME }}, {{ 'text' }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace('…', '…') and, as the first, default('…') for a key that doesn't exist";
 
 /// The help for a statement or a comment of Jinja.
 const NO_LOGIC: &str = "let the program decide, or write {{ ALIAS.KEY | default('…') }}. To keep the text as it is, write {{ '…' }}";
@@ -162,12 +159,10 @@ fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     let (words, length) = split_expression(opened).unwrap_or((Vec::new(), first_end + 2));
     let part = parse_words(&words).map_err(|why| {
         let written = quoted(&opened[..length]);
-        let help = if why.contains("default") {
-            DEFAULT
-        } else {
-            FORMS
-        };
-        Fault::new(format!("has {written}, {why}")).help(help)
+        let similar = words.iter().find_map(|word| similar_word(FORMS, word));
+        Fault::new(format!("has {written}, {why}"))
+            .help(FORMS)
+            .help_if_some(similar)
     })?;
     Ok((part, length))
 }

@@ -71,7 +71,7 @@ pub struct Options {
 pub enum SourceOption {
     Aws,
     Agent { url: HttpUrl, fallback: bool },
-    Local(PathBuf),
+    Local(NamedFile),
 }
 
 /// The options about AWS. They override AWS's variables and profiles.
@@ -204,7 +204,10 @@ impl TypedOptions {
     fn source(&self) -> SourceOption {
         let fallback = self.agent_fallback == Some(true);
         match (self.local.clone(), self.agent.clone()) {
-            (Some(path), _) => SourceOption::Local(path),
+            (Some(path), _) => SourceOption::Local(NamedFile {
+                setting: self.place(OptionId::Local),
+                path,
+            }),
             (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
             (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
         }
@@ -222,7 +225,6 @@ impl TypedOptions {
                 SettingPlace::new(flag, Status::Usage)
             }
         };
-        let ca_place = place_of(OptionId::CaBundle, "--ca-bundle", "SECRETS_EXEC_CA_BUNDLE").name;
         let ca_bundle = self.ca_bundle.clone();
         let region_place = place_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
         AwsOptions {
@@ -236,7 +238,7 @@ impl TypedOptions {
             }),
             endpoint_url: self.endpoint_url.clone(),
             ca_bundle: ca_bundle.map(|path| NamedFile {
-                setting: ca_place.to_owned(),
+                setting: self.place(OptionId::CaBundle),
                 path,
             }),
             key_exchange: self.key_exchange.unwrap_or_default(),
@@ -279,7 +281,8 @@ impl TypedOptions {
             for (on, off) in [(option, other), (other, option)] {
                 let is_excluded = higher.is_on(on);
                 if is_excluded && let Some(name) = self.turn_off(off) {
-                    let text = format!("{name} has no effect, because --{on} is set, and {why}");
+                    let on = higher.place(on);
+                    let text = format!("{name} has no effect, because {on} is set, and {why}");
                     self.turned_off.push(text);
                 }
             }
@@ -294,8 +297,9 @@ impl TypedOptions {
         // `clean-env` from another place.
         let has_role = higher.is_on(OptionId::RoleArn);
         if has_role && let Some(name) = self.turn_off(OptionId::ExternalId) {
+            let role = higher.place(OptionId::RoleArn);
             self.ignored.push(format!(
-                "{name} is ignored, because role-arn is set in a place with higher precedence; set both in the same place"
+                "{name} is ignored, because {role} is set, which has precedence; set both in the same place"
             ));
         }
         if higher.is_on(OptionId::CleanEnv) || higher.pass.is_some() {
@@ -312,17 +316,25 @@ impl TypedOptions {
         }
     }
 
-    /// Turns off an option, and the options that need it. Returns the option's name for messages,
-    /// after its position if a declaration has set it: `app.yaml:3:5: cache`. `None` if the option
-    /// wasn't on.
+    /// The place that has set an option, as messages name it: `app.yaml:3:5: cache`,
+    /// `SECRETS_EXEC_CACHE` or `--cache`.
+    pub fn place(&self, option: OptionId) -> String {
+        if let Some(position) = self.positions.get(&option) {
+            format!("{position}: {option}")
+        } else if self.in_variables.contains(&option) {
+            option.variable()
+        } else {
+            format!("--{option}")
+        }
+    }
+
+    /// Turns off an option, and the options that need it. Returns the place that has set the
+    /// option. `None` if the option wasn't on.
     fn turn_off(&mut self, option: OptionId) -> Option<String> {
         if !self.is_on(option) {
             return None;
         }
-        let name = match self.positions.get(&option) {
-            Some(position) => format!("{position}: {option}"),
-            None => option.to_string(),
-        };
+        let name = self.place(option);
         self.unset(option);
         for (other, needed, _) in NEEDS {
             if needed == option {
@@ -355,16 +367,17 @@ impl TypedOptions {
             if !self.is_on(option) || self.is_on(needed) {
                 continue;
             }
-            unmet.push(match self.positions.get(&option) {
-                Some(position) => {
-                    Problem::configuration(format!("{position}: {option} requires {needed}"))
-                }
-                None => {
-                    let variable = option.variable();
-                    Problem::usage(format!("--{option} requires --{needed}")).help(format!(
-                        "add --{needed}{value}, or remove --{option} (or unset {variable})"
-                    ))
-                }
+            let place = self.place(option);
+            unmet.push(if self.positions.contains_key(&option) {
+                Problem::configuration(format!("{place} requires {needed}"))
+            } else {
+                let verb = if self.in_variables.contains(&option) {
+                    "unset"
+                } else {
+                    "remove"
+                };
+                let help = format!("add --{needed}{value}, or {verb} {place}");
+                Problem::usage(format!("{place} requires --{needed}")).help(help)
             });
         }
 

@@ -362,7 +362,7 @@ impl SignalNumber {
         signal
             .map(|signal| Self(signal as i32))
             .filter(|signal| signal.forwarding() == Forwarding::Always)
-            .ok_or("the name of a signal that a program can handle, such as TERM or HUP")
+            .ok_or("a signal that a program can handle (HUP, INT, QUIT, TRAP, ABRT, USR1, USR2, ALRM, TERM, CONT, TSTP, URG, XCPU, XFSZ, VTALRM, PROF, WINCH, IO, PWR, SYS)")
     }
 
     pub fn forwarding(self) -> Forwarding {
@@ -492,9 +492,7 @@ fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
         ("restart", _) => Ok(OnRotation::Restart),
         ("exit", _) => Ok(OnRotation::Exit),
         (_, Some(Ok(signal))) => Ok(OnRotation::Signal(signal)),
-        _ => Err(
-            "restart, exit or, with a signal that a program can handle, signal=NAME (as in signal=HUP)",
-        ),
+        _ => Err("restart, exit or signal=NAME, such as signal=HUP"),
     }
 }
 
@@ -503,7 +501,7 @@ fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
 fn parse_poll_signal(name: &str) -> Result<SignalNumber, Expected> {
     match SignalNumber::parse(name) {
         Err(_) | Ok(SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT) => Err(
-            "the name of a signal that a program can handle, other than TERM, INT and CONT, such as USR2",
+            "a signal that a program can handle, other than TERM, INT and CONT (HUP, QUIT, TRAP, ABRT, USR1, USR2, ALRM, TSTP, URG, XCPU, XFSZ, VTALRM, PROF, WINCH, IO, PWR, SYS)",
         ),
         free => free,
     }

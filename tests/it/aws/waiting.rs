@@ -98,7 +98,9 @@ fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for() {
     let aws = served().fails_for("/credentials", time, fault::status(404));
     let launch = keyless(&aws).in_container(&aws).args(["--wait", "15s"]);
     let run = on_a_terminal(launch.timeout("10s")).run();
-    run.launched()
-        .says(["secrets-exec: note: the next try (--wait): the container's credentials"]);
+    run.launched().says([
+        "secrets-exec: note: waiting ",
+        "s more: the container's credentials",
+    ]);
     assert!(left(&run).is_empty(), "{run}");
 }

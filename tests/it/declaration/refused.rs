@@ -45,12 +45,12 @@ must be a duration with a unit, longer than 0s, such as 30s or 1m30s | defaults:
 must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, poll-interval: ^0s}
 must be 0, 1 or 2 | defaults: {…} | verbose: ^3 | quiet: ^"yes"
 must be text or json | defaults: {log-format: ^…} | JSON | xml
-must be restart, exit or, with a signal that a program can handle, signal=NAME | defaults: {on-rotation: ^…} | Restart | HUP | true | "signal=" | signal=HPU
+must be restart, exit or signal=NAME, such as signal=HUP | defaults: {on-rotation: ^…} | Restart | HUP | true | "signal=" | signal=HPU
     | defaults: {on-rotation: ^signal=…} | KILL | STOP | CHLD | PIPE | SIGKILL
-must be the name of a signal that a program can handle | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
+must be a signal that a program can handle | defaults: {on-rotation: restart, …} | stop-signal: ^RTMIN+1 | stop-signal: ^HUPP | poll-signal: ^"3" | poll-signal: ^""
     | defaults: {on-rotation: restart, stop-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
     | defaults: {on-rotation: restart, poll-signal: ^…} | KILL | STOP | CHLD | PIPE | TTIN | TTOU | SEGV | BUS | FPE | ILL | SIGKILL
-must be the name of a signal that a program can handle, other than TERM, INT and CONT | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
+must be a signal that a program can handle, other than TERM, INT and CONT | defaults: {on-rotation: restart, poll-signal: ^…} | SIGTERM | INT | sigcont
 isn't a valid alias: use only letters, digits and "_" | secrets: {^…: x} | my-db | 1db | "a b"
 isn't a valid alias, because it is a reserved word | secrets: {^…: x} | ssm | arn | env
 the alias "db" is empty | secrets: {db: ^null}
@@ -157,13 +157,13 @@ must be a duration with a unit, at least 10s | defaults: {on-rotation: restart, 
 must be a URL that begins with http:// or https:// | defaults: {endpoint-url: ^"…"} | http://127.0.0.1:99999 | http://h:
 must be one name pattern | defaults: {unset: ^['X', '…']} |  | [ | X** | [[:upper:]]* | ^A | A|B | {A,B} | [^A]
 must be one name pattern, such as AWS_* | defaults: {unset: ^['X', '…']} | A,B | A B | A;B
-which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k | ssm://app/db
+which is another tool's syntax | env: {A: ^"…"} | aws-sm://prod/db:k | secretsmanager:prod/db:k | aws:secretsmanager:prod/db:k
 has a version id that isn't 32 to 64 characters long | env: {A: "x:k::1"}
 has a version that isn't a positive number | env: {A: "ssm:/p:k::9223372036854775808"}
 has a label that begins with a digit | env: {A: "ssm:/p:k:…"} | 1st | 3
     | secrets: {db: {id: "ssm:/p", stage: ^1}}
 has two slashes in a row | env-from: [^"ssm:/app/…"] | / | //db/
-    | env: {A: ^"…"} | ssm:/app//db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
+    | env: {A: ^"…"} | ssm:/app//db | ssm://app/db | arn:aws:ssm:us-east-1:123456789012:parameter//app/db
 isn't the whole ARN | env: {A: ^"arn:aws:secretsmanager:us-east-1:1234:secret:x-AbCdEf"}
 has both a label and a version | env: {A: "ssm:/p::blue:3"}
 column 1 of the template has {{ without }} | env: {A: {template: ^"{{ t"}}

@@ -18,7 +18,7 @@ const NEEDS_AWS: &str = "# needs AWS credentials\n";
 
 /// The line that each launch with [`Page::with_secrets`] prints, and that the pages leave out.
 const LOCAL: &str =
-    "secrets-exec: warning: secrets are read from local.yaml, not from AWS (--local)\n";
+    "secrets-exec: warning: secrets are read from local.yaml, not from AWS (SECRETS_EXEC_LOCAL)\n";
 
 /// A byte that no output contains.
 const END_OF_BLOCK: char = '\u{1}';

@@ -39,7 +39,7 @@ const WAITING: [(&str, &str, usize, &str); 9] = [
     ("declaration", "-f pipe", 0, "the declarations"),
 ];
 const ONE: &str = "secret x in us-east-1";
-const NINE: &str = "8 others and secret x0 in us-east-1";
+const NINE: &str = "secret x0 in us-east-1 and 8 others";
 const PATH: &str = "parameters below /app/ in us-east-1";
 
 /// The service and the launch of a row of [`WAITING`].

@@ -51,16 +51,8 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
 }
 
 #[test]
-fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_still_has_the_secret_and_the_reason()
- {
-    for (references, others) in [
-        ("A=prod/pay", ""),
-        (
-            "A=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/pay-AbCdEf",
-            "",
-        ),
-        ("A=prod/pay B=q C=r D=s", "3 others and "),
-    ] {
+fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_has_the_time_and_the_reason() {
+    for references in ["A=prod/pay", "A=prod/pay B=q C=r D=s"] {
         let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
         let launch = Sandbox::new()
             .aws(&aws)
@@ -69,10 +61,11 @@ fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_still_has_the_se
 
         let run = on_a_terminal(launch).target_writes_stderr().run();
 
-        let secret = format!("{others}secret prod/pay in us-east-1");
-        let start = format!("secrets-exec: note: {secret}: AWS returned ");
         let is_progress = |line: &String| {
-            line.starts_with(&start) && line.ends_with('…') && line.chars().count() < 80
+            let is_cut = line.ends_with('…') && line.chars().count() < 80;
+            line.starts_with("secrets-exec: note: waiting ")
+                && line.contains("s more: AWS returned ServiceUnavailable")
+                && is_cut
         };
         assert!(erased(&run).iter().any(is_progress), "{run}");
     }

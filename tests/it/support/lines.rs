@@ -72,16 +72,8 @@ impl Outcome {
     }
 }
 
-/// Parts of the note about a wait. After a failure, the note only has what is awaited and the
-/// reason.
-const WAITS: [&str; 6] = [
-    "waiting up to ",
-    "in us-east-1: ",
-    "AWS credentials: ",
-    "the AWS region: ",
-    "the role arn:",
-    "the next try (--wait): ",
-];
+/// The beginning of the note about a wait.
+const WAIT: &str = "secrets-exec: note: waiting ";
 
 /// The messages of a run: each error, warning and note, with the indented lines below it. The
 /// summary of several errors belongs to the last of them. The note about a wait of more than three
@@ -97,10 +89,7 @@ pub fn messages(stderr: &str) -> Vec<String> {
             _ => messages.push(format!("{line}\n")),
         }
     }
-    messages.retain(|message| {
-        let note = message.strip_prefix("secrets-exec: note: ");
-        !note.is_some_and(|note| WAITS.iter().any(|wait| note.contains(wait)))
-    });
+    messages.retain(|message| !message.starts_with(WAIT));
     messages
 }
 
