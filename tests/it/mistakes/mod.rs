@@ -90,9 +90,6 @@ fn catalogue() -> Aws {
             "prod/special",
             Secret::text(r#"{"at": "p@-4c7a1e", "semicolon": "p;-4c7a1e", "quote": "p\"-4c7a1e"}"#),
         )
-        .secret("prod/quoted", Secret::text(r#"'{"password": "p-4c7a1e"}'"#))
-        .secret("prod/unquoted", Secret::text("'{password: p-4c7a1e}'"))
-        .secret("prod/escaped", Secret::text(r#"{\"password\": \"p-4c7a1e\"}"#))
         .secret("prod/cut", Secret::text(r#"{"key": "v-4c7a1e""#))
         .secret("denied/identity", Secret::failing(fault::denied(&arn("denied/identity"))))
         .secret("debug", Secret::failing(fault::denied(&arn("debug"))))
