@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::text_file::{self, FileKind, read_yaml};
-use super::yaml::{FaultAt, Key, Kind, Node, Position, needs_quotes, parse_yaml};
+use super::yaml::{FaultAt, Kind, Node, Position, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
 use crate::model::options::NamedFile;
@@ -55,37 +55,10 @@ pub fn read_local_secrets(file: &NamedFile) -> Result<LocalSecrets, Vec<Problem>
             Err(found) => errors.push(error(found)),
         }
     }
-    let lines: Vec<&str> = text.lines().collect();
-    errors.extend(comment_errors(&node, &lines).into_iter().map(error));
     if !errors.is_empty() {
         return Err(errors);
     }
     Ok(secrets)
-}
-
-/// Finds values that YAML takes for a comment, as in `password: #w0rd`, and returns an error for
-/// each. A comment that is meant as one has a space after its `#`.
-fn comment_errors(node: &Node, lines: &[&str]) -> Vec<FaultAt> {
-    let mut errors = Vec::new();
-    for (key, value) in node.entries().unwrap_or_default() {
-        if value.is_null() && is_before_comment(key, lines) {
-            errors.push((key.position, needs_quotes("#")));
-        }
-        errors.extend(comment_errors(value, lines));
-    }
-    errors
-}
-
-/// True for the key in `password: #w0rd`: a comment without a space after its `#` follows instead
-/// of a value.
-fn is_before_comment(key: &Key, lines: &[&str]) -> bool {
-    let Some(line) = lines.get(key.position.line - 1) else {
-        return false;
-    };
-    let key_end = key.position.column - 1 + key.text.chars().count();
-    let rest: String = line.chars().skip(key_end).collect();
-    rest.strip_prefix(": #")
-        .is_some_and(|text| !text.starts_with([' ', '#']) && !text.is_empty())
 }
 
 /// The values of a secret by staging label: those under `$stages`, if that is the only key,
