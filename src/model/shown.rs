@@ -6,8 +6,8 @@
 //! written.
 //!
 //! The keys of a secret's value have a rule of their own, because the user hasn't written them
-//! ([`is_quotable`]). The text of a server goes through `system::redaction`, which also removes the
-//! credentials in use.
+//! ([`is_quotable`]). The text of a server goes through `system::redaction`, which hides a text
+//! that contains a credential in use.
 
 use std::path::Path;
 use std::sync::LazyLock;

@@ -1,9 +1,9 @@
-//! Removes the credentials that this process uses from text that servers send.
+//! Keeps the credentials that this process uses out of the messages about what servers send.
 //!
 //! Text from a server becomes part of a message only through [`redacted_line`]. A server may quote
 //! the request that it refuses: AWS repeats an access key id that it can't parse, and a proxy or a
 //! simulation of AWS may repeat every header. So each credential is passed to [`conceal`] before it
-//! is sent, and `redacted_line` removes it.
+//! is sent, and `redacted_line` doesn't show a text that contains one.
 //!
 //! The credentials are searched for in `redacted_line`, and not where messages are printed, for two
 //! reasons. First, `redacted_line` cuts off a long text, and a credential that is cut in two would
@@ -22,10 +22,17 @@ use crate::model::shown::without_tokens;
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// Makes one printable line of the text of a server or a library: without the credentials in use,
-/// without [tokens](without_tokens) and without control characters. A long text is cut off.
+/// What messages have instead of a text with a credential.
+const HIDDEN: &str = "a text that isn't shown, because it contains a credential";
+
+/// Makes one printable line of the text of a server or a library, without [tokens](without_tokens)
+/// and without control characters. A long text is cut off. A text with a credential in use isn't
+/// shown at all.
 pub fn redacted_line(text: &str) -> String {
-    let safe = without_tokens(&without_credentials(text));
+    if contains_concealed(text) {
+        return HIDDEN.to_owned();
+    }
+    let safe = without_tokens(text);
     let cut: String = safe
         .chars()
         .map(|c| if c.is_control() { ' ' } else { c })
@@ -48,7 +55,7 @@ static SIGNATURE: Mutex<String> = Mutex::new(String::new());
 /// word.
 const MIN_LENGTH: usize = 8;
 
-/// A form of a credential ([`forms`]) with fewer letters and digits isn't hidden.
+/// A form of a credential ([`forms`]) with fewer letters and digits isn't searched for.
 const MIN_LETTERS: usize = 4;
 
 /// What is skipped in the search for credentials: the escapes of URLs, JSON and XML, and everything
@@ -79,41 +86,22 @@ fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {
     texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Replaces each concealed credential in the text of a server with `…`. A credential is found as it
-/// is, escaped as in a URL, in JSON or in XML, and within base64.
+/// True if the text of a server contains a concealed credential: as it is, escaped as in a URL, in
+/// JSON or in XML, or within base64.
 ///
 /// Usually, an escape replaces only a character that is neither a letter nor a digit. So an escaped
-/// or encoded credential is found by its letters and digits: `letters` has the letters and digits
-/// of the text that aren't part of an escape, and `places` has their positions in the text.
-/// [`forms`] returns the letters and digits of the credential and of its base64, which are then
-/// searched for in `letters`.
-fn without_credentials(text: &str) -> String {
-    let (letters, places) = letters_and_digits(text);
-    let mut is_hidden = vec![false; text.len()];
-    let credentials = locked(&CREDENTIALS);
-    let signature = locked(&SIGNATURE);
-    for credential in credentials.iter().chain([&*signature]) {
-        // Skip a credential that is longer than the text, because the text can't contain it. Also
-        // skip an empty one: the signature is empty until the first request is signed.
-        if !(1..=text.len()).contains(&credential.len()) {
-            continue;
-        }
-        for (at, found) in text.match_indices(credential) {
-            is_hidden[at..at + found.len()].fill(true);
-        }
-        for form in forms(credential) {
-            for (at, found) in letters.match_indices(&form) {
-                is_hidden[places[at]..=places[at + found.len() - 1]].fill(true);
-            }
-        }
-    }
-
-    let mut shown: Vec<char> = text
-        .char_indices()
-        .map(|(at, c)| if is_hidden[at] { '…' } else { c })
-        .collect();
-    shown.dedup_by(|next, last| (*next, *last) == ('…', '…'));
-    shown.into_iter().collect()
+/// or encoded credential is found by its letters and digits, which are searched for in those of the
+/// text that aren't part of an escape.
+fn contains_concealed(text: &str) -> bool {
+    let letters = letters_and_digits(text);
+    locked(&CREDENTIALS)
+        .iter()
+        .chain([&*locked(&SIGNATURE)])
+        // The signature is empty until the first request is signed.
+        .filter(|credential| !credential.is_empty())
+        .any(|credential| {
+            text.contains(credential) || forms(credential).iter().any(|form| letters.contains(form))
+        })
 }
 
 /// The forms in which a credential is searched for: its letters and digits, and those of its three
@@ -121,29 +109,22 @@ fn without_credentials(text: &str) -> String {
 /// with the first bytes of the credential. Characters that also depend on other bytes are left out,
 /// and so are forms shorter than [`MIN_LETTERS`].
 fn forms(credential: &str) -> Vec<String> {
-    let mut forms = vec![letters_and_digits(credential).0];
+    let mut forms = vec![letters_and_digits(credential)];
     for before in 0..3 {
         let bytes = "\0".repeat(before) + credential;
         // Each character of base64 encodes six bits.
         let own_characters = (before * 8).div_ceil(6)..bytes.len() * 8 / 6;
         let encoded = STANDARD.encode(&bytes);
-        forms.push(letters_and_digits(&encoded[own_characters]).0);
+        forms.push(letters_and_digits(&encoded[own_characters]));
     }
     forms.retain(|form| form.len() >= MIN_LETTERS);
     forms
 }
 
-/// The ASCII letters and digits of a text, except those in escapes, and the position of each in the
-/// text. Each letter or digit is one byte, so its position has the same index in the list.
-fn letters_and_digits(text: &str) -> (String, Vec<usize>) {
-    let mut is_skipped = vec![false; text.len()];
-    for part in SKIPPED_REGEX.iter().flat_map(|regex| regex.find_iter(text)) {
-        is_skipped[part.range()].fill(true);
-    }
-    text.char_indices()
-        .filter(|(at, _)| !is_skipped[*at])
-        .map(|(at, c)| (c, at))
-        .unzip()
+/// The ASCII letters and digits of a text, except those in escapes.
+fn letters_and_digits(text: &str) -> String {
+    let skipped = SKIPPED_REGEX.as_ref();
+    skipped.map_or(String::new(), |regex| regex.replace_all(text, "").into())
 }
 
 #[cfg(test)]

@@ -219,7 +219,9 @@ impl<'a> ServiceError<'a> {
     /// doesn't help.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
-            (Some(code), Some(message)) => redacted_line(&format!("{code}: {message}")),
+            (Some(code), Some(message)) => {
+                format!("{}: {}", redacted_line(code), redacted_line(message))
+            }
             (Some(code), None) => redacted_line(code),
             (None, _) => format!("HTTP status {}", self.status),
         };
