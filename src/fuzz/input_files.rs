@@ -63,7 +63,7 @@ pub fn config_file(data: &[u8]) {
         return;
     };
     match parse_ini(text) {
-        Err(line) => assert!((1..=text.lines().count()).contains(&line), "line {line}"),
+        Err((line, _)) => assert!((1..=text.lines().count()).contains(&line), "line {line}"),
         Ok(sections) => {
             let mut printed = String::new();
             for (_, name, section) in &sections {

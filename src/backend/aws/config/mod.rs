@@ -43,7 +43,7 @@ use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
 use places::{
-    ConfigFiles, PROFILE, Parsed, Places, Profiles, any_text, boolean, count, expanded, home,
+    ConfigFiles, Parsed, Places, Profiles, any_text, boolean, count, expanded, home,
     metadata_mode_url, retry_mode, session_name, url,
 };
 use role_chain::role_chain;
@@ -410,7 +410,6 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         return Ok(profiles);
     };
 
-    profiles.check_section(PROFILE, name)?;
     settings.other_profiles = other_profiles;
     settings.profile_exists = true;
     // Cloned, because the places borrow the variables while `settings` changes.

@@ -367,8 +367,7 @@ impl<'a> Profile<'a> {
     /// `None` if the setting is unset.
     ///
     /// # Errors
-    /// If the section is ambiguous or doesn't exist. The help is to add the section, followed by
-    /// `more_help`.
+    /// If the section doesn't exist. The help is to add the section, followed by `more_help`.
     pub(super) fn named_section(
         &self,
         key: &str,
@@ -378,7 +377,6 @@ impl<'a> Profile<'a> {
         let Some(name) = self.setting(key) else {
             return Ok(None);
         };
-        self.profiles.check_section(kind, name)?;
         if let Some(section) = self.profiles.sections.get(&(kind, name.to_owned())) {
             return Ok(Some(section));
         }
@@ -406,9 +404,6 @@ pub struct Profiles {
     sections: BTreeMap<(&'static str, String), Section>,
     /// The profiles whose access key is in the credentials file.
     pub(super) with_stored_keys: BTreeSet<String>,
-    /// The sections that occur twice in a file, and those that have a setting twice. The value is
-    /// the file and the line of the repetition.
-    ambiguous: BTreeMap<(&'static str, String), String>,
 }
 
 pub(super) const PROFILE: &str = "profile";
@@ -439,19 +434,8 @@ impl Profiles {
                 }
                 profiles.sections.entry(key).or_default().extend(section);
             }
-            profiles.ambiguous.extend(stored.ambiguous);
         }
         Ok(profiles)
-    }
-
-    /// Refuses the section if it occurs twice in a file, or if it has a setting twice, as the AWS
-    /// CLI does. Sections that the launch doesn't read aren't checked.
-    pub(super) fn check_section(&self, kind: &'static str, name: &str) -> Result<(), Problem> {
-        let Some(place) = self.ambiguous.get(&(kind, name.to_owned())) else {
-            return Ok(());
-        };
-        let text = format!("{place}: this section or setting already occurs above");
-        Err(Problem::usage(redacted_line(&text)).help("keep only one of the two"))
     }
 
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
@@ -509,8 +493,8 @@ impl Profiles {
             return Ok(());
         };
         let file = path.display();
-        let sections = parse_ini(&text).map_err(|line| {
-            Problem::usage(redacted_line(&format!("{file}:{line}: {UNREADABLE_LINE}")))
+        let sections = parse_ini(&text).map_err(|(line, what)| {
+            Problem::usage(redacted_line(&format!("{file}:{line}: this line {what}")))
         })?;
 
         // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
@@ -529,12 +513,8 @@ impl Profiles {
                 progress.warn(format!("{file}: {why}. {remedy}"));
                 continue;
             }
-            match parse_header(name) {
-                Some(key) if self.sections.contains_key(&key) => {
-                    self.ambiguous.insert(key, format!("{file}:{line}"));
-                }
-                Some(key) => _ = self.sections.insert(key, section),
-                None => {}
+            if let Some(key) = parse_header(name) {
+                self.sections.insert(key, section);
             }
         }
         Ok(())
@@ -593,7 +573,9 @@ fn split_header(header: &str) -> Option<(&'static str, String)> {
     }
 }
 
-const UNREADABLE_LINE: &str = "this line must be a section, such as [default], or a setting in a section, such as region = us-east-1";
+const UNREADABLE: &str =
+    "must be a section, such as [default], or a setting in a section, such as region = us-east-1";
+const REPEATED: &str = "repeats a section or a setting above: keep only one of the two";
 
 /// The sections in the order in which they appear in a file. Each has the number of its first line,
 /// its header, and its settings.
@@ -602,9 +584,10 @@ type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 /// Parses a file in botocore's format.
 ///
 /// # Errors
-/// If a line is neither a section nor a setting in a section, and doesn't continue a value. The
-/// error is the number of the first such line.
-pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
+/// If a line is neither a section nor a setting in a section, and doesn't continue a value, or if it
+/// repeats a section or a setting of its section. The error is the number of the first such line,
+/// and the predicate of a sentence about it.
+pub fn parse_ini(text: &str) -> Result<IniSections<'_>, (usize, &'static str)> {
     let mut sections = IniSections::new();
     // The name of the section's last setting.
     let mut last_name: Option<String> = None;
@@ -615,6 +598,8 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
     let text = text.trim_start_matches('\u{feff}');
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
+        let unreadable = (number, UNREADABLE);
+        let repeated = (number, REPEATED);
         let content = line.trim();
         if content.is_empty() || content.starts_with(['#', ';']) {
             continue;
@@ -625,25 +610,27 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, usize> {
             && let Some(name) = &last_name
             && let Some((_, _, section)) = sections.last_mut()
         {
-            continue_setting(section, name, content).ok_or(number)?;
+            continue_setting(section, name, content).ok_or(unreadable)?;
             continue;
         }
         indent = line_indent;
 
         if let Some(rest) = content.strip_prefix('[') {
-            let (header, _) = rest.rsplit_once(']').ok_or(number)?;
-            sections.push((number, header.trim(), Section::new()));
+            let (header, _) = rest.rsplit_once(']').ok_or(unreadable)?;
+            let header = header.trim();
+            if sections.iter().any(|(_, other, _)| *other == header) {
+                return Err(repeated);
+            }
+            sections.push((number, header, Section::new()));
             last_name = None;
             continue;
         }
 
-        let (_, header, section) = sections.last_mut().ok_or(number)?;
-        let (name, value) = split_setting(content, &['=', ':']).ok_or(number)?;
+        let (_, _, section) = sections.last_mut().ok_or(unreadable)?;
+        let (name, value) = split_setting(content, &['=', ':']).ok_or(unreadable)?;
         let name = name.to_lowercase();
         if section.insert(name.clone(), value.to_owned()).is_some() {
-            // A repeated setting is returned as if its section were repeated in this line.
-            let repeated = (number, *header, section.clone());
-            sections.push(repeated);
+            return Err(repeated);
         }
         last_name = Some(name);
     }

@@ -15,7 +15,7 @@
 
 use aws_credential_types::Credentials;
 
-use super::places::{self, PROFILE, Parsed, Profile, SSO_SESSION, choice, session_name};
+use super::places::{self, Parsed, Profile, SSO_SESSION, choice, session_name};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, Role};
 use crate::time::Progress;
@@ -101,7 +101,6 @@ pub fn role_chain(
             return Err(profile.inconsistent(why, help));
         }
         visited.push(profile.name);
-        profiles.check_section(PROFILE, profile.name)?;
 
         // The keys in a source profile have precedence over its role.
         let is_source_profile = visited.len() > 1;
