@@ -25,10 +25,10 @@
 //!   │      other children TERM once the group is empty
 //!   │ the time is over, or a second TERM arrives: SIGKILL to the group, or to the other children
 //!   ▼
-//! Killed ── other children are left, which may be new: TERM ─▶ LastTerm ── 1 s: SIGKILL ─▶ LastKill
-//!   │ 1 s                                                                                   │ 1 s
-//!   ▼                                                                                       ▼
-//! what is left can't be stopped ◀───────────────────────────────────────────────────────────┘
+//! Killed   other children, which may be new, get SIGKILL once the group is empty
+//!   │ 1 s
+//!   ▼
+//! what is left can't be stopped
 //! ```
 //!
 //! While the command runs, there is at most one poll:
@@ -141,10 +141,6 @@ pub(super) enum Phase {
     /// The processes were asked to end, and have the time of `--grace` to do so.
     Grace,
     Killed,
-    /// Processes that became children of this process only after the time of `--grace` were asked
-    /// to end.
-    LastTerm,
-    LastKill,
 }
 
 /// The processes that a command has left, not counting the trial that waits at its gate. If the
@@ -570,14 +566,10 @@ impl Step<'_> {
         }
         if left == Left::Others {
             let signal = match state.phase {
-                Phase::Grace | Phase::Killed | Phase::LastTerm => SignalNumber::TERM,
-                Phase::LastKill => SignalNumber::KILL,
+                Phase::Grace => SignalNumber::TERM,
+                Phase::Killed => SignalNumber::KILL,
             };
             self.actions.push(Action::SignalOthers(signal));
-            if state.phase == Phase::Killed {
-                state.phase = Phase::LastTerm;
-                self.actions.push(Action::Arm(Delay::Kill));
-            }
         }
         SupervisorState::Stopping(state)
     }
@@ -588,15 +580,8 @@ impl Step<'_> {
             (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),
             // Wait longer for a command that SIGKILL hasn't ended yet, because it is in an
             // uninterruptible wait. It has to be reaped before anything else happens.
-            (_, None) => self.actions.push(Action::Arm(Delay::Kill)),
-            (Phase::LastTerm, Some(_)) => {
-                state.phase = Phase::LastKill;
-                self.actions.push(Action::SignalOthers(SignalNumber::KILL));
-                self.actions.push(Action::Arm(Delay::Kill));
-            }
-            (Phase::Killed | Phase::LastKill, Some(status)) => {
-                return self.give_up(state, status);
-            }
+            (Phase::Killed, None) => self.actions.push(Action::Arm(Delay::Kill)),
+            (Phase::Killed, Some(status)) => return self.give_up(state, status),
         }
         SupervisorState::Stopping(state)
     }
