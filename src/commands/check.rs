@@ -192,7 +192,7 @@ impl Checked {
             Some((*line, program.as_path()))
         });
         let environment = Environment::new(
-            &self.prepared.retained,
+            &self.prepared.plan.retained,
             self.values
                 .outcomes
                 .variables()
@@ -223,7 +223,7 @@ impl Checked {
         if let Some(command) = command {
             notices.extend(report::argument_warnings(
                 outcomes,
-                &self.prepared.retained,
+                &self.prepared.plan.retained,
                 command.line,
             ));
         }

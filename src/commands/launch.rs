@@ -161,7 +161,7 @@ impl Launch<'_> {
         if self.prepared.options.verbose {
             notices.extend(report::provenance_notes(&values));
         }
-        let retained = &self.prepared.retained;
+        let retained = &self.prepared.plan.retained;
         if warns {
             notices.extend(report::argument_warnings(outcomes, retained, self.command));
             notices.extend(files.persistent_files().map(report::disk_warning));

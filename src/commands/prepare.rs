@@ -42,8 +42,6 @@ pub(super) struct Prepared {
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
     pub has_quiet_flag: bool,
-    /// The inherited variables that the command keeps.
-    pub retained: Inherited,
     pub plan: Plan,
 }
 
@@ -205,7 +203,7 @@ impl Merged {
         } else {
             None
         };
-        let planned = Plan::new(layers, inherited, &retained, options.keep_existing);
+        let planned = Plan::new(layers, inherited, retained, options.keep_existing);
         let plan = value_or_add(planned, &mut errors);
         if let (Some(settings), Some(plan)) = (settings, plan) {
             errors.extend(useless_signal_problem(&options, &plan));
@@ -228,7 +226,6 @@ impl Merged {
                     options,
                     settings,
                     has_quiet_flag: inputs.has_quiet_flag,
-                    retained,
                     plan,
                 };
                 return (notices, Ok(prepared));
@@ -508,7 +505,7 @@ impl Prepared {
             .plan
             .literal("PATH")
             .map(AsRef::as_ref)
-            .or_else(|| self.retained.get("PATH"));
+            .or_else(|| self.plan.retained.get("PATH"));
         exec::find_program(command.program(), path)
     }
 }

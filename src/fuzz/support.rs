@@ -64,7 +64,7 @@ pub fn plan(layer: Layer) -> Result<Plan, Vec<Problem>> {
     Plan::new(
         vec![layer],
         &Inherited::default(),
-        &Inherited::default(),
+        Inherited::default(),
         false,
     )
 }

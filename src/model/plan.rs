@@ -93,7 +93,7 @@ impl Plan {
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
-        retained: &Inherited,
+        retained: Inherited,
         keeps_existing: bool,
     ) -> Result<Self, Vec<Problem>> {
         let mut aliases = Aliases::default();
@@ -131,7 +131,7 @@ impl Plan {
 
         let mut kept = BTreeSet::new();
         if keeps_existing {
-            kept = kept_names(retained);
+            kept = kept_names(&retained);
         }
         let mut lookup = Lookup {
             aliases: Aliases::default(),
@@ -160,7 +160,7 @@ impl Plan {
             aliases,
             kept_names: kept,
             inherited: inherited.clone(),
-            retained: retained.clone(),
+            retained,
         })
     }
 

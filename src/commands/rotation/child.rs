@@ -90,7 +90,7 @@ impl Trial<'_, '_> {
         }
 
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
-        let retained = &mut self.launch.prepared.retained;
+        let retained = &mut self.launch.prepared.plan.retained;
         retained.replace_process_id(self.gate.parent.as_raw(), std::process::id());
 
         self.read_and_deliver()
@@ -108,7 +108,7 @@ impl Trial<'_, '_> {
 
         let hash_key = &self.baseline.hash_key;
         let on_rotation = self.rotation.on_rotation;
-        let retained = &self.launch.prepared.retained;
+        let retained = &self.launch.prepared.plan.retained;
         let fingerprint = Fingerprint::new(hash_key, on_rotation, retained, &values);
         let mut changes = Changes::default();
         if let Some(command_values) = &self.baseline.command_values {
