@@ -172,7 +172,7 @@ impl<'a> Walk<'a> {
         for outcome in outcomes {
             // An overridden key has the target of the object, which doesn't claim anything.
             self.claims.add(&outcome.target, &outcome.subject);
-            self.outcomes.list.push(outcome);
+            self.push(outcome);
         }
         self.add(entry, result);
         if let Some(outcome) = self.outcomes.list.last() {
@@ -186,18 +186,23 @@ impl<'a> Walk<'a> {
     /// Adds the outcome of an entry. Unless the entry is overridden or absent, it holds its target
     /// from now on. If the value looks misplaced, also adds a warning.
     fn add(&mut self, entry: &Planned, result: Outcome) {
-        let mut outcome = EntryOutcome::new(entry, result);
+        let outcome = EntryOutcome::new(entry, result);
         if outcome.holds_target() {
             self.claims.add(&entry.target, &entry.subject);
         }
-        outcome.is_inherited = entry
-            .target
-            .variable()
-            .is_some_and(|name| self.answers.plan.retained.get(name.as_str()).is_some());
         if entry.pattern.is_none() {
             let warning = value_warning(entry, &outcome);
             self.outcomes.warnings.extend(warning);
         }
+        self.push(outcome);
+    }
+
+    /// Adds an outcome to the list, with the fact whether the command inherits its variable.
+    fn push(&mut self, mut outcome: EntryOutcome) {
+        outcome.is_inherited = outcome
+            .target
+            .variable()
+            .is_some_and(|name| self.answers.plan.retained.get(name.as_str()).is_some());
         self.outcomes.list.push(outcome);
     }
 }

@@ -108,8 +108,7 @@ impl Trial<'_, '_> {
 
         let hash_key = &self.baseline.hash_key;
         let on_rotation = self.rotation.on_rotation;
-        let retained = &self.launch.prepared.plan.retained;
-        let fingerprint = Fingerprint::new(hash_key, on_rotation, retained, &values);
+        let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
         let mut changes = Changes::default();
         if let Some(command_values) = &self.baseline.command_values {
             if let Some(error) = command_values.loss_error(&fingerprint) {

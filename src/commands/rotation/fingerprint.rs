@@ -12,7 +12,6 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::model::entry::Target;
-use crate::model::environment::Inherited;
 use crate::model::options::OnRotation;
 use crate::model::outcome::{Outcome, Values};
 use crate::model::remark::Remark;
@@ -77,12 +76,10 @@ pub(super) type Changes = [Change; 2];
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
 impl Fingerprint {
-    /// Makes the fingerprint of the values, and of the documents that were read. `retained` has the
-    /// variables that the command inherits.
+    /// Makes the fingerprint of the values, and of the documents that were read.
     pub(super) fn new(
         hash_key: &RandomState,
         on_rotation: OnRotation,
-        retained: &Inherited,
         values: &Values,
     ) -> Self {
         let mut fingerprint = Self {
@@ -116,10 +113,7 @@ impl Fingerprint {
                     hash: hash_key.hash_one(made.value.expose()),
                     lookups,
                     place,
-                    hides_inherited: outcome
-                        .target
-                        .variable()
-                        .is_some_and(|name| retained.get(name.as_str()).is_some()),
+                    hides_inherited: outcome.is_inherited,
                     is_fixed: matches!(on_rotation, OnRotation::Signal(_))
                         && !outcome.target.has_path()
                         && !reads.is_empty(),
