@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::task::{Context, Poll};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -16,6 +16,7 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::errors::LookupError;
+use crate::system::lifecycle::locked;
 use crate::system::os_error;
 
 /// The domains of AWS's public endpoints.
@@ -43,8 +44,7 @@ const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
     pub fn is_looking_up(&self, host: &str) -> bool {
-        let lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
-        lookups
+        locked(&self.lookups)
             .get(host)
             .is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
@@ -52,7 +52,7 @@ impl DnsResolver {
     /// The lookup of a host. Starts a new one, unless a recent one is still running or has
     /// succeeded.
     pub(super) fn look_up(&self, host: &str) -> SharedLookup {
-        let mut lookups = self.lookups.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut lookups = locked(&self.lookups);
         if let Some((started, lookup)) = lookups.get(host)
             && lookup.peek().is_none_or(Result::is_ok)
             && started.elapsed() < MAX_LOOKUP_AGE

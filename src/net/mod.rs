@@ -41,7 +41,7 @@ pub use proxy::{ProxySettings, conceal_authorization, host_and_port};
 pub use tls::TrustSettings;
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use aws_smithy_runtime_api::client::orchestrator::HttpRequest;
@@ -58,6 +58,7 @@ use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
 use crate::model::answer::{FetchError, FetchResult};
+use crate::system::lifecycle::locked;
 use connector::{Connection, Connector};
 use proxy::Proxy;
 
@@ -105,14 +106,14 @@ impl Host {
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
             // This is a separate statement, because the lock must not be held during an await.
-            let idle = self.lock_spare().idle.pop();
+            let idle = locked(&self.spare).idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
                 return Ok(Some(connection));
             }
         }
 
-        let Some(opening) = self.lock_spare().preconnected.pop_front() else {
+        let Some(opening) = locked(&self.spare).preconnected.pop_front() else {
             return Ok(None);
         };
         let had_ended = opening.is_finished();
@@ -121,10 +122,6 @@ impl Host {
             Err(_) if had_ended => Ok(None),
             opened => opened,
         }
-    }
-
-    fn lock_spare(&self) -> MutexGuard<'_, Spare> {
-        self.spare.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -183,7 +180,7 @@ impl HttpClient {
     /// The connections to the host of a URL.
     fn host(&self, to: &Uri) -> Arc<Host> {
         let key = (to.scheme().cloned(), to.authority().cloned());
-        let mut hosts = self.hosts.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut hosts = locked(&self.hosts);
         let host = hosts.entry(key).or_insert_with(|| {
             Arc::new(Host {
                 permits: Semaphore::new(MAX_CONNECTIONS),
@@ -197,7 +194,7 @@ impl HttpClient {
     /// if the host would otherwise have more than [`MAX_CONNECTIONS`].
     pub fn preconnect(&self, to: &Uri, count: usize) {
         let host = self.host(to);
-        let mut spare = host.lock_spare();
+        let mut spare = locked(&host.spare);
         let in_use = MAX_CONNECTIONS - host.permits.available_permits();
         let existing = in_use + spare.idle.len() + spare.preconnected.len();
         for _ in 0..count.min(MAX_CONNECTIONS.saturating_sub(existing)) {
@@ -257,7 +254,7 @@ impl HttpClient {
         // Only a connection whose response was read completely is used again. After an incomplete
         // body, the next request on the connection would read the rest of that body.
         if whole.is_ok() {
-            host.lock_spare().idle.push(connection);
+            locked(&host.spare).idle.push(connection);
         }
         Ok((head, whole))
     }

@@ -23,7 +23,7 @@
 //! roots).
 
 use std::collections::HashMap;
-use std::sync::{Arc, LazyLock, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use std::{fs, iter};
 
@@ -44,6 +44,7 @@ use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::fault::Fault;
 use crate::model::options::{KeyExchange, NamedFile};
 use crate::model::shown::without_tokens;
+use crate::system::lifecycle::locked;
 use crate::system::os_error;
 
 /// The root certificates that the user names, and the key exchange.
@@ -206,7 +207,7 @@ impl ServerCertVerifier for Verifier {
         // The lock makes connections that are opened at the same time wait here, so that only the
         // first one to a host verifies the chain. If the clock was set back since the last
         // verification, the chain is verified again.
-        let mut chains = self.chains.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut chains = locked(&self.chains);
         if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())
             && let Some(age) = now.as_secs().checked_sub(time.as_secs())

@@ -8,7 +8,7 @@
 
 use std::io::{self, ErrorKind, IsTerminal};
 use std::os::fd::AsFd;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use super::record::{Label, PREFIX, Record, Screen, headline, objects, record_lines};
@@ -16,7 +16,7 @@ use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
 use crate::model::shown::shortened;
-use crate::system::lifecycle::{held_signal, interruptibly};
+use crate::system::lifecycle::{held_signal, interruptibly, locked};
 use crate::system::os_error;
 use crate::system::streams::{
     ERASE_LINE, PIPE_BUF, columns, may_write, wait_until_writable, write_all,
@@ -271,11 +271,6 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
     let erasure = if *has_progress { ERASE_LINE } else { "" };
     *has_progress = false;
     let _ = write_all(io::stderr().as_fd(), &[erasure.as_bytes(), text].concat());
-}
-
-/// Locks a mutex, even if a thread has panicked while it held the lock.
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 #[derive(Clone, Copy)]

@@ -416,11 +416,16 @@ pub fn end<T>(how: End, print: impl FnOnce() -> T) -> ! {
     unsafe { libc::_exit(status) }
 }
 
+/// Locks a mutex. It is never poisoned, because a panic on any thread ends the process.
+pub fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Locks the variable for the program that is asked for credentials, and returns the guard. Before
 /// you start such a program, put an [`AskedProgram`] there, so that [`kill_program`] finds it even
 /// if this process ends at that moment.
 pub fn locked_program() -> MutexGuard<'static, Option<AskedProgram>> {
-    PROGRAM.lock().unwrap_or_else(PoisonError::into_inner)
+    locked(&PROGRAM)
 }
 
 /// True while a program that is asked for credentials may be prompting the user on the terminal.

@@ -11,12 +11,13 @@
 //! of AWS, both the secret key and the host may be `localstack`.
 
 use std::collections::BTreeSet;
-use std::sync::{LazyLock, Mutex, MutexGuard, PoisonError};
+use std::sync::{LazyLock, Mutex};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use regex_lite::Regex;
 
+use super::lifecycle::locked;
 use crate::model::shown::without_tokens;
 
 /// The maximum length of a line from a server or a library, in characters.
@@ -80,10 +81,6 @@ pub fn conceal<'t>(credentials: impl IntoIterator<Item = &'t str>) {
 /// signatures of all requests would take minutes.
 pub fn conceal_signature(signature: String) {
     *locked(&SIGNATURE) = signature;
-}
-
-fn locked<T>(texts: &Mutex<T>) -> MutexGuard<'_, T> {
-    texts.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// True if the text of a server contains a concealed credential: as it is, escaped as in a URL, in

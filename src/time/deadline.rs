@@ -8,13 +8,14 @@
 //! main thread reads them while it waits.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use crate::model::options::Options;
+use crate::system::lifecycle::locked;
 
 /// The deadline of a launch. All clones share the same state.
 #[derive(Clone, Debug)]
@@ -126,9 +127,8 @@ impl Deadline {
         answer
     }
 
-    /// Locks the times. The lock is never poisoned, because a panic on any thread ends the process.
     fn lock(&self) -> MutexGuard<'_, Times> {
-        self.times.lock().unwrap_or_else(PoisonError::into_inner)
+        locked(&self.times)
     }
 }
 
@@ -260,7 +260,7 @@ impl Progress {
     }
 
     fn with_state<T>(&self, change: impl FnOnce(&mut ProgressState) -> T) -> T {
-        change(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
+        change(&mut locked(&self.0))
     }
 }
 

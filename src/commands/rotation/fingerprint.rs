@@ -77,11 +77,7 @@ const LESS_HELP: &str = "until the values are back, other changes wait, too. To 
 
 impl Fingerprint {
     /// Makes the fingerprint of the values, and of the documents that were read.
-    pub(super) fn new(
-        hash_key: &RandomState,
-        on_rotation: OnRotation,
-        values: &Values,
-    ) -> Self {
+    pub(super) fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
         let mut fingerprint = Self {
             are_from_agent: values.are_from_agent,
             ..Self::default()
