@@ -249,7 +249,7 @@ impl Cached {
         let (result, what) = match answer {
             Ok(document) if document.passed_over.is_empty() => {
                 let bytes = encode(&name, document, begun);
-                let replaced = replace_file(directory, name.as_ref(), &bytes);
+                let replaced = replace_file(directory, name.as_ref(), &bytes, None);
                 if replaced.is_err() {
                     let _ = remove_file(directory, name.as_ref());
                 }

@@ -27,8 +27,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
-use nix::fcntl::{AtFlags, OFlag, open, openat, readlinkat, renameat};
-use nix::sys::stat::{Mode, SFlag, fchmod, fstat, fstatat};
+use nix::fcntl::{OFlag, open, openat, readlinkat, renameat};
+use nix::sys::stat::{Mode, SFlag, fchmod, fstat};
 use nix::sys::statfs::fstatfs;
 #[cfg(target_os = "linux")]
 use nix::sys::statfs::{FsType, PROC_SUPER_MAGIC, TMPFS_MAGIC};
@@ -186,52 +186,40 @@ pub fn create_temporary(directory: &OwnedFd, start: &OsStr) -> Result<(File, OsS
 }
 
 /// Atomically creates or replaces a file in an open directory, because other processes may read the
-/// file at the same time. The new file has mode 0600.
+/// file at the same time. The new file has the owner, the group and the mode of `alike` or, without
+/// it, mode 0600.
 ///
 /// # Errors
-/// If the new file can't be created, written or renamed. In this case, the old file, if there is
-/// one, is unchanged.
-pub fn replace_file(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
-    // Set the mode again, because the umask may have removed bits from it.
-    replace_prepared(directory, name, content, |file| {
-        fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR)
-    })
-}
-
-/// Replaces a file as [`replace_file`] does, but the new file has the owner, the group and the mode
-/// of the old one.
-///
-/// # Errors
-/// If there is no old file, if it can't be replaced, or if this process can't give the new file its
-/// owner.
-pub fn replace_file_alike(directory: &OwnedFd, name: &OsStr, content: &[u8]) -> Result<(), Errno> {
-    let old = fstatat(directory, name, AtFlags::empty())?;
-    replace_prepared(directory, name, content, |file| {
-        let new = fstat(file)?;
-        if (new.st_uid, new.st_gid) != (old.st_uid, old.st_gid) {
-            let owner = Uid::from_raw(old.st_uid);
-            fchown(file, Some(owner), Some(Gid::from_raw(old.st_gid)))?;
-        }
-        fchmod(file, Mode::from_bits_truncate(old.st_mode))
-    })
-}
-
-/// Replaces the file `name`. `prepare` gives the new file its owner and mode before the content is
-/// written. After an error, the old file is unchanged.
-fn replace_prepared(
+/// If the new file can't be created, written or renamed, or if this process can't give it this
+/// owner. In this case, the old file, if there is one, is unchanged.
+pub fn replace_file(
     directory: &OwnedFd,
     name: &OsStr,
     content: &[u8],
-    prepare: impl Fn(&File) -> Result<(), Errno>,
+    alike: Option<&Metadata>,
 ) -> Result<(), Errno> {
     let (mut file, temporary) = create_temporary(directory, name)?;
-    let written = prepare(&file)
+    let written = set_owner_and_mode(&file, alike)
         .and_then(|()| file.write_all(content).map_err(|error| errno(&error)))
         .and_then(|()| renameat(directory, temporary.as_os_str(), directory, name));
     if written.is_err() {
         let _ = remove_file(directory, &temporary);
     }
     written
+}
+
+/// Gives a file the owner, the group and the mode of `alike` or, without it, mode 0600.
+fn set_owner_and_mode(file: &File, alike: Option<&Metadata>) -> Result<(), Errno> {
+    let Some(old) = alike else {
+        // Set the mode again, because the umask may have removed bits from it.
+        return fchmod(file, Mode::S_IRUSR | Mode::S_IWUSR);
+    };
+    let new = fstat(file)?;
+    if (new.st_uid, new.st_gid) != (old.uid(), old.gid()) {
+        let owner = Uid::from_raw(old.uid());
+        fchown(file, Some(owner), Some(Gid::from_raw(old.gid())))?;
+    }
+    fchmod(file, Mode::from_bits_truncate(old.mode()))
 }
 
 /// Removes a file from an open directory, if it exists.

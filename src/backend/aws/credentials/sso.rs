@@ -25,7 +25,7 @@ use crate::backend::aws::config::Sso;
 use crate::backend::aws::endpoints::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
 use crate::model::entry::shell_quoted;
-use crate::system::paths::replace_file_alike;
+use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
 use crate::time::SILENCE;
 
@@ -242,9 +242,10 @@ fn store_token(renewed: &StoredToken, path: &Path) {
     if let Some(name) = path.file_name()
         && let Some(directory) = path.parent()
         && let Ok(directory) = File::open(directory)
+        && let Ok(old) = path.metadata()
         && let Ok(json) = serde_json::to_vec(renewed)
     {
-        let _ = replace_file_alike(&directory.into(), name, &json);
+        let _ = replace_file(&directory.into(), name, &json, Some(&old));
     }
 }
 
