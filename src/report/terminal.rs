@@ -49,8 +49,8 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// The longest time for which files keep their temporary names because the reader of standard error
-/// isn't reading.
+/// The longest time for which files keep their temporary names, or for which a line that has begun
+/// isn't continued, because the reader of standard error isn't reading.
 const TIME_OF_READER: Duration = Duration::from_secs(1);
 
 /// The interval at which this process looks for a signal while it waits for the reader.
@@ -110,7 +110,7 @@ pub fn print_text(text: &str) {
 pub fn print_briefly(records: Vec<Record>) {
     if !records.is_empty() {
         let end = Instant::now() + TIME_OF_READER;
-        print_text_until(end, &visible_lines(records), 0);
+        print_text_until(end, &visible_lines(records));
     }
 }
 
@@ -164,26 +164,28 @@ fn with_bold_headings(help: &str) -> String {
 /// record is lost, because nothing may delay the end of this process, and a note must not delay a
 /// launch.
 pub fn print_unless_stalled(record: Record) {
-    print_text_until(Instant::now(), &visible_lines([record]), 0);
+    print_text_until(Instant::now(), &visible_lines([record]));
 }
 
-/// Prints lines to standard error as they are, until one can't be written before `end`. The first
-/// `rest_of_line` bytes of `text` are the rest of an earlier line. Returns what wasn't printed: the
-/// rest of a line that was cut, because it is longer than PIPE_BUF, and the lines after it.
+/// Prints lines to standard error as they are, until one can't be begun before `end`. Returns false
+/// if lines are left. A line that has begun is printed whole, unless the reader then stalls for
+/// [`TIME_OF_READER`].
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills
 /// a pipe between poll(2) and write(2), this process has to wait for the reader.
-pub fn print_text_until(end: Instant, text: &str, mut rest_of_line: usize) -> (&str, &str) {
-    let mut rest = text;
-    while !rest.is_empty() && becomes_writable(end) {
-        let line_length = rest.find('\n').map_or(rest.len(), |end| end + 1);
-        // Write at most PIPE_BUF bytes, because a writable pipe has room for them.
-        let printed = rest.floor_char_boundary(PIPE_BUF.min(line_length));
-        write_error(&rest.as_bytes()[..printed]);
-        rest = &rest[printed..];
-        rest_of_line = line_length - printed;
+pub fn print_text_until(end: Instant, text: &str) -> bool {
+    for line in text.split_inclusive('\n') {
+        let mut end = end;
+        // A writable pipe has room for PIPE_BUF bytes.
+        for part in line.as_bytes().chunks(PIPE_BUF) {
+            if !becomes_writable(end) {
+                return false;
+            }
+            write_error(part);
+            end = Instant::now() + TIME_OF_READER;
+        }
     }
-    rest.split_at(rest_of_line)
+    true
 }
 
 /// Waits until a write to standard error would not block. Returns false at `end`, or once a

@@ -36,8 +36,6 @@ pub(super) struct Notices<'a> {
     pub(super) failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub(super) warned_at: Option<Instant>,
-    /// The rest of a line that was only written in part, because it is longer than PIPE_BUF.
-    pub rest_of_line: String,
 }
 
 impl Notices<'_> {
@@ -50,11 +48,11 @@ impl Notices<'_> {
         }
         let text = format!("{} was started, with process id {}", self.command, self.pid);
         let note = Record::note(text).event("started").detail();
-        self.write([note.with("pid", self.pid.as_raw())]);
+        write([note.with("pid", self.pid.as_raw())]);
         if !fixed.is_empty() {
             let labels = some_of(&fixed);
             let note = Record::note(format!("{UNCHANGEABLE}: {labels}")).event("fixed");
-            self.write([note.with("variables", fixed)]);
+            write([note.with("variables", fixed)]);
         }
     }
 
@@ -65,7 +63,7 @@ impl Notices<'_> {
         if !change.labels.is_empty() {
             let note = Record::note(&change.clause).event("changed");
             let note = note.detail().with("variables", change.labels.clone());
-            self.write([note.with("secrets", change.secrets.clone())]);
+            write([note.with("secrets", change.secrets.clone())]);
         }
         if !fixed.labels.is_empty() {
             let clause = &fixed.clause;
@@ -73,13 +71,13 @@ impl Notices<'_> {
             let text = format!("{clause}, but not for {command}: {UNCHANGEABLE}");
             let help = format!("restart {command}, or use --on-rotation restart");
             let warning = Record::warning(text).event("not_changed").help(help);
-            self.write([warning.with("variables", fixed.labels.clone())]);
+            write([warning.with("variables", fixed.labels.clone())]);
         }
     }
 
     pub(super) fn report_restart(&mut self) {
         let record = self.consequence_note("restarted", "was restarted", "");
-        self.write([record.with("pid", self.pid.as_raw())]);
+        write([record.with("pid", self.pid.as_raw())]);
     }
 
     /// Prints that the command was stopped and can't be started again. The trial has printed the
@@ -88,19 +86,19 @@ impl Notices<'_> {
         let ending = ", but can't be started again";
         let note = self.consequence_note("not_restarted", "was stopped", ending);
         let label = Label::Warning;
-        self.write([Record { label, ..note }]);
+        write([Record { label, ..note }]);
     }
 
     pub(super) fn report_signal(&mut self, signal: SignalNumber) {
         let record = self.consequence_note("signalled", &format!("got {signal}"), "");
-        self.write([record.with("signal", signal.to_string())]);
+        write([record.with("signal", signal.to_string())]);
     }
 
     pub(super) fn report_exit(&mut self) {
         let status = Status::Temporary as u8;
         let ending = format!("; secrets-exec exits with status {status}");
         let record = self.consequence_note("exiting", "was stopped", &ending);
-        self.write([record.with("status", status)]);
+        write([record.with("status", status)]);
     }
 
     /// Prints why the process of a poll could not be started, or why it ended too early.
@@ -117,7 +115,7 @@ impl Notices<'_> {
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If these lines are dropped, `warned_at` stays as it is, so the next poll that fails
         // prints its own lines.
-        if !warned_lately && self.write_lines(lines) {
+        if !warned_lately && terminal::print_text_until(Instant::now(), lines) {
             self.warned_at = Some(Instant::now());
         }
     }
@@ -174,7 +172,7 @@ impl Notices<'_> {
                 Record::error(text).event("not_stopped")
             }
         };
-        self.write([record]);
+        write([record]);
     }
 
     /// The note that the command is about to be stopped because of a change.
@@ -191,7 +189,7 @@ impl Notices<'_> {
         let process = noun_with_name("process", &process_name(child));
         let text = format!("the {process} (process id {child}) gets SIGTERM, too");
         let note = Record::note(text).event("also_stopping");
-        self.write([note.with("pid", child.as_raw())]);
+        write([note.with("pid", child.as_raw())]);
     }
 
     /// The record about the end of the command, normally a note for `--verbose`. It is a warning if
@@ -235,25 +233,13 @@ impl Notices<'_> {
     }
 
     pub(super) fn report_errors(&mut self, errors: Vec<Problem>) {
-        self.write(Report::from(errors).errors());
+        write(Report::from(errors).errors());
     }
+}
 
-    /// Prints the records that `--quiet` and `--verbose` allow.
-    fn write(&mut self, records: impl IntoIterator<Item = Record>) {
-        self.write_lines(&terminal::visible_lines(records));
-    }
-
-    /// Writes the rest of a line that an earlier call cut off, and then `lines`. Doesn't wait for
-    /// the reader. Returns false if lines were dropped because the reader is behind.
-    pub(super) fn write_lines(&mut self, lines: &str) -> bool {
-        let mut text = std::mem::take(&mut self.rest_of_line);
-        let rest_length = text.len();
-        text += lines;
-        let (rest_of_line, dropped) =
-            terminal::print_text_until(Instant::now(), &text, rest_length);
-        self.rest_of_line = rest_of_line.to_owned();
-        dropped.is_empty()
-    }
+/// Prints the records that `--quiet` and `--verbose` allow, unless the reader is behind.
+fn write(records: impl IntoIterator<Item = Record>) {
+    terminal::print_text_until(Instant::now(), &terminal::visible_lines(records));
 }
 
 const UNCHANGEABLE: &str = "--on-rotation signal= can't change variables and files in memory";

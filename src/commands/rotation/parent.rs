@@ -70,7 +70,6 @@ pub fn supervise(
         service_manager: Notifier::new(inherited),
         failing_since: None,
         warned_at: None,
-        rest_of_line: String::new(),
     };
     let mut trials = Trials {
         launch,
