@@ -24,7 +24,7 @@ use crate::model::shown::without_tokens;
 const MAX_LINE_LENGTH: usize = 600;
 
 /// What messages have instead of a text with a credential.
-const HIDDEN: &str = "a text that isn't shown, because it contains a credential";
+const HIDDEN: &str = "(not shown, because it contains a credential)";
 
 /// Makes one printable line of the text of a server or a library, without [tokens](without_tokens)
 /// and without control characters. A long text is cut off. A text with a credential in use isn't

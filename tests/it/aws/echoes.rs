@@ -110,7 +110,7 @@ fn is_part_not_printed(
 
         let shown = run.stderr() + &run.stdout();
         assert!(
-            shown.contains("isn't shown, because it contains a credential"),
+            shown.contains("not shown, because it contains a credential"),
             "{encoding}: {run}"
         );
         let letters = |text: &str| text.replace(|c: char| !c.is_ascii_alphanumeric(), "");
