@@ -27,7 +27,7 @@ pub(super) struct Fingerprint {
     /// The secrets and parameters that were read, as messages name them. Each has its id, as
     /// references spell it, and its version, which a local file doesn't have.
     secrets: BTreeMap<String, (String, Option<String>)>,
-    /// The places ([`HashedValue::place`]) of the `env-from` objects that were read, but don't
+    /// The places ([`HashedValue::standing`]) of the `env-from` objects that were read, but don't
     /// set any variable. A path without parameters isn't such an object, because AWS has no answer
     /// for the path.
     empty_objects: BTreeSet<usize>,
@@ -40,13 +40,13 @@ struct HashedValue {
     label: String,
     hash: u64,
     /// Whether each `{{ … }}` of a template or, for any other value, the value itself is empty or
-    /// blank, and whether it is a default. If a pair is greater than that of the command, the
-    /// command would lose something. A value that matches the `pattern` of its entry is never
-    /// called blank.
+    /// blank, and whether it is the text of a filter `default`. If a pair is greater than that of
+    /// the command, the command would lose something. A value that matches the `pattern` of its
+    /// entry is never called blank.
     lookups: Vec<(bool, bool)>,
-    /// The place of the value's entry in the order of precedence. A value that replaces an absent
-    /// one has a greater place.
-    place: usize,
+    /// The place of the value's entry in the order of precedence, and whether the value is the
+    /// entry's default. A value that replaces an absent one has a greater standing.
+    standing: (usize, bool),
     /// The names in [`Fingerprint::secrets`] of what the value was read from.
     reads: Vec<String>,
     /// True if the command would inherit the variable if no entry set it.
@@ -95,8 +95,7 @@ impl Fingerprint {
             if let Some(made) = outcome.made() {
                 let mut lookups = made.lookups.clone();
                 if lookups.is_empty() {
-                    let is_blank = made.remarks.keys().any(Remark::is_blank);
-                    lookups.push((is_blank, outcome.is_default()));
+                    lookups.push((made.remarks.keys().any(Remark::is_blank), false));
                 }
                 let parameter_name = outcome.parameter_name.as_deref();
                 let reads: Vec<String> = outcome
@@ -108,7 +107,7 @@ impl Fingerprint {
                     label: outcome.subject.label.to_string(),
                     hash: hash_key.hash_one(made.value.expose()),
                     lookups,
-                    place,
+                    standing: (place, outcome.is_default()),
                     hides_inherited: outcome.is_inherited,
                     is_fixed: matches!(on_rotation, OnRotation::Signal(_))
                         && !outcome.target.has_path()
@@ -236,13 +235,13 @@ impl HashedValue {
     /// or an entry with lower precedence. A value that is gone isn't lost if nothing replaces it,
     /// and a value in which everything is empty is never lost.
     fn is_lost(&self, new: Option<&Self>, later: &Fingerprint) -> bool {
-        if later.empty_objects.contains(&self.place) {
+        if later.empty_objects.contains(&self.standing.0) {
             return true;
         }
         match new {
             _ if self.lookups.iter().all(|(is_blank, _)| *is_blank) => false,
             Some(new) if new.hash == self.hash => false,
-            Some(new) if new.place > self.place => true,
+            Some(new) if new.standing > self.standing => true,
             Some(new) => self
                 .lookups
                 .iter()

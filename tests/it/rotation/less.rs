@@ -16,6 +16,7 @@ fn service(json: &str, declaration: &str) -> (Aws, Rotating) {
 const LESS: &str = r#"
 secrets: { x: x }⏎env: { A: { template: '{{ x.a }}' }, B: { template: 'u:{{ x.k }}@h' } } | {"k":"one-4c7a1e","a":"one-4c7a1e"} | {"k":"","a":""} |  | A and B
 secrets: { x: x }⏎env: { A: { template: '{{ x.o }}{{ x.k }}' } } | {"o":"","k":"one-4c7a1e"} | {"o":"two-4c7a1e","k":""} |  | A
+secrets: { x: x }⏎env: { A: { template: '{{ x.o }}{{ x.k }}', default: changeme } } | {"o":"","k":"one-4c7a1e"} | {"o":""} |  | A
 secrets: { x: x }⏎env: { A: { template: '{{ x.o|default("") }}{{ x.k }}' } } | {"k":"one-4c7a1e"} | {"o":"two-4c7a1e","k":""} |  | A
 env: { A: 'x:k' } | {"k":"one-4c7a1e"} | {"k":""} |  | A
 env: { A: { from: 'x:k', default: changeme } } | {"k":"one-4c7a1e"} | {"other":"v-4c7a1e"} |  | A
