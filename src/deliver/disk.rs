@@ -159,15 +159,16 @@ impl Access {
     /// content can't be written.
     pub fn write(&self, file: &mut File, content: &SecretValue) -> Result<(), Problem> {
         let owner_problem = |errno: Errno| {
-            if errno == Errno::EINVAL {
+            let help = match errno {
                 // A user namespace maps only some ids (user_namespaces(7)).
-                return Problem::configuration(
-                    "the owner of the file can't be set: this user namespace doesn't map its id",
-                )
-                .help("use an id that is mapped, or remove `owner`");
-            }
-            call_problem("the owner of the file can't be set", errno)
-                .help("only root with the capability CHOWN can change the owner of a file (docker run --user root --cap-add CHOWN): otherwise, remove `owner`")
+                Errno::EINVAL => {
+                    "this user namespace doesn't map the owner's id: use an id that it maps, or remove `owner`"
+                }
+                _ => {
+                    "only root with the capability CHOWN can change the owner of a file (docker run --user root --cap-add CHOWN): otherwise, remove `owner`"
+                }
+            };
+            call_problem("the owner of the file can't be set", errno).help(help)
         };
         if self.group.is_some() {
             fchown(&*file, None, self.group).map_err(owner_problem)?;

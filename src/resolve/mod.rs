@@ -454,11 +454,10 @@ impl<'a> ParsedAnswers<'a> {
             };
             let around = (&literal[..at], &literal[at + 1..]);
             at += 1;
-            let mut is_default = false;
-            let printed = self.looked_up(operand, printing, entry).and_then(|found| {
-                is_default = matches!(found, Found::Default(_));
-                Ok(Printed::new(found, printing, around, subject)?)
-            });
+            let found = self.looked_up(operand, printing, entry);
+            let is_default = matches!(found, Ok(Found::Default(_)));
+            let printed =
+                found.and_then(|found| Ok(Printed::new(found, printing, around, subject)?));
             match printed {
                 Ok(printed) => {
                     composed.extend_from_slice(printed.value.expose());

@@ -293,8 +293,10 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
 /// True for a value that turns something on or off, such as `true`, and for a small number. A
 /// larger one can be the address of a host: 2130706433 is 127.0.0.1.
 fn is_switch(value: &[u8]) -> bool {
-    let is_word = ["true", "false", "on", "off", "yes", "no"]
-        .iter()
-        .any(|word| value.eq_ignore_ascii_case(word.as_bytes()));
-    is_word || (value.len() <= 3 && value.iter().all(u8::is_ascii_digit))
+    let is_small_number = value.len() <= 3 && value.iter().all(u8::is_ascii_digit);
+    is_small_number
+        || matches!(
+            &*value.to_ascii_lowercase(),
+            b"true" | b"false" | b"on" | b"off" | b"yes" | b"no"
+        )
 }

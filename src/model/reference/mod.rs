@@ -88,7 +88,7 @@ impl Reference {
         // ECS writes three colons.
         let is_usual =
             after_secret == Some("::") && (Arn::has_prefix(secret) || is_placeholder(secret));
-        if !is_usual && after_secret.is_some_and(|fields| fields.chars().all(|c| c == ':')) {
+        if !is_usual && after_secret.is_some_and(|fields| fields.trim_matches(':').is_empty()) {
             let help = "write SECRET:KEY, or only SECRET (a shell variable was probably empty)";
             return Err(Fault::new("has only colons after the secret").help(help));
         }
