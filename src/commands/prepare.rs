@@ -274,7 +274,7 @@ fn variable_warnings(
         for (place, names) in not_passed {
             let names = some_of(&names);
             warnings.push(format!(
-                "{place} is ignored, because pass or clean-env is set in a place with higher precedence, so the command doesn't get {names}; set both in the same place"
+                "{place} is ignored, because a place with higher precedence sets pass or clean-env, so the command doesn't get {names}; set both in the same place"
             ));
         }
     }

@@ -284,9 +284,9 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
         let letters = key
             .replace(|c: char| !c.is_ascii_alphanumeric(), "")
             .to_ascii_uppercase();
-        let begins_at_word =
-            letters == last_word || (0..words.len()).any(|at| words[at..].concat() == letters);
-        let is_ending = (begins_at_word && letters != "ID")
+        let begins_at_word = (0..words.len()).any(|at| words[at..].concat() == letters);
+        let is_ending = (letters == last_word && letters != "ID")
+            || (begins_at_word && letters.len() >= 3)
             || (letters.len() >= 5 && words.concat().ends_with(&letters));
         if is_ending && (object[key].is_string() || object[key].is_number()) {
             longest = longest.max(Some((key.len(), key)));
