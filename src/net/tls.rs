@@ -273,23 +273,29 @@ fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bo
 /// The reason why a certificate isn't trusted, as the predicate of a sentence, with the help for
 /// this reason.
 pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
-    let help = match why {
-        CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-            "set this machine's clock if it is wrong; otherwise, renew the certificate"
-        }
-        CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-            "check which server answers to this name"
-        }
-        _ => {
-            "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE"
-        }
-    };
     let reason = match why {
+        CertificateError::ExpiredContext { .. } => {
+            return Fault::new("has expired")
+                .help("set this machine's clock if it is wrong; otherwise, renew the certificate");
+        }
+        // `OutageKind::EarlyCertificate` has the help.
+        CertificateError::NotValidYetContext { .. } => return Fault::new("isn't valid yet"),
+        CertificateError::NotValidForNameContext { presented, .. } => {
+            // rustls writes a name as `DnsName("example.com")`.
+            let names = presented
+                .join(", ")
+                .replace("DnsName(", "")
+                .replace(')', "");
+            return Fault::new(format!("has other names: [{names}]"))
+                .help("check which server answers to this name");
+        }
         // The issuer of a chain without a trusted root ([`UnknownIssuer`]).
         CertificateError::Other(other) => other.to_string(),
         why => why.to_string(),
     };
-    Fault::new(format!("isn't trusted: {reason}")).help(help)
+    Fault::new(format!("isn't trusted: {reason}")).help(
+        "if the issuer belongs to your proxy or private endpoint, pass its root certificate with --ca-bundle or AWS_CA_BUNDLE",
+    )
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -57,9 +57,9 @@ fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificat
 #[test]
 fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_and_reason() {
     let site = or_skip!(Site::shared());
-    let elsewhere = "certificate is only valid for DnsName(\"elsewhere.example\")";
-    let expired = "isn't trusted: certificate expired: verification time ";
-    let early = "isn't trusted: certificate not valid yet: verification time ";
+    let elsewhere = "has other names: [\"elsewhere.example\"]";
+    let expired = "has expired";
+    let early = "isn't valid yet";
     let unsigned = "isn't trusted: its chain ends at the issuer \"";
     for (at, (certificate, status, reason)) in [
         ("elsewhere", 78, elsewhere),
