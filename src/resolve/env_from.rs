@@ -94,7 +94,7 @@ enum KeyFault {
     /// A variable with such a name can do harm. The text is a predicate that says what the variable
     /// does.
     Unsafe(&'static str),
-    /// An earlier key already sets the variable.
+    /// Another key sets the same variable.
     SameName,
 }
 
@@ -136,13 +136,9 @@ pub(super) fn key_outcomes(
             let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
             harmful.push((key, name.to_string()));
         } else if let Some(earlier) = keys_by_name.insert(name.clone(), key) {
-            let shown = if is_quotable(earlier) {
-                format!("{name}, like {earlier:?}")
-            } else {
-                name.to_string()
-            };
-            let repeated = faulty.entry(KeyFault::SameName).or_default();
-            repeated.push((key, shown));
+            let colliding = faulty.entry(KeyFault::SameName).or_default();
+            colliding.extend([earlier, key].map(|key| (key, name.to_string())));
+            colliding.dedup();
         } else {
             let mut made = Made::from(value);
             for remark in Remark::about(made.value.expose()) {
@@ -265,12 +261,18 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
         KeyFault::Unsafe(effect) => {
             format!("env-from doesn't set, because such a variable {effect}")
         }
-        KeyFault::SameName => format!("would set the same variable as another {what}"),
+        KeyFault::SameName => "would set the same variable".to_owned(),
     };
     let quotable: Vec<_> = keys.iter().filter(|(key, _)| is_quotable(key)).collect();
     let listed: Vec<String> = quotable
         .iter()
-        .map(|(key, name)| format!("{key:?} ({name})"))
+        .map(|(key, name)| {
+            if key == name {
+                format!("{key:?}")
+            } else {
+                format!("{key:?} ({name})")
+            }
+        })
         .collect();
     let list = first_of(&listed, keys.len());
     let text = match (&quotable[..], keys.len()) {
