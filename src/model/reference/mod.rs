@@ -422,8 +422,14 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
         let help = "a secret is written SECRET:KEY, and a parameter ssm:/NAME";
         return Some(Fault::new(defect).help(help));
     }
-    if text.contains("{{") {
-        let help = "declare it as NAME: { template: \"…\" }";
+    if let Some((_, rest)) = text.split_once("{{") {
+        let expression = rest.split('}').next().unwrap_or_default().trim();
+        let name = expression.trim_start_matches("env.");
+        let help = if is_name(name) {
+            format!("an inherited variable is written ${{{name}}}")
+        } else {
+            "declare it as NAME: { template: \"…\" }".to_owned()
+        };
         return Some(Fault::new("contains \"{{\", like a template").help(help));
     }
     if text.contains("://") || text.replace(' ', "").contains("{\"") {
