@@ -18,8 +18,8 @@ pub(super) fn value_problems<'a>(
             if matches!(remark, Remark::Empty | Remark::Blank) && outcome.id.key.is_some() {
                 continue;
             }
-            let mut problem = value_problem(*remark);
-            if !parts.is_empty() {
+            let mut problem = value_problem(*remark, outcome, parts);
+            if !parts.is_empty() && !matches!(remark, Remark::EndsEarly(..)) {
                 problem.part = Some(parts_text(parts));
             }
             problems.push(problem.for_entry(outcome.subject.clone()));
@@ -28,8 +28,8 @@ pub(super) fn value_problems<'a>(
     problems
 }
 
-/// The problem of a value. Its text is a sentence that an entry can follow.
-fn value_problem(remark: Remark) -> Problem {
+/// The problem of a value, or of `parts` of it. Its text is a sentence that an entry can follow.
+fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Problem {
     let status = remark_status(remark);
     let read = |what: &str| Problem::configuration(format!("{what} was read"));
     match remark {
@@ -37,8 +37,10 @@ fn value_problem(remark: Remark) -> Problem {
         Remark::Blank => read("a value with only blanks"),
         Remark::Begins(c) | Remark::Ends(c) => read(&format!("a value with {status}"))
             .help(format!("store it without the {}", character_name(c))),
-        Remark::TemplateLineFeed => Problem::configuration(format!("a template with {status} was used"))
-            .help("write >- or |- instead of > or |, which keep the line feed"),
+        Remark::TemplateLineFeed => {
+            Problem::configuration(format!("a template with {status} was used"))
+                .help("write >- or |- instead of > or |, which keep the line feed")
+        }
         Remark::Quoted => read(&status).help("store it without the quotes"),
         Remark::Escape => read(&status).help("store it without the colors of a terminal"),
         Remark::Reference => read(&status).help("store the value that it refers to"),
@@ -46,11 +48,15 @@ fn value_problem(remark: Remark) -> Problem {
             read(&status).help("store it with the AWS CLI, because AWS's console drops line breaks")
         }
         Remark::UnfinishedKey => read(&status).help("add a line feed to its end"),
-        Remark::EndsEarly(_, '@') => read(&format!("a value with {status}"))
-            .help("write {{ ALIAS.KEY | urlencode }} in a template"),
-        Remark::EndsEarly(..) => read(&format!("a value with {status}")).help(
-            "escape it with the filter replace or, in JSON, write {{ ALIAS.KEY | tojson }} without the quotes",
-        ),
+        Remark::EndsEarly(_, end) => {
+            let names = parts_text(parts);
+            let help = match &outcome.subject.written {
+                _ if end != '@' => "escape it with the filter replace or, in JSON, write {{ ALIAS.KEY | tojson }} without the quotes".to_owned(),
+                Some(_) if parts.len() == 1 => format!("write {{{{ {names} | urlencode }}}}"),
+                _ => "write {{ ALIAS.KEY | urlencode }} in a template".to_owned(),
+            };
+            Problem::configuration(format!("the value of {names} contains {status}")).help(help)
+        }
     }
 }
 
@@ -68,9 +74,9 @@ fn remark_status(remark: Remark) -> String {
         Remark::OneLinePem => "a key or certificate without line breaks",
         Remark::UnfinishedKey => "an OpenSSH key without its final line feed",
         Remark::EndsEarly(character, neighbor) => {
-            let found = character.map_or("a character".to_owned(), quoted_character);
-            let neighbor = quoted_character(neighbor);
-            return format!("{found} that ends it before {neighbor}");
+            let found = character.map_or("a special character".to_owned(), quoted_character);
+            let cut = if neighbor == '@' { "URL" } else { "text" };
+            return format!("{found}, which cuts the {cut} short");
         }
     }
     .to_owned()
