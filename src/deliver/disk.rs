@@ -271,17 +271,14 @@ impl DirectoryEntry {
         let Some(stat) = self.stat()? else {
             return Ok(false);
         };
-        let (what, help) = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
+        let what = match SFlag::from_bits_truncate(stat.st_mode) & SFlag::S_IFMT {
             SFlag::S_IFREG => return Ok(true),
-            SFlag::S_IFLNK => (
-                "is a symbolic link, which secrets-exec doesn't follow",
-                Some("use the path that the link points to"),
-            ),
-            SFlag::S_IFDIR => ("is a directory, not a file", None),
-            _ => ("is a device, a pipe or a socket", None),
+            SFlag::S_IFLNK => "is a symbolic link, which secrets-exec doesn't follow",
+            SFlag::S_IFDIR => "is a directory, not a file",
+            _ => "is a device, a pipe or a socket",
         };
         let text = format!("\"{}\" {what}", self.path);
-        Err(Problem::configuration(text).help_if_some(help))
+        Err(Problem::configuration(text))
     }
 
     /// Fails if a file couldn't be delivered under this name: this process isn't allowed to create a
@@ -427,7 +424,7 @@ impl AppendedFile {
             if let Some(owner) = owner.filter(|owner| is_foreign(*owner)) {
                 let path = path.display();
                 let text = format!("\"{path}\" belongs to user {owner}, who could read the values");
-                return Err(Problem::configuration(text).help("use a file of your own"));
+                return Err(Problem::configuration(text));
             }
         }
 

@@ -130,7 +130,7 @@ fn foreign_link_problem(what: &str, owner: u32) -> Problem {
     let text = format!(
         "{what} that belongs to user {owner}; secrets-exec follows a link only if it belongs to root or to the user that runs secrets-exec"
     );
-    Problem::configuration(text).help("use the directory that the link points to")
+    Problem::configuration(text)
 }
 
 /// Opens a directory relative to the one that has been reached so far.
