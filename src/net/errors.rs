@@ -163,12 +163,12 @@ impl FetchError {
     /// But if the certificate is not valid yet, the failure is an outage, so that `--wait` tries
     /// again: this machine's clock is probably wrong, for example at boot, before NTP has set it.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
-        let fault = certificate_fault(reason);
-        let why = format!("the certificate of {peer} {}", redacted_line(&fault.text));
-        if let CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } = reason
-        {
+        if let CertificateError::NotValidYetContext { .. } = reason {
+            let why = format!("the certificate of {peer} isn't valid yet");
             return Self::outage(OutageKind::EarlyCertificate, why);
         }
+        let fault = certificate_fault(reason);
+        let why = format!("the certificate of {peer} {}", redacted_line(&fault.text));
         let mut error = Self::refused(Refusal::Certificate, why);
         error.problem.help = fault.help;
         error

@@ -278,8 +278,6 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             return Fault::new("has expired")
                 .help("set this machine's clock if it is wrong; otherwise, renew the certificate");
         }
-        // `OutageKind::EarlyCertificate` has the help.
-        CertificateError::NotValidYetContext { .. } => return Fault::new("isn't valid yet"),
         CertificateError::NotValidForNameContext { presented, .. } => {
             // rustls writes a name as `DnsName("example.com")`.
             let names = presented
