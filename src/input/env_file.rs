@@ -147,7 +147,7 @@ fn read_bytes(path: &Path, name: &str) -> Result<Zeroizing<Vec<u8>>, Problem> {
 
 fn too_large(file: &str) -> Problem {
     let what = format!("the text is larger than {MAX_BYTES} bytes, the limit for a secret");
-    error(file, what).help("split the file")
+    error(file, what)
 }
 
 /// Parses the variables that `arguments` select from the text of the file.

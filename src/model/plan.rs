@@ -311,7 +311,7 @@ impl Lookup<'_> {
         let is_on_command_line = subject.origin == Origin::Argument(Argument::AsFileAtPath);
         match path.expand(|text| expand_path(text, self.inherited)) {
             Ok(()) if is_on_command_line && !path.expanded.is_absolute() => {
-                let fault = Fault::new("isn't absolute").help("begin the path with a slash");
+                let fault = Fault::new("isn't absolute");
                 self.errors.push(entry_problem(subject, "the path", fault));
             }
             Ok(()) => {}
