@@ -24,9 +24,7 @@ use crate::model::outcome::{Outcomes, Values};
 use crate::model::problem::Problem;
 use crate::model::shown::quoted_program;
 use crate::report::check_findings::{Findings, command_row, tables};
-use crate::report::check_rows::{
-    CheckDepth, CheckedValues, override_note, override_object, secret_row,
-};
+use crate::report::check_rows::{CheckDepth, CheckedValues, secret_row};
 use crate::report::record::objects;
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
@@ -202,8 +200,7 @@ impl Checked {
     }
 
     /// The warnings about the command and, without `--offline` and `--metadata`, about the reading
-    /// and files on a disk. With `--verbose`, also the notes about failed regions, overridden entries and
-    /// requests.
+    /// and files on a disk. With `--verbose`, also the total.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
         let depth = self.prepared.terms.depth;
         let outcomes = &self.values.outcomes;
@@ -212,13 +209,8 @@ impl Checked {
             notices = reading_notices(&self.prepared, &self.values);
             notices.extend(files.persistent_files().map(report::disk_warning));
         }
-        if self.prepared.options.verbose {
-            // The table lists the secrets and the literals, but not the regions that have failed.
-            let mut reads = self.values.secrets_read();
-            reads.retain(|read| !read.document.passed_over.is_empty());
-            notices.extend(report::secret_notes(reads));
-            notices.extend(outcomes.overridden().map(override_note));
-            notices.extend(report::total_note(&self.values));
+        if self.prepared.options.verbose && depth != CheckDepth::Offline {
+            notices.push(report::total_note(&self.values));
         }
         if let Some(command) = command {
             notices.extend(report::argument_warnings(
@@ -254,11 +246,9 @@ impl Checked {
         Findings {
             values_read: reads_values,
             source,
-            has_cache: reads_values && self.prepared.options.cache.is_some(),
-            lists_literals: self.prepared.options.verbose,
+            is_verbose: self.prepared.options.verbose,
             caller: values.caller.clone(),
             values: checked.rows(),
-            overridden: values.outcomes.overridden().map(override_object).collect(),
             secrets: values
                 .secrets
                 .iter()

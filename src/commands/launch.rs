@@ -159,7 +159,7 @@ impl Launch<'_> {
             notices = reading_notices(&self.prepared, &values);
         }
         if self.prepared.options.verbose {
-            notices.extend(report::provenance_notes(&values));
+            notices.extend(report::account(&values));
         }
         let retained = &self.prepared.plan.retained;
         if warns {

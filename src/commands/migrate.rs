@@ -103,7 +103,7 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
             "replace all keys of the secret",
             "put-secret-value --secret-id",
         ),
-        SecretId::Name(_) | SecretId::Empty(_) => ("create the secret", "create-secret --name"),
+        SecretId::Name(_) => ("create the secret", "create-secret --name"),
     };
     let aws = format!("aws secretsmanager {store} {id} --secret-string file:///dev/stdin");
     let mut store = format!("{purpose}: {migrate} --values | {aws}");

@@ -57,7 +57,7 @@ pub(super) fn subcommand_values(
     let mut report = Report::from_values(values.problems(exec::argument_limits()), consequence);
     report.notices = reading_notices(&prepared, &values);
     if prepared.options.verbose && report.is_empty() {
-        report.notices.extend(report::provenance_notes(&values));
+        report.notices.extend(report::account(&values));
     }
     Ok((values, report))
 }

@@ -14,7 +14,7 @@ use crate::model::answer::{Document, FetchError, FetchFailure};
 use crate::model::entry::{Origin, Subject};
 use crate::model::environment::Inherited;
 use crate::model::problem::Problem;
-use crate::model::reference::{Aliases, Reference};
+use crate::model::reference::Reference;
 use crate::system::redaction::conceal;
 
 const CREDENTIAL: &str = "cr3d3nt14l+OfTheRequest/";
@@ -59,9 +59,8 @@ pub fn response(data: &[u8]) {
 
 /// The problem of a variable whose request failed. `None` if `id` isn't a reference.
 fn problem(error: FetchError, id: &str) -> Option<Problem> {
-    let aliases = Aliases::default();
     let reference = Reference::parse(id)
-        .and_then(|reference| reference.locate(&aliases, &Inherited::default()))
+        .and_then(|reference| reference.locate(None, &Inherited::default()))
         .ok()?;
     let subject = Subject::plain("NAME".to_owned(), Origin::Inherited);
     Some(FetchFailure::new(None, error).problem(&reference, &subject))

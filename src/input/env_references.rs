@@ -17,9 +17,7 @@ use crate::model::fault::{Fault, foreign_prefix, overlooked};
 use crate::model::options::Options;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::reference::{
-    Aliases, Arn, Reference, Selector, Store, split_colon, split_secret,
-};
+use crate::model::reference::{Arn, Reference, Selector, Store, split_colon, split_secret};
 use crate::model::shown::{has_credential, shown};
 
 const OPEN: &str = "{{resolve:";
@@ -248,7 +246,7 @@ fn parse_single_reference(text: &str) -> Result<Reference, Fault> {
     }
     Reference::parse(text)
         .and_then(|reference| {
-            let found = reference.locate(&Aliases::default(), &Inherited::default())?;
+            let found = reference.locate(None, &Inherited::default())?;
             found.single(&text)?;
             Ok(reference)
         })

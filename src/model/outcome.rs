@@ -8,12 +8,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use super::answer::{Answers, Caller, DescribedSecret, Document, SecretValue};
+use super::answer::{Answers, Caller, DescribedSecret, SecretValue};
 use super::entry::{Entry, EntryId, FileTarget, Holder, Subject, Target};
 use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
 use super::plan::{Overridden, Plan, Planned};
-use super::problem::{Problem, grouped};
+use super::problem::Problem;
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
 
@@ -22,8 +22,7 @@ use super::remark::{Remarks, is_utf16_text};
 pub struct EntryOutcome {
     /// The id, which is unique, unlike `subject`.
     pub id: EntryId,
-    /// The target of the entry or, for a key of `env-from` that sets a variable, this variable. An
-    /// overridden key has the target of the whole `env-from` entry.
+    /// The target of the entry or, for a key of `env-from`, the variable of the key.
     pub target: Target,
     pub subject: Subject,
     /// The secrets that the value is made of. They are listed even if the value is missing.
@@ -56,8 +55,7 @@ pub enum Outcome {
     Value(Made),
     /// The value is the text of `default`.
     Default(Made),
-    /// The entry sets nothing: it is optional and its value is absent, or the variable that names
-    /// its secret is empty.
+    /// The entry sets nothing: it is optional and its value is absent.
     Absent,
     /// The object of `env-from` was read, and its keys have outcomes of their own.
     Keys,
@@ -198,15 +196,6 @@ impl EntryOutcome {
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }
-
-    /// The name of the empty variable that should contain the name of one of the entry's secrets.
-    /// The entry then has no value, or the text of its `default`. `None` if there is no such
-    /// variable.
-    pub fn empty_variable(&self) -> Option<&str> {
-        self.reads
-            .iter()
-            .find_map(|read| read.locator.empty_variable())
-    }
 }
 
 impl Outcomes {
@@ -237,21 +226,6 @@ impl Outcomes {
 
     pub fn files(&self) -> impl Iterator<Item = FileValue<'_>> {
         self.list.iter().filter_map(EntryOutcome::file)
-    }
-
-    /// True if there is a value for the variable or the path of `target`.
-    pub fn sets(&self, target: &Target) -> bool {
-        self.values()
-            .any(|(outcome, _)| outcome.target.overlaps(target))
-    }
-
-    pub fn overridden(&self) -> impl Iterator<Item = (&EntryOutcome, &Holder)> {
-        self.list.iter().filter_map(|outcome| {
-            let Outcome::Overridden(holder) = &outcome.result else {
-                return None;
-            };
-            Some((outcome, holder))
-        })
     }
 
     /// Every problem that makes a value missing, with the id of its outcome.
@@ -313,51 +287,7 @@ pub struct Values {
     pub caller: Option<Caller>,
 }
 
-/// A secret or parameter that was read.
-pub struct SecretRead<'a> {
-    pub locator: &'a Locator,
-    /// For a parameter below a path, the part of its name after the path.
-    pub parameter_name: Option<&'a str>,
-    /// The document for the locator, with the region that it was read from.
-    pub document: &'a Document,
-    /// The document that has the version and the value: for a parameter below a path, a part of
-    /// `document` ([`Document::versioned`]).
-    pub versioned: &'a Document,
-    /// The outcomes whose values were read from this document. A default isn't such a value.
-    pub gives: Vec<&'a EntryOutcome>,
-}
-
 impl Values {
-    /// Everything that was read, in the order of the entries. A path isn't listed, but each of its
-    /// parameters is.
-    pub fn secrets_read(&self) -> Vec<SecretRead<'_>> {
-        let mut reads = Vec::new();
-        for outcome in &self.outcomes.list {
-            for read in &outcome.reads {
-                let parameter_name = outcome.parameter_name.as_deref();
-                reads.push(((&read.locator, parameter_name), outcome));
-            }
-        }
-        let mut secrets = Vec::new();
-        for ((locator, parameter_name), mut gives) in grouped(reads) {
-            gives.retain(|outcome| matches!(outcome.result, Outcome::Value(_)));
-            // A value can be composed of several keys of a secret.
-            gives.dedup_by_key(|outcome| outcome.id);
-            if let Some(Ok(document)) = self.fetched.get(locator)
-                && let Some(versioned) = document.versioned(parameter_name)
-            {
-                secrets.push(SecretRead {
-                    locator,
-                    parameter_name,
-                    document,
-                    versioned,
-                    gives,
-                });
-            }
-        }
-        secrets
-    }
-
     pub fn new(outcomes: Outcomes, fetched: Answers) -> Self {
         Self {
             outcomes,

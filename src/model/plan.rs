@@ -29,6 +29,7 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
+use std::mem::replace;
 
 use crate::model::entry::{
     Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Operand, Origin, Part, Source,
@@ -37,7 +38,9 @@ use crate::model::entry::{
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::Fault;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{Alias, Aliases, Locator, Reference, SecretRef, expand_path};
+use crate::model::reference::{
+    Alias, Aliases, Locator, Reference, SecretRef, Store, expand_path, optional_variable,
+};
 use crate::model::shown::{MOST_NAMES, shown, some_of};
 
 /// The entries of one declaration, of the inherited variables, or of the command line, as the user
@@ -61,7 +64,8 @@ pub struct Plan {
     /// latest layer come first. Within a layer, the objects of `env-from` come last, the latest of
     /// them first: if two objects set the same variable, the later one wins.
     pub entries: Vec<Planned>,
-    /// The entries that are certain to be overridden. Their references haven't been looked up.
+    /// The entries that are certain to be overridden, or left out because a variable is empty. Their
+    /// references haven't been looked up.
     pub overridden: Vec<Overridden>,
     /// The aliases of all layers.
     pub aliases: Aliases,
@@ -138,6 +142,7 @@ impl Plan {
             refused_aliases,
             inherited,
             claims: Claims::new(&kept),
+            empty_variable: None,
             errors,
         };
         let mut entries = Vec::new();
@@ -169,8 +174,6 @@ impl Plan {
     pub fn locators(&self) -> BTreeSet<&Locator> {
         self.entries
             .iter()
-            // If the variable that names a secret is empty, the entry doesn't read anything.
-            .filter(|entry| entry.source.empty_variable().is_none())
             .flat_map(|entry| entry.source.references())
             .map(|found| &found.locator)
             .collect()
@@ -226,6 +229,8 @@ struct Lookup<'a> {
     inherited: &'a Inherited,
     /// The variables and paths that the entries certainly set.
     claims: Claims<'a>,
+    /// The variable that leaves the current entry out, because it is empty.
+    empty_variable: Option<String>,
     errors: Vec<Problem>,
 }
 
@@ -256,20 +261,19 @@ impl Lookup<'_> {
                 overridden.push((entry, holder));
                 continue;
             }
-            let source = self.planned_source(entry.source, &entry.subject);
-            let empty_variable = source.as_ref().and_then(Source::empty_variable);
-            if let Some(name) = empty_variable
-                && let Target::Output = entry.target
-            {
-                let fault = Fault::new(format!("uses the variable {name}, which is empty"));
-                self.refuse(&entry.subject, fault.help(format!("set {name}")));
+            let written = replace(&mut entry.source, Source::Literal(String::new()));
+            let mut source = self.planned_source(written, &entry.subject);
+            if let Some(name) = self.empty_variable.take() {
+                let OnMissing::Default(text) = &entry.on_missing else {
+                    overridden.push((entry, Holder::EmptyVariable(name)));
+                    continue;
+                };
+                source = Some(Source::Literal(text.clone()));
             }
 
             // An entry that may be absent doesn't override anything yet. For an object, `add` does
             // nothing, because an object doesn't have claims of its own.
-            let is_left_out = entry.on_missing == OnMissing::Fail && empty_variable.is_some();
-            let may_be_absent = entry.on_missing == OnMissing::Optional || is_left_out;
-            if !may_be_absent {
+            if entry.on_missing != OnMissing::Optional {
                 self.claims.add(&entry.target, &entry.subject);
             }
             if let Some(source) = source {
@@ -327,10 +331,7 @@ impl Lookup<'_> {
             Source::Composed(parts) => Source::Composed(self.planned_parts(parts, subject)?),
             Source::Object(ObjectSource { reference, naming }) => {
                 // An object can be a path of parameters, so `single` isn't called here.
-                let reference = reference
-                    .locate(&self.aliases, self.inherited)
-                    .map_err(|fault| self.refuse(subject, fault))
-                    .ok()?;
+                let reference = self.locate(&reference, subject)?;
                 Source::Object(ObjectSource { reference, naming })
             }
         })
@@ -339,21 +340,47 @@ impl Lookup<'_> {
     /// Looks up a reference to one secret or parameter. Adds an error and returns `None` if that
     /// fails, or if the reference is a path, which stands for several parameters.
     fn locate_single(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
-        // A reference in an inherited variable can't use an alias.
-        let no_aliases = Aliases::default();
-        let aliases = match subject.origin {
-            Origin::Inherited => &no_aliases,
-            Origin::Argument(_) | Origin::File { .. } => &self.aliases,
-        };
-        let written: &dyn fmt::Display = match aliases.get(&reference.secret) {
+        let found = self.locate(reference, subject)?;
+        let written: &dyn fmt::Display = match self.alias(reference, subject) {
             Some(alias) => &alias.id,
             None => reference,
         };
-        reference
-            .locate(aliases, self.inherited)
-            .and_then(|found| found.single(written))
+        found
+            .single(written)
             .map_err(|fault| self.refuse(subject, fault))
             .ok()
+    }
+
+    /// Looks up a reference. Adds an error and returns `None` if that fails. If the secret is
+    /// `${NAME:-}`, and NAME is empty, this leaves the entry out, which `get` can't.
+    fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
+        let alias = self.alias(reference, subject);
+        let id = alias.map_or(&reference.secret, |alias| &alias.id);
+        let empty = optional_variable(id).filter(|name| {
+            let may_be_left_out = subject.origin != Origin::Argument(Argument::Get);
+            may_be_left_out && self.inherited.non_empty(name).is_none()
+        });
+        let found = if let Some(name) = empty {
+            // Find the mistakes in the rest of the reference as if NAME were the secret.
+            let (store, _) = Store::split_prefix(id);
+            let id = format!("{}{name}", store.prefix());
+            let alias = Alias {
+                id,
+                ..alias.cloned().unwrap_or_default()
+            };
+            let found = reference.locate(Some(&alias), self.inherited);
+            self.empty_variable = Some(name.to_owned());
+            found
+        } else {
+            reference.locate(alias, self.inherited)
+        };
+        found.map_err(|fault| self.refuse(subject, fault)).ok()
+    }
+
+    /// The alias that a reference uses. A reference in an inherited variable can't use one.
+    fn alias(&self, reference: &Reference, subject: &Subject) -> Option<&Alias> {
+        let alias = self.aliases.get(&reference.secret);
+        alias.filter(|_| subject.origin != Origin::Inherited)
     }
 
     /// Adds the error of an entry whose reference has this fault.

@@ -9,7 +9,7 @@ use std::collections::BTreeSet;
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::record::{age, counted, escaped_value, red};
+use super::record::{Label, Record, age, counted, escaped_value, red};
 use super::terminal::TableScreen;
 use crate::exec::Program;
 use crate::model::answer::Caller;
@@ -34,17 +34,14 @@ pub struct Findings {
     /// `None` without `-- COMMAND`.
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
-    pub overridden: Vec<Value>,
     /// The descriptions of secrets. Empty without `--metadata`.
     pub secrets: Vec<TableRow>,
     /// The records of the report, as `--log-format json` prints them.
     pub messages: Vec<Value>,
-    /// True if the table has a column for the cache.
+    /// True if the table has a column for the region, and a row for each literal and each
+    /// overridden entry, as with `--verbose`.
     #[serde(skip)]
-    pub has_cache: bool,
-    /// True if the table has a row for each literal, as with `--verbose`.
-    #[serde(skip)]
-    pub lists_literals: bool,
+    pub is_verbose: bool,
 }
 
 /// A row about the command, or about the description of a secret.
@@ -158,6 +155,7 @@ pub enum RowStatus {
     Default,
     Unset,
     Overridden,
+    LeftOut,
     Kept,
     Unread,
     NotRead,
@@ -177,12 +175,10 @@ impl RowStatus {
             ),
             Self::Unset => (
                 "unset",
-                "the entry is optional and its secret or key doesn't exist, or the variable that names it is empty.",
+                "the entry is optional and its secret or key doesn't exist.",
             ),
-            Self::Overridden => (
-                "overridden",
-                "another entry sets this variable (-v shows which one).",
-            ),
+            Self::Overridden => ("overridden", ""),
+            Self::LeftOut => ("left-out", "the variable that names the secret is empty."),
             Self::Kept => (
                 "kept",
                 "the variable was already set, and keeps its value because of --keep-existing, or because its entry is absent.",
@@ -231,6 +227,8 @@ pub struct SourceRow {
     pub cached: Option<CachedRow>,
     pub status: RowStatus,
     pub error: Option<&'static str>,
+    /// A note in the table after the status: the outages of the regions that were passed over.
+    pub note: Option<String>,
 }
 
 /// The cached answer for a secret or parameter.
@@ -252,22 +250,21 @@ impl SourceRow {
         }
     }
 
-    /// The cells of the columns VERSION, STAGES, AGE and, if the table has it, CACHED.
-    fn detail_cells(&self, has_cache: bool) -> Vec<String> {
+    /// The cells of the columns between REFERENCE and STATUS.
+    fn detail_cells(&self) -> Vec<String> {
         let version = self.version.as_deref().unwrap_or_default();
-        let mut cells = vec![
+        let cached = match self.cached {
+            Some(cached) if cached.used => age(cached.age_seconds) + ", used",
+            Some(cached) => age(cached.age_seconds),
+            None => String::new(),
+        };
+        vec![
+            self.region.clone().unwrap_or_default(),
             version.chars().take(ID_LENGTH).collect(),
             self.stages.join(","),
             self.age_seconds.map(age).unwrap_or_default(),
-        ];
-        if has_cache {
-            cells.push(match self.cached {
-                Some(cached) if cached.used => age(cached.age_seconds) + ", used",
-                Some(cached) => age(cached.age_seconds),
-                None => String::new(),
-            });
-        }
-        cells
+            cached,
+        ]
     }
 }
 
@@ -275,7 +272,47 @@ impl SourceRow {
 const GAP: usize = 2;
 
 /// The columns that a narrow terminal doesn't show, in the order in which they are left out.
-const LEAST_IMPORTANT: [&str; 3] = ["STAGES", "AGE", "VERSION"];
+const LEAST_IMPORTANT: [&str; 4] = ["STAGES", "AGE", "REGION", "VERSION"];
+
+/// The table of the values. It has a column for the region with `--verbose`, and one for the cache
+/// if a value is in it.
+fn values_table(rows: &[&Row], is_verbose: bool, screen: Option<TableScreen>) -> String {
+    let mut omitted = Vec::new();
+    if !is_verbose {
+        omitted.push("REGION");
+    }
+    let mut sources = rows.iter().flat_map(|row| &row.sources);
+    if sources.all(|source| source.cached.is_none()) {
+        omitted.push("CACHED");
+    }
+    let headings = [
+        "VARIABLE",
+        "REFERENCE",
+        "REGION",
+        "VERSION",
+        "STAGES",
+        "AGE",
+        "CACHED",
+        "STATUS",
+    ];
+    let lines: Vec<TableLine> = rows.iter().flat_map(|row| value_lines(row)).collect();
+    aligned_table(&headings, &omitted, &lines, screen)
+}
+
+/// The table of the values as records of `--verbose`, one for each line. The first record of a row
+/// has the row's JSON object.
+pub fn row_records(rows: &[Row], screen: Option<TableScreen>) -> Vec<Record> {
+    let table = values_table(&Vec::from_iter(rows), true, screen);
+    let lines = table.lines();
+    let mut records: Vec<Record> = lines.map(|line| Record::new(Label::Row, line)).collect();
+    // The first record has the headings.
+    let mut at = 1;
+    for row in rows {
+        records[at].json_members.push(("value", json!(row)));
+        at += value_lines(row).len();
+    }
+    records
+}
 
 /// The tables of the values, the command and the secrets, and the sentences below them, separated
 /// by blank lines. `screen` is `None` if standard output isn't a terminal.
@@ -283,18 +320,12 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     let listed: Vec<&Row> = findings
         .values
         .iter()
-        .filter(|row| findings.lists_literals || !row.is_plain_literal())
+        .filter(|row| {
+            let is_expected = row.is_plain_literal() || row.status == RowStatus::Overridden;
+            findings.is_verbose || !is_expected
+        })
         .collect();
 
-    let mut headings = vec!["VARIABLE", "REFERENCE", "VERSION", "STAGES", "AGE"];
-    if findings.has_cache {
-        headings.push("CACHED");
-    }
-    headings.push("STATUS");
-    let values: Vec<TableLine> = listed
-        .iter()
-        .flat_map(|row| value_lines(row, findings.has_cache))
-        .collect();
     let command = findings.command.iter().map(|row| &row.line);
     let secrets = findings.secrets.iter().map(|row| &row.line);
     let secret_headings = [
@@ -302,8 +333,9 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     ];
 
     let mut sentences = String::new();
-    let unlisted = findings.values.len() - listed.len();
-    if unlisted > 0 {
+    let literals = findings.values.iter().filter(|row| row.is_plain_literal());
+    let unlisted = literals.count();
+    if unlisted > 0 && !findings.is_verbose {
         let one = "literal isn't listed (-v lists it)";
         let several = "literals aren't listed (-v lists them)";
         sentences = counted(unlisted, one, several) + ".\n";
@@ -312,9 +344,9 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     sentences.extend(findings.caller.iter().map(caller_sentence));
 
     let mut parts = vec![
-        aligned_table(&headings, &values, screen),
-        aligned_table(&["COMMAND", "FILE", "STATUS"], command, screen),
-        aligned_table(&secret_headings, secrets, screen),
+        values_table(&listed, findings.is_verbose, screen),
+        aligned_table(&["COMMAND", "FILE", "STATUS"], &[], command, screen),
+        aligned_table(&secret_headings, &[], secrets, screen),
         sentences,
     ];
     parts.retain(|part| !part.is_empty());
@@ -347,11 +379,12 @@ fn status_lines(rows: &[&Row]) -> String {
     lines
 }
 
-/// Lays out a table in lines. The result is empty if there are no rows. On a terminal, the status
-/// of a failure may be red, and the columns in [`LEAST_IMPORTANT`] are left out one by one until
+/// Lays out a table in lines, without the columns in `omitted`. The result is empty if there are no
+/// rows. On a terminal, the status of a failure may be red, and the columns in [`LEAST_IMPORTANT`] are left out one by one until
 /// the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
+    omitted: &[&str],
     rows: impl IntoIterator<Item = &'r TableLine>,
     screen: Option<TableScreen>,
 ) -> String {
@@ -376,12 +409,13 @@ fn aligned_table<'r>(
         }
     }
 
-    for heading in LEAST_IMPORTANT {
+    for heading in omitted.iter().chain(&LEAST_IMPORTANT) {
         let width: usize = widths.iter().map(|width| width + GAP).sum();
         // The last column doesn't need a gap.
-        let is_too_wide = screen.is_some_and(|screen| width > screen.columns + GAP);
+        let is_left_out =
+            omitted.contains(heading) || screen.is_some_and(|screen| width > screen.columns + GAP);
         let column = lines[0].cells.iter().position(|cell| cell == heading);
-        if is_too_wide && let Some(column) = column {
+        if is_left_out && let Some(column) = column {
             widths.remove(column);
             for line in &mut lines {
                 line.cells.remove(column);
@@ -416,7 +450,7 @@ fn shown_cell(cell: &str) -> String {
 
 /// The line of an entry. If the entry is a template or has several secrets, an indented line for
 /// each secret follows.
-fn value_lines(row: &Row, has_cache: bool) -> Vec<TableLine> {
+fn value_lines(row: &Row) -> Vec<TableLine> {
     let only_source = match row.sources.as_slice() {
         [only] if row.kind != RowKind::Template => Some(only),
         _ => None,
@@ -430,11 +464,9 @@ fn value_lines(row: &Row, has_cache: bool) -> Vec<TableLine> {
         (None, None, RowKind::Inherited) => format!("{} references", row.sources.len()),
     };
     let no_source = SourceRow::default();
-    let details = only_source.unwrap_or(&no_source).detail_cells(has_cache);
-    let mut status = row.error.unwrap_or(row.status.text()).to_owned();
-    if let Some(note) = &row.note {
-        status += &format!(", {note}");
-    }
+    let source = only_source.unwrap_or(&no_source);
+    let details = source.detail_cells();
+    let status = status_cell(row.error, row.status, [&row.note, &source.note]);
 
     let mut lines = vec![TableLine {
         cells: [
@@ -449,8 +481,8 @@ fn value_lines(row: &Row, has_cache: bool) -> Vec<TableLine> {
         for source in &row.sources {
             // The first cell is a space, because an empty cell would be shown as `-`.
             let first_cells = vec![" ".to_owned(), format!("  {}", source.reference())];
-            let details = source.detail_cells(has_cache);
-            let status = source.error.unwrap_or(source.status.text()).to_owned();
+            let details = source.detail_cells();
+            let status = status_cell(source.error, source.status, [&source.note]);
             lines.push(TableLine {
                 cells: [first_cells, details, vec![status]].concat(),
                 is_failed: source.error.is_some(),
@@ -458,6 +490,19 @@ fn value_lines(row: &Row, has_cache: bool) -> Vec<TableLine> {
         }
     }
     lines
+}
+
+/// The last cell of a row: the code of the error or the status, and the notes.
+fn status_cell<'n>(
+    error: Option<&'static str>,
+    status: RowStatus,
+    notes: impl IntoIterator<Item = &'n Option<String>>,
+) -> String {
+    let mut cell = error.unwrap_or(status.text()).to_owned();
+    for note in notes.into_iter().flatten() {
+        cell += &format!(", {note}");
+    }
+    cell
 }
 
 fn caller_sentence(caller: &Caller) -> String {

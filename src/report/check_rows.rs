@@ -1,8 +1,7 @@
 //! The rows of the tables of `check`. A row shows either a secret that AWS was asked to describe,
 //! or a variable or a file, with the source of its value and its status.
 //!
-//! No row contains a value. Most overridden entries don't get a row, because `check --json` lists
-//! them separately and `--verbose` prints a note for each.
+//! No row contains a value. `--verbose` prints the same rows.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -11,12 +10,10 @@ use std::time::SystemTime;
 use serde_json::{Value, json};
 
 use super::check_findings::{CachedRow, Row, RowKind, RowStatus, SourceRow, TableLine, TableRow};
-use super::record::{Record, age};
+use super::record::age;
 use super::value_warnings::remark_text;
-use super::warnings::shown_source;
 use crate::model::answer::{DescribedSecret, Description, Document, Replica};
-use crate::model::entry::{EntryId, Holder, Origin, Subject, SubjectKind, Target, Written};
-use crate::model::environment::is_name;
+use crate::model::entry::{EntryId, Holder, Origin, SubjectKind, Target, Written};
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, SecretRef, Selector, below_path};
@@ -41,48 +38,12 @@ pub enum CheckDepth {
     Offline,
 }
 
-impl Row {
-    /// Creates the row of the entry that `subject` names, without sources. Sets `variable` only if
-    /// the label shows its name.
-    fn new(label: String, subject: &Subject, status: RowStatus) -> Self {
-        let kind = match (&subject.written, subject.kind, &subject.origin) {
-            (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
-            (Some(Written::Reference(_)), ..) => RowKind::Reference,
-            (Some(Written::Template), ..) => RowKind::Template,
-            (None, _, Origin::Inherited) => RowKind::Inherited,
-            (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
-        };
-        let line = match subject.origin {
-            Origin::File { line, .. } => line,
-            Origin::Argument(_) | Origin::Inherited => 0,
-        };
-        Self {
-            variable: is_name(&label).then(|| label.clone()),
-            label,
-            origin: subject.origin.to_string(),
-            kind,
-            reference: subject.shown_reference(),
-            status,
-            line,
-            ..Self::default()
-        }
-    }
-}
-
 impl CheckedValues<'_> {
     /// The rows, beginning with those of the earliest layer. Within a layer, they are in the order
     /// of their lines, because `env:`, `env-from:` and `files:` can be in any order.
     pub fn rows(&self) -> Vec<Row> {
         let mut rows: Vec<(EntryId, Row)> = Vec::new();
         for outcome in &self.values.outcomes.list {
-            // In the list, the keys of an `env-from` object come before the object itself. If a key
-            // has a row, the object needs a row only for an error.
-            if matches!(outcome.result, Outcome::Keys)
-                && let Some((last, _)) = rows.last()
-                && last.of_entry() == outcome.id
-            {
-                continue;
-            }
             if let Some(row) = self.row(outcome) {
                 rows.push((outcome.id, row));
             }
@@ -93,19 +54,19 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// The row of an outcome. `None` for most overridden entries ([`overridden_row`]), and for an
-    /// absent entry that [`Self::is_superseded`].
+    /// The row of an outcome. `None` for an absent entry that [`Self::is_superseded`], and for an
+    /// object whose keys have rows.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
-            Outcome::Overridden(holder) => return overridden_row(&outcome.subject, holder),
+            Outcome::Overridden(Holder::Kept) => RowStatus::Kept,
+            Outcome::Overridden(Holder::EmptyVariable(_)) => RowStatus::LeftOut,
+            Outcome::Overridden(_) => RowStatus::Overridden,
             Outcome::Absent if self.is_superseded(outcome) => return None,
             Outcome::Absent if outcome.is_inherited => RowStatus::Kept,
             Outcome::Absent => RowStatus::Unset,
             Outcome::Default(_) => RowStatus::Default,
             Outcome::Value(_) => RowStatus::Ok,
-            // `rows` skips an object if one of its keys has a row. So here, all keys of the object
-            // are overridden.
-            Outcome::Keys => RowStatus::Overridden,
+            Outcome::Keys => return None,
             Outcome::Unread => self.unread_status(&outcome.reads),
             Outcome::Failed(_) => RowStatus::Failed,
         };
@@ -120,17 +81,34 @@ impl CheckedValues<'_> {
         Some(row)
     }
 
-    /// The row of any outcome except [`Outcome::Overridden`], with its sources. The row shows a
-    /// path as the user wrote it, because the value of a variable in the path may be a password. The
-    /// row of a key of `env-from` shows its variable, also if messages don't show the key.
+    /// The row of an outcome with its sources, which don't matter if the entry is overridden. The
+    /// row shows a path as the user wrote it, because the value of a variable in the path may be a
+    /// password. The row of a key of `env-from` shows its variable, also if messages don't show the
+    /// key.
     fn row_with_sources(&self, outcome: &EntryOutcome, status: RowStatus) -> Row {
         let EntryOutcome {
             target, subject, ..
         } = outcome;
-        let mut row = Row::new(target_label(target), subject, status);
-        row.variable = target.variable().map(ToString::to_string);
-        row.note = self.note(outcome);
-
+        let kind = match (&subject.written, subject.kind, &subject.origin) {
+            (_, SubjectKind::EnvFrom | SubjectKind::EnvFromKey, _) => RowKind::EnvFrom,
+            (Some(Written::Reference(_)), ..) => RowKind::Reference,
+            (Some(Written::Template), ..) => RowKind::Template,
+            (None, _, Origin::Inherited) => RowKind::Inherited,
+            (None, _, Origin::Argument(_) | Origin::File { .. }) => RowKind::Literal,
+        };
+        let mut row = Row {
+            label: target_label(target),
+            variable: target.variable().map(ToString::to_string),
+            origin: subject.origin.to_string(),
+            kind,
+            reference: subject.shown_reference(),
+            status,
+            note: self.note(outcome),
+            ..Row::default()
+        };
+        if let Origin::File { line, .. } = subject.origin {
+            row.line = line;
+        }
         if let Target::File(file) = target {
             let path = file.path.as_ref().map(ToString::to_string);
             row.file = Some(json!({ "path": path }));
@@ -140,6 +118,9 @@ impl CheckedValues<'_> {
         let parameter_name = outcome.parameter_name.as_deref();
         if let (Some(path), Some(name)) = (&row.reference, parameter_name) {
             row.reference = Some(shown(&below_path(path, name)));
+        }
+        if let Outcome::Overridden(_) = outcome.result {
+            return row;
         }
         let mut listed = BTreeSet::new();
         for reference in &outcome.reads {
@@ -162,15 +143,17 @@ impl CheckedValues<'_> {
         if let Some(remark) = remark_text(outcome) {
             return Some(remark);
         }
+        if let Outcome::Overridden(holder) = &outcome.result {
+            return match holder {
+                Holder::Entry(other) => Some(format!("by {other}")),
+                Holder::Several => Some("by several entries".to_owned()),
+                Holder::EmptyVariable(name) => Some(format!("{name} is empty")),
+                Holder::Kept => None,
+            };
+        }
         let warnings = &self.values.outcomes.warnings;
-        let note = if let Some(warning) = warnings.iter().find(|other| other.id == outcome.id) {
-            warning.note
-        } else if let Some(name) = outcome.empty_variable() {
-            return Some(format!("{name} is empty"));
-        } else {
-            return None;
-        };
-        Some(note.to_owned())
+        let warning = warnings.iter().find(|other| other.id == outcome.id)?;
+        Some(warning.note.to_owned())
     }
 
     /// True if the table already has a row for the target of an absent entry: the row of an entry
@@ -206,7 +189,7 @@ impl CheckedValues<'_> {
     fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
         let SecretRef { locator, selector } = reference;
         let row = SourceRow {
-            id: shown_source(locator, parameter_name),
+            id: shown(&locator.written_id_of(parameter_name)),
             store: locator.store.service(),
             key: Some(selector.shown()).filter(|key| !key.is_empty()),
             region: locator.region.as_ref().map(Region::to_string),
@@ -246,9 +229,12 @@ impl CheckedValues<'_> {
         if let Some(region) = &document.region {
             row.region = Some(region.to_string());
         }
-        for (region, _) in &document.passed_over {
+        let mut outages = Vec::new();
+        for (region, outage) in &document.passed_over {
             row.regions_passed_over.push(region.to_string());
+            outages.push(format!("not from {region} ({})", outage.sentence()));
         }
+        row.note = Some(outages.join(", ")).filter(|note| !note.is_empty());
         if let Some(cached) = &document.cached {
             row.cached = Some(CachedRow {
                 age_seconds: cached.age.as_secs(),
@@ -266,45 +252,6 @@ impl CheckedValues<'_> {
         }
         row
     }
-}
-
-/// The row of an overridden entry. Only two kinds of entries have one: a variable that
-/// `--keep-existing` keeps, and a key of `env-from` that a later `env-from` object overrides.
-fn overridden_row(subject: &Subject, holder: &Holder) -> Option<Row> {
-    match holder {
-        Holder::Kept(name) => Some(Row::new(name.clone(), subject, RowStatus::Kept)),
-        Holder::Entry(other) if [subject.kind, other.kind] == [SubjectKind::EnvFromKey; 2] => Some(
-            Row::new(subject.label.to_string(), subject, RowStatus::Overridden),
-        ),
-        Holder::Entry(_) | Holder::Several => None,
-    }
-}
-
-/// The JSON object of an overridden entry, for the list `overridden` of `check --json`.
-pub fn override_object((outcome, holder): (&EntryOutcome, &Holder)) -> Value {
-    let (reason, by) = match holder {
-        Holder::Entry(other) => ("entry", subject_object(other)),
-        Holder::Kept(_) => ("kept", Value::Null),
-        Holder::Several => ("entries", Value::Null),
-    };
-    let mut object = subject_object(&outcome.subject);
-    object["reason"] = reason.into();
-    object["by"] = by;
-    object
-}
-
-fn subject_object(subject: &Subject) -> Value {
-    json!({ "label": *subject.label, "origin": subject.origin.to_string(), "reference": subject.shown_reference() })
-}
-
-pub fn override_note((outcome, holder): (&EntryOutcome, &Holder)) -> Record {
-    let subject = &outcome.subject;
-    let why = match holder {
-        Holder::Entry(other) => return Record::note(format!("{subject} is overridden by {other}")),
-        Holder::Kept(name) => format!("{name} is already set (--keep-existing)"),
-        Holder::Several => "all of its variables get their values elsewhere".to_owned(),
-    };
-    Record::note(format!("{subject} isn't read, because {why}"))
 }
 
 /// The label in the first column: `NAME`, `NAME=/path`, `NAME=memfd`, `NAME=pipe`, `/path` or

@@ -298,7 +298,7 @@ mod tests {
     use super::*;
     use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
     use crate::model::entry::{Argument, Origin, Subject, Written};
-    use crate::model::reference::{Aliases, Reference, Region};
+    use crate::model::reference::{Reference, Region};
 
     #[test]
     fn an_expired_token_is_reported_once_for_all_secrets_whatever_the_request_ids() {
@@ -319,7 +319,7 @@ mod tests {
             let reference = if label == "C" { "other" } else { "db" };
             let reference = Reference::parse(reference)
                 .unwrap()
-                .locate(&Aliases::default(), &Default::default());
+                .locate(None, &Default::default());
             let failure = FetchFailure::new(Region::parse("us-east-1"), error);
             failure.problem(&reference.unwrap(), &subject)
         };

@@ -22,16 +22,19 @@ pub enum Label {
     Help = 36,
     /// The last line of a report about several errors. Text output shows it without a label.
     Summary = 0,
+    /// A line of the table below the record before it. JSON has only the lines with members.
+    Row = 39,
 }
 
 impl Label {
-    /// The word for this label. JSON has the word as the default `event` and, except for notes, as
-    /// the `level`.
+    /// The word for this label. JSON has the word as the default `event` and, for errors and
+    /// warnings, as the `level`.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
             Self::Warning => "warning",
             Self::Note => "note",
+            Self::Row => "resolved",
             Self::Help => "help",
         }
     }
@@ -101,6 +104,10 @@ impl Record {
         self
     }
 
+    pub(super) fn is_in_json(&self) -> bool {
+        self.label != Label::Row || !self.json_members.is_empty()
+    }
+
     pub fn detail(mut self) -> Self {
         self.is_detail = true;
         self
@@ -155,12 +162,17 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         if at > 0 && is_error && screen != Screen::Log {
             lines += "\n";
         }
-        lines += &(headline(record.label, &record.message, screen) + "\n");
+        if record.label != Label::Row {
+            lines += &(headline(record.label, &record.message, screen) + "\n");
+        }
 
         let prefix = if screen == Screen::Log { PREFIX } else { "" };
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", printed(text));
         };
+        if record.label == Label::Row {
+            add("", &record.message);
+        }
 
         let count = record.entries.len();
         let listed = if record.is_abridged {
@@ -236,7 +248,7 @@ fn record_object(record: Record, now: SystemTime) -> Value {
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
         Label::Error | Label::Summary | Label::Warning => record.label.name(),
-        Label::Note | Label::Help => "info",
+        Label::Note | Label::Help | Label::Row => "info",
     };
 
     let mut object = json!({

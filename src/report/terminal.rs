@@ -216,7 +216,7 @@ fn lines(records: impl IntoIterator<Item = Record>) -> String {
             };
             record_lines(&Vec::from_iter(records), screen)
         }
-        LogFormat::Json => objects(records)
+        LogFormat::Json => objects(records.into_iter().filter(Record::is_in_json))
             .into_iter()
             .map(|object| format!("{object}\n"))
             .collect(),
@@ -230,7 +230,9 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     lines(records.into_iter().filter(|record| match record.label {
         Label::Error | Label::Summary => true,
         Label::Warning => mode.quiet < 2,
-        Label::Note | Label::Help => mode.quiet == 0 && (has_details || !record.is_detail),
+        Label::Note | Label::Help | Label::Row => {
+            mode.quiet == 0 && (has_details || !record.is_detail)
+        }
     }))
 }
 
@@ -288,6 +290,17 @@ pub fn table_screen() -> Option<TableScreen> {
     Some(TableScreen {
         columns: columns(io::stdout()),
         has_colours: locked(&MODE).has_colours,
+    })
+}
+
+/// The room for an indented table on standard error. `None` if it isn't a terminal.
+pub(super) fn error_screen() -> Option<TableScreen> {
+    if !io::stderr().is_terminal() {
+        return None;
+    }
+    Some(TableScreen {
+        columns: columns(io::stderr()).saturating_sub(2),
+        has_colours: false,
     })
 }
 

@@ -4,22 +4,24 @@
 //! - before it reads: which entries are left out
 //! - after it has read: what looks like a mistake in the values, which cached values are used, and
 //!   which files could stay on a disk
-//! - the notes of `--verbose`: where the values come from, and how long everything took
+//! - the account of `--verbose`: where the values come from, and how long everything took
 
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
+use super::check_findings::row_records;
+use super::check_rows::{CheckDepth, CheckedValues};
 use super::record::{Record, age, counted};
-use crate::model::entry::{DeclaredPath, Subject, Target};
+use super::terminal;
+use crate::model::entry::{DeclaredPath, Holder, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::options::NamedFile;
-use crate::model::outcome::{Outcome, Outcomes, SecretRead, Values};
+use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::{Problem, grouped};
-use crate::model::reference::Locator;
-use crate::model::shown::{shown, some_of};
+use crate::model::shown::shown;
 use crate::time::Waiting;
 
 /// The text about a long wait, for the log, the terminal and the service manager: how long it can
@@ -89,11 +91,12 @@ pub fn local_warning(file: &NamedFile) -> Record {
 /// A note for each variable that should name a secret but is empty, with the number of entries that
 /// are left out because of it.
 pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
-    let left_out = grouped(
-        plan.entries
-            .iter()
-            .filter_map(|entry| Some((entry.left_out_by()?, entry))),
-    );
+    let left_out = grouped(plan.overridden.iter().filter_map(|(entry, holder)| {
+        let Holder::EmptyVariable(name) = holder else {
+            return None;
+        };
+        Some((name, entry))
+    }));
     left_out.into_iter().map(|(name, entries)| {
         let count = entries.len();
         let consequence = if entries
@@ -120,13 +123,12 @@ pub fn disk_warning((path, subject): (&DeclaredPath, &Subject)) -> Record {
 }
 
 /// The note for a launch that wants at least three values from secrets, but reads none of them: the
-/// region or the account is probably wrong. Entries that an empty variable
-/// leaves out are ignored.
+/// region or the account is probably wrong.
 pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     let mut missing = 0;
     for outcome in &outcomes.list {
         let is_overridden = matches!(outcome.result, Outcome::Overridden(_));
-        if outcome.reads.is_empty() || outcome.empty_variable().is_some() || is_overridden {
+        if outcome.reads.is_empty() || is_overridden {
             continue;
         }
         if !matches!(outcome.result, Outcome::Default(_) | Outcome::Absent) {
@@ -252,133 +254,24 @@ const EXPANDERS: [&str; 12] = [
     "ash", "bash", "busybox", "csh", "dash", "envsubst", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
 ];
 
-/// Makes the notes of `--verbose`: where the values come from, and how long reading them took.
-pub fn provenance_notes(values: &Values) -> Vec<Record> {
-    let mut records = secret_notes(values.secrets_read());
-
-    let outcomes = &values.outcomes;
-    let labels: Vec<&str> = outcomes
-        .values()
-        .filter(|(outcome, _)| outcome.reads.is_empty() && !outcome.is_default())
-        .map(|(outcome, _)| &*outcome.subject.label)
-        .collect();
-    if !labels.is_empty() {
-        let text = counted(labels.len(), "value is a literal", "values are literals");
-        records.push(resolved_note(text).with("variables", labels));
+/// Makes the records of `--verbose`: the total and, below it, the account of the values as `check`
+/// prints it.
+pub fn account(values: &Values) -> Vec<Record> {
+    let rows = CheckedValues {
+        values,
+        problems: &[],
+        now: SystemTime::now(),
+        depth: CheckDepth::Values,
     }
-
-    let files: Vec<String> = outcomes
-        .files()
-        .filter(|file| file.target.once)
-        .map(|file| file.subject.to_string())
-        .collect();
-    if !files.is_empty() {
-        let text = format!("{} can be read only once", some_of(&files));
-        records.push(resolved_note(text));
-    }
-
-    records.extend(missing_value_notes(outcomes));
-    records.extend(total_note(values));
+    .rows();
+    let mut records = vec![total_note(values)];
+    records.extend(row_records(&rows, terminal::error_screen()));
     records
 }
 
-/// A note for each of these secrets or parameters that gives a value.
-pub fn secret_notes<'a>(reads: impl IntoIterator<Item = SecretRead<'a>>) -> Vec<Record> {
-    let mut records = Vec::new();
-    for read in reads {
-        let labels: Vec<&str> = read
-            .gives
-            .iter()
-            .map(|outcome| &*outcome.subject.label)
-            .collect();
-        if labels.is_empty() {
-            continue;
-        }
-        let noun = read.locator.noun_of(read.parameter_name);
-        let text = format!(
-            "{noun} ({}) gives {}",
-            source_facts(&read),
-            labels.join(", ")
-        );
-        let note = resolved_note(text)
-            .with("variables", labels)
-            .with("secret", shown_source(read.locator, read.parameter_name))
-            .with_some("version", read.versioned.version_id.clone());
-        records.push(note);
-    }
-    records
-}
-
-/// The id of a secret or parameter as messages show it, spelled as in a reference.
-pub(super) fn shown_source(locator: &Locator, parameter_name: Option<&str>) -> String {
-    shown(&locator.written_id_of(parameter_name))
-}
-
-/// Lists the version of a secret or parameter and where it was read: `version …, stage AWSCURRENT,
-/// us-east-1`.
-fn source_facts(read: &SecretRead<'_>) -> String {
-    let SecretRead {
-        document,
-        versioned,
-        ..
-    } = read;
-    let mut facts = Vec::new();
-    if let Some(id) = &versioned.version_id {
-        facts.push(format!("version {id}"));
-    }
-    if !versioned.stages.is_empty() {
-        let label = read.locator.store.label_noun();
-        facts.push(format!("{label} {}", versioned.stages.join(", ")));
-    }
-
-    facts.push(match &document.region {
-        Some(region) => region.to_string(),
-        None => "from the --local file".to_owned(),
-    });
-    for (region, outage) in &document.passed_over {
-        facts.push(format!("instead of {region} ({})", outage.sentence()));
-    }
-    if let Some(cached) = &document.cached {
-        facts.push(format!("from the cache, {} old", age(cached.age.as_secs())));
-    }
-    facts.join(", ")
-}
-
-/// A note for each entry that gets its default, and for each absent entry whose target no other
-/// entry sets.
-fn missing_value_notes(outcomes: &Outcomes) -> Vec<Record> {
-    let mut records = Vec::new();
-    for outcome in &outcomes.list {
-        let subject = &outcome.subject;
-        let label = vec![&*subject.label];
-        let empty_variable = outcome.empty_variable();
-        let reason = match empty_variable {
-            Some(name) => format!("{name} is empty"),
-            None => "the secret or key doesn't exist".to_owned(),
-        };
-        if outcome.is_default() {
-            let text = format!("{subject} gets its default, because {reason}");
-            records.push(resolved_note(text).with("variables", label));
-        } else if matches!(outcome.result, Outcome::Absent) && !outcomes.sets(&outcome.target) {
-            let optional = empty_variable.map_or("it is optional and ", |_| "");
-            let state = if outcome.is_inherited {
-                "stays as inherited"
-            } else {
-                "isn't set"
-            };
-            let text = format!("{subject} {state}, because {optional}{reason}");
-            records.push(Record::note(text).event("omitted").with("variables", label));
-        }
-    }
-    records
-}
-
-/// The last note of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets that
+/// The total of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets that
 /// were read.
-pub fn total_note(values: &Values) -> Option<Record> {
-    if values.fetched.is_empty() {
-        return None;
-    }
+pub fn total_note(values: &Values) -> Record {
     let outcomes = &values.outcomes;
     let value_count = outcomes.values().count();
     let milliseconds = outcomes.elapsed.as_millis() as u64;
@@ -395,16 +288,11 @@ pub fn total_note(values: &Values) -> Option<Record> {
         counted(secrets, "secret", "secrets"),
         counted(outcomes.requests, "request", "requests"),
     );
-    let note = Record::note(text)
+    Record::note(text)
         .event("resolution")
         .with("values", value_count)
         .with("secrets", secrets)
         .with("milliseconds", milliseconds)
         .with("requests", outcomes.requests)
-        .with("from_cache", cached);
-    Some(note)
-}
-
-fn resolved_note(text: String) -> Record {
-    Record::note(text).event("resolved")
+        .with("from_cache", cached)
 }

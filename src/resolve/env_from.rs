@@ -131,7 +131,7 @@ pub(super) fn key_outcomes(
         let target = Target::Env(name.clone());
         if let Some(holder) = claims.holder(&target, &entry.subject.origin) {
             let result = Outcome::Overridden(holder);
-            overridden.push(key_outcome(entry, object, (number, key), &name, result));
+            overridden.push(key_outcome(entry, object, (number, key), name, result));
         } else if let Some(effect) = unsafe_effect(&name, value.expose()) {
             let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
             harmful.push((key, name.to_string()));
@@ -146,8 +146,8 @@ pub(super) fn key_outcomes(
                     made.remarks.insert(remark, Vec::new());
                 }
             }
-            let outcome = key_outcome(entry, object, (number, key), &name, Outcome::Value(made));
-            outcomes.push(EntryOutcome { target, ..outcome });
+            let result = Outcome::Value(made);
+            outcomes.push(key_outcome(entry, object, (number, key), name, result));
         }
     }
     outcomes.append(&mut overridden);
@@ -158,14 +158,12 @@ pub(super) fn key_outcomes(
     (outcomes, errors)
 }
 
-/// Creates the outcome of a key, whose variable is `name`. The target of the outcome is that of the
-/// whole object, which claims nothing. This is right for an overridden key. For a key that sets its
-/// variable, the caller replaces the target.
+/// Creates the outcome of a key, whose variable is `name`.
 fn key_outcome(
     entry: &Planned,
     object: &PlannedObject,
     (number, key): (usize, &str),
-    name: &EnvName,
+    name: EnvName,
     result: Outcome,
 ) -> EntryOutcome {
     let mut outcome = EntryOutcome::new(entry, result);
@@ -176,6 +174,7 @@ fn key_outcome(
     } else {
         format!("key number {number} (name not shown)").into()
     };
+    outcome.target = Target::Env(name);
     if object.reference.locator.is_path() {
         outcome.parameter_name = Some(key.to_owned());
     }

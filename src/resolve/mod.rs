@@ -109,20 +109,15 @@ impl<'a> Walk<'a> {
             return self.add(entry, Outcome::Overridden(holder));
         }
 
-        // The variable that names a secret is empty, so the entry gets its default or, without one,
-        // is left out, whatever else it reads.
-        if entry.source.empty_variable().is_some() {
-            let result = match &entry.on_missing {
-                OnMissing::Default(text) => {
-                    Outcome::Default(SecretValue::new(text.as_str()).into())
-                }
-                OnMissing::Fail | OnMissing::Optional => Outcome::Absent,
-            };
-            return self.add(entry, result);
-        }
-
         let read = match &entry.source {
-            Source::Literal(text) => Ok(SecretValue::new(text.as_str()).into()),
+            Source::Literal(text) => {
+                let made = SecretValue::new(text.as_str()).into();
+                // The plan has replaced a reference with the entry's default.
+                if let OnMissing::Default(_) = entry.on_missing {
+                    return self.add(entry, Outcome::Default(made));
+                }
+                Ok(made)
+            }
             Source::Reference(reference) => answers
                 .selected_value(&Wanted::new(reference, subject))
                 .map(Made::from)
@@ -170,8 +165,9 @@ impl<'a> Walk<'a> {
             None => Outcome::Keys,
         };
         for outcome in outcomes {
-            // An overridden key has the target of the object, which doesn't claim anything.
-            self.claims.add(&outcome.target, &outcome.subject);
+            if outcome.holds_target() {
+                self.claims.add(&outcome.target, &outcome.subject);
+            }
             self.push(outcome);
         }
         self.add(entry, result);

@@ -169,7 +169,8 @@ impl Search<'_> {
         let Selector::Key(key) = &reference.selector else {
             return false;
         };
-        let located = reference.locate(&self.plan.aliases, &self.plan.inherited);
+        let alias = self.plan.aliases.get(&reference.secret);
+        let located = reference.locate(alias, &self.plan.inherited);
         located.is_ok_and(|located| {
             let document = self.fetched.get(&located.locator);
             document.is_some_and(|answer| {

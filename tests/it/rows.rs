@@ -41,7 +41,7 @@ fn a_row_fails_for_a_typo_in_it_and_for_each_message_that_it_does_not_expect() {
         (
             "--local l -v -e A=x",
             "A=v-4c7a1e",
-            &[("file l", "x: v-4c7a1e"), ("says", "gives A")],
+            &[("file l", "x: v-4c7a1e"), ("says", "1 value of")],
             "not expected: secrets-exec: warning: ",
         ),
     ] {

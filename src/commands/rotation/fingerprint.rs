@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 use crate::model::entry::Target;
 use crate::model::options::OnRotation;
 use crate::model::outcome::{Outcome, Values};
+use crate::model::reference::SecretRef;
 use crate::model::remark::Remark;
 use crate::model::shown::some_of;
 use crate::report::Record;
@@ -119,18 +120,23 @@ impl Fingerprint {
                     fingerprint.values.insert(key, hashed_value.clone());
                 }
             }
+            let parameter_name = outcome.parameter_name.as_deref();
+            for SecretRef { locator, .. } in &outcome.reads {
+                if let Some(Ok(document)) = values.fetched.get(locator)
+                    && let Some(versioned) = document.versioned(parameter_name)
+                {
+                    let name = locator.noun_of(parameter_name);
+                    let id = locator.written_id_of(parameter_name);
+                    let version = versioned.version_id.clone();
+                    fingerprint.secrets.insert(name, (id, version));
+                }
+            }
             // An object comes after its keys, which have the same place.
             if outcome.id.key.is_none() {
                 place += 1;
             }
         }
 
-        for read in values.secrets_read() {
-            let name = read.locator.noun_of(read.parameter_name);
-            let id = read.locator.written_id_of(read.parameter_name);
-            let version = read.versioned.version_id.clone();
-            fingerprint.secrets.insert(name, (id, version));
-        }
         fingerprint
     }
 

@@ -52,8 +52,10 @@ impl fmt::Display for Claim {
 pub enum Holder {
     /// An entry with higher precedence.
     Entry(Subject),
-    /// The inherited variable with this name, which `--keep-existing` keeps.
-    Kept(String),
+    /// The inherited variable, which `--keep-existing` keeps.
+    Kept,
+    /// Nothing: the variable that names a secret of the entry is empty, which `${NAME:-}` allows.
+    EmptyVariable(String),
     /// For an `env-from` entry: each of its variables has a holder, and the holders may differ.
     Several,
 }
@@ -116,6 +118,6 @@ impl<'a> Claims<'a> {
         if *origin == Origin::Inherited || !self.kept_names.contains(name) {
             return None;
         }
-        Some(Holder::Kept(name.to_owned()))
+        Some(Holder::Kept)
     }
 }

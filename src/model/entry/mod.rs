@@ -21,7 +21,7 @@ use glob::Pattern;
 use regex_lite::Regex;
 
 use crate::model::environment::{EnvName, known_patterns, matches_any};
-use crate::model::reference::{Reference, SecretRef};
+use crate::model::reference::Reference;
 
 /// A target and the source of its value. `R` is the type of a reference: [`Reference`] as the user
 /// wrote it or, in a plan, the [`SecretRef`] that was found for it.
@@ -49,13 +49,6 @@ pub struct EntryId {
     /// The number of a key in an `env-from` object, for the outcome of this key. `None` for the
     /// entry itself.
     pub key: Option<usize>,
-}
-
-impl EntryId {
-    /// The id of the entry, without the number of a key.
-    pub fn of_entry(self) -> Self {
-        Self { key: None, ..self }
-    }
 }
 
 impl Entry {
@@ -92,17 +85,6 @@ impl Entry {
     }
 }
 
-impl Entry<SecretRef> {
-    /// The empty variable that leaves the entry out: NAME if a secret of the entry is `${NAME:-}`.
-    /// `None` if no variable is empty, or if the entry has a default.
-    pub fn left_out_by(&self) -> Option<&str> {
-        if let OnMissing::Default(_) = self.on_missing {
-            return None;
-        }
-        self.source.empty_variable()
-    }
-}
-
 /// The source of an entry's value or, for [`Source::Object`], of the values of several variables.
 #[derive(Clone, Debug)]
 pub enum Source<R = Reference> {
@@ -134,16 +116,6 @@ impl<R> Source<R> {
             Self::Literal(_) => Vec::new(),
             Self::Object(object) => vec![&object.reference],
         }
-    }
-}
-
-impl Source<SecretRef> {
-    /// The name of an empty variable that should contain the name of a secret. `None` if no secret
-    /// of this source depends on an empty variable.
-    pub fn empty_variable(&self) -> Option<&str> {
-        self.references()
-            .into_iter()
-            .find_map(|reference| reference.locator.empty_variable())
     }
 }
 

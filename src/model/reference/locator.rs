@@ -61,7 +61,7 @@ impl Locator {
     pub fn written_id(&self) -> String {
         match &self.id {
             SecretId::Name(name) => format!("{}{name}", self.store.prefix()),
-            id @ (SecretId::Empty(_) | SecretId::Arn(_)) => id.to_string(),
+            SecretId::Arn(arn) => arn.to_string(),
         }
     }
 
@@ -116,14 +116,6 @@ impl Locator {
         }
         let is_recursive = name == self.id.name();
         Some(ParameterPath { name, is_recursive })
-    }
-
-    /// The name of the variable that should name the secret, if that variable is empty.
-    pub fn empty_variable(&self) -> Option<&str> {
-        let SecretId::Empty(name) = &self.id else {
-            return None;
-        };
-        Some(name)
     }
 
     pub fn is_path(&self) -> bool {

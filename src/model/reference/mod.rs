@@ -122,14 +122,13 @@ impl Reference {
         Some(&self.secret)
     }
 
-    /// Finds the request for this reference, and what KEY selects from the document. SECRET is an
-    /// alias or an id.
+    /// Finds the request for this reference, and what KEY selects from the document. SECRET is
+    /// `alias` or, without it, an id.
     ///
     /// # Errors
     /// If a variable isn't set or can't be used, if the id is malformed, if a KEY, a LABEL or a
     /// VERSION follows a path, or if AWS can't have the version.
-    pub fn locate(&self, aliases: &Aliases, inherited: &Inherited) -> Result<SecretRef, Fault> {
-        let alias = aliases.get(&self.secret);
+    pub fn locate(&self, alias: Option<&Alias>, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let id = alias.map_or(&self.secret, |alias| &alias.id);
         let mut locator = locate_id(id, inherited)?;
         if let Some(alias) = alias {
@@ -214,8 +213,7 @@ pub fn optional_variable(id: &str) -> Option<&str> {
 }
 
 /// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
-/// without a role. The value of a variable isn't split into fields. If the id is an
-/// [`optional_variable`] that is empty, the request has [`SecretId::Empty`].
+/// without a role. The value of a variable isn't split into fields.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let is_only_variable = is_placeholder(text);
     let mut names = Vec::new();
@@ -230,10 +228,6 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })?;
 
     let (store, id) = match (SecretId::parse(&expanded), empty) {
-        (_, Some(name)) if optional_variable(text).is_some() => {
-            let (store, _) = Store::split_prefix(text);
-            (store, SecretId::Empty(name.to_owned()))
-        }
         (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name, false)),
         // The help is dropped, because it may show an ARN from the value of a variable.
         (Err(error), _) if !names.is_empty() => {

@@ -16,8 +16,6 @@ const PARAMETER_PREFIX: &str = "ssm:";
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(Arc<str>),
-    /// The variable that should name the secret, but is empty. Such a secret is never requested.
-    Empty(String),
     /// The ARN of a secret may be written without the six random characters at its end.
     Arn(Arn),
 }
@@ -89,7 +87,7 @@ impl SecretId {
     /// parameter is requested by its name, because its ARN has no account.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
-            Self::Name(_) | Self::Empty(_) => self.clone(),
+            Self::Name(_) => self.clone(),
             Self::Arn(arn) if arn.account().is_none() => {
                 Self::Name(format!("/{}", self.name()).into())
             }
@@ -102,7 +100,6 @@ impl SecretId {
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
-            Self::Empty(_) => "",
             Self::Arn(arn) => {
                 let resource = arn.resource();
                 resource
@@ -137,7 +134,7 @@ impl SecretId {
         let resource = match self {
             // A requested name doesn't include an account, so the account in the answer isn't
             // checked.
-            Self::Name(_) | Self::Empty(_) => Some(arn.resource()),
+            Self::Name(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
         // The name of the secret with the random ending: `prod/db-AbCdEf`.
@@ -162,7 +159,6 @@ impl fmt::Display for SecretId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Name(name) => f.write_str(name),
-            Self::Empty(variable) => write!(f, "${{{variable}}}"),
             Self::Arn(arn) => write!(f, "{arn}"),
         }
     }
@@ -321,7 +317,7 @@ impl Store {
     }
 
     /// Splits off the prefix of a text that isn't an ARN.
-    pub(super) fn split_prefix(text: &str) -> (Self, &str) {
+    pub fn split_prefix(text: &str) -> (Self, &str) {
         match text.strip_prefix(PARAMETER_PREFIX) {
             Some(name) => (Self::ParameterStore, name),
             None => (Self::SecretsManager, text),

@@ -12,7 +12,7 @@ fn a_label_selects_the_value_of_a_parameter_given_by_its_arn_and_v_shows_the_lab
     let entry = "A=arn:aws:ssm:us-east-1:123456789012:parameter/app/db::blue";
     let run = Sandbox::new().aws(&aws).arg("-v").resolve(entry).run();
     run.launched().has("A", "old-4c7a1e");
-    run.says(["parameter/app/db\" (version 1, label blue, us-east-1) gives A"]);
+    run.says(["us-east-1  1        blue"]);
 }
 
 fn with_parameters(count: usize) -> Aws {

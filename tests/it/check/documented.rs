@@ -21,10 +21,7 @@ fn docs_output_md_names_every_field_of_the_json_that_check_prints() {
         .match_indices("\": ")
         .map(|(end, _)| shown[..end].rsplit_once('"').unwrap().1)
         .collect();
-    assert!(
-        names.contains(&"overdue") && names.contains(&"by"),
-        "{names:?}"
-    );
+    assert!(names.contains(&"overdue"), "{names:?}");
     for name in names {
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }

@@ -12,7 +12,7 @@ fn the_last_line_of_v_in_json_has_the_number_of_values_secrets_requests_and_cach
     let launch = launch.args(["--log-format", "json"]);
     let launch = cache.with(launch, &["--cache-ttl", "1h"]);
     for (requests, from_cache) in [(2, 0), (0, 2)] {
-        let event = launch.run().launched().events().pop().unwrap();
+        let event = &launch.run().launched().events()[0];
         assert_eq!(event["event"], "resolution");
         let seen = ["values", "secrets", "requests", "from_cache"].map(|name| &event[name]);
         assert_eq!(seen, [3, 2, requests, from_cache]);

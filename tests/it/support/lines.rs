@@ -7,7 +7,7 @@ pub const PREFIX: &str = "secrets-exec: ";
 
 /// The events of `--log-format json`, each with the fields that it can have besides time, logger,
 /// level, event and message. CHANGELOG.md promises that they stay the same within a minor version.
-pub const EVENTS: [(&str, &str); 29] = [
+pub const EVENTS: [(&str, &str); 28] = [
     ("error", "status variables secret entries notes help"),
     ("summary", "status"),
     ("warning", "variables entries notes help"),
@@ -16,8 +16,7 @@ pub const EVENTS: [(&str, &str); 29] = [
     ("waiting", ""),
     ("signal", "signal"),
     ("bug", ""),
-    ("resolved", "variables secret version"),
-    ("omitted", "variables"),
+    ("resolved", "value"),
     (
         "resolution",
         "values secrets milliseconds requests from_cache",
@@ -111,7 +110,7 @@ fn is_summary(text: &str) -> bool {
 
 /// True for a line in either format of `--log-format`. In text it begins with the program's name.
 /// Then comes a label, which may be coloured; an indented label, entry or message of AWS; or the
-/// summary of several errors.
+/// summary of several errors; or an indented line of a table.
 pub fn is_message(line: &str) -> bool {
     if line.starts_with('{') {
         return is_event(line);
@@ -133,7 +132,8 @@ pub fn is_message(line: &str) -> bool {
         "  and ",
         "  AWS says: ",
     ];
-    starts.iter().any(|start| uncoloured.starts_with(start)) || is_summary(text)
+    let is_row = text.starts_with("  ") && text.trim().contains("  ");
+    starts.iter().any(|start| uncoloured.starts_with(start)) || is_summary(text) || is_row
 }
 
 fn is_event(line: &str) -> bool {
