@@ -46,6 +46,7 @@ use std::ffi::OsString;
 
 use commands::check::check;
 use commands::export::export;
+use commands::export_formats;
 use commands::get::get;
 use commands::install;
 use commands::launch::{self, Start};
@@ -57,7 +58,7 @@ use commands::worker::{finish, install_panic_hook};
 use input::cli::{self, Invocation};
 use model::environment::Inherited;
 use model::problem::Status;
-use report::{Report, export_formats, terminal};
+use report::{Report, terminal};
 
 /// Runs secrets-exec. `arguments` doesn't include the name of the program itself.
 ///

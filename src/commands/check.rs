@@ -90,7 +90,8 @@ pub fn check(
             report.problems.extend(oversize);
         }
     }
-    findings.command = found_command.map(|found| command_row(found.line, &found.program));
+    findings.command = found_command
+        .map(|found| command_row(found.line, found.program.as_ref().map(Program::as_path)));
 
     print_findings(findings, report, arguments.json)
 }

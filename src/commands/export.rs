@@ -4,6 +4,7 @@
 
 use std::path::PathBuf;
 
+use super::export_formats::{export as export_variables, masks, variables};
 use super::output::{output_file, refuse_terminal, write_file};
 use super::prepare::{Terms, value_or_add};
 use super::read::subcommand_values;
@@ -14,7 +15,6 @@ use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
 use crate::model::outcome::{FileValue, Values};
 use crate::model::problem::Problem;
-use crate::report::export_formats::{export as export_variables, masks, variables};
 use crate::report::{self, Record, Report, terminal};
 
 /// The destination of the exported variables. An existing file is replaced, except for GitHub,

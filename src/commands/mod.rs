@@ -6,6 +6,7 @@
 
 pub mod check;
 pub mod export;
+pub mod export_formats;
 pub mod get;
 pub mod launch;
 pub mod migrate;

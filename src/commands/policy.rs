@@ -3,7 +3,7 @@
 use super::prepare::{Prepared, Terms};
 use super::read::{configured_agent, unsupported_values};
 use super::worker;
-use crate::backend::aws::{self, Policy, apply_profile, apply_settings};
+use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
@@ -73,12 +73,12 @@ fn needed_policy(
     if let Some(values) = unsupported_values(&plan, agent.as_ref()) {
         Report::from_values(values.outcomes.problems(), "no policy was printed").into_result()?;
     }
-    let policy = aws::policy(
-        &settings,
-        chain.as_ref(),
-        &locators,
-        arguments,
+    let request = PolicyRequest {
+        account: arguments.account.as_deref(),
+        for_role: arguments.for_role.as_ref(),
+        kms_keys: &arguments.kms_keys,
+        metadata: arguments.metadata,
         is_for_agent,
-    )?;
-    Ok(policy)
+    };
+    Ok(aws::policy(&settings, chain.as_ref(), &locators, &request)?)
 }

@@ -25,14 +25,15 @@ use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::printed;
+use crate::model::shown::{printed, shown};
+use crate::report::record::counted;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::lifecycle::{
     End, WaitEvent, asks_on_terminal, block_signals, end, while_working,
 };
 use crate::system::os_error;
 use crate::system::systemd::Notifier;
-use crate::time::Deadline;
+use crate::time::{Deadline, Waiting};
 
 /// The time that the worker thread has after the deadline to report which values are missing.
 const OVERTIME: Duration = Duration::from_millis(500);
@@ -137,7 +138,7 @@ pub(super) fn run_with<T: Send>(
             WaitEvent::Signal(signal) => {
                 let waiting = deadline.progress.waiting();
                 let elapsed = deadline.elapsed();
-                let error = report::interruption_error(signal.as_str(), elapsed, &waiting);
+                let error = interruption_error(signal.as_str(), elapsed, &waiting);
                 end(End::Signal(signal), || {
                     if messenger.shows_progress() {
                         terminal::print_unless_stalled(error);
@@ -226,7 +227,7 @@ impl Watch {
         }
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         if end_of_overtime.is_some_and(|end| end <= now) {
-            let report = Report::from(report::overdue_problem(&self.deadline.progress.waiting()));
+            let report = Report::from(overdue_problem(&self.deadline.progress.waiting()));
             let how = End::Status(report.exit_status());
             end(how, || messenger.fail(&report));
         }
@@ -253,7 +254,7 @@ impl Watch {
             return;
         }
         let waiting = self.deadline.progress.waiting();
-        let text = printed(&report::waiting_text(&waiting, left));
+        let text = printed(&waiting_text(&waiting, left));
         if messenger.shows_progress() && !asks_on_terminal() {
             let is_second = self.messages_sent == 1;
             terminal::show_progress(&text, is_second);
@@ -261,6 +262,54 @@ impl Watch {
         let micros = left.as_micros();
         messenger.notify(&format!("STATUS={text}\nEXTEND_TIMEOUT_USEC={micros}"));
     }
+}
+
+/// The text about a long wait, for the log, the terminal and the service manager: how long it can
+/// still take, the last error, and what is awaited. A terminal may cut off the end.
+fn waiting_text(status: &Waiting, left: Duration) -> String {
+    let awaited = awaited_text(status);
+    let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
+    match &status.reason {
+        Some(why) => format!("waiting {left} more: {why} ({awaited})"),
+        None => format!("waiting up to {left} for {awaited}"),
+    }
+}
+
+/// Names what the process is waiting for: `secret prod/a in us-east-1 and 2 others`.
+fn awaited_text(status: &Waiting) -> String {
+    match (&status.awaited, status.others) {
+        (None, _) => "a file or a template".to_owned(),
+        (Some(first), 0) => shown(first),
+        (Some(first), others) => {
+            let others = counted(others, "other", "others");
+            format!("{} and {others}", shown(first))
+        }
+    }
+}
+
+/// The error about a termination signal that ends this process.
+fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
+    let seconds = after.as_secs_f64();
+    let awaited = awaited_text(status);
+    let mut text = format!(
+        "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {awaited}"
+    );
+    if let Some(why) = &status.reason {
+        text += &format!("; the last error was: {why}");
+    }
+    Record::error(text).event("signal").with("signal", signal)
+}
+
+/// The problem for a worker that doesn't return after the deadline, because it waits for a file or
+/// a computation.
+fn overdue_problem(status: &Waiting) -> Problem {
+    let mut text = "timed out".to_owned();
+    if status.awaited.is_some() {
+        text += &format!(" while waiting for {}", awaited_text(status));
+    }
+    text += ": a file can't be read, or a JSONPath takes too long";
+    let help = "look for a file system that hangs, or a pipe that nobody writes to";
+    Problem::temporary(text).help(help)
 }
 
 /// Makes a panic on any thread end the process with status 70, without unwinding and without a core

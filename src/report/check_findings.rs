@@ -5,13 +5,13 @@
 //! never contains a value.
 
 use std::collections::BTreeSet;
+use std::path::Path;
 
 use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
 use super::record::{Label, Record, age, counted, escaped_value, red};
 use super::terminal::TableScreen;
-use crate::exec::Program;
 use crate::model::answer::Caller;
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
@@ -79,9 +79,9 @@ impl Findings {
     }
 }
 
-pub fn command_row(command: &CommandLine, found: &Result<Program, Problem>) -> TableRow {
+pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> TableRow {
     let (file, status) = match found {
-        Ok(program) => (Some(program.as_path().display().to_string()), "ok"),
+        Ok(file) => (Some(file.display().to_string()), "ok"),
         Err(problem) if problem.status == Status::NotFound => (None, "not-found"),
         Err(_) => (None, "not-executable"),
     };

@@ -25,7 +25,6 @@
 
 pub mod check_findings;
 pub mod check_rows;
-pub mod export_formats;
 pub mod record;
 pub mod terminal;
 mod value_warnings;

@@ -1,6 +1,5 @@
-//! Makes warnings, notes and a few errors, in the order of a launch:
+//! Makes warnings and notes, in the order of a launch:
 //!
-//! - while secrets-exec works: what it waits for, and why it ends early
 //! - before it reads: which entries are left out
 //! - after it has read: what looks like a mistake in the values, which cached values are used, and
 //!   which files could stay on a disk
@@ -9,7 +8,7 @@
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
 use std::path::Path;
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
 use super::check_findings::row_records;
 use super::check_rows::{CheckDepth, CheckedValues};
@@ -20,57 +19,7 @@ use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::options::NamedFile;
 use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
-use crate::model::problem::{Problem, grouped};
-use crate::model::shown::shown;
-use crate::time::Waiting;
-
-/// The text about a long wait, for the log, the terminal and the service manager: how long it can
-/// still take, the last error, and what is awaited. A terminal may cut off the end.
-pub fn waiting_text(status: &Waiting, left: Duration) -> String {
-    let awaited = awaited_text(status);
-    let left = humantime::format_duration(Duration::from_secs(left.as_secs_f64().ceil() as u64));
-    match &status.reason {
-        Some(why) => format!("waiting {left} more: {why} ({awaited})"),
-        None => format!("waiting up to {left} for {awaited}"),
-    }
-}
-
-/// Names what the process is waiting for: `secret prod/a in us-east-1 and 2 others`.
-fn awaited_text(status: &Waiting) -> String {
-    match (&status.awaited, status.others) {
-        (None, _) => "a file or a template".to_owned(),
-        (Some(first), 0) => shown(first),
-        (Some(first), others) => {
-            let others = counted(others, "other", "others");
-            format!("{} and {others}", shown(first))
-        }
-    }
-}
-
-/// The error about a termination signal that ends this process.
-pub fn interruption_error(signal: &'static str, after: Duration, status: &Waiting) -> Record {
-    let seconds = after.as_secs_f64();
-    let awaited = awaited_text(status);
-    let mut text = format!(
-        "{signal} ended secrets-exec after {seconds:.1}s, while it was waiting for {awaited}"
-    );
-    if let Some(why) = &status.reason {
-        text += &format!("; the last error was: {why}");
-    }
-    Record::error(text).event("signal").with("signal", signal)
-}
-
-/// The problem for a worker that doesn't return after the deadline, because it waits for a file or
-/// a computation.
-pub fn overdue_problem(status: &Waiting) -> Problem {
-    let mut text = "timed out".to_owned();
-    if status.awaited.is_some() {
-        text += &format!(" while waiting for {}", awaited_text(status));
-    }
-    text += ": a file can't be read, or a JSONPath takes too long";
-    let help = "look for a file system that hangs, or a pipe that nobody writes to";
-    Problem::temporary(text).help(help)
-}
+use crate::model::problem::grouped;
 
 /// The error about a panic. The message of the panic isn't shown, because it may contain a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {

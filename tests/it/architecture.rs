@@ -14,7 +14,7 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 const DOCUMENT: &str = include_str!("../../ARCHITECTURE.md");
 
 /// The first row of the table of tiers.
-const HEADING: &str = "| tier | may import | may import types of | may touch |";
+const HEADING: &str = "| tier | may import | may touch |";
 
 /// The tiers that the word `steps` in the table means.
 const STEPS: &str = "input, backend, resolve, deliver, exec, supervise";
@@ -202,8 +202,6 @@ fn sources() -> &'static BTreeMap<Module, File> {
 struct Import {
     from: &'static File,
     to: &'static File,
-    /// The item in that module. `None` means the module itself, or everything in it.
-    item: Option<&'static str>,
     /// The place and the path, for a message.
     text: String,
 }
@@ -223,15 +221,8 @@ fn imports() -> Vec<Import> {
             }
             let to = &sources()[&module];
             if to.path != from.path {
-                let item = rest.first().map(String::as_str);
-                let item = item.filter(|item| !["self", "*"].contains(item));
                 let text = format!("{}:{line}: {}", from.path, path.join("::"));
-                imports.push(Import {
-                    from,
-                    to,
-                    item,
-                    text,
-                });
+                imports.push(Import { from, to, text });
             }
         }
     }
@@ -262,7 +253,6 @@ fn start<'p>(from: &File, path: &'p [String]) -> Option<(Module, &'p [String])> 
 struct Tier {
     name: &'static str,
     imports: &'static str,
-    types_of: &'static str,
     touches: &'static str,
 }
 
@@ -274,13 +264,12 @@ fn tiers() -> impl Iterator<Item = Tier> {
         .take_while(|line| line.starts_with('|'));
     rows.map(|row| {
         let cells: Vec<&str> = row.split('|').map(str::trim).collect();
-        let [_, name, imports, types_of, touches, _] = cells[..] else {
+        let [_, name, imports, touches, _] = cells[..] else {
             panic!("{row}")
         };
         Tier {
             name,
             imports,
-            types_of,
             touches,
         }
     })
@@ -320,7 +309,7 @@ fn architecture_md_lists_exactly_the_tiers_that_exist() {
     let mut parts = WORLD.map(|(part, _)| part).to_vec();
     parts.push("nothing");
     for tier in tiers() {
-        let lists = [tier.imports, tier.types_of, STEPS].into_iter();
+        let lists = [tier.imports, STEPS].into_iter();
         for module in lists.flat_map(items) {
             let is_known = known.contains(module) || ["input::cli", "steps"].contains(&module);
             assert!(is_known, "{}: {module}", tier.name);
@@ -334,14 +323,7 @@ fn architecture_md_lists_exactly_the_tiers_that_exist() {
 
 #[test]
 fn a_tier_imports_other_tiers_only_as_architecture_md_allows() {
-    let is_type =
-        |item: &str| item.starts_with(char::is_uppercase) && item.contains(char::is_lowercase);
-    let is_refused = |import: &Import| {
-        let tier = tier_of(import.from);
-        let is_allowed_type =
-            import.item.is_some_and(is_type) && includes(tier.types_of, import.to);
-        !is_allowed_type && !includes(tier.imports, import.to)
-    };
+    let is_refused = |import: &Import| !includes(tier_of(import.from).imports, import.to);
     let refused = imports().into_iter().filter(is_refused);
     assert_none(refused.map(|import| format!("{}: not of {}", import.text, import.to.path)));
 }

@@ -12,9 +12,8 @@ use serde_json::{Value, json};
 use super::config::{RoleChain, Settings};
 use super::endpoints::{Api, aws_host, partition_of};
 use super::parameter_store::{bare_name, referenced_secret};
-use crate::input::cli::PolicyArguments;
 use crate::model::problem::Problem;
-use crate::model::reference::{Arn, Locator, Region, Store};
+use crate::model::reference::{Arn, Locator, Region, Role, Store};
 
 /// A policy, and the warnings and notes for the person who attaches it.
 pub struct Policy {
@@ -23,8 +22,21 @@ pub struct Policy {
     pub notes: Vec<String>,
 }
 
-/// Derives the policy for the caller, for the role that `options` names or, with `is_for_agent`,
-/// for the AWS Secrets Manager Agent. `settings` must include the profile's settings.
+/// What the policy is for, and what it leaves open.
+pub struct PolicyRequest<'a> {
+    /// The account of the secrets that aren't given as ARNs.
+    pub account: Option<&'a str>,
+    /// The role whose policy is wanted, instead of the caller's.
+    pub for_role: Option<&'a Role>,
+    pub kms_keys: &'a [Arn],
+    /// True for the requests of `check --metadata`.
+    pub metadata: bool,
+    /// True for the AWS Secrets Manager Agent, instead of the caller.
+    pub is_for_agent: bool,
+}
+
+/// Derives the policy for the caller, for the role that `options` names, or for the AWS Secrets
+/// Manager Agent. `settings` must include the profile's settings.
 ///
 /// # Errors
 /// If the launch does not assume the role that `options` names.
@@ -32,15 +44,14 @@ pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
     locators: &BTreeSet<&Locator>,
-    options: &PolicyArguments,
-    is_for_agent: bool,
+    options: &PolicyRequest<'_>,
 ) -> Result<Policy, Problem> {
     let located: BTreeSet<Locator> = locators
         .iter()
         .map(|locator| settings.with_defaults(locator))
         .collect();
     let owner = PolicyOwner {
-        is_agent: is_for_agent,
+        is_agent: options.is_for_agent,
         ..PolicyOwner::for_options(settings.caller_roles(chain), &located, options)?
     };
 
@@ -53,7 +64,7 @@ pub fn policy(
         }
     }
 
-    let policy = statements(settings, &owner, &own_locators, options).to_json(&options.kms_keys);
+    let policy = statements(settings, &owner, &own_locators, options).to_json(options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
         warnings: warnings(&owner, &own_locators),
@@ -81,14 +92,14 @@ impl<'a> PolicyOwner<'a> {
     fn for_options(
         chain: Vec<Arn>,
         located: &BTreeSet<Locator>,
-        options: &'a PolicyArguments,
+        options: &'a PolicyRequest<'a>,
     ) -> Result<Self, Problem> {
         let requested: BTreeSet<Arn> = located
             .iter()
             .filter_map(|locator| locator.role.as_ref())
             .map(|role| role.arn.clone())
             .collect();
-        let named = options.for_role.as_ref().map(|role| &role.arn);
+        let named = options.for_role.map(|role| &role.arn);
         if let Some(role) = named
             && !requested.contains(role)
             && !chain.contains(role)
@@ -141,13 +152,13 @@ fn statements<'a>(
     settings: &Settings,
     owner: &PolicyOwner<'a>,
     locators: &[&Locator],
-    options: &'a PolicyArguments,
+    options: &'a PolicyRequest<'a>,
 ) -> Statements<'a> {
     // A secret whose id has no account is in the account of the role that reads it.
     let account = owner
         .named
         .and_then(Arn::account)
-        .or(options.account.as_deref())
+        .or(options.account)
         .unwrap_or(ANY);
     let mut statements = Statements {
         options,
@@ -189,7 +200,11 @@ fn warnings(owner: &PolicyOwner<'_>, locators: &[&Locator]) -> Vec<String> {
     warnings
 }
 
-fn notes(owner: &PolicyOwner<'_>, locators: &[&Locator], options: &PolicyArguments) -> Vec<String> {
+fn notes(
+    owner: &PolicyOwner<'_>,
+    locators: &[&Locator],
+    options: &PolicyRequest<'_>,
+) -> Vec<String> {
     let mut notes = Vec::new();
     // With `--for-role`, nobody needs this note: someone who uses the option has already read it.
     if owner.named.is_none() {
@@ -223,7 +238,7 @@ const ASSUME_ROLE: IamAction = (4, "AssumeRoles", "sts:AssumeRole");
 
 /// The parts from which the statements of a policy are made.
 struct Statements<'a> {
-    options: &'a PolicyArguments,
+    options: &'a PolicyRequest<'a>,
     is_for_agent: bool,
     /// The account of resources that aren't given as ARNs.
     account: &'a str,

@@ -27,7 +27,7 @@ mod session;
 #[cfg(any(fuzzing, test))]
 pub use config::parse_ini;
 pub use config::{Settings, apply_profile, apply_settings, remove_empty_variables};
-pub use iam_policy::{Policy, policy};
+pub use iam_policy::{Policy, PolicyRequest, policy};
 #[cfg(any(fuzzing, test))]
 pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::parse_secret;

@@ -9,7 +9,6 @@ use std::os::unix::ffi::OsStrExt;
 
 use serde_json::Value;
 
-use super::record::Record;
 use crate::input::cli::ExportFormat;
 use crate::model::answer::SecretValue;
 use crate::model::environment::Limits;
@@ -17,6 +16,7 @@ use crate::model::outcome::{Made, Outcomes, Variable, variable_problem};
 use crate::model::problem::Problem;
 use crate::model::shown::some_of;
 use crate::model::url::credentials_in_url;
+use crate::report::Record;
 
 /// The longest line that Docker, Podman and the kubelet read, without its line feed.
 /// `bufio.MaxScanTokenSize` is 64 KiB with the line feed.
