@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Terms};
+use super::prepare::{Prepared, Task};
 use super::read::{configured_agent, read_values, reading_notices, unsupported_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
@@ -51,9 +51,9 @@ pub fn check(
     };
     let read = worker::run(
         inputs,
-        Terms::check(depth),
+        Task::Check(depth),
         inherited,
-        |prepared, deadline| Ok(Checked::read(prepared, deadline)),
+        |prepared, deadline| Ok(Checked::read(prepared, depth, deadline)),
     );
     // The report says why nothing could be read. It is empty if something was read.
     let (checked, mut report) = match read {
@@ -125,14 +125,15 @@ struct FoundCommand<'a> {
 /// The merged inputs, and everything that `check` has read for them.
 struct Checked {
     prepared: Prepared,
+    depth: CheckDepth,
     values: Values,
 }
 
 impl Checked {
     /// Resolves the plan, with the requests that the depth allows. If a single value can't be read,
     /// its outcome says why. The report only has the error if nothing could be read.
-    fn read(prepared: Prepared, deadline: &Deadline) -> (Self, Report) {
-        let read = match prepared.terms.depth {
+    fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
+        let read = match depth {
             CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
             CheckDepth::Values => read_values(&prepared, deadline),
@@ -145,13 +146,18 @@ impl Checked {
             }
         };
 
-        (Self { prepared, values }, report)
+        let checked = Self {
+            prepared,
+            depth,
+            values,
+        };
+        (checked, report)
     }
 
     /// The findings, and the report with the problems of the entries, and with the warnings and
     /// notes about the values, the files and the command.
     fn examine(&self, command: Option<&FoundCommand<'_>>) -> (Findings, Report) {
-        let depth = self.prepared.terms.depth;
+        let depth = self.depth;
         let files = Files::open_directories(self.values.outcomes.files());
         let mut problems = self.values.problems(exec::argument_limits());
         // Without reading values, `check` may run on a machine that has neither the users nor the
@@ -203,7 +209,7 @@ impl Checked {
     /// The warnings about the command and, without `--offline` and `--metadata`, about the reading
     /// and files on a disk. With `--verbose`, also the total.
     fn notices(&self, files: &Files<'_>, command: Option<&FoundCommand<'_>>) -> Vec<Record> {
-        let depth = self.prepared.terms.depth;
+        let depth = self.depth;
         let outcomes = &self.values.outcomes;
         let mut notices = Vec::new();
         if depth == CheckDepth::Values {
@@ -227,7 +233,7 @@ impl Checked {
     /// the exit status.
     fn findings(&self, problems: &[(EntryId, Problem)]) -> Findings {
         let values = &self.values;
-        let depth = self.prepared.terms.depth;
+        let depth = self.depth;
         let now = SystemTime::now();
         let checked = CheckedValues {
             values,

@@ -22,7 +22,7 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{Prepared, Terms};
+use super::prepare::{Prepared, Task};
 use super::read::{read_values, reading_notices};
 use super::worker;
 use crate::deliver::{Delivery, Files};
@@ -57,7 +57,7 @@ pub fn read<'a>(
     command: &'a CommandLine,
     inherited: &Inherited,
 ) -> Result<Start<'a>, Report> {
-    worker::run(inputs, Terms::LAUNCH, inherited, |prepared, deadline| {
+    worker::run(inputs, Task::Launch, inherited, |prepared, deadline| {
         let program = prepared.find_program(command)?;
         let launch = Launch {
             prepared,
@@ -154,7 +154,7 @@ impl Launch<'_> {
         let outcomes = &values.outcomes;
         let files = Files::open_directories(outcomes.files());
         let mut notices = Vec::new();
-        let warns = self.prepared.terms.warns;
+        let warns = self.prepared.task != Task::Poll;
         if warns {
             notices = reading_notices(&self.prepared, &values);
         }

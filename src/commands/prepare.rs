@@ -37,7 +37,7 @@ use crate::report::{self, Record, Report};
 
 /// The merged inputs of a launch or subcommand.
 pub(super) struct Prepared {
-    pub terms: Terms,
+    pub task: Task,
     pub options: Options,
     /// AWS's settings. They are empty with `--local`.
     pub settings: Settings,
@@ -45,78 +45,36 @@ pub(super) struct Prepared {
     pub plan: Plan,
 }
 
-/// The terms of a launch or subcommand: which inputs it uses, and what it reads and prints. Each
-/// launch or subcommand has a row below.
-#[derive(Clone, Copy)]
-pub(super) struct Terms {
-    /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
-    /// gets the inherited variables and can be restarted.
-    is_for_launch: bool,
-    /// True for the subcommands that have nothing to do without an entry.
-    needs_entries: bool,
-    /// The sections of declarations that matter.
-    sections: Sections,
-    /// The requests that may be sent.
-    pub depth: CheckDepth,
-    /// True for `check`, which has a row for each entry, and prints who the caller is.
-    pub is_check: bool,
-    /// False for a poll, which doesn't repeat the warnings of the first start.
-    pub warns: bool,
-    /// False for a poll, which never uses a stored answer, however new it is. It only stores AWS's
-    /// answers for the next launch, so it can do without the cache.
-    pub uses_cache: bool,
+/// The launch or subcommand, which decides which inputs matter, and what is read and printed.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(super) enum Task {
+    Launch,
+    /// A launch in a forked process (a trial) that finds out whether secrets have changed, while the
+    /// command is already running with `--on-rotation`. It doesn't repeat the warnings of the first
+    /// start. It never uses a stored answer, however new it is, and only stores AWS's answers for
+    /// the next launch, so it can do without the cache.
+    Poll,
+    /// Checks everything that a launch uses, and prints who the caller is.
+    Check(CheckDepth),
+    /// Covers everything that a launch uses.
+    Policy,
+    /// Prints the variables of a launch.
+    Export,
+    /// Prints only the value that its argument refers to. It uses the options and aliases of the
+    /// declarations, but none of their entries, so that a mistake in one of them doesn't matter.
+    Get,
 }
 
-impl Terms {
-    pub(super) const LAUNCH: Self = Self {
-        is_for_launch: true,
-        needs_entries: false,
-        sections: Sections::All,
-        depth: CheckDepth::Values,
-        is_check: false,
-        warns: true,
-        uses_cache: true,
-    };
-
-    /// A poll is a launch in a forked process (a trial) that finds out whether secrets have
-    /// changed, while the command is already running with `--on-rotation`.
-    pub(super) const POLL: Self = Self {
-        warns: false,
-        uses_cache: false,
-        ..Self::LAUNCH
-    };
-
-    /// `check` checks everything that a launch uses.
-    pub(super) const fn check(depth: CheckDepth) -> Self {
-        Self {
-            needs_entries: true,
-            depth,
-            is_check: true,
-            ..Self::LAUNCH
-        }
+impl Task {
+    /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
+    /// gets the inherited variables and can be restarted.
+    fn is_for_launch(self) -> bool {
+        matches!(self, Self::Launch | Self::Poll | Self::Check(_))
     }
 
-    /// `policy` covers everything that a launch uses.
-    pub(super) const POLICY: Self = Self {
-        is_for_launch: false,
-        needs_entries: true,
-        depth: CheckDepth::Offline,
-        ..Self::LAUNCH
-    };
-
-    /// `export` prints the variables of a launch.
-    pub(super) const EXPORT: Self = Self {
-        is_for_launch: false,
-        ..Self::LAUNCH
-    };
-
-    /// `get` prints only the value that its argument refers to. It uses the options and aliases of
-    /// the declarations, but none of their entries, so that a mistake in one of them doesn't
-    /// matter.
-    pub(super) const GET: Self = Self {
-        sections: Sections::OptionsAndAliases,
-        ..Self::EXPORT
-    };
+    pub fn is_check(self) -> bool {
+        matches!(self, Self::Check(_))
+    }
 }
 
 /// The inputs of a launch or subcommand after the declarations have been read.
@@ -127,13 +85,18 @@ pub(super) struct Merged {
     layers: Vec<Layer>,
     /// The names of the declarations that were read, for messages.
     declarations: Vec<String>,
-    terms: Terms,
+    task: Task,
 }
 
 /// Reads the declarations, and merges them with the other inputs. The errors are kept in the
 /// result, so that [`Merged::plan`] can report them together with its own.
-pub(super) fn merge(mut inputs: Inputs, terms: Terms, inherited: &Inherited) -> Merged {
-    let declarations = load_declarations(&inputs.declarations, terms.sections);
+pub(super) fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
+    let sections = if task == Task::Get {
+        Sections::OptionsAndAliases
+    } else {
+        Sections::All
+    };
+    let declarations = load_declarations(&inputs.declarations, sections);
     inputs.errors.extend(declarations.errors);
 
     // Options on the command line and in variables win over every declaration, and a later layer
@@ -148,7 +111,7 @@ pub(super) fn merge(mut inputs: Inputs, terms: Terms, inherited: &Inherited) -> 
 
     inputs.errors.extend(inputs.options.unmet_requirements());
     let mut options = inputs.options.to_options(inherited);
-    if !terms.is_for_launch {
+    if !task.is_for_launch() {
         // Only a launch has a command that can be restarted.
         options.rotation = None;
     }
@@ -157,7 +120,7 @@ pub(super) fn merge(mut inputs: Inputs, terms: Terms, inherited: &Inherited) -> 
         inputs,
         layers,
         declarations: declarations.names,
-        terms,
+        task,
     }
 }
 
@@ -170,9 +133,9 @@ impl Merged {
             mut inputs,
             layers,
             declarations,
-            terms,
+            task,
         } = self;
-        let warnings = variable_warnings(&inputs, terms, &options, &layers, inherited);
+        let warnings = variable_warnings(&inputs, task, &options, &layers, inherited);
         inputs.warnings.extend(warnings);
         let mut notices = input_notices(&mut inputs, options.verbose);
 
@@ -183,7 +146,7 @@ impl Merged {
         // the variables of some tasks have no references. But if a variable has one that no pattern
         // matches, the command would get its text as the password.
         let needs_entries = inputs.resolve_env.is_empty()
-            || terms.needs_entries
+            || matches!(task, Task::Check(_) | Task::Policy)
             || has_unmatched_reference(&inputs.resolve_env, &retained);
         let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
         if errors.is_empty() && is_empty && needs_entries {
@@ -192,14 +155,14 @@ impl Merged {
         }
 
         let settings = Settings::new(&options, inherited).map(|settings| Settings {
-            asks_identity: terms.is_check,
+            asks_identity: task.is_check(),
             // The user of `check --metadata` can type an MFA code.
-            is_unattended: options.rotation.is_some() && terms.depth != CheckDepth::Metadata,
+            is_unattended: options.rotation.is_some() && task != Task::Check(CheckDepth::Metadata),
             ..settings
         });
         let settings = value_or_add(settings, &mut errors);
-        let unused_aliases = if terms.is_for_launch {
-            alias_warning(&layers, terms.is_check, inherited)
+        let unused_aliases = if task.is_for_launch() {
+            alias_warning(&layers, task.is_check(), inherited)
         } else {
             None
         };
@@ -213,7 +176,7 @@ impl Merged {
                 // errors.
                 notices.extend(unused_aliases.map(Record::warning));
                 // `check` has rows for the entries that are left out.
-                if !terms.is_check {
+                if !task.is_check() {
                     notices.extend(report::left_out_notes(&plan));
                 } else if options.verbose {
                     let removed = matched_names(&options.retention.unset, inherited, |_| true);
@@ -222,7 +185,7 @@ impl Merged {
                     }));
                 }
                 let prepared = Prepared {
-                    terms,
+                    task,
                     options,
                     settings,
                     has_quiet_flag: inputs.has_quiet_flag,
@@ -239,7 +202,7 @@ impl Merged {
 /// `--unset` and `--pass` that have no effect.
 fn variable_warnings(
     inputs: &Inputs,
-    terms: Terms,
+    task: Task,
     options: &Options,
     layers: &[Layer],
     inherited: &Inherited,
@@ -250,7 +213,7 @@ fn variable_warnings(
     if !inputs.errors.is_empty() {
         return warnings;
     }
-    let is_launch = terms.is_for_launch;
+    let is_launch = task.is_for_launch();
     if is_launch || !inputs.resolve_env.is_empty() {
         warnings = unresolved_warnings(inherited, &inputs.resolve_env, options, |name| {
             is_certainly_set(name, layers)

@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Terms};
+use super::prepare::{Prepared, Task};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -46,11 +46,11 @@ use crate::time::Deadline;
 /// with `consequence`, as in `nothing was printed`.
 pub(super) fn subcommand_values(
     inputs: Inputs,
-    terms: Terms,
+    task: Task,
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let (prepared, values) = worker::run(inputs, terms, inherited, |prepared, deadline| {
+    let (prepared, values) = worker::run(inputs, task, inherited, |prepared, deadline| {
         let values = read_values(&prepared, deadline)?;
         Ok((prepared, values))
     })?;
@@ -77,7 +77,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
             values.cache_notices = cached.notices.clone();
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
-        if prepared.terms.is_check {
+        if prepared.task.is_check() {
             add_check_facts(&mut values, &mut backend);
         }
         Ok(values)
@@ -120,7 +120,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
         let _awaited = deadline.progress.awaits(name);
         let secrets = read_local_secrets(file)?;
         let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
-        if !is_hidden && prepared.terms.warns {
+        if !is_hidden && prepared.task != Task::Poll {
             terminal::print_always([report::local_warning(file)]);
         }
         let path = file.path.clone();
@@ -160,10 +160,10 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     };
     let directory = match CacheDirectory::open(&options.directory) {
         Ok(directory) => directory,
-        Err(_) if !prepared.terms.uses_cache => return Ok(Backend::Aws(Box::new(aws))),
+        Err(_) if prepared.task == Task::Poll => return Ok(Backend::Aws(Box::new(aws))),
         Err(problem) => return Err(vec![problem]),
     };
-    if !prepared.terms.uses_cache {
+    if prepared.task == Task::Poll {
         options.ttl = Duration::ZERO;
         options.stale = Duration::ZERO;
     }

@@ -19,7 +19,7 @@ use std::{panic, thread};
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Terms, merge};
+use super::prepare::{Prepared, Task, merge};
 use crate::backend::aws::remove_empty_variables;
 use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
@@ -84,7 +84,7 @@ impl Messenger for Notifier {
 /// If the inputs have errors, if `work` fails, or if a thread can't be created.
 pub(super) fn run<T: Send>(
     inputs: Inputs,
-    terms: Terms,
+    task: Task,
     inherited: &Inherited,
     work: impl FnOnce(Prepared, &Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
@@ -98,7 +98,7 @@ pub(super) fn run<T: Send>(
     let options = inputs.options.to_options(inherited);
     run_with(&options, &Notifier::new(inherited), |deadline| {
         let awaited = deadline.progress.awaits("the declarations".to_owned());
-        let merged = merge(inputs, terms, inherited);
+        let merged = merge(inputs, task, inherited);
         apply_options(&merged.options, deadline);
         let (notices, planned) = merged.plan(inherited);
         terminal::print_unless_hidden(notices);

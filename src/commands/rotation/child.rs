@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Changes, Fingerprint};
 use crate::commands::launch::{Launch, print_and_rename};
-use crate::commands::prepare::Terms;
+use crate::commands::prepare::Task;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
@@ -83,7 +83,7 @@ impl Trial<'_, '_> {
         if let Some(command_values) = &self.baseline.command_values {
             self.gate.leave_group();
             let prepared = &mut self.launch.prepared;
-            prepared.terms = Terms::POLL;
+            prepared.task = Task::Poll;
             // The next poll follows anyway.
             prepared.options.wait = None;
             self.forgo_fallbacks(command_values.are_from_agent);
