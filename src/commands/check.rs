@@ -9,7 +9,7 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Task};
+use super::prepare::{Prepared, Task, prepare};
 use super::read::{configured_agent, read_values, reading_notices, unsupported_values};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
@@ -49,12 +49,11 @@ pub fn check(
     } else {
         CheckDepth::Values
     };
-    let read = worker::run(
-        inputs,
-        Task::Check(depth),
-        inherited,
-        |prepared, deadline| Ok(Checked::read(prepared, depth, deadline)),
-    );
+    let options = inputs.options.to_options(inherited);
+    let read = worker::run(&options, inherited, |deadline| {
+        let prepared = prepare(inputs, Task::Check(depth), inherited, deadline)?;
+        Ok(Checked::read(prepared, depth, deadline))
+    });
     // The report says why nothing could be read. It is empty if something was read.
     let (checked, mut report) = match read {
         Ok((checked, not_read)) => (Some(checked), not_read),

@@ -7,8 +7,8 @@
 //! ```text
 //! main thread                          worker
 //!
-//! read ── worker::run ─────────────────▶ merge          reads the declarations
-//!   waits for the result, a signal         plan           makes the plan, and finds all mistakes
+//! read ── worker::run ─────────────────▶ prepare        reads the declarations, makes the plan,
+//!   waits for the result, a signal                        and finds all mistakes
 //!   or the deadline                        find_program   finds a mistyped command before any request
 //!                                          read_values    sends the requests, and makes the values
 //! become_program ◀───────────────────────┘
@@ -22,7 +22,7 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{Prepared, Task};
+use super::prepare::{Prepared, Task, prepare};
 use super::read::{read_values, reading_notices};
 use super::worker;
 use crate::deliver::{Delivery, Files};
@@ -57,7 +57,9 @@ pub fn read<'a>(
     command: &'a CommandLine,
     inherited: &Inherited,
 ) -> Result<Start<'a>, Report> {
-    worker::run(inputs, Task::Launch, inherited, |prepared, deadline| {
+    let options = inputs.options.to_options(inherited);
+    worker::run(&options, inherited, |deadline| {
+        let prepared = prepare(inputs, Task::Launch, inherited, deadline)?;
         let program = prepared.find_program(command)?;
         let launch = Launch {
             prepared,

@@ -1,6 +1,6 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{Prepared, Task};
+use super::prepare::{Prepared, Task, prepare};
 use super::read::{configured_agent, unsupported_values};
 use super::worker;
 use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
@@ -23,7 +23,9 @@ pub fn policy(
 ) -> Result<Vec<Record>, Report> {
     // Read AWS's configuration files on the worker thread, within the deadline, because they may be
     // on a file system that hangs.
-    let policy = worker::run(inputs, Task::Policy, inherited, |prepared, deadline| {
+    let options = inputs.options.to_options(inherited);
+    let policy = worker::run(&options, inherited, |deadline| {
+        let prepared = prepare(inputs, Task::Policy, inherited, deadline)?;
         needed_policy(prepared, &arguments, deadline)
     })?;
     terminal::output(&policy.text)?;

@@ -6,8 +6,8 @@
 //! Inputs ── merge, which reads the declarations ─▶ Merged ── plan ─▶ Prepared, and the notices to print
 //! ```
 //!
-//! Nothing is printed here, no request is sent, and nothing outside the result changes. All of this
-//! happens on the worker thread, because a declaration can be on a file system that hangs.
+//! No request is sent here. All of this happens on the worker thread, because a declaration can be
+//! on a file system that hangs.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
@@ -16,6 +16,7 @@ use std::path::Path;
 
 use glob::{MatchOptions, Pattern};
 
+use super::worker::apply_options;
 use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
 use crate::input::cli::Inputs;
@@ -33,7 +34,8 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
 use crate::model::shown::{shown, some_of};
 use crate::report::check_rows::CheckDepth;
-use crate::report::{self, Record, Report};
+use crate::report::{self, Record, Report, terminal};
+use crate::time::Deadline;
 
 /// The merged inputs of a launch or subcommand.
 pub(super) struct Prepared {
@@ -78,9 +80,9 @@ impl Task {
 }
 
 /// The inputs of a launch or subcommand after the declarations have been read.
-pub(super) struct Merged {
+struct Merged {
     /// The options of all places.
-    pub options: Options,
+    options: Options,
     inputs: Inputs,
     layers: Vec<Layer>,
     /// The names of the declarations that were read, for messages.
@@ -88,9 +90,29 @@ pub(super) struct Merged {
     task: Task,
 }
 
+/// Merges the inputs, and applies the options of the declarations to the deadline and to everything
+/// that is printed. Makes the plan, and prints the warnings and notes that come before the first
+/// request.
+///
+/// # Errors
+/// If the inputs have errors.
+pub(super) fn prepare(
+    inputs: Inputs,
+    task: Task,
+    inherited: &Inherited,
+    deadline: &Deadline,
+) -> Result<Prepared, Report> {
+    let _awaited = deadline.progress.awaits("the declarations".to_owned());
+    let merged = merge(inputs, task, inherited);
+    apply_options(&merged.options, deadline);
+    let (notices, planned) = merged.plan(inherited);
+    terminal::print_unless_hidden(notices);
+    planned
+}
+
 /// Reads the declarations, and merges them with the other inputs. The errors are kept in the
 /// result, so that [`Merged::plan`] can report them together with its own.
-pub(super) fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
+fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     let sections = if task == Task::Get {
         Sections::OptionsAndAliases
     } else {
@@ -127,7 +149,7 @@ pub(super) fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Me
 impl Merged {
     /// Makes the plan, or finds all errors in the inputs and in AWS's variables. Also returns the
     /// warnings and notes about the inputs and, without an error, about the plan.
-    pub(super) fn plan(self, inherited: &Inherited) -> (Vec<Record>, Result<Prepared, Report>) {
+    fn plan(self, inherited: &Inherited) -> (Vec<Record>, Result<Prepared, Report>) {
         let Self {
             options,
             mut inputs,

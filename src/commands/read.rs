@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Task};
+use super::prepare::{Prepared, Task, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -50,7 +50,9 @@ pub(super) fn subcommand_values(
     inherited: &Inherited,
     consequence: &str,
 ) -> Result<(Values, Report), Report> {
-    let (prepared, values) = worker::run(inputs, task, inherited, |prepared, deadline| {
+    let options = inputs.options.to_options(inherited);
+    let (prepared, values) = worker::run(&options, inherited, |deadline| {
+        let prepared = prepare(inputs, task, inherited, deadline)?;
         let values = read_values(&prepared, deadline)?;
         Ok((prepared, values))
     })?;

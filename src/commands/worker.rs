@@ -19,9 +19,7 @@ use std::{panic, thread};
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Task, merge};
 use crate::backend::aws::remove_empty_variables;
-use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::{Problem, Status};
@@ -75,36 +73,24 @@ impl Messenger for Notifier {
     }
 }
 
-/// Removes empty variables that the AWS SDK would use. Then, on a thread of its own ([`run_with`]),
-/// merges the inputs, and applies the options of the declarations to the deadline and to everything
-/// that is printed. Makes the plan, prints the warnings and notes that come before the first
-/// request, and goes on with `work`.
+/// Removes empty variables that the AWS SDK would use, and then runs `work` ([`run_with`]).
+///
+/// `options` set the deadline for reading the declarations, and decide how errors in them are
+/// printed. Later, `prepare` makes the options again, together with those of the declarations.
 ///
 /// # Errors
-/// If the inputs have errors, if `work` fails, or if a thread can't be created.
+/// If `work` fails, or if a thread can't be created.
 pub(super) fn run<T: Send>(
-    inputs: Inputs,
-    task: Task,
+    options: &Options,
     inherited: &Inherited,
-    work: impl FnOnce(Prepared, &Deadline) -> Result<T, Report> + Send,
+    work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     // Removing a variable changes the environment of the process, so it has to happen before there
     // is a second thread. The condition only saves time.
     if inherited.iter().any(|(_, value)| value.is_empty()) {
         remove_empty_variables(inherited);
     }
-    // These options set the deadline for reading the declarations, and decide how errors in them
-    // are printed. Later, `merge` makes the options again, together with those of the declarations.
-    let options = inputs.options.to_options(inherited);
-    run_with(&options, &Notifier::new(inherited), |deadline| {
-        let awaited = deadline.progress.awaits("the declarations".to_owned());
-        let merged = merge(inputs, task, inherited);
-        apply_options(&merged.options, deadline);
-        let (notices, planned) = merged.plan(inherited);
-        terminal::print_unless_hidden(notices);
-        drop(awaited);
-        work(planned?, deadline)
-    })
+    run_with(options, &Notifier::new(inherited), work)
 }
 
 /// Applies `options`, runs `work` on its own thread, and waits for the result. The deadline of
@@ -175,7 +161,7 @@ pub(super) fn run_with<T: Send>(
 
 /// Applies the options for messages and the deadline (`--timeout` and `--wait`). The timeout still
 /// counts from the creation of the deadline. With `-vv`, events are printed from now on.
-fn apply_options(options: &Options, deadline: &Deadline) {
+pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
     deadline.set_options(options, terminal::print_trace);
 }
