@@ -308,13 +308,11 @@ impl Bystanders {
 /// process of the group has been reaped.
 #[derive(Default)]
 pub struct Job {
-    /// The process id of the leader. `None` before the start, and once no process of the group is
-    /// left, because the kernel may then reuse the id.
+    /// The id of the group. `None` before the start, and once no process of the group is left,
+    /// because the kernel may then reuse the id.
     group: Option<Pid>,
-    /// True once the leader has been reaped.
-    is_reaped: bool,
-    /// The other children of this process that were asked to end.
-    pub asked: BTreeSet<Pid>,
+    /// The command, which leads the group. `None` before the start, and once it has been reaped.
+    pub leader: Option<Pid>,
 }
 
 impl Job {
@@ -324,15 +322,14 @@ impl Job {
         // The group exists before the child continues, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);
         self.group = Some(leader);
-        self.is_reaped = false;
-        self.asked.clear();
+        self.leader = Some(leader);
         self.give_terminal(io::stdout());
     }
 
     /// Sends a signal to the command, and to no other process of its group. Returns false if this
     /// process isn't allowed to do so, because the command has changed its user.
     pub fn signal(&self, signal: SignalNumber) -> bool {
-        match self.leader() {
+        match self.leader {
             Some(leader) => send_signal(leader.as_raw(), signal),
             None => true,
         }
@@ -345,34 +342,20 @@ impl Job {
     /// Returns false if this process isn't allowed to signal any process of the group, or to kill
     /// the command.
     pub fn signal_group(&self, signal: SignalNumber) -> bool {
-        if signal == SignalNumber::CONT && !self.is_reaped {
+        if signal == SignalNumber::CONT && self.leader.is_some() {
             self.give_terminal(io::stdout());
         }
-        let Some(leader) = self.group else {
+        let Some(group) = self.group else {
             return true;
         };
         // kill(2) succeeds if at least one process of the group gets the signal.
-        let sent = send_signal(-leader.as_raw(), signal);
-        if self.is_reaped {
-            return sent;
+        let sent = send_signal(-group.as_raw(), signal);
+        match self.leader {
+            Some(leader) if signal == SignalNumber::KILL || getpgid(Some(leader)) != Ok(group) => {
+                self.signal(signal)
+            }
+            _ => sent,
         }
-        if signal == SignalNumber::KILL || getpgid(Some(leader)) != Ok(leader) {
-            return self.signal(signal);
-        }
-        sent
-    }
-
-    /// The command, unless it has been reaped.
-    pub fn leader(&self) -> Option<Pid> {
-        if self.is_reaped {
-            return None;
-        }
-        self.group
-    }
-
-    /// True if this child is the command and hasn't been reaped yet.
-    pub fn is_led_by(&self, child: Pid) -> bool {
-        self.group == Some(child) && !self.is_reaped
     }
 
     /// Notes a change in the command's state and returns the event for it. If the command has
@@ -384,7 +367,7 @@ impl Job {
     pub fn note_change(&mut self, change: StateChange, has_others: bool) -> Event {
         match change {
             StateChange::Ended(status) => {
-                self.is_reaped = true;
+                self.leader = None;
                 self.take_terminal();
                 let left = self.left(has_others);
                 Event::Ended { status, left }

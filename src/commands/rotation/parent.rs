@@ -102,6 +102,7 @@ pub fn supervise(
         bystanders,
         signals,
         job: Job::default(),
+        asked: BTreeSet::new(),
         timer: None,
         earliest_poll: Instant::now(),
         events: VecDeque::new(),
@@ -116,6 +117,8 @@ struct Parent<'a> {
     bystanders: Bystanders,
     signals: Signals,
     job: Job,
+    /// The orphans of the command that were asked to end.
+    asked: BTreeSet<Pid>,
     timer: Option<Instant>,
     earliest_poll: Instant,
     events: VecDeque<Event>,
@@ -231,7 +234,7 @@ impl Parent<'_> {
     fn signal_others(&mut self, signal: SignalNumber) -> bool {
         let mut are_sent = true;
         for child in self.other_children() {
-            let is_first = self.job.asked.insert(child);
+            let is_first = self.asked.insert(child);
             if !is_first && signal != SignalNumber::KILL {
                 continue;
             }
@@ -264,6 +267,7 @@ impl Parent<'_> {
         };
         self.trials.notices.pid = process.pid;
         self.job.start_group(process.pid);
+        self.asked.clear();
         self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
         process.open_gate();
     }
@@ -306,7 +310,7 @@ impl Parent<'_> {
             if matches!(change, StateChange::Ended(_)) {
                 self.trials.not_ended.remove(&pid);
             }
-            if self.job.is_led_by(pid) {
+            if self.job.leader == Some(pid) {
                 command_change = Some(change);
             } else if let StateChange::Ended(status) = change {
                 self.events.extend(self.trials.note_reaped(pid, status));
