@@ -33,7 +33,7 @@ use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
 use crate::model::shown::{shown, some_of};
-use crate::report::check_rows::CheckDepth;
+use crate::report::account::CheckDepth;
 use crate::report::{self, Record, Report, terminal};
 use crate::time::Deadline;
 

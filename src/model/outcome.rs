@@ -48,6 +48,9 @@ pub struct Made {
     /// For each lookup in the value, in their order: whether it gives an empty or blank text that no
     /// `pattern` has accepted, and whether it gives the text of its filter `default`.
     pub lookups: Vec<(bool, bool)>,
+    /// For the text of `default`, the empty variable that should name a secret. `None` if the
+    /// secret or key doesn't exist.
+    pub empty_variable: Option<String>,
 }
 
 #[derive(Debug)]

@@ -268,7 +268,7 @@ impl Lookup<'_> {
                     overridden.push((entry, Holder::EmptyVariable(name)));
                     continue;
                 };
-                source = Some(Source::Literal(text.clone()));
+                source = Some(Source::Default(text.clone(), name));
             }
 
             // An entry that may be absent doesn't override anything yet. For an object, `add` does
@@ -327,6 +327,7 @@ impl Lookup<'_> {
     fn planned_source(&mut self, source: Source, subject: &Subject) -> Option<Source<SecretRef>> {
         Some(match source {
             Source::Literal(text) => Source::Literal(text),
+            Source::Default(text, name) => Source::Default(text, name),
             Source::Reference(written) => Source::Reference(self.locate_single(&written, subject)?),
             Source::Composed(parts) => Source::Composed(self.planned_parts(parts, subject)?),
             Source::Object(ObjectSource { reference, naming }) => {

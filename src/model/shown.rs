@@ -77,6 +77,16 @@ pub fn shortened(text: String, length: usize) -> String {
     }
 }
 
+/// The part of a version id that tells the versions of a secret apart: the first eight characters
+/// of a UUID, or the last twelve of any other id, because Terraform's ids begin alike.
+pub fn shown_version(id: &str) -> String {
+    if id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) {
+        return id.chars().take(8).collect();
+    }
+    let left_out = id.chars().count().saturating_sub(12);
+    id.chars().skip(left_out).collect()
+}
+
 /// Like [`shown`], but doesn't cut a long text off.
 fn masked_text(text: &str) -> String {
     let mut text = without_tokens(text);

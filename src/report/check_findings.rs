@@ -6,16 +6,20 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::time::SystemTime;
 
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 use serde_json::{Value, json};
 
+use super::account::{Row, RowKind, RowStatus, SourceRow, seconds_since, time_text};
 use super::record::{Label, Record, age, counted, escaped_value, red};
 use super::terminal::TableScreen;
-use crate::model::answer::Caller;
+use crate::model::answer::{Caller, DescribedSecret, Description, Replica};
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{MAX_SHOWN_LENGTH, escaped, shortened, shown_program, without_tokens};
+use crate::model::shown::{
+    MAX_SHOWN_LENGTH, escaped, shortened, shown, shown_program, shown_version, without_tokens,
+};
 
 /// The results of `check`. If a field gets a new name or meaning, increase `format`.
 #[derive(Debug, Default, Serialize)]
@@ -95,152 +99,96 @@ pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> Tab
     }
 }
 
-/// The row of a variable or a file.
-#[derive(Debug, Default, Serialize)]
-pub struct Row {
-    /// The target of the entry, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
-    /// number.
-    pub label: String,
-    /// The variable that the entry sets. `None` for a file without a variable, an `env-from` object
-    /// as a whole, and a key that isn't shown.
-    pub variable: Option<String>,
-    /// The file that the entry writes. Its path is null for a file in memory or a pipe.
-    pub file: Option<Value>,
-    pub origin: String,
-    pub kind: RowKind,
-    /// The reference as messages show it or, for a parameter below a path, the one to this
-    /// parameter. `None` if the value isn't written as a single reference.
-    pub reference: Option<String>,
-    pub status: RowStatus,
-    pub error: Option<&'static str>,
-    /// A note in the table after the status of an existing value, such as `ends with a newline`.
-    pub note: Option<String>,
-    pub messages: Vec<String>,
-    /// The secrets and parameters that the value is made from.
-    pub sources: Vec<SourceRow>,
-    /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't
-    /// in a declaration.
-    #[serde(skip)]
-    pub line: usize,
-}
+/// The row of a secret that AWS was asked to describe, whether or not AWS described it.
+pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
+    let (status, error) = match &secret.description {
+        Ok(_) => ("ok", None),
+        Err(error) if error.cause.is_not_permitted() => ("not-permitted", None),
+        Err(error) => ("unknown", Some(error.problem.code)),
+    };
 
-impl Row {
-    /// True for a literal without an error or a remark. The row of such a literal wouldn't tell the
-    /// user anything new.
-    fn is_plain_literal(&self) -> bool {
-        self.kind == RowKind::Literal && self.status == RowStatus::Ok && self.note.is_none()
-    }
-}
-
-/// The form in which the user wrote the entry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum RowKind {
-    #[default]
-    Reference,
-    Template,
-    Literal,
-    EnvFrom,
-    /// A variable of this process that contains references.
-    Inherited,
-}
-
-/// The status of a value, or of a secret that it is made from. If there is an error, a table shows
-/// the code of the error instead of the status.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
-pub enum RowStatus {
-    #[default]
-    Ok,
-    Failed,
-    Default,
-    Unset,
-    Overridden,
-    LeftOut,
-    Kept,
-    Unread,
-    NotRead,
-    NotChecked,
-    Valid,
-}
-
-impl RowStatus {
-    /// The status as it is printed, and the sentence below the table that explains it.
-    fn text_and_meaning(self) -> (&'static str, &'static str) {
-        match self {
-            Self::Ok => ("ok", ""),
-            Self::Failed => ("failed", ""),
-            Self::Default => (
-                "default",
-                "the secret or key doesn't exist, or the variable that names it is empty, so the default is used.",
-            ),
-            Self::Unset => (
-                "unset",
-                "the entry is optional and its secret or key doesn't exist.",
-            ),
-            Self::Overridden => ("overridden", ""),
-            Self::LeftOut => ("left-out", "the variable that names the secret is empty."),
-            Self::Kept => (
-                "kept",
-                "the variable was already set, and keeps its value because of --keep-existing, or because its entry is absent.",
-            ),
-            Self::Unread => ("unread", "the value wasn't requested, because of an error."),
-            Self::NotRead => (
-                "not-read",
-                "the secret exists. Its keys, JSON and templates weren't checked, because --metadata reads no values.",
-            ),
-            Self::NotChecked => (
-                "not-checked",
-                "--metadata can't tell whether this version or parameter exists.",
-            ),
-            Self::Valid => (
-                "valid",
-                "the reference is well-formed. Nothing was requested, because of --offline.",
-            ),
+    let locator = &secret.locator;
+    let region = secret.region.to_string();
+    let mut fields = json!({
+        "id": locator.shown_id(),
+        "region": region,
+        "role": locator.role.as_ref().map(|role| role.arn.to_string()),
+        "status": status,
+        "error": error,
+    });
+    let mut cells = vec![shown(&locator.id.to_string()), region];
+    match &secret.description {
+        Ok(description) => {
+            add_description(&mut fields, description, now);
+            cells.extend(description_cells(description, now));
         }
+        // This table has no STATUS column, so the ROTATION column shows the status.
+        Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
-
-    fn text(self) -> &'static str {
-        let (text, _) = self.text_and_meaning();
-        text
-    }
-}
-
-impl Serialize for RowStatus {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        self.text().serialize(serializer)
+    // No cell is red. A failure makes the last cell of a row red, which isn't a status in this
+    // table.
+    let is_failed = false;
+    TableRow {
+        fields,
+        line: TableLine { cells, is_failed },
     }
 }
 
-/// A secret or parameter that a value is made from.
-#[derive(Debug, Default, Serialize)]
-pub struct SourceRow {
-    pub id: String,
-    pub store: &'static str,
-    pub key: Option<String>,
-    pub region: Option<String>,
-    pub role: Option<String>,
-    pub version: Option<String>,
-    pub stages: Vec<String>,
-    pub created: Option<String>,
-    pub age_seconds: Option<u64>,
-    pub regions_passed_over: Vec<String>,
-    pub cached: Option<CachedRow>,
-    pub status: RowStatus,
-    pub error: Option<&'static str>,
-    /// A note in the table after the status: the outages of the regions that were passed over.
-    pub note: Option<String>,
+fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
+    let rotation = &description.rotation;
+    fields["rotation"] = json!({
+        "enabled": rotation.is_enabled,
+        "every_days": rotation.every_days(),
+        "schedule": rotation.schedule,
+        "last": rotation.last.map(time_text),
+        "next": rotation.next.map(time_text),
+        "overdue": rotation.is_overdue(now),
+    });
+    fields["kms_key"] = json!(description.kms_key);
+    fields["replicas"] = json!(description.replicas);
+    fields["primary_region"] = json!(description.primary_region);
+    fields["deleted"] = json!(description.deleted.map(time_text));
 }
 
-/// The cached answer for a secret or parameter.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct CachedRow {
-    pub age_seconds: u64,
-    pub used: bool,
-}
+/// The cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
+fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
+    let rotation = &description.rotation;
+    let is_overdue = rotation.is_overdue(now);
+    let overdue = if is_overdue { "overdue, " } else { "" };
+    let rotation_text = match (rotation.every_days(), &rotation.schedule) {
+        _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
+        _ if !rotation.is_enabled => "off".to_owned(),
+        (Some(1), _) => format!("{overdue}every day"),
+        (Some(days), _) => format!("{overdue}every {days} days"),
+        (None, Some(schedule)) => format!("{overdue}{schedule}"),
+        (None, None) => format!("{overdue}on"),
+    };
+    let last = match (rotation.last, rotation.is_enabled) {
+        (Some(last), _) => age(seconds_since(last, now)),
+        (None, true) => "never".to_owned(),
+        (None, false) => String::new(),
+    };
 
-/// The number of characters of a version id in the table. Eight are enough to distinguish the
-/// versions of a secret.
-const ID_LENGTH: usize = 8;
+    // AWS leaves the default key out of a description.
+    let kms_key = description
+        .kms_key
+        .as_deref()
+        .unwrap_or("aws/secretsmanager");
+
+    let mut copies = Vec::new();
+    // A replica names its primary region: `of us-east-1`.
+    if let Some(region) = &description.primary_region {
+        copies.push(format!("of {region}"));
+    }
+    for Replica { region, status, .. } in &description.replicas {
+        copies.push(match status.as_deref() {
+            Some("InSync") | None => region.clone(),
+            Some(status) => format!("{region} ({status})"),
+        });
+    }
+
+    [rotation_text, last, kms_key.to_owned(), copies.join(", ")]
+}
 
 impl SourceRow {
     fn reference(&self) -> String {
@@ -260,7 +208,8 @@ impl SourceRow {
         };
         vec![
             self.region.clone().unwrap_or_default(),
-            version.chars().take(ID_LENGTH).collect(),
+            shown_version(version),
+            version.to_owned(),
             self.stages.join(","),
             self.age_seconds.map(age).unwrap_or_default(),
             cached,
@@ -274,13 +223,10 @@ const GAP: usize = 2;
 /// The columns that a narrow terminal doesn't show, in the order in which they are left out.
 const LEAST_IMPORTANT: [&str; 4] = ["STAGES", "AGE", "REGION", "VERSION"];
 
-/// The table of the values. It has a column for the region with `--verbose`, and one for the cache
-/// if a value is in it.
-fn values_table(rows: &[&Row], is_verbose: bool, screen: Option<TableScreen>) -> String {
-    let mut omitted = Vec::new();
-    if !is_verbose {
-        omitted.push("REGION");
-    }
+/// The table of the values, without the columns in `omitted`. It has a column for the cache if a
+/// value is in it.
+fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) -> String {
+    let mut omitted = omitted.to_vec();
     let mut sources = rows.iter().flat_map(|row| &row.sources);
     if sources.all(|source| source.cached.is_none()) {
         omitted.push("CACHED");
@@ -290,6 +236,7 @@ fn values_table(rows: &[&Row], is_verbose: bool, screen: Option<TableScreen>) ->
         "REFERENCE",
         "REGION",
         "VERSION",
+        "VERSION ID",
         "STAGES",
         "AGE",
         "CACHED",
@@ -299,16 +246,16 @@ fn values_table(rows: &[&Row], is_verbose: bool, screen: Option<TableScreen>) ->
     aligned_table(&headings, &omitted, &lines, screen)
 }
 
-/// The table of the values as records of `--verbose`, one for each line. The first record of a row
-/// has the row's JSON object.
-pub fn row_records(rows: &[Row], screen: Option<TableScreen>) -> Vec<Record> {
-    let table = values_table(&Vec::from_iter(rows), true, screen);
+/// The table of the values as records of `--verbose`, one for each line. A log has no width, so the
+/// version ids are whole. The first record of a row has the row's JSON object.
+pub fn row_records(rows: &[Row]) -> Vec<Record> {
+    let table = values_table(&Vec::from_iter(rows), &["VERSION", "STAGES", "AGE"], None);
     let lines = table.lines();
     let mut records: Vec<Record> = lines.map(|line| Record::new(Label::Row, line)).collect();
     // The first record has the headings.
     let mut at = 1;
     for row in rows {
-        records[at].json_members.push(("value", json!(row)));
+        records[at].json_members.push(("row", json!(row)));
         at += value_lines(row).len();
     }
     records
@@ -343,8 +290,12 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     sentences += &status_lines(&listed);
     sentences.extend(findings.caller.iter().map(caller_sentence));
 
+    let mut omitted = vec!["VERSION ID"];
+    if !findings.is_verbose {
+        omitted.push("REGION");
+    }
     let mut parts = vec![
-        values_table(&listed, findings.is_verbose, screen),
+        values_table(&listed, &omitted, screen),
         aligned_table(&["COMMAND", "FILE", "STATUS"], &[], command, screen),
         aligned_table(&secret_headings, &[], secrets, screen),
         sentences,
@@ -380,8 +331,8 @@ fn status_lines(rows: &[&Row]) -> String {
 }
 
 /// Lays out a table in lines, without the columns in `omitted`. The result is empty if there are no
-/// rows. On a terminal, the status of a failure may be red, and the columns in [`LEAST_IMPORTANT`] are left out one by one until
-/// the table fits.
+/// rows. On a terminal, the status of a failure may be red, and the columns in [`LEAST_IMPORTANT`]
+/// are left out one by one until the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     omitted: &[&str],
@@ -466,7 +417,7 @@ fn value_lines(row: &Row) -> Vec<TableLine> {
     let no_source = SourceRow::default();
     let source = only_source.unwrap_or(&no_source);
     let details = source.detail_cells();
-    let status = status_cell(row.error, row.status, [&row.note, &source.note]);
+    let status = status_cell(row.error, row.status, &[&row.note, &source.note]);
 
     let mut lines = vec![TableLine {
         cells: [
@@ -482,7 +433,7 @@ fn value_lines(row: &Row) -> Vec<TableLine> {
             // The first cell is a space, because an empty cell would be shown as `-`.
             let first_cells = vec![" ".to_owned(), format!("  {}", source.reference())];
             let details = source.detail_cells();
-            let status = status_cell(source.error, source.status, [&source.note]);
+            let status = status_cell(source.error, source.status, &[&source.note]);
             lines.push(TableLine {
                 cells: [first_cells, details, vec![status]].concat(),
                 is_failed: source.error.is_some(),
@@ -493,13 +444,9 @@ fn value_lines(row: &Row) -> Vec<TableLine> {
 }
 
 /// The last cell of a row: the code of the error or the status, and the notes.
-fn status_cell<'n>(
-    error: Option<&'static str>,
-    status: RowStatus,
-    notes: impl IntoIterator<Item = &'n Option<String>>,
-) -> String {
+fn status_cell(error: Option<&str>, status: RowStatus, notes: &[&Option<String>]) -> String {
     let mut cell = error.unwrap_or(status.text()).to_owned();
-    for note in notes.into_iter().flatten() {
+    for note in notes.iter().copied().flatten() {
         cell += &format!(", {note}");
     }
     cell

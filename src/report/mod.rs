@@ -23,8 +23,8 @@
 //!
 //! No record may contain the value of a secret.
 
+pub mod account;
 pub mod check_findings;
-pub mod check_rows;
 pub mod record;
 pub mod terminal;
 mod value_warnings;

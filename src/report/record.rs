@@ -162,18 +162,16 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         if at > 0 && is_error && screen != Screen::Log {
             lines += "\n";
         }
-        if record.label != Label::Row {
-            lines += &(headline(record.label, &record.message, screen) + "\n");
-        }
-
         let prefix = if screen == Screen::Log { PREFIX } else { "" };
+        lines += &if record.label == Label::Row {
+            format!("{prefix}  {}\n", printed(&record.message))
+        } else {
+            headline(record.label, &record.message, screen) + "\n"
+        };
+
         let mut add = |start: &str, text: &str| {
             lines += &format!("{prefix}  {start}{}\n", printed(text));
         };
-        if record.label == Label::Row {
-            add("", &record.message);
-        }
-
         let count = record.entries.len();
         let listed = if record.is_abridged {
             MOST_ENTRIES

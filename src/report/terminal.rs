@@ -293,17 +293,6 @@ pub fn table_screen() -> Option<TableScreen> {
     })
 }
 
-/// The room for an indented table on standard error. `None` if it isn't a terminal.
-pub(super) fn error_screen() -> Option<TableScreen> {
-    if !io::stderr().is_terminal() {
-        return None;
-    }
-    Some(TableScreen {
-        columns: columns(io::stderr()).saturating_sub(2),
-        has_colours: false,
-    })
-}
-
 pub fn is_output_terminal() -> bool {
     io::stdout().is_terminal()
 }

@@ -10,10 +10,9 @@ use std::panic::PanicHookInfo;
 use std::path::Path;
 use std::time::SystemTime;
 
+use super::account::{CheckDepth, CheckedValues};
 use super::check_findings::row_records;
-use super::check_rows::{CheckDepth, CheckedValues};
 use super::record::{Record, age, counted};
-use super::terminal;
 use crate::model::entry::{DeclaredPath, Holder, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::options::NamedFile;
@@ -203,18 +202,19 @@ const EXPANDERS: [&str; 12] = [
     "ash", "bash", "busybox", "csh", "dash", "envsubst", "fish", "ksh", "mksh", "sh", "tcsh", "zsh",
 ];
 
-/// Makes the records of `--verbose`: the total and, below it, the account of the values as `check`
-/// prints it.
+/// Makes the records of `--verbose`: the total and, below it, the account of the values without
+/// plain literals.
 pub fn account(values: &Values) -> Vec<Record> {
-    let rows = CheckedValues {
+    let mut rows = CheckedValues {
         values,
         problems: &[],
         now: SystemTime::now(),
         depth: CheckDepth::Values,
     }
     .rows();
+    rows.retain(|row| !row.is_plain_literal());
     let mut records = vec![total_note(values)];
-    records.extend(row_records(&rows, terminal::error_screen()));
+    records.extend(row_records(&rows));
     records
 }
 

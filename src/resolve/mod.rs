@@ -110,13 +110,13 @@ impl<'a> Walk<'a> {
         }
 
         let read = match &entry.source {
-            Source::Literal(text) => {
-                let made = SecretValue::new(text.as_str()).into();
-                // The plan has replaced a reference with the entry's default.
-                if let OnMissing::Default(_) = entry.on_missing {
-                    return self.add(entry, Outcome::Default(made));
-                }
-                Ok(made)
+            Source::Literal(text) => Ok(SecretValue::new(text.as_str()).into()),
+            Source::Default(text, name) => {
+                let made = Made {
+                    empty_variable: Some(name.clone()),
+                    ..SecretValue::new(text.as_str()).into()
+                };
+                return self.add(entry, Outcome::Default(made));
             }
             Source::Reference(reference) => answers
                 .selected_value(&Wanted::new(reference, subject))
@@ -590,7 +590,7 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
 fn add_remarks(made: &mut Made, entry: &Planned) {
     for remark in Remark::about(made.value.expose()) {
         let remark = match &entry.source {
-            Source::Literal(_) | Source::Object(_) => continue,
+            Source::Literal(_) | Source::Default(..) | Source::Object(_) => continue,
             Source::Reference(_) => remark,
             Source::Composed(parts) => match (remark, parts.last()) {
                 (Remark::Ends('\n'), Some(Part::Text(text))) if !text.is_empty() => {

@@ -16,7 +16,7 @@ use crate::model::options::OnRotation;
 use crate::model::outcome::{Outcome, Values};
 use crate::model::reference::SecretRef;
 use crate::model::remark::Remark;
-use crate::model::shown::some_of;
+use crate::model::shown::{shown_version, some_of};
 use crate::report::Record;
 
 /// The hashes of the values that one trial (a launch in a forked process) has read, and the
@@ -93,12 +93,12 @@ impl Fingerprint {
             {
                 fingerprint.empty_objects.insert(place);
             }
+            let parameter_name = outcome.parameter_name.as_deref();
             if let Some(made) = outcome.made() {
                 let mut lookups = made.lookups.clone();
                 if lookups.is_empty() {
                     lookups.push((made.remarks.keys().any(Remark::is_blank), false));
                 }
-                let parameter_name = outcome.parameter_name.as_deref();
                 let reads: Vec<String> = outcome
                     .read_from()
                     .iter()
@@ -120,7 +120,6 @@ impl Fingerprint {
                     fingerprint.values.insert(key, hashed_value.clone());
                 }
             }
-            let parameter_name = outcome.parameter_name.as_deref();
             for SecretRef { locator, .. } in &outcome.reads {
                 if let Some(Ok(document)) = values.fetched.get(locator)
                     && let Some(versioned) = document.versioned(parameter_name)
@@ -215,7 +214,9 @@ impl Fingerprint {
             let id = new.or(old).map(|(id, _)| id);
             let versions =
                 [old, new].map(|secret| secret.and_then(|(_, version)| version.as_deref()));
-            let shown_versions = versions.map(shown_version).join(" -> ");
+            let shown_versions = versions
+                .map(|id| shown_version(id.unwrap_or("none")))
+                .join(" -> ");
             texts.push(format!("{name}, version {shown_versions}"));
             let [old_version, new_version] = versions;
             secrets.push(json!({"id": id, "old_version": old_version, "new_version": new_version}));
@@ -256,9 +257,4 @@ impl HashedValue {
             None => self.hides_inherited,
         }
     }
-}
-
-/// The first characters of a version id, or `none`, for a line of text.
-fn shown_version(version: Option<&str>) -> String {
-    version.unwrap_or("none").chars().take(8).collect()
 }

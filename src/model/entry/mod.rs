@@ -67,7 +67,7 @@ impl Entry {
                 Some(Written::Reference(reference.clone().into()))
             }
             Source::Composed(_) if origin != Origin::Inherited => Some(Written::Template),
-            Source::Literal(_) | Source::Composed(_) => None,
+            Source::Literal(_) | Source::Default(..) | Source::Composed(_) => None,
         };
         let subject = Subject {
             written,
@@ -90,6 +90,8 @@ impl Entry {
 pub enum Source<R = Reference> {
     Reference(R),
     Literal(String),
+    /// In a plan, the text of `default`, and the empty variable that should name a secret.
+    Default(String, String),
     /// Text with references: a template, or an inherited variable with dynamic references.
     Composed(Vec<Part<R>>),
     Object(ObjectSource<R>),
@@ -113,7 +115,7 @@ impl<R> Source<R> {
                     Part::Lookup(Operand::Variable(_), _) | Part::Text(_) => None,
                 })
                 .collect(),
-            Self::Literal(_) => Vec::new(),
+            Self::Literal(_) | Self::Default(..) => Vec::new(),
             Self::Object(object) => vec![&object.reference],
         }
     }

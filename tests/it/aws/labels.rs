@@ -9,8 +9,19 @@ fn with_v_a_version_that_has_no_stage_is_shown_by_its_version_id() {
     let aws = Aws::start().secret("x", unlabelled);
     let launch = Sandbox::new().aws(&aws).arg("-v");
     let run = launch.resolve(&format!("A=x:::{PREVIOUS_ID}")).run();
-    let said = format!("us-east-1  {}  -", &PREVIOUS_ID[..8]);
+    let said = format!("us-east-1  {PREVIOUS_ID}  ok");
     run.launched().says([&*said]);
+}
+
+#[test]
+fn check_shows_the_end_of_a_version_id_of_terraform_and_a_launch_with_v_shows_all_of_it() {
+    let id = "terraform-20261130062738123400000001";
+    let aws = Aws::start().secret("x", Secret::text("v-4c7a1e").with_id(id));
+    let check = Sandbox::new().aws(&aws).args(["check", "-e", "A=x"]).bare();
+    let table = check.run();
+    assert!(table.stdout().contains(" 123400000001 "), "{table}");
+    let run = Sandbox::new().aws(&aws).arg("-v").resolve("A=x").run();
+    run.launched().says([id]);
 }
 
 #[test]

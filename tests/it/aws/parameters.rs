@@ -6,13 +6,13 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/parameters.rows");
 
 #[test]
-fn a_label_selects_the_value_of_a_parameter_given_by_its_arn_and_v_shows_the_label() {
+fn a_label_selects_the_value_of_a_parameter_given_by_its_arn_and_v_shows_the_version() {
     let old = Version::text("old-4c7a1e").labelled("blue");
     let aws = Aws::start().parameter("/app/db", &[old, Version::text("new-4c7a1e")]);
     let entry = "A=arn:aws:ssm:us-east-1:123456789012:parameter/app/db::blue";
     let run = Sandbox::new().aws(&aws).arg("-v").resolve(entry).run();
     run.launched().has("A", "old-4c7a1e");
-    run.says(["us-east-1  1        blue"]);
+    run.says(["us-east-1  1           ok"]);
 }
 
 fn with_parameters(count: usize) -> Aws {

@@ -74,7 +74,7 @@ fn a_right_to_left_override_in_a_version_id_is_escaped_in_json_lines() {
     let aws = Aws::start().secret("x", secret);
     let sandbox = Sandbox::new().aws(&aws).args(["--log-format", "json"]);
     let run = sandbox.arg("-v").resolve("A=x").run();
-    let version = run.launched().events()[1]["value"]["sources"][0]["version"].take();
+    let version = run.launched().events()[1]["row"]["sources"][0]["version"].take();
     assert_eq!(version, r"one\u{9b}two\u{202e}three", "{run}");
     run.says_nothing_of("\u{9b}").says_nothing_of("\u{202e}");
 }

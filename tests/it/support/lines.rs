@@ -16,7 +16,7 @@ pub const EVENTS: [(&str, &str); 28] = [
     ("waiting", ""),
     ("signal", "signal"),
     ("bug", ""),
-    ("resolved", "value"),
+    ("resolved", "row"),
     (
         "resolution",
         "values secrets milliseconds requests from_cache",

@@ -1,23 +1,166 @@
-//! The rows of the tables of `check`. A row shows either a secret that AWS was asked to describe,
-//! or a variable or a file, with the source of its value and its status.
+//! The account of a launch: a row for each variable and each file, with the source of its value and
+//! its status. `check` prints it as a table or as JSON, `--verbose` as a table, and the JSON log as
+//! events.
 //!
-//! No row contains a value. `--verbose` prints the same rows.
+//! No row contains a value.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
 use std::time::SystemTime;
 
+use serde::{Serialize, Serializer};
 use serde_json::{Value, json};
 
-use super::check_findings::{CachedRow, Row, RowKind, RowStatus, SourceRow, TableLine, TableRow};
-use super::record::age;
 use super::value_warnings::remark_text;
-use crate::model::answer::{DescribedSecret, Description, Document, Replica};
+use crate::model::answer::Document;
 use crate::model::entry::{EntryId, Holder, Origin, SubjectKind, Target, Written};
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
 use crate::model::reference::{Region, SecretRef, Selector, below_path};
 use crate::model::shown::shown;
+
+/// The row of a variable or a file.
+#[derive(Debug, Default, Serialize)]
+pub struct Row {
+    /// The target of the entry, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
+    /// number.
+    pub label: String,
+    /// The variable that the entry sets. `None` for a file without a variable, an `env-from` object
+    /// as a whole, and a key that isn't shown.
+    pub variable: Option<String>,
+    /// The file that the entry writes. Its path is null for a file in memory or a pipe.
+    pub file: Option<Value>,
+    pub origin: String,
+    pub kind: RowKind,
+    /// The reference as messages show it or, for a parameter below a path, the one to this
+    /// parameter. `None` if the value isn't written as a single reference.
+    pub reference: Option<String>,
+    pub status: RowStatus,
+    pub error: Option<&'static str>,
+    /// A note in the table after the status of an existing value, such as `ends with a newline`.
+    pub note: Option<String>,
+    pub messages: Vec<String>,
+    /// The secrets and parameters that the value is made from.
+    pub sources: Vec<SourceRow>,
+    /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't
+    /// in a declaration.
+    #[serde(skip)]
+    pub line: usize,
+}
+
+impl Row {
+    /// True for a literal without an error or a remark. The row of such a literal wouldn't tell the
+    /// user anything new.
+    pub(super) fn is_plain_literal(&self) -> bool {
+        self.kind == RowKind::Literal && self.status == RowStatus::Ok && self.note.is_none()
+    }
+}
+
+/// The form in which the user wrote the entry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum RowKind {
+    #[default]
+    Reference,
+    Template,
+    Literal,
+    EnvFrom,
+    /// A variable of this process that contains references.
+    Inherited,
+}
+
+/// The status of a value, or of a secret that it is made from. If there is an error, a table shows
+/// the code of the error instead of the status.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub enum RowStatus {
+    #[default]
+    Ok,
+    Failed,
+    Default,
+    Unset,
+    Overridden,
+    LeftOut,
+    Kept,
+    Unread,
+    NotRead,
+    NotChecked,
+    Valid,
+}
+
+impl RowStatus {
+    /// The status as it is printed, and the sentence below the table that explains it.
+    pub(super) fn text_and_meaning(self) -> (&'static str, &'static str) {
+        match self {
+            Self::Ok => ("ok", ""),
+            Self::Failed => ("failed", ""),
+            Self::Default => (
+                "default",
+                "the secret or key doesn't exist, or the variable that names it is empty, so the default is used.",
+            ),
+            Self::Unset => (
+                "unset",
+                "the entry is optional and its secret or key doesn't exist.",
+            ),
+            Self::Overridden => ("overridden", ""),
+            Self::LeftOut => ("left-out", "the variable that names the secret is empty."),
+            Self::Kept => (
+                "kept",
+                "the variable was already set, and keeps its value because of --keep-existing, or because its entry is absent.",
+            ),
+            Self::Unread => ("unread", "the value wasn't requested, because of an error."),
+            Self::NotRead => (
+                "not-read",
+                "the secret exists. Its keys, JSON and templates weren't checked, because --metadata reads no values.",
+            ),
+            Self::NotChecked => (
+                "not-checked",
+                "--metadata can't tell whether this version or parameter exists.",
+            ),
+            Self::Valid => (
+                "valid",
+                "the reference is well-formed. Nothing was requested, because of --offline.",
+            ),
+        }
+    }
+
+    pub(super) fn text(self) -> &'static str {
+        let (text, _) = self.text_and_meaning();
+        text
+    }
+}
+
+impl Serialize for RowStatus {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.text().serialize(serializer)
+    }
+}
+
+/// A secret or parameter that a value is made from.
+#[derive(Debug, Default, Serialize)]
+pub struct SourceRow {
+    pub id: String,
+    pub store: &'static str,
+    pub key: Option<String>,
+    pub region: Option<String>,
+    pub role: Option<String>,
+    pub version: Option<String>,
+    pub stages: Vec<String>,
+    pub created: Option<String>,
+    pub age_seconds: Option<u64>,
+    pub regions_passed_over: Vec<String>,
+    pub cached: Option<CachedRow>,
+    pub status: RowStatus,
+    pub error: Option<&'static str>,
+    /// A note in the table after the status: the outages of the regions that were passed over.
+    pub note: Option<String>,
+}
+
+/// The cached answer for a secret or parameter.
+#[derive(Clone, Copy, Debug, Serialize)]
+pub struct CachedRow {
+    pub age_seconds: u64,
+    pub used: bool,
+}
 
 /// The values of a plan, their problems, and how they were checked.
 pub struct CheckedValues<'a> {
@@ -151,6 +294,10 @@ impl CheckedValues<'_> {
                 Holder::Kept => None,
             };
         }
+        let made = outcome.made();
+        if let Some(name) = made.and_then(|made| made.empty_variable.as_ref()) {
+            return Some(format!("{name} is empty"));
+        }
         let warnings = &self.values.outcomes.warnings;
         let warning = warnings.iter().find(|other| other.id == outcome.id)?;
         Some(warning.note.to_owned())
@@ -268,102 +415,11 @@ fn target_label(target: &Target) -> String {
     }
 }
 
-/// The row of a secret that AWS was asked to describe, whether or not AWS described it.
-pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
-    let (status, error) = match &secret.description {
-        Ok(_) => ("ok", None),
-        Err(error) if error.cause.is_not_permitted() => ("not-permitted", None),
-        Err(error) => ("unknown", Some(error.problem.code)),
-    };
-
-    let locator = &secret.locator;
-    let region = secret.region.to_string();
-    let mut fields = json!({
-        "id": locator.shown_id(),
-        "region": region,
-        "role": locator.role.as_ref().map(|role| role.arn.to_string()),
-        "status": status,
-        "error": error,
-    });
-    let mut cells = vec![shown(&locator.id.to_string()), region];
-    match &secret.description {
-        Ok(description) => {
-            add_description(&mut fields, description, now);
-            cells.extend(description_cells(description, now));
-        }
-        // This table has no STATUS column, so the ROTATION column shows the status.
-        Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
-    }
-    // No cell is red. A failure makes the last cell of a row red, which isn't a status in this
-    // table.
-    let is_failed = false;
-    TableRow {
-        fields,
-        line: TableLine { cells, is_failed },
-    }
-}
-
-fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
-    let rotation = &description.rotation;
-    fields["rotation"] = json!({
-        "enabled": rotation.is_enabled,
-        "every_days": rotation.every_days(),
-        "schedule": rotation.schedule,
-        "last": rotation.last.map(time_text),
-        "next": rotation.next.map(time_text),
-        "overdue": rotation.is_overdue(now),
-    });
-    fields["kms_key"] = json!(description.kms_key);
-    fields["replicas"] = json!(description.replicas);
-    fields["primary_region"] = json!(description.primary_region);
-    fields["deleted"] = json!(description.deleted.map(time_text));
-}
-
-/// The cells of the columns ROTATION, LAST, KMS KEY and REPLICAS.
-fn description_cells(description: &Description, now: SystemTime) -> [String; 4] {
-    let rotation = &description.rotation;
-    let is_overdue = rotation.is_overdue(now);
-    let overdue = if is_overdue { "overdue, " } else { "" };
-    let rotation_text = match (rotation.every_days(), &rotation.schedule) {
-        _ if description.deleted.is_some() => "marked-for-deletion".to_owned(),
-        _ if !rotation.is_enabled => "off".to_owned(),
-        (Some(1), _) => format!("{overdue}every day"),
-        (Some(days), _) => format!("{overdue}every {days} days"),
-        (None, Some(schedule)) => format!("{overdue}{schedule}"),
-        (None, None) => format!("{overdue}on"),
-    };
-    let last = match (rotation.last, rotation.is_enabled) {
-        (Some(last), _) => age(seconds_since(last, now)),
-        (None, true) => "never".to_owned(),
-        (None, false) => String::new(),
-    };
-
-    // AWS leaves the default key out of a description.
-    let kms_key = description
-        .kms_key
-        .as_deref()
-        .unwrap_or("aws/secretsmanager");
-
-    let mut copies = Vec::new();
-    // A replica names its primary region: `of us-east-1`.
-    if let Some(region) = &description.primary_region {
-        copies.push(format!("of {region}"));
-    }
-    for Replica { region, status, .. } in &description.replicas {
-        copies.push(match status.as_deref() {
-            Some("InSync") | None => region.clone(),
-            Some(status) => format!("{region} ({status})"),
-        });
-    }
-
-    [rotation_text, last, kms_key.to_owned(), copies.join(", ")]
-}
-
 /// The whole seconds from `then` to `now`, or 0 if `then` is later.
-fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
+pub(super) fn seconds_since(then: SystemTime, now: SystemTime) -> u64 {
     now.duration_since(then).unwrap_or_default().as_secs()
 }
 
-fn time_text(time: SystemTime) -> String {
+pub(super) fn time_text(time: SystemTime) -> String {
     humantime::format_rfc3339_seconds(time).to_string()
 }
