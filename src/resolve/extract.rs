@@ -88,6 +88,9 @@ pub(super) fn quotable_keys(map: &Object) -> impl Iterator<Item = &str> {
 }
 
 /// A reason why an entry has no value.
+///
+/// Until [`Self::of`], the text of a problem is only a predicate about the document, such as `has
+/// no key "user"`.
 #[derive(Debug)]
 pub(super) enum Unresolved {
     /// A secret that the entry needs hasn't been requested.
@@ -112,42 +115,57 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
-    /// Adds the entry and the secret of `reference` to the problem of an absence or a failure.
-    #[must_use]
-    pub(super) fn with_entry(self, reference: &SecretRef, subject: &Subject) -> Self {
+    pub(super) fn problem(self) -> Option<Problem> {
+        match self {
+            Self::Unread => None,
+            Self::Absent(problem) | Self::Failed(problem) => Some(problem),
+        }
+    }
+
+    /// Adds the secret and the entry. If the document comes from a replica, an absence becomes the
+    /// outage of the region that should have answered. The replica may be out of date, so neither
+    /// `default` nor `optional` applies.
+    pub(super) fn of(self, wanted: &Wanted<'_>) -> Self {
+        let Wanted {
+            reference,
+            document,
+            subject,
+        } = *wanted;
         let named = |problem| with_entry(problem, Some(reference), subject);
         match self {
             Self::Unread => Self::Unread,
-            Self::Absent(problem) => Self::Absent(named(problem)),
             Self::Failed(problem) => Self::Failed(named(problem)),
+            Self::Absent(problem) => {
+                let absence = named(problem);
+                let (Some(failure), Some(replica)) = (document.own_failure(), &document.region)
+                else {
+                    return Self::Absent(absence);
+                };
+                let note = format!("in the replica in {replica}, {}", absence.text);
+                Self::Failed(failure.problem(reference, subject).note(note))
+            }
         }
     }
 }
 
-/// A reference to read, and where it was written.
+/// A reference to read, its document, and where it was written.
 #[derive(Clone, Copy)]
 pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
+    pub document: &'r Document,
     pub subject: &'r Subject,
-}
-
-impl<'r> Wanted<'r> {
-    pub fn new(reference: &'r SecretRef, subject: &'r Subject) -> Self {
-        Self { reference, subject }
-    }
 }
 
 pub(super) type ParsedDocument = serde_json::Result<Json>;
 
-/// Finds the part of a document that a reference selects. `parsed` is the same document as JSON.
+/// Finds the part of a document that a reference selects. `parsed` is the document as JSON.
 pub(super) fn find_value<'j>(
-    document: &Document,
     parsed: &'j ParsedDocument,
     wanted: &Wanted<'_>,
 ) -> Resolved<&'j Value> {
     let json = parsed
         .as_ref()
-        .map_err(|error| not_json(document, error, wanted))?
+        .map_err(|error| not_json(error, wanted))?
         .value();
     match &wanted.reference.selector {
         Selector::Whole => Ok(json),
@@ -157,8 +175,8 @@ pub(super) fn find_value<'j>(
 }
 
 /// The error for a document that isn't JSON: `isn't JSON, so it has no keys`.
-fn not_json(document: &Document, error: &Error, wanted: &Wanted<'_>) -> Problem {
-    let bytes = without_byte_order_mark(document.body.expose());
+fn not_json(error: &Error, wanted: &Wanted<'_>) -> Problem {
+    let bytes = without_byte_order_mark(wanted.document.body.expose());
     let problem = if bytes.trim_ascii_start().starts_with(b"{") {
         let position = syntax_error(bytes, error);
         let text = format!("isn't valid JSON ({position}), so it has no keys");

@@ -32,7 +32,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Answers, Cause, Document, SecretValue};
+use crate::model::answer::{Answers, Cause, SecretValue};
 use crate::model::entry::template::{Filter, Printing};
 use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Target, Written};
 use crate::model::environment::{EnvName, Inherited};
@@ -119,7 +119,8 @@ impl<'a> Walk<'a> {
                 return self.add(entry, Outcome::Default(made));
             }
             Source::Reference(reference) => answers
-                .selected_value(&Wanted::new(reference, subject))
+                .wanted(reference, subject)
+                .and_then(|wanted| answers.selected_value(&wanted))
                 .map(Made::from)
                 .map_err(|reason| vec![reason]),
             Source::Composed(parts) => answers.composed_value(parts, entry),
@@ -136,8 +137,13 @@ impl<'a> Walk<'a> {
     /// overridden, followed by one for the object itself, and warnings. Each key that sets a
     /// variable holds it from now on.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
-        let members = match self.answers.members(object, &entry.subject) {
-            Ok(members) => members,
+        let subject = &entry.subject;
+        let answers = &mut self.answers;
+        let read = answers
+            .wanted(&object.reference, subject)
+            .and_then(|wanted| Ok((wanted, answers.members(object, &wanted)?)));
+        let (wanted, members) = match read {
+            Ok(read) => read,
             Err(reason) => {
                 let result = self.answers.outcome_without_value(entry, vec![reason]);
                 return self.add(entry, result);
@@ -145,21 +151,19 @@ impl<'a> Walk<'a> {
         };
 
         let texts = env_from::warnings(&members, object);
-        let subject = &entry.subject;
-        let named = |problem| with_entry(problem, Some(&object.reference), subject);
         let absence = env_from::no_variable_problem(&members, object);
         let missing = env_from::missing_key_problems(&members, object);
         let (outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
-        let mut errors = Vec::new();
-        for problem in missing.into_iter().map(named) {
-            let outage = self.answers.replica_failure(&problem, entry);
-            errors.push(outage.unwrap_or(problem));
-        }
-        errors.extend(faults.into_iter().map(named));
+        let missing = missing.into_iter().map(Unresolved::Absent);
+        let faults = faults.into_iter().map(Unresolved::Failed);
+        let errors: Vec<Problem> = missing
+            .chain(faults)
+            .filter_map(|fault| fault.of(&wanted).problem())
+            .collect();
         let result = match absence {
             _ if !errors.is_empty() => Outcome::Failed(errors),
             Some(problem) => {
-                let reasons = vec![Unresolved::Absent(named(problem))];
+                let reasons = vec![Unresolved::Absent(problem).of(&wanted)];
                 self.answers.outcome_without_value(entry, reasons)
             }
             None => Outcome::Keys,
@@ -303,87 +307,62 @@ struct ParsedAnswers<'a> {
 impl<'a> ParsedAnswers<'a> {
     /// Reads the value that a reference selects.
     fn selected_value(&mut self, wanted: &Wanted<'a>) -> Resolved<SecretValue> {
-        let Wanted {
-            reference, subject, ..
-        } = *wanted;
-        let selector = &reference.selector;
+        let selector = &wanted.reference.selector;
         if *selector == Selector::Whole {
-            let document = self.document(reference, subject)?;
-            return Ok(SecretValue::new(document.body.expose()));
+            return Ok(SecretValue::new(wanted.document.body.expose()));
         }
         let value = self.find_value(wanted)?;
         text_of(value).ok_or_else(|| {
             let problem = null_problem(selector)
                 .help("store a value, or give the entry a \"default\" in a declaration");
-            Unresolved::Absent(problem).with_entry(reference, subject)
+            Unresolved::Absent(problem).of(wanted)
         })
     }
 
     /// Finds the value that a reference selects in the JSON of its secret.
     fn find_value(&mut self, wanted: &Wanted<'a>) -> Resolved<&Value> {
-        let Wanted {
-            reference, subject, ..
-        } = *wanted;
-        let document = self.document(reference, subject)?;
-        let parsed = self.parsed(&reference.locator, document);
-        find_value(document, parsed, wanted).map_err(|reason| reason.with_entry(reference, subject))
+        // Each document is parsed only once.
+        let parsed = self
+            .parsed_documents
+            .entry(&wanted.reference.locator)
+            .or_insert_with(|| Json::parse(wanted.document.body.expose()));
+        find_value(parsed, wanted).map_err(|fault| fault.of(wanted))
     }
 
     /// Reads the keys of an object, or the parameters below a path.
-    fn members(
-        &mut self,
-        object: &'a PlannedObject,
-        subject: &'a Subject,
-    ) -> Resolved<Members<'_>> {
-        let reference = &object.reference;
-        let wanted = Wanted::new(reference, subject);
-        if reference.locator.is_path() {
-            let document = self.document(reference, subject)?;
-            return Ok(env_from::path_members(document, object));
+    fn members(&mut self, object: &'a PlannedObject, wanted: &Wanted<'a>) -> Resolved<Members<'_>> {
+        let SecretRef { locator, selector } = wanted.reference;
+        if locator.is_path() {
+            return Ok(env_from::path_members(wanted.document, object));
         }
 
-        let value = self.find_value(&wanted)?;
-        let selector = &reference.selector;
+        let value = self.find_value(wanted)?;
         let members = if value.is_null() && *selector != Selector::Whole {
             Err(Unresolved::Absent(null_problem(selector)))
         } else {
-            env_from::object_members(value, object, &wanted).map_err(Into::into)
+            env_from::object_members(value, object, wanted).map_err(Unresolved::Failed)
         };
-        members.map_err(|reason| reason.with_entry(reference, subject))
-    }
-
-    /// The document of a locator as JSON. Parses each document only once.
-    fn parsed(&mut self, locator: &'a Locator, document: &Document) -> &ParsedDocument {
-        self.parsed_documents
-            .entry(locator)
-            .or_insert_with(|| Json::parse(document.body.expose()))
+        members.map_err(|fault| fault.of(wanted))
     }
 
     /// Decides the outcome of an entry without a value. The entry has failed if one of the reasons
     /// is a failure, or if one is an absence and the entry has neither `default` nor `optional`.
     /// Otherwise, an absence makes the entry absent or gives it its default. If there is no
     /// absence, the entry is unread.
-    ///
-    /// An absence that was found in a replica is replaced with the outage of the region that should
-    /// have answered. The replica may be out of date, so neither `default` nor `optional` applies.
     fn outcome_without_value(&self, entry: &Planned, reasons: Vec<Unresolved>) -> Outcome {
         let mut has_absence = false;
-        let mut problems = Vec::new();
+        let mut failed = Vec::new();
         for reason in reasons {
             match reason {
                 Unresolved::Unread => {}
-                Unresolved::Failed(problem) => problems.push(problem),
-                Unresolved::Absent(absence) => match self.replica_failure(&absence, entry) {
-                    Some(outage) => problems.push(outage),
-                    None if entry.on_missing == OnMissing::Fail => problems.push(absence),
-                    // If the entry has `default` or `optional`, its absences aren't reported, even
-                    // if the entry fails for a different reason.
-                    None => has_absence = true,
-                },
+                // If the entry has `default` or `optional`, its absences aren't reported, even if
+                // the entry fails for a different reason.
+                Unresolved::Absent(_) if entry.on_missing != OnMissing::Fail => has_absence = true,
+                Unresolved::Absent(reason) | Unresolved::Failed(reason) => failed.push(reason),
             }
         }
-        if !problems.is_empty() {
-            return Outcome::Failed(problems);
+        if !failed.is_empty() {
+            return Outcome::Failed(failed);
         }
         match &entry.on_missing {
             OnMissing::Optional if has_absence => Outcome::Absent,
@@ -394,29 +373,15 @@ impl<'a> ParsedAnswers<'a> {
         }
     }
 
-    /// The outage of the secret's own region, for an absence that was found in a replica. `None` if
-    /// the secret's own region has answered.
-    fn replica_failure(&self, absence: &Problem, entry: &Planned) -> Option<Problem> {
-        let locator = &absence.about.as_ref()?.locator;
-        let reference = entry
-            .source
-            .references()
-            .into_iter()
-            .find(|read| read.locator == *locator)?;
-        let Some(Ok(document)) = self.fetched.get(locator) else {
-            return None;
-        };
-        let failure = document.own_failure()?;
-        let replica = document.region.as_ref()?;
-        let note = format!("in the replica in {replica}, {}", absence.text);
-        Some(failure.problem(reference, &entry.subject).note(note))
-    }
-
-    /// The document of a reference, or the reason why the launch has no document for it.
-    fn document(&self, reference: &SecretRef, subject: &Subject) -> Resolved<&'a Document> {
+    /// A reference with its document, or the reason why the launch has no document for it.
+    fn wanted(&self, reference: &'a SecretRef, subject: &'a Subject) -> Resolved<Wanted<'a>> {
         match self.fetched.get(&reference.locator) {
             None => Err(Unresolved::Unread),
-            Some(Ok(document)) => Ok(document),
+            Some(Ok(document)) => Ok(Wanted {
+                reference,
+                document,
+                subject,
+            }),
             Some(Err(failure)) => {
                 let problem = failure.problem(reference, subject);
                 let is_absent = matches!(failure.error.cause, Cause::Absent(_));
@@ -500,27 +465,21 @@ impl<'a> ParsedAnswers<'a> {
         let subject = &entry.subject;
         let read = match operand {
             Operand::Variable(name) => self.inherited_value(name, subject).map(Found::Variable),
-            Operand::Secret(reference) => {
-                let wanted = Wanted::new(reference, subject);
+            Operand::Secret(reference) => self.wanted(reference, subject).and_then(|wanted| {
                 self.selected_value(&wanted).map(|value| {
                     let is_json =
                         printing.filters.first() == Some(&Filter::ToJson) && self.is_json(&wanted);
                     Found::Secret { value, is_json }
                 })
-            }
+            }),
         };
         let Some(default) = &printing.default else {
             return read;
         };
-        let absence = match read {
-            Err(Unresolved::Absent(absence)) => absence,
-            read => return read,
-        };
-        // A replica may be out of date, so it doesn't prove that the value is absent.
-        if let Some(outage) = self.replica_failure(&absence, entry) {
-            return Err(outage.into());
+        match read {
+            Err(Unresolved::Absent(_)) => Ok(Found::Default(SecretValue::new(default.as_str()))),
+            read => read,
         }
-        Ok(Found::Default(SecretValue::new(default.as_str())))
     }
 
     /// The value of an inherited variable, for a template.
