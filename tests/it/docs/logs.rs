@@ -35,7 +35,7 @@ fn docs_logs_md_names_every_event_and_the_fields_that_the_program_logs() {
     }
     let events = Deserializer::from_str(page.blocks("json")[1]).into_iter::<Value>();
     let events: Vec<Value> = events.map(Result::unwrap).collect();
-    assert_eq!(events.len(), 3);
+    assert_eq!(events.len(), 4);
     for mut event in events {
         let fields = event.as_object_mut().unwrap();
         let name = fields.remove("event").unwrap();
