@@ -371,7 +371,7 @@ def highlights(page):
     size, launches = table(page, COSTS)[US]["size, MB"], table(page, LAUNCHES)
     script = next(row for title, row in launches.items() if title.startswith("bash + awscli"))
     items = (
-        f"- **It's one static binary** of {float(size):.1f} MB. Once your program runs, nothing of it stays.",
+        f"- **It's one static binary** of {float(size):.1f} MB. Once your program is running, nothing of secrets-exec is left.",
         f"- **It's fast.** With one secret, your program starts after {float(launches[US]['1']):.0f} ms. A script that calls the AWS CLI and jq takes "
         f"{script['1']} ms ([measured](docs/benchmarks.md) with a simulated network).",
     )

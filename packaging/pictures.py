@@ -149,7 +149,7 @@ SECRETS = """\
 prod/db: { host: db.example.com, username: app, password: not-a-real-password }
 prod/api: { token: not-a-real-token, webhook_secret: not-a-real-secret }
 """
-COMMANDS = ["cat secrets-exec.yaml", "secrets-exec -- node app.js"]
+COMMANDS = ["secrets-exec -- node app.js"]
 # The width of the terminal, which fits on a phone.
 COLUMNS = 60
 
