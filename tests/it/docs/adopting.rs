@@ -132,22 +132,6 @@ fn three_secrets_that_do_not_exist_add_one_to_a_metric_as_docs_adopting_md_says(
     assert_eq!(lines.iter().filter(adds_one).count(), 1, "{lines:#?}");
 }
 
-#[test]
-fn docs_adopting_md_removes_each_file_that_make_install_puts_on_a_computer() {
-    let page = Page::read("docs/adopting.md");
-    let removal = page.section("Roll back, or stop using it");
-    let script = repository_file("packaging/install");
-    let installed = script.lines().filter(|line| line.starts_with("put "));
-    let paths: Vec<&str> = installed
-        .map(|line| line.rsplit_once(' ').unwrap().1)
-        .collect();
-    assert!(!paths.is_empty());
-    for path in &paths {
-        assert!(removal.contains(&format!("/usr/local/{path}")), "{path}");
-    }
-    assert_eq!(removal.matches("/usr/local/").count(), paths.len());
-}
-
 /// The page has no more than the pod, and what a Deployment has around a container.
 #[test]
 fn the_kustomize_patch_of_docs_adopting_md_sets_what_the_pod_of_docs_kubernetes_md_has() {
