@@ -47,13 +47,12 @@ demo: ## build secrets-exec, and start examples/app.sh with the secrets in examp
 	$(CARGO) build --locked
 	$(CARGO) run --locked --quiet -- $(EXAMPLE) -- sh examples/app.sh
 
-# There are more threads than cores, because the tests mostly wait. At the end, the tests that
-# cannot run on this machine are listed.
+# At the end, the tests that cannot run on this machine are listed.
 test: $(VENV)/stamp $(NODE)/stamp ## run all tests, also those with moto, boto3 and other software (makes .venv and .node if they are outdated)
 	@echo 'This takes three minutes after the build. Tests that need npm, nginx, tinyproxy,' \
 	    'PostgreSQL or other shells are skipped if these are not installed.'
 	rm -f "$(CARGO_TARGET_DIR)/skipped.txt"
-	RUST_TEST_THREADS=$${RUST_TEST_THREADS:-12} $(CARGO) test --locked --no-fail-fast $(TESTS)
+	$(CARGO) test --locked --no-fail-fast $(TESTS)
 	@[ ! -e "$(CARGO_TARGET_DIR)/skipped.txt" ] || \
 	    { echo 'skipped:'; sort -u "$(CARGO_TARGET_DIR)/skipped.txt"; }
 

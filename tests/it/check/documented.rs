@@ -1,6 +1,10 @@
-//! docs/output.md: the fields of the JSON document.
+//! docs/output.md has the fields of the JSON document, and docs/check.md the error codes.
+
+use std::collections::BTreeSet;
+use std::fs;
 
 use super::{check, served};
+use crate::architecture::{all_files, repository};
 use crate::support::console::{outputs, pages_in};
 use crate::support::*;
 
@@ -25,6 +29,45 @@ fn docs_output_md_names_every_field_of_the_json_that_check_prints() {
     for name in names {
         assert!(page.contains(&format!("`{name}`")), "{name}");
     }
+}
+
+/// The words of a text that stand between one of `openings` and the next `closing`.
+fn words_between<'t>(text: &'t str, openings: &[&str], closing: char) -> BTreeSet<&'t str> {
+    let mut words = BTreeSet::new();
+    for opening in openings {
+        for rest in text.split(opening).skip(1) {
+            words.insert(rest.split(closing).next().unwrap());
+        }
+    }
+    words
+}
+
+#[test]
+fn docs_check_md_lists_exactly_the_error_codes_that_src_gives_to_problems() {
+    let sources: String = all_files(&repository("src"))
+        .iter()
+        .filter(|path| path.extension().is_some_and(|found| found == "rs"))
+        .map(|path| fs::read_to_string(path).unwrap())
+        .collect();
+    let given = [
+        ".code(\"",
+        "code: \"",
+        "credentials_refused(\"",
+        "CREDENTIALS_REFUSED: &str = \"",
+        "Unsafe(_) => \"",
+        "SameName => \"",
+    ];
+    let of_src = words_between(&sources, &given, '"');
+
+    let page = repository_file("docs/check.md");
+    let (_, table) = page.split_once("| exit status | codes |").unwrap();
+    let (table, _) = table.split_once("\n\n").unwrap();
+    // Every second part of the table is in backticks.
+    let mut of_page: BTreeSet<&str> = table.split('`').skip(1).step_by(2).collect();
+    for other in ["--wait", "env-from", "pattern"] {
+        assert!(of_page.remove(other));
+    }
+    assert_eq!(of_page, of_src);
 }
 
 #[test]

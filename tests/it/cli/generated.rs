@@ -1,5 +1,5 @@
-//! The man page, the completions, docs/options.md and docs/output.md: the programs that read them accept them,
-//! and they list the same things as `--help`.
+//! The man page and the completions are accepted by the programs that read them, and list the same
+//! things as `--help`. So do the lists in the pages of `docs/`.
 
 use std::collections::BTreeSet;
 
@@ -157,7 +157,7 @@ fn docs_output_md_lists_exactly_the_options_that_only_a_subcommand_has() {
 }
 
 #[test]
-fn docs_output_md_lists_exactly_the_export_formats_of_the_help() {
+fn docs_output_md_and_the_usage_of_export_list_exactly_the_formats_of_the_help() {
     let help = printed(&["export", "--help"]);
     let of_help: BTreeSet<&str> = section(&help, "Possible values:\n", "\n\n")
         .lines()
@@ -170,6 +170,41 @@ fn docs_output_md_lists_exactly_the_export_formats_of_the_help() {
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
     assert_eq!(of_page, of_help);
+
+    let run = Sandbox::new().arg("export").bare().run();
+    let usage = run.ended(Status::Exit(64)).stderr();
+    let of_usage = section(&usage, "help: use secrets-exec export --format ", " ");
+    assert_eq!(of_usage.split('|').collect::<BTreeSet<_>>(), of_help);
+}
+
+#[test]
+fn docs_declaration_md_lists_exactly_the_filters_of_the_help_and_of_the_parser() {
+    let page = repository_file("docs/declaration.md");
+    let of_page: BTreeSet<&str> = section(&page, "\n| filter | ", "\n\n")
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
+        .flat_map(|cell| cell.split('`').skip(1).step_by(2))
+        .map(|filter| filter.split('(').next().unwrap())
+        .collect();
+
+    let run = Sandbox::new()
+        .declaration("env: {A: {template: '{{ env.B | none }}'}}")
+        .run();
+    let help = run.refused(78, ["isn't a filter"]).stderr();
+    let of_help = section(&help, "and the filters ", " for a key that doesn't exist");
+    let of_help: BTreeSet<&str> = of_help
+        .split(|c: char| !c.is_ascii_alphanumeric())
+        .filter(|word| !["", "and", "as", "the", "first"].contains(word))
+        .collect();
+    assert_eq!(of_page, of_help);
+
+    let parser = repository_file("src/model/entry/template.rs");
+    let of_parser: BTreeSet<&str> = parser
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("\", Some("))
+        .map(|(filter, _)| filter)
+        .collect();
+    assert_eq!(of_page, of_parser);
 }
 
 /// Prints the completions of the last argument. The arguments before it are the words of the line,

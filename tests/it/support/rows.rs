@@ -5,10 +5,11 @@ mod fixture;
 mod seen;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::{self, Write};
 use std::os::unix::fs::MetadataExt;
+use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
-use std::thread;
+use std::{env, fs, thread};
 
 use super::aws::secret::{AGENT_TOKEN, CURRENT_ID, PREVIOUS_ID};
 use super::aws::{Aws, CONTAINER_KEY, INSTANCE_KEY, INSTANCE_REGION, ROLE_KEY, SSO_KEY, SSO_TOKEN};
@@ -234,7 +235,8 @@ fn words_of_all_files(aws: &Aws) -> BTreeMap<String, String> {
     words.map(|(word, value)| (word.to_owned(), value)).into()
 }
 
-/// Launches a row, and compares what is seen.
+/// Launches a row, and compares what is seen. If `HOLD` is set, a failure is printed at once, and
+/// the row keeps its folder and its fake until somebody presses Enter.
 pub fn test_row(row: &Row) {
     let mut aws = Aws::start();
     let (earlier, launch) = row.launches(&aws);
@@ -257,15 +259,36 @@ pub fn test_row(row: &Row) {
     let calls_before = aws.calls().len();
     let aws = launch.serve(aws);
     let sandbox = prepare(&launch, &aws, launch.cache.is_some()).case(case);
-    let run = launch.run(&sandbox);
+    let assert_all = || assert_launch(&launch, &sandbox, &aws, calls_before);
+    if env::var_os("HOLD").is_none() {
+        return assert_all();
+    }
+    if let Err(failure) = panic::catch_unwind(AssertUnwindSafe(assert_all)) {
+        hold(failure.downcast_ref::<String>().unwrap());
+        panic::resume_unwind(failure);
+    }
+}
 
-    if let Some((status, parts)) = expected_status(&launch) {
-        assert_refused(&run, &launch, status, parts);
+/// Shows a failure, and waits for the Enter key. Doesn't use `eprintln!`, because libtest would
+/// capture the text until the end of the test.
+fn hold(failure: &str) {
+    let text = format!("{failure}\nPress Enter to remove the folder and to stop the fake AWS.\n");
+    io::stderr().write_all(text.as_bytes()).unwrap();
+    io::stdin().read_line(&mut String::new()).unwrap();
+}
+
+/// Runs a launch, and compares what is seen. `calls_before` is the number of requests that an
+/// earlier launch has sent to the fake.
+fn assert_launch(launch: &Launch, sandbox: &Sandbox, aws: &Aws, calls_before: usize) {
+    let run = launch.run(sandbox);
+
+    if let Some((status, parts)) = expected_status(launch) {
+        assert_refused(&run, launch, status, parts);
     } else if let Some(text) = launch.seen.strip_prefix("prints ") {
         let text = if text == "nothing" { "" } else { text };
         run.launched().printed(text.replace('⏎', "\n"));
     } else {
-        assert_environment(&run, &launch, sandbox.environment());
+        assert_environment(&run, launch, sandbox.environment());
     }
 
     run.says_only(&launch.expected_parts());
@@ -295,7 +318,7 @@ pub fn test_row(row: &Row) {
     if run.stderr().starts_with('{') {
         run.events();
     }
-    assert_requests(&run, &launch, &aws.calls()[calls_before..]);
+    assert_requests(&run, launch, &aws.calls()[calls_before..]);
 }
 
 /// What a launch has left at a path: the names in a folder, with `and` between them, or the mode

@@ -1,5 +1,4 @@
-//! The scene of a run, which a failed assertion shows: its command line, working directory,
-//! environment and files.
+//! The scene of a run, which a failed assertion shows: commands that run it again, and its files.
 
 use std::ffi::OsString;
 use std::fmt::{self, Display, Formatter};
@@ -43,11 +42,12 @@ impl Display for Scene {
         let words = self.line.iter();
         let words: Vec<String> = words.map(|word| quoted(&word.to_string_lossy())).collect();
         let line = shortened(&words.join(" "));
-        writeln!(f, "$ cd {}\n$ {line}", self.working.display())?;
+        writeln!(f, "$ cd {}\n$ env -i \\", self.working.display())?;
         for (name, value) in &self.environment {
-            let value = shortened(&value.to_string_lossy());
-            writeln!(f, "  {}={value}", name.display())?;
+            let value = quoted(&shortened(&value.to_string_lossy()));
+            writeln!(f, "    {}={value} \\", name.display())?;
         }
+        writeln!(f, "    {line}")?;
         let mut files = self.files.iter();
         files.try_for_each(|files| write_files(f, files.path(), files.path()))
     }
