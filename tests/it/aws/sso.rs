@@ -1,5 +1,7 @@
-//! Several launches that refresh an SSO token together, and the form of the requests that the SDK
-//! writes, most of them for SSO and STS. `sso.rows` has everything else about SSO.
+//! Several launches that refresh an SSO token together, and the operations of the SDK, most of them
+//! those of SSO and STS. `sso.rows` has everything else about SSO.
+
+use serde_json::json;
 
 use crate::support::*;
 
@@ -34,45 +36,50 @@ fn ten_launches_with_an_expired_sso_token_all_start_although_aws_accepts_a_refre
     }
 }
 
-/// A new version of an `aws-sdk` crate may write its requests differently. AWS refuses a request
-/// without the name of its operation.
+/// A new version of an `aws-sdk` crate compiles, but may panic, leave out the name of an operation
+/// (which AWS refuses), or find no value in a response. This test sends the six operations that we
+/// use without the SDK's client, and finds out whether each response was used.
 #[test]
-fn requests_that_the_sdk_writes_have_the_content_type_and_the_operation_name_that_aws_expects() {
-    let aws = served();
-    let (json, form) = (
-        Some("application/x-amz-json-1.1"),
-        Some("application/x-www-form-urlencoded"),
-    );
-    let expected = [
-        ("/token", None, Some("application/json")),
-        ("/federation/credentials", None, None),
-        ("AssumeRole", None, form),
-        ("AssumeRoleWithWebIdentity", None, form),
-        ("GetCallerIdentity", None, form),
-        (
-            "DescribeSecret",
-            Some("secretsmanager.DescribeSecret"),
-            json,
-        ),
-    ];
-
+fn sdk_operations_still_send_and_parse() {
+    let aws = served().describes("x", json!({"KmsKeyId": "alias/of-the-test"}));
     let check = vec!["check".to_owned(), "--metadata".to_owned()];
-    // Refreshes the expired SSO token, and assumes a role with the credentials of the session.
-    keyless(&aws)
+    // Refreshes the expired SSO token, gets the credentials of the session, and assumes a role with
+    // them.
+    let sso = keyless(&aws)
         .env("AWS_PROFILE", "dev")
         .home_file(".aws/config", PROFILE)
         .home_file(FILE, EXPIRED)
         .args(["--role-arn", ROLE])
         .options_first(check.clone())
-        .run()
-        .ended(Status::Exit(0));
-    // Assumes a role with a web identity.
-    keyless(&aws)
-        .web_identity()
-        .options_first(check.clone())
-        .run()
-        .ended(Status::Exit(0));
-    for (operation, target, content_type) in expected {
+        .run();
+    // Assumes a role with a web identity, and asks for the caller.
+    let web_identity = keyless(&aws).web_identity().options_first(check).run();
+    let assumed = "assumed-role/Reader/secrets-exec in account 210987654321";
+    let user = "user/of-the-test in account 123456789012";
+    for (run, caller) in [(sso, assumed), (web_identity, user)] {
+        let printed = run.ended(Status::Exit(0)).stdout();
+        for part in [caller, "alias/of-the-test"] {
+            assert!(printed.contains(part), "{part}: {run}");
+        }
+    }
+    let signers = |operation: &str| {
+        let calls = aws.calls_of(operation);
+        Vec::from_iter(calls.iter().map(Call::access_key))
+    };
+    assert_eq!(signers("AssumeRole"), [SSO_KEY]);
+    assert_eq!(signers("DescribeSecret"), [ROLE_KEY, ROLE_KEY]);
+
+    let json = Some("application/x-amz-json-1.1");
+    let form = Some("application/x-www-form-urlencoded");
+    let describe = Some("secretsmanager.DescribeSecret");
+    for (operation, target, content_type) in [
+        ("/token", None, Some("application/json")),
+        ("/federation/credentials", None, None),
+        ("AssumeRole", None, form),
+        ("AssumeRoleWithWebIdentity", None, form),
+        ("GetCallerIdentity", None, form),
+        ("DescribeSecret", describe, json),
+    ] {
         let calls = aws.calls_of(operation);
         let call = calls.first().expect(operation);
         assert_eq!(call.header("x-amz-target"), target, "{operation}");

@@ -47,7 +47,9 @@ pub mod wire;
 
 pub use aws::fault::{self, Fault, plain};
 pub use aws::secret::{AGENT_READ, AGENT_TOKEN, PREVIOUS_ID, Secret};
-pub use aws::{Aws, CONTAINER_KEY, Call, ROLE_KEY, SSO_TOKEN, Version, served, served_over_tls};
+pub use aws::{
+    Aws, CONTAINER_KEY, Call, ROLE_KEY, SSO_KEY, SSO_TOKEN, Version, served, served_over_tls,
+};
 pub use console::script;
 pub use deadline::{ends_within, keeps_to, waits_for};
 pub use directory::{CacheDirectory, Directory, later, named_pipe};
