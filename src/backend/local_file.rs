@@ -9,6 +9,7 @@ use crate::model::answer::{
 };
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, Store};
+use crate::model::shown::shell_word;
 
 pub struct LocalFile {
     pub path: PathBuf,
@@ -71,8 +72,9 @@ impl LocalFile {
         let mut error = FetchError::from(Cause::Absent(missing));
         if self.secrets.contains_key("env") {
             let file = self.path.display();
+            let argument = shell_word("FILE", &self.path.to_string_lossy());
             error = error.help(format!(
-                "{file} is a declaration: use -f {file}, and --local with a file that has SECRET: {{ KEY: … }}"
+                "{file} is a declaration: use -f {argument}, and --local with a file that has SECRET: {{ KEY: … }}"
             ));
         }
         FetchFailure {

@@ -8,12 +8,12 @@ use super::output::{output_file, refuse_terminal, write_file};
 use crate::input::cli::MigrateArguments;
 use crate::input::env_file::{EnvVariable, read_env_file, secret_json};
 use crate::model::answer::SecretValue;
-use crate::model::entry::{Mode, shell_quoted};
+use crate::model::entry::Mode;
 use crate::model::environment::Inherited;
 use crate::model::options::parse_level;
 use crate::model::problem::Problem;
 use crate::model::reference::SecretId;
-use crate::model::shown::text_or;
+use crate::model::shown::shell_word;
 use crate::report::{Record, Report, terminal};
 
 /// Prints the declaration that replaces a .env file, or writes it to the file of `--output`. With
@@ -84,8 +84,8 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
         .to_str()
         .filter(|path| !path.starts_with("/dev/") && !path.starts_with("/proc/"))
         .unwrap_or("FILE");
-    let file = shell_quoted(path);
-    let id = shell_quoted(text_or("ID", &arguments.secret.to_string()));
+    let file = shell_word("FILE", path);
+    let id = shell_word("ID", &arguments.secret.to_string());
     let mut migrate = format!("secrets-exec migrate {file} --secret {id}");
     for (option, globs) in [
         ("only", &arguments.only),
@@ -93,8 +93,7 @@ fn next_steps(arguments: &MigrateArguments, is_saved: bool) -> [Record; 2] {
         ("literal", &arguments.literal),
     ] {
         for glob in globs {
-            let glob = text_or("GLOB", glob.as_str());
-            migrate += &format!(" --{option} {}", shell_quoted(glob));
+            migrate += &format!(" --{option} {}", shell_word("GLOB", glob.as_str()));
         }
     }
     // A secret that is given as an ARN already exists, and may have other keys.

@@ -6,11 +6,10 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use crate::model::entry::shell_quoted;
 use crate::model::environment::env_file_name;
 use crate::model::fault::{did_you_mean, nearest, not_a_path};
 use crate::model::problem::{Problem, Status};
-use crate::model::shown::{file_name, is_in_quotes};
+use crate::model::shown::{file_name, is_in_quotes, shell_word};
 use crate::system::os_error::{read_file, unreadable_from, utf8_text};
 
 /// Opens a file for reading. In an error, `from` follows the path: ` (from SECRETS_EXEC_FILE)`, or
@@ -92,7 +91,7 @@ pub(super) fn read_yaml(path: &Path, source: impl Read, kind: FileKind) -> Resul
     }
 
     let text = format!("{file} has NAME=VALUE lines, but must be YAML or JSON");
-    let migrated = shell_quoted(path_unless_stdin.unwrap_or(".env"));
+    let migrated = shell_word("FILE", path_unless_stdin.unwrap_or(".env"));
     Err(Problem::configuration(text).help(format!(
         "convert it: secrets-exec migrate {migrated} --secret ID{migrate_option}"
     )))
@@ -109,7 +108,7 @@ pub(super) fn decode<'b>(
 ) -> Result<&'b str, Problem> {
     let text = utf8_text(bytes, file, Status::Configuration)?;
     if text.contains("ENC[AES256_GCM,") {
-        let argument = shell_quoted(path.unwrap_or("FILE"));
+        let argument = shell_word("FILE", path.unwrap_or("FILE"));
         let help = format!("decrypt it: {option}<(sops decrypt {argument})");
         let text = format!("{file} is encrypted with sops");
         return Err(Problem::configuration(text).help(help));

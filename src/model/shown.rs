@@ -9,6 +9,7 @@
 //! ([`is_quotable`]). The text of a server goes through `system::redaction`, which hides a text
 //! that contains a credential in use.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::LazyLock;
 
@@ -116,6 +117,19 @@ pub fn text_or<'t>(placeholder: &'t str, text: &'t str) -> &'t str {
     } else {
         text
     }
+}
+
+/// The text as an argument of a command, for a help that suggests the command: in quotes if a shell
+/// needs them, or the placeholder if the text [has a credential](has_credential).
+pub fn shell_word(placeholder: &str, text: &str) -> String {
+    let word = text_or(placeholder, text);
+    // shlex would quote every argument with `=`, although `=` is special only in the first words of
+    // a command. So the check replaces `=` with a harmless character.
+    if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&word.replace('=', "-")) {
+        return word.to_owned();
+    }
+    // The only error is a NUL byte, which no argument has.
+    shlex::try_quote(word).unwrap_or_default().into_owned()
 }
 
 /// Masks the tokens of well-known services, private keys, and the user name, the password and the

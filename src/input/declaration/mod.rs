@@ -28,7 +28,7 @@ use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions, find_option};
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
-use crate::model::shown::file_name;
+use crate::model::shown::{file_name, shell_word};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, ItemKind, MappingEntry, SourceFile, TEXT, THIS_FILE};
@@ -187,7 +187,7 @@ pub fn missing_declaration_help() -> Option<String> {
         }
     }
     if let Some(file) = DEFAULT_NAMES.iter().map(Path::new).find_map(similar_file) {
-        return Some(format!("use -f {file}"));
+        return Some(format!("use -f {}", shell_word("FILE", &file)));
     }
     if !Path::new(".env").is_file() {
         return None;

@@ -1,14 +1,13 @@
 //! The subject of an entry is its name in messages: its label, its reference, and its position on
 //! the command line, in a file or in the environment.
 
-use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use super::target::Target;
 use crate::model::reference::Reference;
-use crate::model::shown::{file_name, has_credential, shown};
+use crate::model::shown::{file_name, has_credential, shell_word, shown};
 
 /// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq)]
@@ -102,12 +101,12 @@ impl Subject {
         let reference = reference.to_string();
         match (self.kind, &self.origin) {
             (_, Origin::Argument(Argument::Get)) => {
-                format!("secrets-exec get {}", shell_quoted(&reference))
+                format!("secrets-exec get {}", shell_word("REFERENCE", &reference))
             }
             (Entry, Origin::Argument(Argument::AsFileAtPath)) => reference,
             (Entry, Origin::Argument(option)) => {
                 let assignment = format!("{}={reference}", self.label);
-                format!("{option} {}", shell_quoted(&assignment))
+                format!("{option} {}", shell_word("NAME=REFERENCE", &assignment))
             }
             (Entry | EnvFrom | EnvFromKey | Section, _) => reference,
         }
@@ -120,17 +119,6 @@ impl Subject {
         change(&mut reference);
         Some(self.rewritten_with(&reference))
     }
-}
-
-/// Quotes an argument for a shell if it has a special character.
-pub fn shell_quoted(argument: &str) -> String {
-    // shlex would quote every argument with `=`, although `=` is special only in the first words of
-    // a command. So the check replaces `=` with a harmless character.
-    if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&argument.replace('=', "-")) {
-        return argument.to_owned();
-    }
-    // The only error is a NUL byte, which no argument has.
-    shlex::try_quote(argument).unwrap_or_default().into_owned()
 }
 
 impl fmt::Display for Subject {

@@ -31,14 +31,13 @@ use aws_credential_types::Credentials;
 use nix::sys::stat::fstat;
 
 use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
-use crate::model::entry::shell_quoted;
 use crate::model::environment::{Inherited, StartedBy};
 use crate::model::options::{
     AwsOptions, NamedFile, Options, SettingPlace, SourceOption, parse_region,
 };
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{Arn, Locator, Region, Role};
-use crate::model::shown::noun_with_name;
+use crate::model::shown::{noun_with_name, shell_word};
 use crate::model::url::HttpUrl;
 use crate::net::{HttpSettings, ProxySettings, TrustSettings};
 use crate::time::Progress;
@@ -235,7 +234,7 @@ impl Settings {
             .filter(|name| name.ends_with(".local.yaml"))
             .min();
         if !is_deployed && let Some(file) = local {
-            let file = shell_quoted(&file);
+            let file = shell_word("FILE", &file);
             help += &format!(". To read a file instead of AWS, add --local {file}");
         }
         help

@@ -51,8 +51,7 @@ use tokio::time::Instant;
 use super::config::{RoleSource, Settings, VariableKeys};
 use super::endpoints::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
-use crate::model::entry::shell_quoted;
-use crate::model::shown::shown;
+use crate::model::shown::{shell_word, shown};
 use crate::system::redaction::redacted_line;
 use crate::time::{Deadline, Turns};
 use process::{login_credentials, process_credentials};
@@ -166,7 +165,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         notes.push(error.problem.text);
     }
 
-    let name = shell_quoted(settings.profile_name());
+    let name = shell_word("NAME", settings.profile_name());
     let mut general = format!("run `aws configure sso --profile {name}`");
     if settings.metadata.may_answer_later() && !settings.metadata.is_disabled {
         // The metadata service's response doesn't get as far as a container if the limit is 1.

@@ -39,7 +39,7 @@ use zeroize::Zeroizing;
 
 use super::provider::{or_help, unusable};
 use crate::model::answer::FetchResult;
-use crate::model::entry::shell_quoted;
+use crate::model::shown::shell_word;
 use crate::net::error_text;
 use crate::system::lifecycle::{self, AskedProgram};
 use crate::system::redaction::redacted_line;
@@ -71,7 +71,7 @@ pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials>
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
     cli.args(["--format", "process"]);
-    let quoted = shell_quoted(profile);
+    let quoted = shell_word("NAME", profile);
     let call = format!("aws configure export-credentials --profile {quoted} --format process");
     let printed = printed_credentials(cli, &format!("the AWS CLI ({call})")).await;
     let help = format!("log in again: aws login --profile {quoted}");

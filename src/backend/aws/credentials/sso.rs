@@ -24,7 +24,7 @@ use super::provider::{
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::endpoints::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
-use crate::model::entry::shell_quoted;
+use crate::model::shown::shell_word;
 use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
 use crate::time::SILENCE;
@@ -130,7 +130,7 @@ const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 /// Reads a file with an SSO token. Returns the content of the file, and the time at which the token
 /// expires. Messages conceal every secret in the file.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
-    let command = format!("aws sso login --profile {}", shell_quoted(profile));
+    let command = format!("aws sso login --profile {}", shell_word("NAME", profile));
     let shown = path.display();
     let mut text = Vec::new();
     // One byte more than the limit is read, to notice a file that is longer.
@@ -307,6 +307,6 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
 
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session for the profile {profile:?} has expired");
-    let profile = shell_quoted(profile);
+    let profile = shell_word("NAME", profile);
     unusable(text).help(format!("log in again: aws sso login --profile {profile}"))
 }

@@ -41,9 +41,8 @@ use crate::backend::aws::service_client::Client;
 use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
-use crate::model::entry::shell_quoted;
 use crate::model::reference::Role;
-use crate::model::shown::escaped;
+use crate::model::shown::{escaped, shell_word};
 use crate::net::host_and_port;
 use crate::system::paths::distrust;
 use crate::system::redaction::{conceal, redacted_line};
@@ -416,7 +415,7 @@ pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
             Err(_) => {
                 let need = format!("a code from the MFA device {serial} is needed");
                 let why = format!("{need}, but it can't be entered without a terminal");
-                let profile = shell_quoted(profile);
+                let profile = shell_word("NAME", profile);
                 let command = format!("aws sts get-caller-identity --profile {profile}");
                 let help = format!("enter the code in a terminal first: {command}");
                 return Err(misconfigured(why).help(help));

@@ -1,10 +1,10 @@
 //! The parts of the message that all failed requests have.
 
 use crate::model::answer::fetch_error::{Again, CallerAccount, FetchFailure, LookedUp, Mention};
-use crate::model::entry::{Subject, shell_quoted};
+use crate::model::entry::Subject;
 use crate::model::problem::ReasonScope;
 use crate::model::reference::{Locator, SecretRef, Store};
-use crate::model::shown::text_or;
+use crate::model::shown::shell_word;
 
 /// The parts of a message that say what to do.
 pub struct Remedy {
@@ -72,15 +72,14 @@ impl FailedRequest<'_> {
             command += &format!(" --region {region}");
         }
         if let Some(profile) = &self.failure.profile {
-            command += &format!(" --profile {}", shell_quoted(profile));
+            command += &format!(" --profile {}", shell_word("NAME", profile));
         }
         let id = self.locator.id.to_string();
         let (option, placeholder) = match self.locator.store {
             Store::SecretsManager => ("--secret-id", "SECRET"),
             Store::ParameterStore => ("--name", "NAME"),
         };
-        let id = shell_quoted(text_or(placeholder, &id));
-        format!("{command} {option} {id}")
+        format!("{command} {option} {}", shell_word(placeholder, &id))
     }
 }
 
