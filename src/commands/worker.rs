@@ -22,13 +22,11 @@ use tokio::time::Instant;
 use crate::backend::aws::remove_empty_variables;
 use crate::model::environment::Inherited;
 use crate::model::options::Options;
-use crate::model::problem::{Problem, Status};
+use crate::model::problem::Problem;
 use crate::model::shown::{printed, shown};
 use crate::report::record::counted;
 use crate::report::{self, Record, Report, terminal};
-use crate::system::lifecycle::{
-    End, WaitEvent, asks_on_terminal, block_signals, end, while_working,
-};
+use crate::system::lifecycle::{End, asks_on_terminal, block_signals, end, while_working};
 use crate::system::os_error;
 use crate::system::systemd::Notifier;
 use crate::time::{Deadline, Waiting};
@@ -119,21 +117,16 @@ pub(super) fn run_with<T: Send>(
     let mut result = while_working(
         || work(&deadline),
         messenger.watched_connection(),
-        |event| match event {
-            WaitEvent::Sleep => Some(watch.tick(messenger)),
-            WaitEvent::Signal(signal) => {
-                let waiting = deadline.progress.waiting();
-                let elapsed = deadline.elapsed();
-                let error = interruption_error(signal.as_str(), elapsed, &waiting);
-                end(End::Signal(signal), || {
-                    if messenger.shows_progress() {
-                        terminal::print_unless_stalled(error);
-                    }
-                })
-            }
-            // Print nothing, because only a trial's parent closes its end, and it does so on
-            // purpose.
-            WaitEvent::OtherEndClosed => end(End::Status(Status::Temporary as u8), || ()),
+        || Some(watch.tick(messenger)),
+        |signal| {
+            let waiting = deadline.progress.waiting();
+            let elapsed = deadline.elapsed();
+            let error = interruption_error(signal.as_str(), elapsed, &waiting);
+            end(End::Signal(signal), || {
+                if messenger.shows_progress() {
+                    terminal::print_unless_stalled(error);
+                }
+            })
         },
     );
 

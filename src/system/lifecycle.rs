@@ -5,7 +5,7 @@
 //! So the main thread can react to a termination signal immediately.
 //!
 //! ```text
-//! main thread   while_working ──▶ poll(2): the worker's pipe, held signals, a connection, a time limit ──▶ react ──▶ …
+//! main thread   while_working ──▶ tick ──▶ poll(2): the worker's pipe, held signals, a connection, a limit ──▶ tick ──▶ …
 //! worker            └─▶ work ───────────────────────────────────────────▶ drops its end of the pipe: the work is done
 //! ```
 //!
@@ -37,6 +37,7 @@
 
 #![allow(unsafe_code, reason = "an initializer, and calls that aren't in nix")]
 
+use std::convert::Infallible;
 use std::fmt::Display;
 use std::fs::{self, File};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -234,28 +235,22 @@ extern "C" fn exit_by_signal(signal: libc::c_int) {
     unsafe { libc::_exit(128 + signal) };
 }
 
-/// An event that the main thread reacts to while it waits for the worker.
-pub enum WaitEvent {
-    /// The main thread is about to sleep.
-    Sleep,
-    /// A termination signal has arrived. It stays pending, because [`block_signals`] has blocked
-    /// it.
-    Signal(Signal),
-    OtherEndClosed,
-}
-
-/// Does `work` on its own thread and returns its result. The main thread waits and calls `react`
-/// for each event. For [`WaitEvent::Sleep`], `react` returns the longest time to sleep, if there is
-/// a limit. For other events, it has to end this process, because poll(2) would report them again.
-/// `connection` is this process's end of a pipe or connection. When the other end closes, `react`
-/// gets [`WaitEvent::OtherEndClosed`].
+/// Does `work` on its own thread and returns its result. While the main thread waits, it calls
+/// `tick` before each sleep. The result of `tick` is the longest time to sleep, or `None` if there
+/// is no limit.
+///
+/// When a termination signal is held, calls `interrupted`, which has to end this process.
+/// `connection` is this process's end of a pipe or connection. If the other end closes, this
+/// process ends with status 75 and prints nothing, because only a trial's parent closes its end,
+/// and it does so on purpose.
 ///
 /// # Errors
 /// If the kernel doesn't provide a thread or a descriptor. In that case, `work` hasn't run.
 pub fn while_working<T: Send>(
     work: impl FnOnce() -> T + Send,
     connection: Option<BorrowedFd<'_>>,
-    mut react: impl FnMut(WaitEvent) -> Option<Duration>,
+    mut tick: impl FnMut() -> Option<Duration>,
+    interrupted: impl Fn(Signal) -> Infallible,
 ) -> io::Result<T> {
     let held_signals = signal_descriptor()?;
     let (reader, writer) = io::pipe()?;
@@ -268,7 +263,7 @@ pub fn while_working<T: Send>(
         })?;
 
         loop {
-            let limit = react(WaitEvent::Sleep);
+            let limit = tick();
 
             // The pipe is the first of the files, and the connection is the last.
             let mut files = vec![PollFd::new(reader.as_fd(), PollFlags::POLLIN)];
@@ -285,7 +280,7 @@ pub fn while_working<T: Send>(
             let is_done = has_event(files.first());
             let is_closed = connection.is_some() && has_event(files.last());
             if let Some(signal) = held_signal() {
-                react(WaitEvent::Signal(signal));
+                match interrupted(signal) {}
             }
             if is_done {
                 // The only error is a panic, and the panic hook has already ended the process.
@@ -294,7 +289,7 @@ pub fn while_working<T: Send>(
                     .unwrap_or_else(|_| end(End::Status(Status::Bug as u8), || ())));
             }
             if is_closed {
-                react(WaitEvent::OtherEndClosed);
+                end(End::Status(Status::Temporary as u8), || ());
             }
         }
     })
@@ -311,10 +306,8 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     if !holds_signals || !is_main_thread {
         return work();
     }
-    let done = while_working(&work, None, |event| match event {
-        WaitEvent::Signal(signal) => end(End::Signal(signal), || ()),
-        WaitEvent::Sleep | WaitEvent::OtherEndClosed => None,
-    });
+    let interrupted = |signal| end(End::Signal(signal), || ());
+    let done = while_working(&work, None, || None, interrupted);
     // If a thread can't be started, this thread does the work, and a signal has to wait.
     done.unwrap_or_else(|_| work())
 }
