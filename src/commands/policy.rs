@@ -36,6 +36,10 @@ pub fn policy(
 
 /// The policy that allows the requests of a launch or, with `--metadata`, the requests of
 /// `check --metadata`. Reads AWS's configuration files.
+///
+/// # Errors
+/// With `--local`, if the settings for AWS are invalid, or if the agent of `--agent` can never read
+/// a value.
 fn needed_policy(
     prepared: Prepared,
     arguments: &PolicyArguments,
@@ -47,23 +51,27 @@ fn needed_policy(
         plan,
         ..
     } = prepared;
-    let source = match options.source {
-        SourceOption::Local(_) => {
-            let text = "policy can't be used with --local, because reading a local file doesn't need permissions";
-            return Err(Problem::usage(text).into());
-        }
-        // Even with `--agent`, `check --metadata` asks AWS.
-        SourceOption::Agent { .. } if arguments.metadata => SourceOption::Aws,
-        source @ (SourceOption::Agent { .. } | SourceOption::Aws) => source,
-    };
+    if let SourceOption::Local(_) = options.source {
+        let text = "policy can't be used with --local, because reading a local file doesn't need permissions";
+        return Err(Problem::usage(text).into());
+    }
+    let is_agent = matches!(options.source, SourceOption::Agent { .. });
+    // Even with `--agent`, `check --metadata` asks AWS.
+    let is_for_agent = is_agent && !arguments.metadata;
 
     let locators = plan.locators();
     let mut chain = None;
-    let is_for_agent = matches!(source, SourceOption::Agent { .. });
     if is_for_agent {
         // The Secrets Manager Agent has credentials of its own, so the roles of the profile don't
         // matter.
         apply_settings(&mut settings, &deadline.progress)?;
+        let agent = configured_agent(&options.source, &settings, deadline);
+        if let Some(values) = unsupported_values(&plan, agent.as_ref()) {
+            let report = Report::from_values(values.outcomes.problems(), "no policy was printed");
+            if !report.is_empty() {
+                return Err(report);
+            }
+        }
     } else {
         chain = apply_profile(&mut settings, &deadline.progress)?;
         // A policy is for AWS itself, whatever endpoint is configured.
@@ -71,10 +79,6 @@ fn needed_policy(
         settings.check_regions(&locators)?;
     }
 
-    let agent = configured_agent(&source, &settings, deadline);
-    if let Some(values) = unsupported_values(&plan, agent.as_ref()) {
-        Report::from_values(values.outcomes.problems(), "no policy was printed").into_result()?;
-    }
     let request = PolicyRequest {
         account: arguments.account.as_deref(),
         for_role: arguments.for_role.as_ref(),

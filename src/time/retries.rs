@@ -22,11 +22,10 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::FutureExt;
-use tokio::sync::MutexGuard;
 use tokio::time::{Instant, timeout_at};
 
 use super::deadline::{Deadline, Progress};
-use super::turns::{SILENCE, Turns};
+use super::turns::{SILENCE, Turn, Turns};
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 
@@ -102,36 +101,31 @@ impl<'r> RetryBudget<'r> {
         turns: &Turns,
         attempt: impl AsyncFn(Duration) -> FetchResult<T>,
     ) -> FetchResult<T> {
-        self.retry_with_last(turns, &mut None, || self.unanswered(), attempt)
-            .await
+        self.retry_or(turns, || self.unanswered(), attempt).await
     }
 
-    /// Makes attempts as [`Self::retry`] does. `last` is the latest outage of earlier calls, such
-    /// as those in other regions, or `None`. Each outage in this call that allows a further attempt
-    /// replaces `last`, so that a later call can return this outage instead of a timeout, which
-    /// says less.
+    /// Makes attempts as [`Self::retry`] does.
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended or, if this request
     /// was waiting for its turn, of the endpoint. If not even the first attempt ended in time, the
-    /// error is `last` or, if that is `None`, the result of `unanswered`.
-    pub async fn retry_with_last<T>(
+    /// error is the result of `unanswered`.
+    pub async fn retry_or<T>(
         &self,
         turns: &Turns,
-        last: &mut Option<FetchError>,
         unanswered: impl Fn() -> FetchError,
         attempt: impl AsyncFn(Duration) -> FetchResult<T>,
     ) -> FetchResult<T> {
         let begun = Instant::now();
         let _request = turns.join();
+        let mut last = None;
         let mut attempts = 0;
         let mut malformed_answers = 0;
         let mut is_used_up = false;
         loop {
-            // While the endpoint fails, `_turn` is the lock, which is kept until the result of the
-            // attempt is recorded.
+            // The turn lasts until the result of the attempt is recorded.
             let Some(_turn) = self.next_turn(turns).await else {
-                *last = turns.last_failure();
+                last = turns.last_failure();
                 is_used_up = turns.is_used_up();
                 break;
             };
@@ -169,7 +163,7 @@ impl<'r> RetryBudget<'r> {
             }
         }
 
-        let mut error = last.clone().unwrap_or_else(unanswered);
+        let mut error = last.unwrap_or_else(unanswered);
         if is_used_up && self.max_attempts.is_some() {
             error.limit = Limit::MaxAttempts;
         }
@@ -274,12 +268,11 @@ impl<'r> RetryBudget<'r> {
     }
 
     /// Waits until the request may make its next attempt. While the endpoint fails, the request
-    /// waits for its turn, and then for a pause. The result is the lock of this turn, or
-    /// `Some(None)` if the requests don't take turns.
+    /// waits for its turn, and then for a pause.
     ///
     /// Returns `None` if no further attempt is allowed: too little time is left, or a request has
     /// used up the allowed attempts.
-    async fn next_turn<'t>(&self, turns: &'t Turns) -> Option<Option<MutexGuard<'t, ()>>> {
+    async fn next_turn<'t>(&self, turns: &'t Turns) -> Option<Turn<'t>> {
         let turn = self.within(turns.turn()).await?;
         let failures = turns.failures();
         if failures == 0 {

@@ -44,6 +44,10 @@ use crate::model::answer::{Cause, FetchError, OutageKind};
 /// The time for which the server may be silent during the first attempts.
 pub const SILENCE: Duration = Duration::from_secs(5);
 
+/// The permission to send a request to the endpoint. While the endpoint fails, it is the lock, so
+/// that only one request has it. While the requests don't take turns, it is `None`.
+pub(super) type Turn<'t> = Option<MutexGuard<'t, ()>>;
+
 /// The state that the requests of a launch to one endpoint share.
 #[derive(Default)]
 pub struct Turns {
@@ -73,9 +77,8 @@ impl Turns {
         Rc::clone(&self.requests)
     }
 
-    /// Waits until it is the request's turn. Returns the lock, which must be kept until the attempt
-    /// has ended, or `None` if the requests don't take turns.
-    pub(super) async fn turn(&self) -> Option<MutexGuard<'_, ()>> {
+    /// Waits until it is the request's turn. The turn must be kept until the attempt has ended.
+    pub(super) async fn turn(&self) -> Turn<'_> {
         if !self.must_take_turns() {
             return None;
         }

@@ -189,32 +189,34 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
 
 /// Asks a provider for credentials, again after each outage, and checks the credentials
 /// ([`checked_credentials`]). Requests to STS go to one region after the other. If the time ends,
-/// returns the last outage, because it says more than a timeout.
+/// returns the last failure of an earlier region, if there is one, because it says more than a
+/// timeout.
 async fn ask_in_regions(
     provider: &Provider,
     context: &SearchContext<'_>,
     begun: Instant,
 ) -> FetchResult<Credentials> {
     let settings = context.settings;
-    let mut last_outage = None;
+    let mut last = None;
     context
         .budget
         .over_regions(begun, context.sts_regions, async |region, budget| {
             let mut context = context.clone();
             context.region = region;
             let turns = Turns::default();
-            budget
-                .retry_with_last(
-                    &turns,
-                    &mut last_outage,
-                    || timed_out(provider, settings),
-                    async |_| {
-                        let found = ask(provider, &context).await?;
-                        let origin = CredentialsOrigin::Provider(provider.clone());
-                        checked_credentials(found, origin)
-                    },
-                )
-                .await
+            let unanswered = || {
+                last.clone()
+                    .unwrap_or_else(|| timed_out(provider, settings))
+            };
+            let answer = budget
+                .retry_or(&turns, unanswered, async |_| {
+                    let found = ask(provider, &context).await?;
+                    let origin = CredentialsOrigin::Provider(provider.clone());
+                    checked_credentials(found, origin)
+                })
+                .await;
+            last = answer.as_ref().err().cloned();
+            answer
         })
         .await
 }

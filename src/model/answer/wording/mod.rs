@@ -30,10 +30,11 @@ use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET, Remedy};
 
 impl FetchFailure {
-    /// True if AWS has received the name of the secret in any region, and has answered that the
-    /// secret doesn't exist, or that access is denied. Requests to STS and to a metadata service
-    /// don't have the name, and a local file needs no request.
-    fn was_sent_in_vain(&self) -> bool {
+    /// True if AWS has certainly received the name of the secret in any region, because it has
+    /// answered that the secret doesn't exist, or that access to it is denied. All other failures
+    /// don't match: they may be those of a request for credentials, which doesn't have the name, or
+    /// have come before the request. A local file needs no request.
+    fn aws_has_seen_name(&self) -> bool {
         if self.local_file.is_some() {
             return false;
         }
@@ -102,7 +103,7 @@ impl FetchFailure {
             problem.text = format!("{before}{} {}", about.name, problem.text);
         }
         problem.is_general = problem.several.is_none();
-        problem.has_sent_hidden_name = self.was_sent_in_vain() && reference.locator.is_masked();
+        problem.has_sent_hidden_name = self.aws_has_seen_name() && reference.locator.is_masked();
 
         problem.notes = [self.region_notes(), problem.notes].concat();
         if let Some(caller) = &self.error.caller {
