@@ -75,8 +75,8 @@ pub fn read<'a>(
     })
 }
 
-/// Prints the warnings and notes that come before the files get their names, unless nobody reads
-/// them, and then renames the files.
+/// Prints `notices`, which come before the files get their names, and then renames the files. Waits
+/// only briefly for a reader of standard error that doesn't read ([`terminal::print_briefly`]).
 ///
 /// # Errors
 /// If a file can't be renamed.
@@ -145,10 +145,10 @@ impl Launch<'_> {
     }
 
     /// Writes the files under temporary names. Returns them, the environment, and the warnings and
-    /// notes to print before the files get their names: about the values, about the reading, about
-    /// shell syntax in arguments (`$DB_PASSWORD`), about programs that don't pass on variables or
-    /// files, and about files on a disk. A poll repeats only those about the values. With
-    /// `--verbose`, there are also notes about where the values come from.
+    /// notes to print before the files get their names: about the reading, about arguments of the
+    /// command that no shell expands (`$DB_PASSWORD`), about files on a disk, and about the values.
+    /// A poll returns only the warnings about the values. With `--verbose`, there are also notes
+    /// about where the values come from.
     pub(super) fn write_files(
         &self,
         values: Values,

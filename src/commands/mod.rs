@@ -1,8 +1,10 @@
 //! The launch and the subcommands, with a file for each, and the steps that they share.
 //!
-//! A launch or subcommand returns its exit status or a `Report` with everything that went wrong,
-//! and `worker::finish` ends the process. Nothing else ends the process, except at the end of
-//! a trial (`rotation`), and after a bug, a signal, the deadline or a closed connection.
+//! A subcommand returns the warnings and notes to print after its output. A launch returns only if
+//! the command couldn't be started or, with `--on-rotation`, has ended. If anything fails, both
+//! return a `Report` with everything that went wrong. Then `worker::finish` ends the process. Only
+//! a trial (`rotation`) ends itself, and so does any process after a bug, a signal, the deadline or
+//! a closed connection.
 
 pub mod check;
 pub mod export;

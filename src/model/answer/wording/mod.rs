@@ -5,8 +5,9 @@
 //! those for every other answer of AWS. A failure before an answer, such as a host that can't be
 //! reached, already has a headline.
 //!
-//! [`Cause::facts`] has one row for each cause. Besides the words, a row has everything else that
-//! follows from the cause: the exit status, the code, and whether the request is sent again.
+//! [`Cause::facts`] has one row for each cause: the words, the code, and whether the request is
+//! sent again. The exit status isn't in a row, because it also depends on `--wait`
+//! (`FetchFailure::status`).
 //!
 //! The help has at most three parts: an observation, which is something that secrets-exec has
 //! looked up; the general help of the reason, which consists of facts; and one guess from the form
