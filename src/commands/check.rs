@@ -265,9 +265,9 @@ impl Checked {
     }
 }
 
-/// Asks AWS whether the secrets that the plan names exist. Resolves the entries that don't read a
-/// secret, and those whose request failed. All other entries stay unread. `--agent` doesn't apply,
-/// because the agent can't describe secrets.
+/// Asks AWS whether the secrets that the plan names exist. Entries that read no secret get their
+/// value, and entries whose secret can't be described fail with that error. All others stay unread.
+/// Asks AWS even with `--agent`, because the agent can't describe secrets.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
     if let SourceOption::Local(_) = prepared.options.source {

@@ -1,5 +1,5 @@
-//! Opens connections, directly or through an HTTP proxy: looks up the host, connects, asks the
-//! proxy for a tunnel, and performs the TLS handshake.
+//! Opens connections to a host, directly or through an HTTP proxy. The steps are a lookup of the
+//! host's addresses, TCP, the tunnel through the proxy, and the TLS handshake.
 //!
 //! The SDK's connector always offers HTTP/2, and nothing was found upstream about an option for
 //! HTTP/1.1 only.
@@ -77,7 +77,7 @@ impl Connector {
     /// # Errors
     /// If a step fails. The message names the host or, if the proxy caused the failure, the proxy.
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
-        // Cloned, because hyper-util's connector has to be mutable.
+        // The connector is cloned, because hyper-util's part of it has to be mutable.
         let stream = self.clone().open(to).await?;
         let (connection, exchanges) = http_handshake(stream)
             .await

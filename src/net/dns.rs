@@ -144,7 +144,7 @@ fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
             ..AddrInfoHints::default()
         };
         let found = getaddrinfo(Some(name), None, Some(hints))?;
-        // An address that isn't IPv4 or IPv6 is an error, which is skipped.
+        // An address that is neither IPv4 nor IPv6 is an `Err` in the list, and is left out.
         Ok(found.flatten().map(|found| found.sockaddr).collect())
     };
     let any_family = 0; // AF_UNSPEC

@@ -105,7 +105,8 @@ impl Host {
     /// have started in the meantime.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
-            // This is a separate statement, because the lock must not be held during an await.
+            // The idle connection is taken in a statement of its own, because the lock of `spare`
+            // must not be held during an await.
             let idle = locked(&self.spare).idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
@@ -297,8 +298,8 @@ impl HttpClient {
         Ok((connection, permit, response))
     }
 
-    /// Waits for `opening`, which gets a connection to the host of `to`, but not longer than
-    /// [`Self::read_limit`].
+    /// Waits for `opening`, which gets a permit or a connection to the host of `to`. Fails if
+    /// `opening` isn't ready within [`Self::read_limit`].
     async fn in_time<T>(
         &self,
         to: &Uri,

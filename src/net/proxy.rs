@@ -1,5 +1,7 @@
-//! The proxies of HTTP_PROXY, HTTPS_PROXY and NO_PROXY: which one a request goes through, the
-//! tunnel through it, and its password, which is sent only once until the proxy has accepted it.
+//! Proxies from HTTP_PROXY and HTTPS_PROXY, except for the hosts in NO_PROXY: which proxy a request
+//! goes through, the tunnel through the proxy, and the proxy's password. Until the proxy has
+//! accepted the password, only one request at a time sends it, because several wrong attempts can
+//! lock the account.
 
 use std::fmt;
 use std::sync::Arc;

@@ -32,7 +32,8 @@ struct Times {
     /// The deadline itself. `None` while the user is being asked for something, because the time
     /// for an answer isn't limited.
     end: Option<Instant>,
-    /// The end of the time limit of [`Deadline::with_limit`], after which cached values are used.
+    /// The end of the time limit of [`Deadline::with_limit`]. A launch with `--cache` uses cached
+    /// values after this moment.
     limit: Option<Instant>,
 }
 

@@ -37,8 +37,8 @@ const SHORTEST_ATTEMPT: Duration = Duration::from_millis(20);
 /// SDKs have the same limit.
 const LONGEST_EXTENSION: Duration = Duration::from_secs(5);
 
-/// A pause that doesn't fit into the time that is left is shortened only if at least this much time
-/// is left, or if it is the first pause. Otherwise, no further attempt is made.
+/// The time that must be left for a pause to be shortened, if the pause doesn't fit into the time
+/// that is left. With less time, no further attempt is made. The first pause is always shortened.
 const SHORTEST_REST: Duration = Duration::from_secs(1);
 
 /// After this number of answers that are damaged or not from AWS, such as a page from a proxy or a
@@ -90,8 +90,8 @@ impl<'r> RetryBudget<'r> {
 
     /// Makes attempts until one succeeds, until an error rules out a further attempt ([`Again`]),
     /// until the endpoint has failed as often as allowed, or until the budget ends. The requests
-    /// that share `turns` take turns while the endpoint fails. `attempt` gets the time for which it
-    /// may be silent.
+    /// that share `turns` take turns while the endpoint fails. `attempt` gets the time for which
+    /// the server may be silent.
     ///
     /// # Errors
     /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
@@ -348,8 +348,8 @@ enum Company {
 /// turns, they already ask less often, and so their pauses are shorter. Other outages can be over
 /// in a moment, so their pauses start and stay shorter, too.
 fn longest_backoff(failures: u32, cause: Cause, company: Company) -> Duration {
-    // The first maximum, the factor by which it grows, and the largest maximum. Both maximums are
-    // in milliseconds.
+    // The maximum length of the first pause, the factor by which the maximum grows from pause to
+    // pause, and its upper bound. Both lengths are in milliseconds.
     let is_throttled = cause == Cause::Outage(OutageKind::Throttled);
     let (first, factor, limit) = match company {
         Company::Alone if is_throttled => (2_000, 4_u64, 30_000),

@@ -55,7 +55,7 @@ pub struct Turns {
     lock: Mutex<()>,
     /// Counts the requests: each one that isn't finished has a clone ([`Self::join`]).
     requests: Rc<()>,
-    /// The failures since the last answer.
+    /// The failures of the endpoint since its last answer.
     failures: Cell<Failures>,
     /// True if the waiting requests end, because one request has used up the allowed attempts.
     is_used_up: Cell<bool>,
@@ -137,7 +137,8 @@ impl Turns {
 
     /// Records a failure that is retried, and returns the failures since the last answer. `sent` is
     /// the number of [`Self::failures`] at the time when the attempt was sent, and `silence` is the
-    /// time for which the server could be silent.
+    /// time for which the server could be silent in this attempt. After a timeout, later attempts
+    /// allow twice that time.
     pub(super) fn failed(&self, sent: u32, silence: Duration, outage: &FetchError) -> Failures {
         if outage.cause == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);

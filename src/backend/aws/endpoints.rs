@@ -1,6 +1,7 @@
 //! AWS's services, and where their requests go: to an endpoint that the user configures, or to one
-//! of AWS's own. The SDK's rules decide about unusual endpoints (FIPS, dual stack, partitions),
-//! because AWS maintains their data. The usual commercial host is a pattern of ours.
+//! of AWS's own. We build the usual host of a commercial region ourselves. The SDK's endpoint rules
+//! decide about all other hosts (FIPS, dual stack, other partitions), because AWS maintains the
+//! data of these rules.
 
 use std::collections::BTreeMap;
 
@@ -74,8 +75,8 @@ impl Endpoints {
     /// rules parse a table of all partitions. Doesn't check whether the region exists.
     ///
     /// # Errors
-    /// If the rules don't have such an endpoint, or if the user configures both an endpoint and
-    /// FIPS or dual stack.
+    /// If the SDK's endpoint rules don't have such an endpoint, or if the user configures both an
+    /// endpoint and FIPS or dual stack.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         let variant = match (self.use_fips, self.use_dual_stack) {
             (true, _) => Some("AWS_USE_FIPS_ENDPOINT"),
@@ -124,7 +125,7 @@ impl Endpoints {
 
 /// AWS's own host for a service in a region, if there is one.
 pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
-    // The rules never wait, so the future is ready immediately.
+    // The SDK's endpoint rules do no I/O, so the future is ready at once.
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();
     endpoint?.ok()?.host().map(str::to_owned)
 }

@@ -108,7 +108,8 @@ impl<'a> PolicyOwner<'a> {
         }
 
         let is_caller = named.is_none() || chain.last() == named;
-        // The caller assumes the roles of locators. Each role of the chain assumes the next one.
+        // The roles that this identity assumes. The caller assumes the roles that entries are read
+        // with, and a role of the profile's chain assumes the next role in the chain.
         let mut assumed = if is_caller { requested } else { [].into() };
         for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
             if named == Some(role) {

@@ -91,8 +91,8 @@ pub(super) async fn read_batch(
     results
 }
 
-/// Reads all parameters with one call of GetParameters. The results are in the order of `requests`.
-/// The error is that of the call.
+/// Reads the parameters of `requests` with one call of GetParameters, and returns their results in
+/// the same order. If the whole call fails, returns its error instead.
 async fn read_together(
     client: &Client,
     requests: &[Request],

@@ -29,7 +29,7 @@ use crate::time::RetryBudget;
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
-/// Reads one version of a secret in the client's region.
+/// Reads the version of a secret that the request names, in the client's region.
 pub(super) async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,

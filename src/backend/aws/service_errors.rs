@@ -183,7 +183,7 @@ impl<'a> ServiceError<'a> {
         failure
     }
 
-    /// An outage after which the same service is asked again.
+    /// The failure for an outage, after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }

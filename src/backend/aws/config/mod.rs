@@ -212,10 +212,11 @@ impl Settings {
         self.setup_help(self.started_by().region_help(), &general)
     }
 
-    /// The help without a region or credentials. It is `here`, which follows from where
-    /// secrets-exec runs. Otherwise, it names the profiles in the configuration files or, if there
-    /// are none or one is chosen, is `general`. A file for `--local` in the working directory is
-    /// named, too, except where only deployed programs run.
+    /// The help of the errors that no region is set, and that no credentials were found. It is
+    /// `here`, the help for the platform on which secrets-exec runs, if there is one. Otherwise, it
+    /// names the profiles in the configuration files or, if there are none or one is chosen, is
+    /// `general`. Except in CI and where only deployed programs run, such as on ECS, it also names
+    /// a file for `--local` in the working directory.
     pub fn setup_help(&self, here: Option<&str>, general: &str) -> String {
         use StartedBy::{Ecs, Kubernetes, Lambda, Systemd};
         let mut help = if let Some(here) = here {
@@ -411,7 +412,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     settings.other_profiles = other_profiles;
     settings.profile_exists = true;
-    // Cloned, because the places borrow the variables while `settings` changes.
+    // The variables are cloned, because the places borrow them while `settings` changes.
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.set_from_places(&mut places);
@@ -443,8 +444,8 @@ pub fn remove_empty_variables(inherited: &Inherited) {
     }
 }
 
-/// Checks the variables for container credentials that only the SDK reads. Adds an error for each
-/// invalid value.
+/// Checks the variables for container credentials that only the SDK reads. Adds an error to
+/// `places` for each invalid value.
 fn check_sdk_variables(places: &mut Places<'_>) {
     // The token is checked, because the SDK would ignore or print a value that is not UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");

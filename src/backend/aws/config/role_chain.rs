@@ -8,10 +8,10 @@
 //!                                  aws_access_key_id = …                    then ROLE_1 with those of ROLE_2
 //! ```
 //!
-//! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
-//! leave this to the SDK, because the SDK sends neither `duration_seconds` nor the code from an MFA
-//! device, and because it passes our standard input to a `credential_process`. Nothing in this file
-//! sends a request.
+//! A chain is followed by the same rules as in the SDK (`profile/credentials/repr.rs` of
+//! aws-config). We don't leave this to the SDK, because the SDK sends neither `duration_seconds`
+//! nor the code from an MFA device, and because it passes our standard input to a
+//! `credential_process`. Nothing in this file sends a request.
 
 use aws_credential_types::Credentials;
 
@@ -102,7 +102,8 @@ pub fn role_chain(
         }
         visited.push(profile.name);
 
-        // The keys in a source profile have precedence over its role.
+        // If a profile is the `source_profile` of another one, its keys have precedence over its
+        // role.
         let is_source_profile = visited.len() > 1;
         if is_source_profile && let Some(keys) = complete_keys(profile) {
             break Some(RoleSource::Keys(keys));

@@ -65,8 +65,8 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             return not_configured(why);
         }
-        // `or_outage_help` adds its text only to an outage, and `or_help` only to a failure to get
-        // credentials.
+        // Of the two calls below, `or_outage_help` adds its text only to an outage, and `or_help`
+        // only to a failure to get credentials.
         let failure = failure.or_outage_help(CONTAINER_REMEDY);
         or_help(failure, context.settings.started_by().credentials_help())
     })
