@@ -514,20 +514,21 @@ impl Inputs {
                     1 => option.to_string(),
                     _ => format!("{option} number {number}"),
                 };
-                let parsed = if option == Argument::EnvFrom {
+                let mut parsed = if option == Argument::EnvFrom {
                     parse_env_from(&shown_option, text, keeps_case)
                 } else {
                     parse_entry(option, &shown_option, text)
                 };
-                self.add(parsed.and_then(|entry| {
+                if let Ok(entry) = &parsed {
                     let repeated = entry.target.claims().find(|claim| claimed.contains(claim));
-                    let Some(claim) = repeated else {
-                        claimed.extend(entry.target.claims());
-                        return Ok(entry);
-                    };
-                    let headline = format!("the command line sets {claim} twice");
-                    Err(Problem::usage(headline).help("keep only one of the two options"))
-                }));
+                    claimed.extend(entry.target.claims());
+                    if let Some(claim) = repeated {
+                        let headline = format!("the command line sets {claim} twice");
+                        parsed =
+                            Err(Problem::usage(headline).help("keep only one of the two options"));
+                    }
+                }
+                self.add(parsed);
             }
         }
     }
