@@ -119,7 +119,12 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     }
     // Don't mention PATH if the command is a path, or if it begins with a variable that Kubernetes
     // hasn't replaced, as in `$(CMD)`. Such a variable was probably meant to become a path.
-    let Some(searched) = search_path.filter(|_| !command.starts_with('$')) else {
+    let searched = if command.starts_with('$') {
+        None
+    } else {
+        search_path
+    };
+    let Some(searched) = searched else {
         let reason = absence(Path::new(command));
         return not_found(format!("the file \"{shown}\" {reason}"))
             .help_if_some(path_remedy(Path::new(command)));

@@ -380,8 +380,10 @@ impl Lookup<'_> {
 
     /// The alias that a reference uses. A reference in an inherited variable can't use one.
     fn alias(&self, reference: &Reference, subject: &Subject) -> Option<&Alias> {
-        let alias = self.aliases.get(&reference.secret);
-        alias.filter(|_| subject.origin != Origin::Inherited)
+        if subject.origin == Origin::Inherited {
+            return None;
+        }
+        self.aliases.get(&reference.secret)
     }
 
     /// Adds the error of an entry whose reference has this fault.

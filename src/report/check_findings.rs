@@ -227,8 +227,11 @@ const LEAST_IMPORTANT: [&str; 4] = ["STAGES", "AGE", "REGION", "VERSION"];
 /// value is in it.
 fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) -> String {
     let mut omitted = omitted.to_vec();
-    let mut sources = rows.iter().flat_map(|row| &row.sources);
-    if sources.all(|source| source.cached.is_none()) {
+    let has_cached = rows
+        .iter()
+        .flat_map(|row| &row.sources)
+        .any(|source| source.cached.is_some());
+    if !has_cached {
         omitted.push("CACHED");
     }
     let headings = [
@@ -250,8 +253,10 @@ fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) ->
 /// version ids are whole. The first record of a row has the row's JSON object.
 pub fn row_records(rows: &[Row]) -> Vec<Record> {
     let table = values_table(&Vec::from_iter(rows), &["VERSION", "STAGES", "AGE"], None);
-    let lines = table.lines();
-    let mut records: Vec<Record> = lines.map(|line| Record::new(Label::Row, line)).collect();
+    let mut records: Vec<Record> = table
+        .lines()
+        .map(|line| Record::new(Label::Row, line))
+        .collect();
     // The first record has the headings.
     let mut at = 1;
     for row in rows {
@@ -280,8 +285,11 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
     ];
 
     let mut sentences = String::new();
-    let literals = findings.values.iter().filter(|row| row.is_plain_literal());
-    let unlisted = literals.count();
+    let unlisted = findings
+        .values
+        .iter()
+        .filter(|row| row.is_plain_literal())
+        .count();
     if unlisted > 0 && !findings.is_verbose {
         let one = "literal isn't listed (-v lists it)";
         let several = "literals aren't listed (-v lists them)";

@@ -137,12 +137,13 @@ impl Unresolved {
             Self::Failed(problem) => Self::Failed(named(problem)),
             Self::Absent(problem) => {
                 let absence = named(problem);
-                let (Some(failure), Some(replica)) = (document.own_failure(), &document.region)
-                else {
-                    return Self::Absent(absence);
-                };
-                let note = format!("in the replica in {replica}, {}", absence.text);
-                Self::Failed(failure.problem(reference, subject).note(note))
+                if let Some(failure) = document.own_failure()
+                    && let Some(replica) = &document.region
+                {
+                    let note = format!("in the replica in {replica}, {}", absence.text);
+                    return Self::Failed(failure.problem(reference, subject).note(note));
+                }
+                Self::Absent(absence)
             }
         }
     }

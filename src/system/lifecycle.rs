@@ -306,8 +306,12 @@ pub fn interruptibly<T: Send>(work: impl Fn() -> T + Sync) -> T {
     if !holds_signals || !is_main_thread {
         return work();
     }
-    let interrupted = |signal| end(End::Signal(signal), || ());
-    let done = while_working(&work, None, || None, interrupted);
+    let done = while_working(
+        &work,
+        None,
+        || None,
+        |signal| end(End::Signal(signal), || ()),
+    );
     // If a thread can't be started, this thread does the work, and a signal has to wait.
     done.unwrap_or_else(|_| work())
 }

@@ -282,7 +282,10 @@ impl Client {
     /// stays as it is, because the usual help for its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
-        let (Some(setting), Cause::Outage(kind)) = (self.endpoint_setting, error.cause) else {
+        let Some(setting) = self.endpoint_setting else {
+            return error;
+        };
+        let Cause::Outage(kind) = error.cause else {
             return error;
         };
         let more = match (kind, error.limit) {

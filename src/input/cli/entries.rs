@@ -73,8 +73,11 @@ struct Assignment<'t> {
 impl<'t> Assignment<'t> {
     fn parse(option: Argument, shown_option: &str, text: &'t str) -> Result<Self, Problem> {
         // `--env "A=prod/db:a B=prod/db:b"`, or a connection string with semicolons.
-        let assignments = text.split([' ', ',', ';']).filter_map(assigned_name);
-        if assignments.count() > 1 {
+        let assignments = text
+            .split([' ', ',', ';'])
+            .filter_map(assigned_name)
+            .count();
+        if assignments > 1 {
             let text = format!("the value of {shown_option} sets several variables");
             return Err(Problem::usage(text).help(usage(option)));
         }

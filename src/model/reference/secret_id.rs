@@ -234,17 +234,16 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    let name = arn
-        .resource()
-        .strip_prefix(prefix)
-        .filter(|name| !name.is_empty());
     let has_region = arn.region().is_some_and(|region| region.area().is_some());
     // Without an account, a field is probably missing, so the fields after it are misplaced. But
     // AWS's public parameters have no account. The partition is empty in `arn::secretsmanager:…`.
     let has_account = arn.account().is_some() || text.contains("::parameter/aws/service/");
-    let (Some(name), true) = (name, has_account && arn.has_partition() && has_region) else {
-        return Err(incomplete_arn());
-    };
+    let has_fields = has_account && arn.has_partition() && has_region;
+    let name = arn
+        .resource()
+        .strip_prefix(prefix)
+        .filter(|name| has_fields && !name.is_empty())
+        .ok_or_else(incomplete_arn)?;
     if !is_legal_name(store, name) {
         return Err(Fault::new(ILLEGAL_CHARACTER));
     }

@@ -229,8 +229,9 @@ impl Settings {
         };
         let is_deployed = self.variables.non_empty("CI").is_some()
             || matches!(self.started_by(), Ecs | Lambda | Kubernetes | Systemd);
-        let files = fs::read_dir(".").into_iter().flatten();
-        let local = files
+        let local = fs::read_dir(".")
+            .into_iter()
+            .flatten()
             .filter_map(|file| file.ok()?.file_name().into_string().ok())
             .filter(|name| name.ends_with(".local.yaml"))
             .min();
@@ -398,10 +399,11 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let (chosen_by, name) = settings.profile();
     let has_region = settings.region.is_some() || profiles.has_region(name);
-    let others = profiles
+    let other_profiles = profiles
         .names()
-        .filter(|other| *other != name && (has_region || profiles.has_region(other)));
-    let other_profiles = others.map(str::to_owned).collect();
+        .filter(|other| *other != name && (has_region || profiles.has_region(other)))
+        .map(str::to_owned)
+        .collect();
     let Some(profile) = profiles.profile(name) else {
         if let Some(setting) = chosen_by {
             return Err(profiles.no_profile(name, setting));

@@ -204,16 +204,19 @@ async fn ask_in_regions(
             let mut context = context.clone();
             context.region = region;
             let turns = Turns::default();
-            let unanswered = || {
-                last.clone()
-                    .unwrap_or_else(|| timed_out(provider, settings))
-            };
             let answer = budget
-                .retry_or(&turns, unanswered, async |_| {
-                    let found = ask(provider, &context).await?;
-                    let origin = CredentialsOrigin::Provider(provider.clone());
-                    checked_credentials(found, origin)
-                })
+                .retry_or(
+                    &turns,
+                    || {
+                        last.clone()
+                            .unwrap_or_else(|| timed_out(provider, settings))
+                    },
+                    async |_| {
+                        let found = ask(provider, &context).await?;
+                        let origin = CredentialsOrigin::Provider(provider.clone());
+                        checked_credentials(found, origin)
+                    },
+                )
                 .await;
             last = answer.as_ref().err().cloned();
             answer

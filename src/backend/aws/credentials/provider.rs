@@ -340,10 +340,10 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
         ),
     };
     let origin = CredentialsOrigin::from_credentials(credentials);
-    let end = id
-        .get(id.len().saturating_sub(4)..)
-        .filter(|_| id.starts_with('A') && id.len() <= 20)
-        .unwrap_or_default();
+    let mut end = "";
+    if id.starts_with('A') && id.len() <= 20 {
+        end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();
+    }
     let text = format!("the AWS credentials from {origin} (access key …{end}) {what}");
     (text, help)
 }
