@@ -57,7 +57,9 @@ fn docs_check_md_lists_exactly_the_error_codes_that_src_gives_to_problems() {
         "Unsafe(_) => \"",
         "SameName => \"",
     ];
-    let of_src = words_between(&sources, &given, '"');
+    let mut of_src = words_between(&sources, &given, '"');
+    // A predicate can have the same variant as a code.
+    of_src.retain(|code| !code.contains(' '));
 
     let page = repository_file("docs/check.md");
     let (_, table) = page.split_once("| exit status | codes |").unwrap();
