@@ -65,6 +65,7 @@ if leader == 0:
     echo = termios.tcgetattr(0)[3] & termios.ECHO
     sys.stdout.flush()
     os._exit(1 if echo else 0)
+signal.alarm(120) # A run that hangs ends with this process, because it loses its terminal.
 said = b''
 steps = list(zip(shown.split(b'|'), typed.split(b'|')))
 exited, process = False, os.pidfd_open(leader)
