@@ -112,8 +112,14 @@ fn not_found_problem(command: &str, search_path: Option<&OsStr>) -> Problem {
     let not_found = |text: String| Problem::new(Status::NotFound, text);
 
     let is_line = command.contains(|c: char| c.is_whitespace() || "|&;<>`*'\"=".contains(c));
-    if is_line || command.starts_with('-') || SHELL_WORDS.contains(&command) {
-        return not_found(format!("there is no program named \"{shown}\"")).help(
+    let is_option = command.starts_with('-');
+    if is_line || is_option || SHELL_WORDS.contains(&command) {
+        let text = if is_option {
+            "the command begins with a hyphen".to_owned()
+        } else {
+            format!("there is no program named \"{shown}\"")
+        };
+        return not_found(text).help(
             "put options before `--`. Pass each word as its own argument, or start a shell: -- sh -c '…'",
         );
     }
