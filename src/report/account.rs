@@ -22,11 +22,10 @@ use crate::model::shown::shown;
 /// The row of a variable or a file.
 #[derive(Debug, Default, Serialize)]
 pub struct Row {
-    /// The target of the entry, such as `NAME=/path`. For a key of `env-from` that isn't shown, its
-    /// number.
+    /// The target of the entry, such as `NAME=/path`.
     pub label: String,
-    /// The variable that the entry sets. `None` for a file without a variable, an `env-from` object
-    /// as a whole, and a key that isn't shown.
+    /// The variable that the entry sets, also if the key of `env-from` that it comes from isn't
+    /// shown. `None` for a file without a variable, and for an `env-from` object as a whole.
     pub variable: Option<String>,
     /// The file that the entry writes. Its path is null for a file in memory or a pipe.
     pub file: Option<Value>,

@@ -23,7 +23,7 @@ use crate::model::shown::without_tokens;
 /// The maximum length of a line from a server or a library, in characters.
 const MAX_LINE_LENGTH: usize = 600;
 
-/// What messages have instead of a text with a credential.
+/// The text that replaces a server's text with a credential in messages.
 const HIDDEN: &str = "(not shown, because it contains a credential)";
 
 /// Makes one printable line of the text of a server or a library, without [tokens](without_tokens)

@@ -22,7 +22,7 @@ pub struct Policy {
     pub notes: Vec<String>,
 }
 
-/// What the policy is for, and what it leaves open.
+/// The choices of the user that decide what the policy allows.
 pub struct PolicyRequest<'a> {
     /// The account of the secrets that aren't given as ARNs.
     pub account: Option<&'a str>,

@@ -40,10 +40,10 @@ pub(super) struct Fingerprint {
 struct HashedValue {
     label: String,
     hash: u64,
-    /// Whether each `{{ … }}` of a template or, for any other value, the value itself is empty or
-    /// blank, and whether it is the text of a filter `default`. If a pair is greater than that of
-    /// the command, the command would lose something. A value that matches the `pattern` of its
-    /// entry is never called blank.
+    /// A pair for each `{{ … }}` of a template, or one pair for any other value. The first half is
+    /// true if the text is empty or blank, and the second half if it comes from a filter `default`.
+    /// If a pair of a poll is greater than that of the command, the command would lose something.
+    /// A value that matches the `pattern` of its entry never counts as blank.
     lookups: Vec<(bool, bool)>,
     /// The place of the value's entry in the order of precedence, and whether the value is the
     /// entry's default. A value that replaces an absent one has a greater standing.

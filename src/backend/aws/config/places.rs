@@ -476,8 +476,8 @@ impl Profiles {
         let general = format!(
             "a section is [profile NAME] in the first file, and [NAME] in the second (the profiles {place}: {listed})"
         );
-        let similar = nearest(name, names.iter().copied()).map(did_you_mean);
-        Problem::usage(text).help(similar.unwrap_or(general))
+        let help = nearest(name, names.iter().copied()).map_or(general, did_you_mean);
+        Problem::usage(text).help(help)
     }
 
     /// Adds the sections of a file, if the file exists. `parse_header` splits a header into the
