@@ -25,7 +25,7 @@ use crate::model::problem::Problem;
 use crate::model::shown::quoted_program;
 use crate::report::account::{CheckDepth, CheckedValues};
 use crate::report::check_findings::{Findings, command_row, secret_row, tables};
-use crate::report::record::objects;
+use crate::report::layout::objects;
 use crate::report::{self, Record, Report, terminal};
 use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;

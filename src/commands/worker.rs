@@ -24,7 +24,7 @@ use crate::model::environment::Inherited;
 use crate::model::options::Options;
 use crate::model::problem::Problem;
 use crate::model::shown::{printed, shown};
-use crate::report::record::counted;
+use crate::report::layout::counted;
 use crate::report::{self, Record, Report, terminal};
 use crate::system::lifecycle::{End, asks_on_terminal, block_signals, end, while_working};
 use crate::system::os_error;

@@ -7,7 +7,7 @@ use crate::model::outcome::Outcomes;
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
 use crate::report::Report;
-use crate::report::record::{Screen, record_lines};
+use crate::report::layout::{Screen, record_lines};
 use crate::resolve::resolve;
 
 /// The canary, a text that the fuzz targets put only into the values of secrets. So a message that

@@ -10,6 +10,7 @@ pub mod options;
 pub mod outcome;
 pub mod plan;
 pub mod problem;
+pub mod record;
 pub mod reference;
 pub mod remark;
 pub mod shown;

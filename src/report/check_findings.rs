@@ -12,11 +12,12 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::account::{Row, RowKind, RowStatus, SourceRow, seconds_since, time_text};
-use super::record::{Label, Record, age, counted, escaped_value, red};
+use super::layout::{age, counted, escaped_value, red};
 use super::terminal::TableScreen;
 use crate::model::answer::{Caller, DescribedSecret, Description, Replica};
 use crate::model::environment::CommandLine;
 use crate::model::problem::{Problem, Status};
+use crate::model::record::{Label, Record};
 use crate::model::shown::{
     MAX_SHOWN_LENGTH, escaped, shortened, shown, shown_program, shown_version, without_tokens,
 };

@@ -25,12 +25,12 @@
 
 pub mod account;
 pub mod check_findings;
-pub mod record;
+pub mod layout;
 pub mod terminal;
 mod value_warnings;
 mod warnings;
 
-pub use record::{Label, Record};
+pub use crate::model::record::{Label, Record};
 pub use warnings::*;
 
 use std::collections::{BTreeMap, BTreeSet};

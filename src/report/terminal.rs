@@ -11,10 +11,11 @@ use std::os::fd::AsFd;
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use super::record::{Label, PREFIX, Record, Screen, headline, objects, record_lines};
+use super::layout::{PREFIX, Screen, headline, objects, record_lines};
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, Options};
 use crate::model::problem::Problem;
+use crate::model::record::{Label, Record};
 use crate::model::shown::shortened;
 use crate::system::lifecycle::{held_signal, interruptibly, locked};
 use crate::system::os_error;

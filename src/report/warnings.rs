@@ -12,13 +12,14 @@ use std::time::SystemTime;
 
 use super::account::{CheckDepth, CheckedValues};
 use super::check_findings::row_records;
-use super::record::{Record, age, counted};
+use super::layout::{age, counted};
 use crate::model::entry::{DeclaredPath, Holder, Subject, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::options::NamedFile;
 use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::grouped;
+use crate::model::record::Record;
 
 /// The error about a panic. The message of the panic isn't shown, because it may contain a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
