@@ -49,6 +49,7 @@ use crate::model::answer::{
 };
 use crate::model::options::CacheOptions;
 use crate::model::problem::Problem;
+use crate::model::record::Record;
 use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};
@@ -57,7 +58,7 @@ const MAGIC: &[u8] = b"secrets-exec cache 1\n";
 /// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
-/// The predicate of the notice about an invalid entry of the cache.
+/// The predicate of the warning about an invalid entry of the cache.
 const DAMAGED: &str =
     "couldn't be used, because it is damaged or comes from a different version of secrets-exec";
 
@@ -80,9 +81,9 @@ pub struct Cached {
     pub aws: Aws,
     pub directory: CacheDirectory,
     pub options: CacheOptions,
-    /// The entries that could not be used, stored or removed, without duplicates: the locator, and
-    /// the predicate of a sentence about the entry, such as `couldn't be stored`.
-    pub notices: BTreeSet<(Locator, String)>,
+    /// The entries that could not be used, stored or removed, by the predicate of a sentence about
+    /// them, such as `couldn't be stored`. Each is named as in messages.
+    pub unusable: BTreeMap<String, BTreeSet<String>>,
     /// The entries that can be used instead of documents from fallback regions.
     pub substitutes: BTreeMap<Locator, Document>,
 }
@@ -90,7 +91,7 @@ pub struct Cached {
 impl Cached {
     /// Answers each locator in `wanted`, from AWS or from an entry. Stores each document of a
     /// secret's own region, and removes the entry of a secret that AWS doesn't have or denies
-    /// access to. Adds a notice for each entry that can't be used, stored or removed.
+    /// access to. Notes in `unusable` each entry that can't be used, stored or removed.
     ///
     /// If each of these locators has an entry that can be used, AWS has only [`RETRIED_FOR`] to
     /// answer.
@@ -185,8 +186,8 @@ impl Cached {
         has_changed
     }
 
-    /// The ages of the cache entries that exist for the locators in `wanted`. Adds a notice for
-    /// each entry that can't be used. Doesn't ask AWS.
+    /// The ages of the cache entries that exist for the locators in `wanted`. Notes each entry that
+    /// can't be used. Doesn't ask AWS.
     pub fn ages<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -198,11 +199,27 @@ impl Cached {
             .collect()
     }
 
+    /// Warns of the entries that could not be used, stored or removed, once for each reason. A
+    /// warning may show the name of any secret that exists.
+    pub fn warnings(&self) -> Vec<Record> {
+        let directory = self.options.directory.display();
+        let mut warnings = Vec::new();
+        for (what, entries) in &self.unusable {
+            let text = format!("a cached value in \"{directory}\" {what}");
+            let entries = entries.iter().cloned().collect();
+            warnings.push(Record {
+                entries,
+                ..Record::warning(text)
+            });
+        }
+        warnings
+    }
+
     fn entry_name(&self, locator: &Locator) -> String {
         hex_hash(self.aws.cache_key(locator).as_bytes())
     }
 
-    /// Reads the cache entries that exist for the locators in `wanted`. Adds a notice for each
+    /// Reads the cache entries that exist for the locators in `wanted`. Notes in `unusable` each
     /// entry that can't be used.
     fn read_entries<'a>(
         &mut self,
@@ -213,7 +230,10 @@ impl Cached {
             match self.read_entry(locator) {
                 Ok(found) => entries.extend(found.map(|entry| (locator, entry))),
                 Err(what) => {
-                    self.notices.insert((locator.clone(), what));
+                    self.unusable
+                        .entry(what)
+                        .or_default()
+                        .insert(locator.noun());
                 }
             }
         }
@@ -221,7 +241,7 @@ impl Cached {
     }
 
     /// Reads the cache entry of a locator. Returns `None` if there is no entry. The error is the
-    /// predicate of a notice about the entry: `couldn't be read (…)`.
+    /// predicate of the warning about the entry: `couldn't be read (…)`.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
@@ -239,7 +259,7 @@ impl Cached {
     /// Updates the cache after AWS has given `answer`. Stores a document of the secret's own
     /// region, or removes the entry if that region denies access or doesn't have the value. The
     /// answer of a fallback region changes nothing. `begun` is the time, measured since boot, at
-    /// which AWS was asked. Adds a notice if the entry can't be stored or removed.
+    /// which AWS was asked. Notes in `unusable` that the entry can't be stored or removed.
     ///
     /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
     /// that has been rotated, until the end of `--cache-ttl`.
@@ -263,7 +283,10 @@ impl Cached {
         };
         if let Err(why) = result {
             let what = format!("{what} ({})", errno_text(why));
-            self.notices.insert((locator.clone(), what));
+            self.unusable
+                .entry(what)
+                .or_default()
+                .insert(locator.noun());
         }
     }
 }
@@ -376,7 +399,7 @@ impl CacheDirectory {
 
     /// Reads the file `name` in the cache. Returns `None` if the file doesn't exist. Refuses
     /// anything but a regular file that belongs to this user and that nobody else can access. The
-    /// error is the predicate of a notice about the entry.
+    /// error is the predicate of the warning about the entry.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a named pipe would wait for a writer.

@@ -49,7 +49,7 @@ pub fn migrate(arguments: &MigrateArguments, inherited: &Inherited) -> Result<Ve
         0 => inherited_level.unwrap_or_default(),
         level => level,
     });
-    let mut notices: Vec<Record> = file.warnings.into_iter().map(Record::warning).collect();
+    let mut notices = file.warnings;
 
     let printed = if arguments.values {
         secret_json(&file.variables)

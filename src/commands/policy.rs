@@ -29,9 +29,7 @@ pub fn policy(
         needed_policy(prepared, &arguments, deadline)
     })?;
     terminal::output(&policy.text)?;
-    let mut notices: Vec<Record> = policy.warnings.into_iter().map(Record::warning).collect();
-    notices.extend(policy.notes.into_iter().map(Record::note));
-    Ok(notices)
+    Ok(policy.notices)
 }
 
 /// The policy that allows the requests of a launch or, with `--metadata`, the requests of

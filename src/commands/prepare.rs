@@ -34,7 +34,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Reference, optional_variable};
 use crate::model::shown::{shown, some_of};
 use crate::report::account::CheckDepth;
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{self, Label, Record, Report, terminal};
 use crate::time::Deadline;
 
 /// The merged inputs of a launch or subcommand.
@@ -193,10 +193,10 @@ impl Merged {
         if let (Some(settings), Some(plan)) = (settings, plan) {
             errors.extend(useless_signal_problem(&options, &plan));
             if errors.is_empty() {
-                notices.extend(settings.endpoint_note(&plan.locators()).map(Record::note));
+                notices.extend(settings.endpoint_note(&plan.locators()));
                 // An entry with an error could use the alias, so this warning isn't printed next to
                 // errors.
-                notices.extend(unused_aliases.map(Record::warning));
+                notices.extend(unused_aliases);
                 // `check` has rows for the entries that are left out.
                 if !task.is_check() {
                     notices.extend(report::left_out_notes(&plan));
@@ -228,7 +228,7 @@ fn variable_warnings(
     options: &Options,
     layers: &[Layer],
     inherited: &Inherited,
-) -> Vec<String> {
+) -> Vec<Record> {
     let mut warnings = Vec::new();
     // Don't warn after an error. The warnings could be wrong, because an invalid pattern isn't in
     // `resolve_env`, and `--clean-env` may be missing from the options.
@@ -245,7 +245,7 @@ fn variable_warnings(
     if is_launch {
         if inputs.options.clean_env.is_none() && !options.retention.pass.is_empty() {
             let text = "--pass has no effect without --clean-env: the command gets all variables";
-            warnings.push(text.to_owned());
+            warnings.push(Record::warning(text));
         }
         let retention = &options.retention;
         warnings.extend(unmatched_warnings(retention, inherited));
@@ -258,9 +258,9 @@ fn variable_warnings(
         });
         for (place, names) in not_passed {
             let names = some_of(&names);
-            warnings.push(format!(
+            warnings.push(Record::warning(format!(
                 "{place} is ignored, because a place with higher precedence sets pass or clean-env, so the command doesn't get {names}; set both in the same place"
-            ));
+            )));
         }
     }
     warnings
@@ -286,7 +286,7 @@ fn matched_names<'p>(
 /// Warns of the aliases that no entry uses. For `check`, these are all of them. A launch only warns
 /// of a name such as API_TOKEN, if the command doesn't get such a variable, and not in a file that
 /// only has aliases for other files.
-fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<String> {
+fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<Record> {
     let mut used = BTreeSet::new();
     for entry in layers.iter().flat_map(|layer| &layer.entries) {
         if matches!(entry.source, Source::Object(_)) && !lists_all {
@@ -321,14 +321,14 @@ fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Op
         _ => "aliases",
     };
     let names = some_of(&unused);
-    Some(format!(
+    Some(Record::warning(format!(
         "no entry uses the {aliases} {names}: to set a variable, write NAME: SECRET:KEY under \"env\""
-    ))
+    )))
 }
 
 /// The notes about a declaration that isn't read or can't be seen, and the warnings about the
 /// inputs and about ignored options. With `verbose`, also the notes about options that are turned
-/// off. Takes the texts out of `inputs`.
+/// off. Takes the notices out of `inputs`.
 fn input_notices(inputs: &mut Inputs, verbose: bool) -> Vec<Record> {
     let mut notices = Vec::new();
     // Don't print the note after an error, such as a missing file of `-f`, because the note
@@ -358,13 +358,10 @@ fn input_notices(inputs: &mut Inputs, verbose: bool) -> Vec<Record> {
             "the working directory can't be searched, so secrets-exec can't see whether it has a secrets-exec.yaml (--no-file hides this note)",
         ));
     }
-    let options = &mut inputs.options;
-    if verbose {
-        notices.extend(take(&mut options.turned_off).into_iter().map(Record::note));
-    }
-    let mut warnings = take(&mut inputs.warnings);
-    warnings.append(&mut options.ignored);
-    notices.extend(warnings.into_iter().map(Record::warning));
+    notices.append(&mut inputs.warnings);
+    let mut about_options = take(&mut inputs.options.notices);
+    about_options.retain(|notice| verbose || notice.label == Label::Warning);
+    notices.extend(about_options);
     notices
 }
 
@@ -426,7 +423,7 @@ fn useless_signal_problem(options: &Options, plan: &Plan) -> Option<Problem> {
 
 /// A warning for each pattern of `--unset` or `--pass` that doesn't match any variable, although a
 /// variable with a similar name is set ([`similar_name`]).
-fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<String> {
+fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Record> {
     let mut warnings = Vec::new();
     for PlacedPattern { place, pattern } in retention.unset.iter().chain(&retention.pass) {
         let names: Vec<&str> = inherited
@@ -435,9 +432,9 @@ fn unmatched_warnings(retention: &Retention, inherited: &Inherited) -> Vec<Strin
             .collect();
         let is_unmatched = !names.iter().any(|name| pattern.matches(name));
         if is_unmatched && let Some(similar) = similar_name(pattern, names) {
-            warnings.push(format!(
+            warnings.push(Record::warning(format!(
                 "{place} {pattern} doesn't match any variable, although {similar} is set"
-            ));
+            )));
         }
     }
     warnings

@@ -76,7 +76,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         values.outcomes.requests = deadline.progress.attempts();
         values.outcomes.elapsed = deadline.progress.waited_since(begun);
         if let Backend::Cached(cached) = &mut *backend {
-            values.cache_notices = cached.notices.clone();
+            values.cache_warnings = cached.warnings();
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
         if prepared.task.is_check() {
@@ -91,8 +91,8 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
 pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Record> {
     let outcomes = &values.outcomes;
     let mut warnings = Vec::new();
-    if let Some(cache) = &prepared.options.cache {
-        warnings = report::cache_warnings(&cache.directory, values);
+    if prepared.options.cache.is_some() {
+        warnings = report::cache_warnings(values);
     }
     // After an error, nothing starts with a mistake.
     if !outcomes.problems().is_empty() {
@@ -173,7 +173,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
         aws,
         directory,
         options,
-        notices: BTreeSet::new(),
+        unusable: BTreeMap::new(),
         substitutes: BTreeMap::new(),
     })))
 }

@@ -136,11 +136,7 @@ pub(super) fn run_with<T: Send>(
         messenger.notify("STATUS=");
     }
     if messenger.shows_progress() {
-        let (warnings, notes) = deadline.progress.notices();
-        let mut notices: Vec<Record> = warnings.into_iter().map(Record::warning).collect();
-        for text in notes {
-            notices.push(Record::note(text).event("trace").detail());
-        }
+        let notices = deadline.progress.notices();
         // After a failure, they follow the notices of the report, which is printed later.
         if let Ok(Err(report)) = &mut result {
             report.notices.extend(notices);

@@ -23,6 +23,7 @@ use crate::model::answer::SecretValue;
 use crate::model::entry::is_aws_setting;
 use crate::model::environment::{EnvName, OWN_PREFIX, matches_any};
 use crate::model::problem::Problem;
+use crate::model::record::Record;
 use crate::model::shown::shown;
 use crate::system::os_error::unreadable;
 
@@ -37,7 +38,7 @@ pub struct EnvFile {
     pub variables: Vec<EnvVariable>,
     /// The warnings about the file, which show no values. Empty if `migrate` doesn't print the
     /// declaration.
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Record>,
     errors: Vec<Problem>,
     /// The variables that must not come from a secret, with their positions.
     left_out: Vec<String>,
@@ -231,7 +232,8 @@ impl EnvFile {
     /// Adds a warning about the variables in `names`, if there are any.
     fn warn(&mut self, before: &str, names: String, after: &str) {
         if !names.is_empty() {
-            self.warnings.push(format!("{before} {names}{after}"));
+            let text = format!("{before} {names}{after}");
+            self.warnings.push(Record::warning(text));
         }
     }
 
@@ -256,7 +258,8 @@ impl EnvFile {
             .retain(|variable| variable.name.as_str() != written_name);
         let Some(value) = value else {
             let what = "this line has a name but no value, so migrate leaves it out";
-            return self.warnings.push(format!("{position}: {what}"));
+            let warning = Record::warning(format!("{position}: {what}"));
+            return self.warnings.push(warning);
         };
         let Some(name) = EnvName::parse(&written_name) else {
             let what =

@@ -17,6 +17,7 @@ use crate::model::fault::{Fault, foreign_prefix, overlooked};
 use crate::model::options::Options;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;
+use crate::model::record::Record;
 use crate::model::reference::{Arn, Reference, Selector, Store, split_colon, split_secret};
 use crate::model::shown::{has_credential, shown};
 
@@ -64,7 +65,7 @@ pub fn unresolved_warnings(
     patterns: &[Pattern],
     options: &Options,
     is_set: impl Fn(&OsStr) -> bool,
-) -> Vec<String> {
+) -> Vec<Record> {
     let mut warnings = Vec::new();
     for pattern in patterns {
         let is_used = inherited
@@ -72,7 +73,8 @@ pub fn unresolved_warnings(
             .any(|(name, _)| pattern.matches(&name.to_string_lossy()));
         if !is_used {
             let shown = shown(pattern.as_str());
-            warnings.push(format!("--resolve-env {shown} doesn't match any variable"));
+            let text = format!("--resolve-env {shown} doesn't match any variable");
+            warnings.push(Record::warning(text));
         }
     }
 
@@ -91,9 +93,9 @@ pub fn unresolved_warnings(
         };
         let is_replaced = is_set(variable) && !options.keep_existing;
         if is_reference && !is_replaced && options.retention.keeps(variable) {
-            warnings.push(format!(
+            warnings.push(Record::warning(format!(
                 "the reference in the variable {name} isn't resolved: add --resolve-env {name} if its value is only an ARN or has {{{{resolve:…}}}}; otherwise, write --env {name}=SECRET:KEY"
-            ));
+            )));
         }
     }
     warnings

@@ -14,6 +14,7 @@ use super::environment::{EnvName, Limits};
 use super::fault::UTF8_HELP;
 use super::plan::{Overridden, Plan, Planned};
 use super::problem::Problem;
+use super::record::Record;
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
 
@@ -281,9 +282,8 @@ pub struct Values {
     pub secrets: Vec<DescribedSecret>,
     /// The ages of the answers that are in the cache, for `check`.
     pub cached: BTreeMap<Locator, Duration>,
-    /// The cache entries that couldn't be used, stored or removed: the locator, and the predicate
-    /// of a sentence about the entry.
-    pub cache_notices: BTreeSet<(Locator, String)>,
+    /// The warnings about cache entries that couldn't be used, stored or removed.
+    pub cache_warnings: Vec<Record>,
     /// True if the agent has answered every request.
     pub are_from_agent: bool,
     /// The identity that AWS sees, for `check`. `None` if AWS wasn't asked.

@@ -1,7 +1,8 @@
-//! A record: an error, a warning or a note as it is printed. `report` lays it out as text or JSON.
+//! A record: an error, a warning or a note as it is printed.
 //!
-//! Whoever finds something that the user should know makes a record of it, and returns it: a step
-//! never prints. The message, the entries, the notes and the help are kept apart, so that no code
+//! The step that finds something to warn of makes a record of it, with everything that there is to
+//! say, and returns the record. `report` makes records of problems, lays all records out as text or
+//! JSON, and prints them. A record keeps its message, entries, notes and help apart, so that no code
 //! has to parse the text of a message.
 
 use serde_json::Value;

@@ -1,7 +1,7 @@
 //! Turns problems into records, and prints them.
 //!
-//! What goes in are problems from all steps, and facts about a launch. What comes out are lines
-//! for people or JSON objects, and an exit status:
+//! What goes in are problems and records from all steps, and facts about a launch. What comes out
+//! are lines for people or JSON objects, and an exit status:
 //!
 //! ```text
 //! problems ── Report: grouped by reason ──▶┐          ┌─▶ lines ───┐
@@ -18,8 +18,8 @@
 //! - A *notice* is a record that isn't an error. `--quiet` hides notes, and `-qq` all notices.
 //! - *Findings* are the results of `check`, which are printed on standard output.
 //!
-//! A [`Record`] keeps its message, entries, notes and help apart, so that no code has to parse the
-//! text of a message. Only `terminal` prints, and decides where these parts go.
+//! Most warnings and notes come as records from the step that has found something to say
+//! (`model/record`). `layout` lays records out, and only `terminal` prints.
 //!
 //! No record may contain the value of a secret.
 

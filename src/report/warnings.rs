@@ -92,11 +92,11 @@ pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
     Some(Record::note(text))
 }
 
-/// The warnings about the cache in `directory`. If cached values are used because requests failed,
-/// the first warnings say so: one for each reason, with a note for each value. The others are about
-/// cache entries that can't be used, stored or removed. A message may show the name of any secret
-/// that exists.
-pub fn cache_warnings(directory: &Path, values: &Values) -> Vec<Record> {
+/// The warnings about the cache. If cached values are used because requests failed, the first
+/// warnings say so: one for each reason, with a note for each value. The others are about cache
+/// entries that can't be used, stored or removed. A message may show the name of any secret that
+/// exists.
+pub fn cache_warnings(values: &Values) -> Vec<Record> {
     let mut replaced = Vec::new();
     for (locator, answer) in &values.fetched {
         if let Ok(document) = answer
@@ -117,18 +117,7 @@ pub fn cache_warnings(directory: &Path, values: &Values) -> Vec<Record> {
         let warning = Record::warning(format!("{reason}, so the cache is used"));
         records.push(Record { notes, ..warning });
     }
-
-    let directory = directory.display();
-    let unusable = grouped(
-        values
-            .cache_notices
-            .iter()
-            .map(|(locator, what)| (what, locator.noun())),
-    );
-    for (what, entries) in unusable {
-        let warning = Record::warning(format!("a cached value in \"{directory}\" {what}"));
-        records.push(Record { entries, ..warning });
-    }
+    records.extend(values.cache_warnings.clone());
     records
 }
 

@@ -7,7 +7,7 @@
 //! notes and events of `-vv` are printed. The worker changes the deadline and the progress, and the
 //! main thread reads them while it waits.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
@@ -15,6 +15,7 @@ use futures_util::FutureExt;
 use tokio::time::Instant;
 
 use crate::model::options::Options;
+use crate::model::record::Record;
 use crate::system::lifecycle::locked;
 
 /// The deadline of a launch. All clones share the same state.
@@ -156,8 +157,8 @@ struct ProgressState {
     attempts: usize,
     /// The time at which the launch last stopped waiting for something in `awaited`.
     waited_until: Option<Instant>,
-    warnings: BTreeSet<String>,
-    notes: BTreeSet<String>,
+    /// The warnings and notes by whether they are a detail, and by their messages.
+    notices: BTreeMap<(bool, String), Record>,
     /// The function that prints events. `None` without `-vv`.
     trace: Option<fn(&str)>,
 }
@@ -225,19 +226,26 @@ impl Progress {
         waited_until.unwrap_or(begun).duration_since(begun)
     }
 
-    /// Adds a warning. It is printed once, after the worker has ended.
+    /// Adds a warning ([`Self::add`]).
     pub fn warn(&self, text: String) {
-        self.with_state(|state| state.warnings.insert(text));
+        self.add(Record::warning(text));
     }
 
-    /// Adds a note. With `-v`, it is printed once, after the worker has ended.
+    /// Adds a note that text output shows only with `--verbose` ([`Self::add`]).
     pub fn note(&self, text: String) {
-        self.with_state(|state| state.notes.insert(text));
+        self.add(Record::note(text).event("trace").detail());
     }
 
-    /// The warnings and the notes.
-    pub fn notices(&self) -> (BTreeSet<String>, BTreeSet<String>) {
-        self.with_state(|state| (state.warnings.clone(), state.notes.clone()))
+    /// Adds a warning or a note, which is printed after the worker has ended. Several with the same
+    /// message are printed once.
+    fn add(&self, notice: Record) {
+        let key = (notice.is_detail, notice.message.clone());
+        self.with_state(|state| state.notices.insert(key, notice));
+    }
+
+    /// The warnings and notes, sorted by their messages, and after them the details.
+    pub fn notices(&self) -> Vec<Record> {
+        self.with_state(|state| state.notices.values().cloned().collect())
     }
 
     pub fn waiting(&self) -> Waiting {

@@ -13,13 +13,13 @@ use super::config::{RoleChain, Settings};
 use super::endpoints::{Api, aws_host, partition_of};
 use super::parameter_store::{bare_name, referenced_secret};
 use crate::model::problem::Problem;
+use crate::model::record::Record;
 use crate::model::reference::{Arn, Locator, Region, Role, Store};
 
 /// A policy, and the warnings and notes for the person who attaches it.
 pub struct Policy {
     pub text: String,
-    pub warnings: Vec<String>,
-    pub notes: Vec<String>,
+    pub notices: Vec<Record>,
 }
 
 /// The choices of the user that decide what the policy allows.
@@ -67,8 +67,7 @@ pub fn policy(
     let policy = statements(settings, &owner, &own_locators, options).to_json(options.kms_keys);
     Ok(Policy {
         text: format!("{policy:#}\n"),
-        warnings: warnings(&owner, &own_locators),
-        notes: notes(&owner, &own_locators, options),
+        notices: notices(&owner, &own_locators, options),
     })
 }
 
@@ -190,38 +189,35 @@ fn statements<'a>(
     statements
 }
 
-fn warnings(owner: &PolicyOwner<'_>, locators: &[&Locator]) -> Vec<String> {
-    let mut warnings = Vec::new();
-    if locators.iter().any(|locator| locator.region.is_none()) {
-        warnings.push("the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION".to_owned());
-    }
-    if owner.is_agent {
-        warnings.push("with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)".to_owned());
-    }
-    warnings
-}
-
-fn notes(
+/// The warnings and notes for the person who attaches the policy.
+fn notices(
     owner: &PolicyOwner<'_>,
     locators: &[&Locator],
     options: &PolicyRequest<'_>,
-) -> Vec<String> {
-    let mut notes = Vec::new();
+) -> Vec<Record> {
+    let mut notices = Vec::new();
+    if locators.iter().any(|locator| locator.region.is_none()) {
+        notices.push(Record::warning("the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION"));
+    }
+    if owner.is_agent {
+        notices.push(Record::warning("with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy (with --agent-fallback, so does the caller)"));
+    }
     // With `--for-role`, nobody needs this note: someone who uses the option has already read it.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
             let why = format!("needs a policy of its own, which --for-role {assumed} prints");
-            notes.push(format!("the role {assumed} {why}"));
+            notices.push(Record::note(format!("the role {assumed} {why}")));
         }
     }
     if options.metadata && locators.is_empty() {
-        notes
-            .push("check --metadata sends no request, because it asks only for secrets".to_owned());
+        notices.push(Record::note(
+            "check --metadata sends no request, because it asks only for secrets",
+        ));
     }
     if options.kms_keys.is_empty() && !options.metadata && !locators.is_empty() {
-        notes.push("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt".to_owned());
+        notices.push(Record::note("if a secret is encrypted with a customer managed key, add --kms-key ARN to allow kms:Decrypt"));
     }
-    notes
+    notices
 }
 
 /// The wildcard for a region or an account. It also matches an empty field.

@@ -34,6 +34,7 @@ use crate::model::fault::{not_a_path, overlooked_in_value, similar_word};
 use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
+use crate::model::record::Record;
 use crate::model::reference::Arn;
 use crate::model::shown::invalid_value;
 use command::{
@@ -299,7 +300,7 @@ pub struct Inputs {
     /// secrets-exec.
     pub has_misplaced_option: bool,
     pub errors: Vec<Problem>,
-    pub warnings: Vec<String>,
+    pub warnings: Vec<Record>,
 }
 
 impl Inputs {
@@ -396,7 +397,7 @@ impl Inputs {
             self.has_misplaced_option |= ENTRY_OPTIONS.contains(&option);
             // Every service (secretsmanager, ssm, ssm-secure) begins with `s`.
             if argument.contains("{{resolve:s") {
-                self.warnings.push(UNRESOLVED_WARNING.to_owned());
+                self.warnings.push(Record::warning(UNRESOLVED_WARNING));
             }
         }
         Some(command)
@@ -576,14 +577,15 @@ fn split_file_variable(value: &OsStr) -> Vec<PathBuf> {
 /// - an option that variables can't set (`SECRETS_EXEC_NO_FILE`), whose flag is `flag`
 /// - a misspelling of one of our variables (`SECRETS_EXEC_AWS_REGION`), or of one of AWS's
 ///   (`AWS_ENDPOINT_URL_SECRETSMANAGER`)
-fn misspelling_warning(name: &str, flag: String) -> Option<String> {
+fn misspelling_warning(name: &str, flag: String) -> Option<Record> {
     let is_flag = name != FILE_VARIABLE && ENTRY_OPTIONS.contains(&flag.as_str());
     let instead = if is_flag {
         flag
     } else {
         similar_variable(name)?
     };
-    Some(format!("secrets-exec ignores {name}: use {instead}"))
+    let text = format!("secrets-exec ignores {name}: use {instead}");
+    Some(Record::warning(text))
 }
 
 /// Finds the variable, ours or AWS's, that `name` misspells. `None` if none is similar.

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use crate::model::environment::{Inherited, Retention};
 use crate::model::problem::{Problem, Status};
+use crate::model::record::Record;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
@@ -273,9 +274,8 @@ impl TypedOptions {
     /// Turns off each option that can't apply because of `higher`, a place with higher precedence.
     /// On systems other than Linux, also turns off the options that need Linux.
     ///
-    /// Each option that is turned off gets a text in `turned_off` or `ignored`. Two kinds get none:
-    /// `quiet`, and an option that is turned off only because the option that it needs is turned
-    /// off.
+    /// Each option that is turned off gets a note or a warning. Two kinds get none: `quiet`, and an
+    /// option that is turned off only because the option that it needs is turned off.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -283,13 +283,13 @@ impl TypedOptions {
                 if is_excluded && let Some(name) = self.turn_off(off) {
                     let on = higher.place(on);
                     let text = format!("{name} has no effect, because {on} is set, and {why}");
-                    self.turned_off.push(text);
+                    self.notices.push(Record::note(text));
                 }
             }
         }
 
         if higher.verbose.is_some_and(|level| level > 0) {
-            // No text says that `--verbose` turns off `--quiet`, because that is obvious.
+            // No note says that `--verbose` turns off `--quiet`, because that is obvious.
             self.turn_off(OptionId::Quiet);
         }
 
@@ -298,9 +298,9 @@ impl TypedOptions {
         let has_role = higher.is_on(OptionId::RoleArn);
         if has_role && let Some(name) = self.turn_off(OptionId::ExternalId) {
             let role = higher.place(OptionId::RoleArn);
-            self.ignored.push(format!(
+            self.notices.push(Record::warning(format!(
                 "{name} is ignored, because {role} is set, which has precedence; set both in the same place"
-            ));
+            )));
         }
         if higher.is_on(OptionId::CleanEnv) || higher.pass.is_some() {
             self.ignored_pass
@@ -311,7 +311,7 @@ impl TypedOptions {
         for option in NEEDS_LINUX {
             if !is_linux && let Some(name) = self.turn_off(option) {
                 let text = format!("{name} has no effect, because it requires Linux");
-                self.turned_off.push(text);
+                self.notices.push(Record::note(text));
             }
         }
     }

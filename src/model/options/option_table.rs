@@ -19,6 +19,7 @@ use glob::Pattern;
 use nix::sys::signal::Signal;
 
 use crate::model::environment::{OWN_PREFIX, PlacedPattern, parse_pattern};
+use crate::model::record::Record;
 use crate::model::reference::{Region, Role};
 use crate::model::url::HttpUrl;
 
@@ -135,14 +136,12 @@ macro_rules! options {
             pub positions: BTreeMap<OptionId, String>,
             /// The options that variables set.
             pub in_variables: BTreeSet<OptionId>,
-            /// The text of a note for each option that is turned off, because it can't be combined
-            /// with an option in a place with higher precedence, or because it needs Linux.
-            /// `--verbose` prints the notes.
-            pub turned_off: Vec<String>,
-            /// The text of a warning for each option that is ignored, because a place with higher
-            /// precedence sets the option that it belongs to. For example, the external id of a
-            /// declaration doesn't apply to the role of the command line.
-            pub ignored: Vec<String>,
+            /// A note for each option that is turned off, because it can't be combined with an
+            /// option in a place with higher precedence, or because it needs Linux. `--verbose`
+            /// prints the notes. Also a warning for each option that is ignored, because a place
+            /// with higher precedence sets the option that it belongs to. For example, the external
+            /// id of a declaration doesn't apply to the role of the command line.
+            pub notices: Vec<Record>,
             /// The patterns of `pass` that are ignored, because a place with higher precedence sets
             /// `pass` or `clean-env`.
             pub ignored_pass: Vec<PlacedPattern>,
@@ -164,8 +163,7 @@ macro_rules! options {
                 self.positions.append(&mut lower.positions);
                 lower.in_variables.retain(|option| !self.sets(*option));
                 self.in_variables.append(&mut lower.in_variables);
-                self.turned_off.append(&mut lower.turned_off);
-                self.ignored.append(&mut lower.ignored);
+                self.notices.append(&mut lower.notices);
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
             }
 

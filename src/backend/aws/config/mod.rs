@@ -36,6 +36,7 @@ use crate::model::options::{
     AwsOptions, NamedFile, Options, SettingPlace, SourceOption, parse_region,
 };
 use crate::model::problem::{Problem, Status};
+use crate::model::record::Record;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::shown::{noun_with_name, shell_word};
 use crate::model::url::HttpUrl;
@@ -256,7 +257,7 @@ impl Settings {
 
     /// The note that requests for one of these locators go to AWS, although `--endpoint-url` names
     /// a host that isn't AWS's, such as an emulator.
-    pub fn endpoint_note(&self, locators: &BTreeSet<&Locator>) -> Option<String> {
+    pub fn endpoint_note(&self, locators: &BTreeSet<&Locator>) -> Option<Record> {
         let host = self.options.endpoint_url.as_ref()?.uri.host()?;
         if host.contains("amazonaws.") {
             return None;
@@ -268,9 +269,9 @@ impl Settings {
                         || *api == Api::Sts && self.with_defaults(locator).role.is_some()
                 })
         })?;
-        Some(format!(
+        Some(Record::note(format!(
             "--endpoint-url is only for Secrets Manager: without {variable}, other requests go to AWS"
-        ))
+        )))
     }
 
     /// `region` and the fallback regions, each once, in the order in which they are tried.
