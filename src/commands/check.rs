@@ -213,7 +213,7 @@ impl Checked {
         let mut notices = Vec::new();
         if depth == CheckDepth::Values {
             notices = reading_notices(&self.prepared, &self.values);
-            notices.extend(files.persistent_files().map(report::disk_warning));
+            notices.extend(files.disk_warnings());
         }
         if self.prepared.options.verbose && depth != CheckDepth::Offline {
             notices.push(report::total_note(&self.values));

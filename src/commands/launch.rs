@@ -166,7 +166,7 @@ impl Launch<'_> {
         let retained = &self.prepared.plan.retained;
         if warns {
             notices.extend(report::argument_warnings(outcomes, retained, self.command));
-            notices.extend(files.persistent_files().map(report::disk_warning));
+            notices.extend(files.disk_warnings());
         }
         notices.extend(report::value_warnings(outcomes.values()));
 

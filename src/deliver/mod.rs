@@ -40,6 +40,7 @@ use crate::model::entry::{DeclaredPath, EntryId, Subject};
 use crate::model::environment::EnvName;
 use crate::model::outcome::FileValue;
 use crate::model::problem::Problem;
+use crate::model::record::Record;
 use crate::system::lifecycle::{End, end, held_signal};
 use crate::system::paths::is_in_memory;
 use disk::{Access, DirectoryEntry, DiskFile};
@@ -105,10 +106,10 @@ impl<'a> Files<'a> {
         Self(pending)
     }
 
-    /// The paths of the files on persistent file systems, which are all except tmpfs and ramfs,
-    /// each with the file's name in messages. Leaves out files in memory and files that can't be
-    /// delivered.
-    pub fn persistent_files(&self) -> impl Iterator<Item = (&DeclaredPath, &Subject)> {
+    /// Warns of the files on persistent file systems, which are all except tmpfs and ramfs. Leaves
+    /// out files in memory and files that can't be delivered. A warning shows the path as the user
+    /// wrote it, because the value of a variable in the path may be a password.
+    pub fn disk_warnings(&self) -> impl Iterator<Item = Record> {
         self.0.iter().filter_map(|pending| {
             let entry = pending.destination.as_ref().ok()?.as_ref()?;
             // Leave the file out if the kernel doesn't report the type of its file system.
@@ -116,7 +117,13 @@ impl<'a> Files<'a> {
             if !is_persistent || pending.access.is_err() {
                 return None;
             }
-            Some((&entry.path, pending.file.subject))
+            let path = &entry.path;
+            let origin = &pending.file.subject.origin;
+            let text = format!(
+                "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
+            );
+            let help = "mount a tmpfs there (docker run --tmpfs, or emptyDir with medium: Memory), or leave out \"path\"";
+            Some(Record::warning(text).help(help))
         })
     }
 

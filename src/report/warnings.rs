@@ -1,8 +1,7 @@
 //! Makes warnings and notes, in the order of a launch:
 //!
 //! - before it reads: which entries are left out
-//! - after it has read: what looks like a mistake in the values, which cached values are used, and
-//!   which files could stay on a disk
+//! - after it has read: what looks like a mistake in the values, and which cached values are used
 //! - the account of `--verbose`: where the values come from, and how long everything took
 
 use std::ffi::OsStr;
@@ -13,7 +12,7 @@ use std::time::SystemTime;
 use super::account::{CheckDepth, CheckedValues};
 use super::check_findings::row_records;
 use super::layout::{age, counted};
-use crate::model::entry::{DeclaredPath, Holder, Subject, Target};
+use crate::model::entry::{Holder, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
 use crate::model::options::NamedFile;
 use crate::model::outcome::{Outcome, Outcomes, Values};
@@ -58,17 +57,6 @@ pub fn left_out_notes(plan: &Plan) -> impl Iterator<Item = Record> {
         };
         Record::note(format!("{name} is empty: {consequence}"))
     })
-}
-
-/// Warns of a file that is on a disk. Shows the path as the user wrote it, because the value of a
-/// variable in the path may be a password.
-pub fn disk_warning((path, subject): (&DeclaredPath, &Subject)) -> Record {
-    let origin = &subject.origin;
-    let text = format!(
-        "\"{path}\" ({origin}) is on a disk, so the value may stay there after the command ends"
-    );
-    let help = "mount a tmpfs there (docker run --tmpfs, or emptyDir with medium: Memory), or leave out \"path\"";
-    Record::warning(text).help(help)
 }
 
 /// The note for a launch that wants at least three values from secrets, but reads none of them: the
