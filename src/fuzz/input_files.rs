@@ -16,7 +16,7 @@ use crate::backend::aws::parse_ini;
 use crate::input::cli::MigrateArguments;
 use crate::input::declaration::{Sections, parse_declaration};
 use crate::input::env_file::{parse_env_file, secret_json};
-use crate::input::env_references::inherited_layer;
+use crate::input::inherited::inherited_layer;
 use crate::model::environment::Inherited;
 use crate::model::plan::Layer;
 use crate::model::problem::Problem;

@@ -17,7 +17,7 @@ use serde::Serializer;
 use zeroize::Zeroizing;
 
 use crate::input::cli::MigrateArguments;
-use crate::input::env_references::is_reference;
+use crate::input::inherited::is_reference;
 use crate::input::text_file;
 use crate::model::answer::SecretValue;
 use crate::model::entry::is_aws_setting;

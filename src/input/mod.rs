@@ -6,7 +6,7 @@
 pub mod cli;
 pub mod declaration;
 pub mod env_file;
-pub mod env_references;
+pub mod inherited;
 pub mod local_secrets;
 mod text_file;
 mod yaml;

@@ -37,6 +37,7 @@ use crate::model::entry::{
 };
 use crate::model::environment::{Inherited, OWN_PREFIX};
 use crate::model::fault::Fault;
+use crate::model::options::{OnRotation, Options};
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{
     Alias, Aliases, Locator, Reference, SecretRef, Store, expand_path, optional_variable,
@@ -55,6 +56,19 @@ pub struct Layer {
     /// The entries. No two of them set the same variable or path. The objects of `env-from` come
     /// last, because every other entry of the layer overrides their keys.
     pub entries: Vec<Entry>,
+}
+
+/// True if an entry sets the variable. Entries that may be absent aren't considered, and neither
+/// is `env-from`, because the names of its variables aren't known before the secret is read.
+pub fn is_certainly_set(name: &str, layers: &[Layer]) -> bool {
+    layers.iter().flat_map(|layer| &layer.entries).any(|entry| {
+        let is_set = entry
+            .target
+            .variable()
+            .is_some_and(|set| set.as_str() == name);
+        let may_be_empty = matches!(&entry.source, Source::Reference(reference) if optional_variable(&reference.secret).is_some());
+        is_set && entry.on_missing != OnMissing::Optional && !may_be_empty
+    })
 }
 
 /// The variables and files to set, and the secrets to request for them.
@@ -179,9 +193,19 @@ impl Plan {
             .collect()
     }
 
-    /// True if an entry that isn't overridden is a file with a `path`.
-    pub fn has_path(&self) -> bool {
-        self.entries.iter().any(|entry| entry.target.has_path())
+    /// The error about `--on-rotation signal=` if no new value could ever reach the running command,
+    /// because the plan has no file with a `path`.
+    pub fn useless_signal_problem(&self, options: &Options) -> Option<Problem> {
+        let on_rotation = options.rotation.as_ref()?.on_rotation;
+        if !matches!(on_rotation, OnRotation::Signal(_))
+            || self.entries.iter().any(|entry| entry.target.has_path())
+        {
+            return None;
+        }
+        let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
+                    variables or of files in memory";
+        let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
+        Some(Problem::usage(text).help(remedy))
     }
 
     /// The text of the variable `name`, if an entry sets the variable to a literal. Otherwise

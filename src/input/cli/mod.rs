@@ -4,7 +4,7 @@
 //!
 //! Only this folder uses clap.
 //!
-//! Nothing here reads a file. Parsing goes on after an invalid value: the error is added to
+//! Parsing doesn't read a file. It goes on after an invalid value: the error is added to
 //! [`Inputs::errors`], and is reported together with the errors of the declarations. No error shows
 //! a part of an argument that may be a secret: a user who is used to `docker run -e` may write a
 //! password in an entry.
@@ -27,7 +27,7 @@ use clap::error::ErrorKind;
 use clap::{ArgMatches, FromArgMatches, ValueEnum};
 use glob::Pattern;
 
-use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy};
+use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy, missing_declaration_help};
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
 use crate::model::fault::{not_a_path, overlooked_in_value, similar_word};
@@ -383,6 +383,31 @@ impl Inputs {
             Ok(entry) => self.layer.entries.push(entry),
             Err(problem) => self.errors.push(problem),
         }
+    }
+
+    /// The error for inputs without any entry. `declarations` has the names of the declarations that
+    /// were read.
+    pub fn no_entry_problem(&self, declarations: &[String]) -> Problem {
+        if self.has_misplaced_option {
+            let text = "there is nothing to read: the options come after `--`, so they belong to the command";
+            return Problem::usage(text)
+                .help("put the options before `--`: secrets-exec [OPTIONS] -- COMMAND");
+        }
+        if !declarations.is_empty() {
+            let names = declarations.join(" or ");
+            let text = format!(
+                r#"there is nothing to read: no --env was given, and there is no entry under "env", "env-from" or "files" in {names}"#
+            );
+            return Problem::configuration(text).help("add an entry: env: { NAME: SECRET:KEY }");
+        }
+        let directory = PathBuf::from(".").canonicalize().unwrap_or_default();
+        let text = format!(
+            "there is nothing to read: no --env was given, and no secrets-exec.yaml, .yml or .json was read in {}",
+            directory.display()
+        );
+        Problem::usage(text)
+            .help("add --env NAME=SECRET:KEY, or name a declaration with -f FILE")
+            .help_if_some(missing_declaration_help())
     }
 
     /// Takes the command after `--` out of `matches`, if there is one.

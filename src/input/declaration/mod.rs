@@ -12,6 +12,7 @@ mod reader;
 mod sections;
 
 use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::fs::{self, File};
 use std::io;
 use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
@@ -24,11 +25,14 @@ use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
+use crate::model::entry::Source;
+use crate::model::environment::Inherited;
 use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
 use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions, find_option};
-use crate::model::plan::Layer;
+use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::problem::Problem;
-use crate::model::shown::{file_name, shell_word};
+use crate::model::record::Record;
+use crate::model::shown::{file_name, shell_word, shown, some_of};
 use crate::system::os_error::unreadable;
 use crate::system::paths::{Distrust, distrust};
 use reader::{Item, ItemKind, MappingEntry, SourceFile, TEXT, THIS_FILE};
@@ -49,6 +53,34 @@ pub enum DeclarationChoice {
         /// directory isn't read.
         has_no_file: bool,
     },
+}
+
+impl DeclarationChoice {
+    /// The note that the declaration in the working directory can't be seen or, if `errors` is
+    /// empty, that it isn't read, because the user has named others. After an error, such as a
+    /// missing file of `-f`, the second note wouldn't help.
+    pub fn note(&self, errors: &[Problem]) -> Option<Record> {
+        let text = match self {
+            Self::Named {
+                files,
+                by,
+                has_no_file: false,
+            } if errors.is_empty() => {
+                let name = replaced_declaration(files)?;
+                match by {
+                    DeclarationsNamedBy::Option => format!(
+                        "./{name} isn't read, because -f is given; to read both, use -f {name} first"
+                    ),
+                    DeclarationsNamedBy::Variable => format!(
+                        "./{name} isn't read, because SECRETS_EXEC_FILE is set; to read both, begin its list with {name}"
+                    ),
+                }
+            }
+            Self::InWorkingDirectory if !Path::new(".").exists() => "the working directory can't be searched, so secrets-exec can't see whether it has a secrets-exec.yaml (--no-file hides this note)".to_owned(),
+            Self::Named { .. } | Self::InWorkingDirectory | Self::None => return None,
+        };
+        Some(Record::note(text))
+    }
 }
 
 /// The option or the variable that names the declarations.
@@ -163,7 +195,7 @@ fn open_default_declaration() -> Result<Option<(&'static Path, File)>, Problem> 
 /// The name of the declaration in the working directory, which secrets-exec ignores because the
 /// user has named `files` instead. `None` if the directory doesn't have exactly one declaration, or
 /// if this declaration can't be trusted or is one of `files`.
-pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
+fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
     let (name, _) = open_default_declaration().ok()??;
     let found = name.canonicalize().ok()?;
     for file in files {
@@ -172,6 +204,49 @@ pub fn replaced_declaration(files: &[PathBuf]) -> Option<String> {
         }
     }
     Some(name.display().to_string())
+}
+
+/// Warns of the aliases that no entry uses. For `check`, these are all of them. A launch only warns
+/// of a name such as API_TOKEN, if the command doesn't get such a variable, and not in a file that
+/// only has aliases for other files.
+pub fn alias_warning(layers: &[Layer], lists_all: bool, inherited: &Inherited) -> Option<Record> {
+    let mut used = BTreeSet::new();
+    for entry in layers.iter().flat_map(|layer| &layer.entries) {
+        if matches!(entry.source, Source::Object(_)) && !lists_all {
+            // One of the keys may set the variable.
+            return None;
+        }
+        for reference in entry.source.references() {
+            used.insert(&reference.secret);
+        }
+    }
+
+    let mut unused = Vec::new();
+    for layer in layers {
+        // The last layer is the command line.
+        let is_shared = layer.entries.is_empty() && layers.len() > 2;
+        for name in layer.aliases.keys() {
+            if used.contains(name) {
+                continue;
+            }
+            let is_mistake = !is_shared
+                && *name == name.to_uppercase()
+                && inherited.get(name).is_none()
+                && !is_certainly_set(name, layers);
+            if lists_all || is_mistake {
+                unused.push(shown(name));
+            }
+        }
+    }
+    let aliases = match unused.len() {
+        0 => return None,
+        1 => "alias",
+        _ => "aliases",
+    };
+    let names = some_of(&unused);
+    Some(Record::warning(format!(
+        "no entry uses the {aliases} {names}: to set a variable, write NAME: SECRET:KEY under \"env\""
+    )))
 }
 
 /// The help for a working directory without a declaration. The help names the declaration in a

@@ -1,4 +1,5 @@
-//! Parses references in the values of inherited variables, for `--resolve-env`.
+//! Parses references in the values of inherited variables, for `--resolve-env`. Also warns about
+//! variables that the command gets, or doesn't get, although the user meant something else.
 //!
 //! A value is resolved if it is the ARN of a secret or a parameter, which KEY, STAGE and VERSION-ID
 //! can follow, or if it contains CloudFormation's dynamic references, such as
@@ -6,20 +7,23 @@
 //! a dynamic reference is never a JSONPath. No error quotes the value, which may have a secret next
 //! to the reference.
 
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 
-use glob::Pattern;
+use glob::{MatchOptions, Pattern};
 
 use crate::model::entry::template::Printing;
 use crate::model::entry::{Entry, Operand, Origin, Part, Source, Subject, Target};
-use crate::model::environment::{EnvName, Inherited, OWN_PREFIX, is_name, matches_any};
-use crate::model::fault::{Fault, foreign_prefix, overlooked};
-use crate::model::options::Options;
-use crate::model::plan::Layer;
+use crate::model::environment::{
+    EnvName, Inherited, OWN_PREFIX, PlacedPattern, Retention, is_name, matches_any,
+};
+use crate::model::fault::{Fault, foreign_prefix, is_one_letter_away, overlooked};
+use crate::model::options::{Options, TypedOptions};
+use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::reference::{Arn, Reference, Selector, Store, split_colon, split_secret};
-use crate::model::shown::{has_credential, shown};
+use crate::model::shown::{has_credential, shown, some_of};
 
 const OPEN: &str = "{{resolve:";
 
@@ -58,13 +62,12 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
 /// Warns about each pattern that doesn't match any variable, and about each variable that the
 /// command gets with a reference in its value, because the reference isn't resolved.
 ///
-/// Skips a variable that an entry replaces, or that the command doesn't inherit. `is_set` is true
-/// for a variable that an entry sets.
+/// Skips a variable that an entry in `layers` replaces, or that the command doesn't inherit.
 pub fn unresolved_warnings(
     inherited: &Inherited,
     patterns: &[Pattern],
     options: &Options,
-    is_set: impl Fn(&OsStr) -> bool,
+    layers: &[Layer],
 ) -> Vec<Record> {
     let mut warnings = Vec::new();
     for pattern in patterns {
@@ -91,7 +94,7 @@ pub fn unresolved_warnings(
         } else {
             contains_reference(&text)
         };
-        let is_replaced = is_set(variable) && !options.keep_existing;
+        let is_replaced = is_certainly_set(&name, layers) && !options.keep_existing;
         if is_reference && !is_replaced && options.retention.keeps(variable) {
             warnings.push(Record::warning(format!(
                 "the reference in the variable {name} isn't resolved: add --resolve-env {name} if its value is only an ARN or has {{{{resolve:…}}}}; otherwise, write --env {name}=SECRET:KEY"
@@ -99,6 +102,117 @@ pub fn unresolved_warnings(
         }
     }
     warnings
+}
+
+/// Warns of patterns that have no effect, for one of these reasons:
+///
+/// - The command gets all variables.
+/// - They don't match any variable, although a variable with a similar name is set
+///   ([`similar_name`]).
+/// - A place with higher precedence sets `pass` or `clean-env`.
+///
+/// `retention` has the patterns in `options` that apply.
+pub fn retention_warnings(
+    options: &TypedOptions,
+    retention: &Retention,
+    inherited: &Inherited,
+    layers: &[Layer],
+) -> Vec<Record> {
+    let mut warnings = Vec::new();
+    if options.clean_env.is_none() && !retention.pass.is_empty() {
+        let text = "--pass has no effect without --clean-env: the command gets all variables";
+        warnings.push(Record::warning(text));
+    }
+
+    for PlacedPattern { place, pattern } in retention.unset.iter().chain(&retention.pass) {
+        let names: Vec<&str> = inherited
+            .iter()
+            .filter_map(|(name, _)| name.to_str())
+            .collect();
+        let is_unmatched = !names.iter().any(|name| pattern.matches(name));
+        if is_unmatched && let Some(similar) = similar_name(pattern, names) {
+            warnings.push(Record::warning(format!(
+                "{place} {pattern} doesn't match any variable, although {similar} is set"
+            )));
+        }
+    }
+
+    let without_clean = Retention {
+        clean: false,
+        ..retention.clone()
+    };
+    let not_passed = matched_names(&options.ignored_pass, inherited, |name| {
+        without_clean.keeps(name)
+            && !retention.keeps(name)
+            && !is_certainly_set(&name.to_string_lossy(), layers)
+    });
+    for (place, names) in not_passed {
+        let names = some_of(&names);
+        warnings.push(Record::warning(format!(
+            "{place} is ignored, because a place with higher precedence sets pass or clean-env, so the command doesn't get {names}; set both in the same place"
+        )));
+    }
+    warnings
+}
+
+/// A note for each place whose patterns of `--unset` remove variables, with their names.
+pub fn removed_notes(
+    unset: &[PlacedPattern],
+    inherited: &Inherited,
+) -> impl Iterator<Item = Record> {
+    let removed = matched_names(unset, inherited, |_| true);
+    removed
+        .into_iter()
+        .map(|(place, names)| Record::note(format!("{place} removes {}", some_of(&names))))
+}
+
+/// The inherited variables that a pattern matches and for which `condition` is true, by the place
+/// of the pattern.
+fn matched_names<'p>(
+    patterns: &'p [PlacedPattern],
+    inherited: &Inherited,
+    condition: impl Fn(&OsStr) -> bool,
+) -> BTreeMap<&'p str, Vec<String>> {
+    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+    for (name, _) in inherited.iter().filter(|(name, _)| condition(name)) {
+        let name = name.to_string_lossy();
+        if let Some(placed) = PlacedPattern::find(patterns, &name) {
+            names.entry(&placed.place).or_default().push(shown(&name));
+        }
+    }
+    names
+}
+
+/// Finds the first name that a pattern matches if case doesn't matter. Otherwise, finds the first
+/// name that differs from the pattern in one letter.
+///
+/// Ignores the names of proxies, such as HTTP_PROXY and HTTPS_PROXY, which are similar on purpose.
+/// The second search also ignores names of up to three characters, which are similar by chance.
+fn similar_name<'n>(pattern: &Pattern, mut names: Vec<&'n str>) -> Option<&'n str> {
+    names.retain(|name| !name.to_uppercase().ends_with("_PROXY"));
+    let any_case = MatchOptions {
+        case_sensitive: false,
+        ..MatchOptions::default()
+    };
+    let same = names
+        .iter()
+        .find(|name| pattern.matches_with(name, any_case));
+    if let Some(name) = same {
+        return Some(name);
+    }
+
+    names
+        .into_iter()
+        .find(|name| name.len() > 3 && is_one_letter_away(pattern.as_str(), name))
+}
+
+/// True if the command gets a variable that no pattern matches, although its value only makes sense
+/// as a reference, even in quotes or spaces.
+pub fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bool {
+    retained.iter().any(|(name, value)| {
+        Reference::is_meant_by(value.to_string_lossy().trim_matches(is_space_or_quote))
+            && !matches_any(patterns, &name.to_string_lossy())
+    })
 }
 
 /// True for text that is a reference with a key, such as `prod/db:password`, and that messages show
@@ -186,7 +300,7 @@ fn foreign_syntax(text: &str) -> Option<Fault> {
 }
 
 /// True for a quote and for white space, which `docker run --env-file` leaves around a value.
-pub fn is_space_or_quote(c: char) -> bool {
+fn is_space_or_quote(c: char) -> bool {
     c.is_whitespace() || c == '"' || c == '\''
 }
 
