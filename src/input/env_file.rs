@@ -189,17 +189,15 @@ pub fn parse_env_file(
     }
 
     found.warn(
-        "migrate leaves out",
-        found.left_out.join(", "),
-        ", because a launch reads PATH, SECRETS_EXEC_* and the settings of the AWS SDKs before it reads the secret",
+        found.left_out.clone(),
+        Record::warning("migrate leaves out what a launch reads before it reads the secret: PATH, SECRETS_EXEC_* and the settings of the AWS SDKs"),
     );
     found.warn(
-        "migrate moves the text of the reference in",
         found.names_of(|variable| !variable.is_literal && is_reference(&variable.text())),
-        " to the secret, where nothing resolves it: in the declaration, write NAME: SECRET:KEY or, if your program reads the reference itself, use --literal NAME",
+        Record::warning("migrate moves the text of a reference to the secret, where nothing resolves it")
+            .help("in the declaration, write NAME: SECRET:KEY or, if your program reads the reference itself, use --literal NAME"),
     );
     found.warn(
-        "a shell, Compose, Node and others may read",
         found.names_of(|variable| {
             let text = variable.text();
             // Only python-dotenv changes a text in single quotes.
@@ -207,7 +205,8 @@ pub fn parse_env_file(
             text.contains("${")
                 || (text.contains(['$', '#', '\\', '`', '"', '\'']) && !is_in_quotes)
         }),
-        " differently, because of `$`, `#`, a backslash, a backtick or a quote: compare with what your program gets today. For ${NAME}, write a template",
+        Record::warning("a shell, Compose, Node and others may read a value differently, because of `$`, `#`, a backslash, a backtick or a quote")
+            .help("compare the value with what your program gets today. For ${NAME}, write a template"),
     );
     // `migrate` prints the warnings about the file together with the declaration. With `--values`
     // or `--for-local`, it doesn't repeat them.
@@ -218,22 +217,19 @@ pub fn parse_env_file(
 }
 
 impl EnvFile {
-    /// Lists the variables for which `is_meant` returns true: `NAME (FILE:LINE), …`.
-    fn names_of(&self, is_meant: impl Fn(&EnvVariable) -> bool) -> String {
-        let meant: Vec<String> = self
-            .variables
+    /// The variables for which `is_meant` returns true, each as `NAME (FILE:LINE)`.
+    fn names_of(&self, is_meant: impl Fn(&EnvVariable) -> bool) -> Vec<String> {
+        self.variables
             .iter()
             .filter(|variable| is_meant(variable))
             .map(|EnvVariable { name, position, .. }| format!("{name} ({position})"))
-            .collect();
-        meant.join(", ")
+            .collect()
     }
 
-    /// Adds a warning about the variables in `names`, if there are any.
-    fn warn(&mut self, before: &str, names: String, after: &str) {
-        if !names.is_empty() {
-            let text = format!("{before} {names}{after}");
-            self.warnings.push(Record::warning(text));
+    /// Adds a warning about the variables in `entries`, if there are any.
+    fn warn(&mut self, entries: Vec<String>, warning: Record) {
+        if !entries.is_empty() {
+            self.warnings.push(Record { entries, ..warning });
         }
     }
 

@@ -59,10 +59,10 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
     Ok(layer)
 }
 
-/// Warns about each pattern that doesn't match any variable, and about each variable that the
-/// command gets with a reference in its value, because the reference isn't resolved.
+/// Warns about each pattern that doesn't match any variable. One more warning lists the variables
+/// that the command gets with a reference in their values, because these references aren't resolved.
 ///
-/// Skips a variable that an entry in `layers` replaces, or that the command doesn't inherit.
+/// The list skips a variable that an entry in `layers` replaces, or that the command doesn't inherit.
 pub fn unresolved_warnings(
     inherited: &Inherited,
     patterns: &[Pattern],
@@ -81,6 +81,7 @@ pub fn unresolved_warnings(
         }
     }
 
+    let mut unresolved = Vec::new();
     for (variable, value) in inherited.iter() {
         let name = variable.to_string_lossy();
         let text = value.to_string_lossy();
@@ -96,10 +97,21 @@ pub fn unresolved_warnings(
         };
         let is_replaced = is_certainly_set(&name, layers) && !options.keep_existing;
         if is_reference && !is_replaced && options.retention.keeps(variable) {
-            warnings.push(Record::warning(format!(
-                "the reference in the variable {name} isn't resolved: add --resolve-env {name} if its value is only an ARN or has {{{{resolve:…}}}}; otherwise, write --env {name}=SECRET:KEY"
-            )));
+            unresolved.push(name.into_owned());
         }
+    }
+    if !unresolved.is_empty() {
+        let text = "a reference in an inherited variable isn't resolved";
+        let name = match unresolved.as_slice() {
+            [name] => name,
+            _ => "NAME",
+        };
+        let help = format!(
+            "add --resolve-env {name} if the value is only an ARN or has {{{{resolve:…}}}}; otherwise, write --env {name}=SECRET:KEY"
+        );
+        let mut warning = Record::warning(text).help(help);
+        warning.entries.clone_from(&unresolved);
+        warnings.push(warning.with("variables", unresolved));
     }
     warnings
 }
@@ -119,9 +131,12 @@ pub fn retention_warnings(
     layers: &[Layer],
 ) -> Vec<Record> {
     let mut warnings = Vec::new();
-    if options.clean_env.is_none() && !retention.pass.is_empty() {
-        let text = "--pass has no effect without --clean-env: the command gets all variables";
-        warnings.push(Record::warning(text));
+    if let (None, [pass, ..]) = (&options.clean_env, retention.pass.as_slice()) {
+        let text = format!(
+            "{} has no effect without --clean-env, because the command gets all variables",
+            pass.place
+        );
+        warnings.push(Record::warning(text).help("add --clean-env, or remove what has no effect"));
     }
 
     for PlacedPattern { place, pattern } in retention.unset.iter().chain(&retention.pass) {
@@ -147,10 +162,12 @@ pub fn retention_warnings(
             && !is_certainly_set(&name.to_string_lossy(), layers)
     });
     for (place, names) in not_passed {
-        let names = some_of(&names);
-        warnings.push(Record::warning(format!(
-            "{place} is ignored, because a place with higher precedence sets pass or clean-env, so the command doesn't get {names}; set both in the same place"
-        )));
+        let text = format!(
+            "{place} is ignored, because a place with higher precedence sets pass or clean-env, so the command doesn't get {}",
+            some_of(&names)
+        );
+        let help = "repeat the pattern in the place with higher precedence";
+        warnings.push(Record::warning(text).help(help).with("variables", names));
     }
     warnings
 }
@@ -161,9 +178,10 @@ pub fn removed_notes(
     inherited: &Inherited,
 ) -> impl Iterator<Item = Record> {
     let removed = matched_names(unset, inherited, |_| true);
-    removed
-        .into_iter()
-        .map(|(place, names)| Record::note(format!("{place} removes {}", some_of(&names))))
+    removed.into_iter().map(|(place, names)| {
+        let text = format!("{place} removes {}", some_of(&names));
+        Record::note(text).with("variables", names)
+    })
 }
 
 /// The inherited variables that a pattern matches and for which `condition` is true, by the place

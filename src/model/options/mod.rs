@@ -298,9 +298,9 @@ impl TypedOptions {
         let has_role = higher.is_on(OptionId::RoleArn);
         if has_role && let Some(name) = self.turn_off(OptionId::ExternalId) {
             let role = higher.place(OptionId::RoleArn);
-            self.notices.push(Record::warning(format!(
-                "{name} is ignored, because {role} is set, which has precedence; set both in the same place"
-            )));
+            let text = format!("{name} is ignored, because {role} is set, which has precedence");
+            self.notices
+                .push(Record::warning(text).help("set both in the same place"));
         }
         if higher.is_on(OptionId::CleanEnv) || higher.pass.is_some() {
             self.ignored_pass
