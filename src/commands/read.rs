@@ -29,12 +29,12 @@ use crate::input::cli::Inputs;
 use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Answer, Answers, Document, FetchFailure};
 use crate::model::environment::Inherited;
-use crate::model::options::{LogFormat, SourceOption};
+use crate::model::options::{LogFormat, NamedFile, SourceOption};
 use crate::model::outcome::Values;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
-use crate::report::{self, Record, Report, terminal};
+use crate::report::{self, Record, Report};
 use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;
 
@@ -112,20 +112,26 @@ fn add_check_facts(values: &mut Values, backend: &mut Backend) {
     values.caller = backend.caller();
 }
 
-/// Opens the backend. With `--local`, reads the file with the secrets and, except in a poll, prints
-/// a warning that the secrets come from this file. `-q` on the command line hides the warning in
-/// text output, but not in JSON, because an alarm can depend on it.
+/// Opens the backend. With `--local`, reads the file with the secrets, and adds a warning to the
+/// progress that the secrets come from this file. Only `-q` on the command line hides the warning in
+/// text output, and nothing hides it in JSON, because an alarm can depend on it.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let options = &prepared.options;
     if let SourceOption::Local(file) = &options.source {
-        let name = format!("the file {} ({})", file.path.display(), file.setting);
-        let _awaited = deadline.progress.awaits(name);
+        let NamedFile { setting, path } = file;
+        let shown = path.display();
+        let progress = &deadline.progress;
+        let _awaited = progress.awaits(format!("the file {shown} ({setting})"));
         let secrets = read_local_secrets(file)?;
         let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
-        if !is_hidden && prepared.task != Task::Poll {
-            terminal::print_always([report::local_warning(file)]);
+        if !is_hidden {
+            let text = format!("secrets are read from {shown}, not from AWS ({setting})");
+            progress.add(Record {
+                ignores_quiet: true,
+                ..Record::warning(text).event("local")
+            });
         }
-        let path = file.path.clone();
+        let path = path.clone();
         return Ok(Backend::Local(LocalFile { path, secrets }));
     }
 

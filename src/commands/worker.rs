@@ -124,7 +124,10 @@ pub(super) fn run_with<T: Send>(
             let error = interruption_error(signal.as_str(), elapsed, &waiting);
             end(End::Signal(signal), || {
                 if messenger.shows_progress() {
-                    terminal::print_unless_stalled(error);
+                    let notices = deadline.progress.notices();
+                    for record in notices.into_iter().chain([error]) {
+                        terminal::print_unless_stalled(record);
+                    }
                 }
             })
         },
@@ -202,7 +205,8 @@ impl Watch {
         }
         let end_of_overtime = self.overdue_since.map(|since| since + OVERTIME);
         if end_of_overtime.is_some_and(|end| end <= now) {
-            let report = Report::from(overdue_problem(&self.deadline.progress.waiting()));
+            let mut report = Report::from(overdue_problem(&self.deadline.progress.waiting()));
+            report.notices = self.deadline.progress.notices();
             let how = End::Status(report.exit_status());
             end(how, || messenger.fail(&report));
         }

@@ -55,6 +55,8 @@ pub struct Record {
     pub help: Option<String>,
     /// True if text output shows the record only with `--verbose`.
     pub is_detail: bool,
+    /// True for a warning that `--quiet` doesn't hide.
+    pub ignores_quiet: bool,
 }
 
 impl Record {

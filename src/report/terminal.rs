@@ -230,7 +230,7 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let has_details = mode.has_details || mode.format == LogFormat::Json;
     lines(records.into_iter().filter(|record| match record.label {
         Label::Error | Label::Summary => true,
-        Label::Warning => mode.quiet < 2,
+        Label::Warning => mode.quiet < 2 || record.ignores_quiet,
         Label::Note | Label::Help | Label::Row => {
             mode.quiet == 0 && (has_details || !record.is_detail)
         }

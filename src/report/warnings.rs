@@ -14,7 +14,6 @@ use super::check_findings::row_records;
 use super::layout::{age, counted};
 use crate::model::entry::{Holder, Target};
 use crate::model::environment::{CommandLine, EnvName, Inherited};
-use crate::model::options::NamedFile;
 use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::grouped;
@@ -27,13 +26,6 @@ pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
         text += &format!(" at {}:{}", location.file(), location.line());
     }
     Record::error(text + "; please report it").event("bug")
-}
-
-pub fn local_warning(file: &NamedFile) -> Record {
-    let NamedFile { setting, path } = file;
-    let path = path.display();
-    let text = format!("secrets are read from {path}, not from AWS ({setting})");
-    Record::warning(text).event("local")
 }
 
 /// A note for each variable that should name a secret but is empty, with the number of entries that

@@ -238,7 +238,7 @@ impl Progress {
 
     /// Adds a warning or a note, which is printed after the worker has ended. Several with the same
     /// message are printed once.
-    fn add(&self, notice: Record) {
+    pub fn add(&self, notice: Record) {
         let key = (notice.is_detail, notice.message.clone());
         self.with_state(|state| state.notices.insert(key, notice));
     }
