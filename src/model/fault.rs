@@ -17,6 +17,9 @@ pub struct Fault {
     /// single character and the names of variables from it.
     pub text: String,
     pub help: Option<String>,
+    /// True if the help shows how to write one entry, as an example for all entries with this
+    /// fault.
+    pub is_example: bool,
 }
 
 /// The remedy for a value where a reference belongs, such as JSON or a connection string.
@@ -33,6 +36,12 @@ impl Fault {
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
+    }
+
+    /// Adds a help that shows how to write the entry.
+    pub fn example(mut self, help: String) -> Self {
+        self.is_example = true;
+        self.help(help)
     }
 
     /// Replaces the help, unless `help` is `None`.

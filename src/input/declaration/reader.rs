@@ -141,12 +141,17 @@ impl<'a> Item<'a> {
     /// Entries with the same mistake and the same help share one error, which has the headline of
     /// the first entry. A help that shows how to write this entry is an example for the others.
     fn add(&self, subject: &str, fault: Fault) {
-        let Fault { text, help } = fault;
+        let Fault {
+            text,
+            help,
+            is_example,
+        } = fault;
         let position = self.source.position_text(self.position);
         let headline = format!("{position}: {}{text}", shown(subject));
         let mut reason = vec![self.key.to_owned(), text];
-        let example = format!("write {}: ", self.subject);
-        reason.extend(help.clone().filter(|help| !help.starts_with(&example)));
+        if !is_example {
+            reason.extend(help.clone());
+        }
         let mut problem = Problem::configuration(headline).help_if_some(help);
         problem.reason = Some(reason);
         if self.kind != ItemKind::File {

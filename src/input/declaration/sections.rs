@@ -186,13 +186,16 @@ fn is_plain_value(node: &Node) -> bool {
 
 /// Adds the mistake that a variable has a [plain value](is_plain_value).
 fn refuse_plain_value(value: &Item<'_>) {
-    let help = match value.node.scalar_text() {
-        Some("") => format!("write {}: {{ value: \"\" }}", value.subject),
-        Some(text) if text.len() <= 5 => format!("write {}: {{ value: {text} }}", value.subject),
+    let fault = Fault::new(PLAIN_VALUE);
+    let name = &value.subject;
+    value.refuse(match value.node.scalar_text() {
+        Some("") => fault.example(format!("write {name}: {{ value: \"\" }}")),
+        Some(text) if text.len() <= 5 => {
+            fault.example(format!("write {name}: {{ value: {text} }}"))
+        }
         // A number with more digits than a port may be a password, so the help doesn't show it.
-        _ => VALUE_REMEDY.to_owned(),
-    };
-    value.refuse(Fault::new(PLAIN_VALUE).help(help));
+        _ => fault.help(VALUE_REMEDY),
+    });
 }
 
 const FILES: &str = "a list whose items begin with a hyphen (- { from: SECRET:KEY, path: FILE })";
