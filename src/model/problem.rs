@@ -43,9 +43,10 @@ pub struct Problem {
     pub code: &'static str,
     /// The headline: a sentence that says what is wrong.
     pub text: String,
-    /// The headline of problems with the same reason about several secrets, with `{}` instead of
-    /// their number: `access to {} was denied`. `None` if the headline doesn't name a secret.
-    pub several: Option<String>,
+    /// The headline of problems with the same reason about several secrets: what is before and
+    /// after their number, as in `access to 3 secrets was denied`. `None` if the headline doesn't
+    /// name a secret.
+    pub several: Option<(&'static str, String)>,
     /// The texts that are equal in all problems with the same reason, whose headline and help
     /// differ: none for the missing keys of a secret. `None` if the headline and the help are
     /// equal.

@@ -234,9 +234,9 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
     if let Some(about) = &common.about {
         if secrets.len() == 1 {
             secret = Some(about.locator.shown_id());
-        } else if let Some(several) = &common.several {
-            let counted_secrets = format!("{} {}s", secrets.len(), about.locator.store);
-            headline = several.replacen("{}", &counted_secrets, 1);
+        } else if let Some((before, after)) = &common.several {
+            let count = secrets.len();
+            headline = format!("{before}{count} {}s{after}", about.locator.store);
         }
     }
 

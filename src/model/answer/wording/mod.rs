@@ -71,12 +71,11 @@ impl FetchFailure {
         problem.guess = guess;
         if let Absent(missing) = self.error.cause {
             problem.text = request.absence(missing);
-            // The number of secrets replaces the braces.
             let location = request.location();
             problem.several = Some(if self.is_none_found {
-                format!("none of the {{}} exists{location}")
+                ("none of the ", format!(" exists{location}"))
             } else {
-                format!("{{}} don't exist{location}")
+                ("", format!(" don't exist{location}"))
             });
         }
         let mut reason = vec![problem.text.clone()];
@@ -100,7 +99,7 @@ impl FetchFailure {
             let text = &problem.text;
             problem
                 .several
-                .get_or_insert_with(|| format!("{before}{{}} {text}"));
+                .get_or_insert_with(|| (before, format!(" {text}")));
             problem.text = format!("{before}{} {}", about.name, problem.text);
         }
         problem.is_general = problem.several.is_none();
