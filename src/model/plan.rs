@@ -438,9 +438,10 @@ impl Lookup<'_> {
                         let name = reference.secret;
                         if !self.refused_aliases.contains(&name) {
                             let fault = self.unknown_name(&name);
-                            let mut problem = Problem::from_fault(Status::Configuration, fault);
-                            problem.part = printing.position;
-                            self.errors.push(problem.for_entry(subject.clone()));
+                            let problem = Problem::from_fault(Status::Configuration, fault)
+                                .for_part(printing.position)
+                                .for_entry(subject.clone());
+                            self.errors.push(problem);
                         }
                         return None;
                     }

@@ -4,6 +4,8 @@
 //! decide on an error uses a different type first, such as `FetchError`. A problem never quotes the
 //! value of a secret. `report` groups problems, and makes a record of each group. Some warnings are
 //! made from problems, too, and then the exit status has no meaning.
+//!
+//! Other files read the fields of a problem, but change them only with its methods.
 
 use std::collections::BTreeMap;
 
@@ -47,9 +49,8 @@ pub struct Problem {
     /// after their number, as in `access to 3 secrets was denied`. `None` if the headline doesn't
     /// name a secret.
     pub several: Option<(&'static str, String)>,
-    /// The texts that are equal in all problems with the same reason, whose headline and help
-    /// differ: none for the missing keys of a secret. `None` if the headline and the help are
-    /// equal.
+    /// The texts that are equal in all problems with the same reason, although their headlines or
+    /// helps may differ. `None` if the headline and the help are equal.
     pub reason: Option<Vec<String>>,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     pub entries: Vec<Subject>,
@@ -181,8 +182,44 @@ impl Problem {
             ReasonScope::OneSecret => (Some(about.key()), None),
             ReasonScope::AnySecret => (None, self.several.as_ref().map(|_| about.locator.store)),
         });
-        let reason = self.reason.as_ref().ok_or((&self.text, &self.help));
+        // The missing keys of a secret are one error, although the text and the help name the key.
+        let reason = match self.missing_key {
+            Some(_) => None,
+            None => Some(self.reason.as_ref().ok_or((&self.text, &self.help))),
+        };
         Some((secret, self.status, self.code, reason, &self.notes))
+    }
+
+    /// Adds the key that a secret doesn't have.
+    pub fn missing_key(mut self, missing: MissingKey) -> Self {
+        self.missing_key = Some(Box::new(missing));
+        self
+    }
+
+    /// Adds the secret that the problem is about. If the reason lies in the secret itself, the
+    /// secret becomes the subject of the headline, which was only a predicate: `has no key "user"`.
+    pub fn in_secret(mut self, locator: &Locator, scope: ReasonScope) -> Self {
+        let mut about = About::new(locator);
+        if scope == ReasonScope::OneSecret {
+            self.text = format!("{} {}", about.name, self.text);
+        }
+        about.scope = scope;
+        self.about = Some(about);
+        self
+    }
+
+    /// Says that the headline names the entry, and that problems of several entries share one
+    /// record if `reason` is the same.
+    pub fn naming_entry(mut self, reason: Vec<String>) -> Self {
+        self.names_entry = true;
+        self.reason = Some(reason);
+        self
+    }
+
+    /// Names the part of the entry that has the problem, if there is one.
+    pub fn for_part(mut self, part: Option<String>) -> Self {
+        self.part = part;
+        self
     }
 
     /// Adds an entry that the problem affects.

@@ -12,7 +12,7 @@ use zeroize::Zeroize;
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Subject, SubjectKind};
 use crate::model::fault::{did_you_mean, nearest};
-use crate::model::problem::{About, MissingKey, Problem};
+use crate::model::problem::{MissingKey, Problem, ReasonScope};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{first_of, is_quotable};
 
@@ -131,7 +131,11 @@ impl Unresolved {
             document,
             subject,
         } = *wanted;
-        let named = |problem| with_entry(problem, Some(reference), subject);
+        let named = |problem: Problem| {
+            problem
+                .in_secret(&reference.locator, ReasonScope::OneSecret)
+                .for_entry(subject.clone())
+        };
         match self {
             Self::Unread => Self::Unread,
             Self::Failed(problem) => Self::Failed(named(problem)),
@@ -210,8 +214,7 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
 
     // As printed: the secret "prod/db" has no key "pasword"
     let shown_key = wanted.reference.selector.shown();
-    let mut problem =
-        Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
+    let problem = Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
     // A missing key that was meant as a version or a path gets an error of its own.
     let hint = version_hint(wanted).or_else(|| nested_value_hint(json, key, wanted));
     if let Some(hint) = hint {
@@ -219,31 +222,14 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     }
     let similar = nearest(key, quotable_keys(map));
     let existing_keys = listed_keys(map, "its keys");
-    problem.help = Some(similar.map_or(existing_keys.clone(), did_you_mean));
-    problem.missing_key = Some(Box::new(MissingKey {
-        key: key.to_owned(),
-        similar: similar.map(str::to_owned),
-        existing_keys,
-    }));
-    // The text and the help name the key, so they differ between the missing keys of a secret.
-    problem.reason = Some(Vec::new());
+    let problem = problem
+        .help(similar.map_or(existing_keys.clone(), did_you_mean))
+        .missing_key(MissingKey {
+            key: key.to_owned(),
+            similar: similar.map(str::to_owned),
+            existing_keys,
+        });
     Err(Unresolved::Absent(problem))
-}
-
-/// Adds the entry that `subject` names to a problem. If there is a `reference`, also adds its
-/// secret, which must exist, and makes a sentence about the secret of the text, such as `has no key
-/// "user"`.
-pub(super) fn with_entry(
-    mut problem: Problem,
-    reference: Option<&SecretRef>,
-    subject: &Subject,
-) -> Problem {
-    if let Some(reference) = reference {
-        let about = About::new(&reference.locator);
-        problem.text = format!("{} {}", about.name, problem.text);
-        problem.about = Some(about);
-    }
-    problem.for_entry(subject.clone())
 }
 
 /// The hint to write a version instead of a KEY, because AWS itself writes `NAME:3` for version 3

@@ -38,14 +38,14 @@ use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Tar
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
-use crate::model::problem::{About, Problem, ReasonScope};
+use crate::model::problem::{Problem, ReasonScope};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
 use env_from::Members;
 use extract::{
     Json, ParsedDocument, Resolved, ResolvedAll, Unresolved, Wanted, find_value, quotable_keys,
-    text_of, with_entry,
+    text_of,
 };
 use printed::{Found, Printed};
 use texts::{literal_text, text_warnings};
@@ -504,8 +504,9 @@ impl<'a> ParsedAnswers<'a> {
         };
         let problem = Problem::configuration(text)
             .code("key-not-found")
-            .help(help);
-        Err(Unresolved::Absent(with_entry(problem, None, subject)))
+            .help(help)
+            .for_entry(subject.clone());
+        Err(Unresolved::Absent(problem))
     }
 
     /// True for a value that isn't a text in JSON, so that `tojson` leaves it as it is: a number,
@@ -601,10 +602,8 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 /// also adds its secret, which is known to exist.
 fn about_value(mut problem: Problem, entry: &Planned) -> Problem {
     if let Source::Reference(reference) = &entry.source {
-        let mut about = About::new(&reference.locator);
         // The subject of the headline is the value, so only the lines of entries name the secret.
-        about.scope = ReasonScope::AnySecret;
-        problem.about = Some(about);
+        problem = problem.in_secret(&reference.locator, ReasonScope::AnySecret);
     }
     problem.for_entry(entry.subject.clone())
 }

@@ -2,7 +2,6 @@
 
 use serde_json::Value;
 
-use super::extract::with_entry;
 use crate::model::answer::SecretValue;
 use crate::model::entry::Subject;
 use crate::model::entry::template::{Filter, Printing};
@@ -57,8 +56,9 @@ impl Printed {
 
         let failed = |fault: Fault| {
             let fault = fault.about(&format!("the value of {}", shown(&printing.written)));
-            let problem = Problem::from_fault(Status::Configuration, fault).code("template");
-            with_entry(problem, None, subject)
+            Problem::from_fault(Status::Configuration, fault)
+                .code("template")
+                .for_entry(subject.clone())
         };
         let (Found::Secret { value, .. } | Found::Variable(value) | Found::Default(value)) = &found;
         let judged = filtered(value, plain).map_err(failed)?;

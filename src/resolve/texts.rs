@@ -109,8 +109,7 @@ impl Search<'_> {
             )
         };
         let mut warning = outcome.warning(headline, note);
-        warning.problem.part = part;
-        warning.problem.help = Some(help.to_owned());
+        warning.problem = warning.problem.for_part(part).help(help);
         Some(warning)
     }
 

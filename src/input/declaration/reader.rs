@@ -153,14 +153,12 @@ impl<'a> Item<'a> {
             reason.extend(help.clone());
         }
         let mut problem = Problem::configuration(headline).help_if_some(help);
-        problem.reason = Some(reason);
         if self.kind != ItemKind::File {
             let mut subject = Subject::plain(shown(&self.subject), self.origin());
             if self.kind == ItemKind::Section {
                 subject.kind = SubjectKind::Section;
             }
-            problem = problem.for_entry(subject);
-            problem.names_entry = true;
+            problem = problem.naming_entry(reason).for_entry(subject);
         }
         let mut mistakes = self.source.mistakes.borrow_mut();
         mistakes.push((self.position, problem));

@@ -60,15 +60,13 @@ impl<'a> Places<'a> {
     /// an error to `errors`.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let value = self.variables.non_empty(name)?;
-        let mut parsed = parse_named(name, value, parse);
-        // A value in quotes gets no help here, because its message already says what to do.
-        if let Err(error) = &mut parsed
-            && !is_in_quotes(&value.to_string_lossy())
-        {
-            error
-                .help
-                .get_or_insert_with(|| format!("correct or unset {name}"));
-        }
+        let parsed = parse_named(name, value, parse).map_err(|error| {
+            // A value in quotes gets no help here, because its message already says what to do.
+            if error.help.is_some() || is_in_quotes(&value.to_string_lossy()) {
+                return error;
+            }
+            error.help(format!("correct or unset {name}"))
+        });
         self.value_or_add(parsed)
     }
 
