@@ -292,7 +292,7 @@ impl Cached {
 }
 
 fn with_note(mut failure: FetchFailure, note: &str) -> FetchFailure {
-    failure.error.problem.notes.push(note.to_owned());
+    failure.error = failure.error.notes([note.to_owned()]);
     failure
 }
 

@@ -64,10 +64,6 @@ pub struct Problem {
     pub missing_key: Option<Box<MissingKey>>,
     /// The message that AWS has sent. It gets a line of its own.
     pub aws_says: Option<String>,
-    /// The id of the request and the number of attempts. In the end, they follow AWS's message or,
-    /// without one, the headline. They differ from answer to answer, so a group of problems prints
-    /// only the details of the first one.
-    pub details: Vec<String>,
     /// Facts that secrets-exec adds to the headline, such as the regions that were tried. Each gets
     /// a line of its own.
     pub notes: Vec<String>,
@@ -226,14 +222,6 @@ impl Problem {
     pub fn for_entry(mut self, subject: Subject) -> Self {
         self.entries.push(subject);
         self
-    }
-
-    /// The details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.
-    pub fn suffix(&self) -> String {
-        match self.details.as_slice() {
-            [] => String::new(),
-            details => format!(" ({})", details.join(", ")),
-        }
     }
 }
 

@@ -117,7 +117,7 @@ impl FetchError {
             return self;
         }
         let help = format!("use http:// instead of https:// in {setting}");
-        Self::refused(Refusal::Endpoint, self.problem.text).help(help)
+        Self::refused(Refusal::Endpoint, self.text).help(help)
     }
 
     /// The failure for a host whose name does not resolve. `why` is `None` if the name doesn't
@@ -169,18 +169,7 @@ impl FetchError {
         }
         let fault = certificate_fault(reason);
         let why = format!("the certificate of {peer} {}", redacted_line(&fault.text));
-        let mut error = Self::refused(Refusal::Certificate, why);
-        error.problem.help = fault.help;
-        error
-    }
-
-    /// Adds `help` to an outage, unless the outage already has a help text. Any other error stays
-    /// as it is.
-    pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
-        if let Cause::Outage(_) = self.cause {
-            self.problem.help.get_or_insert_with(|| help.into());
-        }
-        self
+        Self::refused(Refusal::Certificate, why).or_help(fault.help)
     }
 }
 

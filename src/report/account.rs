@@ -355,7 +355,7 @@ impl CheckedValues<'_> {
                     .map(Region::to_string)
                     .or(row.region),
                 status: RowStatus::Failed,
-                error: Some(failure.error.problem.code),
+                error: Some(failure.error.code),
                 ..row
             },
             None => SourceRow {

@@ -305,8 +305,7 @@ mod tests {
             let detail = format!("request id {id}");
             let cause = Cause::Denied(Denial::Credentials(CredentialsFault::Expired));
             let message = "ExpiredTokenException: expired (after 1 h)";
-            let mut error = FetchError::from(cause).aws_says(message);
-            error.problem.details = vec![detail];
+            let error = FetchError::from(cause).aws_says(message).detail(detail);
             let written = Some(Written::Reference(Reference::parse("db").unwrap().into()))
                 .filter(|_| label == "A");
             let subject = Subject {

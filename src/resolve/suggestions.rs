@@ -42,7 +42,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
         if let Some(alias) = plan.aliases.get(&id)
             && alias.id != id
         {
-            failure.error.problem.help = Some(format!(
+            failure.error = failure.error.clone().help(format!(
                 "{id:?} is an alias in {}, which comes later: put this file first",
                 alias.place
             ));

@@ -167,8 +167,7 @@ impl<'r> RetryBudget<'r> {
         if is_used_up && self.max_attempts.is_some() {
             error.limit = Limit::MaxAttempts;
         }
-        self.add_attempts(&mut error, attempts, begun);
-        Err(error)
+        Err(self.with_attempts(error, attempts, begun))
     }
 
     /// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
@@ -221,23 +220,22 @@ impl<'r> RetryBudget<'r> {
     /// Adds a detail such as `3 attempts in 1.2s` to an error that is an outage or, if the request
     /// was never sent, a note that says so. Any other error stays as it is, and so does every error
     /// of a request without a name (`self.request`).
-    fn add_attempts(&self, error: &mut FetchError, attempts: u32, begun: Instant) {
+    fn with_attempts(&self, error: FetchError, attempts: u32, begun: Instant) -> FetchError {
         use OutageKind::{Service, Silent, Throttled, Timeout};
-        let Some((host, _)) = self.request else {
-            return;
-        };
-        let Cause::Outage(kind) = error.cause else {
-            return;
+        let (Some((host, _)), Cause::Outage(kind)) = (self.request, error.cause) else {
+            return error;
         };
         if attempts == 0 {
             let note = format!("no request was sent, because {host} kept failing");
-            error.problem.notes.push(note);
-        } else if let Service | Silent | Throttled | Timeout = kind {
+            return error.notes([note]);
+        }
+        if let Service | Silent | Throttled | Timeout = kind {
             let noun = if attempts == 1 { "attempt" } else { "attempts" };
             let seconds = begun.elapsed().as_secs_f64();
             let detail = format!("{attempts} {noun} in {seconds:.1}s");
-            error.problem.details.push(detail);
+            return error.detail(detail);
         }
+        error
     }
 
     fn left(&self) -> Duration {

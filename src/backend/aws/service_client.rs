@@ -181,13 +181,15 @@ impl Client {
         };
 
         let status = response.status().as_u16();
-        let mut error = ServiceError::new(status, |name| response.headers().get(name));
         // Only the error's code and message are used, because the rest may quote the response.
         let meta = failed
             .as_operation_error()
             .and_then(|error| Some(metadata(error.downcast_ref::<E>()?)));
-        error.code = meta.and_then(ErrorMetadata::code);
-        error.message = meta.and_then(ErrorMetadata::message);
+        let error = ServiceError {
+            code: meta.and_then(ErrorMetadata::code),
+            message: meta.and_then(ErrorMetadata::message),
+            ..ServiceError::new(status, |name| response.headers().get(name))
+        };
         Err(error.classify())
     }
 
@@ -272,9 +274,8 @@ impl Client {
         if failure.io_kind != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str()) {
             return failure;
         }
-        let mut failure = failure.with_cause(Cause::Outage(OutageKind::UnknownRegion));
-        failure.problem.help = self.region.similar_region();
-        failure
+        FetchError::outage(OutageKind::UnknownRegion, failure.text)
+            .or_help(self.region.similar_region())
     }
 
     /// Adds a help text to the failure of an endpoint that the user has configured, if the endpoint

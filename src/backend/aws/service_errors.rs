@@ -27,9 +27,11 @@ pub fn parse_service_error<'a>(
     // A body that isn't JSON is treated as empty, because the code may be in a header.
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (code_in_body, message) = code_and_message(&object);
-    let mut error = ServiceError::new(status, &header);
-    error.code = header("x-amzn-errortype").map(bare_code).or(code_in_body);
-    error.message = message;
+    let error = ServiceError {
+        code: header("x-amzn-errortype").map(bare_code).or(code_in_body),
+        message,
+        ..ServiceError::new(status, &header)
+    };
     error.classify()
 }
 
@@ -225,11 +227,11 @@ impl<'a> ServiceError<'a> {
             (Some(code), None) => redacted_line(code),
             (None, _) => format!("HTTP status {}", self.status),
         };
-        let mut failure = FetchError::from(cause).aws_says(text);
-        if let Some(id) = self.request_id.filter(|id| !id.is_empty()) {
-            failure.problem.details = vec![format!("request id {}", redacted_line(id))];
+        let failure = FetchError::from(cause).aws_says(text);
+        match self.request_id.filter(|id| !id.is_empty()) {
+            Some(id) => failure.detail(format!("request id {}", redacted_line(id))),
+            None => failure,
         }
-        failure
     }
 }
 

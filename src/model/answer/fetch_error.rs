@@ -3,14 +3,15 @@
 //! A [`FetchError`] is made where the failure is found, and worded in `wording`, except for a
 //! failure before an answer, which has a headline of its own. Retries, the switch to the next
 //! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
-//! none depend on the text of a message.
+//! none depend on the text of a message, which other files change only with the methods of the
+//! type.
 
 use std::io::ErrorKind;
 use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::problem::{Problem, ReasonScope};
+use crate::model::problem::ReasonScope;
 use crate::model::reference::Region;
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
@@ -39,21 +40,24 @@ pub struct FetchError {
     pub caller: Option<String>,
     /// True if AWS's message names the caller.
     pub names_caller: bool,
-    /// The message, without the parts that depend on the request. [`FetchFailure::problem`] adds
-    /// those.
-    pub problem: Box<Problem>,
+    /// The code in `check`.
+    pub code: &'static str,
+    /// The headline, as [`Mention`] describes it, without the parts that depend on the request.
+    /// [`FetchFailure::problem`] adds those.
+    pub text: String,
+    /// The message that AWS has sent.
+    pub aws_says: Option<String>,
+    /// The id of the request and the number of attempts, which differ from answer to answer.
+    pub details: Vec<String>,
+    pub notes: Vec<String>,
+    /// The help, if it is more specific than that of the cause.
+    pub help: Option<String>,
 }
 
 impl FetchError {
     /// Creates a failure with `text` as its headline. All other facts are those of the cause.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
-        // The exit status depends on `--wait`, too, so `FetchFailure::problem` sets it.
-        let problem = Problem {
-            text: text.into(),
-            code: facts.code,
-            ..Problem::default()
-        };
         Self {
             cause,
             again: facts.again,
@@ -63,7 +67,12 @@ impl FetchError {
             denied_by: None,
             caller: None,
             names_caller: false,
-            problem: Box::new(problem),
+            code: facts.code,
+            text: text.into(),
+            aws_says: None,
+            details: Vec::new(),
+            notes: Vec::new(),
+            help: None,
         }
     }
 
@@ -90,14 +99,14 @@ impl FetchError {
     /// `code` is the code in `check`.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
-        error.problem.code = code;
+        error.code = code;
         error
     }
 
     /// Replaces the cause, and with it the code in `check`.
     pub fn with_cause(mut self, cause: Cause) -> Self {
         self.cause = cause;
-        self.problem.code = cause.facts().code;
+        self.code = cause.facts().code;
         self
     }
 
@@ -107,21 +116,54 @@ impl FetchError {
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.problem.help = Some(help.into());
+        self.help = Some(help.into());
         self
     }
 
     pub fn aws_says(mut self, message: impl Into<String>) -> Self {
-        self.problem.aws_says = Some(message.into());
+        self.aws_says = Some(message.into());
+        self
+    }
+
+    pub fn detail(mut self, detail: String) -> Self {
+        self.details.push(detail);
+        self
+    }
+
+    pub fn notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
+    /// Adds a help, unless the failure already has one.
+    pub fn or_help(mut self, help: Option<String>) -> Self {
+        self.help = self.help.or(help);
+        self
+    }
+
+    /// Adds `help` to an outage, unless the outage already has a help text. Any other error stays
+    /// as it is.
+    pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
+        if let Cause::Outage(_) = self.cause {
+            self.help.get_or_insert_with(|| help.into());
+        }
+        self
+    }
+
+    /// Adds `help` to a provider's failure to get credentials ([`Cause::NoCredentials`]), unless
+    /// the failure already has a help text. Any other error stays as it is.
+    pub fn or_provider_help(mut self, help: Option<&str>) -> Self {
+        if let (Cause::NoCredentials(_), Some(help)) = (self.cause, help) {
+            self.help.get_or_insert_with(|| help.to_owned());
+        }
         self
     }
 
     /// Copies AWS's message and the details from `other`, the failure that this one explains. If
     /// `other` has no message from AWS, its headline is used as the message.
     pub fn explaining(mut self, other: Self) -> Self {
-        let explained = *other.problem;
-        self.problem.aws_says = explained.aws_says.or(Some(explained.text));
-        self.problem.details = explained.details;
+        self.aws_says = other.aws_says.or(Some(other.text));
+        self.details = other.details;
         self
     }
 
@@ -131,17 +173,24 @@ impl FetchError {
     /// outage.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
-            self.problem.text = format!("{headline}: {}", self.sentence());
-            self.problem.aws_says = None;
+            self.text = format!("{headline}: {}", self.sentence());
+            self.aws_says = None;
             self.mention = Mention::InEntries;
         }
         self
     }
 
+    /// The details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.
+    pub fn suffix(&self) -> String {
+        match self.details.as_slice() {
+            [] => String::new(),
+            details => format!(" ({})", details.join(", ")),
+        }
+    }
+
     /// AWS's message or, without one, the headline.
     pub fn reason(&self) -> &str {
-        let Problem { text, aws_says, .. } = &*self.problem;
-        aws_says.as_ref().unwrap_or(text)
+        self.aws_says.as_ref().unwrap_or(&self.text)
     }
 
     /// True if a later launch may succeed, although nothing is corrected.

@@ -128,10 +128,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             NoCredentials(_) => failure,
             // An outage becomes a temporary failure to get credentials from the provider.
             Outage(_) => {
-                let text = failure.sentence() + &failure.problem.suffix();
-                let mut error = unusable(text).with_cause(NoCredentials(Unsigned::Unanswered));
-                error.problem.help = failure.problem.help;
-                error
+                let text = failure.sentence() + &failure.suffix();
+                unusable(text)
+                    .with_cause(NoCredentials(Unsigned::Unanswered))
+                    .or_help(failure.help)
             }
             // A provider can't know that a secret doesn't exist, so an absence only makes the
             // provider unusable.
@@ -162,7 +162,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         if error.is_temporary() {
             why = Unsigned::Unanswered;
         }
-        notes.push(error.problem.text);
+        notes.push(error.text);
     }
 
     let name = shell_word("NAME", settings.profile_name());
@@ -180,11 +180,10 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         Again::Never
     };
     let here = settings.started_by().credentials_help();
-    let mut error = FetchError::without_credentials("no AWS credentials were found", again)
+    FetchError::without_credentials("no AWS credentials were found", again)
         .with_cause(Cause::NoCredentials(why))
-        .help(settings.setup_help(here, &general));
-    error.problem.notes = notes;
-    error
+        .help(settings.setup_help(here, &general))
+        .notes(notes)
 }
 
 /// Asks a provider for credentials, again after each outage, and checks the credentials
@@ -323,7 +322,7 @@ fn profile_failure(error: FetchError, profile: &str) -> FetchError {
     if error.again != Again::NextProvider {
         return error;
     }
-    let why = &error.problem.text;
+    let why = &error.text;
     let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
     // A temporary failure means that the source hasn't answered.
     if error.is_temporary() {

@@ -37,7 +37,7 @@ use tokio::net::unix::pipe;
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
-use super::provider::{or_help, unusable};
+use super::provider::unusable;
 use crate::model::answer::FetchResult;
 use crate::model::shown::shell_word;
 use crate::net::error_text;
@@ -75,7 +75,7 @@ pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials>
     let call = format!("aws configure export-credentials --profile {quoted} --format process");
     let printed = printed_credentials(cli, &format!("the AWS CLI ({call})")).await;
     let help = format!("log in again: aws login --profile {quoted}");
-    printed.map_err(|error| or_help(error, Some(&help)))
+    printed.map_err(|error| error.or_provider_help(Some(&help)))
 }
 
 /// Runs the program `command` and returns the credentials that it prints. Messages call the program

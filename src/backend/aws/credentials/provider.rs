@@ -133,21 +133,13 @@ pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
 
     let mut refused = FetchError::credentials_refused("role-denied", headline).explaining(error);
     if let Denied(_) = cause {
-        refused.problem.help = known_remedy(refused.reason());
+        let remedy = known_remedy(refused.reason());
+        refused = refused.or_help(remedy);
     }
     if let Denied(Denial::Credentials(_)) = cause {
         refused.again = Again::Later;
     }
     refused
-}
-
-/// Adds `help` to a provider's failure ([`Cause::NoCredentials`]), unless the failure already has a
-/// help text. Any other error stays as it is.
-pub(super) fn or_help(mut error: FetchError, help: Option<&str>) -> FetchError {
-    if let (Cause::NoCredentials(_), Some(help)) = (error.cause, help) {
-        error.problem.help.get_or_insert_with(|| help.to_owned());
-    }
-    error
 }
 
 /// A provider of credentials.

@@ -34,8 +34,8 @@ use aws_smithy_types::body::SdkBody;
 use http::{HeaderValue, Response};
 
 use super::provider::{
-    SearchContext, known_remedy, misconfigured, not_configured, or_help, service_failure,
-    unreadable_file, unusable,
+    SearchContext, known_remedy, misconfigured, not_configured, service_failure, unreadable_file,
+    unusable,
 };
 use crate::backend::aws::config::{METADATA_URL, MetadataSettings};
 use crate::backend::aws::service_client::Clients;
@@ -65,10 +65,11 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
             let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
             return not_configured(why);
         }
-        // Of the two calls below, `or_outage_help` adds its text only to an outage, and `or_help`
-        // only to a failure to get credentials.
-        let failure = failure.or_outage_help(CONTAINER_REMEDY);
-        or_help(failure, context.settings.started_by().credentials_help())
+        // Of the two calls below, `or_outage_help` adds its text only to an outage, and
+        // `or_provider_help` only to a failure to get credentials.
+        failure
+            .or_outage_help(CONTAINER_REMEDY)
+            .or_provider_help(context.settings.started_by().credentials_help())
     })
 }
 
@@ -226,9 +227,9 @@ pub async fn instance_region(
 /// The failure for a metadata service that doesn't return a region now. `--wait` tries again,
 /// because the service may return one later.
 fn no_region_yet(note: Option<String>) -> FetchError {
-    let mut failure = FetchError::from(Cause::NoRegion).again(Again::Later);
-    failure.problem.notes.extend(note);
-    failure
+    FetchError::from(Cause::NoRegion)
+        .again(Again::Later)
+        .notes(note)
 }
 
 /// Parses the region in a response from the metadata service. If the service fails, may answer
@@ -376,7 +377,7 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
         CredentialsError::InvalidConfiguration(_) => misconfigured(text),
         error => response_failure(&text, error),
     };
-    or_help(failure, known_remedy(&why).as_deref())
+    failure.or_provider_help(known_remedy(&why).as_deref())
 }
 
 /// The failure of a provider whose request the SDK sent. The HTTP status or, without one, the error
@@ -393,12 +394,12 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
 
     // If our connector hasn't failed, the SDK couldn't use the response. The response may come from
     // something in front of the service, such as a proxy.
-    let Some(mut failure) = find_source::<FetchError>(error).cloned() else {
+    let Some(failure) = find_source::<FetchError>(error).cloned() else {
         return service_failure(why);
     };
     // `why` includes the text of an outage.
-    if let Cause::Outage(_) = failure.cause {
-        why.clone_into(&mut failure.problem.text);
+    if let Cause::Outage(kind) = failure.cause {
+        return FetchError::outage(kind, why).or_help(failure.help);
     }
     failure
 }

@@ -18,9 +18,7 @@ use serde_json::{Map, Value};
 use sha1::{Digest, Sha1};
 
 use super::process::parse_time;
-use super::provider::{
-    SearchContext, or_help, request_failure, service_failure, unreadable_file, unusable,
-};
+use super::provider::{SearchContext, request_failure, service_failure, unreadable_file, unusable};
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::endpoints::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
@@ -67,7 +65,7 @@ pub(super) async fn sso_credentials(
         }
         let check = format!("check sso_role_name and sso_account_id in the profile {profile:?}");
         let help = format!("{check}, or ask for access");
-        or_help(failed(error), Some(&help))
+        failed(error).or_provider_help(Some(&help))
     })?;
 
     output

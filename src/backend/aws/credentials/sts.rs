@@ -33,7 +33,7 @@ use tokio::time::timeout;
 use super::process::parse_time;
 use super::provider::{
     CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    misconfigured, not_configured, or_help, request_failure, unreadable_file, unusable,
+    known_remedy, misconfigured, not_configured, request_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::endpoints::Api;
@@ -167,10 +167,10 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     if let Cause::Denied(_) = cause {
-        return or_help(failed, Some(PERMISSION_REMEDY));
+        return failed.or_provider_help(Some(PERMISSION_REMEDY));
     }
     if let Cause::Refused(Refusal::Request(_)) = cause {
-        return or_help(failed, Some(UNKNOWN_ROLE_REMEDY));
+        return failed.or_provider_help(Some(UNKNOWN_ROLE_REMEDY));
     }
     failed
 }
@@ -263,31 +263,28 @@ pub(super) async fn web_identity_credentials(
 /// exactly these claims.
 fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
-    let cause = error.cause;
-    let mut failure = request_failure(&not_assumed(role), error);
-    let Cause::Denied(denial) = cause else {
-        return failure;
+    let Cause::Denied(denial) = error.cause else {
+        return request_failure(&not_assumed(role), error);
     };
-    match (denial, &failure.problem.help) {
+    let headline = match (denial, known_remedy(error.reason())) {
         (Denial::Credentials(CredentialsFault::Expired), _) => {
-            failure.problem.text = format!("the token in \"{file}\" has expired");
+            format!("the token in \"{file}\" has expired")
         }
         // The role's trust policy isn't the reason, so the headline doesn't blame it.
-        (Denial::Credentials(_), _) | (_, Some(_)) => {}
+        (Denial::Credentials(_), _) | (_, Some(_)) => not_assumed(role),
         (Denial::Policy(_) | Denial::PolicyOrMissing(_) | Denial::Key, None) => {
             let role = redacted_line(role);
-            failure.problem.text =
-                format!("the role \"{role}\" doesn't trust the token in \"{file}\"");
+            format!("the role \"{role}\" doesn't trust the token in \"{file}\"")
         }
-    }
+    };
 
     let claims = described_claims(token)
         .unwrap_or_else(|| "no readable issuer, subject or audience".to_owned());
     let help = format!(
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
-    // A known remedy, which `request_failure` has set, is kept.
-    or_help(failure, Some(&help))
+    // A known remedy, which `request_failure` sets, is kept.
+    request_failure(&headline, error).or_provider_help(Some(&help))
 }
 
 /// Describes the claims of a token that a trust policy can compare: `the issuer …, the subject …

@@ -84,7 +84,7 @@ impl FailedRequest<'_> {
         // An alias of a later file is the help of the failure.
         let mut settled = self
             .empty_variable_hint()
-            .or_else(|| self.failure.error.problem.help.clone());
+            .or_else(|| self.failure.error.help.clone());
         let is_empty = self.has_empty_piece();
         if settled.is_none() && is_path_of_secrets && !is_empty {
             settled = Some(NO_PATHS.to_owned());

@@ -64,60 +64,68 @@ impl FetchFailure {
             locator: &reference.locator,
             subject,
         };
-        let mut problem = (*self.error.problem).clone();
-        let Remedy { help, guess } = request.remedy();
-        problem.status = self.status();
-        problem.help = help;
-        problem.guess = guess;
-        if let Absent(missing) = self.error.cause {
-            problem.text = request.absence(missing);
+        let error = &self.error;
+        let mut text = error.text.clone();
+        let mut several = None;
+        if let Absent(missing) = error.cause {
+            text = request.absence(missing);
             let location = request.location();
-            problem.several = Some(if self.is_none_found {
+            several = Some(if self.is_none_found {
                 ("none of the ", format!(" exists{location}"))
             } else {
                 ("", format!(" don't exist{location}"))
             });
         }
-        let mut reason = vec![problem.text.clone()];
-        reason.extend(problem.help.clone());
+
+        let Remedy { help, guess } = request.remedy();
+        let mut reason = vec![text.clone()];
+        reason.extend(help.clone());
         // AWS's messages about denials differ in the resource. If they differ in the policy, the
         // help differs, too.
-        if !matches!(self.error.cause, Denied(_)) {
-            reason.extend(problem.aws_says.clone());
+        if !matches!(error.cause, Denied(_)) {
+            reason.extend(error.aws_says.clone());
         }
-        problem.reason = Some(reason);
 
-        let suffix = problem.suffix();
-        match &mut problem.aws_says {
-            Some(text) => *text += &suffix,
-            None => problem.text += &suffix,
-        }
-        problem.about = request.about();
-        if let Mention::InHeadline(before, _) = self.error.mention
-            && let Some(about) = &problem.about
+        let mut aws_says = error.aws_says.clone();
+        *aws_says.as_mut().unwrap_or(&mut text) += &error.suffix();
+        let about = request.about();
+        if let Mention::InHeadline(before, _) = error.mention
+            && let Some(about) = &about
         {
-            let text = &problem.text;
-            problem
-                .several
-                .get_or_insert_with(|| (before, format!(" {text}")));
-            problem.text = format!("{before}{} {}", about.name, problem.text);
+            several.get_or_insert_with(|| (before, format!(" {text}")));
+            text = format!("{before}{} {text}", about.name);
         }
-        problem.is_general = problem.several.is_none();
-        problem.has_sent_hidden_name = self.aws_has_seen_name() && reference.locator.is_masked();
 
-        problem.notes = [self.region_notes(), problem.notes].concat();
-        if let Some(caller) = &self.error.caller {
-            problem = problem.note(format!("the caller is {caller}"));
+        let mut notes = self.region_notes();
+        notes.extend_from_slice(&error.notes);
+        if let Some(caller) = &error.caller {
+            notes.push(format!("the caller is {caller}"));
         }
         if let Some(role) = &reference.locator.role {
-            problem = problem.note(format!("the secret is read with the role {}", role.arn));
+            notes.push(format!("the secret is read with the role {}", role.arn));
         }
         if let Some(waited) = self.waited {
             let waited = humantime::format_duration(waited);
-            let note = format!("secrets-exec kept trying for {waited}, because of --wait");
-            problem = problem.note(note);
+            notes.push(format!(
+                "secrets-exec kept trying for {waited}, because of --wait"
+            ));
         }
-        problem.for_entry(subject.clone())
+        Problem {
+            status: self.status(),
+            code: error.code,
+            text,
+            is_general: several.is_none(),
+            several,
+            reason: Some(reason),
+            entries: vec![subject.clone()],
+            about,
+            aws_says,
+            notes,
+            help,
+            guess,
+            has_sent_hidden_name: self.aws_has_seen_name() && reference.locator.is_masked(),
+            ..Problem::default()
+        }
     }
 
     /// Notes about the region in which each error occurred, if several regions were tried.
@@ -173,7 +181,7 @@ impl FailedRequest<'_> {
         };
         Remedy {
             help: help
-                .or_else(|| error.problem.help.clone())
+                .or_else(|| error.help.clone())
                 .or_else(|| error.general_remedy()),
             guess: None,
         }
@@ -187,11 +195,11 @@ impl FetchError {
         // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
         // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
         // text says more than AWS's message: for example, which role couldn't be assumed.
-        match (self.mention, &self.problem.aws_says) {
+        match (self.mention, &self.aws_says) {
             (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())
             }
-            (Mention::InEntries, None) | (Mention::Nowhere, _) => self.problem.text.clone(),
+            (Mention::InEntries, None) | (Mention::Nowhere, _) => self.text.clone(),
         }
     }
 
