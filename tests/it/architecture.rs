@@ -415,6 +415,80 @@ fn no_static_in_model_and_resolve_has_state_that_one_step_leaves_for_another() {
     assert_none(offences);
 }
 
+/// The fields of a `Problem` and of a `FetchError`, each with the methods that set it.
+const MESSAGE_FIELDS: [(&str, &str); 17] = [
+    ("status", "Problem::new"),
+    ("code", "Problem::code, FetchError::with_cause"),
+    ("text", "Problem::new, FetchError::new"),
+    ("several", "FetchFailure::problem"),
+    ("reason", "Problem::naming_entry"),
+    ("entries", "Problem::for_entry"),
+    ("names_entry", "Problem::naming_entry"),
+    ("part", "Problem::for_part"),
+    ("about", "Problem::in_secret"),
+    ("missing_key", "Problem::missing_key"),
+    ("aws_says", "FetchError::aws_says"),
+    ("details", "FetchError::detail"),
+    ("notes", "Problem::note, FetchError::notes"),
+    ("help", "Problem::help, FetchError::or_help"),
+    ("guess", "FetchFailure::problem"),
+    ("is_general", "FetchFailure::problem"),
+    ("has_sent_hidden_name", "FetchFailure::problem"),
+];
+
+/// The variables whose types aren't messages, but have fields with the same names: a layer, the
+/// state of the progress and a record. A method may write the fields of its own `self`.
+const NO_MESSAGES: [&str; 5] = ["self", "layer", "state", "record", "warning"];
+
+/// The tokens after a field that is written.
+const WRITES: [&str; 9] = [
+    "= ",
+    "+= ",
+    ". append",
+    ". clear",
+    ". extend",
+    ". get_or_insert",
+    ". insert",
+    ". push",
+    ". retain",
+];
+
+#[test]
+fn only_its_own_methods_change_a_message_after_it_was_made() {
+    let mut offences = Vec::new();
+    for file in sources().values() {
+        let homes = ["model/problem.rs", "model/answer/fetch_error.rs", "report/"];
+        if homes.iter().any(|home| file.path.starts_with(home)) {
+            continue;
+        }
+        let text = fs::read_to_string(repository("src").join(&file.path)).unwrap();
+        // A space separates all tokens.
+        let tokens = text.parse::<TokenStream>().unwrap().to_string();
+        for (field, methods) in MESSAGE_FIELDS {
+            let access = format!(" . {field} ");
+            for (at, _) in tokens.match_indices(&access) {
+                let (before, after) = tokens.split_at(at);
+                let (_, receiver) = before.rsplit_once(' ').unwrap();
+                let is_borrowed = before.rsplit_once("& mut ").is_some_and(|(_, path)| {
+                    path.split(' ').all(|word| word == "." || is_name(word))
+                });
+                let is_written = WRITES
+                    .iter()
+                    .any(|write| after[access.len()..].starts_with(write));
+                if (is_borrowed || is_written) && !NO_MESSAGES.contains(&receiver) {
+                    let path = &file.path;
+                    offences.push(format!("{path}: {receiver}.{field}: use {methods}"));
+                }
+            }
+        }
+    }
+    assert_none(offences);
+}
+
+fn is_name(word: &str) -> bool {
+    word.chars().all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
 #[test]
 fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
     let folders = ["tests/it", "tests/peers", "tests/hosts"].map(repository);
