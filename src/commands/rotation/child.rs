@@ -53,6 +53,8 @@ pub(super) struct Baseline {
     /// The values of the latest trial that has reached its gate. `None` before that, and once the
     /// command has these values.
     pub(super) latest_values: Option<Fingerprint>,
+    /// When the polls began to fail. `None` if the last poll succeeded.
+    pub(super) failing_since: Option<SystemTime>,
 }
 
 impl Baseline {
@@ -69,8 +71,6 @@ pub(super) struct Trial<'a, 'command> {
     pub gate: Gate,
     pub(super) baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
-    /// When the polls began to fail. `None` if the last poll succeeded, and for the first trial.
-    pub(super) failing_since: Option<SystemTime>,
     /// True if the launch may ask a fallback, but this poll doesn't ([`Self::forgo_fallbacks`]).
     pub(super) forgoes_fallback: bool,
 }
@@ -187,7 +187,7 @@ impl Trial<'_, '_> {
     /// JSON object.
     fn fail_poll(&self, level: Label, errors: &[Record]) {
         let command = quoted_program(self.launch.command);
-        let warning = failed_poll_warning(&command, self.failing_since, errors);
+        let warning = failed_poll_warning(&command, self.baseline.failing_since, errors);
         let mut warning = warning.with("level", level.name());
         if self.forgoes_fallback {
             warning.notes.push(format!(

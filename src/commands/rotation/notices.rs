@@ -5,9 +5,8 @@
 //! that are ended, and polls that succeed after a failure. It shows the other notes only with
 //! `--verbose` ([`Record::detail`]). JSON output always has all notes.
 
-use std::time::{Duration, Instant, SystemTime};
+use std::time::{Duration, Instant};
 
-use super::child::failed_poll_warning;
 use super::fingerprint::Change;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
@@ -15,40 +14,28 @@ use crate::model::shown::{noun_with_name, some_of};
 use crate::report::{Label, Record, Report, terminal};
 use crate::supervise::{ExitStatus, Left, Notice, Pid};
 use crate::system::lifecycle::process_name;
-use crate::system::systemd::Notifier;
 
 /// The shortest time between two warnings about polls that fail in a row.
 const REPETITION: Duration = Duration::from_secs(60 * 60);
 
-/// Prints the messages of the parent process, and stores what these messages mention.
+/// Prints the messages of the parent process.
 pub(super) struct Notices<'a> {
     pub rotation: &'a RotationOptions,
-    pub(super) notifies_ready: bool,
     /// The command's program as the user wrote it, in quotes.
     pub command: String,
-    pub pid: Pid,
     /// The change that the latest poll has found and that can reach the command.
     pub(super) change: Change,
-    /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
-    /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
-    pub(super) service_manager: Notifier,
-    /// When the polls began to fail. `None` if the last poll succeeded.
-    pub(super) failing_since: Option<SystemTime>,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.
     pub(super) warned_at: Option<Instant>,
 }
 
 impl Notices<'_> {
-    /// Prints that the command was started and, with `--notify-ready`, sends READY=1. `fixed` has
-    /// the names of the variables and files whose new values can't reach the command while it runs.
-    /// With `signal=NAME`, a note lists them.
-    pub(super) fn report_start(&mut self, fixed: Vec<String>) {
-        if self.notifies_ready {
-            self.service_manager.send("READY=1");
-        }
-        let text = format!("{} was started, with process id {}", self.command, self.pid);
+    /// Prints that the command was started. `fixed` has the names of the variables and files whose
+    /// new values can't reach the command while it runs. With `signal=NAME`, a note lists them.
+    pub(super) fn report_start(&self, pid: Pid, fixed: Vec<String>) {
+        let text = format!("{} was started, with process id {pid}", self.command);
         let note = Record::note(text).event("started").detail();
-        write([note.with("pid", self.pid.as_raw())]);
+        write([note.with("pid", pid.as_raw())]);
         if !fixed.is_empty() {
             let labels = some_of(&fixed);
             let note = Record::note(format!("{UNCHANGEABLE}: {labels}")).event("fixed");
@@ -59,7 +46,7 @@ impl Notices<'_> {
     /// Prints what has changed, and warns of new values that can't reach the running command: with
     /// `signal=NAME`, the command keeps the old values of its variables and of its files in memory
     /// (`fixed`).
-    pub(super) fn report_changes(&mut self, change: &Change, fixed: &Change) {
+    pub(super) fn report_changes(&self, change: &Change, fixed: &Change) {
         if !change.labels.is_empty() {
             let note = Record::note(&change.clause).event("changed");
             let note = note.detail().with("variables", change.labels.clone());
@@ -75,43 +62,35 @@ impl Notices<'_> {
         }
     }
 
-    pub(super) fn report_restart(&mut self) {
+    pub(super) fn report_restart(&self, pid: Pid) {
         let record = self.consequence_note("restarted", "was restarted", "");
-        write([record.with("pid", self.pid.as_raw())]);
+        write([record.with("pid", pid.as_raw())]);
     }
 
     /// Prints that the command was stopped and can't be started again. The trial has printed the
     /// errors.
-    pub(super) fn report_failed_restart(&mut self) {
+    pub(super) fn report_failed_restart(&self) {
         let ending = ", but can't be started again";
         let note = self.consequence_note("not_restarted", "was stopped", ending);
         let label = Label::Warning;
         write([Record { label, ..note }]);
     }
 
-    pub(super) fn report_signal(&mut self, signal: SignalNumber) {
+    pub(super) fn report_signal(&self, signal: SignalNumber) {
         let record = self.consequence_note("signalled", &format!("got {signal}"), "");
         write([record.with("signal", signal.to_string())]);
     }
 
-    pub(super) fn report_exit(&mut self) {
+    pub(super) fn report_exit(&self) {
         let status = Status::Temporary as u8;
         let ending = format!("; secrets-exec exits with status {status}");
         let record = self.consequence_note("exiting", "was stopped", &ending);
         write([record.with("status", status)]);
     }
 
-    /// Prints why the process of a poll could not be started, or why it ended too early.
-    pub(super) fn report_failed_poll(&mut self, why: &str) {
-        let warning = failed_poll_warning(&self.command, self.failing_since, &[Record::error(why)]);
-        self.print_failed_poll(&terminal::visible_lines([warning]));
-    }
-
-    /// Prints the lines about a poll that failed, and stores when polls began to fail. If several
-    /// polls in a row fail, prints the lines of the first one, and later at most one set of lines
-    /// in an hour.
+    /// Prints the lines about a poll that failed. If several polls in a row fail, prints the lines of
+    /// the first one, and later at most one set of lines in an hour.
     pub(super) fn print_failed_poll(&mut self, lines: &str) {
-        self.failing_since.get_or_insert_with(SystemTime::now);
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If these lines are dropped, `warned_at` stays as it is, so the next poll that fails
         // prints its own lines.
@@ -121,8 +100,8 @@ impl Notices<'_> {
     }
 
     /// Prints the message for an [`Action::Report`](crate::supervise::Action::Report) of the state
-    /// machine.
-    pub fn report(&mut self, notice: Notice) {
+    /// machine. `pid` is the process id of the command.
+    pub fn report(&self, notice: Notice, pid: Pid) {
         let command = &self.command;
         let what_is_left = |left: Left| match left {
             Left::Group => format!("the process group of {command}"),
@@ -139,7 +118,7 @@ impl Notices<'_> {
         };
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
-            Notice::Ended(status) => self.end_record(status),
+            Notice::Ended(status) => self.end_record(status, pid),
             Notice::Stopping => self.stopping_note(),
             Notice::Cancelled => {
                 let text = format!("SIGTERM arrived, so {command} isn't restarted");
@@ -162,7 +141,6 @@ impl Notices<'_> {
                 warning.help(permission_help)
             }
             Notice::NotStopped => {
-                let pid = self.pid;
                 let text = format!("{command} (process id {pid}) can't be stopped, {not_allowed}");
                 let error = Record::error(text).event("not_stopped");
                 error.with("pid", pid.as_raw()).help(permission_help)
@@ -185,7 +163,7 @@ impl Notices<'_> {
     }
 
     /// Prints that a child besides the command was asked to end because of a change.
-    pub(super) fn report_asked(&mut self, child: Pid) {
+    pub(super) fn report_asked(&self, child: Pid) {
         let process = noun_with_name("process", &process_name(child));
         let text = format!("the {process} (process id {child}) gets SIGTERM, too");
         let note = Record::note(text).event("also_stopping");
@@ -198,7 +176,7 @@ impl Notices<'_> {
     ///
     /// SIGTERM is an exception: this process passes a SIGTERM on to the command, so the command has
     /// probably just been asked to end.
-    fn end_record(&self, status: ExitStatus) -> Record {
+    fn end_record(&self, status: ExitStatus, pid: Pid) -> Record {
         let command = &self.command;
         let (how, signal) = match status {
             ExitStatus::Exited(code) => (format!("exited with status {code}"), None),
@@ -206,7 +184,7 @@ impl Notices<'_> {
         };
         let record = Record::note(format!("{command} {how}"))
             .event("ended")
-            .with("pid", self.pid.as_raw())
+            .with("pid", pid.as_raw())
             .with("status", status.code())
             .with_some("signal", signal.map(|signal| signal.to_string()));
         match self.rotation.on_rotation {
@@ -232,7 +210,7 @@ impl Notices<'_> {
             .with("variables", labels.clone())
     }
 
-    pub(super) fn report_errors(&mut self, errors: Vec<Problem>) {
+    pub(super) fn report_errors(&self, errors: Vec<Problem>) {
         write(Report::from(errors).errors());
     }
 }

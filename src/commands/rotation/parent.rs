@@ -8,9 +8,9 @@ use std::collections::{BTreeSet, VecDeque};
 use std::iter;
 use std::mem::{replace, take};
 use std::os::fd::{AsFd, BorrowedFd};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
-use super::child::{Baseline, Message, Trial};
+use super::child::{Baseline, Message, Trial, failed_poll_warning};
 use super::fingerprint::{Change, Changes, Fingerprint};
 use super::notices::Notices;
 use crate::commands::launch::Launch;
@@ -19,7 +19,7 @@ use crate::model::environment::Inherited;
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
-use crate::report::Report;
+use crate::report::{Record, Report, terminal};
 use crate::supervise::{
     Action, Bystanders, Delay, Event, ExitReason, ExitStatus, Job, Left, Pid, PollResult, Signals,
     Stage, StateChange, Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork,
@@ -62,18 +62,14 @@ pub fn supervise(
 ) -> Result<u8, Report> {
     let notices = Notices {
         rotation,
-        notifies_ready: launch.prepared.options.notify_ready,
         command: quoted_program(launch.command),
-        // `start` sets the process id.
-        pid: Pid::from_raw(0),
         change: Change::default(),
-        service_manager: Notifier::new(inherited),
-        failing_since: None,
         warned_at: None,
     };
     let mut trials = Trials {
         launch,
         notices,
+        service_manager: Notifier::new(inherited),
         baseline: Baseline::default(),
         process: None,
         not_ended: children("self").into_iter().collect(),
@@ -83,6 +79,9 @@ pub fn supervise(
     // Adopt orphans before the first trial, so that processes that its `credential_process` leaves
     // behind are adopted, too.
     adopt_orphans();
+    let pid = trials
+        .fork_trial()
+        .map_err(|why| Problem::nothing_resolved(&why))?;
     // An exit status means that the first trial has failed, and has reported why.
     if let Some(status) = trials.await_first()? {
         return Ok(status);
@@ -101,6 +100,7 @@ pub fn supervise(
         trials,
         bystanders,
         signals,
+        pid,
         job: Job::default(),
         asked: BTreeSet::new(),
         timer: None,
@@ -116,6 +116,8 @@ struct Parent<'a> {
     trials: Trials<'a>,
     bystanders: Bystanders,
     signals: Signals,
+    /// The process id of the latest command, even after its end.
+    pid: Pid,
     job: Job,
     /// The orphans of the command that were asked to end.
     asked: BTreeSet<Pid>,
@@ -203,7 +205,7 @@ impl Parent<'_> {
                     Left::Others | Left::Nothing => self.signal_others(SignalNumber::KILL),
                 };
                 if is_sent {
-                    self.trials.notices.report(notice);
+                    self.trials.notices.report(notice, self.pid);
                 }
                 self.note_refusal(SignalNumber::KILL, is_sent);
             }
@@ -215,7 +217,7 @@ impl Parent<'_> {
                 let length = delay_length(delay, rotation, until_poll, fastrand::f64());
                 self.timer = Some(now + length);
             }
-            Action::Report(notice) => self.trials.notices.report(notice),
+            Action::Report(notice) => self.trials.notices.report(notice, self.pid),
             Action::Exit(reason) => self.exit_reason = Some(reason),
         }
     }
@@ -265,7 +267,7 @@ impl Parent<'_> {
             self.exit_reason = Some(ExitReason::Rotated);
             return;
         };
-        self.trials.notices.pid = process.pid;
+        self.pid = process.pid;
         self.job.start_group(process.pid);
         self.asked.clear();
         self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
@@ -365,6 +367,9 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
 struct Trials<'a> {
     launch: Launch<'a>,
     notices: Notices<'a>,
+    /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
+    /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
+    service_manager: Notifier,
     baseline: Baseline,
     /// `None` before the first trial, and once a trial has executed the command or has ended.
     process: Option<TrialProcess>,
@@ -383,15 +388,12 @@ impl Trials<'_> {
         self.process.as_ref()?.descriptor()
     }
 
-    /// Forks the first trial and waits for it. Returns `None` once the trial is at its gate, or the
-    /// exit status of a trial that ends before.
+    /// Waits for the first trial. Returns `None` once the trial is at its gate, or the exit status of
+    /// a trial that ends before.
     ///
     /// A termination signal ends the trial, which reports what it was waiting for. Once the trial
     /// has ended, or after [`TIME_TO_END`], the signal ends this process, too.
     fn await_first(&mut self) -> Result<Option<u8>, Report> {
-        self.fork_trial()
-            .map_err(|why| Problem::nothing_resolved(&why))?;
-
         // Without a free descriptor, a signal is noticed only after the trial's next message.
         let held_signals = signal_descriptor().unwrap_or_default();
         // The trial sends the latest values when it has reached its gate.
@@ -437,16 +439,14 @@ impl Trials<'_> {
             // anything newer.
             return Some(Event::Polled(PollResult::Unchanged));
         }
-        let Err(why) = self.fork_trial() else {
-            return None;
-        };
-        self.notices.report_failed_poll(&why);
+        let why = self.fork_trial().err()?;
+        self.report_failed_poll(&why);
         Some(Event::Polled(PollResult::Failed))
     }
 
-    /// Forks a trial. SIGALRM ends the trial if it hasn't reached its gate [`TIME_TO_END`] after
-    /// its deadline.
-    fn fork_trial(&mut self) -> Result<(), String> {
+    /// Forks a trial, and returns its process id. SIGALRM ends the trial if it hasn't reached its
+    /// gate [`TIME_TO_END`] after its deadline.
+    fn fork_trial(&mut self) -> Result<Pid, String> {
         let options = &self.launch.prepared.options;
         let mut limit = options.timeout + TIME_TO_END;
         // A poll doesn't wait (`--wait`).
@@ -460,15 +460,15 @@ impl Trials<'_> {
                 gate,
                 baseline: &self.baseline,
                 rotation: self.notices.rotation,
-                failing_since: self.notices.failing_since,
                 forgoes_fallback: false,
             };
             trial.run()
         })
         .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        self.not_ended.insert(process.pid);
+        let pid = process.pid;
+        self.not_ended.insert(pid);
         self.process = Some(process);
-        Ok(())
+        Ok(pid)
     }
 
     /// Receives the messages of the trial that have arrived, and acts on them. After the last
@@ -478,7 +478,7 @@ impl Trials<'_> {
         let mut event = None;
         for message in self.process.as_mut()?.receive() {
             match message {
-                Message::Notify(assignments) => self.notices.service_manager.send(&assignments),
+                Message::Notify(assignments) => self.service_manager.send(&assignments),
                 Message::Ready(values, changes) => event = self.note_ready(values, changes),
                 Message::Placed(files) => {
                     self.process.as_mut()?.stage = Stage::Placed;
@@ -489,7 +489,7 @@ impl Trials<'_> {
                 // Renaming the files or execve has failed. If `Placed` has arrived before, the
                 // trial has failed nevertheless.
                 Message::Failed => self.process.as_mut()?.stage = Stage::Opened,
-                Message::PollFailed(lines) => self.notices.print_failed_poll(&lines),
+                Message::PollFailed(lines) => self.note_failed_poll(&lines),
             }
         }
 
@@ -508,7 +508,7 @@ impl Trials<'_> {
     fn note_ready(&mut self, fingerprint: Fingerprint, changes: Changes) -> Option<Event> {
         self.baseline.latest_values = Some(fingerprint);
         // A poll that reaches its gate hasn't failed.
-        self.notices.failing_since = None;
+        self.baseline.failing_since = None;
         self.notices.warned_at = None;
         // For the first trial, there is no command yet.
         if self.baseline.is_before_start() {
@@ -543,11 +543,11 @@ impl Trials<'_> {
         match status {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
             ExitStatus::Killed(SignalNumber::ALRM) => {
-                self.notices.report_failed_poll("it took too long");
+                self.report_failed_poll("it took too long");
             }
             ExitStatus::Killed(signal) => {
                 let why = format!("its process was killed by {signal}");
-                self.notices.report_failed_poll(&why);
+                self.report_failed_poll(&why);
             }
         }
         // The poll has failed, whatever `event` is.
@@ -561,7 +561,7 @@ impl Trials<'_> {
     /// No event follows a first start or a restart. For the state machine, such a trial has been
     /// the command since its gate was opened, even if it fails.
     fn note_trial_end(&mut self) -> Option<Event> {
-        let stage = self.process.take()?.stage;
+        let TrialProcess { pid, stage, .. } = self.process.take()?;
         let is_first = self.baseline.is_before_start();
         if matches!(stage, Stage::Unchanged | Stage::Placed) {
             // Even unchanged values can have new version ids.
@@ -571,9 +571,12 @@ impl Trials<'_> {
             (Stage::BeforeGate, _) => return Some(Event::Polled(PollResult::Failed)),
             (Stage::Unchanged, _) => return Some(Event::Polled(PollResult::Unchanged)),
             (Stage::Placed, _) if is_first => {
+                if self.launch.prepared.options.notify_ready {
+                    self.service_manager.send("READY=1");
+                }
                 let values = self.baseline.command_values.as_ref();
                 let fixed = values.map(Fingerprint::fixed_labels).unwrap_or_default();
-                self.notices.report_start(fixed);
+                self.notices.report_start(pid, fixed);
             }
             // The first trial has printed the error itself.
             (Stage::Opened, _) if is_first => {}
@@ -582,10 +585,25 @@ impl Trials<'_> {
                 return Some(Event::Delivered);
             }
             (Stage::Opened, OnRotation::Signal(_)) => return Some(Event::NotDelivered),
-            (Stage::Placed, _) => self.notices.report_restart(),
+            (Stage::Placed, _) => self.notices.report_restart(pid),
             (Stage::Opened, _) => self.notices.report_failed_restart(),
         }
         None
+    }
+
+    /// Prints why the process of a poll could not be started, or why it ended too early.
+    fn report_failed_poll(&mut self, why: &str) {
+        let since = self.baseline.failing_since;
+        let warning = failed_poll_warning(&self.notices.command, since, &[Record::error(why)]);
+        self.note_failed_poll(&terminal::visible_lines([warning]));
+    }
+
+    /// Prints the lines about a poll that failed, and stores when polls began to fail.
+    fn note_failed_poll(&mut self, lines: &str) {
+        self.baseline
+            .failing_since
+            .get_or_insert_with(SystemTime::now);
+        self.notices.print_failed_poll(lines);
     }
 
     /// Ends the trial, if there is one. If it is past its gate, first waits for its end, for at
