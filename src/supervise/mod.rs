@@ -12,12 +12,12 @@ mod state;
 pub use nix::unistd::Pid;
 #[cfg(target_os = "linux")]
 pub use processes::{
-    Bystanders, Gate, Job, Signals, Stage, StateChange, TrialProcess, adopt_orphans, fork,
+    Bystanders, Gate, Job, Signals, StateChange, TrialProcess, adopt_orphans, fork,
     next_state_change, signal_child,
 };
 pub use state::{
-    Action, Delay, Event, ExitReason, ExitStatus, Left, Notice, PollResult, Supervision,
-    SupervisorState, begin, step,
+    Action, Delay, Event, ExitReason, ExitStatus, Left, Notice, Supervision, SupervisorState,
+    begin, step,
 };
 
 #[cfg(test)]

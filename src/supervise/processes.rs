@@ -53,27 +53,13 @@ use crate::system::streams::is_foreground;
 /// The parent's side of the two pipes of a trial. Dropping the value closes the gate.
 pub struct TrialProcess {
     pub pid: Pid,
-    pub stage: Stage,
     gate: PipeWriter,
+    /// True once the gate was opened.
+    pub is_open: bool,
     /// `None` after the end of the pipe, or an error.
     messages: Option<PipeReader>,
     /// The beginning of a message that hasn't arrived completely.
     received: Vec<u8>,
-}
-
-/// The progress of a trial. When the trial has ended or executed the command, its stage says
-/// whether it has succeeded.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub enum Stage {
-    /// The trial reads the values, or waits at its gate. If it ends, the poll has failed.
-    BeforeGate,
-    /// The poll has found the values that the command has, and ends by itself.
-    Unchanged,
-    /// The gate was opened. The trial hasn't reported that its files are in place, or has reported
-    /// a failure since. If the trial ends now, it has failed.
-    Opened,
-    /// The trial has renamed its files. If the pipe of the trial ends now, the trial has succeeded.
-    Placed,
 }
 
 /// A trial's side of the two pipes to its parent. The trial waits at this gate until the parent
@@ -103,8 +89,8 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
     match unsafe { fork_process() }? {
         ForkResult::Parent { child: pid } => Ok(TrialProcess {
             pid,
-            stage: Stage::BeforeGate,
             gate,
+            is_open: false,
             messages: Some(messages),
             received: Vec::new(),
         }),
@@ -125,10 +111,10 @@ pub fn fork(limit: Duration, run: impl FnOnce(Gate) -> u8) -> io::Result<TrialPr
 }
 
 impl TrialProcess {
-    /// Opens the gate: sends the byte for which the trial waits, and notes this in `stage`. If the
-    /// trial has ended, nobody reads the byte.
+    /// Opens the gate: sends the byte for which the trial waits. If the trial has ended, nobody
+    /// reads the byte.
     pub fn open_gate(&mut self) {
-        self.stage = Stage::Opened;
+        self.is_open = true;
         let _ = self.gate.write_all(&[1]);
     }
 

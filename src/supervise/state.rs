@@ -31,17 +31,27 @@
 //! what is left can't be stopped
 //! ```
 //!
-//! While the command runs, there is at most one poll:
+//! A trial is a launch in a forked process, which waits at a gate before it becomes the command. A
+//! trial makes each start and each poll. There is at most one trial, and while the command runs, the
+//! trial has one of these stages:
 //!
 //! ```text
-//! Idle ── the timer elapses ─▶ Polling ─┬─ no change, or the poll failed ─▶ Idle
-//!                                       ├─ a change, `signal=NAME` ───────▶ Delivering ── the signal ─▶ Idle
-//!                                       ├─ a change, after a TERM ────────▶ Idle, because the command may be about to end
-//!                                       └─ a change, restart or exit ─────▶ Stopping
+//! Ended ── the timer elapses ─▶ Reading ─┬─ no change, or the trial ends ─▶ Ended
+//!                                        ├─ a change, after a TERM ───────▶ Ended, because the command may be about to end
+//!                                        ├─ a change, `signal=NAME` ──────▶ Opened
+//!                                        └─ a change, restart or exit ────▶ Stopping, in which the trial of a restart waits
+//!                                                                           at its gate
+//! a start ────────────────────▶ Opened ──┬─ the files are in place ───────▶ Placed
+//!                                        └─ the trial ends ───────────────▶ Ended, because the trial has failed
+//!                               Placed ──┬─ no start is possible ─────────▶ Opened
+//!                                        └─ the trial ends ───────────────▶ Ended: the command has the trial's values
 //! ```
 
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
-use Event::{Continued, Delivered, Elapsed, Ended, NotDelivered, Polled, Refused, Suspended};
+use Event::{
+    Changed, Continued, Elapsed, Ended, NotStarted, Placed, Refused, Suspended, TrialEnded,
+    Unchanged,
+};
 
 /// The settings that stay the same while the command is supervised.
 #[derive(Clone, Copy, Debug)]
@@ -52,17 +62,20 @@ pub struct Supervision {
     pub ends_everything: bool,
 }
 
-/// The first state, and the first actions. The first trial, a launch in a forked process, is
-/// already waiting at its gate, so the first action lets this trial become the command.
-pub fn begin() -> (SupervisorState, Vec<Action>) {
-    let state = SupervisorState::Running(RunningState::default());
-    (state, vec![Action::Start, Action::Arm(Delay::FirstPoll)])
+/// The first state, and the first action. The first trial is already waiting at its gate, so the
+/// first action lets this trial become the command.
+pub fn begin() -> (SupervisorState, Action) {
+    let running = RunningState {
+        trial: Stage::Opened(Purpose::FirstStart),
+        ..RunningState::default()
+    };
+    (SupervisorState::Running(running), Action::Start)
 }
 
 /// The state after an event, and the actions to carry out now, in this order.
 ///
-/// An event that doesn't mean anything in the current state is ignored. For example, a poll's
-/// result can arrive while the poll is being cancelled.
+/// An event that doesn't mean anything in the current state is ignored. For example, a message of a
+/// trial can arrive while the trial is being cancelled.
 pub fn step(
     supervision: &Supervision,
     state: SupervisorState,
@@ -92,10 +105,10 @@ pub enum SupervisorState {
     Exited,
 }
 
-/// The state while the command runs. The default is that of a command that was just started.
+/// The state while the command runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunningState {
-    pub poll: Poll,
+    pub(super) trial: Stage,
     /// The number of failed polls in a row.
     pub failures: u32,
     /// True if a poll was requested since the last poll began. The last poll isn't enough for this
@@ -110,17 +123,31 @@ pub struct RunningState {
     pub(super) is_term_refused: bool,
 }
 
-/// The progress of a poll: a trial, which is a launch in a forked process, reads the values again.
-/// While there is no trial, the timer is set for the next one.
+/// The stage of the trial while the command runs. The timer is set for the next poll only while
+/// there is no trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Poll {
-    /// There is no trial.
+pub(super) enum Stage {
+    /// The last trial has ended, has found no change, or has executed the command.
     #[default]
-    Idle,
-    /// The trial is resolving the values.
-    Polling,
-    /// The gate is open, and the trial is replacing the command's files.
-    Delivering,
+    Ended,
+    /// The trial of a poll reads the values.
+    Reading,
+    /// The gate was opened. If the trial ends now, it has failed.
+    Opened(Purpose),
+    /// The trial has renamed its files, and hasn't reported a failure since. If it ends now, it has
+    /// succeeded.
+    Placed(Purpose),
+}
+
+/// The purpose for which the gate of a trial was opened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) enum Purpose {
+    /// The trial becomes the command, for the first time.
+    FirstStart,
+    /// The trial becomes the command, after a change has stopped the previous one.
+    Restart,
+    /// The trial replaces the command's files and ends. Then the command gets this signal.
+    Delivery(SignalNumber),
 }
 
 /// The state after the command or its group was asked to end or was killed.
@@ -179,18 +206,6 @@ pub enum Next {
     ExitEnded,
 }
 
-impl RunningState {
-    /// The action that sets the timer for a poll after `delay`, or as soon as possible if a poll is
-    /// requested.
-    fn arm_poll(&self, delay: Delay) -> Action {
-        if self.is_poll_requested {
-            Action::Arm(Delay::RequestedPoll)
-        } else {
-            Action::Arm(delay)
-        }
-    }
-}
-
 /// Something that has happened to this process, to one of its children or to the timer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Event {
@@ -212,11 +227,16 @@ pub enum Event {
     /// command has changed its user or, if the command has ended, a process that it has left has
     /// done so.
     Refused(SignalNumber),
-    /// The result of a poll. If the trial that waits at the gate dies, the result is
-    /// [`PollResult::Failed`].
-    Polled(PollResult),
-    Delivered,
-    NotDelivered,
+    /// The trial of a poll has found the values that the command has, and ends by itself.
+    Unchanged,
+    /// The trial of a poll has found other values, and waits at its gate.
+    Changed,
+    /// The trial, whose gate was opened, has renamed its files.
+    Placed,
+    /// The trial, whose gate was opened, can't become the command.
+    NotStarted,
+    /// The trial has ended or has executed the command, or no trial could be forked for a poll.
+    TrialEnded,
     /// The delay of the last [`Action::Arm`] has passed.
     Elapsed,
 }
@@ -227,27 +247,22 @@ pub enum ExitStatus {
     Killed(SignalNumber),
 }
 
-/// The result of a poll. A poll compares the values that it reads with the values of the command.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum PollResult {
-    /// The values differ, and the trial waits at the gate with the new values.
-    Changed,
-    Unchanged,
-    Failed,
-}
-
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Action {
     /// Let the trial (a launch in a forked process) that waits at its gate become the command. From
     /// then on, the state machine treats the trial as the command.
     Start,
     /// Let the trial that waits at its gate replace the command's files and end.
-    /// [`Event::Delivered`] or [`Event::NotDelivered`] follows.
     Deliver,
-    /// Fork a trial that polls. [`Event::Polled`] follows, unless the poll is cancelled.
+    /// Fork a trial that polls.
     StartPoll,
-    /// End the trial that is polling, waiting at the gate or replacing files, if there is one.
+    /// End the trial, if there is one. A trial whose gate was opened finishes its work first. No
+    /// event of this trial follows, but events that are in the queue may be from it.
     CancelPoll,
+    /// Note that the command has the values that the latest trial has read.
+    Adopt,
+    /// Report the first start to the user and, with `--notify-ready`, to the service manager.
+    AnnounceStart,
     /// Send a signal to the command, which has not been reaped when this action is returned.
     /// [`Event::Refused`] may follow, as after every action that sends a signal.
     Signal(SignalNumber),
@@ -288,6 +303,11 @@ pub enum Delay {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Notice {
     PollRecovered,
+    Restarted,
+    /// The command was stopped because of a change, and can't be started again.
+    NotRestarted,
+    /// The command's files were replaced, and the command gets this signal.
+    Signalled(SignalNumber),
     Ended(ExitStatus),
     /// The command is stopped because of a change.
     Stopping,
@@ -339,12 +359,12 @@ struct Step<'a> {
 impl Step<'_> {
     /// Decides what follows from an event while the command runs.
     fn while_running(&mut self, mut state: RunningState, event: Event) -> SupervisorState {
-        match (event, state.poll) {
+        match (event, state.trial) {
             (Event::Signal(signal, _), _) if self.rotation.poll_signal == Some(signal) => {
                 state.is_poll_requested = true;
                 // If no trial is running, set the timer again, which was set for the next poll.
-                // During a trial, `RunningState::arm_poll` sets the timer once the trial has ended.
-                if state.poll == Poll::Idle {
+                // During a trial, `schedule_poll` sets the timer once the trial has ended.
+                if state.trial == Stage::Ended {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
             }
@@ -357,21 +377,26 @@ impl Step<'_> {
                 }
                 state.is_term_refused = true;
             }
-            (Elapsed, Poll::Idle) => {
-                state.poll = Poll::Polling;
+            (Elapsed, Stage::Ended) => {
+                state.trial = Stage::Reading;
                 state.is_poll_requested = false;
                 self.actions.push(Action::StartPoll);
             }
-            (Polled(result), Poll::Polling) => return self.on_poll(state, result),
-            (Delivered, Poll::Delivering) => {
-                if let OnRotation::Signal(signal) = self.rotation.on_rotation {
-                    // No SIGCONT follows: a suspended command handles the signal once a user
-                    // continues the command.
-                    self.actions.push(Action::Signal(signal));
+            (Unchanged | Changed | TrialEnded, Stage::Reading) => {
+                return self.on_poll(state, event);
+            }
+            (Placed, Stage::Opened(purpose)) => state.trial = Stage::Placed(purpose),
+            (TrialEnded, Stage::Placed(purpose)) => {
+                self.on_success(purpose);
+                self.schedule_poll(&mut state);
+            }
+            (NotStarted, Stage::Placed(purpose)) => state.trial = Stage::Opened(purpose),
+            (TrialEnded, Stage::Opened(purpose)) => {
+                if purpose == Purpose::Restart {
+                    self.actions.push(Action::Report(Notice::NotRestarted));
                 }
                 self.schedule_poll(&mut state);
             }
-            (NotDelivered, Poll::Delivering) => self.schedule_poll(&mut state),
             (Suspended(signal), _) => {
                 state.is_suspended = true;
                 self.actions.push(Action::Suspend(signal));
@@ -379,7 +404,8 @@ impl Step<'_> {
             (Continued, _) => state.is_suspended = false,
             (Ended { status, left }, _) => return self.on_end(status, left),
             // Any other event means nothing in this state ([`step`]).
-            (Event::Left(_) | Refused(_) | Polled(_) | Delivered | NotDelivered | Elapsed, _) => {}
+            (Event::Left(_) | Refused(_) | Elapsed, _) => {}
+            (Unchanged | Changed | Placed | NotStarted | TrialEnded, _) => {}
         }
         SupervisorState::Running(state)
     }
@@ -410,29 +436,58 @@ impl Step<'_> {
         }
     }
 
-    /// Notes that there is no trial, and adds the action that sets the timer for the next poll.
-    fn schedule_poll(&mut self, state: &mut RunningState) {
-        state.poll = Poll::Idle;
-        let failures = state.failures;
-        let next_poll = state.arm_poll(Delay::NextPoll { failures });
-        self.actions.push(next_poll);
+    /// Adds the actions that follow from a trial that has done what its gate was opened for.
+    fn on_success(&mut self, purpose: Purpose) {
+        self.actions.push(Action::Adopt);
+        match purpose {
+            Purpose::FirstStart => self.actions.push(Action::AnnounceStart),
+            Purpose::Restart => self.actions.push(Action::Report(Notice::Restarted)),
+            Purpose::Delivery(signal) => {
+                self.actions.push(Action::Report(Notice::Signalled(signal)));
+                // No SIGCONT follows: a suspended command handles the signal once a user continues
+                // the command.
+                self.actions.push(Action::Signal(signal));
+            }
+        }
     }
 
-    /// Decides what follows from a poll. Counts failed polls, and reports when a poll works again.
-    /// A change takes effect now, with one exception: if the command has been sent a SIGTERM since
-    /// the last poll, it may be about to end, so it isn't stopped.
-    fn on_poll(&mut self, mut state: RunningState, result: PollResult) -> SupervisorState {
-        if result == PollResult::Failed {
+    /// Notes that there is no trial, and adds the action that sets the timer for the next poll: as
+    /// soon as possible if a poll is requested.
+    fn schedule_poll(&mut self, state: &mut RunningState) {
+        let failures = state.failures;
+        let delay = match state.trial {
+            _ if state.is_poll_requested => Delay::RequestedPoll,
+            Stage::Opened(Purpose::FirstStart) | Stage::Placed(Purpose::FirstStart) => {
+                Delay::FirstPoll
+            }
+            Stage::Ended | Stage::Reading | Stage::Opened(_) | Stage::Placed(_) => {
+                Delay::NextPoll { failures }
+            }
+        };
+        state.trial = Stage::Ended;
+        self.actions.push(Action::Arm(delay));
+    }
+
+    /// Decides what follows from the `result` of a poll: `Unchanged`, `Changed`, or `TrialEnded` if
+    /// the poll has failed. Counts failed polls, and reports when a poll works again. A change takes
+    /// effect now, with one exception: if the command has been sent a SIGTERM since the last poll,
+    /// it may be about to end, so it isn't stopped.
+    fn on_poll(&mut self, mut state: RunningState, result: Event) -> SupervisorState {
+        if result == TrialEnded {
             state.failures = state.failures.saturating_add(1);
         } else if state.failures > 0 {
             state.failures = 0;
             self.actions.push(Action::Report(Notice::PollRecovered));
         }
 
-        if result != PollResult::Changed {
+        if result == Unchanged {
+            // Even unchanged values can have new version ids.
+            self.actions.push(Action::Adopt);
+        }
+        if result != Changed {
             self.schedule_poll(&mut state);
-        } else if let OnRotation::Signal(_) = self.rotation.on_rotation {
-            state.poll = Poll::Delivering;
+        } else if let OnRotation::Signal(signal) = self.rotation.on_rotation {
+            state.trial = Stage::Opened(Purpose::Delivery(signal));
             self.actions.push(Action::Deliver);
         } else if state.has_term {
             state.has_term = false;
@@ -540,13 +595,11 @@ impl Step<'_> {
                 self.forward_unless_killed(&state, signal, sender);
             }
             // The next trial, which was waiting at its gate, has died.
-            (Polled(PollResult::Failed), _) if state.next == Next::Start => {
-                state.next = Next::ExitRotated
-            }
+            (TrialEnded, _) if state.next == Next::Start => state.next = Next::ExitRotated,
             (Suspended(signal), None) => self.actions.push(Action::Suspend(signal)),
             // Any other event means nothing in this state ([`step`]).
             (Ended { .. } | Suspended(_) | Refused(_), Some(_)) | (Event::Left(_), None) => {}
-            (Continued | Polled(_) | Delivered | NotDelivered, _) => {}
+            (Continued | Unchanged | Changed | Placed | NotStarted | TrialEnded, _) => {}
         }
         SupervisorState::Stopping(state)
     }
@@ -646,10 +699,10 @@ impl Step<'_> {
             Next::Start => {
                 let running = RunningState {
                     is_poll_requested: state.is_poll_requested,
+                    trial: Stage::Opened(Purpose::Restart),
                     ..RunningState::default()
                 };
-                let next_poll = running.arm_poll(Delay::NextPoll { failures: 0 });
-                self.actions.extend([Action::Start, next_poll]);
+                self.actions.push(Action::Start);
                 return SupervisorState::Running(running);
             }
             Next::ExitRotated => ExitReason::Rotated,

@@ -5,13 +5,12 @@ use std::time::Duration;
 use nix::libc;
 
 use super::state::{
-    Action, Delay, Event, Left, Next, Notice, Phase, Poll, PollResult, RunningState, Sender,
-    Stopping, Supervision, SupervisorState, step,
+    Action, Delay, Event, Left, Next, Notice, Phase, RunningState, Sender, Stage, Stopping,
+    Supervision, SupervisorState, step,
 };
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 
 const HUP: SignalNumber = SignalNumber(libc::SIGHUP);
-const CHANGED: Event = Event::Polled(PollResult::Changed);
 
 /// Settings for a process that other processes can outlive (`ends_everything` is false).
 pub(super) fn rotation(on_rotation: OnRotation) -> Supervision {
@@ -28,9 +27,9 @@ pub(super) fn rotation(on_rotation: OnRotation) -> Supervision {
     }
 }
 
-fn running(poll: Poll) -> RunningState {
+fn running(trial: Stage) -> RunningState {
     RunningState {
-        poll,
+        trial,
         ..RunningState::default()
     }
 }
@@ -39,11 +38,11 @@ fn running(poll: Poll) -> RunningState {
 fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
     let term = SupervisorState::Running(RunningState {
         has_term: true,
-        ..running(Poll::Polling)
+        ..running(Stage::Reading)
     });
-    let result = step(&rotation(OnRotation::Exit), term, CHANGED);
+    let result = step(&rotation(OnRotation::Exit), term, Event::Changed);
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
-    let idle = SupervisorState::Running(running(Poll::Idle));
+    let idle = SupervisorState::Running(running(Stage::Ended));
     assert_eq!(result, (idle, vec![Action::CancelPoll, next_poll]));
 }
 
@@ -60,7 +59,7 @@ fn a_sigterm_still_holds_a_change_back_if_the_command_could_not_be_killed_after_
     let result = step(&rotation(OnRotation::Restart), cancelled, refused);
     let kept = SupervisorState::Running(RunningState {
         has_term: true,
-        ..running(Poll::Idle)
+        ..running(Stage::Ended)
     });
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
     let actions = vec![Action::Report(Notice::NotStopped), next_poll];
@@ -71,7 +70,7 @@ fn a_sigterm_still_holds_a_change_back_if_the_command_could_not_be_killed_after_
 fn a_suspended_command_is_continued_so_that_it_can_handle_a_signal() {
     let suspended = SupervisorState::Running(RunningState {
         is_suspended: true,
-        ..running(Poll::Idle)
+        ..running(Stage::Ended)
     });
     let hup = Event::Signal(HUP, Sender::Process);
     let result = step(&rotation(OnRotation::Restart), suspended.clone(), hup);

@@ -33,9 +33,9 @@ pub enum Message {
     Ready(Fingerprint, Changes),
     /// The trial has renamed its files.
     Placed(Vec<PlacedFile>),
-    /// The trial could not become the command, because renaming its files or execve has failed. The
+    /// The trial can't become the command, because renaming its files or execve has failed. The
     /// trial prints the error itself.
-    Failed,
+    NotStarted,
     /// The lines to print about a poll that failed. The parent prints them, because a stalled
     /// reader must not block the trial, and because the parent limits how often such lines appear.
     PollFailed(String),
@@ -156,7 +156,7 @@ impl Trial<'_, '_> {
             exec::exec(&program, command, &environment, placed.descriptors())
         });
         let Err(problem) = executed;
-        self.gate.send(&Message::Failed);
+        self.gate.send(&Message::NotStarted);
         Ok(Report::from(problem).print())
     }
 

@@ -62,25 +62,6 @@ impl Notices<'_> {
         }
     }
 
-    pub(super) fn report_restart(&self, pid: Pid) {
-        let record = self.consequence_note("restarted", "was restarted", "");
-        write([record.with("pid", pid.as_raw())]);
-    }
-
-    /// Prints that the command was stopped and can't be started again. The trial has printed the
-    /// errors.
-    pub(super) fn report_failed_restart(&self) {
-        let ending = ", but can't be started again";
-        let note = self.consequence_note("not_restarted", "was stopped", ending);
-        let label = Label::Warning;
-        write([Record { label, ..note }]);
-    }
-
-    pub(super) fn report_signal(&self, signal: SignalNumber) {
-        let record = self.consequence_note("signalled", &format!("got {signal}"), "");
-        write([record.with("signal", signal.to_string())]);
-    }
-
     pub(super) fn report_exit(&self) {
         let status = Status::Temporary as u8;
         let ending = format!("; secrets-exec exits with status {status}");
@@ -118,6 +99,21 @@ impl Notices<'_> {
         };
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
+            Notice::Restarted => {
+                let note = self.consequence_note("restarted", "was restarted", "");
+                note.with("pid", pid.as_raw())
+            }
+            // The trial has printed the errors.
+            Notice::NotRestarted => {
+                let ending = ", but can't be started again";
+                let note = self.consequence_note("not_restarted", "was stopped", ending);
+                let label = Label::Warning;
+                Record { label, ..note }
+            }
+            Notice::Signalled(signal) => {
+                let note = self.consequence_note("signalled", &format!("got {signal}"), "");
+                note.with("signal", signal.to_string())
+            }
             Notice::Ended(status) => self.end_record(status, pid),
             Notice::Stopping => self.stopping_note(),
             Notice::Cancelled => {

@@ -16,14 +16,14 @@ use super::notices::Notices;
 use crate::commands::launch::Launch;
 use crate::deliver::{PlacedFile, remove_files};
 use crate::model::environment::Inherited;
-use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
+use crate::model::options::{RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::quoted_program;
 use crate::report::{Record, Report, terminal};
 use crate::supervise::{
-    Action, Bystanders, Delay, Event, ExitReason, ExitStatus, Job, Left, Pid, PollResult, Signals,
-    Stage, StateChange, Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork,
-    next_state_change, signal_child, step,
+    Action, Bystanders, Delay, Event, ExitReason, ExitStatus, Job, Left, Pid, Signals, StateChange,
+    Supervision, SupervisorState, TrialProcess, adopt_orphans, begin, fork, next_state_change,
+    signal_child, step,
 };
 use crate::system::lifecycle::{End, children, end, held_signal, signal_descriptor, wait_for};
 use crate::system::os_error::{errno_text, io_error_text};
@@ -131,9 +131,9 @@ impl Parent<'_> {
     /// Lets the first trial, which waits at its gate, become the command, and supervises the
     /// command. Returns the exit status of this process.
     fn run(mut self) -> u8 {
-        // The first action is [`Action::Start`], which opens the gate.
-        let (mut state, actions) = begin();
-        actions.into_iter().for_each(|action| self.perform(action));
+        // The action is [`Action::Start`], which opens the gate.
+        let (mut state, action) = begin();
+        self.perform(action);
         loop {
             while let Some(event) = self.next_event() {
                 let (next, actions) = step(&self.supervision, state, event);
@@ -176,17 +176,22 @@ impl Parent<'_> {
     fn perform(&mut self, action: Action) {
         match action {
             Action::Start => self.start(),
-            Action::Deliver => match &mut self.trials.process {
-                Some(process) => process.open_gate(),
-                // The trial was killed while it was waiting at its gate, so the gate can't be
-                // opened.
-                None => self.events.push_back(Event::NotDelivered),
-            },
+            Action::Deliver => {
+                // If the trial was killed while it was waiting at its gate, its end is in the queue.
+                if let Some(process) = &mut self.trials.process {
+                    process.open_gate();
+                }
+            }
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
                 self.events.extend(self.trials.start_poll());
             }
             Action::CancelPoll => self.trials.cancel(),
+            Action::Adopt => {
+                let baseline = &mut self.trials.baseline;
+                baseline.command_values = baseline.latest_values.take();
+            }
+            Action::AnnounceStart => self.trials.announce_start(self.pid),
             Action::Signal(signal) => {
                 let is_sent = self.job.signal(signal);
                 self.note_refusal(signal, is_sent);
@@ -371,7 +376,8 @@ struct Trials<'a> {
     /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
     service_manager: Notifier,
     baseline: Baseline,
-    /// `None` before the first trial, and once a trial has executed the command or has ended.
+    /// `None` before the first trial, and once a trial has found no change, has executed the command
+    /// or has ended.
     process: Option<TrialProcess>,
     /// The children that get no signal when a change ends the command and its orphans: the trials,
     /// and the children that this process had before the first trial. The command itself was a
@@ -430,18 +436,11 @@ impl Trials<'_> {
         Ok(None)
     }
 
-    /// Forks the trial of a poll. Returns `None` if this succeeds, because the result of the poll
-    /// arrives later. Otherwise, returns the result: unchanged if an earlier trial is past its gate
-    /// and hasn't ended, and failed if the trial can't be forked.
+    /// Forks the trial of a poll. Returns the event that follows if no trial can be forked.
     fn start_poll(&mut self) -> Option<Event> {
-        if self.process.is_some() {
-            // A trial that is past its gate has only just read the values, so a poll wouldn't find
-            // anything newer.
-            return Some(Event::Polled(PollResult::Unchanged));
-        }
         let why = self.fork_trial().err()?;
         self.report_failed_poll(&why);
-        Some(Event::Polled(PollResult::Failed))
+        Some(Event::TrialEnded)
     }
 
     /// Forks a trial, and returns its process id. SIGALRM ends the trial if it hasn't reached its
@@ -471,40 +470,41 @@ impl Trials<'_> {
         Ok(pid)
     }
 
-    /// Receives the messages of the trial that have arrived, and acts on them. After the last
-    /// message of a trial that is past its gate, also acts on the end of this trial
-    /// ([`Self::note_trial_end`]). Returns the event that follows, if there is one. Doesn't wait.
-    fn receive(&mut self) -> Option<Event> {
-        let mut event = None;
-        for message in self.process.as_mut()?.receive() {
+    /// Receives the messages of the trial that have arrived, prints or stores what they contain, and
+    /// returns the events that follow. Doesn't wait.
+    fn receive(&mut self) -> Vec<Event> {
+        let mut events = Vec::new();
+        let Some(process) = &mut self.process else {
+            return events;
+        };
+        let messages = process.receive();
+        // A trial that ends before its gate is left to `note_reaped` or, if it is the first trial,
+        // to `await_first`. They get its exit status, which shows why the trial has ended.
+        let has_ended = process.is_open && process.descriptor().is_none();
+        for message in messages {
             match message {
                 Message::Notify(assignments) => self.service_manager.send(&assignments),
-                Message::Ready(values, changes) => event = self.note_ready(values, changes),
+                Message::Ready(values, changes) => events.extend(self.note_ready(values, changes)),
                 Message::Placed(files) => {
-                    self.process.as_mut()?.stage = Stage::Placed;
                     // A new file at the same path isn't removed, because its inode number differs.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
+                    events.push(Event::Placed);
                 }
-                // Renaming the files or execve has failed. If `Placed` has arrived before, the
-                // trial has failed nevertheless.
-                Message::Failed => self.process.as_mut()?.stage = Stage::Opened,
+                Message::NotStarted => events.push(Event::NotStarted),
                 Message::PollFailed(lines) => self.note_failed_poll(&lines),
             }
         }
 
-        let process = self.process.as_ref()?;
-        // A trial that ends before its gate is left to `note_reaped` or, if it is the first trial,
-        // to `await_first`. They get its exit status, which shows why the trial has ended.
-        if process.stage == Stage::BeforeGate || process.descriptor().is_some() {
-            return event;
+        if has_ended {
+            self.process = None;
+            events.push(Event::TrialEnded);
         }
-        self.note_trial_end()
+        events
     }
 
     /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
-    /// poll, prints what has changed, and returns the result of the poll if the change can reach
-    /// the command.
+    /// poll, prints what has changed, and returns the event that follows.
     fn note_ready(&mut self, fingerprint: Fingerprint, changes: Changes) -> Option<Event> {
         self.baseline.latest_values = Some(fingerprint);
         // A poll that reaches its gate hasn't failed.
@@ -518,77 +518,50 @@ impl Trials<'_> {
         let [change, fixed] = changes;
         self.notices.report_changes(&change, &fixed);
         if change.labels.is_empty() {
-            self.process.as_mut()?.stage = Stage::Unchanged;
-            return None;
+            // The trial sends no other message, and ends by itself.
+            self.process = None;
+            return Some(Event::Unchanged);
         }
         self.notices.change = change;
-        Some(Event::Polled(PollResult::Changed))
+        Some(Event::Changed)
     }
 
-    /// Acts on the end of a child that was reaped. Returns the event that follows if the child was
+    /// Reports the first start of the command, whose process id is `pid`: to the user and, with
+    /// `--notify-ready`, to the service manager.
+    fn announce_start(&self, pid: Pid) {
+        if self.launch.prepared.options.notify_ready {
+            self.service_manager.send("READY=1");
+        }
+        let values = self.baseline.command_values.as_ref();
+        let fixed = values.map(Fingerprint::fixed_labels).unwrap_or_default();
+        self.notices.report_start(pid, fixed);
+    }
+
+    /// Acts on the end of a child that was reaped. Returns the events that follow if the child was
     /// the trial.
     ///
     /// Prints why a poll has failed, with two exceptions: a trial that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
-    fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Option<Event> {
-        if self.process.as_ref()?.pid != child {
-            return None;
-        }
-        let event = self.receive();
-        // `receive` has already ended a trial that was past its gate.
-        if self.process.is_none() {
-            return event;
+    fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Vec<Event> {
+        let mut events = self.receive();
+        // `receive` has already ended a trial whose gate was opened.
+        if self
+            .process
+            .take_if(|process| process.pid == child)
+            .is_none()
+        {
+            return events;
         }
 
         match status {
             ExitStatus::Exited(_) | ExitStatus::Killed(SignalNumber::TERM | SignalNumber::INT) => {}
-            ExitStatus::Killed(SignalNumber::ALRM) => {
-                self.report_failed_poll("it took too long");
-            }
+            ExitStatus::Killed(SignalNumber::ALRM) => self.report_failed_poll("it took too long"),
             ExitStatus::Killed(signal) => {
-                let why = format!("its process was killed by {signal}");
-                self.report_failed_poll(&why);
+                self.report_failed_poll(&format!("its process was killed by {signal}"));
             }
         }
-        // The poll has failed, whatever `event` is.
-        self.note_trial_end()
-    }
-
-    /// Forgets the trial, which has ended or has executed the command. Decides by its stage which
-    /// values the command has now, prints what has become of the command, and returns the event
-    /// that follows, if there is one.
-    ///
-    /// No event follows a first start or a restart. For the state machine, such a trial has been
-    /// the command since its gate was opened, even if it fails.
-    fn note_trial_end(&mut self) -> Option<Event> {
-        let TrialProcess { pid, stage, .. } = self.process.take()?;
-        let is_first = self.baseline.is_before_start();
-        if matches!(stage, Stage::Unchanged | Stage::Placed) {
-            // Even unchanged values can have new version ids.
-            self.baseline.command_values = self.baseline.latest_values.take();
-        }
-        match (stage, self.notices.rotation.on_rotation) {
-            (Stage::BeforeGate, _) => return Some(Event::Polled(PollResult::Failed)),
-            (Stage::Unchanged, _) => return Some(Event::Polled(PollResult::Unchanged)),
-            (Stage::Placed, _) if is_first => {
-                if self.launch.prepared.options.notify_ready {
-                    self.service_manager.send("READY=1");
-                }
-                let values = self.baseline.command_values.as_ref();
-                let fixed = values.map(Fingerprint::fixed_labels).unwrap_or_default();
-                self.notices.report_start(pid, fixed);
-            }
-            // The first trial has printed the error itself.
-            (Stage::Opened, _) if is_first => {}
-            (Stage::Placed, OnRotation::Signal(signal)) => {
-                self.notices.report_signal(signal);
-                return Some(Event::Delivered);
-            }
-            (Stage::Opened, OnRotation::Signal(_)) => return Some(Event::NotDelivered),
-            (Stage::Placed, _) => self.notices.report_restart(pid),
-            (Stage::Opened, _) => self.notices.report_failed_restart(),
-        }
-        None
+        events.push(Event::TrialEnded);
+        events
     }
 
     /// Prints why the process of a poll could not be started, or why it ended too early.
@@ -606,11 +579,11 @@ impl Trials<'_> {
         self.notices.print_failed_poll(lines);
     }
 
-    /// Ends the trial, if there is one. If it is past its gate, first waits for its end, for at
-    /// most [`TIME_TO_END`], so that no temporary file is left behind.
+    /// Ends the trial, if there is one. If its gate was opened, first waits for its end, for at most
+    /// [`TIME_TO_END`], so that no temporary file is left behind.
     fn cancel(&mut self) {
         if let Some(process) = &self.process
-            && process.stage != Stage::BeforeGate
+            && process.is_open
         {
             self.await_end();
         }
@@ -639,6 +612,7 @@ impl Trials<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::options::OnRotation;
 
     fn rotation() -> RotationOptions {
         RotationOptions {
