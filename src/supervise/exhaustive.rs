@@ -125,6 +125,8 @@ struct Past {
     is_cancelled: bool,
     /// The processes that the command has left, as the supervisor has learned.
     left: Option<Left>,
+    /// This command's refusal of a SIGTERM has been reported.
+    is_term_refused: bool,
 }
 
 impl World {
@@ -294,6 +296,7 @@ impl World {
             Event::Ended { left, .. } => {
                 self.command = Nobody;
                 past.is_suspended = false;
+                past.is_term_refused = false;
                 past.left = Some(left);
             }
             Event::Left(left) => past.left = Some(left),
@@ -366,7 +369,11 @@ impl World {
             Action::SignalOthers(signal) => self.signal_left(Left::Others, signal),
             Action::Kill(left, _) => self.signal_left(left, SignalNumber::KILL),
             Action::Arm(delay) => self.timer = Some(delay),
-            Action::Report(Notice::Stopping) => self.past.is_rotating = true,
+            Action::Report(Notice::TermRefused) => self.past.is_term_refused = true,
+            Action::Report(Notice::Stopping) => {
+                self.past.is_rotating = true;
+                self.past.is_term_refused = false;
+            }
             Action::Report(Notice::NotStopped) => {
                 self.past.is_rotating = false;
                 self.past.is_cancelled = false;
@@ -476,6 +483,8 @@ impl Edge<'_> {
             }
             // "The first poll is at a random moment of the interval."
             Action::Arm(Delay::FirstPoll) => assert!(self.is_first_start()),
+            // A warning for each SIGTERM that can't be passed on would say nothing new.
+            Action::Report(Notice::TermRefused) => assert!(!past.is_term_refused),
             // "What is left then counts as what can't be stopped."
             Action::Report(Notice::Survived) => {
                 assert!(world.group != Alive && world.others != Asked);
