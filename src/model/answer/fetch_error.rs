@@ -11,7 +11,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::problem::ReasonScope;
+use crate::model::problem::{ReasonScope, Status};
 use crate::model::reference::Region;
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
@@ -195,10 +195,7 @@ impl FetchError {
 
     /// True if a later launch may succeed, although nothing is corrected.
     pub fn is_temporary(&self) -> bool {
-        matches!(
-            self.cause,
-            Cause::Outage(_) | Cause::NoCredentials(Unsigned::Unanswered)
-        )
+        self.cause.facts().status == Status::Temporary
     }
 
     /// True if an answer was damaged or not from AWS, or if AWS has no such host. Another request
@@ -208,23 +205,6 @@ impl FetchError {
         matches!(
             self.cause,
             Cause::Outage(MalformedResponse | NotTls | UnknownRegion)
-        )
-    }
-
-    /// True if the service itself answered that there is no value, that the secret is marked for
-    /// deletion, or that access is denied. After such an answer, the cached answer is removed.
-    /// Other failures, such as refused credentials or a denied description, say nothing about the
-    /// value, so the cached answer stays.
-    pub fn withholds_value(&self) -> bool {
-        matches!(
-            self.cause,
-            Cause::Absent(_)
-                | Cause::Denied(
-                    Denial::Policy(Operation::Read)
-                        | Denial::PolicyOrMissing(Operation::Read)
-                        | Denial::Key
-                )
-                | Cause::Refused(Refusal::MarkedForDeletion | Refusal::NoValue)
         )
     }
 }

@@ -4,11 +4,12 @@ use super::request::{CauseFacts, FailedRequest, GENERAL, Remedy, as_sentences};
 use crate::model::answer::fetch_error::{
     CREDENTIALS_REFUSED, Denial, Mention, Operation, PolicyDenial,
 };
-use crate::model::problem::ReasonScope;
+use crate::model::problem::{ReasonScope, Status};
 use crate::model::reference::{EMPTY_PIECE, Store};
 
 const DENIED: CauseFacts = CauseFacts {
     code: "denied",
+    status: Status::Denied,
     mention: Mention::InHeadline("access to ", ReasonScope::AnySecret),
     headline: "was denied",
     sentence: "access denied: {}",
@@ -19,10 +20,14 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
     match denial {
         // As printed: access to the secret "prod/db" was denied
         // As printed: access to the parameter "/prod/level" was denied
-        Denial::Policy(_) | Denial::PolicyOrMissing(_) => DENIED,
+        Denial::Policy(operation) | Denial::PolicyOrMissing(operation) => CauseFacts {
+            withholds_value: operation == Operation::Read,
+            ..DENIED
+        },
         // As printed: access to the secret "prod/db" was denied by KMS
         Denial::Key => CauseFacts {
             code: "kms-denied",
+            withholds_value: true,
             headline: "was denied by KMS",
             ..DENIED
         },

@@ -5,9 +5,8 @@
 //! those for every other answer of AWS. A failure before an answer, such as a host that can't be
 //! reached, already has a headline.
 //!
-//! [`Cause::facts`] has one row for each cause: the words, the code, and whether the request is
-//! sent again. The exit status isn't in a row, because it also depends on `--wait`
-//! (`FetchFailure::status`).
+//! [`Cause::facts`] has one row for each cause: the words, the code, the exit status, and whether
+//! the request is sent again.
 //!
 //! The help has at most three parts: an observation, which is something that secrets-exec has
 //! looked up; the general help of the reason, which consists of facts; and one guess from the form
@@ -23,7 +22,7 @@ pub use request::as_sentences;
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{
     Again, Cause, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind, Refusal,
-    RequestFault,
+    RequestFault, Unsigned,
 };
 use crate::model::entry::Subject;
 use crate::model::problem::{About, Problem, ReasonScope, Status};
@@ -41,18 +40,6 @@ impl FetchFailure {
         }
         self.errors()
             .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
-    }
-
-    /// The exit status of a launch that needs the document.
-    fn status(&self) -> Status {
-        // `--wait` only waits for what may pass.
-        if self.waited.is_some() || self.error.is_temporary() {
-            return Status::Temporary;
-        }
-        match self.error.cause {
-            Denied(_) | NoCredentials(_) => Status::Denied,
-            Absent(_) | Outage(_) | Refused(_) | NoRegion => Status::Configuration,
-        }
     }
 
     /// The problem of an entry whose request for `reference` has failed: the error, its help, and
@@ -110,8 +97,14 @@ impl FetchFailure {
                 "secrets-exec kept trying for {waited}, because of --wait"
             ));
         }
+        let status = if self.waited.is_some() {
+            // `--wait` only waits for what may pass.
+            Status::Temporary
+        } else {
+            error.cause.facts().status
+        };
         Problem {
-            status: self.status(),
+            status,
             code: error.code,
             text,
             is_general: several.is_none(),
@@ -230,6 +223,7 @@ const OF_SERVER: CauseFacts = CauseFacts {
 /// The facts of an outage that concerns the host or this machine, not a single request.
 const UNREACHABLE: CauseFacts = CauseFacts {
     code: "unreachable",
+    status: Status::Temporary,
     again: Again::HereOrLater,
     ..OF_SERVER
 };
@@ -375,8 +369,13 @@ impl Cause {
             // As printed: the request for the secret "prod/db" was refused by AWS
             Refused(Refusal::Request(RequestFault::Other)) => REFUSED,
 
-            NoCredentials(_) => CauseFacts {
+            NoCredentials(why) => CauseFacts {
                 code: "no-credentials",
+                status: if why == Unsigned::Unanswered {
+                    Status::Temporary
+                } else {
+                    Status::Denied
+                },
                 ..GENERAL
             },
             NoRegion => CauseFacts {

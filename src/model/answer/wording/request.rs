@@ -2,7 +2,7 @@
 
 use crate::model::answer::fetch_error::{Again, CallerAccount, FetchFailure, LookedUp, Mention};
 use crate::model::entry::Subject;
-use crate::model::problem::ReasonScope;
+use crate::model::problem::{ReasonScope, Status};
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::shell_word;
 
@@ -95,6 +95,14 @@ pub fn as_sentences(first: &str, second: &str) -> String {
 /// The facts that failures with the same cause share, unless a failure says otherwise.
 pub struct CauseFacts {
     pub code: &'static str,
+    /// The exit status of a launch that needs the document. If `--wait` has run out of time, the
+    /// status is [`Status::Temporary`] instead.
+    pub status: Status,
+    /// True if the service itself answered that there is no value, that the secret is marked for
+    /// deletion, or that access is denied. After such an answer, the cached answer is removed.
+    /// Other failures, such as refused credentials or a denied description, say nothing about the
+    /// value, so the cached answer stays.
+    pub withholds_value: bool,
     pub again: Again,
     pub mention: Mention,
     /// The headline or, if the headline begins with the secret, the text after the secret. Empty if
@@ -111,6 +119,8 @@ pub struct CauseFacts {
 /// request would fail again.
 pub const GENERAL: CauseFacts = CauseFacts {
     code: "refused",
+    status: Status::Configuration,
+    withholds_value: false,
     again: Again::Never,
     mention: Mention::Nowhere,
     headline: "",
@@ -120,6 +130,7 @@ pub const GENERAL: CauseFacts = CauseFacts {
 
 /// The facts of a failure whose reason lies in the secret itself.
 pub const OF_SECRET: CauseFacts = CauseFacts {
+    withholds_value: true,
     mention: Mention::InHeadline("", ReasonScope::OneSecret),
     sentence: "it {}",
     ..GENERAL
