@@ -195,6 +195,13 @@ impl EntryOutcome {
         matches!(self.result, Outcome::Default(_))
     }
 
+    /// True if the document of each reference was read.
+    pub fn has_documents(&self, fetched: &Answers) -> bool {
+        self.reads
+            .iter()
+            .all(|read| matches!(fetched.get(&read.locator), Some(Ok(_))))
+    }
+
     /// The references that the value was, or should have been, read from. A literal and the text
     /// of `default` have none.
     pub fn read_from(&self) -> &[SecretRef] {
@@ -259,13 +266,9 @@ impl Outcomes {
     /// version of one of these documents may have what the value needs.
     pub fn unsuitable_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         let mut locators = BTreeSet::new();
-        for EntryOutcome { result, reads, .. } in &self.list {
-            if matches!(result, Outcome::Failed(_))
-                && reads
-                    .iter()
-                    .all(|read| matches!(fetched.get(&read.locator), Some(Ok(_))))
-            {
-                locators.extend(reads.iter().map(|read| read.locator.clone()));
+        for outcome in &self.list {
+            if matches!(outcome.result, Outcome::Failed(_)) && outcome.has_documents(fetched) {
+                locators.extend(outcome.reads.iter().map(|read| read.locator.clone()));
             }
         }
         locators

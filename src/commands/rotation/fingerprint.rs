@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::model::entry::Target;
 use crate::model::options::OnRotation;
-use crate::model::outcome::{Outcome, Values};
+use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::reference::SecretRef;
 use crate::model::remark::Remark;
 use crate::model::shown::{shown_version, some_of};
@@ -86,40 +86,17 @@ impl Fingerprint {
         let mut place = 0;
         for outcome in &values.outcomes.list {
             if let (Target::Variables(_), Outcome::Absent) = (&outcome.target, &outcome.result)
-                && outcome
-                    .reads
-                    .iter()
-                    .all(|read| matches!(values.fetched.get(&read.locator), Some(Ok(_))))
+                && outcome.has_documents(&values.fetched)
             {
                 fingerprint.empty_objects.insert(place);
             }
-            let parameter_name = outcome.parameter_name.as_deref();
-            if let Some(made) = outcome.made() {
-                let mut lookups = made.lookups.clone();
-                if lookups.is_empty() {
-                    lookups.push((made.remarks.keys().any(Remark::is_blank), false));
-                }
-                let reads: Vec<String> = outcome
-                    .read_from()
-                    .iter()
-                    .map(|read| read.locator.noun_of(parameter_name))
-                    .collect();
-                let hashed_value = HashedValue {
-                    label: outcome.subject.label.to_string(),
-                    hash: hash_key.hash_one(made.value.expose()),
-                    lookups,
-                    standing: (place, outcome.is_default()),
-                    hides_inherited: outcome.is_inherited,
-                    is_fixed: matches!(on_rotation, OnRotation::Signal(_))
-                        && !outcome.target.has_path()
-                        && !reads.is_empty(),
-                    reads,
-                };
+            if let Some(hashed_value) = HashedValue::new(hash_key, on_rotation, place, outcome) {
                 for claim in outcome.target.claims() {
                     let key = hash_key.hash_one(claim);
                     fingerprint.values.insert(key, hashed_value.clone());
                 }
             }
+            let parameter_name = outcome.parameter_name.as_deref();
             for SecretRef { locator, .. } in &outcome.reads {
                 if let Some(Ok(document)) = values.fetched.get(locator)
                     && let Some(versioned) = document.versioned(parameter_name)
@@ -234,6 +211,38 @@ impl Fingerprint {
 }
 
 impl HashedValue {
+    /// Hashes the value of an outcome. `None` if the outcome has no value. `place` is the place of
+    /// the outcome's entry in the order of precedence.
+    fn new(
+        hash_key: &RandomState,
+        on_rotation: OnRotation,
+        place: usize,
+        outcome: &EntryOutcome,
+    ) -> Option<Self> {
+        let made = outcome.made()?;
+        let mut lookups = made.lookups.clone();
+        if lookups.is_empty() {
+            lookups.push((made.remarks.keys().any(Remark::is_blank), false));
+        }
+        let parameter_name = outcome.parameter_name.as_deref();
+        let reads: Vec<String> = outcome
+            .read_from()
+            .iter()
+            .map(|read| read.locator.noun_of(parameter_name))
+            .collect();
+        Some(Self {
+            label: outcome.subject.label.to_string(),
+            hash: hash_key.hash_one(made.value.expose()),
+            lookups,
+            standing: (place, outcome.is_default()),
+            hides_inherited: outcome.is_inherited,
+            is_fixed: matches!(on_rotation, OnRotation::Signal(_))
+                && !outcome.target.has_path()
+                && !reads.is_empty(),
+            reads,
+        })
+    }
+
     /// Decides whether a poll would take this value away from the command. `new` is what the poll,
     /// whose fingerprint is `later`, has found for the same variable or path.
     ///
