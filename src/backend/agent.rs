@@ -22,8 +22,8 @@ use super::aws::{
     not_sent, parse_secret, parse_service_error,
 };
 use crate::model::answer::{
-    Again, AnsweredLocators, Cause, Denial, Document, FetchError, FetchFailure, FetchResult,
-    Operation, OutageKind, Refusal,
+    Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, Operation,
+    OutageKind, Refusal,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
@@ -136,7 +136,7 @@ impl Agent {
     /// Finds the locators that the agent can never read, such as one in another region, and gives a
     /// failure for each of them. Call [`Self::read_profile`] first, because the profile may set the
     /// agent's region.
-    pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> AnsweredLocators {
+    pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
         locators
             .iter()
             .filter_map(|locator| {
@@ -157,7 +157,7 @@ impl Agent {
     /// Answers each locator in `wanted`. The agent must support all of them
     /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
     /// same error ([`Self::missing_token_error`]).
-    pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
+    pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut grouped = LocatorsByRequest::<Locator>::new();
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);

@@ -44,9 +44,7 @@ use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
 
 use super::aws::Aws;
-use crate::model::answer::{
-    Answer, AnsweredLocators, Answers, CachedAnswer, Document, FetchFailure,
-};
+use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure};
 use crate::model::options::CacheOptions;
 use crate::model::problem::Problem;
 use crate::model::record::Record;
@@ -99,19 +97,16 @@ impl Cached {
     /// # Errors
     /// If AWS's configuration is invalid, or if a launch with `--on-rotation` would need an MFA
     /// code.
-    pub async fn answers(
-        &mut self,
-        wanted: &BTreeSet<&Locator>,
-    ) -> Result<AnsweredLocators, Problem> {
+    pub async fn answers(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         let CacheOptions { ttl, stale, .. } = self.options;
         let begun = boot_time();
         let mut asked = wanted.clone();
-        let mut answers = AnsweredLocators::new();
+        let mut answers = Answers::new();
         let mut not_fresh = BTreeMap::new();
         for (locator, entry) in self.read_entries(wanted.iter().copied()) {
             if entry.age(begun) < ttl {
                 asked.remove(locator);
-                answers.push((locator.clone(), Ok(entry.into_document(None))));
+                answers.insert(locator.clone(), Ok(entry.into_document(None)));
             } else {
                 not_fresh.insert(locator, entry);
             }
@@ -153,7 +148,7 @@ impl Cached {
                 }
                 (answer, _) => answer,
             };
-            answers.push((locator, answer));
+            answers.insert(locator, answer);
         }
         Ok(answers)
     }

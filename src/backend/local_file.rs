@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{
-    AnsweredLocators, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
+    Answers, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
 };
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, Store};
@@ -21,8 +21,8 @@ pub struct LocalFile {
 impl LocalFile {
     /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] secrets or parameters
     /// that the file doesn't have, the answer also has a similar id, if the file has one.
-    pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> AnsweredLocators {
-        let mut answers = AnsweredLocators::new();
+    pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+        let mut answers = Answers::new();
         let mut searches = 0;
         for locator in wanted.iter().copied() {
             let mut answer = self.answer(locator);
@@ -34,7 +34,7 @@ impl LocalFile {
                 searches += 1;
                 failure.nearest = self.nearest(&possible_names(locator));
             }
-            answers.push((locator.clone(), answer));
+            answers.insert(locator.clone(), answer);
         }
         answers
     }

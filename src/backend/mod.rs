@@ -21,9 +21,7 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{
-    Again, Answer, AnsweredLocators, Answers, Caller, Cause, OutageKind, Refusal,
-};
+use crate::model::answer::{Again, Answer, Answers, Caller, Cause, OutageKind, Refusal};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -67,23 +65,20 @@ impl Backend {
     /// # Errors
     /// If AWS's configuration is invalid, or if a launch with `--on-rotation` would need an MFA
     /// code.
-    pub async fn fetch(
-        &mut self,
-        wanted: &BTreeSet<&Locator>,
-    ) -> Result<AnsweredLocators, Problem> {
+    pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
             Self::Cached(cached) => cached.answers(wanted).await,
             Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
             Self::Agent(agent, Some(aws)) => {
-                let (mut answered, unanswered): (AnsweredLocators, AnsweredLocators) = agent
+                let (mut answered, unanswered): (Answers, Answers) = agent
                     .answers(wanted)
                     .await
                     .into_iter()
                     .partition(|(_, answer)| is_final(answer));
                 if !unanswered.is_empty() {
                     agent.is_enough = false;
-                    let missing = unanswered.iter().map(|(locator, _)| locator).collect();
+                    let missing = unanswered.keys().collect();
                     answered.extend(aws.answers(&missing, None).await?);
                 }
                 Ok(answered)

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::prepare::{Prepared, Task, prepare};
-use super::read::{configured_agent, read_values, reading_notices, unsupported_values};
+use super::read::{configured_agent, never_readable, read_values, reading_notices};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -281,7 +281,6 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     let mut aws = ManuallyDrop::new(Aws::new(settings.clone(), deadline.clone()));
     let (answers, secrets) = block_on(async { Ok(aws.metadata(&plan.locators()).await?) })?;
 
-    let answers = Answers::from_iter(answers);
     let (mut failures, existing): (Answers, Answers) =
         answers.into_iter().partition(|(_, answer)| answer.is_err());
     suggest_names(&mut failures, plan);
@@ -304,8 +303,6 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
     let plan = &prepared.plan;
     let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
-    unsupported_values(plan, agent.as_ref()).unwrap_or_else(|| {
-        let answers = Answers::default();
-        Values::new(resolve_elsewhere(plan, &answers), answers)
-    })
+    let answers = never_readable(plan, agent.as_ref());
+    Values::new(resolve_elsewhere(plan, &answers), answers)
 }

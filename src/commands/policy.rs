@@ -1,7 +1,7 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
 use super::prepare::{Prepared, Task, prepare};
-use super::read::{configured_agent, unsupported_values};
+use super::read::{configured_agent, never_readable};
 use super::worker;
 use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -9,6 +9,7 @@ use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
+use crate::resolve::resolve_elsewhere;
 use crate::time::Deadline;
 
 /// Prints the policy as JSON. Returns the warnings and notes to print after it.
@@ -64,10 +65,11 @@ fn needed_policy(
         // matter.
         apply_settings(&mut settings, &deadline.progress)?;
         let agent = configured_agent(&options.source, &settings, deadline);
-        if let Some(values) = unsupported_values(&plan, agent.as_ref()) {
-            let report = Report::from_values(values.outcomes.problems(), "no policy was printed");
-            if !report.is_empty() {
-                return Err(report);
+        let answers = never_readable(&plan, agent.as_ref());
+        if !answers.is_empty() {
+            let problems = resolve_elsewhere(&plan, &answers).problems();
+            if !problems.is_empty() {
+                return Err(Report::from_values(problems, "no policy was printed"));
             }
         }
     } else {

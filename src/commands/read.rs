@@ -149,6 +149,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     Ok(with_cache(aws, prepared)?)
 }
 
+/// The agent of `--agent`. `None` for any other source.
 pub(super) fn configured_agent(
     source: &SourceOption,
     settings: &Settings,
@@ -198,11 +199,13 @@ async fn fetch_and_resolve(
     deadline: &Deadline,
 ) -> Result<Values, Problem> {
     let plan = &prepared.plan;
-    let mut answers = match unsupported_values(plan, backend.prepared_agent(plan)?) {
-        Some(values) if !values.outcomes.problems().is_empty() => return Ok(values),
-        Some(values) => values.fetched,
-        None => Answers::default(),
-    };
+    let mut answers = never_readable(plan, backend.prepared_agent(plan)?);
+    if !answers.is_empty() {
+        let outcomes = resolve_elsewhere(plan, &answers);
+        if !outcomes.problems().is_empty() {
+            return Ok(Values::new(outcomes, answers));
+        }
+    }
 
     let begun = Instant::now();
     loop {
@@ -211,7 +214,7 @@ async fn fetch_and_resolve(
         if !wanted.is_empty() {
             // The future is boxed, because it is large, and every future that awaits it would
             // contain it.
-            answers.extend(Box::pin(backend.fetch(&wanted)).await?);
+            answers.append(&mut Box::pin(backend.fetch(&wanted)).await?);
         }
         // Check that there is an answer for each locator. An entry without an answer would have
         // neither a value nor an error, and the command would start without its value.
@@ -242,19 +245,11 @@ async fn fetch_and_resolve(
     }
 }
 
-/// Resolves a plan without a request, so that each value that the AWS Secrets Manager Agent
-/// (`--agent`) can never read has failed. `None` without an agent, and if the agent may be able to
-/// read everything. This depends on the agent's region. If the region may come from a profile, call
-/// [`Agent::read_profile`] first.
-pub(super) fn unsupported_values(plan: &Plan, agent: Option<&Agent>) -> Option<Values> {
-    let unsupported = Answers::from_iter(agent?.unsupported(&plan.locators()));
-    if unsupported.is_empty() {
-        return None;
-    }
-    Some(Values::new(
-        resolve_elsewhere(plan, &unsupported),
-        unsupported,
-    ))
+/// The failures of the locators that the AWS Secrets Manager Agent (`--agent`) can never read. Empty
+/// without an agent. The failures depend on the agent's region. If the region may come from a
+/// profile, call [`Agent::read_profile`] first.
+pub(super) fn never_readable(plan: &Plan, agent: Option<&Agent>) -> Answers {
+    agent.map_or_else(Answers::new, |agent| agent.unsupported(&plan.locators()))
 }
 
 /// True if requests for the locators in `missing` have failed, and every failure may be temporary.

@@ -44,8 +44,8 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::model::answer::{
-    Answer, AnsweredLocators, Caller, Cause, Denial, DescribedSecret, Document, FetchError,
-    FetchFailure, FetchResult, Operation,
+    Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
+    FetchResult, Operation,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -96,7 +96,7 @@ impl Aws {
         &mut self,
         wanted: &BTreeSet<&Locator>,
         limit: Option<Duration>,
-    ) -> Result<AnsweredLocators, Problem> {
+    ) -> Result<Answers, Problem> {
         let deadline = self.deadline.clone();
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
@@ -104,7 +104,7 @@ impl Aws {
             let (requests, mut answers) = requests_for(session, wanted).await;
             let distinct = requests.keys().cloned().collect();
             let answered = read_in_batches(session, distinct).await;
-            answers.extend(distribute(requests, answered.into_iter().flatten()));
+            answers.append(&mut distribute(requests, answered.into_iter().flatten()));
             with_advice(session, answers)
         };
         let answers = deadline.with_limit(limit, reading).await;
@@ -118,7 +118,7 @@ impl Aws {
 
     /// Forgets the session and returns true if AWS has refused credentials that the AWS CLI has
     /// stored. The next session doesn't use stored credentials, so it may ask for an MFA code.
-    fn forget_refused_session(&mut self, answers: &AnsweredLocators) -> bool {
+    fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
         if is_refused {
@@ -175,7 +175,7 @@ impl Aws {
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
-    ) -> Result<(AnsweredLocators, Vec<DescribedSecret>), Problem> {
+    ) -> Result<(Answers, Vec<DescribedSecret>), Problem> {
         let session = self.session()?;
         session.settings.check_regions(wanted)?;
         let mut secrets = wanted.clone();
@@ -183,7 +183,7 @@ impl Aws {
         let (requests, mut answers) = requests_for(session, &secrets).await;
         let distinct = Vec::from_iter(requests.keys().cloned());
         let (answered, described) = describe_requests(session, distinct).await;
-        answers.extend(distribute(requests, answered));
+        answers.append(&mut distribute(requests, answered));
         let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
             // As in `answers`, this recursion ends after one step.
@@ -262,12 +262,12 @@ pub type LocatorsByRequest<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 pub fn distribute<R: Ord>(
     mut requests: LocatorsByRequest<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
-) -> AnsweredLocators {
-    let mut answers = Vec::with_capacity(requests.len());
+) -> Answers {
+    let mut answers = Answers::new();
     for (request, answer) in answered {
-        let locators = requests.remove(&request).unwrap_or_default();
-        let answer_for_each = std::iter::repeat_n(answer, locators.len());
-        answers.extend(locators.into_iter().cloned().zip(answer_for_each));
+        for locator in requests.remove(&request).unwrap_or_default() {
+            answers.insert(locator.clone(), answer.clone());
+        }
     }
     answers
 }
@@ -277,13 +277,15 @@ pub fn distribute<R: Ord>(
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
-) -> (LocatorsByRequest<'a, Request>, AnsweredLocators) {
+) -> (LocatorsByRequest<'a, Request>, Answers) {
     let mut requests = LocatorsByRequest::new();
-    let mut answers = Vec::new();
+    let mut answers = Answers::new();
     for locator in wanted.iter().copied() {
         match session.request_for(locator).await {
             Ok(request) => requests.entry(request).or_default().push(locator),
-            Err(error) => answers.push((locator.clone(), Err(FetchFailure::new(None, error)))),
+            Err(error) => {
+                answers.insert(locator.clone(), Err(FetchFailure::new(None, error)));
+            }
         }
     }
     (requests, answers)
@@ -291,7 +293,7 @@ async fn requests_for<'a>(
 
 /// Adds to each failure what its help may mention: the defaults with which the secret was looked up
 /// ([`Session::looked_up`]), and the profile of `--profile`.
-fn with_advice(session: &Session, mut answers: AnsweredLocators) -> AnsweredLocators {
+fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
             failure.looked_up = session.looked_up(locator).map(Box::new);

@@ -24,8 +24,8 @@ use super::credentials::{
 use super::endpoints::Api;
 use super::service_client::{Client, Clients};
 use crate::model::answer::{
-    Answer, AnsweredLocators, Caller, CallerAccount, Cause, Document, FetchError, FetchFailure,
-    FetchResult, LookedUp, Unsigned,
+    Answer, Answers, Caller, CallerAccount, Cause, Document, FetchError, FetchFailure, FetchResult,
+    LookedUp, Unsigned,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Arn, Locator, Region, Role};
@@ -142,15 +142,15 @@ impl Session {
 
     /// True if the credentials come from a session that the AWS CLI has stored for a role, and AWS
     /// has refused credentials in one of the answers.
-    pub(super) fn is_stored_and_refused(&self, answers: &AnsweredLocators) -> bool {
+    pub(super) fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let source = self.chain.as_ref().map(|chain| &chain.source);
         if !matches!(source, Some(RoleSource::StoredSession(..))) {
             return false;
         }
         answers
-            .iter()
-            .filter_map(|(_, answer)| answer.as_ref().err())
+            .values()
+            .filter_map(|answer| answer.as_ref().err())
             .map(|failure| failure.error.cause)
             .any(|cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole)))
     }

@@ -28,9 +28,6 @@ pub type Answer = Result<Document, FetchFailure>;
 
 pub type FetchResult<T> = Result<T, FetchError>;
 
-/// The locators of one fetch, in any order, each with its answer.
-pub type AnsweredLocators = Vec<(Locator, Answer)>;
-
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Answers = BTreeMap<Locator, Answer>;
 
