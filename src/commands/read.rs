@@ -64,8 +64,8 @@ pub(super) fn subcommand_values(
     Ok((values, report))
 }
 
-/// Reads the values of a plan. The result has the outcome of each entry, every answer and, for
-/// `check`, what only `check` prints ([`add_check_facts`]).
+/// Reads the values of a plan. The result has the outcome of each entry, every answer and, only for
+/// `check`, the ages of the answers in the cache.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Never drop the backend. Closing its connections would take time, and the end of the process,
@@ -77,11 +77,12 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         values.outcomes.elapsed = deadline.progress.waited_since(begun);
         if let Backend::Cached(cached) = &mut *backend {
             values.cache_warnings = cached.warnings();
+            if prepared.task.is_check() {
+                values.cached = cached.ages(values.fetched.keys());
+            }
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
-        if prepared.task.is_check() {
-            add_check_facts(&mut values, &mut backend);
-        }
+        values.caller = backend.caller();
         Ok(values)
     })
 }
@@ -101,15 +102,6 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
     warnings.extend(report::nothing_read_note(outcomes));
     warnings.extend(report::mistake_warnings(outcomes));
     warnings
-}
-
-/// Adds what only `check` prints: the ages of the answers in the cache, and the caller. A backend
-/// without AWS has neither.
-fn add_check_facts(values: &mut Values, backend: &mut Backend) {
-    if let Backend::Cached(cached) = backend {
-        values.cached = cached.ages(values.fetched.keys());
-    }
-    values.caller = backend.caller();
 }
 
 /// Opens the backend. With `--local`, reads the file with the secrets, and adds a warning to the
