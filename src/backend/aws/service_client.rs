@@ -3,9 +3,9 @@
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
-//! both without the SDK (ARCHITECTURE.md, "What goes by whom"). Both wipe the body of the response.
-//! We don't use the SDK's clients, because retries, endpoints and connections are ours anyway, and
-//! each client would cost half a million instructions.
+//! both without the SDK. Both methods wipe the body of the response. We don't use the SDK's clients,
+//! because retries, endpoints and connections are ours anyway, and each client would cost half a
+//! million instructions. ARCHITECTURE.md, "What the AWS SDK does, and what we do", has the rest.
 //!
 //! An error quotes only AWS's code and message from the body of a response, because the rest may
 //! contain a secret.
