@@ -288,16 +288,12 @@ async fn pause<'a>(
 /// says how long secrets-exec has tried.
 fn values_after_waiting(plan: &Plan, mut answers: Answers, elapsed: Duration) -> Values {
     let waited = Duration::from_secs_f64(elapsed.as_secs_f64().round());
-    for failure in failures_mut(&mut answers) {
-        failure.waited = Some(waited);
+    for answer in answers.values_mut() {
+        if let Err(failure) = answer {
+            failure.waited = Some(waited);
+        }
     }
     Values::new(resolve(plan, &answers), answers)
-}
-
-fn failures_mut(fetched: &mut Answers) -> impl Iterator<Item = &mut FetchFailure> {
-    fetched
-        .values_mut()
-        .filter_map(|answer| answer.as_mut().err())
 }
 
 /// True for a cached answer that was only used because AWS failed.

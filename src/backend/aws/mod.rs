@@ -445,7 +445,7 @@ async fn read_with_failover(
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
                     errors.push((region.clone(), error));
-                    answers.push((request, Err(failure_in_regions(errors))));
+                    answers.push((request, Err(FetchFailure::in_regions(errors))));
                 }
             }
         }
@@ -495,14 +495,4 @@ async fn explained(
         return error;
     }
     session.explain_refused(role, error)
-}
-
-/// Combines the errors that a request got in one or more regions, in the order in which the regions
-/// were tried, into one failure. The main error is that of the first region, which is the secret's
-/// own region, because a denial or an absence in a fallback region is only about the replica there.
-fn failure_in_regions(mut errors: Vec<(Region, FetchError)>) -> FetchFailure {
-    let (own_region, own_error) = errors.remove(0);
-    let mut failure = FetchFailure::new(Some(own_region), own_error);
-    failure.elsewhere = errors;
-    failure
 }

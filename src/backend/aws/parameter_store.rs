@@ -103,9 +103,9 @@ async fn read_together(
         .map(|request| requested_name(&request.locator, &client.region))
         .collect();
     let input = json!({ "Names": names, "WithDecryption": true });
-    let about = &ids_of(requests);
+    let ids: Vec<&SecretId> = requests.iter().map(|request| &request.locator.id).collect();
     client
-        .call_json(GET_PARAMETERS, about, &input, budget, |body| {
+        .call_json(GET_PARAMETERS, &ids, &input, budget, |body| {
             parse_parameters(body, requests, &client.region)
         })
         .await
@@ -399,9 +399,4 @@ async fn read_pages<T>(
         }
         input["NextToken"] = token.into();
     }
-}
-
-/// The ids of the requests in a batch, which `-vv` prints.
-fn ids_of(batch: &[Request]) -> Vec<&SecretId> {
-    batch.iter().map(|request| &request.locator.id).collect()
 }

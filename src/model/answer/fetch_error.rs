@@ -489,6 +489,17 @@ impl FetchFailure {
         }
     }
 
+    /// Combines the errors that a request got in one or more regions, in the order in which the
+    /// regions were tried. The main error is that of the first region, which is the secret's own
+    /// region, because a denial or an absence in a fallback region is only about the replica there.
+    pub fn in_regions(mut errors: Vec<(Region, FetchError)>) -> Self {
+        let (own_region, own_error) = errors.remove(0);
+        Self {
+            elsewhere: errors,
+            ..Self::new(Some(own_region), own_error)
+        }
+    }
+
     /// True if `--wait` tries again: in every region, the failure is one that can pass while a
     /// machine boots.
     pub fn is_waited_for(&self) -> bool {

@@ -91,13 +91,10 @@ impl Document {
     /// The failure of the secret's own region, if the document comes from a fallback region.
     /// Otherwise `None`.
     pub fn own_failure(&self) -> Option<FetchFailure> {
-        let [(region, outage), elsewhere @ ..] = &self.passed_over[..] else {
+        if self.passed_over.is_empty() {
             return None;
-        };
-        Some(FetchFailure {
-            elsewhere: elsewhere.to_vec(),
-            ..FetchFailure::new(Some(region.clone()), outage.clone())
-        })
+        }
+        Some(FetchFailure::in_regions(self.passed_over.clone()))
     }
 
     pub fn new(body: SecretValue) -> Self {
