@@ -111,6 +111,7 @@ pub struct Agent {
 }
 
 impl Agent {
+    /// Creates the client of the agent at `url`. `has_fallback` is true with `--agent-fallback`.
     pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
         // The agent gets only one attempt with `--agent-fallback`, because AWS is asked if that
         // attempt fails.

@@ -343,6 +343,7 @@ pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
         .ok_or(DAMAGED)
 }
 
+/// The SHA-256 hash of the bytes, as hexadecimal digits.
 pub fn hex_hash(bytes: &[u8]) -> String {
     Sha256::digest(bytes)
         .iter()

@@ -202,6 +202,7 @@ fn push(text: &mut Vec<u8>, parts: &[&str]) {
     }
 }
 
+/// Appends a value to the text. In place of each byte `escaped`, appends `escape`.
 fn push_escaped(text: &mut Vec<u8>, value: &[u8], escaped: u8, escape: &[u8]) {
     for byte in value {
         if *byte == escaped {

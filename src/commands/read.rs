@@ -250,6 +250,7 @@ fn may_succeed_later(missing: &BTreeSet<Locator>, answers: &Answers) -> bool {
     failures.peek().is_some() && failures.all(FetchFailure::is_waited_for)
 }
 
+/// The failures among the answers for `locators`.
 fn failures<'a>(
     locators: &'a BTreeSet<Locator>,
     answers: &'a Answers,

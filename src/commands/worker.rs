@@ -309,6 +309,8 @@ pub fn install_panic_hook() {
     }));
 }
 
+/// Ends this process: with the given status, or with the status of the report, after printing the
+/// report.
 pub fn finish(result: Result<u8, Report>) -> ! {
     match result {
         Ok(status) => end(End::Status(status), || ()),

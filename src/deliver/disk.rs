@@ -463,6 +463,7 @@ fn append_lines(file: &mut File, text: &SecretValue) -> io::Result<()> {
         .inspect_err(|_| drop(file.set_len(length)))
 }
 
+/// The problem for a file to which nothing can be appended.
 fn not_appended(error: &io::Error, path: &Path) -> Problem {
     let path = path.display();
     let why = io_error_text(error);

@@ -292,6 +292,7 @@ fn unmatched_patterns(statements: &[Statement], arguments: &MigrateArguments) ->
         .collect()
 }
 
+/// True if `--only` and `--except` let the variable move.
 fn is_selected(name: &str, MigrateArguments { only, except, .. }: &MigrateArguments) -> bool {
     (only.is_empty() || matches_any(only, name)) && !matches_any(except, name)
 }

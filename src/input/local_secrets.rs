@@ -78,6 +78,7 @@ fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, FaultAt
         .collect()
 }
 
+/// The key and the value of a mapping with exactly one entry. `None` for any other node.
 fn only_entry(node: &Node) -> Option<(&str, &Node)> {
     let [(key, value)] = node.entries()? else {
         return None;

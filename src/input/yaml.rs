@@ -69,6 +69,7 @@ impl Node {
         matches!(&self.kind, Kind::Plain(text) if serde_json::from_str::<serde_json::Number>(text).is_ok())
     }
 
+    /// The entries of a mapping. `None` for any other node.
     pub fn entries(&self) -> Option<&[(Key, Self)]> {
         let Kind::Mapping(entries) = &self.kind else {
             return None;
@@ -76,6 +77,8 @@ impl Node {
         Some(entries)
     }
 
+    /// The value of a key in a mapping. `None` if the node isn't a mapping, or doesn't have the
+    /// key.
     pub fn value_of(&self, name: &str) -> Option<&Self> {
         let (_, value) = self.entries()?.iter().find(|(key, _)| key.text == name)?;
         Some(value)

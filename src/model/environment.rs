@@ -109,6 +109,7 @@ impl Inherited {
         Self(Arc::new(first_values))
     }
 
+    /// The value of a variable, which can be empty. `None` if the variable isn't set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let (_, value) = self.iter().find(|(other, _)| *other == name)?;
         Some(value)

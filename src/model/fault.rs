@@ -175,6 +175,7 @@ fn unseen_within(text: &str) -> Option<char> {
     Some(selector)
 }
 
+/// True for an invisible character that only changes how the character before it looks.
 fn is_variation_selector(c: char) -> bool {
     matches!(c, '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
 }
@@ -277,6 +278,8 @@ fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
+/// The name of a character that people don't see, such as `line feed`, for the middle of a
+/// sentence.
 pub fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),

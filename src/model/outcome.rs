@@ -133,6 +133,7 @@ impl EntryOutcome {
         }
     }
 
+    /// Creates the outcome of an entry that isn't overridden in the plan.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         let reads = entry.source.references().into_iter().cloned().collect();
         Self::with_reads(entry, reads, result)
@@ -163,6 +164,8 @@ impl EntryOutcome {
         Some(made)
     }
 
+    /// The variable, if the entry sets one to a value. `None` for a file, even if a variable gets
+    /// its path.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -174,6 +177,7 @@ impl EntryOutcome {
         })
     }
 
+    /// The file, if the entry writes one with a value.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -224,6 +228,7 @@ impl Outcomes {
         }
     }
 
+    /// The outcomes that have a value, each with this value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &Made)> {
         self.list
             .iter()

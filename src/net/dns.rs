@@ -43,6 +43,7 @@ type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupErro
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
+    /// True if a lookup of the host is still running.
     pub fn is_looking_up(&self, host: &str) -> bool {
         locked(&self.lookups)
             .get(host)

@@ -151,6 +151,7 @@ impl FetchError {
         Self::not_in_time(OutageKind::Silent, host, limit)
     }
 
+    /// The outage for a host that didn't answer within `limit`.
     fn not_in_time(kind: OutageKind, host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");

@@ -84,6 +84,7 @@ impl Findings {
     }
 }
 
+/// The row of the command: the file that would be executed, or why no file can be.
 pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> TableRow {
     let (file, status) = match found {
         Ok(file) => (Some(file.display().to_string()), "ok"),
@@ -135,6 +136,7 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     }
 }
 
+/// Adds what AWS has returned about a secret to the members of its JSON object.
 fn add_description(fields: &mut Value, description: &Description, now: SystemTime) {
     let rotation = &description.rotation;
     fields["rotation"] = json!({
@@ -192,6 +194,7 @@ fn description_cells(description: &Description, now: SystemTime) -> [String; 4] 
 }
 
 impl SourceRow {
+    /// The reference to this secret, without its version: `prod/db:password`.
     fn reference(&self) -> String {
         match &self.key {
             Some(key) => format!("{}:{key}", self.id),
@@ -461,6 +464,7 @@ fn status_cell(error: Option<&str>, status: RowStatus, notes: &[&Option<String>]
     cell
 }
 
+/// The sentence below the tables about the caller, and about where its credentials come from.
 fn caller_sentence(caller: &Caller) -> String {
     let provider = caller.credentials;
     // The last of an ARN's six fields is the name, such as `assumed-role/app/session`.

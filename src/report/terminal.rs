@@ -69,6 +69,7 @@ pub fn use_early_settings(format: Option<&str>, inherited: &Inherited) {
     }
 }
 
+/// Applies the options that decide what is printed, and how.
 pub fn use_options(options: &Options) {
     let mut mode = locked(&MODE);
     mode.format = options.log_format;
@@ -133,6 +134,7 @@ pub fn output_help(text: &str) -> Result<(), Problem> {
     output(shown_help(text, is_output_terminal()))
 }
 
+/// The help text, with bold headings on a terminal that has colours.
 fn shown_help(text: &str, is_on_terminal: bool) -> String {
     if is_on_terminal && locked(&MODE).has_colours {
         with_bold_headings(text)
@@ -284,6 +286,7 @@ pub struct TableScreen {
     pub(super) has_colours: bool,
 }
 
+/// The terminal on which a table is printed. `None` if standard output isn't a terminal.
 pub fn table_screen() -> Option<TableScreen> {
     if !is_output_terminal() {
         return None;

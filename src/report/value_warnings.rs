@@ -82,6 +82,7 @@ fn remark_status(remark: Remark) -> String {
     .to_owned()
 }
 
+/// The lookups with a remark, as messages list them: `db.user and db.password`.
 fn parts_text(parts: &[String]) -> String {
     let parts: Vec<String> = parts.iter().map(|part| shown(part)).collect();
     some_of(&parts)

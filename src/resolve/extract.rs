@@ -115,6 +115,7 @@ impl From<Problem> for Unresolved {
 }
 
 impl Unresolved {
+    /// The problem to report. `None` for a secret that hasn't been requested.
     pub(super) fn problem(self) -> Option<Problem> {
         match self {
             Self::Unread => None,
@@ -348,6 +349,7 @@ pub(super) fn text_of(value: &Value) -> Option<SecretValue> {
     }
 }
 
+/// The type of a JSON value, as messages name it.
 pub(super) fn json_type(value: &Value) -> &'static str {
     match value {
         Value::Null => "null",

@@ -76,6 +76,7 @@ pub fn resolve_elsewhere(plan: &Plan, fetched: &Answers) -> Outcomes {
     resolve_with(plan, fetched, None)
 }
 
+/// Resolves a plan. The templates use `inherited` or, if that is `None`, are unread.
 fn resolve_with(plan: &Plan, fetched: &Answers, inherited: Option<&Inherited>) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {

@@ -171,6 +171,7 @@ struct InheritedSignals {
 }
 
 impl InheritedSignals {
+    /// Reads the mask and the actions that this process has now.
     fn current() -> Self {
         // Reading the mask can't fail (pthread_sigmask(3)).
         let mask = SigSet::thread_get_mask().unwrap_or_else(|_| SigSet::empty());
@@ -212,6 +213,7 @@ pub fn pending_signals() -> SigSet {
     }
 }
 
+/// True if the signal has this action at present: SIG_DFL, SIG_IGN or a handler.
 pub fn has_action(signal: libc::c_int, action: libc::sighandler_t) -> bool {
     // SAFETY: all-zero is a valid `sigaction`. Because the new action is null, the call only writes
     // the current one to it.

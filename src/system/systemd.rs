@@ -30,6 +30,8 @@ impl Notifier {
     }
 }
 
+/// The address of the service manager's socket: a path or, after `@`, the name of an abstract
+/// socket. `None` for any other text.
 fn socket_address(name: &OsStr) -> Option<SocketAddr> {
     match name.as_bytes() {
         #[cfg(target_os = "linux")]

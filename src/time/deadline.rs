@@ -39,6 +39,7 @@ struct Times {
 }
 
 impl Deadline {
+    /// Creates a deadline that is `timeout` from now.
     pub fn new(timeout: Duration) -> Self {
         let begun = Instant::now();
         Self {
@@ -248,6 +249,7 @@ impl Progress {
         self.with_state(|state| state.notices.values().cloned().collect())
     }
 
+    /// What the launch waits for now, and why its last attempt failed.
     pub fn waiting(&self) -> Waiting {
         self.with_state(|state| Waiting {
             awaited: state.awaited.values().next().cloned(),

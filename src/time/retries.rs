@@ -238,6 +238,8 @@ impl<'r> RetryBudget<'r> {
         error
     }
 
+    /// The time that is left until the deadline or until the end of the share, whichever is
+    /// earlier.
     fn left(&self) -> Duration {
         let left = self.deadline.left();
         match self.share_end {

@@ -189,7 +189,9 @@ fn statements<'a>(
     statements
 }
 
-/// The warnings and notes for the person who attaches the policy.
+/// Warns if the policy is wider than it could be, or isn't for the caller. The notes are about what
+/// the policy doesn't cover: the policies of the roles that its owner assumes, and decryption with a
+/// customer managed key. A note also says if the policy is empty.
 fn notices(
     owner: &PolicyOwner<'_>,
     locators: &[&Locator],
@@ -378,6 +380,7 @@ fn is_public(locator: &Locator) -> bool {
         && bare_name(locator.id.name()).starts_with("aws/service")
 }
 
+/// The statement with the id `sid`, which allows `action` on `resources`.
 fn statement(sid: &str, action: &str, resources: Vec<String>) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resources })
 }

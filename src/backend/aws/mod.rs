@@ -366,6 +366,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
     }
 }
 
+/// Answers every request with the same error.
 fn fail_all(requests: Vec<Request>, error: &FetchError) -> AnsweredRequests {
     requests
         .into_iter()

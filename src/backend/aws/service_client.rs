@@ -77,6 +77,7 @@ pub(super) struct Clients {
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 impl Clients {
+    /// Creates the clients of a launch. Opens no connection.
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
         let http = HttpClient::new(settings, [CONNECT_TIMEOUT, SILENCE]);
         Self {

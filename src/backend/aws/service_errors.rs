@@ -69,6 +69,8 @@ pub(super) struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
+    /// Takes the details of an error response from its status and its headers. The caller sets the
+    /// code and the message, which are usually in the body.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header is ignored, as in the SDKs, because it comes from a proxy or a
         // load balancer.
@@ -177,6 +179,8 @@ impl<'a> ServiceError<'a> {
         }
     }
 
+    /// The failure for a denial, with what AWS's message says about it: the policy to blame, and
+    /// whether the message names the caller.
     fn denied(&self, denial: Denial) -> FetchError {
         let mut failure = self.failure(Cause::Denied(denial), self.message);
         let message = self.message.unwrap_or_default();

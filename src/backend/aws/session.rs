@@ -45,6 +45,7 @@ impl Request {
         Self { locator, region }
     }
 
+    /// Pairs the request with its answer: the document, or the failure in the request's region.
     pub fn answered(self, found: FetchResult<Document>) -> (Self, Answer) {
         let answer = found.map_err(|error| FetchFailure::new(Some(self.region.clone()), error));
         (self, answer)

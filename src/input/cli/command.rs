@@ -86,6 +86,7 @@ pub(super) fn short_help() -> String {
         .to_string()
 }
 
+/// The script with which `shell` completes our command line.
 pub(super) fn completion_script(shell: Shell) -> String {
     let mut script = Vec::new();
     generate(shell, &mut without_program(), "secrets-exec", &mut script);
@@ -96,6 +97,7 @@ pub(super) fn completion_script(shell: Shell) -> String {
     String::from_utf8_lossy(&script).replace("secrets__subcmd__exec", "secrets__exec")
 }
 
+/// The man page: the sections that come from clap's definition, followed by [`MAN_SECTIONS`].
 pub(super) fn man_page() -> String {
     let mut page = Vec::new();
     let _ = write_generated_sections(&mut page);
@@ -348,6 +350,7 @@ pub(super) fn with_variables(command: Command) -> Command {
     })
 }
 
+/// Defines the argument for the command after `--`.
 fn command_argument(help: &'static str) -> Arg {
     Arg::new("command")
         .value_name("COMMAND")
@@ -367,6 +370,7 @@ fn entry_option(name: &'static str, value: &'static str) -> Arg {
         .help_heading(ENTRIES)
 }
 
+/// The options that declare entries, and `--keep-case`, which changes `--env-from`.
 fn entry_options() -> [Arg; 5] {
     [
         entry_option("env", "NAME=REF").short('e')

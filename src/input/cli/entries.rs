@@ -71,6 +71,12 @@ struct Assignment<'t> {
 }
 
 impl<'t> Assignment<'t> {
+    /// Splits `NAME=REF` or, for `--as-file`, `NAME:PATH=REF`. The path and the reference aren't
+    /// parsed yet.
+    ///
+    /// # Errors
+    /// If the text has several assignments, has no `=`, or has an invalid name. The error shows
+    /// neither a path nor a reference.
     fn parse(option: Argument, shown_option: &str, text: &'t str) -> Result<Self, Problem> {
         // `--env "A=prod/db:a B=prod/db:b"`, or a connection string with semicolons.
         let assignments = text

@@ -378,6 +378,7 @@ impl Inputs {
         inputs
     }
 
+    /// Adds the entry or, if it couldn't be parsed, the error.
     fn add(&mut self, parsed: Result<Entry, Problem>) {
         match parsed {
             Ok(entry) => self.layer.entries.push(entry),
@@ -629,6 +630,7 @@ fn similar_variable(name: &str) -> Option<String> {
         .find(|own| own != name && strsim::osa_distance(&short, own) <= 1)
 }
 
+/// Takes all values of an option out of `matches`. Empty if the option isn't used.
 fn take_values<T: Clone + Send + Sync + 'static>(matches: &mut ArgMatches, option: &str) -> Vec<T> {
     matches.remove_many(option).into_iter().flatten().collect()
 }

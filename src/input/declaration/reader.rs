@@ -346,6 +346,8 @@ impl<'a> Item<'a> {
         parsed
     }
 
+    /// The items of a list. If the node isn't a list, adds a mistake that names `expected`, and
+    /// returns `None`.
     pub(super) fn expect_list(&self, expected: &str) -> Option<Vec<Self>> {
         let Kind::List(nodes) = &self.node.kind else {
             self.refuse_type(expected, None);
@@ -372,6 +374,7 @@ impl<'a> Item<'a> {
         self.found_or_refused(self.node.boolean(), "true or false")
     }
 
+    /// Adds a mistake that names `expected` if `found` is `None`. Either way, returns `found`.
     fn found_or_refused<T>(&self, found: Option<T>, expected: &str) -> Option<T> {
         if found.is_none() {
             self.refuse_type(expected, None);
@@ -426,6 +429,8 @@ impl<'a> Fields<'a> {
         value
     }
 
+    /// Takes the value of a key and parses it. `None` if the key is missing, and also if its value
+    /// isn't text or `parse` returns `None`, which is a mistake.
     pub(super) fn take_parsed<T>(
         &mut self,
         name: &'static str,

@@ -426,6 +426,7 @@ fn read_on_missing(fields: &mut Fields<'_>, pattern: Option<&Regex>) -> OnMissin
     }
 }
 
+/// Reads the key `optional`. Without the key, an absence is an error.
 fn read_optional(optional: Option<Item<'_>>) -> OnMissing {
     match optional.and_then(|item| item.expect_boolean()) {
         Some(true) => OnMissing::Optional,
@@ -445,6 +446,7 @@ fn read_reference(item: &Item<'_>, expected: &str) -> Option<Reference> {
     read_reference_text(item, text)
 }
 
+/// Parses a reference. If that fails, adds a mistake and returns `None`.
 fn read_reference_text(item: &Item<'_>, text: &str) -> Option<Reference> {
     item.parsed_or_refused(Reference::parse(text).map_err(|error| error.about("the reference")))
 }

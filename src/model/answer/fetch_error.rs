@@ -475,6 +475,7 @@ pub enum CallerAccount {
 }
 
 impl FetchFailure {
+    /// Creates the failure of a request that was sent to one region, or to none.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self {
             region,
@@ -506,6 +507,7 @@ impl FetchFailure {
         self.errors().all(|error| error.again.is_waited_for())
     }
 
+    /// The errors of all regions, in the order in which the regions were tried.
     pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
         iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error))
     }

@@ -105,6 +105,8 @@ pub struct ObjectSource<R = Reference> {
 }
 
 impl<R> Source<R> {
+    /// The references to secrets, in the order in which they are written. A reference that is
+    /// repeated is listed again.
     pub fn references(&self) -> Vec<&R> {
         match self {
             Self::Reference(reference) => vec![reference],
@@ -185,6 +187,7 @@ const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 const PROXY: &str = "can make programs send their requests through someone else's proxy";
 
 impl Naming {
+    /// True if `only` and `except` let this key set a variable.
     pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)

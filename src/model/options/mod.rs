@@ -246,6 +246,7 @@ impl TypedOptions {
         }
     }
 
+    /// The options of the cache. `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -254,6 +255,7 @@ impl TypedOptions {
         })
     }
 
+    /// The options of a rotation. `None` without `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {
             on_rotation: self.on_rotation?,

@@ -363,6 +363,7 @@ impl SignalNumber {
             .ok_or("a signal that a program can handle (HUP, INT, QUIT, TRAP, ABRT, USR1, USR2, ALRM, TERM, CONT, TSTP, URG, XCPU, XFSZ, VTALRM, PROF, WINCH, IO, PWR, SYS)")
     }
 
+    /// Says whether the process that stays passes this signal on to the command.
     pub fn forwarding(self) -> Forwarding {
         use Signal::*;
         match Signal::try_from(self.0) {
@@ -485,6 +486,7 @@ fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     }
 }
 
+/// Parses `restart`, `exit` or `signal=NAME`.
 fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
     match (mode, mode.strip_prefix("signal=").map(SignalNumber::parse)) {
         ("restart", _) => Ok(OnRotation::Restart),

@@ -69,6 +69,7 @@ impl Arn {
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     }
 
+    /// The same ARN, but with `region` as its region.
     pub fn in_region(&self, region: &Region) -> Self {
         let field = |index| self.field(index);
         Self::new([field(1), field(2), region.as_str(), field(4), field(5)])

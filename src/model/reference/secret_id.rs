@@ -288,6 +288,7 @@ pub enum Store {
 }
 
 impl Store {
+    /// The store whose service has this name in ARNs. `None` for any other service.
     pub fn from_service(service: &str) -> Option<Self> {
         [Self::SecretsManager, Self::ParameterStore]
             .into_iter()

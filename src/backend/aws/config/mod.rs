@@ -197,6 +197,7 @@ impl Settings {
         self.metadata = metadata(places);
     }
 
+    /// Finds out what has started secrets-exec, from its variables and its standard error.
     pub fn started_by(&self) -> StartedBy {
         let stderr = fstat(io::stderr())
             .map(|file| format!("{}:{}", file.st_dev, file.st_ino))
@@ -561,6 +562,7 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustS
     }
 }
 
+/// Reads the settings of the instance metadata service. Fargate and Lambda have no such service.
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.read("AWS_METADATA_SERVICE_TIMEOUT", count);
     let attempts = places.read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);

@@ -70,6 +70,7 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)
     }
 
+    /// The parsed value. After a failure, adds the error to the others, and returns `None`.
     fn value_or_add<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
@@ -436,6 +437,7 @@ impl Profiles {
         Ok(profiles)
     }
 
+    /// The profile with this name. `None` if neither of the two files has it.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile {
@@ -445,6 +447,7 @@ impl Profiles {
         })
     }
 
+    /// The names of all profiles.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.sections
             .keys()

@@ -257,6 +257,7 @@ fn read_region(
     }
 }
 
+/// True if the instance metadata service didn't answer in time, or if its address can't be reached.
 fn is_silent_or_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
     let kind = find_source::<FetchError>(error).and_then(|failure| failure.io_kind);

@@ -303,6 +303,7 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     ))
 }
 
+/// The failure of a profile whose SSO session has expired, so that the user has to log in again.
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session for the profile {profile:?} has expired");
     let profile = shell_word("NAME", profile);

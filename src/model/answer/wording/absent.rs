@@ -13,6 +13,7 @@ use crate::model::reference::{
 };
 use crate::model::shown::{shown, text_or};
 
+/// The rows of [`Cause::facts`](super::Cause::facts) for an absence.
 pub(super) fn facts(missing: Missing) -> CauseFacts {
     match missing {
         // As printed: the secret "prod/db" doesn't exist in us-east-1

@@ -16,6 +16,7 @@ const DENIED: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
+/// The rows of [`Cause::facts`](super::Cause::facts) for a denial.
 pub(super) fn facts(denial: Denial) -> CauseFacts {
     match denial {
         // As printed: access to the secret "prod/db" was denied

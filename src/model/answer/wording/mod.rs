@@ -160,6 +160,8 @@ impl FailedRequest<'_> {
         Some(about)
     }
 
+    /// The help and the guess. The most specific help wins: that of the absence or denial, that of
+    /// this failure, and then that of its cause.
     fn remedy(&self) -> Remedy {
         let error = &self.failure.error;
         let help = match error.cause {
@@ -248,6 +250,7 @@ const RETRY: &str = "try again later, or allow more time with --timeout";
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
 
 impl Cause {
+    /// The row of the cause: the facts that all failures with this cause share.
     pub fn facts(self) -> CauseFacts {
         match self {
             Absent(missing) => absent::facts(missing),
