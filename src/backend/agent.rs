@@ -138,14 +138,14 @@ impl Agent {
     /// failure for each of them. Call [`Self::read_profile`] first, because the profile may set the
     /// agent's region.
     pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
-        locators
-            .iter()
-            .filter_map(|locator| {
-                let error = unsupported_error(self.unsupported_reason(locator)?);
-                let failure = FetchFailure::new(locator.region.clone(), error);
-                Some(((*locator).clone(), Err(failure)))
-            })
-            .collect()
+        let mut failures = Answers::new();
+        for locator in locators.iter().copied() {
+            if let Some(why) = self.unsupported_reason(locator) {
+                let failure = FetchFailure::new(locator.region.clone(), unsupported_error(why));
+                failures.insert(locator.clone(), Err(failure));
+            }
+        }
+        failures
     }
 
     /// Reads AWS's configuration files, and adds the settings of the profile to `settings`.
