@@ -396,10 +396,15 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// Composes a value that consists of text and of the values that it looks up. Each value that
-    /// was read is one of its `parts`, as it is and as its filters print it, and has its remarks.
+    /// was read is one of its `parts`, as it is and as its filters print it. The remarks are about
+    /// these values, too.
+    ///
+    /// # Errors
+    /// If lookups fail: the reason of each, but only once for a lookup that is repeated.
     fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<Made> {
         let subject = &entry.subject;
         let literal = literal_text(parts);
+        // The position of the current part in `literal`.
         let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());
         let mut made = Made::default();
