@@ -161,7 +161,7 @@ impl<'t, I: Iterator<Item = Result<(Event<'t>, Span), ScanError>>> YamlBuilder<'
         }))
     }
 
-    /// Reads the next event and its position.
+    /// Reads the next event and its position. Fails at a syntax error.
     fn next_event(&mut self) -> Result<(Event<'t>, Position), FaultAt> {
         match self.events.next() {
             Some(Ok((event, span))) => Ok((event, position(span.start.line(), span.start.col()))),

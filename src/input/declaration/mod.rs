@@ -344,7 +344,7 @@ pub fn parse_declaration(
 
 const EMPTY_HELP: &str = "what writes this file may have failed. If --env or --resolve-env says what to read, write {} into it or use --no-file";
 
-/// Reads the sections of a declaration from its tree.
+/// Reads the sections of a declaration from its tree. Adds the mistakes in them to `source`.
 fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (TypedOptions, Layer) {
     let item = Item {
         source,

@@ -172,7 +172,7 @@ fn is_random_ending(text: &str) -> bool {
 }
 
 /// Splits a name before what may be the random ending of an ARN: a hyphen and six letters and
-/// digits, with a capital or a digit among them, as in `prod/db-CxwhVq`.
+/// digits, with a capital or a digit among them, as in `prod/db-CxwhVq`. `None` for any other name.
 pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
     let (before, ending) = name.split_at(name.rfind('-')?);
     let is_word = ending
@@ -224,7 +224,7 @@ pub(super) fn incomplete_arn() -> Fault {
 
 const ARN_REMEDY: &str = "copy the whole ARN: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
 
-/// Parses the ARN of a secret or parameter.
+/// Parses the ARN of a secret or parameter, and finds out to which store it belongs.
 fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
     let store = Store::from_service(arn.service()).ok_or_else(|| {
@@ -316,7 +316,8 @@ impl Store {
         text.starts_with(PARAMETER_PREFIX)
     }
 
-    /// Splits off the prefix of a text that isn't an ARN.
+    /// The store that the prefix of a text names, and the text after the prefix: `ssm:/prod/level`
+    /// gives Parameter Store and `/prod/level`. The text must not be an ARN, which has no prefix.
     pub fn split_prefix(text: &str) -> (Self, &str) {
         match text.strip_prefix(PARAMETER_PREFIX) {
             Some(name) => (Self::ParameterStore, name),
