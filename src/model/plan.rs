@@ -337,14 +337,17 @@ impl Lookup<'_> {
         let Target::File(file) = target else { return };
         let Some(path) = &mut file.path else { return };
         let is_on_command_line = subject.origin == Origin::Argument(Argument::AsFileAtPath);
-        match path.expand(|text| expand_path(text, self.inherited)) {
-            Ok(()) if is_on_command_line && !path.expanded.is_absolute() => {
-                let fault = Fault::new("isn't absolute");
-                self.errors.push(entry_problem(subject, "the path", fault));
+        let fault = match expand_path(&path.written, self.inherited) {
+            Ok(expanded) => {
+                path.expanded = expanded.into();
+                if !is_on_command_line || path.expanded.is_absolute() {
+                    return;
+                }
+                Fault::new("isn't absolute")
             }
-            Ok(()) => {}
-            Err(fault) => self.errors.push(entry_problem(subject, "the path", fault)),
-        }
+            Err(fault) => fault,
+        };
+        self.errors.push(entry_problem(subject, "the path", fault));
     }
 
     /// Looks up the references of a source. If that fails, adds the errors, and returns `None`.

@@ -82,15 +82,6 @@ impl DeclaredPath {
             expanded: path.to_owned(),
         }
     }
-
-    /// Expands the variables of the path with `expand`.
-    pub fn expand(
-        &mut self,
-        expand: impl FnOnce(&str) -> Result<String, Fault>,
-    ) -> Result<(), Fault> {
-        self.expanded = expand(&self.written)?.into();
-        Ok(())
-    }
 }
 
 impl fmt::Display for DeclaredPath {
