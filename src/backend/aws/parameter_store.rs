@@ -8,8 +8,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Deserialize;
+use serde_json::json;
 use serde_json::value::RawValue;
-use serde_json::{Value, json};
 
 use super::service_client::{Client, read_object, timestamp};
 use super::session::Request;
@@ -129,8 +129,13 @@ struct Page {
 /// for the next page.
 type PageContents = (Vec<(String, Document)>, Option<String>);
 
-/// Reads all parameters below `path`, which is the path of `locator`, in the client's region. The
-/// document has all of them. Without any parameter, the error is [`Cause::Absent`].
+/// Reads all parameters below `path`, which is the path of `locator`, in the client's region, page
+/// by page. A page can be empty although more pages follow. The document has all parameters.
+///
+/// # Errors
+/// If a page can't be read, if there are more than [`MAX_BELOW_PATH`] parameters, even if some of
+/// them are repeated, or if a page has the token of an earlier one, so that the list would never
+/// end. Without any parameter, the error is [`Cause::Absent`].
 async fn read_path(
     client: &Client,
     locator: &Locator,
@@ -140,21 +145,31 @@ async fn read_path(
     // AWS authorizes a path exactly as it is written. Most policies name `parameter/PATH/*`, which
     // only matches a path with a slash at its beginning, so the path from an ARN gets one.
     let name = &format!("/{}", bare_name(path.name));
-    let input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
-    // Reading ends as soon as there is one parameter more than the maximum. The path is then
-    // refused, even if some of the parameters are repeated.
-    let found = read_pages(input, MAX_BELOW_PATH + 1, async |input| {
-        client
-            .call_json(GET_BY_PATH, &[name], input, budget, |body| {
+    let mut input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
+    let mut found = Vec::new();
+    let mut tokens = BTreeSet::new();
+    loop {
+        let (parameters, next_token) = client
+            .call_json(GET_BY_PATH, &[name], &input, budget, |body| {
                 parse_page(body, locator, &client.region)
             })
-            .await
-    })
-    .await?;
-    if found.len() > MAX_BELOW_PATH {
-        let name = shown(name);
-        let why = format!("the path {name:?} has more than 10,000 parameters: use a longer path");
-        return Err(FetchError::refused(Refusal::NotSent, why));
+            .await?;
+        found.extend(parameters);
+        if found.len() > MAX_BELOW_PATH {
+            let name = shown(name);
+            let why =
+                format!("the path {name:?} has more than 10,000 parameters: use a longer path");
+            return Err(FetchError::refused(Refusal::NotSent, why));
+        }
+        let Some(token) = next_token.filter(|token| !token.is_empty()) else {
+            break;
+        };
+        if !tokens.insert(token.clone()) {
+            let why =
+                "the list of parameters never ends, because AWS returned the same NextToken twice";
+            return Err(FetchError::refused(Refusal::NotSent, why));
+        }
+        input["NextToken"] = token.into();
     }
 
     // The map sorts the parameters, and leaves out repeated ones.
@@ -367,36 +382,4 @@ fn requested_name(locator: &Locator, region: &Region) -> String {
 /// The label or the version number in a request, or `None` for the newest version.
 fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
-}
-
-/// Reads the items of a list that AWS sends page by page. `input` is the input of the first
-/// request. A page can be empty although more pages follow. Once there are `enough` items, no
-/// further page is requested.
-///
-/// # Errors
-/// If a page can't be read, or if a page has the token of an earlier one, so that the list would
-/// never end.
-async fn read_pages<T>(
-    mut input: Value,
-    enough: usize,
-    request_page: impl AsyncFn(&Value) -> FetchResult<(Vec<T>, Option<String>)>,
-) -> FetchResult<Vec<T>> {
-    let mut found = Vec::new();
-    let mut tokens = BTreeSet::new();
-    loop {
-        let (items, next_token) = request_page(&input).await?;
-        found.extend(items);
-        let Some(token) = next_token.filter(|token| !token.is_empty()) else {
-            return Ok(found);
-        };
-        if found.len() >= enough {
-            return Ok(found);
-        }
-        if !tokens.insert(token.clone()) {
-            let why =
-                "the list of parameters never ends, because AWS returned the same NextToken twice";
-            return Err(FetchError::refused(Refusal::NotSent, why));
-        }
-        input["NextToken"] = token.into();
-    }
 }
