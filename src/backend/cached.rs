@@ -181,14 +181,11 @@ impl Cached {
         has_changed
     }
 
-    /// The ages of the cache entries that exist for the locators in `wanted`. Notes each entry that
+    /// The ages of the cache entries that exist for the locators in `answers`. Notes each entry that
     /// can't be used. Doesn't ask AWS.
-    pub fn ages<'a>(
-        &mut self,
-        wanted: impl Iterator<Item = &'a Locator>,
-    ) -> BTreeMap<Locator, Duration> {
+    pub fn ages(&mut self, answers: &Answers) -> BTreeMap<Locator, Duration> {
         let now = boot_time();
-        self.read_entries(wanted)
+        self.read_entries(answers.keys())
             .into_iter()
             .map(|(locator, entry)| (locator.clone(), entry.age(now)))
             .collect()

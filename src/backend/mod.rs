@@ -43,20 +43,21 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The agent, prepared for [`Agent::unsupported`]. `None` for any other backend. If `plan` has
-    /// any locators, reads AWS's configuration files, because the profile may set the region that
-    /// the agent reads from. Doesn't send a request.
+    /// The failures of the locators that the agent can never read ([`Agent::unsupported`]). Empty
+    /// for any other backend. If `plan` has any locators, reads AWS's configuration files, because
+    /// the profile may set the region that the agent reads from. Doesn't send a request.
     ///
     /// # Errors
     /// If AWS's configuration files or the profile are invalid.
-    pub fn prepared_agent(&mut self, plan: &Plan) -> Result<Option<&Agent>, Problem> {
+    pub fn never_readable(&mut self, plan: &Plan) -> Result<Answers, Problem> {
+        let locators = plan.locators();
         let Self::Agent(agent, _) = self else {
-            return Ok(None);
+            return Ok(Answers::new());
         };
-        if !plan.locators().is_empty() {
+        if !locators.is_empty() {
             agent.read_profile()?;
         }
-        Ok(Some(agent))
+        Ok(agent.unsupported(&locators))
     }
 
     /// Answers each locator in `wanted`. The backend must support all of them

@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::prepare::{Prepared, Task, prepare};
-use super::read::{configured_agent, never_readable, read_values, reading_notices};
+use super::read::{never_readable, read_values, reading_notices};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -301,8 +301,7 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
 /// (`--agent`) can never read. All other entries stay unread, also a template that uses an
 /// inherited variable. Doesn't send a request or read a profile.
 fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
-    let plan = &prepared.plan;
-    let agent = configured_agent(&prepared.options.source, &prepared.settings, deadline);
-    let answers = never_readable(plan, agent.as_ref());
+    let Prepared { settings, plan, .. } = prepared;
+    let answers = never_readable(plan, &prepared.options.source, settings, deadline);
     Values::new(resolve_elsewhere(plan, &answers), answers)
 }

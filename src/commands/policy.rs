@@ -1,7 +1,7 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
 use super::prepare::{Prepared, Task, prepare};
-use super::read::{configured_agent, never_readable};
+use super::read::never_readable;
 use super::worker;
 use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -64,8 +64,7 @@ fn needed_policy(
         // The Secrets Manager Agent has credentials of its own, so the roles of the profile don't
         // matter.
         apply_settings(&mut settings, &deadline.progress)?;
-        let agent = configured_agent(&options.source, &settings, deadline);
-        let answers = never_readable(&plan, agent.as_ref());
+        let answers = never_readable(&plan, &options.source, &settings, deadline);
         if !answers.is_empty() {
             let problems = resolve_elsewhere(&plan, &answers).problems();
             if !problems.is_empty() {

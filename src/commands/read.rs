@@ -78,7 +78,7 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         if let Backend::Cached(cached) = &mut *backend {
             values.cache_warnings = cached.warnings();
             if prepared.task.is_check() {
-                values.cached = cached.ages(values.fetched.keys());
+                values.cached = cached.ages(&values.fetched);
             }
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
@@ -142,7 +142,7 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
 }
 
 /// The agent of `--agent`. `None` for any other source.
-pub(super) fn configured_agent(
+fn configured_agent(
     source: &SourceOption,
     settings: &Settings,
     deadline: &Deadline,
@@ -191,7 +191,7 @@ async fn fetch_and_resolve(
     deadline: &Deadline,
 ) -> Result<Values, Problem> {
     let plan = &prepared.plan;
-    let mut answers = never_readable(plan, backend.prepared_agent(plan)?);
+    let mut answers = backend.never_readable(plan)?;
     if !answers.is_empty() {
         let outcomes = resolve_elsewhere(plan, &answers);
         if !outcomes.problems().is_empty() {
@@ -238,10 +238,16 @@ async fn fetch_and_resolve(
 }
 
 /// The failures of the locators that the AWS Secrets Manager Agent (`--agent`) can never read. Empty
-/// without an agent. The failures depend on the agent's region. If the region may come from a
-/// profile, call [`Agent::read_profile`] first.
-pub(super) fn never_readable(plan: &Plan, agent: Option<&Agent>) -> Answers {
-    agent.map_or_else(Answers::new, |agent| agent.unsupported(&plan.locators()))
+/// without `--agent`. The failures depend on the region in `settings`. Doesn't read a profile, which
+/// may set the region.
+pub(super) fn never_readable(
+    plan: &Plan,
+    source: &SourceOption,
+    settings: &Settings,
+    deadline: &Deadline,
+) -> Answers {
+    configured_agent(source, settings, deadline)
+        .map_or_else(Answers::new, |agent| agent.unsupported(&plan.locators()))
 }
 
 /// True if requests for the locators in `missing` have failed, and every failure may be temporary.
