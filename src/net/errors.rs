@@ -141,18 +141,10 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// The failure for a response that hasn't arrived by the end of its time limit.
-    pub fn late(host: &str, limit: Duration) -> Self {
-        Self::not_in_time(OutageKind::Timeout, host, limit)
-    }
-
-    /// The failure for a connection that hasn't been opened by the end of its time limit.
-    pub(super) fn not_opened(host: &str, limit: Duration) -> Self {
-        Self::not_in_time(OutageKind::Silent, host, limit)
-    }
-
-    /// The outage for a host that didn't answer within `limit`.
-    fn not_in_time(kind: OutageKind, host: &str, limit: Duration) -> Self {
+    /// The outage for a host that didn't answer within `limit`. The kind is
+    /// [`OutageKind::Timeout`] for a request, and [`OutageKind::Silent`] for a connection that
+    /// wasn't opened.
+    pub(super) fn late(kind: OutageKind, host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(limit);
         let why = format!("{host} didn't answer within {limit}");
         Self::outage(kind, why).with_io_kind(ErrorKind::TimedOut)

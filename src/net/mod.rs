@@ -57,7 +57,7 @@ use tokio::sync::{Semaphore, SemaphorePermit};
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::model::answer::{FetchError, FetchResult};
+use crate::model::answer::{FetchError, FetchResult, OutageKind};
 use crate::system::lifecycle::locked;
 use connector::{Connection, Connector};
 use proxy::Proxy;
@@ -270,7 +270,7 @@ impl HttpClient {
         silence: Duration,
     ) -> FetchResult<Exchange<'h>> {
         let broken = |error: BoxError| FetchError::from_exchange(error, host_and_port(to));
-        let is_late = |_| FetchError::late(host_and_port(to), silence);
+        let is_late = |_| FetchError::late(OutageKind::Timeout, host_and_port(to), silence);
         let waiting = async {
             // This can't fail, because nothing closes the semaphore.
             let permit = host
@@ -305,9 +305,13 @@ impl HttpClient {
         to: &Uri,
         opening: impl Future<Output = FetchResult<T>>,
     ) -> FetchResult<T> {
-        timeout(self.read_limit, opening)
-            .await
-            .unwrap_or_else(|_| Err(FetchError::not_opened(host_and_port(to), self.read_limit)))
+        timeout(self.read_limit, opening).await.unwrap_or_else(|_| {
+            Err(FetchError::late(
+                OutageKind::Silent,
+                host_and_port(to),
+                self.read_limit,
+            ))
+        })
     }
 
     /// Sets the target of a request for `uri` to what its receiver expects: only the path and query
@@ -348,7 +352,7 @@ async fn read_body(
     let mut whole = Vec::new();
     loop {
         let frame = timeout(silence, limited.frame()).await;
-        match frame.map_err(|_| FetchError::late(host, silence))? {
+        match frame.map_err(|_| FetchError::late(OutageKind::Timeout, host, silence))? {
             // A frame of trailers doesn't have data.
             Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
             Some(Err(error)) => return Ok(Err(FetchError::from_exchange(error, host))),

@@ -619,8 +619,7 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
 }
 
 /// Finds the paths of AWS's configuration files, and the directories in which the AWS CLI keeps
-/// sessions and SSO tokens. Without a home directory, a path that no variable sets is `None` (`/`
-/// for SSO tokens).
+/// sessions and SSO tokens. Without a home directory, a path that no variable sets is `None`.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let home = home(inherited);
     let in_home = |name| Some(home.as_ref()?.join(".aws").join(name));
