@@ -3,22 +3,8 @@
 use std::fs;
 
 use super::moto::{Moto, shell};
-use crate::docs::page::Page;
+use crate::docs::page::{Page, stable};
 use crate::support::directory::Directory;
-
-/// The words of a line, without the version ids and ages, which are different in each run.
-fn stable(line: &str) -> Vec<&str> {
-    let differs =
-        |word: &str| word.len() == 8 && word.chars().all(|c| c.is_ascii_hexdigit()) || is_age(word);
-    line.split_whitespace()
-        .filter(|word| !differs(word))
-        .collect()
-}
-
-fn is_age(word: &str) -> bool {
-    word.strip_suffix('s')
-        .is_some_and(|seconds| seconds.parse::<u32>().is_ok())
-}
 
 #[test]
 fn the_steps_of_the_tutorial_lead_to_a_launch_with_a_new_password() {

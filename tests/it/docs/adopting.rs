@@ -158,7 +158,7 @@ fn the_kustomize_patch_of_docs_adopting_md_sets_what_the_pod_of_docs_kubernetes_
 fn the_query_of_docs_adopting_md_for_failures_names_fields_of_an_error() {
     let page = Page::read("docs/adopting.md");
     let query = page.block_from(
-        "text",
+        "",
         "filter logger = \"secrets-exec\" and event in [\"error\"",
     );
     let (_, groups) = query.split_once(" by @log, ").unwrap();

@@ -1,4 +1,4 @@
-//! docs/logs.md and docs/outages.md: their lines are those of the program.
+//! docs/logs.md: its JSON is that of the program.
 
 use serde_json::{Deserializer, Value};
 
@@ -61,25 +61,4 @@ fn without_time(line: &str) -> String {
     let start = r#"{"time":"2026-11-21T10:00:00.000Z","logger":"secrets-exec""#;
     assert_eq!(time.len(), start.len(), "{line}");
     rest.to_owned()
-}
-
-#[test]
-fn a_launch_from_the_cache_prints_the_warning_that_docs_outages_md_shows() {
-    if !directory::can_be_later() {
-        return;
-    }
-    let cache = CacheDirectory::new();
-    let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
-    let sandbox = Sandbox::new()
-        .aws(&aws)
-        .resolve("DB_PASSWORD=prod/db:password")
-        .env("AWS_MAX_ATTEMPTS", "1");
-    let launch = cache.with(sandbox, &[]);
-    launch.run().launched_silently();
-    let _aws = aws.fails("GetSecretValue", fault::unavailable());
-    let run = later(launch, 3 * 3600 + 12 * 60).run();
-    assert_eq!(
-        Page::read("docs/outages.md").blocks("text")[0],
-        run.launched().stderr()
-    );
 }

@@ -6,9 +6,12 @@
 //! - In a `console` block, each command comes after `$ `, and what it prints comes below it.
 //! - A block of ```` ```bash aws ````, or a `console` block with `# needs AWS credentials`, doesn't
 //!   run. Neither does a block of docker, which `tests/hosts` runs.
+//! - Any other `text` block is a sample, which `samples.rs` compares. In it, `…` stands for
+//!   whatever the page leaves out. Text that isn't output is in a block without a language.
 
 use std::fs;
 
+use regex_lite::Regex;
 use serde_json::Value;
 
 use crate::support::console::Console;
@@ -126,6 +129,21 @@ impl Page {
         })
     }
 
+    /// The blocks of output that neither [`Self::runs`] nor `tests/hosts` compares.
+    pub fn samples(&self) -> Vec<&str> {
+        let mut samples = Vec::new();
+        let mut above_is_run = false;
+        for block in &self.blocks {
+            let is_compared = above_is_run && block.follows_a_block;
+            if block.language == "text" && !is_compared {
+                samples.push(block.text.as_str());
+            }
+            let console = block.console();
+            above_is_run = console.is_some_and(|console| console.prose != NEEDS_AWS);
+        }
+        samples
+    }
+
     pub fn consoles(&self) -> Vec<Console> {
         let mut consoles = Vec::new();
         for (number, block) in self.blocks.iter().enumerate() {
@@ -190,6 +208,14 @@ impl Page {
         }
         sandbox
     }
+}
+
+/// A line without version ids, ages and times, which are different in each run, and with single
+/// spaces.
+pub fn stable(line: &str) -> String {
+    let varying = r"\b([0-9a-f]{8}(-[0-9a-f-]{27})?|[0-9]+( ms|[smhdy]))\b";
+    let line = Regex::new(varying).unwrap().replace_all(line, "");
+    Vec::from_iter(line.split_whitespace()).join(" ")
 }
 
 /// A script of the commands of a block. [`END_OF_BLOCK`] comes after their output.

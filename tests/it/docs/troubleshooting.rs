@@ -2,6 +2,7 @@
 //! mistakes.
 
 use super::page::Page;
+use super::samples::shows;
 use crate::support::console::{outputs, pages_in};
 
 /// Messages that can't be on a page of mistakes: about a rotation, TLS, DNS, a network that drops
@@ -18,15 +19,6 @@ const OTHERS: [&str; 9] = [
     "the value isn't UTF-8 text after \"decode\": …",
 ];
 
-/// True if a line has all parts of a message, which are separated by `…`, in the same order.
-fn fits(message: &str, mut rest: &str) -> bool {
-    message.split('…').map(str::trim).all(|part| {
-        let found = rest.split_once(part);
-        rest = found.map_or("", |(_, after)| after);
-        found.is_some()
-    })
-}
-
 #[test]
 fn every_message_in_docs_troubleshooting_md_is_printed() {
     let page = Page::read("docs/troubleshooting.md");
@@ -42,7 +34,7 @@ fn every_message_in_docs_troubleshooting_md_is_printed() {
     messages.retain(|message| !OTHERS.contains(&&**message) && !message.contains("OpenID"));
     assert!(messages.len() > 5, "{messages:?}");
     for message in messages {
-        let is_printed = printed.iter().any(|line| fits(&message, line));
+        let is_printed = printed.iter().any(|line| shows(&message, line));
         assert!(is_printed, "no mistake prints: {message}");
     }
 }

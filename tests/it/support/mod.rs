@@ -52,7 +52,7 @@ pub use aws::{
 };
 pub use console::script;
 pub use deadline::{ends_within, keeps_to, waits_for};
-pub use directory::{CacheDirectory, Directory, later, named_pipe};
+pub use directory::{CacheDirectory, Directory, named_pipe};
 pub use identity::{ROLE, keyless, pair};
 pub use network::{NOWHERE, Proxy, Relay};
 pub use outcome::{Outcome, Status};
