@@ -248,7 +248,9 @@ def number(value):
 
 def markdown(results, before):
     """The page. The rows of tools that this run hasn't measured are kept from the page as it was before."""
-    about, rows, tools = (results[key] for key in ("about", "rows", "tools"))
+    about, rows = results["about"], results["rows"]
+    tools = [tool for tool in results["tools"] if tool.key != "again"]
+    noise = max(abs(rows["again", count, REGIONAL]["median"] / rows[US, count, REGIONAL]["median"] - 1) for count in COUNTS)
     launches, kept = merged(launch_times(tools, rows, about["date"]), table(before, LAUNCHES))
     spent, _ = merged(costs(tools, rows), table(before, COSTS))
     paragraphs = [
@@ -264,10 +266,10 @@ def markdown(results, before):
         "of each secret, and runs `/bin/true`. A dash means that we didn't measure this case.",
         "\n".join([*heading([*COUNTS, "measured"]), *lines(launches), f"| {RATIO} | {' | '.join(ratios(rows, REGIONAL))} | {about['date']} |"]),
         *([EARLIER] if kept else []),
-        "The times include the server's share of the TLS handshake. Some rows need an explanation:",
+        "The times include the server's share of the TLS handshake. A second copy of the same secrets-exec differed from the first row by up to "
+        f"{noise:.0%}, so smaller differences mean nothing. Some rows need an explanation:",
         "\n".join(
             [
-                "- *secrets-exec, measured again* is another copy of the same file. The difference between the first two rows shows how exact the times are.",
                 f"- *secrets-exec, with --ca-bundle* loads {about['roots']} root certificates from a file, as the other tools do. Use this row to compare "
                 "the tools under the same conditions.",
                 "- *minimal client* is a client that we wrote by hand ([benches/floor](../benches/floor)).",
