@@ -7,7 +7,7 @@
 - `benchmarks` shows the table of docs/benchmarks.md, and `rotation` has the times of the table in docs/rotation.md.
 - `value` and `ecs` are drawn from what is written here.
 
-`tests/it/docs/pictures.rs` draws the pictures again and compares them with docs/img, so a picture can't show what is no longer true.
+No test compares the pictures in docs/img with what this draws now: run `make pictures` after a change of what they show.
 A browser shows an SVG in a page without scripts and without other files, so the pictures use only the fonts that a reader's machine has.
 """
 
