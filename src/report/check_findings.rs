@@ -12,7 +12,7 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::account::{Row, RowKind, RowStatus, SourceRow, seconds_since, time_text};
-use super::layout::{age, counted, escaped_value, red};
+use super::layout::{age, coloured, counted, escaped_value};
 use super::terminal::TableScreen;
 use crate::model::answer::{Caller, DescribedSecret, Description, Replica};
 use crate::model::environment::CommandLine;
@@ -63,8 +63,9 @@ pub struct TableRow {
 #[derive(Debug)]
 pub(super) struct TableLine {
     pub cells: Vec<String>,
-    /// True if the last cell is the status of a failure.
-    pub is_failed: bool,
+    /// The label in whose colour a terminal shows the last cell: `Error` for the status of a
+    /// failure, `Warning` for `ok` with a note, and otherwise `Row`, which has no colour.
+    pub label: Label,
 }
 
 impl Findings {
@@ -86,17 +87,17 @@ impl Findings {
 
 /// The row of the command: the file that would be executed, or why no file can be.
 pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> TableRow {
-    let (file, status) = match found {
-        Ok(file) => (Some(file.display().to_string()), "ok"),
-        Err(problem) if problem.status == Status::NotFound => (None, "not-found"),
-        Err(_) => (None, "not-executable"),
+    let (file, status, label) = match found {
+        Ok(file) => (Some(file.display().to_string()), "ok", Label::Row),
+        Err(problem) if problem.status == Status::NotFound => (None, "not-found", Label::Error),
+        Err(_) => (None, "not-executable", Label::Error),
     };
     let name = shown_program(&command.program().to_string_lossy());
     TableRow {
         fields: json!({ "name": name, "file": file, "status": status }),
         line: TableLine {
             cells: vec![name, file.unwrap_or_default(), status.to_owned()],
-            is_failed: found.is_err(),
+            label,
         },
     }
 }
@@ -127,12 +128,11 @@ pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
         // This table has no STATUS column, so the ROTATION column shows the status.
         Err(_) => cells.extend([error.unwrap_or(status), "", "", ""].map(str::to_owned)),
     }
-    // No cell is red. A failure makes the last cell of a row red, which isn't a status in this
-    // table.
-    let is_failed = false;
+    // The last cell isn't a status in this table, so it has no colour.
+    let label = Label::Row;
     TableRow {
         fields,
-        line: TableLine { cells, is_failed },
+        line: TableLine { cells, label },
     }
 }
 
@@ -343,8 +343,8 @@ fn status_lines(rows: &[&Row]) -> String {
 }
 
 /// Lays out a table in lines, without the columns in `omitted`. The result is empty if there are no
-/// rows. On a terminal, the status of a failure may be red, and the columns in [`LEAST_IMPORTANT`]
-/// are left out one by one until the table fits.
+/// rows. On a terminal, statuses may have the colour of their label, and the columns in
+/// [`LEAST_IMPORTANT`] are left out one by one until the table fits.
 fn aligned_table<'r>(
     headings: &[&str],
     omitted: &[&str],
@@ -353,12 +353,12 @@ fn aligned_table<'r>(
 ) -> String {
     let mut lines = vec![TableLine {
         cells: headings.iter().map(ToString::to_string).collect(),
-        is_failed: false,
+        label: Label::Row,
     }];
-    for TableLine { cells, is_failed } in rows {
+    for TableLine { cells, label } in rows {
         lines.push(TableLine {
             cells: cells.iter().map(|cell| shown_cell(cell)).collect(),
-            is_failed: *is_failed,
+            label: *label,
         });
     }
     if lines.len() == 1 {
@@ -388,13 +388,17 @@ fn aligned_table<'r>(
 
     let has_colours = screen.is_some_and(|screen| screen.has_colours);
     let mut text = String::new();
-    for TableLine { cells, is_failed } in lines {
+    for TableLine { cells, label } in lines {
         let mut line = String::new();
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
             // `format!` can't pad beyond 65,535 columns.
             let padding = " ".repeat(width + GAP - cell.chars().count());
-            let is_red = has_colours && is_failed && column + 1 == cells.len();
-            line += &if is_red { red(cell) } else { cell.clone() };
+            let is_coloured = has_colours && label != Label::Row && column + 1 == cells.len();
+            line += &if is_coloured {
+                coloured(cell, label)
+            } else {
+                cell.clone()
+            };
             line += &padding;
         }
         text += line.trim_end();
@@ -429,39 +433,43 @@ fn value_lines(row: &Row) -> Vec<TableLine> {
     let no_source = SourceRow::default();
     let source = only_source.unwrap_or(&no_source);
     let details = source.detail_cells();
-    let status = status_cell(row.error, row.status, &[&row.note, &source.note]);
-
-    let mut lines = vec![TableLine {
-        cells: [
-            vec![without_tokens(&row.label), reference],
-            details,
-            vec![status],
-        ]
-        .concat(),
-        is_failed: row.error.is_some(),
-    }];
+    let cells = [vec![without_tokens(&row.label), reference], details].concat();
+    let notes = [&row.note, &source.note];
+    let mut lines = vec![status_line(cells, row.error, row.status, &notes)];
     if only_source.is_none() {
         for source in &row.sources {
             // The first cell is a space, because an empty cell would be shown as `-`.
             let first_cells = vec![" ".to_owned(), format!("  {}", source.reference())];
             let details = source.detail_cells();
-            let status = status_cell(source.error, source.status, &[&source.note]);
-            lines.push(TableLine {
-                cells: [first_cells, details, vec![status]].concat(),
-                is_failed: source.error.is_some(),
-            });
+            let cells = [first_cells, details].concat();
+            let notes = [&source.note];
+            lines.push(status_line(cells, source.error, source.status, &notes));
         }
     }
     lines
 }
 
-/// The last cell of a row: the code of the error or the status, and the notes.
-fn status_cell(error: Option<&str>, status: RowStatus, notes: &[&Option<String>]) -> String {
+/// The line with these cells, and with the code of the error or the status, and the notes, as its
+/// last cell.
+fn status_line(
+    mut cells: Vec<String>,
+    error: Option<&str>,
+    status: RowStatus,
+    notes: &[&Option<String>],
+) -> TableLine {
     let mut cell = error.unwrap_or(status.text()).to_owned();
+    let mut label = Label::Row;
     for note in notes.iter().copied().flatten() {
         cell += &format!(", {note}");
+        if status == RowStatus::Ok {
+            label = Label::Warning;
+        }
     }
-    cell
+    if error.is_some() {
+        label = Label::Error;
+    }
+    cells.push(cell);
+    TableLine { cells, label }
 }
 
 /// The sentence below the tables about the caller, and about where its credentials come from.

@@ -114,8 +114,9 @@ fn with_bold_names(text: &str) -> String {
     parts.join("\"")
 }
 
-pub(super) fn red(text: &str) -> String {
-    format!("\x1b[{}m{text}\x1b[0m", Label::Error as u8)
+/// A text in the colour of a label.
+pub(super) fn coloured(text: &str, label: Label) -> String {
+    format!("\x1b[{}m{text}\x1b[0m", label as u8)
 }
 
 /// A label as the screen shows it, with a colon and a space: `error: `.

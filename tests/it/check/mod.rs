@@ -126,7 +126,8 @@ fn check(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn on_a_terminal_of_80_columns_check_shows_whole_statuses_and_those_of_failures_in_red() {
+fn on_a_terminal_of_80_columns_check_shows_whole_statuses_with_failures_in_red_and_odd_values_in_yellow()
+ {
     let aws = Aws::start().secret("prod/payments/postgres", Secret::text(r#"{"host": ""}"#));
     let check = || {
         Sandbox::new()
@@ -136,9 +137,11 @@ fn on_a_terminal_of_80_columns_check_shows_whole_statuses_and_those_of_failures_
             .bare()
             .through(terminal("1x80", "", ""))
     };
-    let red = check().run().stdout();
-    assert!(red.contains("\x1b[31mkey-not-found\x1b[0m"), "{red}");
-    assert!(red.contains("VERSION") && !red.contains("STAGES"), "{red}");
+    let shown = check().run().stdout();
+    assert!(shown.contains("\x1b[31mkey-not-found\x1b[0m"), "{shown}");
+    assert!(shown.contains("\x1b[33mok, empty\x1b[0m"), "{shown}");
+    let has_room = shown.contains("VERSION") && !shown.contains("STAGES");
+    assert!(has_room, "{shown}");
 
     let plain = check().env("NO_COLOR", "1").run().stdout();
     assert!(!plain.contains('\x1b'), "{plain}");
