@@ -268,7 +268,7 @@ subcommands! {
 const ENTRIES: &str = "What to read";
 
 /// The `-h` of a launch shows only these options.
-const SHORT_HELP: [&str; 8] = [
+const SHORT_HELP: [&str; 9] = [
     "env",
     "env-from",
     "as-file",
@@ -277,11 +277,12 @@ const SHORT_HELP: [&str; 8] = [
     "local",
     "on-rotation",
     "verbose",
+    "quiet",
 ];
 
-/// The options that `-h` of a subcommand shows in addition to [`SHORT_HELP`]. An option that the
+/// The option that `-h` of a subcommand shows in addition to [`SHORT_HELP`]. An option that the
 /// subcommand doesn't use is hidden.
-const OTHER_COMMON: [&str; 2] = ["timeout", "quiet"];
+const OTHER_COMMON: &str = "timeout";
 
 /// The option that prints the help. It replaces clap's own help option, which would get a separate
 /// heading.
@@ -334,7 +335,7 @@ fn with_short_help(command: Command, ignored: Topic) -> Command {
             // shows them.
             let is_in_short_help = arg.get_help_heading().is_none()
                 || SHORT_HELP.contains(&name)
-                || OTHER_COMMON.contains(&name);
+                || name == OTHER_COMMON;
             let is_ignored = find_option(name)
                 .is_some_and(|option| [ignored, Topic::Running].contains(&option.topic));
             arg.hide_short_help(!is_in_short_help).hide(is_ignored)

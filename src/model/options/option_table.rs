@@ -275,7 +275,7 @@ options! {
     "Output" {
         /// Print where values come from; -vv: also the requests
         verbose: u8 = set(Verbose "verbose" 'v', General, Level, parse_level);
-        /// Hide notes, the progress line and the warning about --local; -qq: also other warnings
+        /// Hide notes and --local's warning; -qq: all warnings
         quiet: u8 = set(Quiet "quiet" 'q', General, Level, parse_level);
         /// The format of messages on standard error: text or json [default: text]
         log_format: LogFormat = set(LogFormat "log-format", General, Text("FORMAT"),
