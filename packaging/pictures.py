@@ -4,8 +4,8 @@
     packaging/pictures.py BINARY DIRECTORY
 
 - `terminal` runs BINARY, a secrets-exec, on a terminal of its own, and shows what the terminal shows.
-- `benchmarks` shows the table of docs/benchmarks.md, and `rotation` has the times of the table in docs/rotation.md.
-- `value` and `ecs` are drawn from what is written here.
+- `benchmarks` shows the table of docs/benchmarks.md.
+- `value`, `ecs` and `rotation` are drawn from what is written here.
 
 No test compares the pictures in docs/img with what this draws now: run `make pictures` after a change of what they show.
 A browser shows an SVG in a page without scripts and without other files, so the pictures use only the fonts that a reader's machine has.
