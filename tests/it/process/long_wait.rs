@@ -72,6 +72,18 @@ fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_has_the_time_and
 }
 
 #[test]
+fn the_note_about_a_wait_in_a_log_has_the_time_the_reason_a_secret_and_the_number_of_others() {
+    let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
+    let launch = Sandbox::new().aws(&aws).timeout("4s");
+    let launch = launch.args("-e A=prod/pay -e B=q -e C=r -e D=s".split(' '));
+
+    let run = launch.run();
+
+    let note = "s more: AWS returned ServiceUnavailableException (secret prod/pay in us-east-1 and 3 others)\n";
+    run.refused(75, ["note: waiting ", note]);
+}
+
+#[test]
 fn the_progress_line_on_a_terminal_is_erased_before_an_error_is_printed() {
     let aws = hanging();
     // Only the first line of an error has the prefix on a terminal.
