@@ -338,8 +338,9 @@ fn secrets_in(value: &SecretValue) -> Vec<SecretValue> {
     found
 }
 
-/// The secrets from which a value was made, such as those in a template, if a log should hide them.
-/// Also finds what a log should hide within each of these secrets.
+/// What a log should hide besides the value itself: the secrets from which the value was made, such
+/// as those in a template, unless they are too ordinary to hide, and the secrets within all of
+/// them.
 fn hidden_parts(made: &Made) -> Vec<SecretValue> {
     let mut hidden = Vec::new();
     for part in &made.parts {

@@ -38,7 +38,8 @@ pub(super) struct Prepared {
     pub plan: Plan,
 }
 
-/// The launch or subcommand, which decides which inputs matter, and what is read and printed.
+/// What this process does: a launch, a poll or a subcommand that reads declarations. The task
+/// decides which inputs matter, and what is read and printed.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Task {
     Launch,

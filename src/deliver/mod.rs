@@ -127,7 +127,8 @@ impl<'a> Files<'a> {
         })
     }
 
-    /// A problem for each reason why a file can't be delivered, with the id of the file's outcome.
+    /// A problem for each reason why a file can't be delivered, with the id of the outcome that has
+    /// the content of the file.
     pub fn undeliverable(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for pending in &self.0 {

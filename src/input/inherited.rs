@@ -355,7 +355,8 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
 }
 
 /// Parses a value that is an ARN, or that contains dynamic references. Quotes or spaces around a
-/// reference, as `docker run --env-file` passes them on, are an error.
+/// reference, as `docker run --env-file` passes them on, are an error, which names an invisible
+/// character if there is one.
 fn parse_value(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let bare = text.trim_matches(is_space_or_quote);
     if bare != text && (is_own_arn(bare) || is_one_reference(bare)) {

@@ -25,7 +25,8 @@ pub enum Label {
 
 impl Label {
     /// The word for this label. JSON has the word as the default `event` and, for errors and
-    /// warnings, as the `level`.
+    /// warnings, as the `level`. A summary is the last line about errors, so it is an error, too, and
+    /// a row says how one value was resolved.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",

@@ -365,7 +365,7 @@ impl CheckedValues<'_> {
         }
     }
 
-    /// Adds the details of a document to the row of its secret.
+    /// Completes the row of a secret with what AWS has answered: the version, the region and the age.
     fn answered_row(
         &self,
         mut row: SourceRow,

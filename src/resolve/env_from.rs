@@ -68,9 +68,9 @@ pub(super) fn path_members<'d>(document: &'d Document, object: &PlannedObject) -
     members
 }
 
-/// The problem of an object that doesn't set any variable, which is an absence: the object is
-/// empty, or every key is null or isn't selected. `None` if a key is selected and isn't null, even
-/// if another entry sets the variable of this key.
+/// The problem of an object that doesn't set any variable, so that it counts as absent: the object
+/// is empty, or every key is null or isn't selected. `None` if a key is selected and isn't null,
+/// even if another entry sets the variable of this key.
 pub(super) fn no_variable_problem(
     members: &Members<'_>,
     object: &PlannedObject,

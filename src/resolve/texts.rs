@@ -20,8 +20,9 @@ use crate::model::plan::{Plan, Planned};
 use crate::model::reference::{Reference, Selector};
 use crate::model::shown::some_of;
 
-/// Makes a warning for each text that the command gets, although something in it was meant to be
-/// replaced. An entry has one of these warnings at most.
+/// Makes a warning for each entry whose text still has something that was meant to be replaced,
+/// such as `{{ db.password }}` in a literal. The command gets the text as it is. An entry has at
+/// most one of these warnings.
 pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec<Warning> {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();

@@ -87,7 +87,7 @@ struct World {
 enum Life {
     Nobody,
     Alive,
-    /// Other children that got SIGTERM from secrets-exec.
+    /// They got SIGTERM from secrets-exec.
     Asked,
     /// They have changed their user, so secrets-exec isn't allowed to signal them.
     Foreign,
@@ -188,7 +188,8 @@ struct Edge<'a> {
     after: World,
 }
 
-/// The states that processes can reach at any time. `can_begin` is true if new processes can begin.
+/// The states that processes in the state `life` can reach by themselves, without a signal or an
+/// order. `can_begin` is true if new processes can begin.
 fn changes(life: Life, can_begin: bool) -> Vec<Life> {
     match life {
         Nobody if can_begin => vec![Alive],

@@ -146,7 +146,8 @@ pub(super) enum Purpose {
     FirstStart,
     /// The trial becomes the command, after a change has stopped the previous one.
     Restart,
-    /// The trial replaces the command's files and ends. Then the command gets this signal.
+    /// To replace the files of the running command. Once the trial has ended, the command gets this
+    /// signal.
     Delivery(SignalNumber),
 }
 
@@ -627,7 +628,9 @@ impl Step<'_> {
         SupervisorState::Stopping(state)
     }
 
-    /// Decides what follows when the time of a phase is over.
+    /// Ends a phase of stopping whose time is over. Kills what is left after the grace, even if the
+    /// command itself has ended (`ended`). After SIGKILL, waits on for the command or, if only
+    /// other processes are left, goes on without them.
     fn on_time_over(&mut self, mut state: Stopping, ended: Option<ExitStatus>) -> SupervisorState {
         match (state.phase, ended) {
             (Phase::Grace, _) => self.kill(&mut state, Notice::GraceOver),

@@ -86,9 +86,9 @@ pub fn conceal_signature(signature: String) {
 /// True if the text of a server contains a concealed credential: as it is, escaped as in a URL, in
 /// JSON or in XML, or within base64.
 ///
-/// Usually, an escape replaces only a character that is neither a letter nor a digit. So an escaped
-/// or encoded credential is found by its letters and digits, which are searched for in those of the
-/// text that aren't part of an escape.
+/// An escape usually replaces only a character that is neither a letter nor a digit. So this
+/// function removes escapes and punctuation from the text, and looks for the credential's letters
+/// and digits in what is left.
 fn contains_concealed(text: &str) -> bool {
     let letters = letters_and_digits(text);
     locked(&CREDENTIALS)

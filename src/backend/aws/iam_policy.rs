@@ -253,8 +253,9 @@ impl Statements<'_> {
     }
 
     /// Adds the permission to read or describe what a locator names, in one region or, without
-    /// `region`, in every region. Also records which service decrypts the value. The permission is
-    /// for all versions, because an ARN doesn't name a version.
+    /// `region`, in every region. The permission is for all versions, because an ARN doesn't name a
+    /// version. Also records the service that decrypts the value, for the condition of
+    /// `kms:Decrypt`.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let named_arn = locator.id.arn();
         // Without a region, the policy is for the commercial partition.

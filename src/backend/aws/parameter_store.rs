@@ -279,8 +279,8 @@ impl Parameter {
     }
 
     /// Finds the part of the parameter's name that follows the path of `locator`. Returns `None` if
-    /// the path doesn't include the parameter, if its name and its ARN name different parameters,
-    /// or if the response leaves out both.
+    /// the path doesn't include the parameter, if the response's name and ARN contradict each
+    /// other, or if the response leaves out both.
     fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&locator.id, region) {
             return None;

@@ -326,8 +326,8 @@ impl Parent<'_> {
         // Note the end of the command last. All other zombies have been reaped by now, so
         // `note_change` can see which processes are left.
         if let Some(change) = command_change {
-            // The trial that has become the command may have sent its last messages after `wait`
-            // received messages. Their events must be queued before the command's event.
+            // The command was a trial before, and may have sent its last messages as a trial after
+            // `wait` received messages. The events of these messages come before its end.
             self.events.extend(self.trials.receive());
             let has_others = !self.other_children().is_empty();
             self.events

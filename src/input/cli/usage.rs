@@ -146,8 +146,9 @@ impl Line<'_> {
         format!("use {} {usage}", self.first_words())
     }
 
-    /// The option in a word that may also have its value, as in `--help`: `--env NAME=REF` for
-    /// `--env=A=prod/db:a` and `-eA=prod/db:a`. `None` if there is no such option.
+    /// Finds the option that a word of the command line begins with, and names it as `--help` does:
+    /// `--env NAME=REF` for `--env=A=prod/db:a` and for `-eA=prod/db:a`. `None` if there is no such
+    /// option.
     fn option(&self, word: &str) -> Option<String> {
         let name = word.split('=').next()?;
         let found = self.command.get_arguments().find(|arg| {

@@ -233,7 +233,8 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
     fields.item = item.named("\"files\"");
     let path = fields.take("path");
     let env = fields.take("env");
-    // An unknown key, which has been reported, may be a misspelling of `path` or `env`.
+    // An unknown key, which has been reported, may be a misspelling of `path` or `env`, so don't
+    // report a missing one, too.
     if path.is_none() && env.is_none() && !fields.has_unknown {
         item.refuse("needs \"path\" or \"env\" (or both)");
     }

@@ -55,7 +55,8 @@ pub struct FetchError {
 }
 
 impl FetchError {
-    /// Creates a failure with `text` as its headline. All other facts are those of the cause.
+    /// Creates a failure with `text` as its headline. The code, the mention of the secret and what
+    /// to try next are those of the cause. The other parts are empty, until a method sets them.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
         Self {

@@ -275,8 +275,8 @@ fn parse_arguments(text: &str) -> Option<Vec<String>> {
     Some(arguments)
 }
 
-/// Rewrites the strings of a text, which may be in single quotes and have several lines, as strings
-/// of JSON.
+/// Rewrites the strings of a text as strings of JSON, and leaves everything else as it is. A string
+/// may be in single quotes and have several lines.
 fn as_json(text: &str) -> String {
     let mut json = String::new();
     let mut quote = None;

@@ -382,8 +382,9 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
 /// Parses a STAGE or a VERSION-ID, of a reference or an alias.
 ///
 /// # Errors
-/// If the text is empty, or has a character that people overlook, a space or a `$`. AWS would
-/// answer that the version `${STAGE}` doesn't exist, so an optional entry would be left out.
+/// If the text is empty, has an invisible character ([`overlooked`]), a space or a `$`. For
+/// `${STAGE}`, AWS would answer that the version doesn't exist, so an optional entry would be left
+/// out.
 pub fn parse_label(text: &str) -> Result<String, Fault> {
     if let Some(fault) = overlooked(text) {
         return Err(fault);

@@ -340,8 +340,8 @@ impl Settings {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// The option or variable that chooses the profile (`None` if nothing does), and the profile's
-    /// name.
+    /// The option or variable that chooses the profile, and the profile's name. If nothing chooses
+    /// the profile, these are `None` and `default`.
     pub fn profile(&self) -> (Option<&'static str>, &str) {
         match (&self.options.profile, &self.profile_variable) {
             (Some(name), _) => (Some(self.options.profile_source), name),

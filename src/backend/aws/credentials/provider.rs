@@ -181,8 +181,8 @@ pub enum CredentialsOrigin {
 }
 
 impl CredentialsOrigin {
-    /// Reads the origin that is stored in credentials. [`checked_credentials`] stores an origin in
-    /// all credentials, so the default is never used.
+    /// Reads the origin that [`checked_credentials`] has stored in the credentials. It stores one
+    /// in all credentials, so the default origin, which this returns otherwise, is never used.
     pub fn from_credentials(credentials: &Credentials) -> Self {
         credentials.get_property().cloned().unwrap_or(Self::Role)
     }

@@ -184,8 +184,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 
 const TOKEN_PATH: &str = "/latest/api/token";
 
-/// True if the SDK's error would hide the HTTP status of this response, as for some responses to
-/// the request for a token.
+/// True if the SDK's error would hide the HTTP status of this response: a request for a token of
+/// the metadata service that was refused. The SDK only reports that it has no token.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with(TOKEN_PATH) && matches!(status, 400 | 403..=405 | 500..)
 }
