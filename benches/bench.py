@@ -2,9 +2,10 @@
 """Measures secrets-exec, a minimal client, one on the AWS SDK and other tools with the same purpose, in one run. `make bench` calls this.
 
 Launches are timed in interleaved rounds on a quiet machine. All traffic is local: in a
-separate network namespace, AWS's host name leads to a server of ours. The result is docs/benchmarks.md, the figures of README.md and
-docs/adopting.md, the chart, and what is printed. With --quick, nothing is written, and the page is printed, too. A tool that isn't measured, because this machine doesn't
-have it or because of --only, keeps its rows on the page, with the date of the run that they are from.
+separate network namespace, AWS's host name leads to a server of ours. The result is written into the tables of docs/benchmarks.md, the
+sentences with figures there, in README.md and in docs/adopting.md, and the chart. With --quick, the tables are only printed. A tool that
+isn't measured, because this machine doesn't have it or because of --only, keeps its rows on the page, with the date of the run that they
+are from.
 """
 
 import argparse
@@ -48,15 +49,15 @@ def main():
     finally:
         lab.stop()
     results["about"] = about(lab)
-    path = ROOT / "docs/benchmarks.md"
-    page = report.markdown(results, path.read_text())
+    launches, costs = report.tables(results, (ROOT / report.PAGE).read_text())
     if options.quick:
-        print(page)
+        print(report.lines(launches), report.lines(costs), sep="\n")
     else:
-        path.write_text(page)
-        report.write_figures(page)
+        report.write(results, launches, costs)
         subprocess.run([ROOT / "packaging/pictures.py", binary, ROOT / "docs/img"], check=True)
     print(report.goals(results))
+    for tool in skipped:
+        say(f"not measured: {tool}")
 
 
 def parse():
@@ -130,7 +131,7 @@ def about(lab):
     commit = report.output(["git", "-C", str(ROOT), "describe", "--always", "--dirty"])
     return {
         "machine": f"{os.cpu_count()} cores ({models[0] if models else platform.machine()})",
-        "libc": " ".join(platform.libc_ver()),
+        "libc": platform.libc_ver()[1],
         "rust": report.output(["rustc", "--version"]).split()[1],
         "commit": commit,
         "date": date.today(),

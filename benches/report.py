@@ -1,4 +1,4 @@
-"""What `make bench` writes and prints: the compared tools, docs/benchmarks.md, the figures of other pages, and our goals."""
+"""The compared tools, the figures that `make bench` writes into the tables and sentences of pages, and our goals."""
 
 import atexit
 import os
@@ -7,7 +7,6 @@ import shutil
 import subprocess
 import sys
 import tempfile
-import textwrap
 from pathlib import Path
 
 from measure import NEAR, REGION, REGIONAL, name, say, secret, text
@@ -16,7 +15,7 @@ ROOT = Path(__file__).resolve().parent.parent
 COUNTS = [1, 4, 20, 100]
 COPIES = "copies"
 BOTO3 = "boto3==1.43.11"
-MARK, END = "<!-- `make bench` writes this -->", "<!-- -->"
+PAGE = "docs/benchmarks.md"
 US, RATIO = "secrets-exec", "*secrets-exec / minimal client*"
 LAUNCHES, COSTS = "## Launch time in the same region", "## Memory and size"
 
@@ -231,12 +230,6 @@ RIVALS = (sdk, sdk_plain, chamber, secrets_init, summon, vals, curl, boto3, awsc
 # The tools that each run measures. Rows of other tools may be from an earlier run.
 OWN = (US, "minimal client")
 
-CHART = """<p><picture>
-  <source media="(prefers-color-scheme: dark)" srcset="img/benchmarks-dark.svg">
-  <img src="img/benchmarks-light.svg" alt="A bar chart of the time until a program with one secret, or with 20 secrets, starts. secrets-exec has the \
-shortest bar in both parts. With one secret, a script with the AWS CLI and jq has the longest. The table below has the figures.">
-</picture></p>"""
-
 
 def number(value):
     if value is None:
@@ -246,182 +239,103 @@ def number(value):
     return f"{value:.1f}" if value >= 10 else f"{value:.2f}"
 
 
-def markdown(results, before):
-    """The page. The rows of tools that this run hasn't measured are kept from the page as it was before."""
-    about, rows = results["about"], results["rows"]
-    tools = [tool for tool in results["tools"] if tool.key != "again"]
-    noise = max(abs(rows["again", count, REGIONAL]["median"] / rows[US, count, REGIONAL]["median"] - 1) for count in COUNTS)
-    launches, kept = merged(launch_times(tools, rows, about["date"]), table(before, LAUNCHES))
-    spent, _ = merged(costs(tools, rows), table(before, COSTS))
-    paragraphs = [
-        "# Benchmarks",
-        f"secrets-exec starts a program with one secret in {launches[US][0]} ms, and with 20 secrets in {launches[US][2]} ms. Both are within "
-        f"about {percent_more(*ratios(rows, REGIONAL)[0:3:2])}% of the time of a minimal hand-written client.{lead(launches)}",
-        CHART,
-        f"The network is simulated: a round trip takes {REGIONAL.round_trip} ms, and the server responds after {REGIONAL.answer} ms. We assume that "
-        "this is typical within an AWS region. We haven't measured against AWS itself.",
-        *unmeasured(results["skipped"]),
-        LAUNCHES,
-        "The table shows the median time of a launch in milliseconds, for 1, 4, 20 and 100 secrets: a process starts, connects with TLS, reads one key "
-        "of each secret, and runs `/bin/true`. A dash means that we didn't measure this case.",
-        "\n".join([*heading([*COUNTS, "measured"]), *lines(launches), f"| {RATIO} | {' | '.join(ratios(rows, REGIONAL))} | {about['date']} |"]),
-        *([EARLIER] if kept else []),
-        "The times include the server's share of the TLS handshake. A second copy of the same secrets-exec differed from the first row by up to "
-        f"{noise:.0%}, so smaller differences mean nothing. Some rows need an explanation:",
-        "\n".join(
-            [
-                f"- *secrets-exec, with --ca-bundle* loads {about['roots']} root certificates from a file, as the other tools do. Use this row to compare "
-                "the tools under the same conditions.",
-                "- *minimal client* is a client that we wrote by hand ([benches/floor](../benches/floor)).",
-                *(SDK_ROWS if "AWS SDK for Rust" in launches else []),
-            ]
-        ),
-        COSTS,
-        "*Size* is the size of the tool's stripped binary or, for Python, of all installed packages without the interpreter.",
-        "\n".join([*heading(["peak memory, MB", "size, MB"]), *lines(spent)]),
-        "Once secrets-exec has become your program, it doesn't use any memory. With `--on-rotation`, the parent "
-        f"process uses {number(results['parent'])} MB.",
-        "## How this was measured",
-        f"We measured this on {about['date']}, at commit {about['commit']}, on a machine with {about['machine']} and {about['libc']}. secrets-exec was "
-        f"built with Rust {about['rust']}. `make bench` measures again, and writes this page and the figures of the other pages. It also prints "
-        "which of our goals the run has met.",
-    ]
-    return "\n\n".join(wrapped(paragraph) for paragraph in paragraphs) + "\n"
-
-
-def wrapped(paragraph):
-    """The paragraph, or each item of a list, in lines of at most 100 characters. Headings, tables and pictures stay as they are."""
-    if paragraph.startswith(("#", "|", "<")):
-        return paragraph
-    return "\n".join(fill(line, "  " if line.startswith("- ") else "") for line in paragraph.splitlines())
-
-
-def unmeasured(skipped):
-    return ["These tools could not be measured in this run: " + "; ".join(skipped) + "."] if skipped else []
-
-
-def heading(columns):
-    return [f"| tool | {' | '.join(map(str, columns))} |", "|---" * (len(columns) + 1) + "|"]
-
-
 def ratios(rows, place):
     return [f"{rows[US, count, place]['median'] / rows['floor', count, place]['median']:.2f}" for count in COUNTS]
 
 
-def launch_times(tools, rows, date):
-    """The cells of each tool in the table of launch times in the same region."""
-    found = {tool.title: [rows.get((tool.key, count, REGIONAL)) for count in COUNTS] for tool in tools}
-    return {title: [*(number(row and row["median"]) for row in row_of_tool), str(date)] for title, row_of_tool in found.items()}
-
-
-def costs(tools, rows):
-    """The cells of each tool in the table of memory and size."""
-    found = {}
-    for tool in tools:
-        row = rows.get((tool.key, 1, NEAR), {})
-        found[tool.title] = [number(value) for value in (row.get("memory"), tool.size and tool.size / 1e6)]
-    return found
+def tables(results, before):
+    """The cells of the two tables of docs/benchmarks.md, by tool. Tools that this run hasn't measured keep their rows of `before`, the page."""
+    rows, date = results["rows"], str(results["about"]["date"])
+    launches, costs = {}, {}
+    for tool in results["tools"]:
+        if tool.key == "again":
+            continue
+        found = [rows.get((tool.key, count, REGIONAL)) for count in COUNTS]
+        launches[tool.title] = [*(number(row and row["median"]) for row in found), date]
+        memory = rows.get((tool.key, 1, NEAR), {}).get("memory")
+        costs[tool.title] = [number(memory), number(tool.size and tool.size / 1e6)]
+    launches, costs = merged(launches, table(before, LAUNCHES)), merged(costs, table(before, COSTS))
+    return launches | {RATIO: [*ratios(rows, REGIONAL), date]}, costs
 
 
 def merged(measured, before):
-    """The rows of this run, followed by the other tools in the order of their first cell, and the titles that only the page had before."""
-    kept = {title: list(row.values()) for title, row in before.items() if not (title in measured or title == RATIO or title.startswith(OWN))}
-    own = {title: row for title, row in measured.items() if title.startswith(OWN)}
-    others = {title: row for title, row in (measured | kept).items() if title not in own}
-    return own | dict(sorted(others.items(), key=lambda tool: float(tool[1][0]))), list(kept)
+    """The rows of this run, followed by the other tools in the order of their first cell."""
+    kept = {title: cells for title, cells in before.items() if not (title in measured or title == RATIO or title.startswith(OWN))}
+    own = {title: cells for title, cells in measured.items() if title.startswith(OWN)}
+    others = {title: cells for title, cells in (measured | kept).items() if title not in own}
+    return own | dict(sorted(others.items(), key=lambda tool: float(tool[1][0])))
 
 
 def lines(table):
-    return [f"| {title} | {' | '.join(cells)} |" for title, cells in table.items()]
-
-
-def lead(launches):
-    """A sentence about how much longer the other tools take with 20 secrets; empty if the table doesn't have any."""
-    others = [cells[2] for title, cells in launches.items() if not title.startswith((*OWN, "AWS SDK")) and cells[2] != "–"]
-    if not others:
-        return ""
-    ratios = [float(cell) / float(launches[US][2]) for cell in others]
-    return (
-        " secrets-exec reads secrets in parallel: with 20 secrets, the other ready-made tools in the chart take "
-        f"{min(ratios):.0f} to {max(ratios):.0f} times as long."
-    )
-
-
-# Items of the list below the table of launch times, and a paragraph there.
-SDK_ROWS = [
-    "- *AWS SDK for Rust* is a program of 40 lines that you could write instead ([benches/sdk](../benches/sdk)), built with the same settings as the "
-    "minimal client.",
-    "- *AWS SDK for Rust, as Cargo builds it* is the same program with Cargo's defaults. At each start, its TLS library collects entropy from the CPU's "
-    "jitter, which takes tens of milliseconds.",
-]
-EARLIER = (
-    "The last column says when a row was measured. The rows with an earlier date are from a run in which the machine may have been faster or slower, "
-    "so compare them with the others only roughly."
-)
+    return "".join(f"| {title} | {' | '.join(cells)} |\n" for title, cells in table.items())
 
 
 def table(page, heading):
-    """The rows of the first table below a heading, by tool. A row is the cells by column, as text."""
+    """The cells of the first table below a heading, by tool."""
     _, _, section = page.partition(f"{heading}\n")
-    lines = [line for line in section.split("\n## ")[0].splitlines() if line.startswith("|")]
-    names, _, *rows = [line.strip("| ").split(" | ") for line in lines] or [[], []]
-    return {row[0]: dict(zip(names[1:], row[1:], strict=True)) for row in rows}
+    rows = [line.strip("| ").split(" | ") for line in section.split("\n## ")[0].splitlines() if line.startswith("|")]
+    return {title: cells for title, *cells in rows[2:]}
 
 
-def highlights(page):
-    """The first two items of README's list, in round figures."""
-    size, launches = table(page, COSTS)[US]["size, MB"], table(page, LAUNCHES)
-    script = next(row for title, row in launches.items() if title.startswith("bash + awscli"))
-    items = (
-        f"- **It's one static binary** of {float(size):.1f} MB. Once your program is running, nothing of secrets-exec is left.",
-        f"- **It's fast.** With one secret, your program starts after {float(launches[US]['1']):.0f} ms. A script that calls the AWS CLI and jq takes "
-        f"{script['1']} ms ([measured](docs/benchmarks.md) with a simulated network).",
-    )
-    return "\n".join(fill(item, "  ") for item in items)
+def with_table(page, heading, rows):
+    """The page, with these rows in the first table below a heading."""
+    start, heading, rest = page.partition(f"{heading}\n")
+    return start + heading + re.sub(r"(?m)(^\|-.*\n)(?:^\|.*\n)+", lambda found: found[1] + lines(rows), rest, count=1)
 
 
-def adopting(page):
-    """The item of the list at the beginning of docs/adopting.md."""
-    launches, costs = table(page, LAUNCHES), table(page, COSTS)
-    item = (
-        f"- **What it adds:** {costs[US]['size, MB']} MB in the image (about half of that compressed), {costs[US]['peak memory, MB']} MB of memory until "
-        f"secrets-exec becomes your program, and {launches[US]['1']} ms for one secret or {launches[US]['20']} ms for twenty, "
-        f"[measured](benchmarks.md) with a simulated network. With [`--on-rotation`](rotation.md), a parent process stays, with {parent(page)} MB for "
-        "each program."
-    )
-    return fill(item, "  ")
+def sentences(results, launches, costs):
+    """The sentences of each page that have figures, with `…` for each figure, and these figures."""
+    about, parent = results["about"], number(results["parent"])
+    (one, _, twenty, *_), (memory, size) = launches[US], costs[US]
+    others = [cells[2] for title, cells in launches.items() if not title.startswith((*OWN, "AWS SDK", RATIO)) and cells[2] != "–"]
+    times = [float(cell) / float(twenty) for cell in others]
+    noise = max(abs(results["rows"]["again", count, REGIONAL]["median"] / results["rows"][US, count, REGIONAL]["median"] - 1) for count in COUNTS)
+    more = max(round((float(ratio) - 1) * 100) for ratio in launches[RATIO][0:3:2])
+    script = next(cells[0] for title, cells in launches.items() if title.startswith("bash + awscli"))
+    return {
+        "docs/benchmarks.md": [
+            ("with one secret in … ms, and with 20 secrets in … ms", one, twenty),
+            ("within about …% of the time", more),
+            ("take … to … times as long", f"{min(times):.0f}", f"{max(times):.0f}"),
+            ("from the first row by up to …%", f"{noise:.0%}".rstrip("%")),
+            ("loads … root certificates", about["roots"]),
+            ("parent process uses … MB", parent),
+            ("We measured this on …, at commit …, on a machine with … and glibc …. secrets", *(about[key] for key in ("date", "commit", "machine", "libc"))),
+            ("built with Rust …. `make", about["rust"]),
+        ],
+        "README.md": [
+            ("static binary** of … MB", f"{float(size):.1f}"),
+            ("your program starts after … ms", f"{float(one):.0f}"),
+            ("the AWS CLI and jq takes … ms", script),
+        ],
+        "docs/adopting.md": [
+            ("**What it adds:** … MB in the image", size),
+            ("compressed), … MB of memory", memory),
+            ("your program, and … ms for one secret or … ms for twenty", one, twenty),
+            ("a parent process stays, with … MB", parent),
+        ],
+    }
 
 
-def parent(page):
-    """The memory of the parent process of `--on-rotation`, in MB."""
-    return re.search(r"the parent process uses ([0-9.]+) MB", " ".join(page.split()))[1]
+def with_figures(page, sentence, *figures):
+    """The page, with these figures in a sentence, which may have other line breaks there."""
+    parts = [re.escape(part).replace("\\ ", r"\s+") for part in sentence.split("…")]
+    found = re.search(".{1,40}?".join(f"({part})" for part in parts), page, re.S)
+    if not found:
+        say(f"not written, because no page says: {sentence} {figures}")
+        return page
+    return page[: found.start()] + "".join(part + str(figure) for part, figure in zip(found.groups(), [*figures, ""], strict=True)) + page[found.end() :]
 
 
-def percent_more(*ratios):
-    """The largest ratio to the minimal client, as the percentage that a launch takes longer."""
-    return max(round((float(ratio) - 1) * 100) for ratio in ratios)
-
-
-def fill(text, indent=""):
-    return textwrap.fill(text, 100, subsequent_indent=indent, break_long_words=False, break_on_hyphens=False)
-
-
-def rewritten(path, texts):
-    """The page, with each text between the next pair of its marks. In a list, the marks are indented."""
-    left = iter(texts)
-    page, found = re.subn(rf"(^ *{MARK}\n).*?(?=^ *{END}\n)", lambda mark: f"{mark[1]}{next(left, '')}\n", path.read_text(), flags=re.S | re.M)
-    if found != len(texts):
-        raise SystemExit(f"bench: {path} has {found} times {MARK}, and not {len(texts)} times")
-    return page
-
-
-def write_figures(page):
-    """Writes the figures of docs/benchmarks.md, which is `page`, between the marks of the other pages."""
-    for path, texts in (
-        ("README.md", [highlights(page)]),
-        ("docs/adopting.md", [adopting(page)]),
-    ):
-        (ROOT / path).write_text(rewritten(ROOT / path, texts))
+def write(results, launches, costs):
+    """Writes the tables of docs/benchmarks.md, and the figures in the sentences of all pages."""
+    for path, figures in sentences(results, launches, costs).items():
+        page = (ROOT / path).read_text()
+        if path == PAGE:
+            page = with_table(with_table(page, LAUNCHES, launches), COSTS, costs)
+        for sentence in figures:
+            page = with_figures(page, *sentence)
+        (ROOT / path).write_text(page)
 
 
 # The most for each of COUNTS, in this order, compared with the minimal client.

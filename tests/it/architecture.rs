@@ -1,5 +1,5 @@
-//! Checks the structure of `src/` by reading its tokens: the table of tiers in ARCHITECTURE.md,
-//! imports in circles, and the sizes of files and folders.
+//! Checks the table of tiers in ARCHITECTURE.md and the rules below it by reading the tokens of
+//! `src/`.
 //!
 //! A path is an import of the module that it names. If that module only re-exports the item, the
 //! re-export isn't followed any further.
@@ -55,9 +55,6 @@ struct File {
     /// The path of the file below `src`.
     path: String,
     module: Module,
-    /// The number of lines before the first test module. At the end of [`parse`], only those with
-    /// code are counted.
-    code_lines: usize,
     /// The paths that the code names, each with its line.
     named: Vec<(Vec<String>, usize)>,
     /// The modules in their own files that are compiled only for tests.
@@ -91,7 +88,7 @@ impl File {
                 }
                 TokenTree::Group(group) => self.read(group.stream(), &[]),
                 TokenTree::Punct(punct) if punct.as_char() == '#' && is_test(tokens.get(at)) => {
-                    at = self.skip(&tokens, at, punct.span().start().line);
+                    at = self.skip(&tokens, at);
                 }
                 // These are `use path::*` and `path::<T>`.
                 TokenTree::Punct(_) | TokenTree::Literal(_) if is_path => {
@@ -112,7 +109,7 @@ impl File {
     }
 
     /// Returns the index after the item whose attribute is at this index.
-    fn skip(&mut self, tokens: &[TokenTree], attribute: usize, line: usize) -> usize {
+    fn skip(&mut self, tokens: &[TokenTree], attribute: usize) -> usize {
         let is_end = |token: &TokenTree| match token {
             TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
             TokenTree::Punct(punct) => punct.as_char() == ';',
@@ -123,7 +120,6 @@ impl File {
         if let [.., TokenTree::Ident(word), TokenTree::Ident(name)] = &tokens[..end]
             && word == "mod"
         {
-            self.code_lines = self.code_lines.min(line - 1);
             self.tests.push(child(&self.module, &name.to_string()));
         }
         end + 1
@@ -168,20 +164,14 @@ pub fn all_files(directory: &Path) -> Vec<PathBuf> {
 
 fn parse(root: &Path, file: &Path) -> File {
     let path = file.strip_prefix(root).unwrap().display().to_string();
-    let text = fs::read_to_string(file).unwrap();
-    let (module, code_lines) = (module_path(&path), text.lines().count());
-    let mut file = File {
+    let mut parsed = File {
+        module: module_path(&path),
         path,
-        module,
-        code_lines,
         ..File::default()
     };
-    file.read(text.parse().expect(&file.path), &[]);
-    let lines = text.lines().take(file.code_lines).map(str::trim_start);
-    file.code_lines = lines
-        .filter(|line| !line.is_empty() && !line.starts_with("//"))
-        .count();
-    file
+    let text = fs::read_to_string(file).unwrap();
+    parsed.read(text.parse().expect(&parsed.path), &[]);
+    parsed
 }
 
 /// The files by their modules, without those of tests.
@@ -353,46 +343,36 @@ fn a_tier_uses_files_network_or_environment_only_as_architecture_md_allows() {
     assert_none(refused);
 }
 
-/// The edges of a graph, each with a place that makes it.
-type Graph = BTreeMap<(String, String), String>;
-
-/// The edges on circles and between those.
-fn circles(mut graph: Graph) -> Vec<String> {
-    loop {
-        let (begins, ends): (BTreeSet<String>, BTreeSet<String>) = graph.keys().cloned().unzip();
-        let before = graph.len();
-        graph.retain(|(from, to), _| ends.contains(from) && begins.contains(to));
-        if graph.len() == before {
-            let edges = graph.into_iter();
-            let edges = edges.map(|((from, to), text)| format!("{from} -> {to}: {text}"));
-            return edges.collect();
-        }
-    }
-}
-
 #[test]
 fn modules_in_one_folder_of_src_do_not_import_each_other_in_a_circle() {
-    let mut graph = Graph::new();
-    for Import { from, to, text, .. } in imports() {
+    // For each import, the modules in the deepest folder that has both files.
+    let mut edges = BTreeSet::new();
+    for Import { from, to, .. } in imports() {
         let (from, to) = (&from.module, &to.module);
-        let pairs = from.iter().zip(to);
-        let common = pairs.take_while(|(from, to)| from == to).count();
+        let common = from.iter().zip(to).take_while(|(a, b)| a == b).count();
         if from.len() > common && to.len() > common {
-            let name = |module: &Module| module[..=common].join("/");
-            graph.insert((name(from), name(to)), text);
+            edges.insert((&from[..=common], &to[..=common]));
         }
     }
-    assert_none(circles(graph));
+    // An edge that isn't on a circle, or between two circles, begins or ends outside all others.
+    loop {
+        let (begins, ends): (BTreeSet<_>, BTreeSet<_>) = edges.iter().copied().unzip();
+        let count = edges.len();
+        edges.retain(|(from, to)| ends.contains(from) && begins.contains(to));
+        if edges.len() == count {
+            break;
+        }
+    }
+    assert_none(edges.iter().map(|edge| format!("{edge:?}")));
 }
 
 #[test]
 fn no_module_in_src_imports_from_a_module_that_contains_it() {
     // The binary is a crate of its own.
-    let lives_in = |import: &Import| {
-        import.from.path != "main.rs" && import.from.module.starts_with(&import.to.module)
-    };
-    let imports = imports().into_iter().filter(lives_in);
-    assert_none(imports.map(|import| import.text));
+    let contained = imports().into_iter().filter(|Import { from, to, .. }| {
+        from.path != "main.rs" && from.module.starts_with(&to.module)
+    });
+    assert_none(contained.map(|import| import.text));
 }
 
 /// The types of a `static` that can change.
@@ -518,44 +498,18 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
 }
 
 #[test]
-fn no_folder_of_src_has_over_14_files_and_no_file_over_600_lines_of_code() {
-    let mut folders: BTreeMap<&Path, usize> = BTreeMap::new();
-    for file in sources().values() {
-        let folder = Path::new(&file.path).parent().unwrap();
-        *folders.entry(folder).or_default() += 1;
-    }
-    let large = folders.into_iter().filter(|(_, files)| *files > 14);
-    assert_none(large.map(|(folder, files)| format!("src/{}: {files} files", folder.display())));
-    let long = sources().values().filter(|file| file.code_lines > 600);
-    assert_none(long.map(|file| format!("{}: {} lines", file.path, file.code_lines)));
-}
-
-/// The folders of the repository, without those that are generated.
-const FOLDERS: &str = ".cargo .ci .github benches docs examples fuzz packaging src tests";
-
-/// Returns the paths in backticks, such as `src/backend/cached.rs` or `commands/worker`.
-/// Placeholders and paths outside the repository, such as `fuzz/seeds/TARGET` and `/proc`, are left
-/// out.
-fn named_paths(text: &str) -> impl Iterator<Item = &str> {
-    let is_path = |word: &&str| {
-        let allowed = |c: char| c.is_ascii_lowercase() || c.is_ascii_digit() || "_./-".contains(c);
-        let is_generated = word.starts_with("target/") || word.starts_with(".venv/");
-        word.contains('/') && word.chars().all(allowed) && !word.starts_with('/') && !is_generated
-    };
-    // Every second part of the text is in backticks.
-    let quoted = text.split('`').skip(1).step_by(2);
-    let words = quoted.filter_map(|quoted| quoted.split_whitespace().next());
-    let paths = words.filter(is_path);
-    paths.map(|path| path.trim_end_matches('/'))
-}
-
-#[test]
 fn the_pages_for_contributors_and_cargo_toml_name_only_files_that_exist() {
-    let folders = FOLDERS.split(' ').map(repository);
+    let folders = ".cargo .ci .github benches docs examples fuzz packaging src tests";
     let mut existing = String::new();
-    for file in folders.flat_map(|folder| all_files(&folder)) {
-        let path = file.strip_prefix(repository("")).unwrap().display();
-        let path = path.to_string();
+    for file in folders
+        .split(' ')
+        .flat_map(|folder| all_files(&repository(folder)))
+    {
+        let path = file
+            .strip_prefix(repository(""))
+            .unwrap()
+            .display()
+            .to_string();
         existing += &format!("/{path}/{}/\n", path.trim_end_matches(".rs"));
     }
 
@@ -566,8 +520,19 @@ fn the_pages_for_contributors_and_cargo_toml_name_only_files_that_exist() {
         "Cargo.toml",
     ] {
         let text = fs::read_to_string(repository(page)).unwrap();
-        let is_missing = |path: &&str| !existing.contains(&format!("/{path}/"));
-        let missing = named_paths(&text).filter(is_missing);
-        assert_none(missing.map(|path| format!("{page}: {path}")));
+        // Every second part of the text is in backticks, such as `commands/worker`.
+        for quoted in text.split('`').skip(1).step_by(2) {
+            let path = quoted.split(' ').next().unwrap().trim_end_matches('/');
+            let is_path = path.contains('/')
+                && path
+                    .chars()
+                    .all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "_./-".contains(c));
+            let is_elsewhere = ["/", "target/", ".venv/"]
+                .iter()
+                .any(|start| path.starts_with(start));
+            if is_path && !is_elsewhere {
+                assert!(existing.contains(&format!("/{path}/")), "{page}: {path}");
+            }
+        }
     }
 }
