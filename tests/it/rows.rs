@@ -3,11 +3,10 @@
 #[path = "../rows/file.rs"]
 mod file;
 
-use std::collections::BTreeSet;
 use std::panic;
 
 use crate::support::repository_file;
-use crate::support::rows::{COLUMNS, Row, test_row};
+use crate::support::rows::{Row, test_row};
 
 #[test]
 fn a_row_fails_for_a_typo_in_it_and_for_each_message_that_it_does_not_expect() {
@@ -85,34 +84,6 @@ fn a_file_of_rows_is_refused_if_a_part_of_it_would_replace_another_or_not_be_tes
     }
     let long = file::read(&"word ".repeat(25)).err().unwrap();
     assert!(long.starts_with("1: the line has over 120 columns"));
-}
-
-#[test]
-fn the_header_of_fixture_rs_explains_exactly_the_columns_that_a_row_can_have() {
-    let source = repository_file("tests/it/support/rows/fixture.rs");
-    let header = source.lines().take_while(|line| line.starts_with("//!"));
-    let header: String = header
-        .map(|line| line.trim_start_matches("//!").trim_start().to_owned() + " ")
-        .collect();
-    // Each column is written as `NAME`: and its meaning.
-    let explained: BTreeSet<&str> = header
-        .match_indices("`: ")
-        .map(|(end, _)| header[..end].rsplit_once('`').unwrap().1)
-        .collect();
-    assert_eq!(explained, COLUMNS.split(", ").collect());
-}
-
-#[test]
-fn a_list_and_a_line_of_a_table_can_continue_on_a_line_that_is_indented_more() {
-    let text = "a row with {what}\n    launch: -e A=x\n        -e B={more}\n    \
-        seen: exits with 78: A\n        B\n    requests: x\n        y\n    \
-        | what | more |\n    | one |\n        | z |\n";
-    let (_, rows) = file::read(text).unwrap();
-    let row = &rows[0];
-    assert_eq!(row.name, "a row with one");
-    assert_eq!(row.launch, "-e A=x -e B=z");
-    assert_eq!(row.seen, "exits with 78: A … B");
-    assert_eq!(row.own, [("requests".to_owned(), "x and y".to_owned())]);
 }
 
 /// Columns as a row of the binary has them.

@@ -117,42 +117,6 @@ fn the_metric_filters_of_docs_adopting_md_also_match_lines_that_fluent_bit_has_w
     assert!(metrics_of(&filter_script(), &lines).is_empty());
 }
 
-#[test]
-fn three_secrets_that_do_not_exist_add_one_to_a_metric_as_docs_adopting_md_says() {
-    let aws = Aws::start();
-    let sandbox = Sandbox::new()
-        .aws(&aws)
-        .env("SECRETS_EXEC_LOG_FORMAT", "json")
-        .arg("-q")
-        .resolve("A=prod/a")
-        .resolve("B=prod/b")
-        .resolve("C=prod/c");
-    let lines = sandbox.run().refused(78, []).events();
-    let adds_one = |line: &&Value| metrics_of(&filter_script(), &[(*line).clone()]) == ["Failed"];
-    assert_eq!(lines.iter().filter(adds_one).count(), 1, "{lines:#?}");
-}
-
-/// The page has no more than the pod, and what a Deployment has around a container.
-#[test]
-fn the_kustomize_patch_of_docs_adopting_md_sets_what_the_pod_of_docs_kubernetes_md_has() {
-    let page = Page::read("docs/adopting.md");
-    let patch = page.block_from("yaml", "# secrets-exec.patch.yaml\n");
-    let kubernetes = Page::read("docs/kubernetes.md");
-    let pod = kubernetes.block_from("yaml", "spec:\n  serviceAccountName");
-    let words = |text: &str| -> Vec<String> {
-        let lines = text.lines().map(|line| line.split(" #").next().unwrap());
-        lines.map(|line| line.trim().to_owned()).collect()
-    };
-    let pod = words(pod);
-    let (_, container) = patch.split_once("      containers:\n").unwrap();
-    for line in words(container) {
-        assert!(pod.contains(&line), "{line:?} in {pod:#?}");
-    }
-    let kustomization = page.block_from("yaml", "# kustomization.yaml\n");
-    assert!(kustomization.contains("  - path: secrets-exec.patch.yaml\n"));
-    assert!(kustomization.contains("  - name: app-secrets\n    files: [secrets-exec.yaml]\n"));
-}
-
 /// The query of CloudWatch Logs Insights that shows why launches have failed.
 #[test]
 fn the_query_of_docs_adopting_md_for_failures_names_fields_of_an_error() {

@@ -14,16 +14,6 @@ fn task_definitions() -> [String; 2] {
     [before.to_owned(), after.to_owned()]
 }
 
-#[test]
-fn the_tmpfs_of_docs_ecs_md_is_json_and_is_mounted_at_a_directory() {
-    let page = Page::read("docs/ecs.md");
-    let parameters = page.block_from("json", "\"linuxParameters\"");
-    let container: Value = serde_json::from_str(&format!("{{{parameters}}}")).unwrap();
-    let tmpfs = &container["linuxParameters"]["tmpfs"][0];
-    assert_eq!(tmpfs["containerPath"], "/run/app");
-    assert_eq!(tmpfs["mountOptions"][0], "mode=0700");
-}
-
 fn aws() -> Aws {
     let arn = |name: &str| format!("arn:aws:secretsmanager:us-east-1:123456789012:secret:{name}");
     let db = Secret::text(r#"{"password":"p-4c7a1e"}"#);

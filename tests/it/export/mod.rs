@@ -26,7 +26,6 @@ fn catalogue() -> Aws {
         .secret("prod/bytes", Secret::binary(b"\xff\xfe-4c7a1e"))
         .secret("prod/both", Secret::binary(b"\xfe\n-4c7a1e"))
         .secret("prod/slashes", Secret::text("a\\n$b\n4c7a1e"))
-        .secret("prod/nul", Secret::binary(b"a\0b-4c7a1e"))
         .secret("prod/windows", Secret::text("one\r\ntwo-4c7a1e"))
         .secret("prod/returns", Secret::text("one\rtwo-4c7a1e\r"))
         // With the four bytes of `A=''`, this is the longest line that the kubelet reads.

@@ -22,7 +22,7 @@
 //!   that does nothing.
 //! - Standard output and standard error appear in the order in which they come, without blank
 //!   lines. A JSON document has several members in a line.
-//! - `fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the file
+//! - `json_fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the file
 //!   `doc`, and prints only these members of it, those of each entry on a line. It doesn't print
 //!   messages.
 //! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
@@ -194,8 +194,8 @@ fn printed(paragraph: &Console, sandbox: Sandbox, port: u16) -> Console {
     }
 }
 
-/// The function `fields` of a page.
-const FIELDS: &str = r#"fields() {
+/// The function `json_fields` of a page.
+const FIELDS: &str = r#"json_fields() {
     names=$1; shift
     secrets-exec check --json "$@" >doc 2>/dev/null; status=$?
     grep -oE "\"($names)\": (\"[^\"]*\"|[a-z0-9]+|\[\])" doc | paste -sd' ' | sed 's/ "label"/\n"label"/g'

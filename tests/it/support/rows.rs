@@ -18,7 +18,6 @@ use super::identity::{KEY, ROLE};
 use super::outcome::{Outcome, Status};
 use super::sandbox::{ACCESS_SECRET, CANARY, Sandbox};
 use super::{skip, watch};
-pub use fixture::COLUMNS;
 use fixture::{prepare, serve, split};
 use seen::{assert_environment, assert_requests};
 

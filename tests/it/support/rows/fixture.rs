@@ -1,5 +1,4 @@
-//! The columns of a row: the fake and the sandbox that they make, and what they expect. A test
-//! compares this list with [`COLUMNS`].
+//! The columns of a row: the fake and the sandbox that they make, and what they expect.
 //!
 //! A first row needs only these:
 //!
