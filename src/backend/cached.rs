@@ -181,8 +181,7 @@ impl Cached {
         has_changed
     }
 
-    /// The ages of the cache entries that exist for the locators in `answers`. Notes each entry that
-    /// can't be used. Doesn't ask AWS.
+    /// The ages of the cache entries that exist for the locators in `answers`. Doesn't ask AWS.
     pub fn ages(&mut self, answers: &Answers) -> BTreeMap<Locator, Duration> {
         let now = boot_time();
         self.read_entries(answers.keys())

@@ -148,10 +148,13 @@ impl Merged {
             layers,
             ..
         } = self;
-        let mut notices = take(&mut inputs.options.notices);
-        // Only `--verbose` prints which options are turned off.
-        notices.retain(|notice| options.verbose || notice.label == Label::Warning);
-        notices.extend(inputs.declarations.note(&inputs.errors));
+        let mut notices = Vec::from_iter(inputs.declarations.note(&inputs.errors));
+        for notice in take(&mut inputs.options.notices) {
+            // Only `--verbose` prints which options are turned off.
+            if options.verbose || notice.label == Label::Warning {
+                notices.push(notice);
+            }
+        }
         notices.append(&mut inputs.warnings);
         // Don't warn after an error. The warnings could be wrong, because an invalid pattern isn't
         // in `resolve_env`, and `--clean-env` may be missing from the options.

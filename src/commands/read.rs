@@ -105,8 +105,9 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
 }
 
 /// Opens the backend. With `--local`, reads the file with the secrets, and adds a warning to the
-/// progress that the secrets come from this file. Only `-q` on the command line hides the warning in
-/// text output, and nothing hides it in JSON, because an alarm can depend on it.
+/// progress that the secrets come from this file. A poll prints no progress. Otherwise, only `-q` on
+/// the command line hides the warning in text output, and nothing hides it in JSON, because an alarm
+/// can depend on it.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let options = &prepared.options;
     if let SourceOption::Local(file) = &options.source {

@@ -47,7 +47,7 @@ pub struct Record {
     pub event: &'static str,
     /// The members that only the JSON object has.
     pub json_members: Vec<(&'static str, Value)>,
-    /// The variables or files that the record is about.
+    /// What the record is about: variables, files or, for the cache, secrets.
     pub entries: Vec<String>,
     /// True if text output lists only the first entries.
     pub is_abridged: bool,
@@ -56,7 +56,7 @@ pub struct Record {
     pub help: Option<String>,
     /// True if text output shows the record only with `--verbose`.
     pub is_detail: bool,
-    /// True for a warning that `--quiet` doesn't hide.
+    /// True for a warning that `-qq` doesn't hide.
     pub ignores_quiet: bool,
 }
 

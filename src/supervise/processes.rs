@@ -303,9 +303,8 @@ pub struct Job {
 
 impl Job {
     /// Puts the child that is about to become the command into a new process group, as its leader.
-    /// From now on, this is the group of the job. Forgets what was known about the previous command:
-    /// that its leader has been reaped, and which other children were asked to end. Gives the
-    /// group the terminal on standard output ([`Self::give_terminal`]).
+    /// From now on, this is the group of the job. Gives the group the terminal on standard output
+    /// ([`Self::give_terminal`]).
     pub fn start_group(&mut self, leader: Pid) {
         // The group exists before the child continues, so that a signal to the group is never lost.
         let _ = setpgid(leader, leader);

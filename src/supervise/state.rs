@@ -123,13 +123,13 @@ pub struct RunningState {
     pub(super) is_term_refused: bool,
 }
 
-/// The stage of the trial while the command runs. The timer is set for the next poll only while
-/// there is no trial.
+/// The stage of the trial while the command runs, or while the trial becomes the command. The timer
+/// is set for the next poll only while there is no trial.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub(super) enum Stage {
     /// The last trial has ended, has found no change, or has executed the command.
     #[default]
-    Ended,
+    NoTrial,
     /// The trial of a poll reads the values.
     Reading,
     /// The gate was opened. If the trial ends now, it has failed.
@@ -365,7 +365,7 @@ impl Step<'_> {
                 state.is_poll_requested = true;
                 // If no trial is running, set the timer again, which was set for the next poll.
                 // During a trial, `schedule_poll` sets the timer once the trial has ended.
-                if state.trial == Stage::Ended {
+                if state.trial == Stage::NoTrial {
                     self.actions.push(Action::Arm(Delay::RequestedPoll));
                 }
             }
@@ -378,7 +378,7 @@ impl Step<'_> {
                 }
                 state.is_term_refused = true;
             }
-            (Elapsed, Stage::Ended) => {
+            (Elapsed, Stage::NoTrial) => {
                 state.trial = Stage::Reading;
                 state.is_poll_requested = false;
                 self.actions.push(Action::StartPoll);
@@ -453,19 +453,20 @@ impl Step<'_> {
     }
 
     /// Notes that there is no trial, and adds the action that sets the timer for the next poll: as
-    /// soon as possible if a poll is requested.
+    /// soon as possible if a poll is requested, and otherwise after the time for the first poll if
+    /// the trial was the first start.
     fn schedule_poll(&mut self, state: &mut RunningState) {
-        let failures = state.failures;
-        let delay = match state.trial {
-            _ if state.is_poll_requested => Delay::RequestedPoll,
-            Stage::Opened(Purpose::FirstStart) | Stage::Placed(Purpose::FirstStart) => {
-                Delay::FirstPoll
-            }
-            Stage::Ended | Stage::Reading | Stage::Opened(_) | Stage::Placed(_) => {
-                Delay::NextPoll { failures }
+        use Purpose::FirstStart;
+        let delay = if state.is_poll_requested {
+            Delay::RequestedPoll
+        } else if let Stage::Opened(FirstStart) | Stage::Placed(FirstStart) = state.trial {
+            Delay::FirstPoll
+        } else {
+            Delay::NextPoll {
+                failures: state.failures,
             }
         };
-        state.trial = Stage::Ended;
+        state.trial = Stage::NoTrial;
         self.actions.push(Action::Arm(delay));
     }
 

@@ -42,7 +42,7 @@ fn after_a_sigterm_a_change_stops_the_command_only_at_the_next_poll() {
     });
     let result = step(&rotation(OnRotation::Exit), term, Event::Changed);
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
-    let idle = SupervisorState::Running(running(Stage::Ended));
+    let idle = SupervisorState::Running(running(Stage::NoTrial));
     assert_eq!(result, (idle, vec![Action::CancelPoll, next_poll]));
 }
 
@@ -59,7 +59,7 @@ fn a_sigterm_still_holds_a_change_back_if_the_command_could_not_be_killed_after_
     let result = step(&rotation(OnRotation::Restart), cancelled, refused);
     let kept = SupervisorState::Running(RunningState {
         has_term: true,
-        ..running(Stage::Ended)
+        ..running(Stage::NoTrial)
     });
     let next_poll = Action::Arm(Delay::NextPoll { failures: 0 });
     let actions = vec![Action::Report(Notice::NotStopped), next_poll];
@@ -70,7 +70,7 @@ fn a_sigterm_still_holds_a_change_back_if_the_command_could_not_be_killed_after_
 fn a_suspended_command_is_continued_so_that_it_can_handle_a_signal() {
     let suspended = SupervisorState::Running(RunningState {
         is_suspended: true,
-        ..running(Stage::Ended)
+        ..running(Stage::NoTrial)
     });
     let hup = Event::Signal(HUP, Sender::Process);
     let result = step(&rotation(OnRotation::Restart), suspended.clone(), hup);

@@ -222,7 +222,10 @@ impl<'r> RetryBudget<'r> {
     /// of a request without a name (`self.request`).
     fn with_attempts(&self, error: FetchError, attempts: u32, begun: Instant) -> FetchError {
         use OutageKind::{Service, Silent, Throttled, Timeout};
-        let (Some((host, _)), Cause::Outage(kind)) = (self.request, error.cause) else {
+        let Some((host, _)) = self.request else {
+            return error;
+        };
+        let Cause::Outage(kind) = error.cause else {
             return error;
         };
         if attempts == 0 {

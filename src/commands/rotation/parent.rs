@@ -264,9 +264,9 @@ impl Parent<'_> {
         others
     }
 
-    /// Lets the trial that waits at the gate become the command. If somebody has killed the trial
-    /// while it was waiting, this process exits with 75 as after a changed secret, so that a
-    /// service manager starts it again.
+    /// Lets the trial that waits at the gate become the command. The state machine orders this only
+    /// while there is such a trial. Without one, this process would run without a command, so it
+    /// exits with 75 as after a changed secret, and a service manager starts it again.
     fn start(&mut self) {
         let Some(process) = &mut self.trials.process else {
             self.exit_reason = Some(ExitReason::Rotated);
