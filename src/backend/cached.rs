@@ -198,10 +198,7 @@ impl Cached {
         for (what, entries) in &self.unusable {
             let text = format!("a cached value in \"{directory}\" {what}");
             let entries = entries.iter().cloned().collect();
-            warnings.push(Record {
-                entries,
-                ..Record::warning(text)
-            });
+            warnings.push(Record::warning(text).for_entries(entries));
         }
         warnings
     }

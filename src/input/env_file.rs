@@ -229,7 +229,7 @@ impl EnvFile {
     /// Adds a warning about the variables in `entries`, if there are any.
     fn warn(&mut self, entries: Vec<String>, warning: Record) {
         if !entries.is_empty() {
-            self.warnings.push(Record { entries, ..warning });
+            self.warnings.push(warning.for_entries(entries));
         }
     }
 

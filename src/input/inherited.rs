@@ -109,8 +109,8 @@ pub fn unresolved_warnings(
         let help = format!(
             "add --resolve-env {name} if the value is only an ARN or has {{{{resolve:…}}}}; otherwise, write --env {name}=SECRET:KEY"
         );
-        let mut warning = Record::warning(text).help(help);
-        warning.entries.clone_from(&unresolved);
+        let warning = Record::warning(text).help(help);
+        let warning = warning.for_entries(unresolved.clone());
         warnings.push(warning.with("variables", unresolved));
     }
     warnings
@@ -136,7 +136,7 @@ pub fn retention_warnings(
             "{} has no effect without --clean-env, because the command gets all variables",
             pass.place
         );
-        warnings.push(Record::warning(text).help("add --clean-env, or remove what has no effect"));
+        warnings.push(Record::warning(text).help("add --clean-env, or leave the pattern out"));
     }
 
     for PlacedPattern { place, pattern } in retention.unset.iter().chain(&retention.pass) {

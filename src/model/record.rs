@@ -99,6 +99,16 @@ impl Record {
         self
     }
 
+    pub fn for_entries(mut self, entries: Vec<String>) -> Self {
+        self.entries = entries;
+        self
+    }
+
+    pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
+        self.notes.extend(notes);
+        self
+    }
+
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self

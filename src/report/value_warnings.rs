@@ -20,7 +20,7 @@ pub(super) fn value_problems<'a>(
             }
             let mut problem = value_problem(*remark, outcome, parts);
             if !parts.is_empty() && !matches!(remark, Remark::EndsEarly(..)) {
-                problem.part = Some(parts_text(parts));
+                problem = problem.for_part(Some(parts_text(parts)));
             }
             problems.push(problem.for_entry(outcome.subject.clone()));
         }

@@ -95,7 +95,7 @@ pub fn cache_warnings(values: &Values) -> Vec<Record> {
     let mut records = Vec::new();
     for (reason, notes) in grouped(replaced) {
         let warning = Record::warning(format!("{reason}, so the cache is used"));
-        records.push(Record { notes, ..warning });
+        records.push(warning.with_notes(notes));
     }
     records.extend(values.cache_warnings.clone());
     records

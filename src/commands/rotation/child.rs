@@ -190,9 +190,9 @@ impl Trial<'_, '_> {
         let warning = failed_poll_warning(&command, self.baseline.failing_since, errors);
         let mut warning = warning.with("level", level.name());
         if self.forgoes_fallback {
-            warning.notes.push(format!(
+            warning = warning.with_notes([format!(
                 "a poll asks no fallback, because its values may be older than those that {command} has"
-            ));
+            )]);
         }
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
