@@ -80,6 +80,9 @@ impl<'a> Files<'a> {
             let owner = access.as_ref().ok().and_then(|access| access.user);
             let mut destination = match &file.target.path {
                 Some(path) => open_deliverable(path, owner).map(Some),
+                #[cfg(target_os = "linux")]
+                None => in_memory::expect_proc().map(|()| None),
+                #[cfg(not(target_os = "linux"))]
                 None => Ok(None),
             };
             if file.target.owner.is_some() {
