@@ -20,15 +20,18 @@
 //!   instead, unless the entry is too old.
 //! - If the launch would fail with a fresh entry, AWS is asked for a newer document.
 //! - A damaged entry is ignored with a warning.
+//! - A launch that stores an entry also removes those that are too old for itself and for the
+//!   launches that have stored them, whatever their requests.
 //!
 //! An entry has the whole document, not only the keys that the launch needs, so that a declaration
 //! can change without a new request. An entry is a file with three parts: a line with the format's
 //! version, a line with the checksum of the rest, and the answer as JSON. The name of the file is a
 //! hash of the request, and of the options and variables that choose its credentials and its
-//! endpoint. So a launch with a different `--role-arn` or endpoint never uses the entry.
+//! endpoint, and then the format's version. So a launch with a different `--role-arn` or endpoint
+//! never uses the entry.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::File;
+use std::fs::{self, DirEntry, File};
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
 use std::path::Path;
@@ -52,7 +55,19 @@ use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};
 
-const MAGIC: &[u8] = b"secrets-exec cache 1\n";
+/// The first line of an entry, which has the version of its format.
+const MAGIC: &[u8] = b"secrets-exec cache 2\n";
+
+/// The end of an entry's file name, which has the version, too.
+const SUFFIX: &str = ".2";
+
+/// The first line of an entry of version 1. The name of its file is only the hash.
+const EARLIER_MAGIC: &[u8] = b"secrets-exec cache 1\n";
+
+/// The age of the file at which an entry of version 1 is removed, because such an entry doesn't say
+/// how long it is used.
+const EARLIER_KEPT_FOR: Duration = Duration::from_hours(24);
+
 /// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
@@ -68,6 +83,8 @@ pub struct CacheEntry {
     pub name: String,
     /// The time at which AWS was asked, measured since boot.
     pub fetched: Duration,
+    /// The age up to which the launch that stored the entry would use it.
+    pub kept_for: Duration,
     pub document: Document,
 }
 
@@ -79,6 +96,9 @@ pub struct Cached {
     pub aws: Aws,
     pub directory: CacheDirectory,
     pub options: CacheOptions,
+    /// The longer one of the two limits that the user has set. A poll has shorter ones in
+    /// `options`.
+    pub kept_for: Duration,
     /// The entries that could not be used, stored or removed, by the predicate of a sentence about
     /// them, such as `couldn't be stored`. Each is named as in messages.
     pub unusable: BTreeMap<String, BTreeSet<String>>,
@@ -89,7 +109,8 @@ pub struct Cached {
 impl Cached {
     /// Answers each locator in `wanted`, from AWS or from an entry. Stores each document of a
     /// secret's own region, and removes the entry of a secret that AWS doesn't have or denies
-    /// access to. Notes in `unusable` each entry that can't be used, stored or removed.
+    /// access to. Before it stores a document, removes the entries that no launch would use.
+    /// Notes in `unusable` each entry that can't be used, stored or removed.
     ///
     /// If each of these locators has an entry that can be used, AWS has only [`RETRIED_FOR`] to
     /// answer.
@@ -121,7 +142,11 @@ impl Cached {
         });
         let limit = if has_all { Some(RETRIED_FOR) } else { None };
 
-        for (locator, answer) in self.aws.answers(&asked, limit).await? {
+        let answered = self.aws.answers(&asked, limit).await?;
+        if answered.values().any(is_stored) {
+            self.remove_old_entries(begun);
+        }
+        for (locator, answer) in answered {
             let existing = not_fresh.remove(&locator);
             self.update_entry(&locator, &answer, begun);
             let without_substitute = if existing.is_some() {
@@ -204,7 +229,39 @@ impl Cached {
     }
 
     fn entry_name(&self, locator: &Locator) -> String {
-        hex_hash(self.aws.cache_key(locator).as_bytes())
+        hex_hash(self.aws.cache_key(locator).as_bytes()) + SUFFIX
+    }
+
+    /// Removes the entries in the directory that no launch would use at the time `now`. `now` is
+    /// measured since boot. A file that can't be read or removed stays.
+    fn remove_old_entries(&self, now: Duration) {
+        let Ok(files) = fs::read_dir(&self.options.directory) else {
+            return;
+        };
+        for file in files.flatten() {
+            if self.is_old(&file, now) == Some(true) {
+                let _ = remove_file(&self.directory.0, &file.file_name());
+            }
+        }
+    }
+
+    /// Whether an entry is older than `kept_for`, both that of this launch and its own. `None` if the
+    /// file isn't an entry, or can't be read.
+    fn is_old(&self, file: &DirEntry, now: Duration) -> Option<bool> {
+        let name = file.file_name();
+        let name = name.to_str()?;
+        let hash = name.strip_suffix(SUFFIX).unwrap_or(name);
+        if hash.len() != 64 || !hash.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+            return None;
+        }
+        let bytes = self.directory.read(name).ok()??;
+        if hash == name {
+            let written = file.metadata().ok()?.modified().ok()?;
+            let is_entry = bytes.starts_with(EARLIER_MAGIC);
+            return Some(is_entry && written.elapsed().ok()? > EARLIER_KEPT_FOR);
+        }
+        let entry = decode(name, &bytes).ok()?;
+        Some(entry.age(now) > entry.kept_for.max(self.kept_for))
     }
 
     /// Reads the cache entries that exist for the locators in `wanted`. Notes in `unusable` each
@@ -255,8 +312,8 @@ impl Cached {
         let directory = &self.directory.0;
         let name = self.entry_name(locator);
         let (result, what) = match answer {
-            Ok(document) if document.passed_over.is_empty() => {
-                let bytes = encode(&name, document, begun);
+            Ok(document) if is_stored(answer) => {
+                let bytes = encode(&name, document, begun, self.kept_for);
                 let replaced = replace_file(directory, name.as_ref(), &bytes, None);
                 if replaced.is_err() {
                     let _ = remove_file(directory, name.as_ref());
@@ -277,6 +334,11 @@ impl Cached {
                 .insert(locator.noun());
         }
     }
+}
+
+/// True for a document of the secret's own region. Only such an answer is stored.
+fn is_stored(answer: &Answer) -> bool {
+    matches!(answer, Ok(document) if document.passed_over.is_empty())
 }
 
 fn with_note(mut failure: FetchFailure, note: &str) -> FetchFailure {
@@ -304,12 +366,18 @@ impl CacheEntry {
 }
 
 /// The content of a file in the cache: the line [`MAGIC`], a checksum, and the document as JSON.
-/// `fetched` is the time, measured since boot, at which AWS was asked for the document.
+/// `fetched` is the time, measured since boot, at which AWS was asked for the document, and
+/// `kept_for` is the age up to which this launch would use the entry.
 ///
 /// The JSON also has the name of the file, so that [`decode`] refuses a file that was copied to a
 /// different name.
-pub fn encode(name: &str, document: &Document, fetched: Duration) -> Zeroizing<Vec<u8>> {
-    let parts = (name, fetched, document);
+pub fn encode(
+    name: &str,
+    document: &Document,
+    fetched: Duration,
+    kept_for: Duration,
+) -> Zeroizing<Vec<u8>> {
+    let parts = (name, fetched, kept_for, document);
     // Serialization only fails for a time before 1970, which AWS's answers never contain. The JSON
     // would then be empty, and `decode` would refuse the entry.
     let json = Zeroizing::new(serde_json::to_vec(&parts).unwrap_or_default());

@@ -165,6 +165,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
         Err(_) if prepared.task == Task::Poll => return Ok(Backend::Aws(Box::new(aws))),
         Err(problem) => return Err(vec![problem]),
     };
+    let kept_for = options.ttl.max(options.stale);
     if prepared.task == Task::Poll {
         options.ttl = Duration::ZERO;
         options.stale = Duration::ZERO;
@@ -173,6 +174,7 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
         aws,
         directory,
         options,
+        kept_for,
         unusable: BTreeMap::new(),
         substitutes: BTreeMap::new(),
     })))

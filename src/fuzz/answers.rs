@@ -173,7 +173,7 @@ pub fn cache_entry(data: &[u8]) {
     };
     let text = given.replace("\"Ok\":\"", &format!("\"Ok\":\"{CANARY}"));
     let entry = [
-        "secrets-exec cache 1\n",
+        "secrets-exec cache 2\n",
         &hex_hash(text.as_bytes()),
         "\n",
         &text,
@@ -191,15 +191,20 @@ pub fn cache_entry(data: &[u8]) {
         "{debugged}"
     );
 
-    let again = decode("name", &encode("name", &read.document, read.fetched)).ok();
+    let written = encode("name", &read.document, read.fetched, read.kept_for);
+    let again = decode("name", &written).ok();
     assert!(
         again.is_some(),
         "{debugged} can't be written, or read again"
     );
     let Some(again) = again else { return };
     assert_eq!(
-        (again.fetched, document_values(&again.document)),
-        (read.fetched, document_values(&read.document))
+        (
+            again.fetched,
+            again.kept_for,
+            document_values(&again.document)
+        ),
+        (read.fetched, read.kept_for, document_values(&read.document))
     );
 
     let damaged = [&entry, CANARY.as_bytes()].concat();

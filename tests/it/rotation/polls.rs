@@ -6,6 +6,7 @@ use std::thread;
 
 use super::*;
 use crate::support::aws::fault;
+use crate::support::directory::{can_be_later, later};
 use crate::support::identity::{HANGING, await_all_ended, processes, with_credential_process};
 use crate::support::record::await_fact;
 
@@ -108,6 +109,22 @@ fn polls_read_from_aws_and_not_from_the_cache_even_if_the_cache_directory_is_gon
         assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
         run.end();
     }
+}
+
+#[test]
+fn an_answer_that_a_poll_has_cached_is_kept_for_as_long_as_that_of_the_launch() {
+    if !can_be_later() {
+        return;
+    }
+    let (aws, cache) = (first_version(), CacheDirectory::new());
+    let aws = aws.secret("y", Secret::text("y-4c7a1e"));
+    let run = Rotating::start(cache.with(rotating(&aws, "restart"), &[]));
+    run.rotate(&aws, "v2", "two-4c7a1e");
+    run.end();
+    let other = Sandbox::new().aws(&aws).resolve("B=y");
+    let other = later(cache.with(other, &["--cache-stale", "1m"]), 7200);
+    other.run().launched();
+    assert_eq!(cache.names().len(), 2);
 }
 
 /// A run whose values come from an agent, or from AWS if the agent fails.
