@@ -220,20 +220,21 @@ impl Watch {
         limit.min(self.next_message).saturating_duration_since(now)
     }
 
-    /// Reports what this process is waiting for, and the maximum time left, which includes the time
-    /// that `--wait` adds.
+    /// Reports what this process is waiting for, and the time left: that of `--wait` or, without it
+    /// and when it is up, that of the try.
     ///
     /// The service manager gets the text as its status line, and extends its own time limit by the
-    /// time that is left (EXTEND_TIMEOUT_USEC in sd_notify(3)). A terminal gets the progress line.
-    /// A log gets only one note about the whole wait, together with the second message, which is
-    /// sent after three seconds.
+    /// longest time left (EXTEND_TIMEOUT_USEC in sd_notify(3)), in which a last try can end. A
+    /// terminal gets the progress line. A log gets only one note about the whole wait, together with
+    /// the second message, which is sent after three seconds.
     fn send_messages(&self, messenger: &impl Messenger) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
             return;
         }
         let waiting = self.deadline.progress.waiting();
-        let text = printed(&waiting_text(&waiting, left));
+        let shown_left = self.deadline.wait_left().unwrap_or(left);
+        let text = printed(&waiting_text(&waiting, shown_left));
         if messenger.shows_progress() && !asks_on_terminal() {
             let is_second = self.messages_sent == 1;
             terminal::show_progress(&text, is_second);

@@ -87,13 +87,18 @@ impl Deadline {
         end.saturating_duration_since(Instant::now())
     }
 
-    /// The longest time that the launch can still take. As long as the time of `--wait` isn't up,
-    /// another try can begin, and that try has the whole `--timeout`.
-    pub fn longest_left(&self) -> Duration {
+    /// The time of `--wait` that is left, in which another try can begin. `None` without `--wait`,
+    /// and when its time is up.
+    pub fn wait_left(&self) -> Option<Duration> {
         let times = *self.lock();
-        let elapsed = times.begun.elapsed();
-        match times.wait.and_then(|wait| wait.checked_sub(elapsed)) {
-            Some(wait_left) => wait_left.saturating_add(times.timeout),
+        times.wait?.checked_sub(times.begun.elapsed())
+    }
+
+    /// The longest time that the launch can still take. Another try, which begins at the end of
+    /// [`Self::wait_left`], has the whole `--timeout`.
+    pub fn longest_left(&self) -> Duration {
+        match self.wait_left() {
+            Some(wait_left) => wait_left.saturating_add(self.lock().timeout),
             None => self.left(),
         }
     }
