@@ -141,11 +141,11 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// The outage for a host that didn't answer within `limit`. The kind is
+    /// The outage for a host that didn't answer within `limit`, shown in whole seconds. The kind is
     /// [`OutageKind::Timeout`] for a request, and [`OutageKind::Silent`] for a connection that
     /// wasn't opened.
     pub(super) fn late(kind: OutageKind, host: &str, limit: Duration) -> Self {
-        let limit = humantime::format_duration(limit);
+        let limit = humantime::format_duration(Duration::from_secs(limit.as_secs()));
         let why = format!("{host} didn't answer within {limit}");
         Self::outage(kind, why).with_io_kind(ErrorKind::TimedOut)
     }
@@ -248,6 +248,13 @@ mod tests {
     struct Wrapper {
         text: &'static str,
         source: BoxError,
+    }
+
+    #[test]
+    fn a_limit_is_shown_in_whole_seconds() {
+        let limit = Duration::from_millis(7453);
+        let error = FetchError::late(OutageKind::Timeout, "h:443", limit);
+        assert!(error.sentence().contains("h:443 didn't answer within 7s"));
     }
 
     #[test]
