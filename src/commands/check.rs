@@ -174,11 +174,12 @@ impl Checked {
             .values()
             .filter_map(|answer| answer.as_ref().err())
             .any(|failure| failure.error.cause.is_not_permitted());
-        let name = match command {
-            Some(command) => format!(" {}", quoted_program(command.line)),
-            None => String::new(),
+        let consequence = match command {
+            Some(FoundCommand { line, .. }) => {
+                format!("the command {} wouldn't be started", quoted_program(line))
+            }
+            None => "your program wouldn't start".to_owned(),
         };
-        let consequence = format!("the command{name} wouldn't be started");
         let mut report = Report::from_values(problems, &consequence);
         if depth == CheckDepth::Metadata && is_unpermitted {
             report.consequence = None;

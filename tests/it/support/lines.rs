@@ -93,9 +93,10 @@ pub fn messages(stderr: &str) -> Vec<String> {
 }
 
 /// The beginning and the end of the lines after several errors, without [`PREFIX`].
-const SUMMARIES: [(&str, &str); 5] = [
+const SUMMARIES: [(&str, &str); 6] = [
     ("the command", "was not started"),
     ("the command", "wouldn't be started"),
+    ("your program wouldn't start", ""),
     ("nothing was exported", ""),
     ("nothing was printed", ""),
     ("no policy was printed", ""),
