@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use crate::model::answer::{
     Answers, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
 };
-use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away};
+use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, is_one_letter_away};
 use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, Store};
 use crate::model::shown::shell_word;
 
@@ -70,7 +70,11 @@ impl LocalFile {
     /// The failure for a secret or a version that the file doesn't have.
     fn not_found(&self, missing: Missing) -> FetchFailure {
         let mut error = FetchError::from(Cause::Absent(missing));
-        if self.secrets.contains_key("env") {
+        let has_other_keys = self
+            .secrets
+            .keys()
+            .any(|key| !TOP_KEYS.contains(&key.as_str()));
+        if self.secrets.contains_key("env") && !has_other_keys {
             let file = self.path.display();
             let argument = shell_word("FILE", &self.path.to_string_lossy());
             error = error.help(format!(
