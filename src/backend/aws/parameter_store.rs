@@ -268,11 +268,12 @@ impl GetParametersResponse {
 impl Parameter {
     /// True if the request's ARN and the parameter's ARN have the same partition, region and
     /// account, or if one of these ARNs is missing. `region`, which can be a fallback region,
-    /// replaces the region in the request's ARN.
+    /// replaces the region in the request's ARN. The account of a public parameter is empty.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
-        let SecretId::Arn(requested) = requested.in_region(region) else {
+        let Some(requested) = requested.arn() else {
             return true;
         };
+        let requested = requested.in_region(region);
         self.names()
             .filter_map(|text| Arn::parse(text))
             .all(|arn| arn.resource_in_account_of(&requested).is_some())

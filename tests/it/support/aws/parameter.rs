@@ -121,9 +121,14 @@ pub fn below(parameters: &Parameters, call: &Call) -> Response {
 }
 
 fn described(call: &Call, name: &str, number: usize, version: &Version) -> Value {
+    let account = if name.starts_with("/aws/service/") {
+        String::new()
+    } else {
+        call.account().to_string()
+    };
     json!({
         "Name": name,
-        "ARN": format!("arn:aws:ssm:{}:{}:parameter/{}", call.region(), call.account(), name.trim_start_matches('/')),
+        "ARN": format!("arn:aws:ssm:{}:{account}:parameter/{}", call.region(), name.trim_start_matches('/')),
         "Type": "SecureString",
         "Value": version.value,
         "Version": number,
