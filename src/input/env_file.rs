@@ -201,11 +201,12 @@ pub fn parse_env_file(
         found.names_of(|variable| {
             let text = variable.text();
             // Only python-dotenv changes a text in single quotes.
-            let is_in_quotes = lines.split('\'').any(|part| part == text);
+            let is_between = |quote: char| lines.split(quote).any(|part| part == text);
             text.contains("${")
-                || (text.contains(['$', '#', '\\', '`', '"', '\'']) && !is_in_quotes)
+                || (text.contains(['$', '#', '\\', '`', '"', '\'']) && !is_between('\''))
+                || (text.contains([';', '&']) && !is_between('\'') && !is_between('"'))
         }),
-        Record::warning("a shell, Compose, Node and others may read a value differently, because of `$`, `#`, a backslash, a backtick or a quote")
+        Record::warning("a shell, Compose, Node and others may read a value differently, because of `$`, `#`, `;`, `&`, a backslash, a backtick or a quote")
             .help("compare the value with what your program gets today. For ${NAME}, write a template"),
     );
     // `migrate` prints the warnings about the file together with the declaration. With `--values`
