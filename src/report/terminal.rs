@@ -20,7 +20,7 @@ use crate::model::shown::shortened;
 use crate::system::lifecycle::{held_signal, interruptibly, locked};
 use crate::system::os_error;
 use crate::system::streams::{
-    ERASE_LINE, PIPE_BUF, columns, may_write, wait_until_writable, write_all,
+    ERASE_LINE, PIPE_BUF, ROOM_OF_TERMINAL, columns, may_write, wait_until_writable, write_all,
 };
 
 /// The settings for messages. Output that isn't a terminal never has colours or a progress line.
@@ -50,8 +50,8 @@ static MODE: Mutex<PrintMode> = Mutex::new(PrintMode {
 /// standard error.
 static HAS_PROGRESS: Mutex<bool> = Mutex::new(false);
 
-/// The longest time for which files keep their temporary names, or for which a line that has begun
-/// isn't continued, because the reader of standard error isn't reading.
+/// The longest time for which files keep their temporary names, or for which a line is continued,
+/// while the reader of standard error is slow or isn't reading.
 const TIME_OF_READER: Duration = Duration::from_secs(1);
 
 /// The interval at which this process looks for a signal while it waits for the reader.
@@ -106,13 +106,13 @@ pub fn print_text(text: &str) {
     }
 }
 
-/// Prints records to standard error like [`print_unless_hidden`], but waits at most
-/// [`TIME_OF_READER`] for the reader, and not after a termination signal has arrived. Then the
-/// other lines are lost, because temporary files wait for the end of this call.
+/// Prints records to standard error like [`print_unless_hidden`], but takes at most
+/// [`TIME_OF_READER`] in all, and waits no longer after a termination signal has arrived. Then the
+/// rest is lost, even that of a line, because temporary files wait for the end of this call.
 pub fn print_briefly(records: Vec<Record>) {
     if !records.is_empty() {
         let end = Instant::now() + TIME_OF_READER;
-        print_text_until(end, &visible_lines(records));
+        print_lines(end, end, &visible_lines(records));
     }
 }
 
@@ -167,25 +167,36 @@ fn with_bold_headings(help: &str) -> String {
 /// record is lost, because nothing may delay the end of this process, and a note must not delay a
 /// launch.
 pub fn print_unless_stalled(record: Record) {
-    print_text_until(Instant::now(), &visible_lines([record]));
+    print_text_unless_stalled(&visible_lines([record]));
 }
 
-/// Prints lines to standard error as they are, until one can't be begun before `end`. Returns false
-/// if lines are left. A line that has begun is printed whole, unless the reader then stalls for
-/// [`TIME_OF_READER`].
+/// Prints lines to standard error as they are, until one can't be begun without waiting for the
+/// reader. Returns false if lines are left. For a line that has begun, waits for the reader for at
+/// most [`TIME_OF_READER`].
+pub fn print_text_unless_stalled(text: &str) -> bool {
+    let now = Instant::now();
+    print_lines(now, now + TIME_OF_READER, text)
+}
+
+/// Prints lines to standard error as they are, until one can't be begun before `last_begin`, or
+/// can't be continued before `end`. Returns false if lines are left.
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills
 /// a pipe between poll(2) and write(2), this process has to wait for the reader.
-pub fn print_text_until(end: Instant, text: &str) -> bool {
+fn print_lines(last_begin: Instant, end: Instant, text: &str) -> bool {
+    let room = if io::stderr().is_terminal() {
+        ROOM_OF_TERMINAL
+    } else {
+        PIPE_BUF
+    };
     for line in text.split_inclusive('\n') {
-        let mut end = end;
-        // A writable pipe has room for PIPE_BUF bytes.
-        for part in line.as_bytes().chunks(PIPE_BUF) {
-            if !becomes_writable(end) {
+        let mut limit = last_begin;
+        for part in line.as_bytes().chunks(room) {
+            if !becomes_writable(limit) {
                 return false;
             }
             write_error(part);
-            end = Instant::now() + TIME_OF_READER;
+            limit = end;
         }
     }
     true

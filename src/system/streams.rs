@@ -16,6 +16,10 @@ use nix::unistd::{getpgrp, tcgetpgrp, write};
 /// The number of bytes that a writable pipe accepts without blocking (pipe(7)).
 pub const PIPE_BUF: usize = libc::PIPE_BUF;
 
+/// The number of bytes that a writable terminal accepts without blocking. The kernel makes room in
+/// steps of 256 bytes, and a line feed needs two bytes.
+pub const ROOM_OF_TERMINAL: usize = 64;
+
 /// The control characters that move to the start of the line and erase it.
 pub const ERASE_LINE: &str = "\r\x1b[K";
 
@@ -57,7 +61,8 @@ pub fn may_write(terminal: impl AsFd) -> bool {
     is_ours && wait_until_writable(terminal, Duration::ZERO)
 }
 
-/// Waits until a write of up to [`PIPE_BUF`] bytes would not block, for at most `limit`. Returns
+/// Waits until a write of up to [`PIPE_BUF`] bytes to a pipe, or [`ROOM_OF_TERMINAL`] bytes to a
+/// terminal, would not block, for at most `limit`. Returns
 /// false if the time is up or a signal arrives first, or if the descriptor only has an error or a
 /// hangup.
 pub fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {

@@ -75,7 +75,7 @@ impl Notices<'_> {
         let warned_lately = self.warned_at.is_some_and(|at| at.elapsed() < REPETITION);
         // If these lines are dropped, `warned_at` stays as it is, so the next poll that fails
         // prints its own lines.
-        if !warned_lately && terminal::print_text_until(Instant::now(), lines) {
+        if !warned_lately && terminal::print_text_unless_stalled(lines) {
             self.warned_at = Some(Instant::now());
         }
     }
@@ -213,7 +213,7 @@ impl Notices<'_> {
 
 /// Prints the records that `--quiet` and `--verbose` allow, unless the reader is behind.
 fn write(records: impl IntoIterator<Item = Record>) {
-    terminal::print_text_until(Instant::now(), &terminal::visible_lines(records));
+    terminal::print_text_unless_stalled(&terminal::visible_lines(records));
 }
 
 const UNCHANGEABLE: &str = "--on-rotation signal= can't change variables and files in memory";
