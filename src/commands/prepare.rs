@@ -195,12 +195,20 @@ impl Merged {
         // subcommand does, because an image for general use can have `--resolve-env '*'`, even if
         // the variables of some tasks have no references. But if a variable has one that no pattern
         // matches, the command would get its text as the password.
+        let has_reference = has_unmatched_reference(&inputs.resolve_env, &retained);
         let needs_entries = inputs.resolve_env.is_empty()
             || matches!(task, Task::Check(_) | Task::Policy)
-            || has_unmatched_reference(&inputs.resolve_env, &retained);
+            || has_reference;
         let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
         if errors.is_empty() && is_empty && needs_entries {
-            errors.push(inputs.no_entry_problem(&declarations));
+            let problem = inputs.no_entry_problem(&declarations);
+            // If there is a warning about the reference, it has the only help.
+            let is_warned = task.is_for_launch() || !inputs.resolve_env.is_empty();
+            errors.push(if has_reference && is_warned {
+                problem.without_help()
+            } else {
+                problem
+            });
         }
 
         let settings = Settings::new(&options, inherited).map(|settings| Settings {
