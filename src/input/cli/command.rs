@@ -244,7 +244,7 @@ macro_rules! subcommands {
 }
 
 subcommands! {
-    Check, "check", "[OPTIONS] [-- COMMAND]", |command| {
+    Check, "check", "[--env NAME=REF | -f FILE] [-- COMMAND]", |command| {
         let words = command_argument("Also check that this command can be found");
         let command = with_inputs(CheckArguments::augment_args(command));
         with_short_help(command, Topic::Running).arg(words)
@@ -252,10 +252,10 @@ subcommands! {
     Get, "get", "SECRET:KEY", |command| {
         with_short_help(with_declarations(GetArguments::augment_args(command)), Topic::Variables)
     };
-    Policy, "policy", "[OPTIONS]", |command| {
+    Policy, "policy", "[--env NAME=REF | -f FILE]", |command| {
         with_short_help(with_inputs(PolicyArguments::augment_args(command)), Topic::Requests)
     };
-    Export, "export", "--format shell|dotenv|json|docker|kubernetes|github|github-masks [OPTIONS]", |command| {
+    Export, "export", "--format shell|dotenv|json|docker|kubernetes|github|github-masks [--env NAME=REF | -f FILE]", |command| {
         with_short_help(with_inputs(ExportArguments::augment_args(command)), Topic::Running)
     };
     Migrate, "migrate", "FILE --secret ID", MigrateArguments::augment_args;

@@ -8,7 +8,7 @@ use std::error::Error;
 use std::ffi::OsString;
 
 use clap::error::{ContextKind, ContextValue, ErrorKind};
-use clap::{Arg, Command};
+use clap::{Arg, ArgAction, Command};
 
 use super::command::{SUBCOMMANDS, Subcommand, SubcommandId, find_subcommand};
 use crate::model::fault::{foreign_word, is_one_letter_away, similar_word};
@@ -142,21 +142,19 @@ impl Line<'_> {
     /// SECRET:KEY`.
     fn usage_help(&self) -> String {
         let row = self.subcommand;
-        let usage = row.map_or("[OPTIONS] -- COMMAND", |row| row.usage);
+        let usage = row.map_or("[--env NAME=REF | -f FILE] -- COMMAND", |row| row.usage);
         format!("use {} {usage}", self.first_words())
     }
 
-    /// Finds the option that a word of the command line begins with, and names it as `--help` does:
-    /// `--env NAME=REF` for `--env=A=prod/db:a` and for `-eA=prod/db:a`. `None` if there is no such
-    /// option.
-    fn option(&self, word: &str) -> Option<String> {
+    /// Finds the option that a word of the command line begins with: `--env` for
+    /// `--env=A=prod/db:a` and for `-eA=prod/db:a`. `None` if there is no such option.
+    fn option(&self, word: &str) -> Option<&Arg> {
         let name = word.split('=').next()?;
-        let found = self.command.get_arguments().find(|arg| {
+        self.command.get_arguments().find(|arg| {
             arg.get_long()
                 .is_some_and(|long| name == format!("--{long}"))
                 || (arg.get_short()).is_some_and(|short| name.starts_with(&format!("-{short}")))
-        })?;
-        Some(found.to_string().replace(['<', '>', '.'], ""))
+        })
     }
 
     /// Refuses an option that the launch or subcommand doesn't have.
@@ -190,10 +188,11 @@ impl Line<'_> {
         let at = self.words.iter().position(|other| *other == word);
         let at = at.unwrap_or_default();
         let mut place = format!("argument {}", at + 1);
-        let option_before = self.words[..at].iter().rfind(|word| word.starts_with('-'));
+        let word_before = self.words[..at].iter().rfind(|word| word.starts_with('-'));
+        let option = word_before.and_then(|word| self.option(word));
         // As printed: argument 3, after --env NAME=REF, isn't an option
-        if let Some(option) = option_before.and_then(|word| self.option(word)) {
-            place += &format!(", after {option},");
+        if let Some(option) = option {
+            place += &format!(", after {},", option_usage(option));
         }
 
         // In `help chekc`, the subcommand is the second word.
@@ -218,11 +217,33 @@ impl Line<'_> {
             );
             return Problem::usage(format!("{place} isn't an option")).help(help);
         }
-        let text = if self.accepts_command() && !self.words.contains(&"--") {
-            format!("`--` is missing before the command ({place} isn't an option)")
-        } else {
-            format!("{place} isn't an option")
+        let text = format!("{place} isn't an option");
+        if self.subcommand.is_none() && !self.words.contains(&"--") {
+            return Problem::usage(format!("`--` is missing before the command ({text})"))
+                .help("put the command after `--`");
+        }
+        // A subcommand without entries has an argument of its own, such as FILE, which may come after
+        // an option.
+        let help = match option {
+            Some(option) if self.accepts_entries() => value_help(option),
+            _ => self.usage_help(),
         };
-        Problem::usage(text).help(self.usage_help())
+        Problem::usage(text).help(help)
+    }
+}
+
+/// An option as `--help` shows it: `--env NAME=REF`.
+fn option_usage(option: &Arg) -> String {
+    option.to_string().replace(['<', '>', '.'], "")
+}
+
+/// The help for a word after an option and its value, whatever the word was meant as.
+fn value_help(option: &Arg) -> String {
+    let usage = option_usage(option);
+    let one_word = format!("a value is one word without blanks: {usage}");
+    match option.get_action() {
+        ArgAction::Set => one_word,
+        ArgAction::Append => one_word + ". For another value, write the option again",
+        _ => format!("{usage} takes no value"),
     }
 }
