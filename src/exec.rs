@@ -182,19 +182,34 @@ pub fn exec<'a>(
 /// The problem for an execve that failed although the file exists.
 fn exec_problem(program: &Program, why: Errno) -> Problem {
     let file = program.as_path();
-    let help = match why {
-        Errno::ENOENT => {
-            "its interpreter or dynamic loader doesn't exist: correct the first line of the script, which must not end with a carriage return, or build the program for the C library of this image"
-        }
-        Errno::ENOEXEC => "build it for this machine's architecture (docker build --platform)",
+    let (reason, help) = match why {
+        Errno::ENOENT => match interpreter(program) {
+            // A carriage return at the end of the first line is shown as `\r`.
+            Some(name) => (
+                format!("its interpreter {name:?} can't be found or loaded"),
+                "install it, or correct the first line of the script, which must not end with a carriage return (\\r)",
+            ),
+            None => (
+                "its dynamic loader doesn't exist".to_owned(),
+                "build it for the C library of this image",
+            ),
+        },
+        Errno::ENOEXEC => (
+            errno_text(why),
+            "build it for this machine's architecture (docker build --platform)",
+        ),
         why => return not_executable_problem(file, why),
     };
-    let text = format!(
-        "\"{}\" can't be executed: {}",
-        file.display(),
-        errno_text(why)
-    );
+    let text = format!("\"{}\" can't be executed: {reason}", file.display());
     Problem::new(Status::NotExecutable, text).help(help)
+}
+
+/// The interpreter in the first line of a script, with a carriage return if the line ends with one,
+/// because the kernel treats it as a part of the path. `None` for a file that isn't a script.
+fn interpreter(program: &Program) -> Option<String> {
+    let line = String::from_utf8(first_line(program).ok()?).ok()?;
+    let mut words = line.strip_prefix("#!")?.split([' ', '\t', '\n']);
+    words.find(|word| !word.is_empty()).map(str::to_owned)
 }
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with
