@@ -65,7 +65,7 @@ impl DiskFile {
     ) -> Result<Self, Problem> {
         entry.expect_regular_or_free()?;
         let (mut file, temporary) = create_temporary(&entry.directory, &entry.name)
-            .map_err(|errno| call_problem(UNCREATED, errno))?;
+            .map_err(|errno| entry.problem("created", errno))?;
         // If a later step fails, dropping `disk_file` removes the temporary file.
         let disk_file = Self {
             entry,
@@ -217,8 +217,6 @@ pub(super) struct DirectoryEntry {
     pub name: OsString,
 }
 
-const UNCREATED: &str = "the file can't be created";
-
 impl DirectoryEntry {
     /// Opens the directory of `path`. A relative path begins at the working directory.
     ///
@@ -234,6 +232,15 @@ impl DirectoryEntry {
             directory,
             name,
         })
+    }
+
+    /// The problem for a system call that failed. `action` is what can't be done to the file, such
+    /// as `created`.
+    fn problem(&self, action: &str, errno: Errno) -> Problem {
+        call_problem(
+            &format!("the file \"{}\" can't be {action}", self.path),
+            errno,
+        )
     }
 
     /// Refuses a directory that doesn't belong to root, to the effective user or to `owner`, the
@@ -261,7 +268,7 @@ impl DirectoryEntry {
         match fstatat(&self.directory, name, AtFlags::AT_SYMLINK_NOFOLLOW) {
             Ok(stat) => Ok(Some(stat)),
             Err(Errno::ENOENT) => Ok(None),
-            Err(errno) => Err(call_problem("the file can't be examined", errno)),
+            Err(errno) => Err(self.problem("examined", errno)),
         }
     }
 
@@ -289,7 +296,7 @@ impl DirectoryEntry {
         self.expect_regular_or_free()?;
         let access = AccessFlags::W_OK | AccessFlags::X_OK;
         faccessat(&self.directory, ".", access, AtFlags::AT_EACCESS)
-            .map_err(|errno| call_problem(UNCREATED, errno))?;
+            .map_err(|errno| self.problem("created", errno))?;
 
         let name = self.name.as_os_str();
         // `docker run -v FILE:FILE` makes a mount point. Before Linux 5.6, which doesn't have
@@ -309,7 +316,7 @@ impl DirectoryEntry {
         // rmdir(2) fails for a regular file. But before the kernel looks at the type, it checks
         // whether this process may remove the name, as for rename(2), and otherwise returns EPERM.
         match unlinkat(&self.directory, name, UnlinkatFlags::RemoveDir) {
-            Err(errno @ Errno::EPERM) => Err(call_problem("the file can't be replaced", errno)),
+            Err(errno @ Errno::EPERM) => Err(self.problem("replaced", errno)),
             _ => Ok(()),
         }
     }
@@ -321,13 +328,12 @@ impl DirectoryEntry {
     pub fn rename(&self, temporary: &OsStr) -> Result<(), Problem> {
         let name = self.name.as_os_str();
         renameat(&self.directory, temporary, &self.directory, name)
-            .map_err(|errno| call_problem("the file can't be renamed", errno))
+            .map_err(|errno| self.problem("renamed", errno))
     }
 
     /// Removes the file with this name from the directory, if there is one.
     pub fn remove(&self, name: &OsStr) -> Result<(), Problem> {
-        remove_file(&self.directory, name)
-            .map_err(|errno| call_problem("the file can't be removed", errno))
+        remove_file(&self.directory, name).map_err(|errno| self.problem("removed", errno))
     }
 }
 
