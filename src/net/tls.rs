@@ -287,6 +287,12 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             return Fault::new(format!("has other names: [{names}]"))
                 .help("check which server answers to this name");
         }
+        CertificateError::Other(OtherError(other))
+            if other.downcast_ref() == Some(&webpki::Error::CaUsedAsEndEntity) =>
+        {
+            return Fault::new("is a CA's certificate, which a server can't use")
+                .help("give the server a certificate with basicConstraints CA:FALSE");
+        }
         // The issuer of a chain without a trusted root ([`UnknownIssuer`]).
         CertificateError::Other(other) => other.to_string(),
         why => why.to_string(),

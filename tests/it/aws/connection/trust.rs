@@ -64,7 +64,7 @@ fn a_launch_fails_with_78_after_one_connection_to_a_server_that_is_not_trusted()
     for (acceptor, said) in [
         (
             authority.acceptor_of_itself(),
-            "isn't trusted: CaUsedAsEndEntity",
+            "is a CA's certificate, which a server can't use",
         ),
         (other_host, "has other names: [\"db.internal\"]"),
         (no_host, "has other names: []"),
