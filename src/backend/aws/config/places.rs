@@ -408,6 +408,8 @@ pub struct Profiles {
 pub(super) const PROFILE: &str = "profile";
 pub(super) const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
+/// The kind of a section that has no effect.
+const OTHER: &str = "";
 
 impl Profiles {
     /// Reads the files, and skips those that don't exist.
@@ -467,6 +469,12 @@ impl Profiles {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from the declaration)
         let text = format!("there is no {noun} (from {setting})");
+        if self.sections.contains_key(&(OTHER, name.to_owned())) {
+            let name = shown(name);
+            let help =
+                format!("write [profile {name}] instead of [{name}] in the configuration file");
+            return Problem::usage(text).help(help);
+        }
         let names: Vec<&str> = self.names().collect();
         let listed = if names.is_empty() {
             "none".to_owned()
@@ -482,7 +490,7 @@ impl Profiles {
     }
 
     /// Adds the sections of a file, if the file exists. `parse_header` splits a header into the
-    /// kind and the name of the section. If it returns `None`, the section is skipped. Warns if the
+    /// kind and the name of the section. If it returns `None`, the kind is [`OTHER`]. Warns if the
     /// path leads to a directory, and if `[profile default]` replaces `[default]`.
     fn read_file(
         &mut self,
@@ -514,9 +522,8 @@ impl Profiles {
                 progress.warn(format!("{file}: {why}. {remedy}"));
                 continue;
             }
-            if let Some(key) = parse_header(name) {
-                self.sections.insert(key, section);
-            }
+            let key = parse_header(name).unwrap_or((OTHER, name.to_owned()));
+            self.sections.insert(key, section);
         }
         Ok(())
     }
