@@ -334,7 +334,7 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
 }
 
 /// Recognizes a file of another tool by a key that only such a file has. For the key `services`,
-/// the result is `a Compose file`, and the help `see docs/local.md`. `None` for any other file.
+/// the result is `a Compose file`, and the help `write env: …`. `None` for any other file.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
     let (_, file) = foreign_words("file").find(|(key, _)| has_key(key))?;
     file.split_once(": ")

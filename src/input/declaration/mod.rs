@@ -319,11 +319,12 @@ pub fn parse_declaration(
     sections: Sections,
 ) -> (TypedOptions, Layer, Vec<Problem>) {
     let (mut node, mut errors) = parse_yaml(text);
-    // A list that was copied from an ECS task definition is recognized by its text, because it
-    // often isn't valid YAML: most of its ARNs end with a colon, which YAML only accepts in quotes.
-    let has_list = text.contains("- name: ") && text.contains(" valueFrom: ");
+    // A list that was copied from an ECS task definition or a Kubernetes manifest is recognized by
+    // its text, because it often isn't valid YAML: most ARNs of ECS end with a colon, which YAML
+    // only accepts in quotes.
+    let has_list = text.contains("- name: ") && text.contains(" valueFrom:");
     let foreign = foreign_file(|key| {
-        (has_list && key == "valueFrom")
+        (has_list && text.contains(&format!(" {key}:")))
             || node.as_ref().and_then(|node| node.value_of(key)).is_some()
     });
     if let Some((what, help)) = foreign {

@@ -294,8 +294,8 @@ impl<'a> Item<'a> {
                 "put this key under \"defaults\"".to_owned()
             }
             (None, Some(nearest)) => did_you_mean(nearest),
-            // A file of secrets and their values.
-            (None, None) if is_at_top && key.contains('/') => {
+            // A file of secrets and their values. A key with a space may be a comment (`// …`).
+            (None, None) if is_at_top && key.contains('/') && !key.contains(' ') => {
                 format!("use --local {}", self.source.path.display())
             }
             (None, None) => format!("use one of these keys: {}", known.join(", ")),
