@@ -310,6 +310,15 @@ pub fn explain_refused_credentials(
 fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
     let id = credentials.access_key_id();
     let (what, help) = match fault {
+        // AWS then says that the token has expired, or that it isn't valid.
+        CredentialsFault::Expired | CredentialsFault::Unrecognized
+            if id.starts_with("AKIA") && credentials.session_token().is_some() =>
+        {
+            (
+                "have a session token, which only a temporary access key (ASIA…) has",
+                "unset AWS_SESSION_TOKEN, or remove aws_session_token from the profile",
+            )
+        }
         CredentialsFault::Expired => (
             "have expired",
             "get new ones, or remove the old ones to use a profile or a role",
