@@ -61,19 +61,19 @@ impl HttpUrl {
         Err("a URL that begins with http:// or https://")
     }
 
-    /// True if the host is `localhost` or a loopback address.
-    pub(super) fn is_loopback(&self) -> bool {
-        // An IPv6 address is in brackets.
-        let host = self.uri.host().unwrap_or_default().trim_matches(['[', ']']);
-        host.eq_ignore_ascii_case("localhost")
-            || host
-                .parse()
-                .is_ok_and(|address: IpAddr| address.is_loopback())
-    }
-
     pub fn is_https(&self) -> bool {
         self.uri.scheme_str() == Some("https")
     }
+}
+
+/// True if the host of the URL is `localhost` or a loopback address.
+pub fn is_loopback(url: &Uri) -> bool {
+    // An IPv6 address is in brackets.
+    let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
+    host.eq_ignore_ascii_case("localhost")
+        || host
+            .parse()
+            .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
 /// The characters to encode: all except the unreserved ones (RFC 3986, section 2.3), so that the
@@ -135,7 +135,7 @@ mod tests {
             "http://[::1]:2773/",
             "http://LOCALHOST:1",
         ] {
-            assert!(HttpUrl::parse(url).unwrap().is_loopback(), "{url}");
+            assert!(is_loopback(&HttpUrl::parse(url).unwrap().uri), "{url}");
         }
         for url in [
             "http://10.0.0.1:2773",
@@ -143,7 +143,7 @@ mod tests {
             "http://[fd00::1]",
             "http://127.0.0.1.example",
         ] {
-            assert!(!HttpUrl::parse(url).unwrap().is_loopback(), "{url}");
+            assert!(!is_loopback(&HttpUrl::parse(url).unwrap().uri), "{url}");
         }
     }
 }

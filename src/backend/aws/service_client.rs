@@ -57,6 +57,7 @@ use super::service_errors::{ServiceError, malformed_response, not_sent, parse_se
 use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind};
 use crate::model::reference::Region;
 use crate::model::shown::shown;
+use crate::model::url::is_loopback;
 use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_memory};
 use crate::system::redaction::conceal_signature;
 use crate::time::{RetryBudget, SILENCE, Turns};
@@ -297,8 +298,13 @@ impl Client {
             (Throttled | Service | Handshake | AgentConnection, _)
             | (NotTls | ClockSkew | EarlyCertificate, _) => return error,
         };
+        let hint = if is_loopback(&self.endpoint) {
+            " (in a container, localhost is the container itself)"
+        } else {
+            ""
+        };
         error.or_outage_help(format!(
-            "check that the service runs and answers (in a container, localhost is the container itself){more}, or correct {setting}"
+            "check that the service runs and answers{hint}{more}, or correct {setting}"
         ))
     }
 

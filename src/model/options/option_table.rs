@@ -21,7 +21,7 @@ use nix::sys::signal::Signal;
 use crate::model::environment::{OWN_PREFIX, PlacedPattern, parse_pattern};
 use crate::model::record::Record;
 use crate::model::reference::{Region, Role};
-use crate::model::url::HttpUrl;
+use crate::model::url::{HttpUrl, is_loopback};
 
 #[derive(Debug)]
 pub struct OptionSpec {
@@ -444,7 +444,7 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
         other => other,
     };
     text.and_then(|text| HttpUrl::parse_endpoint(text).ok())
-        .filter(|url| url.is_loopback() || url.is_https())
+        .filter(|url| is_loopback(&url.uri) || url.is_https())
         .map(AgentChoice::At)
         .ok_or(
             "a URL such as http://127.0.0.1:2773, without a user name, password or query (use \

@@ -52,6 +52,7 @@ use super::config::{RoleSource, Settings, VariableKeys};
 use super::endpoints::Api;
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
 use crate::model::shown::{shell_word, shown};
+use crate::model::url::is_loopback;
 use crate::system::redaction::redacted_line;
 use crate::time::{Deadline, Turns};
 use process::{login_credentials, process_credentials};
@@ -179,7 +180,15 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
     } else {
         Again::Never
     };
-    let here = settings.started_by().credentials_help();
+    let has_simulation =
+        (settings.endpoints.configured.values()).any(|(_, url)| is_loopback(&url.uri));
+    let here = if has_simulation {
+        Some(
+            "a simulation of AWS accepts any keys: set AWS_ACCESS_KEY_ID=test and AWS_SECRET_ACCESS_KEY=test",
+        )
+    } else {
+        settings.started_by().credentials_help()
+    };
     FetchError::without_credentials("no AWS credentials were found", again)
         .with_cause(Cause::NoCredentials(why))
         .help(settings.setup_help(here, &general))
