@@ -244,8 +244,7 @@ impl StartedBy {
     }
 }
 
-const SUDO_REMEDY: &str =
-    "sudo removes AWS_* variables: keep those that you need with sudo --preserve-env=NAME,NAME";
+const SUDO_REMEDY: &str = "sudo removes AWS_* variables and changes HOME: keep those that you need, as in sudo --preserve-env=AWS_PROFILE,AWS_REGION,HOME";
 
 const STEP_REMEDY: &str = "add a step with aws-actions/configure-aws-credentials before this one";
 
