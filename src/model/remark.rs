@@ -32,11 +32,9 @@ pub enum Remark {
     Quoted,
     /// The value is or contains a reference, which nothing resolves.
     Reference,
-    /// The value is a private key or a certificate whose line breaks are missing.
-    OneLinePem,
-    /// The value is an OpenSSH key without its final line feed. ssh doesn't find the end of such a
-    /// key.
-    UnfinishedKey,
+    /// The value begins like a private key or a certificate in PEM, but programs don't read it as
+    /// PEM ([`is_broken_pem`]).
+    BrokenPem,
     /// A character of the value ends the value too early in the text around it: a `;` if a `;`
     /// follows the value, a quote if the value is between quotes, or a character that isn't legal
     /// before the `@` of a URL. The first field is this character, or `None` if it isn't
@@ -63,14 +61,11 @@ impl Remark {
         if Reference::is_meant_by(text) {
             remarks.push(Self::Reference);
         }
-        if text.ends_with("-----END OPENSSH PRIVATE KEY-----") {
-            remarks.push(Self::UnfinishedKey);
+        if is_broken_pem(text) {
+            remarks.push(Self::BrokenPem);
         }
         let line = text.strip_suffix('\n').unwrap_or(text);
         if !line.contains('\n') {
-            if line.starts_with("-----BEGIN") {
-                remarks.push(Self::OneLinePem);
-            }
             let is_json = line.starts_with('"') && serde_json::from_str::<IgnoredAny>(text).is_ok();
             let inner = line.trim_matches('\'');
             let is_in_single_quotes =
@@ -129,7 +124,7 @@ impl Remark {
         let is_file = !matches!(target, Target::Env(_));
         match self {
             Self::Ends('\n') | Self::TemplateLineFeed => !is_file,
-            Self::OneLinePem | Self::UnfinishedKey => is_file,
+            Self::BrokenPem => is_file,
             Self::Empty
             | Self::Blank
             | Self::Begins(_)
@@ -168,6 +163,38 @@ fn about_ends(text: &str, line: &str) -> Vec<Remark> {
 
 fn is_object_or_array(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
+}
+
+/// True for a text that begins with `-----BEGIN`, but that programs don't read as PEM: a BEGIN or END
+/// isn't on a line of its own, or an END is missing. Joined certificates, indented lines and a key
+/// whose line breaks are missing are such texts. So is an OpenSSH key with a carriage return after
+/// a BEGIN or END, or without a line feed at its end, because ssh doesn't load it. A text signed
+/// with PGP isn't PEM.
+fn is_broken_pem(text: &str) -> bool {
+    let first = text.trim_start();
+    if !first.starts_with("-----BEGIN") || first.starts_with("-----BEGIN PGP SIGNED") {
+        return false;
+    }
+    let mut open = 0;
+    for line in text.split_inclusive('\n') {
+        if !line.contains("-----BEGIN ") && !line.contains("-----END ") {
+            continue;
+        }
+        let marker = if line.contains("OPENSSH") {
+            line.strip_suffix('\n')
+        } else {
+            Some(line.trim_end())
+        };
+        // `BEGIN` or `END`, and the label.
+        let words = marker.and_then(|marker| marker.strip_prefix("-----")?.strip_suffix("-----"));
+        match words {
+            Some(words) if !words.contains("-----") => {
+                open += if words.starts_with("BEGIN ") { 1 } else { -1 };
+            }
+            _ => return true,
+        }
+    }
+    open > 0
 }
 
 /// The first character that isn't legal in the login of a URL (RFC 3986, section 3.2.1), so that it

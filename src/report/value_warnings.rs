@@ -44,10 +44,7 @@ fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Pr
         Remark::Quoted => read(&status).help("store it without the quotes"),
         Remark::Escape => read(&status).help("store it without the colors of a terminal"),
         Remark::Reference => read(&status).help("store the value that it refers to"),
-        Remark::OneLinePem => {
-            read(&status).help("store it with the AWS CLI, because AWS's console drops line breaks")
-        }
-        Remark::UnfinishedKey => read(&status).help("add a line feed to its end"),
+        Remark::BrokenPem => read(&status).help("each -----BEGIN …----- and each -----END …----- must be a whole line, which in an OpenSSH key ends with a line feed and no carriage return. AWS's console drops line breaks, so store the file with the AWS CLI"),
         Remark::EndsEarly(_, end) => {
             let names = parts_text(parts);
             let help = match &outcome.subject.written {
@@ -71,8 +68,7 @@ fn remark_status(remark: Remark) -> String {
         Remark::TemplateLineFeed => "a line feed at its end",
         Remark::Quoted => "text in quotes",
         Remark::Reference => "a reference that nothing resolves",
-        Remark::OneLinePem => "a key or certificate without line breaks",
-        Remark::UnfinishedKey => "an OpenSSH key without its final line feed",
+        Remark::BrokenPem => "a key or certificate that isn't valid PEM",
         Remark::EndsEarly(character, neighbor) => {
             let found = character.map_or("a special character".to_owned(), quoted_character);
             let cut = if neighbor == '@' { "URL" } else { "text" };

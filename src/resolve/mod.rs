@@ -551,7 +551,7 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
 }
 
 /// Adds the remarks on a whole value that matter for its target. In a text with references, the
-/// values already have their remarks, so only the end of the text is checked. If the value is
+/// values already have their remarks, so only the end of the text, and whether it is PEM, is checked. If the value is
 /// encoded, a line feed at its end is there on purpose, so it gets no remark.
 fn add_remarks(made: &mut Made, entry: &Planned) {
     for remark in Remark::about(made.value.expose()) {
@@ -562,7 +562,7 @@ fn add_remarks(made: &mut Made, entry: &Planned) {
                 (Remark::Ends('\n'), Some(Part::Text(text))) if !text.is_empty() => {
                     Remark::TemplateLineFeed
                 }
-                (Remark::UnfinishedKey, _) => remark,
+                (Remark::BrokenPem, _) => remark,
                 (_, _) => continue,
             },
         };

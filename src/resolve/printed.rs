@@ -73,9 +73,9 @@ impl Printed {
             Found::Default(_) => remarks.clear(),
             Found::Variable(_) => remarks.retain(|remark| *remark == Remark::Empty),
             Found::Secret { value, .. } => {
-                // The end of a private key is only judged in the whole text of the template, which
-                // may add a line feed.
-                remarks.retain(|remark| *remark != Remark::UnfinishedKey);
+                // A key or certificate is only judged in the whole text of the template, which may
+                // add line feeds.
+                remarks.retain(|remark| *remark != Remark::BrokenPem);
                 if !filters.iter().any(Filter::escapes) {
                     remarks.extend(Remark::about_place(judged.expose(), around));
                 }
