@@ -14,4 +14,5 @@ pub mod record;
 pub mod reference;
 pub mod remark;
 pub mod shown;
+pub mod surroundings;
 pub mod url;

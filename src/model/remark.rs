@@ -35,11 +35,14 @@ pub enum Remark {
     /// The value begins like a private key or a certificate in PEM, but programs don't read it as
     /// PEM ([`is_broken_pem`]).
     BrokenPem,
-    /// A character of the value ends the value too early in the text around it: a `;` if a `;`
-    /// follows the value, a quote if the value is between quotes, or a character that isn't legal
-    /// before the `@` of a URL. The first field is this character, or `None` if it isn't
-    /// punctuation of ASCII. The second field is the character that should end the value.
-    EndsEarly(Option<char>, char),
+    /// This character of the value ends the value too early in the URL around it. `None` if the
+    /// character isn't punctuation of ASCII.
+    CutsUrl(Option<char>),
+    /// This character of the value ends the value too early in the text around it: a quote or a
+    /// backslash between quotes, or the separator of a list of pairs.
+    CutsText(char),
+    /// The text around the value would be JSON with another value, but isn't with this one.
+    BreaksJson,
 }
 
 /// The remarks on an entry, each with the parts of the value that the remark is about: the lookups
@@ -78,40 +81,6 @@ impl Remark {
         remarks
     }
 
-    /// In a text with references, finds a character of one value that ends the value too early
-    /// ([`Self::EndsEarly`]). `before` and `after` are the text around the value, in which a NUL
-    /// character replaces each other value. `None` for a JSON object or array, because its quotes
-    /// are there on purpose.
-    pub fn about_place(value: &[u8], (before, after): (&str, &str)) -> Option<Self> {
-        let text = str::from_utf8(value).ok()?;
-        if is_object_or_array(text) {
-            return None;
-        }
-        let ends_login = |c: char| c.is_whitespace() || "@/?#\"'".contains(c);
-        let is_in_login = before
-            .rsplit_once("://")
-            .is_some_and(|(_, login)| !login.contains(ends_login))
-            && after
-                .trim_start_matches(|c| !ends_login(c))
-                .starts_with('@');
-        let next = after.chars().next()?;
-        let (character, neighbor) = if is_in_login {
-            (illegal_in_login(text.trim(), next == '@')?, '@')
-        } else {
-            let ends = match next {
-                '"' if before.ends_with('"') => "\"\\",
-                '\'' if before.ends_with('\'') => "'",
-                ';' if before.ends_with('=') => ";",
-                _ => return None,
-            };
-            (text.chars().find(|c| ends.contains(*c))?, next)
-        };
-        Some(Self::EndsEarly(
-            Some(character).filter(char::is_ascii_punctuation),
-            neighbor,
-        ))
-    }
-
     /// True for the remark on an empty or blank value.
     pub fn is_blank(&self) -> bool {
         matches!(self, Self::Empty | Self::Blank)
@@ -132,7 +101,9 @@ impl Remark {
             | Self::Escape
             | Self::Quoted
             | Self::Reference
-            | Self::EndsEarly(..) => true,
+            | Self::CutsUrl(_)
+            | Self::CutsText(_)
+            | Self::BreaksJson => true,
         }
     }
 }
@@ -161,7 +132,8 @@ fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     remarks
 }
 
-fn is_object_or_array(text: &str) -> bool {
+/// True for the text of a JSON object or array.
+pub(super) fn is_object_or_array(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
@@ -195,21 +167,6 @@ fn is_broken_pem(text: &str) -> bool {
         }
     }
     open > 0
-}
-
-/// The first character that isn't legal in the login of a URL (RFC 3986, section 3.2.1), so that it
-/// should be percent-encoded. A colon separates the user from the password, so it is legal only in
-/// the last value before the `@` (`is_last`). `None` if all characters are legal.
-fn illegal_in_login(text: &str, is_last: bool) -> Option<char> {
-    let (_, illegal) = text.char_indices().find(|(at, c)| match c {
-        ':' => !is_last,
-        '%' => {
-            let digits = text.get(at + 1..at + 3).unwrap_or_default();
-            digits.len() < 2 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit())
-        }
-        _ => !c.is_ascii_alphanumeric() && !"-._~!$&'()*+,;=".contains(*c),
-    })?;
-    Some(illegal)
 }
 
 /// True for an unseen character at an end of a text, if it was probably not meant. A space is only

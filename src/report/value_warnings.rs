@@ -19,7 +19,7 @@ pub(super) fn value_problems<'a>(
                 continue;
             }
             let mut problem = value_problem(*remark, outcome, parts);
-            if !parts.is_empty() && !matches!(remark, Remark::EndsEarly(..)) {
+            if !parts.is_empty() && !matches!(remark, Remark::CutsUrl(_) | Remark::CutsText(_)) {
                 problem = problem.for_part(Some(parts_text(parts)));
             }
             problems.push(problem.for_entry(outcome.subject.clone()));
@@ -28,10 +28,14 @@ pub(super) fn value_problems<'a>(
     problems
 }
 
+const ESCAPE: &str = "escape it with the filter replace or, in JSON, write {{ ALIAS.KEY | tojson }} without the quotes";
+
 /// The problem of a value, or of `parts` of it. Its text is a sentence that an entry can follow.
 fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Problem {
     let status = remark_status(remark);
     let read = |what: &str| Problem::configuration(format!("{what} was read"));
+    let names = parts_text(parts);
+    let contains = || Problem::configuration(format!("the value of {names} contains {status}"));
     match remark {
         Remark::Empty => read("an empty value"),
         Remark::Blank => read("a value with only blanks"),
@@ -45,15 +49,15 @@ fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Pr
         Remark::Escape => read(&status).help("store it without the colors of a terminal"),
         Remark::Reference => read(&status).help("store the value that it refers to"),
         Remark::BrokenPem => read(&status).help("each -----BEGIN …----- and each -----END …----- must be a whole line, which in an OpenSSH key ends with a line feed and no carriage return. AWS's console drops line breaks, so store the file with the AWS CLI"),
-        Remark::EndsEarly(_, end) => {
-            let names = parts_text(parts);
+        Remark::CutsUrl(_) => {
             let help = match &outcome.subject.written {
-                _ if end != '@' => "escape it with the filter replace or, in JSON, write {{ ALIAS.KEY | tojson }} without the quotes".to_owned(),
                 Some(_) if parts.len() == 1 => format!("write {{{{ {names} | urlencode }}}}"),
                 _ => "write {{ ALIAS.KEY | urlencode }} in a template".to_owned(),
             };
-            Problem::configuration(format!("the value of {names} contains {status}")).help(help)
+            contains().help(help)
         }
+        Remark::CutsText(_) => contains().help(ESCAPE),
+        Remark::BreaksJson => read(&status).help(ESCAPE),
     }
 }
 
@@ -69,11 +73,14 @@ fn remark_status(remark: Remark) -> String {
         Remark::Quoted => "text in quotes",
         Remark::Reference => "a reference that nothing resolves",
         Remark::BrokenPem => "a key or certificate that isn't valid PEM",
-        Remark::EndsEarly(character, neighbor) => {
+        Remark::CutsUrl(character) => {
             let found = character.map_or("a special character".to_owned(), quoted_character);
-            let cut = if neighbor == '@' { "URL" } else { "text" };
-            return format!("{found}, which cuts the {cut} short");
+            return format!("{found}, which cuts the URL short");
         }
+        Remark::CutsText(c) => {
+            return format!("{}, which cuts the text short", quoted_character(c));
+        }
+        Remark::BreaksJson => "a value with which the text isn't JSON",
     }
     .to_owned()
 }

@@ -403,7 +403,8 @@ impl<'a> ParsedAnswers<'a> {
     /// If lookups fail: the reason of each, but only once for a lookup that is repeated.
     fn composed_value(&mut self, parts: &'a [Part], entry: &'a Planned) -> ResolvedAll<Made> {
         let subject = &entry.subject;
-        let literal = literal_text(parts);
+        // In JSON, a number can replace any value.
+        let literal = literal_text(parts).replace('\0', "1");
         // The position of the current part in `literal`.
         let mut at = 0;
         let mut composed = Zeroizing::new(Vec::new());

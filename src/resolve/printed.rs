@@ -9,6 +9,7 @@ use crate::model::fault::Fault;
 use crate::model::problem::{Problem, Status};
 use crate::model::remark::Remark;
 use crate::model::shown::shown;
+use crate::model::surroundings::surroundings_remark;
 use crate::model::url::percent_encode;
 
 /// A value that was looked up.
@@ -77,7 +78,7 @@ impl Printed {
                 // add line feeds.
                 remarks.retain(|remark| *remark != Remark::BrokenPem);
                 if !filters.iter().any(Filter::escapes) {
-                    remarks.extend(Remark::about_place(judged.expose(), around));
+                    remarks.extend(surroundings_remark(judged.expose(), around));
                 }
                 read = Some(value);
             }
