@@ -45,6 +45,16 @@ pub fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
+/// The placeholders of a variable: `$NAME` and `${NAME}` as in a shell, and `$(NAME)` as in
+/// Kubernetes.
+pub fn placeholders(name: &str) -> [String; 3] {
+    [
+        format!("${name}"),
+        format!("${{{name}}}"),
+        format!("$({name})"),
+    ]
+}
+
 /// NAME if a word is `NAME=value`, which a shell reads as a variable for the following command.
 /// `None` for any other word. Messages show only the name, because the value may be a password.
 pub fn assigned_name(word: &str) -> Option<&str> {

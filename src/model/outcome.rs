@@ -214,6 +214,16 @@ impl EntryOutcome {
 }
 
 impl Outcomes {
+    /// The names of the variables that this launch sets.
+    pub fn set_names(&self) -> BTreeSet<&str> {
+        self.list
+            .iter()
+            .filter(|outcome| outcome.holds_target())
+            .filter_map(|outcome| outcome.target.variable())
+            .map(EnvName::as_str)
+            .collect()
+    }
+
     /// The outcomes of a plan before anything is read: one for each entry.
     pub fn unread(plan: &Plan) -> Self {
         let list = plan

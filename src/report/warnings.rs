@@ -13,7 +13,7 @@ use super::account::{CheckDepth, CheckedValues};
 use super::check_findings::row_records;
 use super::layout::{age, counted};
 use crate::model::entry::{Holder, Target};
-use crate::model::environment::{CommandLine, EnvName, Inherited};
+use crate::model::environment::{CommandLine, Inherited, placeholders};
 use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::grouped;
@@ -124,25 +124,13 @@ pub fn argument_warnings(
         return Vec::new();
     }
 
-    let set_names: Vec<&str> = outcomes
-        .list
-        .iter()
-        .filter(|outcome| outcome.holds_target())
-        .filter_map(|outcome| outcome.target.variable())
-        .map(EnvName::as_str)
-        .collect();
-
+    let set_names = outcomes.set_names();
     let mut warnings = Vec::new();
     // The first word is the program.
     for argument in command.arguments().skip(1).filter_map(OsStr::to_str) {
-        // A reference to a variable is written `$NAME`, `${NAME}` or, for Kubernetes, `$(NAME)`.
         let name = argument.trim_matches(['$', '{', '(', '}', ')']);
-        let forms = [
-            format!("${name}"),
-            format!("${{{name}}}"),
-            format!("$({name})"),
-        ];
-        let is_got = set_names.contains(&name) || retained.get(name).is_some();
+        let forms = placeholders(name);
+        let is_got = set_names.contains(name) || retained.get(name).is_some();
         if !is_got || !forms.iter().any(|form| form == argument) {
             continue;
         }

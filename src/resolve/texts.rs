@@ -26,15 +26,11 @@ use crate::model::shown::some_of;
 pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec<Warning> {
     let entries: BTreeMap<EntryId, &Planned> =
         plan.entries.iter().map(|entry| (entry.id, entry)).collect();
-    let mut set = BTreeSet::new();
-    for outcome in &outcomes.list {
-        if let Some(variable) = outcome.target.variable()
-            && outcome.holds_target()
-        {
-            set.insert(variable.as_str());
-        }
-    }
-    let search = Search { plan, fetched, set };
+    let search = Search {
+        plan,
+        fetched,
+        set: outcomes.set_names(),
+    };
     let mut warnings = Vec::new();
     for outcome in &outcomes.list {
         if let Some(entry) = entries.get(&outcome.id)
