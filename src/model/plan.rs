@@ -35,7 +35,7 @@ use crate::model::entry::{
     Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Operand, Origin, Part, Source,
     Subject, Target,
 };
-use crate::model::environment::{Inherited, OWN_PREFIX};
+use crate::model::environment::{Inherited, OWN_PREFIX, placeholders};
 use crate::model::fault::Fault;
 use crate::model::options::{OnRotation, Options};
 use crate::model::problem::{Problem, Status};
@@ -222,15 +222,20 @@ impl Plan {
     }
 }
 
-/// The names of the variables that `--keep-existing` keeps: those that aren't empty.
+/// The names of the variables that `--keep-existing` keeps: those that aren't empty and that don't
+/// hold their own placeholder, which another tool leaves if it has no value.
 fn kept_names(existing: &Inherited) -> BTreeSet<String> {
-    existing
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
+    let mut kept = BTreeSet::new();
+    for (name, value) in existing.iter() {
         // A name that isn't UTF-8 can be left out, because no entry can have such a name.
-        .filter_map(|(name, _)| name.to_str())
-        .map(str::to_owned)
-        .collect()
+        if let Some(name) = name.to_str()
+            && !value.is_empty()
+            && !placeholders(name).iter().any(|text| value == text.as_str())
+        {
+            kept.insert(name.to_owned());
+        }
+    }
+    kept
 }
 
 /// The error of an entry with a fault in one of its parts. The sentence begins with `part`, such as

@@ -138,7 +138,7 @@ class Drawing:
         launch.keep_existing = self.once_in(4)
         for name in NAMES:
             if self.once_in(3):
-                launch.inherited[name] = chance.choice(["", f"kept-{name}", "kept"])
+                launch.inherited[name] = chance.choice(["", f"kept-{name}", "kept", f"${{{name}}}"])
         if self.once_in(3):
             launch.globs = [chance.choice(["*", "DB_*"])]
         if launch.globs or self.once_in(4):

@@ -725,8 +725,9 @@ class Merge:
                 self.set(name, value)
 
     def is_kept(self, name):
-        """With `--keep-existing`, a name that is set and not empty keeps its value."""
-        return self.launch.keep_existing and bool(self.launch.inherited.get(name))
+        """With `--keep-existing`, a name keeps its value, unless that is empty or its own placeholder."""
+        unset = ["", f"${name}", f"${{{name}}}", f"$({name})"]
+        return self.launch.keep_existing and self.launch.inherited.get(name, "") not in unset
 
     def set(self, name, value):
         earlier = self.variables.get(name)
