@@ -11,6 +11,7 @@ use std::collections::BTreeMap;
 use serde::de::IgnoredAny;
 
 use crate::model::entry::Target;
+use crate::model::environment::assigned_name;
 use crate::model::fault::unseen_ends;
 use crate::model::reference::Reference;
 
@@ -32,6 +33,8 @@ pub enum Remark {
     Quoted,
     /// The value is or contains a reference, which nothing resolves.
     Reference,
+    /// A line of the value begins with the name of its own variable and `=`.
+    OwnName,
     /// The value begins like a private key or a certificate in PEM, but programs don't read it as
     /// PEM ([`is_broken_pem`]).
     BrokenPem,
@@ -50,9 +53,9 @@ pub enum Remark {
 pub type Remarks = BTreeMap<Remark, Vec<String>>;
 
 impl Remark {
-    /// The remarks on a value, or on a part of a value. The caller drops those that don't matter
-    /// for the target ([`Self::applies_to`]). A binary value has no remarks.
-    pub fn about(value: &[u8]) -> Vec<Self> {
+    /// The remarks on a value for `target`, or on a part of a value. The caller drops those that
+    /// don't matter for the target ([`Self::applies_to`]). A binary value has no remarks.
+    pub fn about(value: &[u8], target: &Target) -> Vec<Self> {
         let text = match str::from_utf8(value) {
             Ok("") => return vec![Self::Empty],
             Ok(text) if text.trim().is_empty() => return vec![Self::Blank],
@@ -63,6 +66,13 @@ impl Remark {
         let mut remarks = Vec::new();
         if Reference::is_meant_by(text) {
             remarks.push(Self::Reference);
+        }
+        if let Target::Env(name) = target
+            && text
+                .lines()
+                .any(|line| assigned_name(line) == Some(name.as_str()))
+        {
+            remarks.push(Self::OwnName);
         }
         if is_broken_pem(text) {
             remarks.push(Self::BrokenPem);
@@ -101,6 +111,7 @@ impl Remark {
             | Self::Escape
             | Self::Quoted
             | Self::Reference
+            | Self::OwnName
             | Self::CutsUrl(_)
             | Self::CutsText(_)
             | Self::BreaksJson => true,

@@ -48,6 +48,7 @@ fn value_problem(remark: Remark, outcome: &EntryOutcome, parts: &[String]) -> Pr
         Remark::Quoted => read(&status).help("store it without the quotes"),
         Remark::Escape => read(&status).help("store it without the colors of a terminal"),
         Remark::Reference => read(&status).help("store the value that it refers to"),
+        Remark::OwnName => read(&status).help("store only the text after \"=\". For a whole .env file, use secrets-exec migrate FILE --secret ID"),
         Remark::BrokenPem => read(&status).help("each -----BEGIN …----- and each -----END …----- must be a whole line, which in an OpenSSH key ends with a line feed and no carriage return. AWS's console drops line breaks, so store the file with the AWS CLI"),
         Remark::CutsUrl(_) => {
             let help = match &outcome.subject.written {
@@ -72,6 +73,7 @@ fn remark_status(remark: Remark) -> String {
         Remark::TemplateLineFeed => "a line feed at its end",
         Remark::Quoted => "text in quotes",
         Remark::Reference => "a reference that nothing resolves",
+        Remark::OwnName => "a line with the variable's own name and \"=\"",
         Remark::BrokenPem => "a key or certificate that isn't valid PEM",
         Remark::CutsUrl(character) => {
             let found = character.map_or("a special character".to_owned(), quoted_character);

@@ -141,7 +141,7 @@ pub(super) fn key_outcomes(
             colliding.dedup();
         } else {
             let mut made = Made::from(value);
-            for remark in Remark::about(made.value.expose()) {
+            for remark in Remark::about(made.value.expose(), &target) {
                 if remark.applies_to(&target) {
                     made.remarks.insert(remark, Vec::new());
                 }

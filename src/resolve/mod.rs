@@ -424,8 +424,7 @@ impl<'a> ParsedAnswers<'a> {
             at += 1;
             let found = self.looked_up(operand, printing, entry);
             let is_default = matches!(found, Ok(Found::Default(_)));
-            let printed =
-                found.and_then(|found| Ok(Printed::new(found, printing, around, subject)?));
+            let printed = found.and_then(|found| Ok(Printed::new(found, printing, around, entry)?));
             match printed {
                 Ok(printed) => {
                     composed.extend_from_slice(printed.value.expose());
@@ -555,7 +554,7 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
 /// values already have their remarks, so only the end of the text, and whether it is PEM, is checked. If the value is
 /// encoded, a line feed at its end is there on purpose, so it gets no remark.
 fn add_remarks(made: &mut Made, entry: &Planned) {
-    for remark in Remark::about(made.value.expose()) {
+    for remark in Remark::about(made.value.expose(), &entry.target) {
         let remark = match &entry.source {
             Source::Literal(_) | Source::Default(..) | Source::Object(_) => continue,
             Source::Reference(_) => remark,

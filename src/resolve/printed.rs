@@ -3,9 +3,9 @@
 use serde_json::Value;
 
 use crate::model::answer::SecretValue;
-use crate::model::entry::Subject;
 use crate::model::entry::template::{Filter, Printing};
 use crate::model::fault::Fault;
+use crate::model::plan::Planned;
 use crate::model::problem::{Problem, Status};
 use crate::model::remark::Remark;
 use crate::model::shown::shown;
@@ -44,7 +44,7 @@ impl Printed {
         found: Found,
         printing: &Printing,
         around: (&str, &str),
-        subject: &Subject,
+        entry: &Planned,
     ) -> Result<Self, Problem> {
         let filters = &printing.filters;
         let first_encoding = filters.iter().position(Filter::is_encoding);
@@ -59,16 +59,16 @@ impl Printed {
             let fault = fault.about(&format!("the value of {}", shown(&printing.written)));
             Problem::from_fault(Status::Configuration, fault)
                 .code("template")
-                .for_entry(subject.clone())
+                .for_entry(entry.subject.clone())
         };
         let (Found::Secret { value, .. } | Found::Variable(value) | Found::Default(value)) = &found;
         let judged = filtered(value, plain).map_err(failed)?;
         let value = filtered(&judged, encoding).map_err(failed)?;
-        if subject.written.is_some() {
+        if entry.subject.written.is_some() {
             text_of(&value).map_err(failed)?;
         }
 
-        let mut remarks = Remark::about(judged.expose());
+        let mut remarks = Remark::about(judged.expose(), &entry.target);
         let mut read = None;
         match found {
             Found::Default(_) => remarks.clear(),
