@@ -43,9 +43,11 @@ pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec
 }
 
 /// A variable as a shell, Docker Compose or Kubernetes writes it: `${NAME}`, also with a default,
-/// and `$(NAME)`. `$NAME` has to be the whole text.
-static VARIABLE: LazyLock<Option<Regex>> =
-    LazyLock::new(|| Regex::new(r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$").ok());
+/// `$(NAME)`, and `$NAME` as the whole text. The last two groups are `$NAME`, with at least three
+/// characters, and `{{NAME}}` in a longer text.
+static VARIABLE: LazyLock<Option<Regex>> = LazyLock::new(|| {
+    Regex::new(r"\$\{(\w+)(?:\}|:?[-?]|:\+)|\$\((\w+)\)|^\$(\w+)$|\$(\w{3,})|\{\{(\w+)\}\}").ok()
+});
 
 /// The text of a template around its lookups. A NUL character stands in for each lookup, so that
 /// the texts before it and after it stay apart.
@@ -124,19 +126,29 @@ impl Search<'_> {
         })
     }
 
-    /// Lists each [`VARIABLE`] in a text that this launch sets or, in a template, that is inherited.
+    /// Lists each variable in a text that this launch sets or, in a template, that is inherited.
     /// `None` in a file and in a text with several lines, which may be a script: there, a program
     /// may replace the variable.
     fn variables(&self, text: &str, field: &str, entry: &Planned) -> Option<String> {
         if !matches!(entry.target, Target::Env(_))
-            || !text.contains('$')
+            || !text.contains(['$', '{'])
             || text.trim_end().contains('\n')
         {
             return None;
         }
         let mut names = Vec::new();
-        for found in VARIABLE.as_ref()?.captures_iter(text) {
-            let name = found.iter().skip(1).flatten().next()?.as_str();
+        let text = text.replace("{{ ", "{{").replace(" }}", "}}");
+        // A longer text with a blank may be a part of a script.
+        let groups = if text.contains(char::is_whitespace) {
+            3
+        } else {
+            5
+        };
+        for found in VARIABLE.as_ref()?.captures_iter(&text) {
+            let Some(name) = found.iter().skip(1).take(groups).flatten().next() else {
+                continue;
+            };
+            let name = name.as_str();
             let shown = format!("${name}");
             if (self.set.contains(name)
                 || (field == "template" && self.plan.inherited.get(name).is_some()))
