@@ -62,7 +62,7 @@ pub(super) enum Task {
 impl Task {
     /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
     /// gets the inherited variables and can be restarted.
-    fn is_for_launch(self) -> bool {
+    pub fn is_for_launch(self) -> bool {
         matches!(self, Self::Launch | Self::Poll | Self::Check(_))
     }
 

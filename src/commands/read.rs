@@ -35,7 +35,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Record, Report};
-use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
+use crate::resolve::{inherited_warning, resolve, resolve_elsewhere, suggest_names};
 use crate::time::Deadline;
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
@@ -101,6 +101,9 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
     }
     warnings.extend(report::nothing_read_note(outcomes));
     warnings.extend(report::mistake_warnings(outcomes));
+    if prepared.task.is_for_launch() {
+        warnings.extend(inherited_warning(&prepared.plan, values));
+    }
     warnings
 }
 

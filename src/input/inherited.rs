@@ -91,7 +91,10 @@ pub fn unresolved_warnings(
         let is_reference = if matches_any(patterns, &name) {
             let is_short = is_short_reference(&text) && matches_closely(patterns, &name);
             !looks_like_reference(&text)
-                && (is_short || contains_reference(&text) || foreign_syntax(&text).is_some())
+                && (is_short
+                    || is_stack_reference(&text)
+                    || contains_reference(&text)
+                    || foreign_syntax(&text).is_some())
         } else {
             contains_reference(&text)
         };
@@ -238,6 +241,20 @@ pub fn has_unmatched_reference(patterns: &[Pattern], retained: &Inherited) -> bo
 fn is_short_reference(text: &str) -> bool {
     let has_key = text.contains('/') && split_colon(text).1.is_some_and(is_name);
     has_key && Reference::parse(text).is_ok() && !has_credential(text)
+}
+
+/// True for NAME:KEY:STAGE:VERSION-ID with all its colons and without a slash in NAME, such as
+/// `DbSecret:password::`, which `sam local` leaves if it can't replace `${DbSecret}`. False for an
+/// IPv6 address.
+fn is_stack_reference(text: &str) -> bool {
+    let fields: Vec<&str> = text.split(':').collect();
+    let [name, key, _, _] = fields[..] else {
+        return false;
+    };
+    !key.is_empty()
+        && !name.contains('/')
+        && name.contains(|c: char| !c.is_ascii_hexdigit())
+        && parse_single_reference(text).is_ok()
 }
 
 /// True for text that begins like the ARN of a secret or parameter. Any other ARN, such as that of

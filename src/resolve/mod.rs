@@ -23,6 +23,7 @@ mod suggestions;
 mod texts;
 
 pub use suggestions::suggest_names;
+pub use texts::inherited_warning;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::replace;

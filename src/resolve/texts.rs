@@ -15,9 +15,10 @@ use regex_lite::Regex;
 use crate::model::answer::Answers;
 use crate::model::entry::template::ENV;
 use crate::model::entry::{EntryId, OnMissing, Part, Source, Target};
-use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Warning};
+use crate::model::outcome::{EntryOutcome, Outcome, Outcomes, Values, Warning};
 use crate::model::plan::{Plan, Planned};
-use crate::model::reference::{Reference, Selector};
+use crate::model::record::Record;
+use crate::model::reference::{Reference, Selector, split_colon};
 use crate::model::shown::some_of;
 
 /// Makes a warning for each entry whose text still has something that was meant to be replaced,
@@ -40,6 +41,32 @@ pub fn text_warnings(plan: &Plan, fetched: &Answers, outcomes: &Outcomes) -> Vec
         }
     }
     warnings
+}
+
+/// The warning about inherited variables that the command gets with SECRET:KEY as their value,
+/// although this launch has read the secret, which has the key. `--keep-existing` may keep them.
+pub fn inherited_warning(plan: &Plan, values: &Values) -> Option<Record> {
+    let set = values.outcomes.set_names();
+    let mut names = Vec::new();
+    for (name, value) in plan.retained.iter() {
+        let name = name.to_string_lossy();
+        let value = value.to_string_lossy();
+        let text = value.trim_matches(|c: char| c.is_whitespace() || "\"'".contains(c));
+        let (secret, key) = split_colon(text);
+        // A short text such as `a:b` may mean something else. An ARN has a warning of its own.
+        if (secret.contains('/') || key.is_some_and(|key| key.len() >= 5))
+            && !Reference::is_meant_by(text)
+            && !set.contains(&*name)
+            && has_read(text, plan, &values.fetched)
+        {
+            names.push(name.into_owned());
+        }
+    }
+    names.first()?;
+    let text = "an inherited variable holds its own reference instead of a value";
+    let help = "unset the variable, and set it with --env NAME=SECRET:KEY or in a declaration";
+    let warning = Record::warning(text).help(help);
+    Some(warning.for_entries(names.clone()).with("variables", names))
 }
 
 /// A variable as a shell, Docker Compose or Kubernetes writes it: `${NAME}`, also with a default,
@@ -162,30 +189,34 @@ impl Search<'_> {
     }
 
     /// True for `ssm:/NAME`, for an ARN with a KEY, for a text with one of CloudFormation's dynamic
-    /// references, and for `SECRET:KEY` if SECRET (or the alias) was read and has the key.
+    /// references, and for a reference to a key that was read ([`has_read`]).
     fn is_reference(&self, text: &str) -> bool {
-        if text.starts_with("ssm:/") || Reference::is_meant_by(text) {
-            return true;
-        }
-        // Skip a URL, because parsing it would search the syntax of other tools for its scheme.
-        if !text.contains(':') || text.contains("://") {
-            return false;
-        }
-        let Ok(reference) = Reference::parse(text) else {
-            return false;
-        };
-        let Selector::Key(key) = &reference.selector else {
-            return false;
-        };
-        let alias = self.plan.aliases.get(&reference.secret);
-        let located = reference.locate(alias, &self.plan.inherited);
-        located.is_ok_and(|located| {
-            let document = self.fetched.get(&located.locator);
-            document.is_some_and(|answer| {
-                answer
-                    .as_ref()
-                    .is_ok_and(|document| document.body.keys().contains(key))
-            })
-        })
+        text.starts_with("ssm:/")
+            || Reference::is_meant_by(text)
+            || has_read(text, self.plan, self.fetched)
     }
+}
+
+/// True for SECRET:KEY if SECRET (or the alias) was read and has the key.
+fn has_read(text: &str, plan: &Plan, fetched: &Answers) -> bool {
+    // Skip a URL, because parsing it would search the syntax of other tools for its scheme.
+    if !text.contains(':') || text.contains("://") {
+        return false;
+    }
+    let Ok(reference) = Reference::parse(text) else {
+        return false;
+    };
+    let Selector::Key(key) = &reference.selector else {
+        return false;
+    };
+    let alias = plan.aliases.get(&reference.secret);
+    let located = reference.locate(alias, &plan.inherited);
+    located.is_ok_and(|located| {
+        let document = fetched.get(&located.locator);
+        document.is_some_and(|answer| {
+            answer
+                .as_ref()
+                .is_ok_and(|document| document.body.keys().contains(key))
+        })
+    })
 }
