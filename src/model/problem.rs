@@ -70,9 +70,6 @@ pub struct Problem {
     /// The help, which says what to do: first what secrets-exec has found out about this case, if
     /// anything, and then the general help for such a problem.
     pub help: Option<String>,
-    /// A sentence that begins with "If", about the form of what the user has written for one entry.
-    /// It follows the help. A group of problems prints only the guess of the first one.
-    pub guess: Option<String>,
     /// True if the reason has nothing to do with the entries, so text output lists only some of
     /// them.
     pub is_general: bool,

@@ -253,10 +253,7 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
     }
     record.aws_says = common.aws_says;
     record.notes = common.notes;
-    record.help = match (common.help, common.guess) {
-        (Some(help), Some(guess)) => Some(as_sentences(&help, &guess)),
-        (help, guess) => help.or(guess),
-    };
+    record.help = common.help;
     record.is_abridged = common.is_general;
     record
 }

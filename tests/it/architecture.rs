@@ -396,7 +396,7 @@ fn no_static_in_model_and_resolve_has_state_that_one_step_leaves_for_another() {
 }
 
 /// The fields of a `Problem`, a `FetchError` and a `Record`, each with the methods that set it.
-const MESSAGE_FIELDS: [(&str, &str); 17] = [
+const MESSAGE_FIELDS: [(&str, &str); 16] = [
     ("status", "Problem::new"),
     ("code", "Problem::code, FetchError::with_cause"),
     ("text", "Problem::new, FetchError::new"),
@@ -414,7 +414,6 @@ const MESSAGE_FIELDS: [(&str, &str); 17] = [
         "Problem::note, FetchError::notes, Record::with_notes",
     ),
     ("help", "Problem::help, FetchError::or_help"),
-    ("guess", "FetchFailure::problem"),
     ("is_general", "FetchFailure::problem"),
     ("has_sent_hidden_name", "FetchFailure::problem"),
 ];

@@ -200,13 +200,6 @@ fn is_legal_name(store: Store, name: &str) -> bool {
     checked.chars().all(is_name_character)
 }
 
-/// True for a text of only letters, digits and periods, such as `info` or `0.0.0.0`, and for an
-/// empty text. Such a word can be the name of a secret, but is more often plain text, because most
-/// names have a slash or a hyphen.
-pub fn is_bare_word(text: &str) -> bool {
-    text.chars().all(|c| c.is_ascii_alphanumeric() || c == '.')
-}
-
 /// The fault of a parameter whose name has a slash, but not at its beginning, which AWS doesn't
 /// allow: `ssm:prod/app/level`.
 pub fn slash_fault(text: &str) -> Option<Fault> {

@@ -2,14 +2,12 @@
 
 use std::path::Path;
 
-use super::request::{CauseFacts, FailedRequest, OF_SECRET, Remedy, as_sentences};
-use crate::model::answer::fetch_error::Missing;
+use super::request::{CauseFacts, FailedRequest, OF_SECRET, as_sentences};
+use crate::model::answer::fetch_error::{Cause, Denial, Missing, Operation};
 use crate::model::entry::{Argument, Origin, SubjectKind};
-use crate::model::environment::is_name;
 use crate::model::fault::did_you_mean;
 use crate::model::reference::{
-    EMPTY_PIECE, Locator, NO_PATHS, Reference, Selector, Store, Version, below_path,
-    has_empty_piece, is_bare_word,
+    EMPTY_PIECE, Locator, NO_PATHS, Selector, Store, Version, below_path, has_empty_piece,
 };
 use crate::model::shown::{shown, text_or};
 
@@ -76,40 +74,42 @@ impl FailedRequest<'_> {
         Some(text)
     }
 
-    /// The help and the guess for a secret or parameter that doesn't exist. A local file lists all
-    /// secrets that exist, so if it has a secret with a similar name, the suggestion of this name
-    /// is the whole help.
-    pub(super) fn remedy_for_absent_secret(&self) -> Remedy {
+    /// The help for a secret or parameter that doesn't exist. A local file lists all secrets that
+    /// exist, so if it has a secret with a similar name, the suggestion of this name is the whole
+    /// help.
+    pub(super) fn help_for_absent_secret(&self) -> String {
+        if let Some(settled) = self.settled_help() {
+            return settled;
+        }
+        let observed = self
+            .empty_piece_hint()
+            .or_else(|| self.failure.nearest.as_deref().map(did_you_mean));
+        let general = match &self.failure.local_file {
+            Some(file) => return observed.unwrap_or_else(|| self.local_help(file)),
+            None => format!("check {}", self.what_to_check()),
+        };
+        match observed {
+            Some(observed) => as_sentences(&observed, &general),
+            None => general,
+        }
+    }
+
+    /// The help that settles why a secret doesn't exist: its only variable is empty, its name is an
+    /// alias of a later file, or the name is meant as a path. `None` for any other secret.
+    fn settled_help(&self) -> Option<String> {
+        if let Some((name, "")) = self.only_variable() {
+            return Some(format!("set {name}, which is empty"));
+        }
+        // An alias of a later file is the help of the failure.
+        if self.failure.error.help.is_some() {
+            return self.failure.error.help.clone();
+        }
         let is_path_of_secrets =
             self.locator.written_id().ends_with('/') && !self.locator.is_path();
-        // An alias of a later file is the help of the failure.
-        let mut settled = self
-            .empty_variable_hint()
-            .or_else(|| self.failure.error.help.clone());
-        let is_empty = self.has_empty_piece();
-        if settled.is_none() && is_path_of_secrets && !is_empty {
-            settled = Some(NO_PATHS.to_owned());
+        if !is_path_of_secrets || self.empty_piece_hint().is_some() {
+            return None;
         }
-        let similar = if is_empty {
-            Some(EMPTY_PIECE.to_owned())
-        } else {
-            self.failure.nearest.as_deref().map(did_you_mean)
-        };
-        if let Some(file) = &self.failure.local_file {
-            let help = settled.or(similar).unwrap_or_else(|| self.local_help(file));
-            return Remedy::from(help);
-        }
-        if let Some(settled) = settled {
-            return Remedy::from(settled);
-        }
-        let general = format!("check {}", self.what_to_check());
-        match similar {
-            Some(similar) => Remedy::from(as_sentences(&similar, &general)),
-            None => Remedy {
-                help: Some(general),
-                guess: self.guess(),
-            },
-        }
+        Some(NO_PATHS.to_owned())
     }
 
     /// The help for a version that doesn't exist.
@@ -159,70 +159,60 @@ impl FailedRequest<'_> {
         format!("add it to {}: {line}", file.display())
     }
 
-    /// The hint for a name whose only variable is empty, such as `${STAGE}/db`, which became `/db`.
+    /// The hint for a secret's name with an empty piece, such as `prod//db`: the variable of the
+    /// reference that ends with a slash or, without one, a shell variable that is probably empty.
     /// `None` for any other name.
-    fn empty_variable_hint(&self) -> Option<String> {
+    pub(super) fn empty_piece_hint(&self) -> Option<String> {
+        let is_secret = self.locator.store == Store::SecretsManager;
+        if !is_secret || !has_empty_piece(self.locator.id.name()) {
+            return None;
+        }
+        let hint = match self.only_variable() {
+            Some((name, value)) if value.ends_with('/') => format!("{name} ends with a slash"),
+            _ => EMPTY_PIECE.to_owned(),
+        };
+        Some(hint)
+    }
+
+    /// The only variable in the name of the secret, and its value or its default. `None` if there
+    /// is no variable, if there are several, or if messages mask a part of the reference.
+    fn only_variable(&self) -> Option<(&str, &str)> {
         let (before, rest) = self.subject.reference()?.secret.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
-        let id_if_empty = format!("{before}{after}");
-        if self.locator.written_id() != id_if_empty {
-            return None;
-        }
-        // `${STAGE:-}` is the variable STAGE, with an empty default.
-        let name = variable.trim_end_matches(":-");
-        Some(format!("set {name}, which is empty"))
+        let before = before.trim_start_matches(self.locator.store.prefix());
+        let value = self.locator.id.name().strip_prefix(before)?;
+        let (name, _) = variable.split_once(":-").unwrap_or((variable, ""));
+        Some((name, value.strip_suffix(after)?))
     }
 
-    /// True if a piece of a secret's name is empty, probably because a shell variable is.
-    pub(super) fn has_empty_piece(&self) -> bool {
-        self.locator.store == Store::SecretsManager && has_empty_piece(&self.locator.written_id())
-    }
-
-    /// The guess about a reference whose secret may not exist, from its form: a slash at the
-    /// beginning, a last part that may be a key, or a word that may be plain text. `None` for any
-    /// other form, and if messages mask a part of the reference.
-    pub(super) fn guess(&self) -> Option<String> {
-        let reference = self.subject.reference()?;
-        let written = reference.to_string();
-        if self.locator.store == Store::ParameterStore || self.locator.id.arn().is_some() {
-            return None;
-        }
-        if written.starts_with('/') && !self.has_empty_piece() {
-            let write = self.subject.rewritten_with(&Reference {
-                secret: format!("{}{}", Store::ParameterStore.prefix(), reference.secret),
-                ..reference.clone()
-            });
-            return Some(format!("If it is a parameter, write {write}"));
-        }
-        // Most names of secrets have two parts, as in `prod/db`, so only a third part is probably a
-        // key.
-        if let Some((secret, key)) = written.rsplit_once(['/', '.'])
-            && reference.only_secret().is_some()
-            && (secret.contains('/') || !written.contains('/') && !secret.contains('.'))
-            && !secret.is_empty()
-            && is_name(key)
-        {
-            let write = self.subject.rewritten_with(&Reference {
-                secret: secret.to_owned(),
-                selector: Selector::Key(key.to_owned()),
-                version: None,
-            });
-            return Some(format!("If {key:?} is a key, write {write}"));
-        }
-
-        // A reference with an alias or `${NAME}`, which differs from the id, isn't plain text. The
-        // label of an entry without a variable, such as a path, isn't a name.
-        let label = &self.subject.label;
-        let is_word = is_bare_word(&written) && written == self.locator.written_id();
-        if !is_word || !is_name(label) {
-            return None;
-        }
-        let remedy = match self.subject.origin {
-            Origin::File { .. } => format!("write {label}: {{ value: … }}"),
-            Origin::Argument(Argument::Env) => format!("set {label} without --env"),
-            Origin::Argument(_) | Origin::Inherited => return None,
+    /// The sentence about other forms, for a reference that may not be meant as the name of a
+    /// secret, because it has no KEY, or a number as in `localhost:5432`. `None` for any other
+    /// reference, and for `env-from` and `get`.
+    pub(super) fn other_forms(&self) -> Option<String> {
+        let has_key = match &self.subject.written_reference()?.selector {
+            Selector::Whole => false,
+            Selector::Key(key) => key.parse::<u64>().is_err(),
+            Selector::Path(_) => true,
         };
-        Some(format!("If it is plain text, and no secret, {remedy}"))
+        let cause = self.failure.error.cause;
+        let is_unexplained = cause == Cause::Absent(Missing::Secret)
+            && self.failure.local_file.is_none()
+            && self.settled_help().is_none();
+        let may_be_absent =
+            is_unexplained || cause == Cause::Denied(Denial::PolicyOrMissing(Operation::Read));
+        let is_name =
+            self.locator.store == Store::SecretsManager && self.locator.id.arn().is_none();
+        if has_key || !may_be_absent || !is_name || self.subject.kind == SubjectKind::EnvFrom {
+            return None;
+        }
+        let plain_text = match self.subject.origin {
+            Origin::Argument(Argument::Get) => return None,
+            Origin::Argument(Argument::Env) => "is set without --env",
+            Origin::Argument(_) | Origin::File { .. } | Origin::Inherited => "{ value: … }",
+        };
+        Some(format!(
+            "A key is written SECRET:KEY, a parameter ssm:/NAME, and plain text {plain_text}"
+        ))
     }
 
     /// Lists what can be wrong if AWS has no such secret: `the name, the region (us-east-1, from

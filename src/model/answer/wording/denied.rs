@@ -1,11 +1,11 @@
 //! The words for a request that AWS denies.
 
-use super::request::{CauseFacts, FailedRequest, GENERAL, Remedy, as_sentences};
+use super::request::{CauseFacts, FailedRequest, GENERAL, as_sentences};
 use crate::model::answer::fetch_error::{
     CREDENTIALS_REFUSED, Denial, Mention, Operation, PolicyDenial,
 };
 use crate::model::problem::{ReasonScope, Status};
-use crate::model::reference::{EMPTY_PIECE, Store};
+use crate::model::reference::Store;
 
 const DENIED: CauseFacts = CauseFacts {
     code: "denied",
@@ -43,30 +43,10 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
-    /// The help for a denied request. If AWS names no ARN, the secret may not exist, so there may
-    /// also be a guess about the reference ([`Self::guess`]).
-    pub(super) fn remedy_for_denial(&self, denial: Denial) -> Remedy {
-        let help = self
-            .policy_help()
-            .unwrap_or_else(|| self.permission_help(denial));
-        let guess = match denial {
-            // AWS hasn't named an ARN, so the secret may not exist.
-            Denial::PolicyOrMissing(Operation::Read) => self.guess(),
-            Denial::PolicyOrMissing(Operation::Describe)
-            | Denial::Policy(_)
-            | Denial::Key
-            | Denial::Credentials(_) => None,
-        };
-        Remedy {
-            help: Some(help),
-            guess,
-        }
-    }
-
     /// The help for a request that a policy explicitly denies, or that a policy other than the
     /// caller's own doesn't allow. A permission for the caller wouldn't be enough. `None` if no
     /// such policy is known.
-    fn policy_help(&self) -> Option<String> {
+    pub(super) fn policy_help(&self) -> Option<String> {
         Some(match self.failure.error.denied_by? {
             PolicyDenial::Explicit(kind) => format!(
                 "an administrator has to change the {kind}: no other policy can override its explicit deny"
@@ -78,7 +58,7 @@ impl FailedRequest<'_> {
     }
 
     /// The help about the permission that the caller needs for the request.
-    fn permission_help(&self, denial: Denial) -> String {
+    pub(super) fn permission_help(&self, denial: Denial) -> String {
         use Operation::{Describe, Read};
         use Store::{ParameterStore, SecretsManager};
         let operation = match denial {
@@ -106,10 +86,10 @@ impl FailedRequest<'_> {
             let check = self.what_to_check();
             let why = "because AWS also denies access to a secret that doesn't exist";
             let help = format!("check {check}, {why}. If it exists, {allow}");
-            if self.has_empty_piece() {
-                return as_sentences(EMPTY_PIECE, &help);
-            }
-            return help;
+            return match self.empty_piece_hint() {
+                Some(hint) => as_sentences(&hint, &help),
+                None => help,
+            };
         }
         allow
     }

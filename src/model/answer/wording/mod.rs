@@ -8,10 +8,10 @@
 //! [`Cause::facts`] has one row for each cause: the words, the code, the exit status, and whether
 //! the request is sent again.
 //!
-//! The help has at most three parts: an observation, which is something that secrets-exec has
-//! looked up; the general help of the reason, which consists of facts; and one guess from the form
-//! of the reference, which begins with "If". If an observation settles the matter, it is the whole
-//! help. A help that repeats or rewrites the reference is left out if messages mask a part of it.
+//! The help has at most two parts: an observation, which is something that secrets-exec has looked
+//! up, and the general help of the reason, which consists of facts. If an observation settles the
+//! matter, it is the whole help. A help that repeats or rewrites the reference is left out if
+//! messages mask a part of it.
 
 mod absent;
 mod denied;
@@ -27,7 +27,7 @@ use super::fetch_error::{
 use crate::model::entry::Subject;
 use crate::model::problem::{About, Problem, ReasonScope, Status};
 use crate::model::reference::SecretRef;
-use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET, Remedy};
+use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
 impl FetchFailure {
     /// True if AWS has certainly received the name of the secret in any region, because it has
@@ -64,9 +64,14 @@ impl FetchFailure {
             });
         }
 
-        let Remedy { help, guess } = request.remedy();
+        let mut help = request.help();
         let mut reason = vec![text.clone()];
         reason.extend(help.clone());
+        // The form of a reference doesn't change the reason, so secrets that don't exist are one
+        // error, with the help of the first one.
+        if let (Some(help), Some(forms)) = (&mut help, request.other_forms()) {
+            *help = as_sentences(help, &forms);
+        }
         // AWS's messages about denials differ in the resource. If they differ in the policy, the
         // help differs, too.
         if !matches!(error.cause, Denied(_)) {
@@ -115,7 +120,6 @@ impl FetchFailure {
             aws_says,
             notes,
             help,
-            guess,
             has_sent_hidden_name: self.aws_has_seen_name() && reference.locator.is_masked(),
             ..Problem::default()
         }
@@ -160,25 +164,24 @@ impl FailedRequest<'_> {
         Some(about)
     }
 
-    /// The help and the guess. The most specific help wins: that of the absence or denial, that of
-    /// this failure, and then that of its cause.
-    fn remedy(&self) -> Remedy {
+    /// The help. The most specific one wins: that of the absence or denial, that of this failure,
+    /// and then that of its cause.
+    fn help(&self) -> Option<String> {
         let error = &self.failure.error;
-        let help = match error.cause {
-            Absent(Missing::Secret) => return self.remedy_for_absent_secret(),
+        match error.cause {
+            Absent(Missing::Secret) => Some(self.help_for_absent_secret()),
             Absent(Missing::Version) => Some(self.help_for_absent_version()),
-            Denied(denial) => return self.remedy_for_denial(denial),
+            Denied(denial) => Some(
+                self.policy_help()
+                    .unwrap_or_else(|| self.permission_help(denial)),
+            ),
             Refused(Refusal::MarkedForDeletion) => {
                 let restore = self.aws_command("secretsmanager restore-secret");
                 Some(format!("if it was deleted by mistake, run {restore}"))
             }
-            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => None,
-        };
-        Remedy {
-            help: help
-                .or_else(|| error.help.clone())
-                .or_else(|| error.general_remedy()),
-            guess: None,
+            Outage(_) | Refused(_) | NoCredentials(_) | NoRegion => {
+                error.help.clone().or_else(|| error.general_remedy())
+            }
         }
     }
 }

@@ -6,23 +6,6 @@ use crate::model::problem::{ReasonScope, Status};
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::shell_word;
 
-/// The parts of a message that say what to do.
-pub struct Remedy {
-    /// An observation about the failure, if there is one, and then the general help for its cause.
-    pub help: Option<String>,
-    pub guess: Option<String>,
-}
-
-/// Makes a remedy without a guess.
-impl From<String> for Remedy {
-    fn from(help: String) -> Self {
-        Self {
-            help: Some(help),
-            guess: None,
-        }
-    }
-}
-
 impl FetchFailure {
     /// The region and the account in which the secret was looked up: `the region (us-east-1, from
     /// AWS_REGION) and the account (123456789012)`. If they aren't the defaults, the parentheses
