@@ -276,9 +276,12 @@ fn key(Node { position, kind }: Node) -> Result<Key, FaultAt> {
             Err((position, "YAML merge keys (\"<<\") aren't supported".into()))
         }
         Kind::Text(text) | Kind::Plain(text) => Ok(Key { position, text }),
-        // The user has probably written a template such as `{{ db.user }}`, which YAML reads as a
-        // mapping whose key is a mapping.
-        Kind::Mapping(_) => Err((position, needs_quotes("{{"))),
+        // The user has probably written a template such as `{{ db.user }}`, or a variable in the way
+        // of another tool. YAML reads both as a mapping whose key is a mapping.
+        Kind::Mapping(_) => Err((
+            position,
+            needs_quotes("{{").help("an inherited variable in a reference is written ${NAME}. If it is a template, write NAME: { template: \"{{ … }}\" }"),
+        )),
         Kind::List(_) => Err((position, Fault::new("a key must be text, not a list"))),
     }
 }

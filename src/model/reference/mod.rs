@@ -61,7 +61,7 @@ const PARTS_REMEDY: &str =
 pub const NO_PATHS: &str = "Secrets Manager has no paths: name each secret. For parameters, read the path with --env-from ssm:/PATH/";
 
 /// The help for a character that no name has.
-const FORMS: &str = "a reference is SECRET:KEY, without quotes. A variable in it is written ${NAME}. A path is read with --env-from ssm:/PATH/";
+const FORMS: &str = "a secret is written SECRET:KEY, without quotes, a parameter ssm:/NAME, and plain text NAME: { value: … }. A variable in it is written ${NAME}";
 
 /// The help for a variable that is malformed, or written as another tool has it.
 const VARIABLE_HELP: &str = "an inherited variable is written ${NAME} or ${NAME:-default}";
@@ -182,9 +182,9 @@ fn is_ordinary(text: &str) -> bool {
 /// Refuses a text that was meant for another place or another tool, such as a URL or a template, or
 /// that has a character that people overlook.
 fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
-    // `ssm://token` is another tool's syntax, too, but more often has an empty variable.
+    // `ssm://token` would be another tool's syntax, too.
     if Store::has_prefix(secret) && secret.contains("//") {
-        return Some(two_slashes());
+        return Some(two_slashes(text));
     }
     // Braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
@@ -419,7 +419,9 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     }
     if let Some((_, rest)) = text.split_once("{{") {
         let expression = rest.split('}').next().unwrap_or_default().trim();
-        let name = expression.trim_start_matches("env.");
+        let name = expression
+            .trim_start_matches("env.")
+            .trim_start_matches('.');
         let help = if is_name(name) {
             format!("an inherited variable is written ${{{name}}}")
         } else {

@@ -56,7 +56,7 @@ impl SecretId {
             return Err(Fault::new(ILLEGAL_CHARACTER));
         }
         if store == Store::ParameterStore && name.contains("//") {
-            return Err(two_slashes());
+            return Err(two_slashes(text));
         }
         let longest = match store {
             // This is the limit in AWS's operation CreateSecret.
@@ -241,7 +241,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         return Err(Fault::new(ILLEGAL_CHARACTER));
     }
     if store == Store::ParameterStore && arn.resource().contains("//") {
-        return Err(two_slashes());
+        return Err(two_slashes(text));
     }
     Ok((store, arn))
 }
@@ -266,11 +266,20 @@ pub fn has_empty_piece(name: &str) -> bool {
     name.contains("//") || !after.contains('/') && (before.is_empty() || after.is_empty())
 }
 
-/// The fault of a parameter's name with an empty piece. A secret's name may have two slashes in a
-/// row.
-pub(super) fn two_slashes() -> Fault {
+/// The fault of a parameter whose name has an empty piece. (A secret's name may have two slashes in
+/// a row.) Another tool's `ssm://x`, and `parameter/` before a name with a slash, have one slash too
+/// many at the beginning.
+pub(super) fn two_slashes(text: &str) -> Fault {
     let defect = "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
-    Fault::new(defect).help(EMPTY_PIECE)
+    let help = if text.starts_with("ssm://") || text.contains(":parameter//") {
+        format!(
+            "write {}",
+            text_or("ssm:/NAME", &text.replacen("//", "/", 1))
+        )
+    } else {
+        EMPTY_PIECE.to_owned()
+    };
+    Fault::new(defect).help(help)
 }
 
 /// The service that stores a value.

@@ -73,8 +73,7 @@ contains " ", which AWS doesn't allow in the name of a secret | secrets: {db: ^n
 which AWS doesn't allow | env: {A: ^"…"} | a#b | a*b | a,b | ä
 A variable in it is written ${NAME} | env: {A: ^$x}
 has a ${ that isn't followed by a variable name and a closing } | secrets: {db: ^…} | "${STAGE" | "${1}/db" | "${}/db"
-a reference is SECRET:KEY | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????"}
-A path is read with --env-from ssm:/PATH/ | env: {A: ^"prod/app/*"}
+a secret is written SECRET:KEY | env: {A: ^"arn:aws:secretsmanager:us-east-1:123456789012:secret:x-??????"} | env: {A: ^"prod/app/*"}
 is the ARN of something other than a secret or parameter | secrets: {db: ^"arn:aws:s3:::bucket"}
     | env: {A: ^"arn:aws:kms:us-east-1:123456789012:key/1234abcd-12ab-34cd-56ef-1234567890ab"}
 isn't the whole ARN of a secret or parameter | env: {A: ^"arn:…"} |  | aws | aws:secretsmanager | aws:secretsmanager:us-east-1
