@@ -40,7 +40,7 @@ pub(super) fn object_members<'j>(
             Selector::Key(_) | Selector::Path(_) => format!("has {kind} at \"{selector}\""),
         };
         let text = format!("{what}, not an object, so it has no keys");
-        return Err(not_an_object(text, wanted));
+        return Err(not_an_object(text, json, wanted));
     };
     let mut members = Vec::with_capacity(map.len());
     for (key, value) in map {

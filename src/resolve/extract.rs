@@ -11,10 +11,11 @@ use zeroize::Zeroize;
 
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Subject, SubjectKind};
+use crate::model::environment::env_file_name;
 use crate::model::fault::{did_you_mean, nearest};
 use crate::model::problem::{MissingKey, Problem, ReasonScope};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
-use crate::model::shown::{first_of, is_quotable};
+use crate::model::shown::{first_of, is_quotable, shell_word};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
 pub struct Json(Value);
@@ -131,6 +132,7 @@ impl Unresolved {
             reference,
             document,
             subject,
+            ..
         } = *wanted;
         let named = |problem: Problem| {
             problem
@@ -160,6 +162,8 @@ pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
     pub document: &'r Document,
     pub subject: &'r Subject,
+    /// True if an absence isn't reported, so that it needs no help.
+    pub may_be_absent: bool,
 }
 
 pub(super) type ParsedDocument = serde_json::Result<Json>;
@@ -187,17 +191,31 @@ fn not_json(error: &Error, wanted: &Wanted<'_>) -> Problem {
         let position = syntax_error(bytes, error);
         let text = format!("isn't valid JSON ({position}), so it has no keys");
         Problem::configuration(text).help("correct the JSON in the secret")
+    } else if str::from_utf8(bytes).is_ok_and(is_env_file) {
+        let id = shell_word("ID", &wanted.reference.locator.id.to_string());
+        Problem::configuration("has NAME=VALUE lines instead of JSON, so it has no keys").help(
+            format!("convert it: secrets-exec migrate FILE --secret {id} --values"),
+        )
     } else {
         Problem::configuration("isn't JSON, so it has no keys").help(keyless_help(wanted))
     };
     problem.code("not-json")
 }
 
-/// Creates the problem for JSON that isn't an object.
-pub(super) fn not_an_object(text: String, wanted: &Wanted<'_>) -> Problem {
-    Problem::configuration(text)
-        .code("not-an-object")
-        .help(keyless_help(wanted))
+/// True for a text with NAME=VALUE lines. In a single line, another `=` belongs to base64 or to a
+/// connection string.
+fn is_env_file(text: &str) -> bool {
+    let is_ambiguous = !text.trim_end().contains('\n') && text.matches('=').count() > 1;
+    env_file_name(text).is_some() && !is_ambiguous && !text.ends_with('=')
+}
+
+/// Creates the problem for `json`, which isn't an object.
+pub(super) fn not_an_object(text: String, json: &Value, wanted: &Wanted<'_>) -> Problem {
+    let problem = Problem::configuration(text).code("not-an-object");
+    if contains_json(json) {
+        return problem.help("store the object itself");
+    }
+    problem.help(keyless_help(wanted))
 }
 
 /// Finds the value of the top-level key `key`.
@@ -206,7 +224,7 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
         let kind = json_type(json);
         let shown_key = wanted.reference.selector.shown();
         let text = format!("is {kind}, not an object, so it has no key {shown_key:?}");
-        return Err(not_an_object(text, wanted).into());
+        return Err(not_an_object(text, json, wanted).into());
     };
 
     if let Some(value) = map.get(key) {
@@ -216,6 +234,9 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     // As printed: the secret "prod/db" has no key "pasword"
     let shown_key = wanted.reference.selector.shown();
     let problem = Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
+    if wanted.may_be_absent {
+        return Err(Unresolved::Absent(problem));
+    }
     // A missing key that was meant as a version or a path gets an error of its own.
     let hint = version_hint(wanted).or_else(|| nested_value_hint(json, key, wanted));
     if let Some(hint) = hint {
@@ -298,7 +319,7 @@ fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resol
                 "is {kind}, not an object, so it has nothing at {}",
                 path.shown()
             );
-            Err(not_an_object(text, wanted).into())
+            Err(not_an_object(text, json, wanted).into())
         }
         [] => {
             // As printed: the secret "prod/db" has nothing at $.tls.key
@@ -355,8 +376,15 @@ pub(super) fn json_type(value: &Value) -> &'static str {
         Value::Null => "null",
         Value::Bool(_) => "a JSON boolean",
         Value::Number(_) => "a JSON number",
+        Value::String(_) if contains_json(value) => "a JSON string that contains JSON",
         Value::String(_) => "a JSON string",
         Value::Array(_) => "a JSON array",
         Value::Object(_) => "a JSON object",
     }
+}
+
+/// True for an object that was encoded as JSON twice.
+fn contains_json(value: &Value) -> bool {
+    let text = value.as_str().unwrap_or_default();
+    Json::parse(text.as_bytes()).is_ok_and(|json| json.value().is_object())
 }

@@ -121,7 +121,7 @@ impl<'a> Walk<'a> {
                 return self.add(entry, Outcome::Default(made));
             }
             Source::Reference(reference) => answers
-                .wanted(reference, subject)
+                .wanted(reference, entry)
                 .and_then(|wanted| answers.selected_value(&wanted))
                 .map(Made::from)
                 .map_err(|reason| vec![reason]),
@@ -139,10 +139,9 @@ impl<'a> Walk<'a> {
     /// overridden, followed by one for the object itself, and warnings. Each key that sets a
     /// variable holds it from now on.
     fn add_object_outcomes(&mut self, entry: &'a Planned, object: &'a PlannedObject) {
-        let subject = &entry.subject;
         let answers = &mut self.answers;
         let read = answers
-            .wanted(&object.reference, subject)
+            .wanted(&object.reference, entry)
             .and_then(|wanted| Ok((wanted, answers.members(object, &wanted)?)));
         let (wanted, members) = match read {
             Ok(read) => read,
@@ -376,13 +375,15 @@ impl<'a> ParsedAnswers<'a> {
     }
 
     /// A reference with its document, or the reason why the launch has no document for it.
-    fn wanted(&self, reference: &'a SecretRef, subject: &'a Subject) -> Resolved<Wanted<'a>> {
+    fn wanted(&self, reference: &'a SecretRef, entry: &'a Planned) -> Resolved<Wanted<'a>> {
+        let subject = &entry.subject;
         match self.fetched.get(&reference.locator) {
             None => Err(Unresolved::Unread),
             Some(Ok(document)) => Ok(Wanted {
                 reference,
                 document,
                 subject,
+                may_be_absent: entry.on_missing != OnMissing::Fail,
             }),
             Some(Err(failure)) => {
                 let problem = failure.problem(reference, subject);
@@ -472,7 +473,8 @@ impl<'a> ParsedAnswers<'a> {
         let subject = &entry.subject;
         let read = match operand {
             Operand::Variable(name) => self.inherited_value(name, subject).map(Found::Variable),
-            Operand::Secret(reference) => self.wanted(reference, subject).and_then(|wanted| {
+            Operand::Secret(reference) => self.wanted(reference, entry).and_then(|mut wanted| {
+                wanted.may_be_absent |= printing.default.is_some();
                 self.selected_value(&wanted).map(|value| {
                     let is_json =
                         printing.filters.first() == Some(&Filter::ToJson) && self.is_json(&wanted);

@@ -13,11 +13,15 @@ fn section(name: &str, count: usize, line: impl Fn(usize) -> String) -> String {
 }
 
 /// Checks this declaration with further options, within 30 seconds of CPU time. The deadline is much
-/// longer, because a busy machine may need more time than that.
+/// longer, because a busy machine may need more time than that. `local.json` has the keys `k0_of_the_secret`
+/// to `k1999_of_the_secret` of a secret "x".
 fn checked_within_30_seconds(declaration: &str, options: &str) -> Outcome {
+    let keys: Vec<String> = (0..2_000)
+        .map(|number| format!("\"k{number}_of_the_secret\": \"v-4c7a1e\""))
+        .collect();
     let sandbox = Sandbox::new()
         .declaration(declaration)
-        .file("local.json", "{}")
+        .file("local.json", format!("{{\"x\": {{{}}}}}", keys.join(",")))
         .prepared_by("ulimit -t 30; exec \"$@\"");
     let options = options.split(' ');
     sandbox
@@ -51,6 +55,17 @@ fn ten_thousand_missing_secrets_are_reported_within_seconds_even_with_ten_thousa
     run.ended(Status::Exit(78)).says(["doesn't exist"]);
     // The table of `check` has a row for each of them.
     assert_eq!(run.stdout().matches("not-found\n").count(), 10_000);
+}
+
+#[test]
+fn three_thousand_optional_entries_without_their_keys_are_checked_within_seconds_even_with_2000_keys()
+ {
+    let variables = section("env", 3_000, |number| {
+        format!(" V{number}: {{from: 'x:k{number}_of_the_secrets', optional: true}}")
+    });
+    let run = checked_within_30_seconds(&variables, "-q --local local.json");
+    run.launched();
+    assert_eq!(run.stdout().matches("unset\n").count(), 3_000);
 }
 
 #[test]

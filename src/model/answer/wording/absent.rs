@@ -163,8 +163,7 @@ impl FailedRequest<'_> {
     /// reference that ends with a slash or, without one, a shell variable that is probably empty.
     /// `None` for any other name.
     pub(super) fn empty_piece_hint(&self) -> Option<String> {
-        let is_secret = self.locator.store == Store::SecretsManager;
-        if !is_secret || !has_empty_piece(self.locator.id.name()) {
+        if self.locator.store != Store::SecretsManager || !has_empty_piece(self.locator.id.name()) {
             return None;
         }
         let hint = match self.only_variable() {
@@ -174,8 +173,8 @@ impl FailedRequest<'_> {
         Some(hint)
     }
 
-    /// The only variable in the name of the secret, and its value or its default. `None` if there
-    /// is no variable, if there are several, or if messages mask a part of the reference.
+    /// The only variable in the name of the secret, and its value or its default. `None` for a
+    /// reference without a variable, with several, or with a part that messages mask.
     fn only_variable(&self) -> Option<(&str, &str)> {
         let (before, rest) = self.subject.reference()?.secret.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
