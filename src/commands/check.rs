@@ -16,6 +16,7 @@ use crate::backend::aws::Aws;
 use crate::deliver::Files;
 use crate::exec::{self, Program};
 use crate::input::cli::{CheckArguments, Inputs};
+use crate::input::inherited::removed_names;
 use crate::model::answer::Answers;
 use crate::model::entry::EntryId;
 use crate::model::environment::{CommandLine, Environment, Inherited};
@@ -256,6 +257,10 @@ impl Checked {
             is_verbose: self.prepared.options.verbose,
             caller: values.caller.clone(),
             values: checked.rows(),
+            removed: removed_names(
+                &self.prepared.options.retention.unset,
+                &self.prepared.plan.inherited,
+            ),
             secrets: values
                 .secrets
                 .iter()

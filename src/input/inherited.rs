@@ -175,30 +175,42 @@ pub fn retention_warnings(
     warnings
 }
 
+/// The variables that `--unset` removes, by the place of the pattern.
+pub fn removed_names(
+    unset: &[PlacedPattern],
+    inherited: &Inherited,
+) -> BTreeMap<String, Vec<String>> {
+    matched_names(unset, inherited, |_| true)
+}
+
 /// A note for each place whose patterns of `--unset` remove variables, with their names.
 pub fn removed_notes(
     unset: &[PlacedPattern],
     inherited: &Inherited,
 ) -> impl Iterator<Item = Record> {
-    let removed = matched_names(unset, inherited, |_| true);
-    removed.into_iter().map(|(place, names)| {
-        let text = format!("{place} removes {}", some_of(&names));
-        Record::note(text).with("variables", names)
-    })
+    removed_names(unset, inherited)
+        .into_iter()
+        .map(|(place, names)| {
+            let text = format!("{place} removes {}", some_of(&names));
+            Record::note(text).with("variables", names)
+        })
 }
 
 /// The inherited variables that a pattern matches and for which `condition` is true, by the place
 /// of the pattern.
-fn matched_names<'p>(
-    patterns: &'p [PlacedPattern],
+fn matched_names(
+    patterns: &[PlacedPattern],
     inherited: &Inherited,
     condition: impl Fn(&OsStr) -> bool,
-) -> BTreeMap<&'p str, Vec<String>> {
-    let mut names: BTreeMap<&str, Vec<String>> = BTreeMap::new();
+) -> BTreeMap<String, Vec<String>> {
+    let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
     for (name, _) in inherited.iter().filter(|(name, _)| condition(name)) {
         let name = name.to_string_lossy();
         if let Some(placed) = PlacedPattern::find(patterns, &name) {
-            names.entry(&placed.place).or_default().push(shown(&name));
+            names
+                .entry(placed.place.clone())
+                .or_default()
+                .push(shown(&name));
         }
     }
     names

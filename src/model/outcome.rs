@@ -52,6 +52,9 @@ pub struct Made {
     /// For the text of `default`, the empty variable that should name a secret. `None` if the
     /// secret or key doesn't exist.
     pub empty_variable: Option<String>,
+    /// `JSON object` or `JSON array` for a key of `env-from` with such a value, from which a program
+    /// may expect several variables.
+    pub json_kind: Option<&'static str>,
 }
 
 #[derive(Debug)]
@@ -59,8 +62,9 @@ pub enum Outcome {
     Value(Made),
     /// The value is the text of `default`.
     Default(Made),
-    /// The entry sets nothing: it is optional and its value is absent.
-    Absent,
+    /// The entry sets nothing: it is optional and its value is absent. The entry of an earlier layer
+    /// that sets the target instead, if there is one.
+    Absent(Option<Subject>),
     /// The object of `env-from` was read, and its keys have outcomes of their own.
     Keys,
     Overridden(Holder),
@@ -192,7 +196,7 @@ impl EntryOutcome {
 
     /// True if the entry sets its target, or would set it if its value could be made.
     pub fn holds_target(&self) -> bool {
-        !matches!(self.result, Outcome::Absent | Outcome::Overridden(_))
+        !matches!(self.result, Outcome::Absent(_) | Outcome::Overridden(_))
     }
 
     pub fn is_default(&self) -> bool {

@@ -41,6 +41,9 @@ pub struct Row {
     pub messages: Vec<String>,
     /// The secrets and parameters that the value is made from.
     pub sources: Vec<SourceRow>,
+    /// True if another `env-from` has taken the variable from this one.
+    #[serde(skip)]
+    pub is_taken: bool,
     /// The line in the declaration, by which the rows of a layer are sorted. 0 if the entry isn't
     /// in a declaration.
     #[serde(skip)]
@@ -104,7 +107,7 @@ impl RowStatus {
             Self::LeftOut => ("left-out", "the variable that names the secret is empty."),
             Self::Kept => (
                 "kept",
-                "the variable was already set, and keeps its value because of --keep-existing, or because its entry is absent.",
+                "the variable keeps its earlier value, because of --keep-existing, or because its entry is absent.",
             ),
             Self::Unread => ("unread", "the value wasn't requested, because of an error."),
             Self::NotRead => (
@@ -196,16 +199,15 @@ impl CheckedValues<'_> {
         rows.into_iter().map(|(_, row)| row).collect()
     }
 
-    /// The row of an outcome. `None` for an absent entry that [`Self::is_superseded`], and for an
-    /// object whose keys have rows.
+    /// The row of an outcome. `None` for an object whose keys have rows.
     fn row(&self, outcome: &EntryOutcome) -> Option<Row> {
         let status = match &outcome.result {
             Outcome::Overridden(Holder::Kept) => RowStatus::Kept,
             Outcome::Overridden(Holder::EmptyVariable(_)) => RowStatus::LeftOut,
             Outcome::Overridden(_) => RowStatus::Overridden,
-            Outcome::Absent if self.is_superseded(outcome) => return None,
-            Outcome::Absent if outcome.is_inherited => RowStatus::Kept,
-            Outcome::Absent => RowStatus::Unset,
+            Outcome::Absent(Some(_)) => RowStatus::Kept,
+            Outcome::Absent(None) if outcome.is_inherited => RowStatus::Kept,
+            Outcome::Absent(None) => RowStatus::Unset,
             Outcome::Default(_) => RowStatus::Default,
             Outcome::Value(_) => RowStatus::Ok,
             Outcome::Keys => return None,
@@ -261,7 +263,9 @@ impl CheckedValues<'_> {
         if let (Some(path), Some(name)) = (&row.reference, parameter_name) {
             row.reference = Some(shown(&below_path(path, name)));
         }
-        if let Outcome::Overridden(_) = outcome.result {
+        if let Outcome::Overridden(holder) = &outcome.result {
+            row.is_taken = subject.kind == SubjectKind::EnvFromKey
+                && matches!(holder, Holder::Entry(other) if other.kind == subject.kind);
             return row;
         }
         let mut listed = BTreeSet::new();
@@ -293,24 +297,19 @@ impl CheckedValues<'_> {
                 Holder::Kept => None,
             };
         }
+        if let Outcome::Absent(Some(earlier)) = &outcome.result {
+            return Some(format!("from {earlier}"));
+        }
         let made = outcome.made();
         if let Some(name) = made.and_then(|made| made.empty_variable.as_ref()) {
             return Some(format!("{name} is empty"));
         }
+        if let Some(kind) = made.and_then(|made| made.json_kind) {
+            return Some(kind.to_owned());
+        }
         let warnings = &self.values.outcomes.warnings;
         let warning = warnings.iter().find(|other| other.id == outcome.id)?;
         Some(warning.note.to_owned())
-    }
-
-    /// True if the table already has a row for the target of an absent entry: the row of an entry
-    /// with a value or, without such an entry, the row of an absent entry in a later layer.
-    fn is_superseded(&self, absent: &EntryOutcome) -> bool {
-        self.values.outcomes.list.iter().any(|other| {
-            // A smaller id has precedence: the latest layer has the number 0.
-            let is_later_absence = matches!(other.result, Outcome::Absent) && other.id < absent.id;
-            let has_row = is_later_absence || other.made().is_some();
-            has_row && other.target.overlaps(&absent.target)
-        })
     }
 
     /// The status of a value that needs `reads`, but was not read.

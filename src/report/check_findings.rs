@@ -4,7 +4,7 @@
 //! docs/check.md describes the statuses and codes, and docs/output.md the fields. The output
 //! never contains a value.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::time::SystemTime;
 
@@ -39,6 +39,8 @@ pub struct Findings {
     /// `None` without `-- COMMAND`.
     pub command: Option<TableRow>,
     pub values: Vec<Row>,
+    /// The inherited variables that `unset` removes, by the place that removes them.
+    pub removed: BTreeMap<String, Vec<String>>,
     /// The descriptions of secrets. Empty without `--metadata`.
     pub secrets: Vec<TableRow>,
     /// The records of the report, as `--log-format json` prints them.
@@ -277,7 +279,8 @@ pub fn tables(findings: &Findings, screen: Option<TableScreen>) -> String {
         .values
         .iter()
         .filter(|row| {
-            let is_expected = row.is_plain_literal() || row.status == RowStatus::Overridden;
+            let is_expected =
+                row.is_plain_literal() || (row.status == RowStatus::Overridden && !row.is_taken);
             findings.is_verbose || !is_expected
         })
         .collect();

@@ -4,6 +4,7 @@
 //! - after it has read: what looks like a mistake in the values, and which cached values are used
 //! - the account of `--verbose`: where the values come from, and how long everything took
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::panic::PanicHookInfo;
 use std::path::Path;
@@ -18,6 +19,7 @@ use crate::model::outcome::{Outcome, Outcomes, Values};
 use crate::model::plan::Plan;
 use crate::model::problem::grouped;
 use crate::model::record::Record;
+use crate::model::reference::Locator;
 
 /// The error about a panic. The message of the panic isn't shown, because it may contain a value.
 pub fn bug_error(panic: &PanicHookInfo<'_>) -> Record {
@@ -60,7 +62,7 @@ pub fn nothing_read_note(outcomes: &Outcomes) -> Option<Record> {
         if outcome.reads.is_empty() || is_overridden {
             continue;
         }
-        if !matches!(outcome.result, Outcome::Default(_) | Outcome::Absent) {
+        if !matches!(outcome.result, Outcome::Default(_) | Outcome::Absent(_)) {
             return None;
         }
         missing += 1;
@@ -182,12 +184,18 @@ pub fn total_note(values: &Values) -> Record {
     let outcomes = &values.outcomes;
     let value_count = outcomes.values().count();
     let milliseconds = outcomes.elapsed.as_millis() as u64;
-    let mut secrets = 0;
+    let mut secrets = BTreeSet::new();
     let mut cached = 0;
-    for document in values.fetched.values().flatten() {
-        secrets += 1;
-        cached += usize::from(document.cached.is_some());
+    for (locator, answer) in &values.fetched {
+        let Ok(document) = answer else { continue };
+        // Another locator may name the same region, which is the default one here.
+        let region = document.region.clone();
+        let locator = locator.clone();
+        if secrets.insert(Locator { region, ..locator }) {
+            cached += usize::from(document.cached.is_some());
+        }
     }
+    let secrets = secrets.len();
 
     let text = format!(
         "{} of {} in {milliseconds} ms, {}",

@@ -21,7 +21,7 @@ use crate::model::shown::{first_of, is_quotable, noun_with_name};
 
 /// The keys of an object, or the names of the parameters below a path, each with its value. The
 /// value is `None` if the entry doesn't select the key, or if the value is null.
-pub(super) type Members<'a> = Vec<(&'a str, Option<SecretValue>)>;
+pub(super) type Members<'a> = Vec<(&'a str, Option<Made>)>;
 
 /// Collects all keys of a JSON object, each with its value ([`Members`]).
 ///
@@ -44,12 +44,16 @@ pub(super) fn object_members<'j>(
     };
     let mut members = Vec::with_capacity(map.len());
     for (key, value) in map {
-        let text = if object.naming.selects(key) {
-            text_of(value)
-        } else {
-            None
-        };
-        members.push((key.as_str(), text));
+        let mut made = None;
+        if object.naming.selects(key) {
+            made = text_of(value).map(Made::from);
+        }
+        if let Some(made) = &mut made
+            && (value.is_object() || value.is_array())
+        {
+            made.json_kind = Some(json_type(value).trim_start_matches("a "));
+        }
+        members.push((key.as_str(), made));
     }
     Ok(members)
 }
@@ -59,7 +63,7 @@ pub(super) fn path_members<'d>(document: &'d Document, object: &PlannedObject) -
     let mut members = Vec::new();
     for (name, parameter) in &document.parameters {
         let value = if object.naming.selects(name) {
-            Some(SecretValue::new(parameter.body.expose()))
+            Some(SecretValue::new(parameter.body.expose()).into())
         } else {
             None
         };
@@ -116,9 +120,9 @@ pub(super) fn key_outcomes(
     let mut overridden = Vec::new();
     let mut keys_by_name: BTreeMap<EnvName, &str> = BTreeMap::new();
     let mut faulty: BTreeMap<KeyFault, FaultyKeys<'_>> = BTreeMap::new();
-    for (number, (key, value)) in (1..).zip(members) {
+    for (number, (key, made)) in (1..).zip(members) {
         // A key without a value isn't selected, or is null, so it has no outcome.
-        let Some(value) = value else { continue };
+        let Some(mut made) = made else { continue };
 
         let name = match object.naming.variable_name(key) {
             Ok(name) => name,
@@ -132,7 +136,7 @@ pub(super) fn key_outcomes(
         if let Some(holder) = claims.holder(&target, &entry.subject.origin) {
             let result = Outcome::Overridden(holder);
             overridden.push(key_outcome(entry, object, (number, key), name, result));
-        } else if let Some(effect) = unsafe_effect(&name, value.expose()) {
+        } else if let Some(effect) = unsafe_effect(&name, made.value.expose()) {
             let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
             harmful.push((key, name.to_string()));
         } else if let Some(earlier) = keys_by_name.insert(name.clone(), key) {
@@ -140,7 +144,6 @@ pub(super) fn key_outcomes(
             colliding.extend([earlier, key].map(|key| (key, name.to_string())));
             colliding.dedup();
         } else {
-            let mut made = Made::from(value);
             for remark in Remark::about(made.value.expose(), &target) {
                 if remark.applies_to(&target) {
                     made.remarks.insert(remark, Vec::new());
@@ -156,6 +159,26 @@ pub(super) fn key_outcomes(
         errors.push(faulty_keys_problem(fault, &keys, object));
     }
     (outcomes, errors)
+}
+
+/// The outcome of a key that has no value because of `problems`. Returns the problems if the key has
+/// no variable of its own, because its name isn't legal, or because another entry sets the variable.
+pub(super) fn failed_key_outcome(
+    entry: &Planned,
+    object: &PlannedObject,
+    (number, key): (usize, &str),
+    problems: Vec<Problem>,
+    claims: &Claims<'_>,
+) -> Result<EntryOutcome, Vec<Problem>> {
+    let Ok(name) = object.naming.variable_name(key) else {
+        return Err(problems);
+    };
+    let target = Target::Env(name.clone());
+    if claims.holder(&target, &entry.subject.origin).is_some() {
+        return Err(problems);
+    }
+    let result = Outcome::Failed(problems);
+    Ok(key_outcome(entry, object, (number, key), name, result))
 }
 
 /// Creates the outcome of a key, whose variable is `name`.
@@ -198,9 +221,12 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
     warnings
 }
 
-/// An error for each key in `only` and `rename` that doesn't exist, and for each selected
+/// Each key in `only` and `rename` that doesn't exist, with its error, and for each selected
 /// key in `only` whose value is null.
-pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject) -> Vec<Problem> {
+pub(super) fn missing_key_problems<'o>(
+    members: &Members<'_>,
+    object: &'o PlannedObject,
+) -> Vec<(&'o str, Problem)> {
     let naming = &object.naming;
     let what = member_noun(object);
     let missing = |list, key| {
@@ -213,18 +239,18 @@ pub(super) fn missing_key_problems(members: &Members<'_>, object: &PlannedObject
     let mut errors = Vec::new();
     for key in naming.only.iter().flatten() {
         match members.iter().find(|(name, _)| name == key) {
-            None => errors.push(missing("only", key)),
+            None => errors.push((key.as_str(), missing("only", key))),
             Some((_, None)) if naming.selects(key) => {
                 let noun = noun_with_name("key", key);
                 let text = format!("has the {noun}, which \"only\" lists, but its value is null");
-                errors.push(Problem::configuration(text).code("null"));
+                errors.push((key, Problem::configuration(text).code("null")));
             }
             Some(_) => {}
         }
     }
     for key in naming.rename.keys() {
         if !members.iter().any(|(name, _)| name == key) {
-            errors.push(missing("rename", key));
+            errors.push((key, missing("rename", key)));
         }
     }
     errors

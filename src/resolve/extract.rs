@@ -205,8 +205,9 @@ fn not_json(error: &Error, wanted: &Wanted<'_>) -> Problem {
 /// True for a text with NAME=VALUE lines. In a single line, another `=` belongs to base64 or to a
 /// connection string.
 fn is_env_file(text: &str) -> bool {
-    let is_ambiguous = !text.trim_end().contains('\n') && text.matches('=').count() > 1;
-    env_file_name(text).is_some() && !is_ambiguous && !text.ends_with('=')
+    let has_lines = text.trim_end().contains('\n');
+    env_file_name(text).is_some()
+        && (has_lines || text.matches('=').count() == 1 && !text.ends_with('='))
 }
 
 /// Creates the problem for `json`, which isn't an object.

@@ -35,11 +35,13 @@ use zeroize::Zeroizing;
 
 use crate::model::answer::{Answers, Cause, SecretValue};
 use crate::model::entry::template::{Filter, Printing};
-use crate::model::entry::{Claims, OnMissing, Operand, Part, Source, Subject, Target, Written};
+use crate::model::entry::{
+    Claims, Holder, OnMissing, Operand, Part, Source, Subject, Target, Written,
+};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
-use crate::model::problem::{Problem, ReasonScope};
+use crate::model::problem::{Problem, ReasonScope, grouped};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
@@ -96,6 +98,15 @@ fn resolve_with(plan: &Plan, fetched: &Answers, inherited: Option<&Inherited>) -
 
     for entry in &plan.entries {
         walk.add_outcomes(entry);
+    }
+    // Only now are the entries of earlier layers known.
+    for outcome in &mut walk.outcomes.list {
+        if let Outcome::Absent(earlier) = &mut outcome.result
+            && let Some(Holder::Entry(holder)) =
+                walk.claims.holder(&outcome.target, &outcome.subject.origin)
+        {
+            *earlier = Some(holder);
+        }
     }
     let warnings = text_warnings(plan, fetched, &walk.outcomes);
     walk.outcomes.warnings.extend(warnings);
@@ -154,15 +165,28 @@ impl<'a> Walk<'a> {
         let texts = env_from::warnings(&members, object);
         let absence = env_from::no_variable_problem(&members, object);
         let missing = env_from::missing_key_problems(&members, object);
-        let (outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
-        let missing = missing.into_iter().map(Unresolved::Absent);
-        let faults = faults.into_iter().map(Unresolved::Failed);
-        let errors: Vec<Problem> = missing
-            .chain(faults)
-            .filter_map(|fault| fault.of(&wanted).problem())
-            .collect();
+        // The numbers of the missing keys follow those of the object's own keys.
+        let first_number = members.len() + 1;
+        let (mut outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
+        let mut errors = Vec::new();
+        let has_all_keys = missing.is_empty();
+        for (number, (key, reasons)) in (first_number..).zip(grouped(missing)) {
+            let problems = reasons
+                .into_iter()
+                .filter_map(|reason| Unresolved::Absent(reason).of(&wanted).problem())
+                .collect();
+            match env_from::failed_key_outcome(entry, object, (number, key), problems, &self.claims)
+            {
+                Ok(outcome) => outcomes.push(outcome),
+                Err(problems) => errors.extend(problems),
+            }
+        }
+        for fault in faults {
+            errors.extend(Unresolved::Failed(fault).of(&wanted).problem());
+        }
         let result = match absence {
             _ if !errors.is_empty() => Outcome::Failed(errors),
+            _ if !has_all_keys => Outcome::Keys,
             Some(problem) => {
                 let reasons = vec![Unresolved::Absent(problem).of(&wanted)];
                 self.answers.outcome_without_value(entry, reasons)
@@ -366,7 +390,7 @@ impl<'a> ParsedAnswers<'a> {
             return Outcome::Failed(failed);
         }
         match &entry.on_missing {
-            OnMissing::Optional if has_absence => Outcome::Absent,
+            OnMissing::Optional if has_absence => Outcome::Absent(None),
             OnMissing::Default(text) if has_absence => {
                 Outcome::Default(SecretValue::new(text.as_str()).into())
             }

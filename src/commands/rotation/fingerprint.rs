@@ -85,7 +85,7 @@ impl Fingerprint {
         };
         let mut place = 0;
         for outcome in &values.outcomes.list {
-            if let (Target::Variables(_), Outcome::Absent) = (&outcome.target, &outcome.result)
+            if let (Target::Variables(_), Outcome::Absent(_)) = (&outcome.target, &outcome.result)
                 && outcome.has_documents(&values.fetched)
             {
                 fingerprint.empty_objects.insert(place);

@@ -30,12 +30,6 @@ impl Target {
         };
         variable.into_iter().chain(other)
     }
-
-    /// True if both targets set the same variable or path.
-    pub fn overlaps(&self, other: &Self) -> bool {
-        let claims: Vec<Claim> = other.claims().collect();
-        self.claims().any(|claim| claims.contains(&claim))
-    }
 }
 
 impl fmt::Display for Claim {

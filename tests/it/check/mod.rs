@@ -94,6 +94,12 @@ fn catalogue() -> Aws {
         .secret("prod/nul", Secret::binary(format!("{CANARY}\0").as_bytes()))
         .secret("prod/long", Secret::text(&CANARY.repeat(20_000)))
         .secret("prod/large", Secret::text(&CANARY.repeat(7500)))
+        .secret(
+            "prod/nested",
+            Secret::text(
+                r#"{"tls":{"key":"key-4c7a1e"},"hosts":["host-4c7a1e"],"text":"{\"k\":\"v-4c7a1e\"}"}"#,
+            ),
+        )
         .secret("prod/odd", Secret::text(odd))
         .secret(
             "prod/flawed",
