@@ -94,11 +94,18 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
 ///
 /// # Errors
 /// If the text isn't a pattern, or would silently match nothing: if it is empty, lists several
-/// patterns, or has a character that is special in other kinds of patterns, as in `^AWS_`.
+/// patterns, is in quotes, which `docker run --env-file` passes on, or is a regular expression, such
+/// as `^AWS_` or `AWS_.*`. In lower case, `spring.*` is a pattern for the names of Java's properties.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
-    let has_foreign_character = text.contains(|c| ", ;:=|^$(){}<>\\".contains(c));
+    let has_only_known_characters = text
+        .replace("[!", "[")
+        .chars()
+        .all(|c| c.is_alphanumeric() || "_.-%@*?[]".contains(c));
+    let is_regular_expression = text.contains(".*") && !text.contains(char::is_lowercase);
     match Pattern::new(text) {
-        Ok(pattern) if !text.is_empty() && !has_foreign_character => Ok(pattern),
+        Ok(pattern) if !text.is_empty() && has_only_known_characters && !is_regular_expression => {
+            Ok(pattern)
+        }
         _ => Err("one name pattern, such as AWS_* (only *, ?, [A-Z] and [!A-Z] are special)"),
     }
 }
