@@ -398,9 +398,13 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
                 let position = item.source.position_text(key.position);
                 let place = format!("{position}: {name}");
                 options.positions.insert(spec.id, position);
+                // An empty list also sets the option.
                 if spec.id == OptionId::Unset {
-                    // An empty list also sets the option.
                     options.unset = Some(Vec::new());
+                } else if spec.id == OptionId::Pass {
+                    options.pass = Some(Vec::new());
+                } else if spec.id == OptionId::FallbackRegion {
+                    options.fallback_regions = Some(Vec::new());
                 }
                 set_option(
                     &mut options,

@@ -308,6 +308,10 @@ impl TypedOptions {
             self.ignored_pass
                 .extend(self.pass.take().unwrap_or_default());
         }
+        // `pass: []` replaces every lower `pass` on purpose, so no warning names them.
+        if higher.pass.as_ref().is_some_and(Vec::is_empty) {
+            self.ignored_pass.clear();
+        }
 
         let is_linux = cfg!(target_os = "linux");
         for option in NEEDS_LINUX {
@@ -347,14 +351,17 @@ impl TypedOptions {
     }
 
     /// True if the option is set, and its value doesn't turn it off. `0` and `false` turn off
-    /// `agent`, `agent-fallback` and `clean-env`, and `--agent=0` also turns off `agent-fallback`.
-    /// Any other option is on if it is set, so `quiet` is on even if it is `0`.
+    /// `agent`, `agent-fallback` and `clean-env`, and `--agent=0` also turns off `agent-fallback`. An
+    /// empty list turns off `fallback-region`. Any other option is on if it is set, so `quiet` is on
+    /// even if it is `0`.
     fn is_on(&self, option: OptionId) -> bool {
         let without_agent = self.agent == Some(AgentChoice::Off);
         let without_fallback = without_agent || self.agent_fallback == Some(false);
+        let without_fallback_region = self.fallback_regions.as_ref().is_some_and(Vec::is_empty);
         let is_off = (option == OptionId::Agent && without_agent)
             || (option == OptionId::AgentFallback && without_fallback)
-            || (option == OptionId::CleanEnv && self.clean_env == Some(false));
+            || (option == OptionId::CleanEnv && self.clean_env == Some(false))
+            || (option == OptionId::FallbackRegion && without_fallback_region);
         self.sets(option) && !is_off
     }
 
