@@ -116,15 +116,17 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     // Options on the command line and in variables win over every declaration, and a later layer
     // overrides an earlier one.
     inputs.options = take(&mut inputs.options).over(declarations.options);
+    let mut options = inputs.options.to_options(inherited);
     let mut layers = declarations.layers;
     if !inputs.resolve_env.is_empty() {
-        let layer = inherited_layer(inherited, &inputs.resolve_env);
+        // `unset` overrides `--resolve-env`, and `--resolve-env` overrides `--clean-env`.
+        let resolvable = inherited.retained(&options.retention.without_clean());
+        let layer = inherited_layer(&resolvable, &inputs.resolve_env);
         layers.extend(value_or_add(layer, &mut inputs.errors));
     }
     layers.push(take(&mut inputs.layer));
 
     inputs.errors.extend(inputs.options.unmet_requirements());
-    let mut options = inputs.options.to_options(inherited);
     if !task.is_for_launch() {
         // Only a launch has a command that can be restarted.
         options.rotation = None;

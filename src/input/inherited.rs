@@ -15,7 +15,7 @@ use glob::{MatchOptions, Pattern};
 use crate::model::entry::template::Printing;
 use crate::model::entry::{Entry, Operand, Origin, Part, Source, Subject, Target};
 use crate::model::environment::{
-    EnvName, Inherited, OWN_PREFIX, PlacedPattern, Retention, is_name, matches_any,
+    EnvName, Inherited, PlacedPattern, Retention, is_name, matches_any,
 };
 use crate::model::fault::{Fault, foreign_prefix, is_one_letter_away, overlooked};
 use crate::model::options::{Options, TypedOptions};
@@ -30,7 +30,7 @@ const OPEN: &str = "{{resolve:";
 const CLOSE: &str = "}}";
 
 /// Parses an entry for each variable whose name matches one of the patterns and whose value
-/// contains a reference.
+/// contains a reference. The variables in `inherited` are those that `unset` doesn't remove.
 ///
 /// # Errors
 /// If references are malformed, if a variable can't get its value from a secret, or if a value is a
@@ -40,8 +40,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
     let mut errors = Vec::new();
     for (name, value) in inherited.iter() {
         let name = name.to_string_lossy();
-        // The command doesn't inherit SECRETS_EXEC_*.
-        if !matches_any(patterns, &name) || name.starts_with(OWN_PREFIX) {
+        if !matches_any(patterns, &name) {
             continue;
         }
         match parse_entry(&name, value, patterns) {
@@ -59,10 +58,12 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
     Ok(layer)
 }
 
-/// Warns about each pattern that doesn't match any variable. One more warning lists the variables
-/// that the command gets with a reference in their values, because these references aren't resolved.
+/// Warns about each pattern that doesn't match any variable, and about the variables with a
+/// reference that a pattern matches and `unset` removes. One more warning lists the variables that
+/// the command gets with a reference in their values, because these references aren't resolved.
 ///
-/// The list skips a variable that an entry in `layers` replaces, or that the command doesn't inherit.
+/// The last list skips a variable that an entry in `layers` replaces, or that the command doesn't
+/// inherit.
 pub fn unresolved_warnings(
     inherited: &Inherited,
     patterns: &[Pattern],
@@ -79,6 +80,19 @@ pub fn unresolved_warnings(
             let text = format!("--resolve-env {shown} doesn't match any variable");
             warnings.push(Record::warning(text));
         }
+    }
+
+    let removed = matched_names(&options.retention.unset, inherited, |name, value| {
+        let name = name.to_string_lossy();
+        matches_any(patterns, &name)
+            && parse_entry(&name, value, patterns).is_ok_and(|entry| entry.is_some())
+    });
+    for (place, names) in removed {
+        let text = format!(
+            "{place} wins over --resolve-env, so secrets-exec doesn't resolve {}",
+            some_of(&names)
+        );
+        warnings.push(Record::warning(text).with("variables", names));
     }
 
     let mut unresolved = Vec::new();
@@ -155,11 +169,8 @@ pub fn retention_warnings(
         }
     }
 
-    let without_clean = Retention {
-        clean: false,
-        ..retention.clone()
-    };
-    let not_passed = matched_names(&options.ignored_pass, inherited, |name| {
+    let without_clean = retention.without_clean();
+    let not_passed = matched_names(&options.ignored_pass, inherited, |name, _| {
         without_clean.keeps(name)
             && !retention.keeps(name)
             && !is_certainly_set(&name.to_string_lossy(), layers)
@@ -180,7 +191,7 @@ pub fn removed_names(
     unset: &[PlacedPattern],
     inherited: &Inherited,
 ) -> BTreeMap<String, Vec<String>> {
-    matched_names(unset, inherited, |_| true)
+    matched_names(unset, inherited, |_, _| true)
 }
 
 /// A note for each place whose patterns of `--unset` remove variables, with their names.
@@ -196,15 +207,18 @@ pub fn removed_notes(
         })
 }
 
-/// The inherited variables that a pattern matches and for which `condition` is true, by the place
-/// of the pattern.
+/// The inherited variables that a pattern matches and for whose name and value `condition` is true,
+/// by the place of the pattern.
 fn matched_names(
     patterns: &[PlacedPattern],
     inherited: &Inherited,
-    condition: impl Fn(&OsStr) -> bool,
+    condition: impl Fn(&OsStr, &OsStr) -> bool,
 ) -> BTreeMap<String, Vec<String>> {
     let mut names: BTreeMap<String, Vec<String>> = BTreeMap::new();
-    for (name, _) in inherited.iter().filter(|(name, _)| condition(name)) {
+    for (name, _) in inherited
+        .iter()
+        .filter(|(name, value)| condition(name, value))
+    {
         let name = name.to_string_lossy();
         if let Some(placed) = PlacedPattern::find(patterns, &name) {
             names

@@ -299,6 +299,15 @@ const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTE
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
+    /// The same rules, but without `--clean-env`, so that only `unset` removes variables.
+    #[must_use]
+    pub fn without_clean(&self) -> Self {
+        Self {
+            clean: false,
+            ..self.clone()
+        }
+    }
+
     /// True if the command inherits the variable.
     pub fn keeps(&self, name: &OsStr) -> bool {
         let name = name.to_string_lossy();
