@@ -260,6 +260,7 @@ impl Checked {
             removed: removed_names(
                 &self.prepared.options.retention.unset,
                 &self.prepared.plan.inherited,
+                &self.prepared.plan,
             ),
             secrets: values
                 .secrets

@@ -238,7 +238,7 @@ impl Merged {
                 if !task.is_check() {
                     notices.extend(report::left_out_notes(&plan));
                 } else if options.verbose {
-                    notices.extend(removed_notes(&options.retention.unset, inherited));
+                    notices.extend(removed_notes(&options.retention.unset, inherited, &plan));
                 }
                 let prepared = Prepared {
                     task,

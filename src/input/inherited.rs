@@ -19,7 +19,7 @@ use crate::model::environment::{
 };
 use crate::model::fault::{Fault, foreign_prefix, is_one_letter_away, overlooked};
 use crate::model::options::{Options, TypedOptions};
-use crate::model::plan::{Layer, is_certainly_set};
+use crate::model::plan::{Layer, Plan, is_certainly_set};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::reference::{Arn, Reference, Selector, Store, split_colon, split_secret};
@@ -186,20 +186,28 @@ pub fn retention_warnings(
     warnings
 }
 
-/// The variables that `--unset` removes, by the place of the pattern.
+/// The variables that `--unset` removes, by the place of the pattern. Leaves out a variable that an
+/// entry of the plan sets.
 pub fn removed_names(
     unset: &[PlacedPattern],
     inherited: &Inherited,
+    plan: &Plan,
 ) -> BTreeMap<String, Vec<String>> {
-    matched_names(unset, inherited, |_, _| true)
+    matched_names(unset, inherited, |name, _| {
+        !plan.entries.iter().any(|entry| {
+            let variable = entry.target.variable();
+            variable.is_some_and(|set| set.as_str() == name)
+        })
+    })
 }
 
 /// A note for each place whose patterns of `--unset` remove variables, with their names.
 pub fn removed_notes(
     unset: &[PlacedPattern],
     inherited: &Inherited,
+    plan: &Plan,
 ) -> impl Iterator<Item = Record> {
-    removed_names(unset, inherited)
+    removed_names(unset, inherited, plan)
         .into_iter()
         .map(|(place, names)| {
             let text = format!("{place} removes {}", some_of(&names));
