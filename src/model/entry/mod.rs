@@ -183,8 +183,17 @@ const SAFE: &str = "is safe";
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
 /// The heading of `*_PROXY`. It is the last group, so it decides only if nothing else matches. A
-/// name such as TRUST_PROXY is accepted if its value is a switch.
+/// name such as TRUST_PROXY is accepted if its value is a switch, unless it is in [`PROXIES`].
 const PROXY: &str = "can make programs send their requests through someone else's proxy";
+
+/// The variables in which programs look for a proxy. Even `0` is the address of a host.
+const PROXIES: [&str; 5] = [
+    "HTTP_PROXY",
+    "HTTPS_PROXY",
+    "ALL_PROXY",
+    "FTP_PROXY",
+    "NO_PROXY",
+];
 
 impl Naming {
     /// True if `only` and `except` let this key set a variable.
@@ -228,7 +237,7 @@ impl Naming {
 }
 
 /// True for the name of a variable that the AWS SDKs and the AWS CLI read, such as AWS_PROFILE. The
-/// name must be in [`UNSAFE_NAMES`] in full, because a pattern such as `AWS_*_PATH` also matches
+/// name must be in [`UNSAFE_NAMES`] in full, because a pattern such as `AWS_REQUEST_*` also matches
 /// variables of other programs.
 pub fn is_aws_setting(name: &EnvName) -> bool {
     name.as_str().starts_with("AWS_")
@@ -239,7 +248,8 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
 
 /// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`.
 /// `None` for a safe variable. A name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither
-/// empty nor a plain word, and a name that only `*_PROXY` matches only if the value isn't a switch.
+/// empty nor a plain word, and a name that only `*_PROXY` matches, such as TRUST_PROXY, only if the
+/// value isn't a switch.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
         UNSAFE_NAMES
@@ -261,7 +271,8 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     let (effect, _) = PATTERNS
         .iter()
         .find(|(_, patterns)| matches_any(patterns, &upper))?;
-    if *effect == SAFE || (*effect == PROXY && is_switch(value)) {
+    let is_harmless_switch = *effect == PROXY && is_switch(value) && !PROXIES.contains(&&*upper);
+    if *effect == SAFE || is_harmless_switch {
         return None;
     }
     Some(*effect)
