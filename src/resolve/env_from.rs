@@ -10,12 +10,14 @@ use serde_json::Value;
 
 use super::extract::{Wanted, json_type, not_an_object, text_of};
 use crate::model::answer::{Document, SecretValue};
-use crate::model::entry::{Claims, SubjectKind, Target, unsafe_effect};
+use crate::model::entry::{
+    CODE, Claims, Origin, SubjectKind, Target, Written, is_configuration, unsafe_effect,
+};
 use crate::model::environment::EnvName;
 use crate::model::outcome::{EntryOutcome, Made, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
-use crate::model::reference::Selector;
+use crate::model::reference::{Reference, Selector, below_path};
 use crate::model::remark::Remark;
 use crate::model::shown::{first_of, is_quotable, noun_with_name};
 
@@ -154,9 +156,14 @@ pub(super) fn key_outcomes(
         }
     }
     outcomes.append(&mut overridden);
+    let unsafe_help = unsafe_keys_help(&faulty, entry, object);
     let mut errors = Vec::new();
     for (fault, keys) in faulty {
-        errors.push(faulty_keys_problem(fault, &keys, object));
+        let problem = faulty_keys_problem(fault, &keys, object);
+        errors.push(match fault {
+            KeyFault::Unsafe(_) => problem.help(unsafe_help.clone()),
+            KeyFault::Illegal | KeyFault::SameName => problem.help(naming_help(object)),
+        });
     }
     (outcomes, errors)
 }
@@ -278,7 +285,7 @@ fn member_noun(object: &PlannedObject) -> &'static str {
 }
 
 /// The error for all keys with the same fault. It lists the first of them, each with the name that
-/// its variable would have. A key that may be a value isn't listed.
+/// its variable would have. A key that may be a value isn't listed. The error has no help yet.
 fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedObject) -> Problem {
     let what = member_noun(object);
     let predicate = match fault {
@@ -310,12 +317,94 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
         (_, count) => format!("has {count} {what}s that {predicate}: {list}"),
     };
 
-    let help = format!(
-        "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
-    );
     let code = match fault {
         KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",
         KeyFault::SameName => "same-name",
     };
-    Problem::configuration(text).code(code).help(help)
+    Problem::configuration(text).code(code)
+}
+
+/// The help about keys that can't name a variable, or that would set the same one.
+fn naming_help(object: &PlannedObject) -> String {
+    let what = member_noun(object);
+    format!(
+        "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
+    )
+}
+
+/// The help about all keys of an object that `env-from` refuses, so that the remedy for one of them
+/// doesn't lead to the next error. A variable that configures AWS or a proxy is usually wanted, so
+/// the help begins with entries for such variables. All other keys are to be left out.
+fn unsafe_keys_help(
+    faulty: &BTreeMap<KeyFault, FaultyKeys<'_>>,
+    entry: &Planned,
+    object: &PlannedObject,
+) -> String {
+    let is_declared = matches!(entry.subject.origin, Origin::File { .. });
+    let mut entries = Vec::new();
+    let mut wanted = Vec::new();
+    let mut unwanted = Vec::new();
+    let mut runs_code = false;
+    for (fault, keys) in faulty {
+        let KeyFault::Unsafe(effect) = *fault else {
+            continue;
+        };
+        for (key, name) in keys {
+            if !is_quotable(key) {
+                unwanted.push("the key that isn't shown".to_owned());
+            } else if is_configuration(effect) {
+                wanted.push(format!("{key:?}"));
+                let reference = member_reference(key, entry, object);
+                entries.push(if is_declared {
+                    format!("{name}: {reference}")
+                } else {
+                    format!("--env {name}={reference}")
+                });
+            } else {
+                unwanted.push(format!("{key:?}"));
+            }
+            // No secret can set PATH.
+            runs_code |= effect == CODE && name != "PATH";
+        }
+    }
+
+    let added = if is_declared {
+        format!("env: {{ {} }}", entries.join(", "))
+    } else {
+        entries.join(" ")
+    };
+    let mut help = if entries.is_empty() {
+        format!("leave out {}", unwanted.join(", "))
+    } else if unwanted.is_empty() {
+        format!("add {added}, or leave out {}", wanted.join(", "))
+    } else {
+        format!("add {added}, and leave out {}", unwanted.join(", "))
+    };
+    help += " with \"except\"";
+    if !is_declared {
+        help += " in a declaration";
+    }
+    if runs_code {
+        help += ". If you know who writes the secret, an entry of its own can set a variable that runs code";
+    }
+    help
+}
+
+/// The reference to a key of an object, or to a parameter below a path, as the user would write it.
+/// If the object is itself the value of a key, this is the placeholder `SECRET:KEY`.
+fn member_reference(key: &str, entry: &Planned, object: &PlannedObject) -> String {
+    match &entry.subject.written {
+        Some(Written::Reference(written)) if object.reference.locator.is_path() => {
+            below_path(&written.secret, key)
+        }
+        Some(Written::Reference(written)) if written.selector == Selector::Whole => {
+            let selector = Selector::Key(key.to_owned());
+            Reference {
+                selector,
+                ..Reference::clone(written)
+            }
+            .to_string()
+        }
+        _ => "SECRET:KEY".to_owned(),
+    }
 }

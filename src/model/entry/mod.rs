@@ -186,6 +186,12 @@ const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 /// name such as TRUST_PROXY is accepted if its value is a switch, unless it is in [`PROXIES`].
 const PROXY: &str = "can make programs send their requests through someone else's proxy";
 
+/// The heading of the variables that only a person can want to set, such as LD_PRELOAD.
+pub const CODE: &str = "can make programs run someone else's code";
+
+/// The heading of the variables of the AWS SDKs and the AWS CLI.
+const AWS: &str = "configures the AWS SDKs and CLI";
+
 /// The variables in which programs look for a proxy. Even `0` is the address of a host.
 const PROXIES: [&str; 5] = [
     "HTTP_PROXY",
@@ -276,6 +282,12 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
         return None;
     }
     Some(*effect)
+}
+
+/// True for the effect of a variable that configures AWS or a proxy. Many .env files have such
+/// variables, so they are often in a secret on purpose.
+pub fn is_configuration(effect: &str) -> bool {
+    effect == AWS || effect == PROXY
 }
 
 /// True for a value that turns something on or off, such as `true`, and for a small number. A

@@ -51,7 +51,7 @@ fn env_from_refuses_every_variable_that_makes_programs_run_code() {
             "secrets-exec.yaml:1",
             "prod/app",
             "env-from doesn't set",
-            "leave it out with \"except\"",
+            "with \"except\"",
         ];
         run.refused(78, said);
         run.says(keys.iter().map(String::as_str));
