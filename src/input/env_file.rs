@@ -190,7 +190,8 @@ pub fn parse_env_file(
 
     found.warn(
         found.left_out.clone(),
-        Record::warning("migrate leaves out what a launch reads before it reads the secret: PATH, SECRETS_EXEC_* and the settings of the AWS SDKs"),
+        Record::warning("migrate leaves out what a launch reads before it reads the secret: PATH, SECRETS_EXEC_* and the settings of the AWS SDKs")
+            .help("set them where secrets-exec is started. If your program needs one, use --literal NAME, or an entry of its own"),
     );
     found.warn(
         found.names_of(|variable| !variable.is_literal && is_reference(&variable.text())),
