@@ -206,15 +206,6 @@ impl Cached {
         has_changed
     }
 
-    /// The ages of the cache entries that exist for the locators in `answers`. Doesn't ask AWS.
-    pub fn ages(&mut self, answers: &Answers) -> BTreeMap<Locator, Duration> {
-        let now = boot_time();
-        self.read_entries(answers.keys())
-            .into_iter()
-            .map(|(locator, entry)| (locator.clone(), entry.age(now)))
-            .collect()
-    }
-
     /// Warns of the entries that could not be used, stored or removed, once for each reason. A
     /// warning may show the name of any secret that exists.
     pub fn warnings(&self) -> Vec<Record> {

@@ -64,8 +64,7 @@ pub(super) fn subcommand_values(
     Ok((values, report))
 }
 
-/// Reads the values of a plan. The result has the outcome of each entry, every answer and, only for
-/// `check`, the ages of the answers in the cache.
+/// Reads the values of a plan. The result has the outcome of each entry, and every answer.
 pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let begun = Instant::now();
     // Never drop the backend. Closing its connections would take time, and the end of the process,
@@ -77,9 +76,6 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         values.outcomes.elapsed = deadline.progress.waited_since(begun);
         if let Backend::Cached(cached) = &mut *backend {
             values.cache_warnings = cached.warnings();
-            if prepared.task.is_check() {
-                values.cached = cached.ages(&values.fetched);
-            }
         }
         values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
         values.caller = backend.caller();

@@ -5,7 +5,7 @@
 //! A value that the kernel would refuse is found here, before execve, so that the error can name
 //! the variable.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use super::answer::{Answers, Caller, DescribedSecret, SecretValue};
@@ -302,8 +302,6 @@ pub struct Values {
     pub fetched: Answers,
     /// The description of each secret, or why AWS didn't return one, for `check --metadata`.
     pub secrets: Vec<DescribedSecret>,
-    /// The ages of the answers that are in the cache, for `check`.
-    pub cached: BTreeMap<Locator, Duration>,
     /// The warnings about cache entries that couldn't be used, stored or removed.
     pub cache_warnings: Vec<Record>,
     /// True if the agent has answered every request.

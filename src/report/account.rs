@@ -150,18 +150,12 @@ pub struct SourceRow {
     pub created: Option<String>,
     pub age_seconds: Option<u64>,
     pub regions_passed_over: Vec<String>,
-    pub cached: Option<CachedRow>,
+    /// The age of a response that came from the cache.
+    pub cached_age_seconds: Option<u64>,
     pub status: RowStatus,
     pub error: Option<&'static str>,
     /// A note in the table after the status: the outages of the regions that were passed over.
     pub note: Option<String>,
-}
-
-/// The cached answer for a secret or parameter.
-#[derive(Clone, Copy, Debug, Serialize)]
-pub struct CachedRow {
-    pub age_seconds: u64,
-    pub used: bool,
 }
 
 /// The values of a plan, their problems, and how they were checked.
@@ -339,10 +333,6 @@ impl CheckedValues<'_> {
             key: Some(selector.shown()).filter(|key| !key.is_empty()),
             region: locator.region.as_ref().map(Region::to_string),
             role: locator.role.as_ref().map(|role| role.arn.to_string()),
-            cached: self.values.cached.get(locator).map(|age| CachedRow {
-                age_seconds: age.as_secs(),
-                used: false,
-            }),
             ..SourceRow::default()
         };
         match self.values.fetched.get(locator) {
@@ -380,12 +370,7 @@ impl CheckedValues<'_> {
             outages.push(format!("not from {region} ({})", outage.sentence()));
         }
         row.note = Some(outages.join(", ")).filter(|note| !note.is_empty());
-        if let Some(cached) = &document.cached {
-            row.cached = Some(CachedRow {
-                age_seconds: cached.age.as_secs(),
-                used: true,
-            });
-        }
+        row.cached_age_seconds = document.cached.as_ref().map(|cached| cached.age.as_secs());
         // A path as a whole has no version.
         if let Some(versioned) = document.versioned(parameter_name) {
             row.version.clone_from(&versioned.version_id);

@@ -207,18 +207,13 @@ impl SourceRow {
     /// The cells of the columns between REFERENCE and STATUS.
     fn detail_cells(&self) -> Vec<String> {
         let version = self.version.as_deref().unwrap_or_default();
-        let cached = match self.cached {
-            Some(cached) if cached.used => age(cached.age_seconds) + ", used",
-            Some(cached) => age(cached.age_seconds),
-            None => String::new(),
-        };
         vec![
             self.region.clone().unwrap_or_default(),
             shown_version(version),
             version.to_owned(),
             self.stages.join(","),
             self.age_seconds.map(age).unwrap_or_default(),
-            cached,
+            self.cached_age_seconds.map(age).unwrap_or_default(),
         ]
     }
 }
@@ -230,13 +225,13 @@ const GAP: usize = 2;
 const LEAST_IMPORTANT: [&str; 4] = ["STAGES", "AGE", "REGION", "VERSION"];
 
 /// The table of the values, without the columns in `omitted`. It has a column for the cache if a
-/// value is in it.
+/// value came from it.
 fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) -> String {
     let mut omitted = omitted.to_vec();
     let has_cached = rows
         .iter()
         .flat_map(|row| &row.sources)
-        .any(|source| source.cached.is_some());
+        .any(|source| source.cached_age_seconds.is_some());
     if !has_cached {
         omitted.push("CACHED");
     }
