@@ -6,8 +6,7 @@
 //! this host, or over https. It goes directly to the agent, never through a proxy.
 //!
 //! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes
-//! roles only since version 2.1. If the agent denies a request, AWS is never asked, not even with
-//! `--agent-fallback`.
+//! roles only since version 2.1. AWS is never asked instead.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -15,7 +14,6 @@ use std::time::Duration;
 use futures_util::stream;
 use http::{HeaderName, HeaderValue, Request};
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
-use tokio::time::Instant;
 
 use super::aws::{
     LocatorsByRequest, Settings, apply_settings, code_and_message, distribute, malformed_response,
@@ -99,9 +97,6 @@ const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
     url: HttpUrl,
-    pub has_fallback: bool,
-    /// False once AWS had to be asked for a secret instead of the agent (`--agent-fallback`).
-    pub is_enough: bool,
     /// The settings for AWS. Requests to the agent use only three of them: the default region, the
     /// default role and the agent's token.
     settings: Settings,
@@ -111,23 +106,14 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Creates the client of the agent at `url`. `has_fallback` is true with `--agent-fallback`.
-    pub fn new(url: HttpUrl, has_fallback: bool, settings: &Settings, deadline: &Deadline) -> Self {
-        // The agent gets only one attempt with `--agent-fallback`, because AWS is asked if that
-        // attempt fails.
-        let max_attempts = if has_fallback {
-            Some(1)
-        } else {
-            settings.max_attempts
-        };
+    /// Creates the client of the agent at `url`.
+    pub fn new(url: HttpUrl, settings: &Settings, deadline: &Deadline) -> Self {
         // The parts of a response have no time limit of their own, because the retry budget limits
         // the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {
             url,
-            has_fallback,
-            is_enough: true,
-            budget: RetryBudget::new(deadline.clone(), max_attempts),
+            budget: RetryBudget::new(deadline.clone(), settings.max_attempts),
             http: HttpClient::new(&settings.http, limits).without_proxy(),
             settings: settings.clone(),
             turns: Turns::default(),
@@ -218,14 +204,11 @@ impl Agent {
         }
     }
 
-    /// Reads one secret through the agent, and repeats the request after each outage. With
-    /// `--agent-fallback`, the agent gets only one attempt and half of the time, so that the other
-    /// half is left for AWS.
+    /// Reads one secret through the agent, and repeats the request after each outage.
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
-        let shares = if self.has_fallback { 2 } else { 1 };
-        let share = self.budget.share(Instant::now(), 0, shares);
         let name = format!("{located} through the agent");
-        let budget = share.for_request(host_and_port(&self.url.uri), &name);
+        let host = host_and_port(&self.url.uri);
+        let budget = self.budget.for_request(host, &name);
         let reading = budget.retry(&self.turns, async |_| self.read_once(located, token).await);
         reading.await.map_err(|error| {
             if !error.is_malformed() {
@@ -335,8 +318,8 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
 
     let error = parse_service_error(status, NO_HEADERS, body);
     if status == 403 && error.again.is_here() {
-        // A 403 is a denial even if the error's code is that of an outage, so neither the agent nor
-        // AWS is asked again.
+        // A 403 is a denial even if the error's code is that of an outage, so the agent isn't
+        // asked again.
         return FetchError::from(Cause::Denied(Denial::PolicyOrMissing(Operation::Read)))
             .explaining(error);
     }

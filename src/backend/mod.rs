@@ -6,7 +6,7 @@
 //! ```text
 //! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
 //!                        ├─▶ cached ── no fresh entry ─▶ aws ─▶          one for each locator
-//!                        ├─▶ agent ── --agent-fallback ─▶ aws ▶
+//!                        ├─▶ agent ───────────────────────────▶
 //!                        └─▶ local_file ──────────────────────▶
 //! ```
 //!
@@ -21,7 +21,7 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{Again, Answer, Answers, Caller, Cause, OutageKind, Refusal};
+use crate::model::answer::{Answers, Caller};
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -30,14 +30,13 @@ use aws::Aws;
 use cached::Cached;
 use local_file::LocalFile;
 
-/// The backend of a launch, with its fallback if it has one.
+/// The backend of a launch.
 pub enum Backend {
     Aws(Box<Aws>),
     /// AWS with the cache of `--cache`.
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent. With `--agent-fallback`, also AWS, which is asked for a
-    /// secret if the agent's answer isn't final (`is_final`).
-    Agent(Box<Agent>, Option<Box<Aws>>),
+    /// The AWS Secrets Manager Agent.
+    Agent(Box<Agent>),
     /// The file of `--local`.
     Local(LocalFile),
 }
@@ -51,7 +50,7 @@ impl Backend {
     /// If AWS's configuration files or the profile are invalid.
     pub fn never_readable(&mut self, plan: &Plan) -> Result<Answers, Problem> {
         let locators = plan.locators();
-        let Self::Agent(agent, _) = self else {
+        let Self::Agent(agent) = self else {
             return Ok(Answers::new());
         };
         if !locators.is_empty() {
@@ -70,32 +69,18 @@ impl Backend {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
             Self::Cached(cached) => cached.answers(wanted).await,
-            Self::Agent(agent, None) => Ok(agent.answers(wanted).await),
-            Self::Agent(agent, Some(aws)) => {
-                let (mut answered, unanswered): (Answers, Answers) = agent
-                    .answers(wanted)
-                    .await
-                    .into_iter()
-                    .partition(|(_, answer)| is_final(answer));
-                if !unanswered.is_empty() {
-                    agent.is_enough = false;
-                    let missing = unanswered.keys().collect();
-                    answered.extend(aws.answers(&missing, None).await?);
-                }
-                Ok(answered)
-            }
+            Self::Agent(agent) => Ok(agent.answers(wanted).await),
             Self::Local(file) => Ok(file.answers(wanted)),
         }
     }
 
-    /// The AWS client of this backend. `None` for a backend that never sends a request to AWS:
-    /// `--local`, and `--agent` without `--agent-fallback`.
+    /// The AWS client of this backend. `None` for `--local` and `--agent`, which never send a request
+    /// to AWS.
     pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
             Self::Cached(cached) => Some(&mut cached.aws),
-            Self::Agent(_, aws) => aws.as_deref_mut(),
-            Self::Local(_) => None,
+            Self::Agent(_) | Self::Local(_) => None,
         }
     }
 
@@ -110,7 +95,7 @@ impl Backend {
 
     /// Forgets every failure, so that the next fetch tries everything again.
     pub fn forget_failures(&mut self) {
-        if let Self::Agent(agent, _) = self {
+        if let Self::Agent(agent) = self {
             agent.turns.forget_failures();
         }
         if let Some(aws) = self.aws() {
@@ -119,29 +104,8 @@ impl Backend {
     }
 
     /// The identity that sent the requests to AWS ([`Aws::caller`]). `None` with `--local`, and
-    /// also with `--agent`, because the agent has its own credentials. With `--agent-fallback`, a
-    /// message couldn't say whether the agent or this caller sent a request.
+    /// also with `--agent`, because the agent has its own credentials.
     pub fn caller(&mut self) -> Option<Caller> {
-        if matches!(self, Self::Agent(..)) {
-            return None;
-        }
         self.aws()?.caller()
-    }
-}
-
-/// True if an answer from the agent is final, so that AWS isn't asked for the secret, even with
-/// `--agent-fallback`.
-fn is_final(answer: &Answer) -> bool {
-    let Err(failure) = answer else { return true };
-    match failure.error.cause {
-        // The agent usually runs on this machine. If its clock is wrong, AWS would refuse our
-        // signature, too.
-        Cause::Outage(kind) => kind == OutageKind::ClockSkew,
-        // `Never` means that the agent has refused the token or the role. `Later` means that no
-        // token was found, so the agent wasn't asked.
-        Cause::NoCredentials(_) => failure.error.again == Again::Never,
-        // AWS is asked, because the agent hasn't received the request: its host doesn't speak TLS.
-        Cause::Refused(Refusal::Endpoint) => false,
-        Cause::Absent(_) | Cause::Denied(_) | Cause::Refused(_) | Cause::NoRegion => true,
     }
 }

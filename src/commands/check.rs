@@ -247,7 +247,7 @@ impl Checked {
             (CheckDepth::Offline, _) => None,
             // `--metadata` always asks AWS, even with `--agent`.
             (CheckDepth::Metadata, _) | (CheckDepth::Values, SourceOption::Aws) => Some("aws"),
-            (CheckDepth::Values, SourceOption::Agent { .. }) => Some("agent"),
+            (CheckDepth::Values, SourceOption::Agent(_)) => Some("agent"),
             (CheckDepth::Values, SourceOption::Local(_)) => Some("local"),
         };
 

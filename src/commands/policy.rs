@@ -54,7 +54,7 @@ fn needed_policy(
         let text = "policy can't be used with --local, because reading a local file doesn't need permissions";
         return Err(Problem::usage(text).into());
     }
-    let is_agent = matches!(options.source, SourceOption::Agent { .. });
+    let is_agent = matches!(options.source, SourceOption::Agent(_));
     // Even with `--agent`, `check --metadata` asks AWS.
     let is_for_agent = is_agent && !arguments.metadata;
 

@@ -77,7 +77,6 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
         if let Backend::Cached(cached) = &mut *backend {
             values.cache_warnings = cached.warnings();
         }
-        values.are_from_agent = matches!(&*backend, Backend::Agent(agent, _) if agent.is_enough);
         values.caller = backend.caller();
         Ok(values)
     })
@@ -128,16 +127,10 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     }
 
     let settings = &prepared.settings;
-    let agent = configured_agent(&options.source, settings, deadline);
-    let aws = Aws::new(settings.clone(), deadline.clone());
-    if let Some(agent) = agent {
-        let fallback = if agent.has_fallback {
-            Some(Box::new(aws))
-        } else {
-            None
-        };
-        return Ok(Backend::Agent(Box::new(agent), fallback));
+    if let Some(agent) = configured_agent(&options.source, settings, deadline) {
+        return Ok(Backend::Agent(Box::new(agent)));
     }
+    let aws = Aws::new(settings.clone(), deadline.clone());
     Ok(with_cache(aws, prepared)?)
 }
 
@@ -147,10 +140,10 @@ fn configured_agent(
     settings: &Settings,
     deadline: &Deadline,
 ) -> Option<Agent> {
-    let SourceOption::Agent { url, fallback } = source else {
+    let SourceOption::Agent(url) = source else {
         return None;
     };
-    Some(Agent::new(url.clone(), *fallback, settings, deadline))
+    Some(Agent::new(url.clone(), settings, deadline))
 }
 
 /// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without

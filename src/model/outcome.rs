@@ -304,8 +304,6 @@ pub struct Values {
     pub secrets: Vec<DescribedSecret>,
     /// The warnings about cache entries that couldn't be used, stored or removed.
     pub cache_warnings: Vec<Record>,
-    /// True if the agent has answered every request.
-    pub are_from_agent: bool,
     /// The identity that AWS sees, for `check`. `None` if AWS wasn't asked.
     pub caller: Option<Caller>,
 }

@@ -15,7 +15,7 @@ use crate::commands::prepare::Task;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
-use crate::model::options::{OnRotation, RotationOptions, SignalNumber, SourceOption};
+use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::outcome::{Outcomes, Values};
 use crate::model::shown::quoted_program;
 use crate::report::terminal;
@@ -71,7 +71,7 @@ pub(super) struct Trial<'a, 'command> {
     pub gate: Gate,
     pub(super) baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
-    /// True if the launch may ask a fallback, but this poll doesn't ([`Self::forgo_fallbacks`]).
+    /// True for a poll, which asks no fallback region, if the launch may ask one.
     pub(super) forgoes_fallback: bool,
 }
 
@@ -80,13 +80,16 @@ impl Trial<'_, '_> {
     /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
     /// get the terminal's signals.
     pub fn run(mut self) -> u8 {
-        if let Some(command_values) = &self.baseline.command_values {
+        if !self.baseline.is_before_start() {
             self.gate.leave_group();
             let prepared = &mut self.launch.prepared;
             prepared.task = Task::Poll;
             // The next poll follows anyway.
             prepared.options.wait = None;
-            self.forgo_fallbacks(command_values.are_from_agent);
+            // The values in a fallback region may be older than those of the command.
+            let regions = &mut prepared.settings.options.fallback_regions;
+            self.forgoes_fallback = !regions.is_empty();
+            regions.clear();
         }
 
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
@@ -191,28 +194,11 @@ impl Trial<'_, '_> {
         let mut warning = warning.with("level", level.name());
         if self.forgoes_fallback {
             warning = warning.with_notes([format!(
-                "a poll asks no fallback, because its values may be older than those that {command} has"
+                "a poll asks no fallback region, because its values may be older than those that {command} has"
             )]);
         }
         let lines = terminal::visible_lines([warning]);
         self.gate.send(&Message::PollFailed(lines));
-    }
-
-    /// Keeps a poll from asking a fallback, which may have older values than the command. The poll
-    /// only asks AWS in each secret's own region, or the agent if all values of the command are
-    /// from the agent.
-    fn forgo_fallbacks(&mut self, are_from_agent: bool) {
-        let prepared = &mut self.launch.prepared;
-        let regions = &mut prepared.settings.options.fallback_regions;
-        self.forgoes_fallback = !regions.is_empty();
-        regions.clear();
-        if let SourceOption::Agent { fallback, .. } = &mut prepared.options.source {
-            self.forgoes_fallback |= *fallback;
-            *fallback = false;
-            if !are_from_agent {
-                prepared.options.source = SourceOption::Aws;
-            }
-        }
     }
 }
 

@@ -32,8 +32,6 @@ pub(super) struct Fingerprint {
     /// set any variable. A path without parameters isn't such an object, because AWS has no answer
     /// for the path.
     empty_objects: BTreeSet<usize>,
-    /// True if the agent has answered every request of this trial.
-    pub(super) are_from_agent: bool,
 }
 
 #[derive(Clone, Debug, Serialize, Deserialize)]
@@ -79,10 +77,7 @@ const LESS_HELP: &str = "until the values are back, other changes wait, too. To 
 impl Fingerprint {
     /// Makes the fingerprint of the values, and of the documents that were read.
     pub(super) fn new(hash_key: &RandomState, on_rotation: OnRotation, values: &Values) -> Self {
-        let mut fingerprint = Self {
-            are_from_agent: values.are_from_agent,
-            ..Self::default()
-        };
+        let mut fingerprint = Self::default();
         let mut place = 0;
         for outcome in &values.outcomes.list {
             if let (Target::Variables(_), Outcome::Absent(_)) = (&outcome.target, &outcome.result)

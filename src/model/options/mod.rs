@@ -71,7 +71,7 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
-    Agent { url: HttpUrl, fallback: bool },
+    Agent(HttpUrl),
     Local(NamedFile),
 }
 
@@ -135,9 +135,8 @@ pub struct RotationOptions {
 
 /// Pairs of options. It is an error to set the first option without the second one. The help of
 /// this error suggests the second option, followed by the text: `--role-arn ARN`.
-const NEEDS: [(OptionId, OptionId, &str); 8] = [
+const NEEDS: [(OptionId, OptionId, &str); 7] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
-    (OptionId::AgentFallback, OptionId::Agent, ""),
     (OptionId::CacheTtl, OptionId::Cache, " DIR"),
     (OptionId::CacheStale, OptionId::Cache, " DIR"),
     (OptionId::PollInterval, OptionId::OnRotation, " restart"),
@@ -203,13 +202,12 @@ impl TypedOptions {
     /// The source of all values. The result doesn't matter if one place sets both a local file and
     /// an agent, which is an error.
     fn source(&self) -> SourceOption {
-        let fallback = self.agent_fallback == Some(true);
         match (self.local.clone(), self.agent.clone()) {
             (Some(path), _) => SourceOption::Local(NamedFile {
                 setting: self.place(OptionId::Local),
                 path,
             }),
-            (None, Some(AgentChoice::At(url))) => SourceOption::Agent { url, fallback },
+            (None, Some(AgentChoice::At(url))) => SourceOption::Agent(url),
             (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
         }
     }
@@ -351,17 +349,13 @@ impl TypedOptions {
     }
 
     /// True if the option is set, and its value doesn't turn it off. `0` and `false` turn off
-    /// `agent`, `agent-fallback` and `clean-env`, and `--agent=0` also turns off `agent-fallback`. An
-    /// empty list turns off `fallback-region`. Any other option is on if it is set, so `quiet` is on
-    /// even if it is `0`.
+    /// `agent` and `clean-env`. An empty list turns off `fallback-region`. Any other option is on if
+    /// it is set, so `quiet` is on even if it is `0`.
     fn is_on(&self, option: OptionId) -> bool {
-        let without_agent = self.agent == Some(AgentChoice::Off);
-        let without_fallback = without_agent || self.agent_fallback == Some(false);
-        let without_fallback_region = self.fallback_regions.as_ref().is_some_and(Vec::is_empty);
-        let is_off = (option == OptionId::Agent && without_agent)
-            || (option == OptionId::AgentFallback && without_fallback)
+        let without_fallback = self.fallback_regions.as_ref().is_some_and(Vec::is_empty);
+        let is_off = (option == OptionId::Agent && self.agent == Some(AgentChoice::Off))
             || (option == OptionId::CleanEnv && self.clean_env == Some(false))
-            || (option == OptionId::FallbackRegion && without_fallback_region);
+            || (option == OptionId::FallbackRegion && without_fallback);
         self.sets(option) && !is_off
     }
 

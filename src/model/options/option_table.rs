@@ -228,8 +228,6 @@ options! {
         /// Read secrets through the AWS Secrets Manager Agent (http://127.0.0.1:2773 unless a URL
         /// is given)
         agent: AgentChoice = set(Agent "agent", General, Optional("URL"), parse_agent);
-        /// Ask AWS directly if the agent is unavailable (with --agent)
-        agent_fallback: bool = set(AgentFallback "agent-fallback", General, Nothing, parse_flag);
         /// Read secrets from a YAML or JSON file instead of AWS
         local: PathBuf = set(Local "local", Requests, Text("FILE"), parse_path);
         /// Cache AWS's responses for later launches in this directory, which must be in memory

@@ -1,5 +1,5 @@
 //! What each answer other than a value means: one table for a launch, its fallback regions, the
-//! cache, the agent and `--agent-fallback`. `identity.rows` has the answers of the services that
+//! cache, the agent. `identity.rows` has the answers of the services that
 //! issue credentials.
 
 use crate::support::*;
@@ -231,7 +231,7 @@ fn a_launch_tries_the_agent_again_after_an_outage() {
 }
 
 #[test]
-fn a_secret_is_read_from_aws_only_with_agent_fallback_and_only_during_an_outage_of_the_agent() {
+fn a_secret_is_never_read_from_aws_instead_of_the_agent() {
     side_by_side(answers_of_the_agent(), |(fault, meaning, said)| {
         let agent = served().fails(AGENT_READ, fault);
         let aws = served();
@@ -239,16 +239,5 @@ fn a_secret_is_read_from_aws_only_with_agent_fallback_and_only_during_an_outage_
         let run = through(&agent, &aws, said).attempts(1).run();
         run.refused(meaning.status(), ["A (", part]);
         assert!(aws.calls().is_empty(), "{said}");
-        let run = through(&agent, &aws, said).arg("--agent-fallback").run();
-        match meaning {
-            MayPass => run.launched_with_value(),
-            _ => run.refused(meaning.status(), []),
-        };
-        let reads = usize::from(meaning == MayPass);
-        assert_eq!(
-            (agent.calls().len(), aws.reads().len()),
-            (2, reads),
-            "{run}"
-        );
     });
 }

@@ -93,7 +93,7 @@ fn in_an_outage_a_command_keeps_its_new_value_although_a_fallback_region_has_an_
     assert_eq!(regions.collect::<Vec<_>>(), ["us-east-1"; 2]);
     assert_eq!(run.values(1), ["one-4c7a1e"]);
     let failure = "a poll failed, so \"/bin/sh\" keeps its values";
-    run.end().says([failure, "a poll asks no fallback"]);
+    run.end().says([failure, "a poll asks no fallback region"]);
 }
 
 #[test]
@@ -125,37 +125,6 @@ fn an_answer_that_a_poll_has_cached_is_kept_for_as_long_as_that_of_the_launch() 
     let other = later(cache.with(other, &["--cache-stale", "1m"]), 7200);
     other.run().launched();
     assert_eq!(cache.names().len(), 2);
-}
-
-/// A run whose values come from an agent, or from AWS if the agent fails.
-fn with_agent_fallback(agent: &Aws, aws: &Aws) -> Sandbox {
-    let options = format!("restart --agent={} --agent-fallback", agent.url());
-    let sandbox = rotating(aws, &options).env("AWS_TOKEN", AGENT_TOKEN);
-    sandbox.env("AWS_MAX_ATTEMPTS", "1")
-}
-
-#[test]
-fn a_poll_does_not_ask_aws_if_the_agent_has_answered_the_launch() {
-    let (agent, aws) = (first_version(), first_version());
-    let run = Rotating::start(with_agent_fallback(&agent, &aws));
-    agent.begin_to_fail(AGENT_READ, fault::status(500));
-    aws.rotate("x", secret("v2", "two-4c7a1e"));
-    run.poll(&agent);
-    assert_eq!(aws.calls().len(), 0);
-    let failure = "a poll failed, so \"/bin/sh\" keeps its values";
-    run.end().says([failure, "a poll asks no fallback"]);
-}
-
-#[test]
-fn a_poll_asks_only_aws_if_the_agent_has_not_answered_the_launch() {
-    let (agent, aws) = (first_version(), first_version());
-    agent.begin_to_fail(AGENT_READ, fault::status(500));
-    let run = Rotating::start(with_agent_fallback(&agent, &aws));
-    agent.recover(AGENT_READ);
-    run.rotate(&aws, "v2", "two-4c7a1e");
-    assert_eq!(run.values(2), ["one-4c7a1e", "two-4c7a1e"]);
-    assert_eq!(agent.calls().len(), 1);
-    run.end();
 }
 
 #[test]

@@ -174,7 +174,7 @@ impl Settings {
         };
         settings.http.proxy = proxy;
         settings.set_from_places(&mut places);
-        if let SourceOption::Agent { .. } = options.source {
+        if let SourceOption::Agent(_) = options.source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
         if places.errors.is_empty() {

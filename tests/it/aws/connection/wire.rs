@@ -216,18 +216,14 @@ fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_a
 }
 
 #[test]
-fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once_unless_aws_is_the_fallback() {
+fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once() {
     let (aws, server) = (served(), scripted(&[NOT_TLS]));
-    let launch = || {
-        sandbox(&aws)
-            .arg(format!("--agent=https://localhost:{}", server.port()))
-            .env("AWS_TOKEN", "token-4c7a1e")
-    };
-    let run = launch().run();
+    let run = sandbox(&aws)
+        .arg(format!("--agent=https://localhost:{}", server.port()))
+        .env("AWS_TOKEN", "token-4c7a1e")
+        .run();
     run.refused(78, ["use http:// instead of https:// in --agent"]);
     assert_eq!(server.connections(), 1, "{run}");
-    let run = launch().arg("--agent-fallback").run();
-    run.launched().has("A", "v-4c7a1e");
 }
 
 #[test]
