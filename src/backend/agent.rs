@@ -120,38 +120,34 @@ impl Agent {
         }
     }
 
-    /// Finds the locators that the agent can never read, such as one in another region, and gives a
-    /// failure for each of them. Call [`Self::read_profile`] first, because the profile may set the
-    /// agent's region.
-    pub fn unsupported(&self, locators: &BTreeSet<&Locator>) -> Answers {
-        let mut failures = Answers::new();
-        for locator in locators.iter().copied() {
-            if let Some(why) = self.unsupported_reason(locator) {
-                let failure = FetchFailure::new(locator.region.clone(), unsupported_error(why));
-                failures.insert(locator.clone(), Err(failure));
-            }
-        }
-        failures
-    }
-
-    /// Reads AWS's configuration files, and adds the settings of the profile to `settings`.
-    pub(super) fn read_profile(&mut self) -> Result<(), Problem> {
+    /// Answers each locator in `wanted`. First reads AWS's configuration files, because the profile
+    /// may set the agent's region. A locator that the agent can't read fails without a request. If
+    /// there is no token, no request is sent, and every other answer is the same error
+    /// ([`Self::missing_token_error`]).
+    ///
+    /// # Errors
+    /// If AWS's configuration files or the profile are invalid.
+    pub async fn answers(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         let progress = self.budget.progress();
-        let _awaited = progress.awaits("the AWS configuration files".to_owned());
-        apply_settings(&mut self.settings, progress).map(|_| ())
-    }
+        let awaited = progress.awaits("the AWS configuration files".to_owned());
+        apply_settings(&mut self.settings, progress)?;
+        drop(awaited);
 
-    /// Answers each locator in `wanted`. The agent must support all of them
-    /// ([`Self::unsupported`]). If there is no token, no request is sent, and each answer is the
-    /// same error ([`Self::missing_token_error`]).
-    pub async fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
+        let mut answers = Answers::new();
         let mut grouped = LocatorsByRequest::<Locator>::new();
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
-            grouped.entry(located).or_default().push(locator);
+            if let Some(why) = self.unsupported_reason(&located) {
+                let failure = FetchFailure::new(locator.region.clone(), unsupported_error(why));
+                answers.insert(locator.clone(), Err(failure));
+            } else {
+                grouped.entry(located).or_default().push(locator);
+            }
+        }
+        if grouped.is_empty() {
+            return Ok(answers);
         }
 
-        let progress = self.budget.progress();
         let awaited = progress.awaits("the token of the Secrets Manager Agent".to_owned());
         let found_token = match find_token(self.settings.agent_token.as_deref()) {
             Ok(token) => Ok(token),
@@ -169,14 +165,15 @@ impl Agent {
             (located.clone(), answer)
         });
         let answered = in_flight(stream::iter(reading)).await;
-        distribute(grouped, answered)
+        answers.extend(distribute(grouped, answered));
+        Ok(answers)
     }
 
-    /// The reason why the agent can't read a locator, as the predicate of a sentence about the
-    /// agent: `reads only secrets`. `None` if the agent may be able to read the locator.
-    fn unsupported_reason(&self, locator: &Locator) -> Option<&'static str> {
-        let located = self.settings.with_defaults(locator);
-        let has_external_id = located.role.is_some_and(|role| role.external_id.is_some());
+    /// The reason why the agent can't read a secret, as the predicate of a sentence about the
+    /// agent: `reads only secrets`. `None` if the agent may be able to read the secret.
+    fn unsupported_reason(&self, located: &Locator) -> Option<&'static str> {
+        let role = located.role.as_ref();
+        let has_external_id = role.is_some_and(|role| role.external_id.is_some());
         // We assume that the agent reads from the region that is configured here. After a request,
         // `parse_response` checks whether the secret really came from the requested region.
         let configured = self.settings.region();
@@ -186,7 +183,7 @@ impl Agent {
             Some("doesn't pass on the external id of a role")
         } else if is_elsewhere {
             Some("reads only from its own region, and the ARN or alias names another one")
-        } else if locator.store == Store::ParameterStore {
+        } else if located.store == Store::ParameterStore {
             Some("reads only secrets")
         } else {
             None

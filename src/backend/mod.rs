@@ -22,7 +22,6 @@ pub mod local_file;
 use std::collections::BTreeSet;
 
 use crate::model::answer::{Answers, Caller};
-use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use agent::Agent;
@@ -42,25 +41,7 @@ pub enum Backend {
 }
 
 impl Backend {
-    /// The failures of the locators that the agent can never read ([`Agent::unsupported`]). Empty
-    /// for any other backend. If `plan` has any locators, reads AWS's configuration files, because
-    /// the profile may set the region that the agent reads from. Doesn't send a request.
-    ///
-    /// # Errors
-    /// If AWS's configuration files or the profile are invalid.
-    pub fn never_readable(&mut self, plan: &Plan) -> Result<Answers, Problem> {
-        let locators = plan.locators();
-        let Self::Agent(agent) = self else {
-            return Ok(Answers::new());
-        };
-        if !locators.is_empty() {
-            agent.read_profile()?;
-        }
-        Ok(agent.unsupported(&locators))
-    }
-
-    /// Answers each locator in `wanted`. The backend must support all of them
-    /// ([`Agent::unsupported`]).
+    /// Answers each locator in `wanted`.
     ///
     /// # Errors
     /// If AWS's configuration is invalid, or if a launch with `--on-rotation` would need an MFA
@@ -69,7 +50,7 @@ impl Backend {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
             Self::Cached(cached) => cached.answers(wanted).await,
-            Self::Agent(agent) => Ok(agent.answers(wanted).await),
+            Self::Agent(agent) => agent.answers(wanted).await,
             Self::Local(file) => Ok(file.answers(wanted)),
         }
     }

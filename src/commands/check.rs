@@ -10,7 +10,7 @@ use std::time::SystemTime;
 use tokio::time::Instant;
 
 use super::prepare::{Prepared, Task, prepare};
-use super::read::{never_readable, read_values, reading_notices};
+use super::read::{read_values, reading_notices};
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -28,7 +28,7 @@ use crate::report::account::{CheckDepth, CheckedValues};
 use crate::report::check_findings::{Findings, command_row, secret_row, tables};
 use crate::report::layout::objects;
 use crate::report::{self, Record, Report, terminal};
-use crate::resolve::{resolve, resolve_elsewhere, suggest_names};
+use crate::resolve::{resolve, resolve_offline, suggest_names};
 use crate::time::Deadline;
 
 /// Prints the variables and files as a table or as JSON. Returns the warnings and notes to print
@@ -134,7 +134,10 @@ impl Checked {
     /// its outcome says why. The report only has the error if nothing could be read.
     fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
         let read = match depth {
-            CheckDepth::Offline => Ok(resolve_offline(&prepared, deadline)),
+            CheckDepth::Offline => {
+                let outcomes = resolve_offline(&prepared.plan);
+                Ok(Values::new(outcomes, Answers::new()))
+            }
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
             CheckDepth::Values => read_values(&prepared, deadline),
         };
@@ -302,13 +305,4 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     values.secrets = secrets;
     values.caller = aws.caller();
     Ok(values)
-}
-
-/// Resolves the entries that don't read a secret, and those that the Secrets Manager Agent
-/// (`--agent`) can never read. All other entries stay unread, also a template that uses an
-/// inherited variable. Doesn't send a request or read a profile.
-fn resolve_offline(prepared: &Prepared, deadline: &Deadline) -> Values {
-    let Prepared { settings, plan, .. } = prepared;
-    let answers = never_readable(plan, &prepared.options.source, settings, deadline);
-    Values::new(resolve_elsewhere(plan, &answers), answers)
 }

@@ -1,7 +1,6 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
 use super::prepare::{Prepared, Task, prepare};
-use super::read::never_readable;
 use super::worker;
 use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -9,7 +8,6 @@ use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
 use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
-use crate::resolve::resolve_elsewhere;
 use crate::time::Deadline;
 
 /// Prints the policy as JSON. Returns the warnings and notes to print after it.
@@ -37,8 +35,7 @@ pub fn policy(
 /// `check --metadata`. Reads AWS's configuration files.
 ///
 /// # Errors
-/// With `--local`, if the settings for AWS are invalid, or if the agent of `--agent` can never read
-/// a value.
+/// With `--local`, or if the settings for AWS are invalid.
 fn needed_policy(
     prepared: Prepared,
     arguments: &PolicyArguments,
@@ -64,13 +61,6 @@ fn needed_policy(
         // The Secrets Manager Agent has credentials of its own, so the roles of the profile don't
         // matter.
         apply_settings(&mut settings, &deadline.progress)?;
-        let answers = never_readable(&plan, &options.source, &settings, deadline);
-        if !answers.is_empty() {
-            let problems = resolve_elsewhere(&plan, &answers).problems();
-            if !problems.is_empty() {
-                return Err(Report::from_values(problems, "no policy was printed"));
-            }
-        }
     } else {
         chain = apply_profile(&mut settings, &deadline.progress)?;
         // A policy is for AWS itself, whatever endpoint is configured.

@@ -21,7 +21,7 @@ use super::prepare::{Prepared, Task, prepare};
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
-use crate::backend::aws::{Aws, Settings};
+use crate::backend::aws::Aws;
 use crate::backend::cached::{CacheDirectory, Cached};
 use crate::backend::local_file::LocalFile;
 use crate::exec;
@@ -35,7 +35,7 @@ use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Record, Report};
-use crate::resolve::{inherited_warning, resolve, resolve_elsewhere, suggest_names};
+use crate::resolve::{inherited_warning, resolve, suggest_names};
 use crate::time::Deadline;
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
@@ -127,23 +127,12 @@ fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Rep
     }
 
     let settings = &prepared.settings;
-    if let Some(agent) = configured_agent(&options.source, settings, deadline) {
+    if let SourceOption::Agent(url) = &options.source {
+        let agent = Agent::new(url.clone(), settings, deadline);
         return Ok(Backend::Agent(Box::new(agent)));
     }
     let aws = Aws::new(settings.clone(), deadline.clone());
     Ok(with_cache(aws, prepared)?)
-}
-
-/// The agent of `--agent`. `None` for any other source.
-fn configured_agent(
-    source: &SourceOption,
-    settings: &Settings,
-    deadline: &Deadline,
-) -> Option<Agent> {
-    let SourceOption::Agent(url) = source else {
-        return None;
-    };
-    Some(Agent::new(url.clone(), settings, deadline))
 }
 
 /// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without
@@ -178,22 +167,14 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan, in one or more rounds. Sends no
-/// request if the agent can never read a value that is needed.
+/// Fetches everything that the plan names, and resolves the plan, in one or more rounds.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
     deadline: &Deadline,
 ) -> Result<Values, Problem> {
     let plan = &prepared.plan;
-    let mut answers = backend.never_readable(plan)?;
-    if !answers.is_empty() {
-        let outcomes = resolve_elsewhere(plan, &answers);
-        if !outcomes.problems().is_empty() {
-            return Ok(Values::new(outcomes, answers));
-        }
-    }
-
+    let mut answers = Answers::new();
     let begun = Instant::now();
     loop {
         let mut wanted = plan.locators();
@@ -230,19 +211,6 @@ async fn fetch_and_resolve(
         // had failed. AWS may answer now.
         answers.retain(|locator, answer| !missing.contains(locator) && !is_stale(answer));
     }
-}
-
-/// The failures of the locators that the AWS Secrets Manager Agent (`--agent`) can never read. Empty
-/// without `--agent`. The failures depend on the region in `settings`. Doesn't read a profile, which
-/// may set the region.
-pub(super) fn never_readable(
-    plan: &Plan,
-    source: &SourceOption,
-    settings: &Settings,
-    deadline: &Deadline,
-) -> Answers {
-    configured_agent(source, settings, deadline)
-        .map_or_else(Answers::new, |agent| agent.unsupported(&plan.locators()))
 }
 
 /// True if requests for the locators in `missing` have failed, and every failure may be temporary.

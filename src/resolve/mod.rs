@@ -73,10 +73,10 @@ pub fn resolve(plan: &Plan, fetched: &Answers) -> Outcomes {
     resolve_with(plan, fetched, Some(&plan.inherited))
 }
 
-/// Resolves a plan as [`resolve`] does, but without the inherited variables that templates use, so
-/// that these templates are unread: the command will be started elsewhere.
-pub fn resolve_elsewhere(plan: &Plan, fetched: &Answers) -> Outcomes {
-    resolve_with(plan, fetched, None)
+/// Resolves the entries of a plan that read nothing, such as literals. All others are unread, also a
+/// template that uses an inherited variable, because the command will be started elsewhere.
+pub fn resolve_offline(plan: &Plan) -> Outcomes {
+    resolve_with(plan, &Answers::new(), None)
 }
 
 /// Resolves a plan. The templates use `inherited` or, if that is `None`, are unread.
