@@ -1,5 +1,5 @@
-//! The backend of `--local`: the contents of a file that maps secret ids to values. Regions and
-//! roles are ignored.
+//! The backend of `--local`: the contents of a file that maps secret ids to values. Regions, roles,
+//! staging labels and versions are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -8,14 +8,14 @@ use crate::model::answer::{
     Answers, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
 };
 use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, is_one_letter_away};
-use crate::model::reference::{AWSCURRENT, Locator, ParameterPath, Store};
+use crate::model::reference::{Locator, ParameterPath, Store};
 use crate::model::shown::shell_word;
 
 pub struct LocalFile {
     pub path: PathBuf,
-    /// The values by the id of the secret, and then by staging label. As in references, the id of a
-    /// parameter begins with `ssm:`.
-    pub secrets: BTreeMap<String, BTreeMap<String, SecretValue>>,
+    /// The values by the id of the secret. As in references, the id of a parameter begins with
+    /// `ssm:`.
+    pub secrets: BTreeMap<String, SecretValue>,
 }
 
 impl LocalFile {
@@ -39,37 +39,21 @@ impl LocalFile {
         answers
     }
 
-    /// The document for a locator, or the failure if the file doesn't have the secret or the
-    /// version.
+    /// The document for a locator, or the failure if the file doesn't have the secret.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if let Some(path) = locator.path() {
-            return self
-                .parameters_below(path)
-                .ok_or_else(|| self.not_found(Missing::Secret));
+            return self.parameters_below(path).ok_or_else(|| self.not_found());
         }
 
         let names = possible_names(locator);
-        let Some(stages) = names.iter().find_map(|name| self.secrets.get(name)) else {
-            return Err(self.not_found(Missing::Secret));
-        };
-
-        // Versions in the file don't have ids, so a request for a version id never succeeds, even
-        // with a staging label.
-        if locator.version.id().is_none()
-            && let Some(stage) = locator.version.stage()
-            && let Some(value) = stages.get(stage)
-        {
-            return Ok(Document {
-                stages: vec![stage.to_owned()],
-                ..Document::new(SecretValue::new(value.expose()))
-            });
-        }
-        Err(self.not_found(Missing::Version))
+        let value = names.iter().find_map(|name| self.secrets.get(name));
+        let value = value.ok_or_else(|| self.not_found())?;
+        Ok(Document::new(SecretValue::new(value.expose())))
     }
 
-    /// The failure for a secret or a version that the file doesn't have.
-    fn not_found(&self, missing: Missing) -> FetchFailure {
-        let mut error = FetchError::from(Cause::Absent(missing));
+    /// The failure for a secret that the file doesn't have.
+    fn not_found(&self) -> FetchFailure {
+        let mut error = FetchError::from(Cause::Absent(Missing::Secret));
         let has_other_keys = self
             .secrets
             .keys()
@@ -98,17 +82,16 @@ impl LocalFile {
         None
     }
 
-    /// Makes a document of the current values of all parameters below a path. Returns `None` if the
+    /// Makes a document of all parameters below a path. Returns `None` if the
     /// file has no parameter below this path.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
 
         let mut parameters = Vec::new();
-        for (id, stages) in &self.secrets {
+        for (id, value) in &self.secrets {
             if let Some(below) = id.strip_prefix(&prefix)
                 && path.includes(below)
-                && let Some(value) = stages.get(AWSCURRENT)
             {
                 let document = Document::new(SecretValue::new(value.expose()));
                 parameters.push((below.to_owned(), document));

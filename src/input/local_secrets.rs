@@ -13,17 +13,14 @@ use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
 use crate::model::options::NamedFile;
 use crate::model::problem::{Problem, Status};
-use crate::model::reference::{AWSCURRENT, slash_fault};
+use crate::model::reference::slash_fault;
 
-/// The secrets by id. Each has a value for each of its staging labels.
-pub(super) type LocalSecrets = BTreeMap<String, BTreeMap<String, SecretValue>>;
-
-/// Reads the file of `--local`.
+/// Reads the file of `--local`: the values of the secrets, by id.
 ///
 /// # Errors
 /// If the file can't be read or isn't a mapping, or if it has mistakes in its syntax or secrets
 /// without a valid value (one error for each).
-pub fn read_local_secrets(file: &NamedFile) -> Result<LocalSecrets, Vec<Problem>> {
+pub fn read_local_secrets(file: &NamedFile) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
     let NamedFile { setting, path } = file;
     let error = |(Position { line, column }, fault): FaultAt| {
         let position = format!("{}:{line}:{column}:", path.display());
@@ -50,8 +47,8 @@ pub fn read_local_secrets(file: &NamedFile) -> Result<LocalSecrets, Vec<Problem>
         if let Some(fault) = slash_fault(&key.text) {
             errors.push(error((key.position, fault.about("this key"))));
         }
-        match values_by_stage(value) {
-            Ok(stages) => secrets.extend([(key.text.clone(), stages)]),
+        match secret_value(value) {
+            Ok(value) => secrets.extend([(key.text.clone(), value)]),
             Err(found) => errors.push(error(found)),
         }
     }
@@ -61,42 +58,27 @@ pub fn read_local_secrets(file: &NamedFile) -> Result<LocalSecrets, Vec<Problem>
     Ok(secrets)
 }
 
-/// The values of a secret by staging label: those under `$stages`, if that is the only key,
-/// or otherwise the node itself as the value for AWSCURRENT.
-fn values_by_stage(node: &Node) -> Result<BTreeMap<String, SecretValue>, FaultAt> {
-    let Some(("$stages", stages)) = only_entry(node) else {
-        let value = secret_value(node)?;
-        return Ok(BTreeMap::from([(AWSCURRENT.to_owned(), value)]));
-    };
-    let Kind::Mapping(entries) = &stages.kind else {
-        let text = "the value of $stages must be a mapping of staging labels to values";
-        return Err((stages.position, text.into()));
-    };
-    entries
-        .iter()
-        .map(|(key, node)| Ok((key.text.clone(), secret_value(node)?)))
-        .collect()
-}
-
-/// The key and the value of a mapping with exactly one entry. `None` for any other node.
-fn only_entry(node: &Node) -> Option<(&str, &Node)> {
-    let [(key, value)] = node.entries()? else {
-        return None;
-    };
-    Some((&key.text, value))
-}
-
 /// Converts a node to the value of a secret: text, the bytes that `$binary` has as base64, or a
-/// mapping as a JSON object.
+/// mapping as a JSON object. `$binary` and `$stages` only mean something as the only key.
 fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
-    if let Some(("$binary", bytes)) = only_entry(node) {
-        return bytes
-            .scalar_text()
-            .and_then(|text| SecretValue::new(text).base64_decoded())
-            .ok_or_else(|| {
-                let text = "the value of $binary isn't valid base64";
-                (bytes.position, text.into())
-            });
+    if let Some([(key, value)]) = node.entries() {
+        match key.text.as_str() {
+            "$binary" => {
+                return value
+                    .scalar_text()
+                    .and_then(|text| SecretValue::new(text).base64_decoded())
+                    .ok_or_else(|| {
+                        let text = "the value of $binary isn't valid base64";
+                        (value.position, text.into())
+                    });
+            }
+            "$stages" => {
+                let text = "a --local file has one value for each secret, without $stages";
+                let help = "write the value itself: SECRET: { KEY: … }";
+                return Err((key.position, Fault::new(text).help(help)));
+            }
+            _ => {}
+        }
     }
     if let Kind::Mapping(_) = &node.kind {
         return Ok(SecretValue::new(json(node).to_string()));

@@ -304,7 +304,8 @@ class Drawing:
             secret, stage = self.secret(), ""
             if self.once_in(10) and (secret, "") in self.launch.answers and not secret.startswith("ssm:"):
                 stage = "AWSPREVIOUS"
-                self.launch.answers[secret, stage] = self.launch.answers.pop((secret, ""))
+                if not self.launch.local:
+                    self.launch.answers[secret, stage] = self.launch.answers.pop((secret, ""))
             self.references.append((secret, stage))
         reference = Reference(secret, self.chance.choice(keys), stage)
         if self.once_in(30) and "$" not in secret and "ssm" not in secret:
@@ -518,13 +519,12 @@ def is_json(text):
 
 def local_file(launch, chance):
     values = {}
-    for (name, stage), (answer, *_) in launch.answers.items():
+    for (name, _), (answer, *_) in launch.answers.items():
         if answer.parameters is not None:
             prefix = name.rstrip("*")
             values.update({prefix + key: value for key, value in answer.parameters.items()})
         else:
-            value = local_value(answer, chance)
-            values[name] = {"$stages": {stage: value}} if stage else value
+            values[name] = local_value(answer, chance)
     return json.dumps(values, ensure_ascii=False)
 
 

@@ -253,11 +253,12 @@ def is_good(answer):
 
 
 def local_answer(identity, launch):
-    """With `--local`, an ARN is found by its resource name, and then without its last hyphen and six characters."""
-    identifier, stage = identity
+    """With `--local`, an ARN is found by its resource name, and then without its last hyphen and six characters.
+    The stage doesn't matter."""
+    identifier, _ = identity
     for name in (identifier, re.sub("-[^-]{6}$", "", identifier)):
-        if (name, stage) in launch.answers:
-            return launch.answers[name, stage][0]
+        if (name, "") in launch.answers:
+            return launch.answers[name, ""][0]
     return NOT_FOUND
 
 

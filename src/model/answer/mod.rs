@@ -41,7 +41,7 @@ pub struct Document {
     /// The id of the version. `None` for a local file, for a path, and if the answer doesn't have
     /// the id.
     pub version_id: Option<String>,
-    /// The staging labels of the version or, for a parameter or a local file, the requested label.
+    /// The staging labels of the version or, for a parameter, the requested label.
     pub stages: Vec<String>,
     pub created: Option<SystemTime>,
     /// The region that the document was read from. `None` for a local file, and if it isn't known.

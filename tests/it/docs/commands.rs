@@ -36,10 +36,7 @@ fn launches(page: &str) -> Vec<String> {
 fn run(command: &str) -> String {
     let secrets = format!(
         r#"{{
-          "prod/db": {{ "$stages": {{
-            "AWSCURRENT": {{ "host": "db.example.com", "username": "user-4c7a1e", "password": "{CANARY}" }},
-            "AWSPREVIOUS": {{ "password": "{CANARY}" }}
-          }} }},
+          "prod/db": {{ "host": "db.example.com", "username": "user-4c7a1e", "password": "{CANARY}" }},
           "prod/app": {{ "key": "value-4c7a1e" }}, "prod/stripe": {{ "api_key": "value-4c7a1e" }},
           "prod/tls": {{ "key": "value-4c7a1e" }}, "ssm:/prod/app/db/host": "db.example.com",
           "prod/api-token": "value-4c7a1e"

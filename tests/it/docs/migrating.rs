@@ -8,7 +8,7 @@ use crate::support::*;
 
 /// The secrets of the page, for `--local`.
 pub const SECRETS: &str = r#"
-prod/db: { $stages: { AWSCURRENT: { host: db.example.com, password: p@ss/word }, AWSPREVIOUS: { password: x-4c7a1e } } }
+prod/db: { host: db.example.com, password: p@ss/word }
 prod/api-token: not-a-real-token
 ssm:/prod/api-token: not-a-real-token
 prod/tls: "key material"

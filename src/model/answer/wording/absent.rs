@@ -47,7 +47,7 @@ impl FailedRequest<'_> {
         let is_secret = self.locator.store == Store::SecretsManager;
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing.
         // For a secret, some emulators don't say this either.
-        if missing == Missing::Version && (is_secret || is_local) {
+        if missing == Missing::Version && is_secret {
             format!("has {no_version}{location}")
         } else if is_local {
             format!("doesn't exist{location}")
@@ -114,9 +114,6 @@ impl FailedRequest<'_> {
 
     /// The help for a version that doesn't exist.
     pub(super) fn help_for_absent_version(&self) -> String {
-        if self.failure.local_file.is_some() {
-            return "add the version under \"$stages\" in the --local file".to_owned();
-        }
         let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
         let operation = match self.locator.store {
             Store::ParameterStore => "ssm get-parameter-history",
