@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use crate::model::answer::{
-    Answers, Cause, Document, FetchError, FetchFailure, Missing, SecretValue,
+    Answers, Cause, Document, FetchError, FetchFailure, Missing, Refusal, SecretValue,
 };
 use crate::model::fault::{MOST_SUGGESTIONS, TOP_KEYS, is_one_letter_away};
 use crate::model::reference::{Locator, ParameterPath, Store};
@@ -42,7 +42,7 @@ impl LocalFile {
     /// The document for a locator, or the failure if the file doesn't have the secret.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if let Some(path) = locator.path() {
-            return self.parameters_below(path).ok_or_else(|| self.not_found());
+            return self.parameters_below(path);
         }
 
         let names = possible_names(locator);
@@ -82,22 +82,25 @@ impl LocalFile {
         None
     }
 
-    /// Makes a document of all parameters below a path. Returns `None` if the
-    /// file has no parameter below this path.
-    fn parameters_below(&self, path: ParameterPath<'_>) -> Option<Document> {
+    /// The document of all parameters below a path, or the failure if the file has none of them, or
+    /// has bytes for one of them.
+    fn parameters_below(&self, path: ParameterPath<'_>) -> Result<Document, FetchFailure> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
 
-        let mut parameters = Vec::new();
+        let mut texts = BTreeMap::new();
         for (id, value) in &self.secrets {
             if let Some(below) = id.strip_prefix(&prefix)
                 && path.includes(below)
             {
-                let document = Document::new(SecretValue::new(value.expose()));
-                parameters.push((below.to_owned(), document));
+                let text = str::from_utf8(value.expose()).map_err(|_| {
+                    let why = "a parameter below the path isn't text";
+                    FetchFailure::new(None, FetchError::refused(Refusal::NotSent, why))
+                })?;
+                texts.insert(below, text);
             }
         }
-        Document::from_parameters(parameters)
+        Document::from_parameters(&texts).map_err(|_| self.not_found())
     }
 }
 

@@ -28,9 +28,6 @@ pub struct EntryOutcome {
     pub subject: Subject,
     /// The secrets that the value is made of. They are listed even if the value is missing.
     pub reads: Vec<SecretRef>,
-    /// For a parameter below a path, the part of its name after the path. `None` for any other
-    /// outcome.
-    pub parameter_name: Option<String>,
     /// True if the command inherits the variable of the entry, which stays if the entry is absent.
     pub is_inherited: bool,
     pub result: Outcome,
@@ -154,7 +151,6 @@ impl EntryOutcome {
             target: entry.target.clone(),
             subject: entry.subject.clone(),
             reads,
-            parameter_name: None,
             is_inherited: false,
             result,
         }

@@ -16,8 +16,7 @@ use crate::model::answer::Document;
 use crate::model::entry::{EntryId, Holder, Origin, SubjectKind, Target, Written};
 use crate::model::outcome::{EntryOutcome, Outcome, Values};
 use crate::model::problem::Problem;
-use crate::model::reference::{Region, SecretRef, Selector, below_path};
-use crate::model::shown::shown;
+use crate::model::reference::{Region, SecretRef, Selector};
 
 /// The row of a variable or a file.
 #[derive(Debug, Default, Serialize)]
@@ -31,8 +30,7 @@ pub struct Row {
     pub file: Option<Value>,
     pub origin: String,
     pub kind: RowKind,
-    /// The reference as messages show it or, for a parameter below a path, the one to this
-    /// parameter. `None` if the value isn't written as a single reference.
+    /// The reference as messages show it. `None` if the value isn't written as a single reference.
     pub reference: Option<String>,
     pub status: RowStatus,
     pub error: Option<&'static str>,
@@ -252,11 +250,6 @@ impl CheckedValues<'_> {
             row.file = Some(json!({ "path": path }));
         }
 
-        // A parameter below a path is shown with its own reference, not with that of the path.
-        let parameter_name = outcome.parameter_name.as_deref();
-        if let (Some(path), Some(name)) = (&row.reference, parameter_name) {
-            row.reference = Some(shown(&below_path(path, name)));
-        }
         if let Outcome::Overridden(holder) = &outcome.result {
             row.is_taken = subject.kind == SubjectKind::EnvFromKey
                 && matches!(holder, Holder::Entry(other) if other.kind == subject.kind);
@@ -272,8 +265,7 @@ impl CheckedValues<'_> {
                     continue;
                 }
             }
-            row.sources
-                .push(self.source_row(&shown_reference, parameter_name));
+            row.sources.push(self.source_row(&shown_reference));
         }
         row
     }
@@ -325,10 +317,10 @@ impl CheckedValues<'_> {
     }
 
     /// The row for one of the secrets that a value is read from.
-    fn source_row(&self, reference: &SecretRef, parameter_name: Option<&str>) -> SourceRow {
+    fn source_row(&self, reference: &SecretRef) -> SourceRow {
         let SecretRef { locator, selector } = reference;
         let row = SourceRow {
-            id: shown(&locator.written_id_of(parameter_name)),
+            id: locator.shown_id(),
             store: locator.store.service(),
             key: Some(selector.shown()).filter(|key| !key.is_empty()),
             region: locator.region.as_ref().map(Region::to_string),
@@ -336,7 +328,7 @@ impl CheckedValues<'_> {
             ..SourceRow::default()
         };
         match self.values.fetched.get(locator) {
-            Some(Ok(document)) => self.answered_row(row, document, parameter_name),
+            Some(Ok(document)) => self.answered_row(row, document),
             Some(Err(failure)) => SourceRow {
                 region: failure
                     .region
@@ -355,12 +347,7 @@ impl CheckedValues<'_> {
     }
 
     /// Completes the row of a secret with what AWS has answered: the version, the region and the age.
-    fn answered_row(
-        &self,
-        mut row: SourceRow,
-        document: &Document,
-        parameter_name: Option<&str>,
-    ) -> SourceRow {
+    fn answered_row(&self, mut row: SourceRow, document: &Document) -> SourceRow {
         if let Some(region) = &document.region {
             row.region = Some(region.to_string());
         }
@@ -371,15 +358,12 @@ impl CheckedValues<'_> {
         }
         row.note = Some(outages.join(", ")).filter(|note| !note.is_empty());
         row.cached_age_seconds = document.cached.as_ref().map(|cached| cached.age.as_secs());
-        // A path as a whole has no version.
-        if let Some(versioned) = document.versioned(parameter_name) {
-            row.version.clone_from(&versioned.version_id);
-            row.stages.clone_from(&versioned.stages);
-            row.created = versioned.created.map(time_text);
-            row.age_seconds = versioned
-                .created
-                .map(|created| seconds_since(created, self.now));
-        }
+        row.version.clone_from(&document.version_id);
+        row.stages.clone_from(&document.stages);
+        row.created = document.created.map(time_text);
+        row.age_seconds = document
+            .created
+            .map(|created| seconds_since(created, self.now));
         row
     }
 }

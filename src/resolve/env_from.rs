@@ -1,5 +1,5 @@
-//! Makes variables from the keys of a JSON object, or from the parameters below a path, for
-//! `env-from`.
+//! Makes variables from the keys of a JSON object, for `env-from`. The parameters below a path are
+//! such an object, too.
 //!
 //! In a malformed secret, a key can be a value. So an error quotes a key only if it looks like a
 //! name.
@@ -9,7 +9,6 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::extract::{Wanted, json_type, not_an_object, text_of};
-use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{
     CODE, Claims, Origin, SubjectKind, Target, Written, is_configuration, unsafe_effect,
 };
@@ -17,12 +16,12 @@ use crate::model::environment::EnvName;
 use crate::model::outcome::{EntryOutcome, Made, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
-use crate::model::reference::{Reference, Selector, below_path};
+use crate::model::reference::{Reference, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{first_of, is_quotable, noun_with_name};
 
-/// The keys of an object, or the names of the parameters below a path, each with its value. The
-/// value is `None` if the entry doesn't select the key, or if the value is null.
+/// The keys of an object, each with its value. The value is `None` if the entry doesn't select the
+/// key, or if the value is null.
 pub(super) type Members<'a> = Vec<(&'a str, Option<Made>)>;
 
 /// Collects all keys of a JSON object, each with its value ([`Members`]).
@@ -60,20 +59,6 @@ pub(super) fn object_members<'j>(
     Ok(members)
 }
 
-/// Collects the parameters below a path, each with its value ([`Members`]).
-pub(super) fn path_members<'d>(document: &'d Document, object: &PlannedObject) -> Members<'d> {
-    let mut members = Vec::new();
-    for (name, parameter) in &document.parameters {
-        let value = if object.naming.selects(name) {
-            Some(SecretValue::new(parameter.body.expose()).into())
-        } else {
-            None
-        };
-        members.push((name.as_str(), value));
-    }
-    members
-}
-
 /// The problem of an object that doesn't set any variable, so that it counts as absent: the object
 /// is empty, or every key is null or isn't selected. `None` if a key is selected and isn't null,
 /// even if another entry sets the variable of this key.
@@ -84,7 +69,7 @@ pub(super) fn no_variable_problem(
     if members.iter().any(|(_, value)| value.is_some()) {
         return None;
     }
-    let what = member_noun(object);
+    let what = object.reference.locator.key_noun();
     let text = format!(
         "doesn't set any variable: it has no {what}s, or each is null or listed in \"except\""
     );
@@ -137,7 +122,7 @@ pub(super) fn key_outcomes(
         let target = Target::Env(name.clone());
         if let Some(holder) = claims.holder(&target, &entry.subject.origin) {
             let result = Outcome::Overridden(holder);
-            overridden.push(key_outcome(entry, object, (number, key), name, result));
+            overridden.push(key_outcome(entry, (number, key), name, result));
         } else if let Some(effect) = unsafe_effect(&name, made.value.expose()) {
             let harmful = faulty.entry(KeyFault::Unsafe(effect)).or_default();
             harmful.push((key, name.to_string()));
@@ -152,7 +137,7 @@ pub(super) fn key_outcomes(
                 }
             }
             let result = Outcome::Value(made);
-            outcomes.push(key_outcome(entry, object, (number, key), name, result));
+            outcomes.push(key_outcome(entry, (number, key), name, result));
         }
     }
     outcomes.append(&mut overridden);
@@ -185,13 +170,12 @@ pub(super) fn failed_key_outcome(
         return Err(problems);
     }
     let result = Outcome::Failed(problems);
-    Ok(key_outcome(entry, object, (number, key), name, result))
+    Ok(key_outcome(entry, (number, key), name, result))
 }
 
 /// Creates the outcome of a key, whose variable is `name`.
 fn key_outcome(
     entry: &Planned,
-    object: &PlannedObject,
     (number, key): (usize, &str),
     name: EnvName,
     result: Outcome,
@@ -205,15 +189,12 @@ fn key_outcome(
         format!("key number {number} (name not shown)").into()
     };
     outcome.target = Target::Env(name);
-    if object.reference.locator.is_path() {
-        outcome.parameter_name = Some(key.to_owned());
-    }
     outcome
 }
 
 /// Warns about each key in `except` that the object doesn't have.
 pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
-    let what = member_noun(object);
+    let what = object.reference.locator.key_noun();
     let mut warnings = Vec::new();
     for key in &object.naming.except {
         if !members.iter().any(|(name, _)| name == key) {
@@ -235,7 +216,7 @@ pub(super) fn missing_key_problems<'o>(
     object: &'o PlannedObject,
 ) -> Vec<(&'o str, Problem)> {
     let naming = &object.naming;
-    let what = member_noun(object);
+    let what = object.reference.locator.key_noun();
     let missing = |list, key| {
         let noun = noun_with_name(what, key);
         Problem::configuration(format!("has no {noun}, but \"{list}\" lists it"))
@@ -279,15 +260,10 @@ fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
     ))
 }
 
-fn member_noun(object: &PlannedObject) -> &'static str {
-    let is_path = object.reference.locator.is_path();
-    if is_path { "parameter" } else { "key" }
-}
-
 /// The error for all keys with the same fault. It lists the first of them, each with the name that
 /// its variable would have. A key that may be a value isn't listed. The error has no help yet.
 fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedObject) -> Problem {
-    let what = member_noun(object);
+    let what = object.reference.locator.key_noun();
     let predicate = match fault {
         KeyFault::Illegal => "can't name a variable".to_owned(),
         KeyFault::Unsafe(effect) => {
@@ -326,7 +302,7 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
 
 /// The help about keys that can't name a variable, or that would set the same one.
 fn naming_help(object: &PlannedObject) -> String {
-    let what = member_noun(object);
+    let what = object.reference.locator.key_noun();
     format!(
         "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
     )
@@ -395,7 +371,7 @@ fn unsafe_keys_help(
 fn member_reference(key: &str, entry: &Planned, object: &PlannedObject) -> String {
     match &entry.subject.written {
         Some(Written::Reference(written)) if object.reference.locator.is_path() => {
-            below_path(&written.secret, key)
+            written.secret.trim_end_matches('*').to_owned() + key
         }
         Some(Written::Reference(written)) if written.selector == Selector::Whole => {
             let selector = Selector::Key(key.to_owned());

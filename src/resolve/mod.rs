@@ -354,13 +354,9 @@ impl<'a> ParsedAnswers<'a> {
         find_value(parsed, wanted).map_err(|fault| fault.of(wanted))
     }
 
-    /// Reads the keys of an object, or the parameters below a path.
+    /// Reads the keys of an object.
     fn members(&mut self, object: &'a PlannedObject, wanted: &Wanted<'a>) -> Resolved<Members<'_>> {
-        let SecretRef { locator, selector } = wanted.reference;
-        if locator.is_path() {
-            return Ok(env_from::path_members(wanted.document, object));
-        }
-
+        let selector = &wanted.reference.selector;
         let value = self.find_value(wanted)?;
         let members = if value.is_null() && *selector != Selector::Whole {
             Err(Unresolved::Absent(null_problem(selector)))

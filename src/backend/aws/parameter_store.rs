@@ -5,11 +5,12 @@
 //! as an ARN. Before a value is used, the parameter's name and version and, for an ARN, its account
 //! and region are compared with the request.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use serde::Deserialize;
 use serde_json::json;
 use serde_json::value::RawValue;
+use zeroize::Zeroizing;
 
 use super::service_client::{Client, read_object, timestamp};
 use super::session::Request;
@@ -125,9 +126,9 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The parameters on a page, each with the part of its name that follows the path, and the token
-/// for the next page.
-type PageContents = (Vec<(String, Document)>, Option<String>);
+/// The texts of the parameters on a page, each with the part of the parameter's name that follows
+/// the path, and the token for the next page.
+type PageContents = (Vec<(String, Zeroizing<String>)>, Option<String>);
 
 /// Reads all parameters below `path`, which is the path of `locator`, in the client's region, page
 /// by page. A page can be empty although more pages follow. The document has all parameters.
@@ -172,9 +173,17 @@ async fn read_path(
         input["NextToken"] = token.into();
     }
 
+    document_of(&found)
+}
+
+/// The document of the parameters on the pages of a path.
+pub(super) fn document_of(found: &[(String, Zeroizing<String>)]) -> FetchResult<Document> {
     // The map sorts the parameters, and leaves out repeated ones.
-    let sorted = BTreeMap::from_iter(found).into_iter().collect();
-    Ok(Document::from_parameters(sorted).ok_or(Cause::Absent(Missing::Secret))?)
+    let texts = found
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    Document::from_parameters(&texts)
 }
 
 /// Parses the body of a GetParametersByPath response, which is one page of parameters. A parameter
@@ -191,7 +200,8 @@ pub(super) fn parse_page(
             let what = "a response with a parameter from another path, region or account";
             return Err(FetchError::malformed(what));
         };
-        parameters.push((name, parameter.into_document(&locator.version)?));
+        let text = parameter.value.ok_or(Cause::Refused(Refusal::NoValue))?;
+        parameters.push((name, Zeroizing::new(text)));
     }
     Ok((parameters, page.next_token))
 }

@@ -2,11 +2,11 @@
 
 use http::{HeaderName, HeaderValue, Response};
 
-use super::parameter_store::{parse_page, parse_parameters};
+use super::parameter_store::{document_of, parse_page, parse_parameters};
 use super::secrets_manager::parse_secret;
 use super::service_client::object_body;
 use super::session::Request;
-use crate::model::answer::{Cause, Document, FetchResult, Missing};
+use crate::model::answer::{Document, FetchResult};
 use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 
 pub struct RecordedResponse<'a> {
@@ -45,7 +45,7 @@ pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<D
         Store::SecretsManager => parse_secret(&body, &locator.id, &locator.version),
         Store::ParameterStore if locator.is_path() => {
             let (parameters, _) = parse_page(&body, locator, &region)?;
-            Ok(Document::from_parameters(parameters).ok_or(Cause::Absent(Missing::Secret))?)
+            document_of(&parameters)
         }
         Store::ParameterStore => {
             let mut results = parse_parameters(&body, std::slice::from_ref(&request), &region)?;

@@ -25,8 +25,8 @@ use crate::report::Record;
 pub(super) struct Fingerprint {
     /// The key is a hash of the variable or path.
     values: BTreeMap<u64, HashedValue>,
-    /// The secrets and parameters that were read, as messages name them. Each has its id, as
-    /// references spell it, and its version, which a local file doesn't have.
+    /// The secrets, parameters and paths that were read, as messages name them. Each has its id, as
+    /// references spell it, and its version, which a path and a local file don't have.
     secrets: BTreeMap<String, (String, Option<String>)>,
     /// The places ([`HashedValue::standing`]) of the `env-from` objects that were read, but don't
     /// set any variable. A path without parameters isn't such an object, because AWS has no answer
@@ -91,15 +91,10 @@ impl Fingerprint {
                     fingerprint.values.insert(key, hashed_value.clone());
                 }
             }
-            let parameter_name = outcome.parameter_name.as_deref();
             for SecretRef { locator, .. } in &outcome.reads {
-                if let Some(Ok(document)) = values.fetched.get(locator)
-                    && let Some(versioned) = document.versioned(parameter_name)
-                {
-                    let name = locator.noun_of(parameter_name);
-                    let id = locator.written_id_of(parameter_name);
-                    let version = versioned.version_id.clone();
-                    fingerprint.secrets.insert(name, (id, version));
+                if let Some(Ok(document)) = values.fetched.get(locator) {
+                    let secret = (locator.written_id(), document.version_id.clone());
+                    fingerprint.secrets.insert(locator.noun(), secret);
                 }
             }
             // An object comes after its keys, which have the same place.
@@ -219,11 +214,10 @@ impl HashedValue {
         if lookups.is_empty() {
             lookups.push((made.remarks.keys().any(Remark::is_blank), false));
         }
-        let parameter_name = outcome.parameter_name.as_deref();
         let reads: Vec<String> = outcome
             .read_from()
             .iter()
-            .map(|read| read.locator.noun_of(parameter_name))
+            .map(|read| read.locator.noun())
             .collect();
         Some(Self {
             label: outcome.subject.label.to_string(),

@@ -31,8 +31,8 @@ pub type FetchResult<T> = Result<T, FetchError>;
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Answers = BTreeMap<Locator, Answer>;
 
-/// One version of a secret or parameter, or the parameters below a path. Only the cache serializes
-/// documents.
+/// One version of a secret or parameter, or the parameters below a path as a JSON object. Only the
+/// cache serializes documents.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
     /// All clones of a document share one value, so that the value isn't copied in memory.
@@ -52,40 +52,18 @@ pub struct Document {
     pub passed_over: Vec<(Region, FetchError)>,
     #[serde(skip)]
     pub cached: Option<CachedAnswer>,
-    /// For a path, the parameters below it, each with the part of its name after the path. The
-    /// document of a path has an empty body, and other documents don't have parameters.
-    pub parameters: Vec<(String, Document)>,
 }
 
 impl Document {
-    /// The document that has the version id, the staging labels and the creation time of a value.
-    /// For a parameter below a path, `parameter_name` is the part of the parameter's name after the
-    /// path, and the result is the parameter's own document. For any other value, `parameter_name`
-    /// is `None`, and the result is this document.
-    ///
-    /// Returns `None` if that parameter doesn't exist, and for a path as a whole, because each of
-    /// its parameters has a version of its own.
-    pub fn versioned(&self, parameter_name: Option<&str>) -> Option<&Self> {
-        match parameter_name {
-            Some(name) => {
-                let (_, parameter) = self.parameters.iter().find(|(other, _)| other == name)?;
-                Some(parameter)
-            }
-            None if self.parameters.is_empty() => Some(self),
-            None => None,
+    /// Creates the document of a path: a JSON object with the text of each parameter, by the part of
+    /// the parameter's name after the path. If there are no parameters, the path is absent.
+    pub fn from_parameters(texts: &BTreeMap<&str, &str>) -> FetchResult<Self> {
+        if texts.is_empty() {
+            return Err(Cause::Absent(Missing::Secret).into());
         }
-    }
-
-    /// Creates the document of a path, which has these parameters and no value of its own. `None`
-    /// if there are no parameters.
-    pub fn from_parameters(parameters: Vec<(String, Document)>) -> Option<Self> {
-        if parameters.is_empty() {
-            return None;
-        }
-        Some(Self {
-            parameters,
-            ..Self::default()
-        })
+        // Texts can always be serialized.
+        let object = serde_json::to_vec(texts).unwrap_or_default();
+        Ok(Self::new(SecretValue::new(object)))
     }
 
     /// The failure of the secret's own region, if the document comes from a fallback region.

@@ -65,16 +65,6 @@ impl Locator {
         }
     }
 
-    /// The id of a parameter below a path, as a reference to this parameter has it.
-    /// `parameter_name` is the part of the parameter's name after the path.
-    pub fn written_id_of(&self, parameter_name: Option<&str>) -> String {
-        let id = self.written_id();
-        match parameter_name {
-            Some(rest) => below_path(&id, rest),
-            None => id,
-        }
-    }
-
     /// True if messages mask a part of the id or the version.
     pub fn is_masked(&self) -> bool {
         self.version.stage().is_some_and(has_credential)
@@ -97,14 +87,9 @@ impl Locator {
         format!("the {} \"{id}\"", self.store)
     }
 
-    /// A parameter below a path as the subject of a sentence. `parameter_name` is the part of the
-    /// parameter's name after the path. Without it, returns [`Self::noun`].
-    pub fn noun_of(&self, parameter_name: Option<&str>) -> String {
-        let Some(rest) = parameter_name else {
-            return self.noun();
-        };
-        let name = below_path(&self.id.to_string(), rest);
-        format!("the parameter \"{}\"", shown(&name))
+    /// What messages call a key of the document. The keys of a path are names of parameters.
+    pub fn key_noun(&self) -> &'static str {
+        if self.is_path() { "parameter" } else { "key" }
     }
 
     /// The requested path, or `None` for a secret or a parameter. A path ends with a slash or, if
@@ -121,12 +106,6 @@ impl Locator {
     pub fn is_path(&self) -> bool {
         self.path().is_some()
     }
-}
-
-/// The id or the reference of a parameter below a path. `path` is written with a slash or `/*` at
-/// its end, and `rest` is the part of the parameter's name after the path.
-pub fn below_path(path: &str, rest: &str) -> String {
-    format!("{}{rest}", path.trim_end_matches('*'))
 }
 
 /// A reference that has been looked up.

@@ -7,7 +7,7 @@ use crate::model::answer::fetch_error::{Cause, Denial, Missing, Operation};
 use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::fault::did_you_mean;
 use crate::model::reference::{
-    EMPTY_PIECE, Locator, NO_PATHS, Selector, Store, Version, below_path, has_empty_piece,
+    EMPTY_PIECE, Locator, NO_PATHS, Selector, Store, Version, has_empty_piece,
 };
 use crate::model::shown::{shown, text_or};
 
@@ -145,7 +145,10 @@ impl FailedRequest<'_> {
             Store::ParameterStore => "ssm:NAME",
         };
         let line = match &self.reference.selector {
-            _ if self.locator.is_path() => below_path(text_or("ssm:/PATH/", &id), "NAME: …"),
+            _ if self.locator.is_path() => {
+                let path = text_or("ssm:/PATH/", &id).trim_end_matches('*');
+                format!("{path}NAME: …")
+            }
             Selector::Key(key) => {
                 let key = text_or("KEY", key);
                 format!("{}: {{ {key}: … }}", text_or(placeholder, &id))
