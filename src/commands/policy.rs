@@ -35,7 +35,7 @@ pub fn policy(
 /// `check --metadata`. Reads AWS's configuration files.
 ///
 /// # Errors
-/// With `--local`, or if the settings for AWS are invalid.
+/// If `--local` is set, or if the settings for AWS are invalid.
 fn needed_policy(
     prepared: Prepared,
     arguments: &PolicyArguments,
