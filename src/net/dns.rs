@@ -16,17 +16,9 @@ use tokio::sync::oneshot;
 use tower_service::Service;
 
 use super::errors::LookupError;
+use crate::model::reference::aws_domain;
 use crate::system::lifecycle::locked;
 use crate::system::os_error;
-
-/// The domains of AWS's public endpoints.
-pub(super) const AWS_DOMAINS: [&str; 5] = [
-    ".amazonaws.com",
-    ".amazonaws.com.cn",
-    ".amazonaws.eu",
-    ".api.aws",
-    ".api.amazonwebservices.com.cn",
-];
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
@@ -116,7 +108,7 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
             (Ipv6Addr::LOCALHOST, 0).into(),
         ]);
     }
-    if AWS_DOMAINS.iter().any(|domain| host.ends_with(domain))
+    if aws_domain(host).is_some()
         && !is_in_hosts_file(host)
         && let Ok(found) = addresses_of(&format!("{host}."))
     {

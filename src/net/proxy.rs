@@ -15,8 +15,8 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use super::dns::AWS_DOMAINS;
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
+use crate::model::reference::aws_domain;
 use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::system::redaction::conceal;
@@ -117,7 +117,7 @@ fn host_with_port(url: &Uri) -> String {
 /// Any other name, such as that of a proxy, stays as it is. So do AWS's hosts, which all have the
 /// same port.
 pub fn with_port(to: &Uri, peer: &str) -> String {
-    if peer == host_and_port(to) && aws_domain(to).is_none() {
+    if peer == host_and_port(to) && aws_domain(to.host().unwrap_or_default()).is_none() {
         return host_with_port(to);
     }
     peer.to_owned()
@@ -128,15 +128,7 @@ pub fn with_port(to: &Uri, peer: &str) -> String {
 /// hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
-    format!("add {} to NO_PROXY", aws_domain(to).unwrap_or(host))
-}
-
-/// The AWS domain that a URL's host belongs to, if there is one.
-fn aws_domain(url: &Uri) -> Option<&'static str> {
-    let host = url.host().unwrap_or_default();
-    AWS_DOMAINS
-        .into_iter()
-        .find(|domain| host.ends_with(domain))
+    format!("add {} to NO_PROXY", aws_domain(host).unwrap_or(host))
 }
 
 impl ProxySettings {

@@ -1,4 +1,4 @@
-"""Prints the host names of services in regions by the rules of botocore. Each line of JSON in the input results in one line of JSON."""
+"""Prints the host names of services in regions by the rules of botocore. Each line of JSON in the input results in one line of JSON. An empty object asks for the partition of each region."""
 
 import json
 import sys
@@ -11,6 +11,10 @@ partitions = loader.load_data("partitions")
 
 for line in sys.stdin:
     wanted = json.loads(line)
+    if not wanted:
+        names = {region: found["id"] for found in partitions["partitions"] for region in found["regions"]}
+        print(json.dumps({region: name for region, name in names.items() if not region.endswith("-global")}), flush=True)
+        continue
     rules = EndpointProvider(loader.load_service_model(wanted["service"], "endpoint-rule-set-1"), partitions)
     choice = {"UseFIPS": wanted["fips"], "UseDualStack": wanted["dual"]}
     if wanted["service"] == "sts":

@@ -1,16 +1,13 @@
-//! AWS's own endpoints, compared with the rules of botocore: in each partition, with and without
-//! FIPS and dual stack.
+//! AWS's own endpoints and the partitions of its regions, compared with the rules of botocore: in
+//! each region, with and without FIPS and dual stack.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::json;
 
 use super::python::{Script, interpreter};
 use crate::support::network::{NOWHERE, Proxy};
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
-
-const REGIONS: &str = "us-east-1,eu-central-1,ap-southeast-5,us-gov-west-1,us-gov-east-1,cn-north-1,us-iso-east-1,\
-    us-isob-east-1,eu-isoe-west-1,us-isof-south-1,eusc-de-east-1,us-nowhere-12,xx-west-1";
 
 /// The name of the service in botocore, with which its host name begins, and the arguments of a
 /// launch that calls it in each region.
@@ -45,15 +42,40 @@ fn hosts(proxy: &Proxy, prefix: &str) -> BTreeSet<String> {
     hosts.filter(|host| host.starts_with(prefix)).collect()
 }
 
+/// The regions of all partitions in botocore, each with the partition's name in ARNs.
+fn partitions(botocore: &mut Script) -> BTreeMap<String, String> {
+    serde_json::from_value(botocore.ask(&json!({}))).unwrap()
+}
+
+#[test]
+fn a_policy_names_the_partition_of_each_region_that_botocore_lists() {
+    let interpreter = or_skip!(interpreter());
+    let partitions = partitions(&mut Script::start(&interpreter, "endpoints.py", &[]));
+    let regions: Vec<&str> = partitions.keys().map(String::as_str).collect();
+    let launch = Sandbox::new().env("SECRETS_EXEC_FALLBACK_REGION", regions[1..].join(","));
+    let run = launch
+        .region(regions[0])
+        .args(["policy", "-e", "A=x"])
+        .bare()
+        .run();
+    let policy = run.stdout();
+    for (region, partition) in &partitions {
+        let arn = format!("\"arn:{partition}:secretsmanager:{region}:*:secret:x-??????\"");
+        assert!(policy.contains(&arn), "{arn}: {run}");
+    }
+}
+
 #[test]
 fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
     let interpreter = or_skip!(interpreter());
     let mut botocore = Script::start(&interpreter, "endpoints.py", &[]);
+    let regions = partitions(&mut botocore).into_keys().collect::<Vec<_>>();
+    let mut regions: Vec<&str> = regions.iter().map(String::as_str).collect();
+    regions.extend(["us-nowhere-12", "xx-west-1"]);
     let mut expected = |service: &str, regions: &[&str], fips: bool, dual: bool| {
         let wanted = json!({ "service": service, "regions": regions, "fips": fips, "dual": dual });
         serde_json::from_value::<BTreeSet<String>>(botocore.ask(&wanted)).unwrap()
     };
-    let regions: Vec<&str> = REGIONS.split(',').collect();
     for (fips, dual) in [(false, false), (true, false), (false, true), (true, true)] {
         for (service, arguments) in SERVICES {
             let proxy = Proxy::before(NOWHERE);

@@ -90,9 +90,7 @@ impl Endpoints {
             }
             (_, None) => {}
         }
-        let area = region.area();
-        let is_commercial = area.is_some_and(|area| COMMERCIAL_AREAS.contains(&area));
-        if variant.is_some() || !is_commercial {
+        if variant.is_some() || !region.is_commercial() {
             return self.endpoint_by_rules(api, region).await;
         }
         let url = format!("https://{}.{region}.amazonaws.com/", api.name());
@@ -128,54 +126,4 @@ pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The SDK's endpoint rules do no I/O, so the future is ready at once.
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();
     endpoint?.ok()?.host().map(str::to_owned)
-}
-
-/// The first part of each region code in the commercial partition, such as `us` in us-east-1.
-const COMMERCIAL_AREAS: [&str; 9] = ["af", "ap", "ca", "eu", "il", "me", "mx", "sa", "us"];
-
-/// The partitions other than the commercial one. Each has the part of its region codes before the
-/// direction and the number, such as `us-gov` in us-gov-west-1, and its name in ARNs.
-const OTHER_PARTITIONS: [(&str, &str); 7] = [
-    ("cn", "aws-cn"),
-    ("us-gov", "aws-us-gov"),
-    ("us-iso", "aws-iso"),
-    ("us-isob", "aws-iso-b"),
-    ("eu-isoe", "aws-iso-e"),
-    ("us-isof", "aws-iso-f"),
-    ("eusc-de", "aws-eusc"),
-];
-
-/// The name of a region's partition in ARNs. A code that doesn't have the form of AWS's codes, such
-/// as a simulation's, is treated as commercial.
-pub(super) fn partition_of(region: &Region) -> &'static str {
-    let area = region.area();
-    OTHER_PARTITIONS
-        .iter()
-        .find(|(other, _)| Some(*other) == area)
-        .map_or("aws", |(_, name)| name)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_code_of_a_region_has_its_partition() {
-        for (code, name) in [
-            ("us-east-1", "aws"),
-            ("ap-southeast-5", "aws"),
-            ("us-gov-1", "aws"),
-            ("cn-northwest-1", "aws-cn"),
-            ("us-gov-west-1", "aws-us-gov"),
-            ("us-iso-east-1", "aws-iso"),
-            ("us-isob-west-1", "aws-iso-b"),
-            ("eu-isoe-west-1", "aws-iso-e"),
-            ("us-isof-south-1", "aws-iso-f"),
-            ("eusc-de-east-1", "aws-eusc"),
-            ("local", "aws"),
-            ("eu-west-1a", "aws"),
-        ] {
-            assert_eq!(partition_of(&Region::parse(code).unwrap()), name, "{code}");
-        }
-    }
 }

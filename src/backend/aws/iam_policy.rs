@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::{Value, json};
 
 use super::config::{RoleChain, Settings};
-use super::endpoints::{Api, aws_host, partition_of};
+use super::endpoints::{Api, aws_host};
 use super::parameter_store::{bare_name, referenced_secret};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
@@ -259,7 +259,7 @@ impl Statements<'_> {
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let named_arn = locator.id.arn();
         // Without a region, the policy is for the commercial partition.
-        let default_partition = region.map_or("aws", partition_of);
+        let default_partition = region.map_or("aws", Region::partition_name);
         let partition = named_arn.map_or(default_partition, Arn::partition);
         let account = if is_public(locator) {
             // The account in the ARN of a public parameter is empty, which `ANY` also matches.

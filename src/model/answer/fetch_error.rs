@@ -317,7 +317,7 @@ pub enum OutageKind {
     Timeout,
     /// The host's name doesn't resolve.
     Lookup,
-    /// The name of AWS's host doesn't exist, and the region isn't one of `KNOWN_REGIONS`.
+    /// The name of AWS's host doesn't exist, and the region isn't in `PARTITIONS`.
     UnknownRegion,
     /// The host doesn't answer the request for a connection. Probably, something drops the packets.
     Silent,

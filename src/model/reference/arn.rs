@@ -102,12 +102,94 @@ impl fmt::Display for Arn {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
-/// The codes of AWS's regions. They are suggested for a misspelled code, and not masked in logs.
-const KNOWN_REGIONS: &str = "\
-    af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
-    ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 cn-north-1 cn-northwest-1 \
-    eu-central-1 eu-central-2 eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 eusc-de-east-1 il-central-1 me-central-1 \
-    me-south-1 mx-central-1 sa-east-1 us-east-1 us-east-2 us-gov-east-1 us-gov-west-1 us-west-1 us-west-2";
+/// A partition of AWS: regions with their own accounts, which share a name in ARNs and the ends of
+/// their hosts.
+#[derive(Debug)]
+struct Partition {
+    /// The name in ARNs.
+    name: &'static str,
+    /// The ends of the names of AWS's hosts, without and with dual stack.
+    domains: [&'static str; 2],
+    /// The codes of the regions. They are suggested for a misspelled code, and not masked in logs.
+    regions: &'static str,
+}
+
+/// All partitions, beginning with the commercial one. The SDK's endpoint rules have this table, too,
+/// but reveal only the hosts. A test compares this table with that of botocore.
+const PARTITIONS: &[Partition] = &[
+    partition(
+        "aws",
+        [".amazonaws.com", ".api.aws"],
+        "\
+        af-south-1 ap-east-1 ap-east-2 ap-northeast-1 ap-northeast-2 ap-northeast-3 ap-south-1 ap-south-2 ap-southeast-1 ap-southeast-2 \
+        ap-southeast-3 ap-southeast-4 ap-southeast-5 ap-southeast-6 ap-southeast-7 ca-central-1 ca-west-1 eu-central-1 eu-central-2 \
+        eu-north-1 eu-south-1 eu-south-2 eu-west-1 eu-west-2 eu-west-3 il-central-1 me-central-1 me-south-1 mx-central-1 sa-east-1 \
+        us-east-1 us-east-2 us-west-1 us-west-2",
+    ),
+    partition(
+        "aws-cn",
+        [".amazonaws.com.cn", ".api.amazonwebservices.com.cn"],
+        "cn-north-1 cn-northwest-1",
+    ),
+    partition(
+        "aws-us-gov",
+        [".amazonaws.com", ".api.aws"],
+        "us-gov-east-1 us-gov-west-1",
+    ),
+    partition(
+        "aws-eusc",
+        [".amazonaws.eu", ".api.amazonwebservices.eu"],
+        "eusc-de-east-1",
+    ),
+    partition(
+        "aws-iso",
+        [".c2s.ic.gov", ".api.aws.ic.gov"],
+        "us-iso-east-1 us-iso-west-1",
+    ),
+    partition(
+        "aws-iso-b",
+        [".sc2s.sgov.gov", ".api.aws.scloud"],
+        "us-isob-east-1 us-isob-west-1",
+    ),
+    partition(
+        "aws-iso-e",
+        [".cloud.adc-e.uk", ".api.cloud-aws.adc-e.uk"],
+        "eu-isoe-west-1",
+    ),
+    partition(
+        "aws-iso-f",
+        [".csp.hci.ic.gov", ".api.aws.hci.ic.gov"],
+        "us-isof-east-1 us-isof-south-1",
+    ),
+];
+
+/// A row of [`PARTITIONS`].
+const fn partition(
+    name: &'static str,
+    domains: [&'static str; 2],
+    regions: &'static str,
+) -> Partition {
+    Partition {
+        name,
+        domains,
+        regions,
+    }
+}
+
+/// The codes of AWS's regions.
+fn known_regions() -> impl Iterator<Item = &'static str> {
+    PARTITIONS
+        .iter()
+        .flat_map(|partition| partition.regions.split(' '))
+}
+
+/// The end of the name of one of AWS's hosts: `.amazonaws.com`. `None` for any other host.
+pub fn aws_domain(host: &str) -> Option<&'static str> {
+    PARTITIONS
+        .iter()
+        .flat_map(|partition| partition.domains)
+        .find(|domain| host.ends_with(domain))
+}
 
 impl Region {
     /// A description of valid regions. It completes the message "… must be …".
@@ -131,41 +213,65 @@ impl Region {
         &self.0
     }
 
-    /// Finds `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of AWS's codes have the form
-    /// AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability
-    /// zone.
-    pub fn area(&self) -> Option<&str> {
-        let (words, number) = self.0.rsplit_once('-')?;
-        let (area, _) = words.rsplit_once('-')?;
-        let has_form = number.parse::<u8>().is_ok()
-            && words
-                .split('-')
-                .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()));
-        if !has_form {
-            return None;
-        }
-        Some(area)
+    /// True for a code with the form of AWS's codes.
+    pub fn has_known_form(&self) -> bool {
+        area_of(&self.0).is_some()
+    }
+
+    /// The partition that has regions in the same area. `None` for a new area, and for a code that
+    /// doesn't have the form of AWS's codes, such as a simulation's.
+    fn partition(&self) -> Option<&'static Partition> {
+        let area = area_of(&self.0)?;
+        PARTITIONS.iter().find(|partition| {
+            let mut regions = partition.regions.split(' ');
+            regions.any(|code| area_of(code) == Some(area))
+        })
+    }
+
+    /// The name of the region's partition in ARNs. The commercial partition is the default.
+    pub fn partition_name(&self) -> &'static str {
+        self.partition().map_or("aws", |partition| partition.name)
+    }
+
+    /// True if the region is in an area of the commercial partition.
+    pub fn is_commercial(&self) -> bool {
+        self.partition().is_some_and(|found| found.name == "aws")
     }
 
     pub fn is_known(code: &str) -> bool {
-        KNOWN_REGIONS.split(' ').any(|known| known == code)
+        known_regions().any(|known| known == code)
     }
 
     /// The remedy for a code that isn't one of AWS's regions that we know: the most similar code.
     /// `None` if no code is similar.
     pub fn similar_region(&self) -> Option<String> {
-        nearest(&self.0, KNOWN_REGIONS.split(' ')).map(did_you_mean)
+        nearest(&self.0, known_regions()).map(did_you_mean)
     }
 
     /// The remedy for a code that doesn't have the form of AWS's region codes. `None` for a code
     /// that does.
     pub fn form_remedy(&self) -> Option<String> {
-        if self.area().is_some() {
+        if self.has_known_form() {
             return None;
         }
         let general = format!("use {}", Self::EXPECTED);
         Some(self.similar_region().unwrap_or(general))
     }
+}
+
+/// Finds `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of AWS's codes have the form
+/// AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability zone.
+fn area_of(code: &str) -> Option<&str> {
+    let (words, number) = code.rsplit_once('-')?;
+    let (area, _) = words.rsplit_once('-')?;
+    let has_form = number.parse::<u8>().is_ok()
+        && words
+            .split('-')
+            .all(|word| !word.is_empty() && word.chars().all(|c| c.is_ascii_lowercase()));
+    if !has_form {
+        return None;
+    }
+    Some(area)
 }
 
 impl fmt::Display for Region {
@@ -243,6 +349,20 @@ mod tests {
             ("eucentral1", "did you mean \"eu-central-1\"?"),
         ] {
             assert_eq!(remedy(code).as_deref(), Some(expected), "{code}");
+        }
+    }
+
+    #[test]
+    fn a_new_region_belongs_to_the_partition_of_its_area() {
+        for (code, name) in [
+            ("us-east-12", "aws"),
+            ("us-gov-west-12", "aws-us-gov"),
+            ("us-gov-1", "aws"),
+            ("local", "aws"),
+            ("eu-west-1a", "aws"),
+        ] {
+            let region = Region::parse(code).unwrap();
+            assert_eq!(region.partition_name(), name, "{code}");
         }
     }
 }

@@ -227,7 +227,7 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         Store::SecretsManager => "secret:",
         Store::ParameterStore => "parameter/",
     };
-    let has_region = arn.region().is_some_and(|region| region.area().is_some());
+    let has_region = arn.region().is_some_and(|region| region.has_known_form());
     // Without an account, a field is probably missing, so the fields after it are misplaced. But
     // AWS's public parameters have no account. The partition is empty in `arn::secretsmanager:…`.
     let has_account = arn.account().is_some() || text.contains("::parameter/aws/service/");
