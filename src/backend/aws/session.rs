@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, CredentialsOrigin, RenewedToken, SearchContext, ask_for_missing_code,
-    assume_with_retries, explain_refused_credentials, find_credentials, instance_region,
-    misconfigured, request_caller_arn, use_stored_session,
+    CallerIdentity, RenewedToken, SearchContext, ask_for_missing_code, assume_with_retries,
+    explain_refused_credentials, find_credentials, instance_region, misconfigured, provider_of,
+    request_caller_arn, use_stored_session,
 };
 use super::endpoints::Api;
 use super::service_client::{Client, Clients};
@@ -316,7 +316,7 @@ impl Session {
     /// role weren't found. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
-        let (provider, _) = CredentialsOrigin::from_credentials(&base.credentials).words();
+        let (provider, _) = provider_of(&base.credentials)?.words();
         let role = self.settings.options.role.as_ref();
         let arn = self.known_caller(role).ok()?.arn.get().cloned().flatten();
         // The account is the fifth field: arn:aws:sts::ACCOUNT:assumed-role/ROLE/SESSION.
@@ -330,7 +330,7 @@ impl Session {
 
     /// The defaults with which a secret was looked up, for messages: the setting that names the
     /// region, and the account. The account comes from the ARN of a role, because this doesn't need
-    /// a request. Without a role, the origin of the credentials stands in for the account.
+    /// a request. Without a role, the provider of the credentials stands in for the account.
     ///
     /// Returns `None` for a reference that names a region or a role, because these defaults don't
     /// apply to it. Also returns `None` if there are neither a role nor credentials.
@@ -354,8 +354,8 @@ impl Session {
             Some(account) => CallerAccount::Id(account.to_owned()),
             None => {
                 let base = self.known_caller(None).ok()?;
-                let origin = CredentialsOrigin::from_credentials(&base.credentials);
-                CallerAccount::OfCredentials(origin.to_string())
+                let provider = provider_of(&base.credentials)?;
+                CallerAccount::OfCredentials(provider.to_string())
             }
         };
         Some(LookedUp {

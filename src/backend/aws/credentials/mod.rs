@@ -39,8 +39,7 @@ mod sso;
 mod sts;
 
 pub use provider::{
-    CredentialsOrigin, Provider, RenewedToken, SearchContext, explain_refused_credentials,
-    misconfigured,
+    Provider, RenewedToken, SearchContext, explain_refused_credentials, misconfigured, provider_of,
 };
 pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
@@ -221,8 +220,7 @@ async fn ask_in_regions(
                     },
                     async |_| {
                         let found = ask(provider, &context).await?;
-                        let origin = CredentialsOrigin::Provider(provider.clone());
-                        checked_credentials(found, origin)
+                        checked_credentials(found, provider.clone())
                     },
                 )
                 .await;
@@ -304,8 +302,8 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     };
 
     let source = found.map_err(|error| profile_failure(error, &chain.profile))?;
-    let origin = CredentialsOrigin::Provider(Provider::Profile(chain.profile.clone()));
-    let mut credentials = checked_credentials(source, origin)?;
+    let provider = Provider::Profile(chain.profile.clone());
+    let mut credentials = checked_credentials(source, provider)?;
 
     for role in &chain.roles {
         let code = role.mfa_serial.as_ref().and(context.mfa_code).cloned();

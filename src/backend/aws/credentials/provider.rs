@@ -155,7 +155,7 @@ pub enum Provider {
 impl Provider {
     /// The names of the provider in the JSON of `check` and in a sentence about credentials:
     /// `profile` and `the profile "app"`.
-    fn words(&self) -> (&'static str, Cow<'static, str>) {
+    pub fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
             Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
             Self::Profile(name) => ("profile", format!("the profile {name:?}").into()),
@@ -163,6 +163,16 @@ impl Provider {
             Self::Container => ("container", "the container's role".into()),
             Self::Instance => ("instance metadata", "the instance's role".into()),
         }
+    }
+
+    /// The name that messages have for a part of the credentials: `AWS_ACCESS_KEY_ID` (`variable`)
+    /// if the credentials are from variables, and otherwise `aws_access_key_id from the profile
+    /// "app"`.
+    fn name_of(&self, variable: &str) -> String {
+        if let Self::Variables = self {
+            return variable.to_owned();
+        }
+        format!("{} from {self}", variable.to_lowercase())
     }
 }
 
@@ -172,52 +182,30 @@ impl fmt::Display for Provider {
     }
 }
 
-/// The origin of credentials. It is stored in the credentials themselves, as a property.
-#[derive(Clone, Debug)]
-pub enum CredentialsOrigin {
-    Provider(Provider),
-    /// The role that reads a secret. It was assumed with the credentials of a provider.
-    Role,
+/// The provider of credentials. `None` for those of a role that was assumed with the credentials of
+/// a provider.
+pub fn provider_of(credentials: &Credentials) -> Option<&Provider> {
+    credentials.get_property()
 }
 
-impl CredentialsOrigin {
-    /// Reads the origin that [`checked_credentials`] has stored in the credentials. It stores one
-    /// in all credentials, so the default origin, which this returns otherwise, is never used.
-    pub fn from_credentials(credentials: &Credentials) -> Self {
-        credentials.get_property().cloned().unwrap_or(Self::Role)
-    }
-
-    /// The name that messages have for a part of the credentials: `AWS_ACCESS_KEY_ID` (`variable`)
-    /// if the credentials are from variables, and otherwise `aws_access_key_id from the profile
-    /// "app"`.
-    fn name_of(&self, variable: &str) -> String {
-        if let Self::Provider(Provider::Variables) = self {
-            return variable.to_owned();
-        }
-        format!("{} from {self}", variable.to_lowercase())
-    }
-
-    /// The names of the origin in the JSON of `check` and in a sentence, as in [`Provider::words`].
-    pub fn words(&self) -> (&'static str, Cow<'static, str>) {
-        match self {
-            Self::Provider(provider) => provider.words(),
-            Self::Role => ("role", "the assumed role".into()),
-        }
-    }
+/// Conceals every part of the credentials in messages from now on, except for a number: with
+/// LocalStack, an access key id may be the number of an account, which isn't secret.
+pub(super) fn conceal_credentials(credentials: &Credentials) {
+    let keys = [credentials.access_key_id(), credentials.secret_access_key()];
+    conceal(
+        keys.into_iter()
+            .chain(credentials.session_token())
+            .filter(|text| text.parse::<u64>().is_err()),
+    );
 }
 
-impl fmt::Display for CredentialsOrigin {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.words().1)
-    }
-}
-
-/// Checks credentials, stores their origin in them, and returns them. From now on, messages conceal
-/// every part of the credentials that isn't a number.
+/// Checks and conceals a provider's credentials, and returns them with their provider, where
+/// [`provider_of`] finds it.
 pub(super) fn checked_credentials(
     mut credentials: Credentials,
-    origin: CredentialsOrigin,
+    provider: Provider,
 ) -> FetchResult<Credentials> {
+    conceal_credentials(&credentials);
     let id = credentials.access_key_id();
     let secret = credentials.secret_access_key();
     let parts = [
@@ -225,37 +213,28 @@ pub(super) fn checked_credentials(
         ("AWS_SECRET_ACCESS_KEY", Some(secret)),
         ("AWS_SESSION_TOKEN", credentials.session_token()),
     ];
-    // Everything is concealed, except for a number: with LocalStack, an access key id may be the
-    // number of an account, which isn't secret.
-    conceal(
-        parts
-            .iter()
-            .filter_map(|(_, text)| *text)
-            .filter(|text| text.parse::<u64>().is_err()),
-    );
-
     for (variable, text) in parts {
         if let Some(defect) = text.and_then(credential_defect) {
-            let why = format!("{} {defect}", origin.name_of(variable));
+            let why = format!("{} {defect}", provider.name_of(variable));
             return Err(unusable(why).help("copy the original text, without quotes or line breaks"));
         }
     }
     // A session token can have any character.
     for (variable, key) in [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)] {
         if key.contains([' ', ':', ',']) {
-            let name = origin.name_of(variable);
+            let name = provider.name_of(variable);
             let why = format!("{name} contains a space, colon or comma, so it may hold both keys");
             return Err(unusable(why).help("set the access key id and the secret key separately"));
         }
     }
     if id.len() == 40 {
-        let name = origin.name_of("AWS_ACCESS_KEY_ID");
+        let name = provider.name_of("AWS_ACCESS_KEY_ID");
         let why = format!("{name} has 40 characters, as a secret access key does");
         let help =
             "set the two keys the other way round: an access key id begins with AKIA or ASIA";
         return Err(unusable(why).help(help));
     }
-    credentials.set_property(origin);
+    credentials.set_property(provider);
     Ok(credentials)
 }
 
@@ -294,11 +273,10 @@ pub fn explain_refused_credentials(
         return error;
     };
 
-    let origin = CredentialsOrigin::from_credentials(credentials);
     let (text, help) = fault_and_remedy(fault, credentials);
     let mut refused = FetchError::credentials_refused(CREDENTIALS_REFUSED, text).explaining(error);
     refused.cause = Cause::NoCredentials(Unsigned::Refused);
-    if let CredentialsOrigin::Provider(Provider::Variables | Provider::Profile(_)) = origin {
+    if let Some(Provider::Variables | Provider::Profile(_)) = provider_of(credentials) {
         return refused.help(help);
     }
     refused
@@ -340,7 +318,8 @@ fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (Stri
             "check that the access key is complete (an id begins with AKIA or ASIA) and still exists, that it has its session token (ASIA…) or none (AKIA…), and that the account has enabled this region. The China and GovCloud regions need their own access keys",
         ),
     };
-    let origin = CredentialsOrigin::from_credentials(credentials);
+    let origin =
+        provider_of(credentials).map_or("the assumed role".into(), |found| found.words().1);
     let mut end = "";
     if id.starts_with('A') && id.len() <= 20 {
         end = id.get(id.len().saturating_sub(4)..).unwrap_or_default();

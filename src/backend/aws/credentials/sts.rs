@@ -32,8 +32,8 @@ use tokio::time::timeout;
 
 use super::process::parse_time;
 use super::provider::{
-    CredentialsOrigin, SearchContext, checked_credentials, explain_refused_credentials,
-    known_remedy, misconfigured, not_configured, request_failure, unreadable_file, unusable,
+    SearchContext, conceal_credentials, explain_refused_credentials, known_remedy, misconfigured,
+    not_configured, request_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
 use crate::backend::aws::endpoints::Api;
@@ -139,7 +139,7 @@ pub async fn assume_with_retries(
     assumed.await.map_err(|error| role_error(error, role))
 }
 
-/// Converts and checks the credentials in a response from STS. Ignores an invalid expiration.
+/// Converts and conceals the credentials in a response from STS. Ignores an invalid expiration.
 fn sts_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
@@ -150,10 +150,8 @@ fn sts_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResul
         expires,
         "AssumeRole",
     );
-    // The error of the check is replaced, because its help is about copied credentials, but these
-    // come from STS.
-    checked_credentials(credentials, CredentialsOrigin::Role)
-        .map_err(|_| FetchError::malformed("a response with malformed credentials"))
+    conceal_credentials(&credentials);
+    Ok(credentials)
 }
 
 /// The sentence that a role couldn't be assumed, for a headline.
