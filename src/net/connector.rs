@@ -121,7 +121,8 @@ impl Connector {
             let stream = self.open_to_proxy(&proxy, to).await?;
             let opened = timeout(limit, open_tunnel(stream, to, &proxy)).await;
             let silent = FetchError::silent(proxy.intercept.uri(), &proxy.to_string());
-            opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))
+            let tunnel = opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))?;
+            Ok(Box::new(tunnel) as Stream)
         };
         // Until a proxy has accepted the password, `attempt` opens only one tunnel at a time, so
         // that a wrong password can't lock the account.

@@ -8,13 +8,17 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
+use http::header::{HOST, PROXY_AUTHORIZATION};
 use http::uri::{Authority, Scheme};
-use http::{HeaderValue, Uri};
+use http::{HeaderValue, Request, StatusCode, Uri};
+use http_body_util::Full;
+use hyper::body::Bytes;
+use hyper::client::conn::http1;
 use hyper::rt::{Read, Write};
+use hyper::upgrade::{self, Upgraded};
 use hyper_util::client::proxy::matcher::{Intercept, Matcher};
-use hyper_util::rt::TokioIo;
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
+use super::errors::BoxError;
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
 use crate::model::reference::aws_domain;
 use crate::model::shown::shown;
@@ -193,9 +197,6 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
     conceal([token].into_iter().chain(password));
 }
 
-/// The limit for the head of the proxy's response to CONNECT, in bytes.
-const MAX_HEAD: usize = 8 * 1024;
-
 /// The verdict of a proxy on the user name and password in its URL: `Ok` if the proxy has accepted
 /// them, or the failure if it has refused them. `None` means that there is no verdict yet.
 #[derive(Clone, Default)]
@@ -241,60 +242,45 @@ impl ProxyLogin {
     }
 }
 
-/// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`, and returns
-/// `stream`. Only the status of the response is parsed, so that even a malformed header doesn't
-/// hide status 407.
-pub async fn open_tunnel<S: Read + Write + Unpin>(
-    stream: S,
+/// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`. A malformed header
+/// in the response is ignored, so that it doesn't hide status 407.
+pub async fn open_tunnel(
+    stream: impl Read + Write + Send + Unpin + 'static,
     to: &Uri,
     proxy: &Proxy,
-) -> FetchResult<S> {
+) -> FetchResult<Upgraded> {
     let name = to.host().unwrap_or_default();
     let port = to.port_u16().unwrap_or(443);
     let host = format!("{name}:{port}");
-    let mut request = format!("CONNECT {host} HTTP/1.1\r\nHost: {host}\r\n").into_bytes();
-    if let Some(authorization) = proxy.intercept.basic_auth() {
-        request.extend([b"Proxy-Authorization: ", authorization.as_bytes(), b"\r\n"].concat());
-    }
-    request.extend(b"\r\n");
+    let broken = |error: BoxError| {
+        proxy.with_remedy(FetchError::from_exchange(error, &proxy.to_string()), to)
+    };
+    let asking = async {
+        let mut request = Request::connect(&host).header(HOST, &host);
+        if let Some(authorization) = proxy.intercept.basic_auth() {
+            request = request.header(PROXY_AUTHORIZATION, authorization);
+        }
+        let request = request.body(Full::<Bytes>::default())?;
+        let (mut connection, exchange) = http1::Builder::new()
+            .ignore_invalid_headers_in_responses(true)
+            .handshake(stream)
+            .await?;
+        tokio::spawn(exchange.with_upgrades());
+        Ok(connection.send_request(request).await?)
+    };
 
-    let broken =
-        |error| proxy.with_remedy(FetchError::from_exchange(error, &proxy.to_string()), to);
-    let mut stream = TokioIo::new(stream);
-    stream.write_all(&request).await.map_err(broken)?;
-
-    let mut head = Vec::with_capacity(MAX_HEAD);
-    loop {
-        let count = stream.read_buf(&mut head).await.map_err(broken)?;
-        match status_digits(&head) {
-            Some(b"407") => return Err(proxy.authentication_required()),
-            // Nothing follows the head, because in TLS, the client speaks first.
-            Some(b"200") if head.windows(4).any(|end| end == b"\r\n\r\n") => {
-                return Ok(stream.into_inner());
-            }
-            // The head isn't complete yet.
-            Some(b"200") | None if count > 0 && head.len() < MAX_HEAD => {}
-            // The response is incomplete, too long, or not HTTP (an empty slice).
-            Some(b"200" | b"") | None => {
-                let why = format!("{proxy} sent an incomplete answer, or isn't an HTTP proxy");
-                return Err(proxy.with_remedy(FetchError::outage(OutageKind::Connection, why), to));
-            }
-            Some(status) => {
-                let shown = status.escape_ascii();
-                let why = format!("{proxy} doesn't connect to {host} (HTTP status {shown})");
-                let advice = advice_without_proxy(to);
-                let help = format!("have the proxy allow and reach {host}, or {advice}");
-                return Err(FetchError::outage(OutageKind::Connection, why).help(help));
-            }
+    let response = asking.await.map_err(broken)?;
+    match response.status() {
+        StatusCode::OK => upgrade::on(response)
+            .await
+            .map_err(|error| broken(error.into())),
+        StatusCode::PROXY_AUTHENTICATION_REQUIRED => Err(proxy.authentication_required()),
+        status => {
+            let status = status.as_u16();
+            let why = format!("{proxy} doesn't connect to {host} (HTTP status {status})");
+            let advice = advice_without_proxy(to);
+            let help = format!("have the proxy allow and reach {host}, or {advice}");
+            Err(FetchError::outage(OutageKind::Connection, why).help(help))
         }
     }
-}
-
-/// Finds the three digits of the HTTP status at the beginning of a response. Returns an empty slice
-/// if the response isn't HTTP, and `None` while the response is still too short.
-fn status_digits(head: &[u8]) -> Option<&[u8]> {
-    // `HTTP/1.1 ` has nine bytes.
-    let (version, rest) = head.split_at_checked(9)?;
-    let is_http = version.starts_with(b"HTTP/1.") && version.ends_with(b" ");
-    if is_http { rest.get(..3) } else { Some(b"") }
 }

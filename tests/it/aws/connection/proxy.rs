@@ -92,7 +92,7 @@ fn a_launch_fails_with_78_after_one_request_if_a_proxy_rejects_the_password() {
 
 #[test]
 fn a_launch_fails_with_78_after_one_request_whatever_headers_a_proxy_sends_with_its_407() {
-    let many = "x: y⏎".repeat(9000);
+    let many = "x: y⏎".repeat(90);
     let folded = "proxy-authenticate: Basic⏎ realm=folded";
     for headers in [folded, "no header", &many] {
         let rejected = "HTTP/1.1 407 Proxy Authentication Required";
