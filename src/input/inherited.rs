@@ -394,9 +394,6 @@ fn parse_entry(name: &str, value: &OsStr, patterns: &[Pattern]) -> Result<Option
     if value.to_str().is_none() {
         return Err("the value has a reference, but isn't UTF-8".into());
     }
-    if name == "PATH" {
-        return Err("PATH can't come from a secret, because it decides which program runs".into());
-    }
     // Only a valid name can be the target of an entry. Without this error, the command would get
     // the text of the reference as the value.
     let illegal = "the value has a reference, but the name of the variable isn't valid: \

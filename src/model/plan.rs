@@ -33,7 +33,7 @@ use std::mem::replace;
 
 use crate::model::entry::{
     Argument, Claims, Entry, Holder, ObjectSource, OnMissing, Operand, Origin, Part, Source,
-    Subject, Target,
+    Subject, Target, Transform,
 };
 use crate::model::environment::{Inherited, OWN_PREFIX, placeholders};
 use crate::model::fault::Fault;
@@ -238,14 +238,27 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     kept
 }
 
-/// The error of an entry with a fault in one of its parts. The sentence begins with `part`, such as
-/// `the reference` or `the path`.
-fn entry_problem(subject: &Subject, part: &str, fault: Fault) -> Problem {
-    let status = match subject.origin {
-        Origin::Argument(_) => Status::Usage,
-        Origin::File { .. } | Origin::Inherited => Status::Configuration,
-    };
-    Problem::from_fault(status, fault.about(part)).for_entry(subject.clone())
+/// The fault of an entry that sets PATH from a secret, or a variable that no command gets. `None`
+/// for any other entry.
+fn unsettable(entry: &Entry) -> Option<Fault> {
+    let name = entry.target.variable()?.as_str();
+    if name.starts_with(OWN_PREFIX) {
+        return Some(
+            "the name begins with SECRETS_EXEC_, but no command gets such a variable".into(),
+        );
+    }
+    // The command is looked up in PATH before any secret is read.
+    let has_only_value = matches!(
+        (&entry.target, &entry.source),
+        (Target::Env(_), Source::Literal(_))
+    ) && entry.transform == Transform::default()
+        && entry.pattern.is_none()
+        && entry.on_missing == OnMissing::Fail;
+    if name != "PATH" || has_only_value {
+        return None;
+    }
+    let text = "PATH can only be set with \"value\", because it decides which program runs";
+    Some(Fault::new(text).help("set PATH in a declaration: env: { PATH: { value: … } }"))
 }
 
 /// Turns the entries of each layer into planned entries: replaces their aliases, and the
@@ -278,12 +291,16 @@ impl Lookup<'_> {
     ) -> (Vec<Planned>, Vec<Overridden>) {
         let mut planned = Vec::new();
         let mut overridden = Vec::new();
+        let mut claimed = BTreeSet::new();
         for mut entry in layer.entries {
-            // The label of an entry with a variable is the variable's name.
-            if entry.subject.label.starts_with(OWN_PREFIX) {
-                let fault = "begins with SECRETS_EXEC_, but no command gets such a variable".into();
-                self.errors
-                    .push(entry_problem(&entry.subject, "the name", fault));
+            if let Some(fault) = unsettable(&entry) {
+                self.refuse(&entry.subject, fault);
+            }
+            for claim in entry.target.claims() {
+                if let Some(claim) = claimed.replace(claim) {
+                    let fault = Fault::new(format!("{claim} appears twice"));
+                    self.refuse(&entry.subject, fault.help("keep only one of the two"));
+                }
             }
             self.expand_file_path(&mut entry.target, &entry.subject);
             if let Some(holder) = certain_holder(&entry, &self.claims) {
@@ -352,7 +369,7 @@ impl Lookup<'_> {
             }
             Err(fault) => fault,
         };
-        self.errors.push(entry_problem(subject, "the path", fault));
+        self.refuse(subject, fault.about("the path"));
     }
 
     /// Looks up the references of a source. If that fails, adds the errors, and returns `None`.
@@ -380,7 +397,7 @@ impl Lookup<'_> {
         };
         found
             .single(written)
-            .map_err(|fault| self.refuse(subject, fault))
+            .map_err(|fault| self.refuse(subject, fault.about("the reference")))
             .ok()
     }
 
@@ -407,7 +424,9 @@ impl Lookup<'_> {
         } else {
             reference.locate(alias, self.inherited)
         };
-        found.map_err(|fault| self.refuse(subject, fault)).ok()
+        found
+            .map_err(|fault| self.refuse(subject, fault.about("the reference")))
+            .ok()
     }
 
     /// The alias that a reference uses. A reference in an inherited variable can't use one.
@@ -418,10 +437,14 @@ impl Lookup<'_> {
         self.aliases.get(&reference.secret)
     }
 
-    /// Adds the error of an entry whose reference has this fault.
+    /// Adds the error of an entry with this fault, whose text is a whole sentence.
     fn refuse(&mut self, subject: &Subject, fault: Fault) {
+        let status = match subject.origin {
+            Origin::Argument(_) => Status::Usage,
+            Origin::File { .. } | Origin::Inherited => Status::Configuration,
+        };
         self.errors
-            .push(entry_problem(subject, "the reference", fault));
+            .push(Problem::from_fault(status, fault).for_entry(subject.clone()));
     }
 
     /// Looks up the references in a text. Adds an error for each reference that can't be looked up,

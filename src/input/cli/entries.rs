@@ -52,12 +52,6 @@ pub(super) fn parse_entry(
 
     let origin = Origin::Argument(argument);
     let subject = Subject::for_target(&target, origin.clone());
-    if &*subject.label == "PATH" {
-        let headline = "PATH can't come from a secret, because it decides which program runs";
-        let help = "set PATH in a declaration: env: { PATH: { value: … } }";
-        let problem = Problem::usage(headline).help(help);
-        return Err(problem.for_entry(subject));
-    }
     let reference = parse_argument_reference(assignment.reference, subject)?;
     Ok(Entry::new(target, Source::Reference(reference), origin))
 }

@@ -17,7 +17,6 @@ pub use command::{
     CheckArguments, ExportArguments, ExportFormat, MigrateArguments, PolicyArguments,
 };
 
-use std::collections::BTreeSet;
 use std::ffi::{OsStr, OsString};
 use std::iter;
 use std::os::unix::ffi::OsStrExt;
@@ -519,8 +518,7 @@ impl Inputs {
     }
 
     /// Takes the entries of the command line out of `matches`. Adds an error for each entry that
-    /// can't be parsed. If two of them set the same variable or write the same file, the second one
-    /// is an error.
+    /// can't be parsed.
     fn take_entries(&mut self, matches: &mut ArgMatches) {
         let keeps_case = matches.get_flag("keep-case");
         if keeps_case && !matches.contains_id("env-from") {
@@ -529,7 +527,6 @@ impl Inputs {
             self.errors.push(problem.help(help));
         }
 
-        let mut claimed = BTreeSet::new();
         for (option, name) in [
             (Argument::Env, "env"),
             (Argument::AsFile, "as-file"),
@@ -541,20 +538,11 @@ impl Inputs {
                     1 => option.to_string(),
                     _ => format!("{option} number {number}"),
                 };
-                let mut parsed = if option == Argument::EnvFrom {
+                let parsed = if option == Argument::EnvFrom {
                     parse_env_from(&shown_option, text, keeps_case)
                 } else {
                     parse_entry(option, &shown_option, text)
                 };
-                if let Ok(entry) = &parsed {
-                    let repeated = entry.target.claims().find(|claim| claimed.contains(claim));
-                    claimed.extend(entry.target.claims());
-                    if let Some(claim) = repeated {
-                        let headline = format!("the command line sets {claim} twice");
-                        parsed =
-                            Err(Problem::usage(headline).help("keep only one of the two options"));
-                    }
-                }
                 self.add(parsed);
             }
         }

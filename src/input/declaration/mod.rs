@@ -372,10 +372,10 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
         if let Some(item) = fields.take("env")
             && !(fields.has_unknown && item.node.is_null())
         {
-            layer.entries = sections::read_variables(&item);
+            layer.entries.extend(sections::read_variables(&item));
         }
         if let Some(item) = fields.take("files") {
-            layer.entries = sections::with_files(&item, layer.entries);
+            layer.entries.extend(sections::read_files(&item));
         }
         if let Some(item) = fields.take("env-from") {
             layer.entries.extend(sections::read_env_from(&item));

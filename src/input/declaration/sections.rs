@@ -4,7 +4,7 @@
 //! An alias or an entry with a mistake may be left out of the result, or be returned in part. The
 //! mistake is added to the file's mistakes, so that nothing is resolved.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 
 use regex_lite::Regex;
 
@@ -136,11 +136,7 @@ fn read_role(fields: &mut Fields<'_>) -> Option<Role> {
     arn.expect_parsed(Role::EXPECTED, |text| Role::parse(text, external_id))
 }
 
-const PATH_FROM_SECRET: &str =
-    "can only be set with \"value\", because it decides which program runs";
-
-/// Reads the section `env`. PATH only accepts `value`, because the command is looked up before any
-/// secret is read.
+/// Reads the section `env`.
 pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
     let help = "use a mapping of names to references: NAME: SECRET:KEY";
     let mut entries = Vec::new();
@@ -161,18 +157,7 @@ pub fn read_variables(item: &Item<'_>) -> Vec<Entry> {
             continue;
         }
 
-        let Some(entry) = read_entry(&value, target, key.origin()) else {
-            continue;
-        };
-        let has_only_value = matches!(entry.source, Source::Literal(_))
-            && entry.transform == Transform::default()
-            && entry.pattern.is_none()
-            && entry.on_missing == OnMissing::Fail;
-        if name == "PATH" && !has_only_value {
-            key.entry(name).refuse(PATH_FROM_SECRET);
-        } else {
-            entries.push(entry);
-        }
+        entries.extend(read_entry(&value, target, key.origin()));
     }
     entries
 }
@@ -200,25 +185,14 @@ fn refuse_plain_value(value: &Item<'_>) {
 
 const FILES: &str = "a list whose items begin with a hyphen (- { from: SECRET:KEY, path: FILE })";
 
-/// Reads the section `files`, and returns its entries after `entries`, which are the entries of
-/// `env`. Adds a mistake for each variable and path that two entries set.
-pub(super) fn with_files(section: &Item<'_>, mut entries: Vec<Entry>) -> Vec<Entry> {
-    let mut claimed: HashSet<_> = entries
+/// Reads the section `files`.
+pub(super) fn read_files(section: &Item<'_>) -> Vec<Entry> {
+    section
+        .expect_list(FILES)
         .iter()
-        .flat_map(|entry| entry.target.claims())
-        .collect();
-    for item in section.expect_list(FILES).unwrap_or_default() {
-        let Some(entry) = read_file(&item.named("an entry in \"files\"")) else {
-            continue;
-        };
-        for claim in entry.target.claims() {
-            if !claimed.insert(claim.clone()) {
-                item.refuse_sentence(format!("{claim} appears twice"));
-            }
-        }
-        entries.push(entry);
-    }
-    entries
+        .flatten()
+        .filter_map(|item| read_file(&item.named("an entry in \"files\"")))
+        .collect()
 }
 
 /// Reads an entry of `files`.
@@ -243,13 +217,7 @@ fn read_file(item: &Item<'_>) -> Option<Entry> {
             let parsed = FileTarget::parse_path(path.expect_text("a path")?);
             parsed.map_err(|fault| path.refuse(fault)).ok()
         }),
-        env: env.and_then(|env| match env.expect_text("a variable name")? {
-            "PATH" => {
-                item.entry("PATH").refuse(PATH_FROM_SECRET);
-                None
-            }
-            name => env.expect_variable(name),
-        }),
+        env: env.and_then(|env| env.expect_variable(env.expect_text("a variable name")?)),
         ..FileTarget::default()
     };
 

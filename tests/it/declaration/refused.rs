@@ -123,7 +123,7 @@ did you mean "from"? | env: {A: {^form: "x:k"}}
 must be a regular expression, not | env: {A: {from: "x:k", pattern: ^[x]}}
     | files: [{from: x, env: K, pattern: ^[x]}]
 must be base64 | env: {A: {from: "x:k", …}} | encode: ^base32 | decode: ^hex
-PATH can only be set with "value", because it decides which program runs | env: {^PATH: …} | "x:k" | {template: "{{ x }}"} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
+PATH can only be set with "value", because it decides which program runs | env: {PATH: …} | "x:k" | {template: "{{ x }}"} | {value: /bin, encode: base64} | {value: /bin, pattern: bin}
 needs "from", the reference to a JSON object | env-from: [^{prefix: X_}]
 did you mean "prefix"? | env-from: [{from: x, ^prefx: X_}]
 must be a list of strings, not a string | env-from: [{from: x, …}] | only: ^k | except: ^password
@@ -147,8 +147,8 @@ did you mean "once"? | files: [{from: "x:k", env: K, ^onec: true}]
 /// Declarations that only the program can refuse, because the schema can't express the rule. The
 /// form is that of [`REFUSED`].
 const REFUSED_BY_THE_PROGRAM: &str = r##"
-the file /run/x appears twice | files:\n  - {value: x, path: /run/x}\n  - ^{value: y, path: /run/x}
-the variable F appears twice | env: {F: {value: x}}\nfiles: [^{value: y, env: F}]
+the file /run/x appears twice | files: [{value: x, path: /run/x}, {value: y, path: /run/x}]
+the variable F appears twice | {env: {F: {value: x}}, files: [{value: y, env: F}]}
 A is empty | env:\n  A^:\n  B: x:k
 "value" for A is empty | env:\n  A: { value^: }
 has a key with $ that isn't a valid JSONPath | env: {A: ^"x:$…"} | . | [ | .a[ | .a ]b | ['a | .with-hyphen | [?@.a = 1]
