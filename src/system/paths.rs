@@ -19,11 +19,11 @@
 //! ```
 
 use std::ffi::{OsStr, OsString};
-use std::fs::{File, Metadata};
-use std::io::Write;
+use std::fs::{self, File, Metadata};
+use std::io::{self, ErrorKind, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
-use std::os::unix::fs::MetadataExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use nix::errno::Errno;
@@ -244,7 +244,7 @@ pub type Distrust = (&'static str, &'static str);
 
 /// The reason why a different user could change a file, or the entries of a directory, with the
 /// command that prevents that ([`Distrust`]). `None` if no other user could.
-pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
+fn distrust(metadata: &Metadata) -> Option<Distrust> {
     let command = "chmod go-w";
     if is_foreign(metadata.uid()) {
         Some(("belongs to neither root nor this user", ""))
@@ -254,6 +254,41 @@ pub fn distrust(metadata: &Metadata) -> Option<Distrust> {
         Some(("can be changed by its group", command))
     } else {
         None
+    }
+}
+
+/// Opens the file `name` for reading, unless another user could have written it. `directory_noun` is
+/// what a message calls the directory. A symbolic link isn't followed.
+///
+/// # Errors
+/// If the file can't be opened. The inner error has the name of what isn't trusted, which is
+/// `directory_noun` or `it`, and the reason.
+pub fn open_trusted(
+    directory: &Path,
+    directory_noun: &'static str,
+    name: &str,
+) -> io::Result<Result<File, (&'static str, Distrust)>> {
+    let path = directory.join(name);
+    let found = fs::symlink_metadata(&path)?;
+    if let Some(reason) = distrust(&fs::symlink_metadata(directory)?) {
+        return Ok(Err((directory_noun, reason)));
+    }
+    // O_NOFOLLOW below also refuses a symbolic link, but the kernel's error wouldn't say why.
+    if found.is_symlink() {
+        return Ok(Err(("it", ("is a symbolic link", ""))));
+    }
+    // O_NONBLOCK keeps open(2) from waiting for a writer if the file is a FIFO.
+    let flags = OFlag::O_NOFOLLOW | OFlag::O_NONBLOCK;
+    let file = File::options()
+        .read(true)
+        .custom_flags(flags.bits())
+        .open(path)?;
+    let metadata = file.metadata()?;
+    match distrust(&metadata) {
+        _ if metadata.is_dir() => Err(ErrorKind::IsADirectory.into()),
+        _ if !metadata.is_file() => Ok(Err(("it", ("isn't a regular file", "")))),
+        Some(reason) => Ok(Err(("it", reason))),
+        None => Ok(Ok(file)),
     }
 }
 

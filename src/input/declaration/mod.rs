@@ -13,15 +13,12 @@ mod sections;
 
 use std::cell::RefCell;
 use std::collections::BTreeSet;
-use std::fs::{self, File};
+use std::fs::File;
 use std::io;
-use std::io::ErrorKind::{IsADirectory, NotFound, PermissionDenied};
+use std::io::ErrorKind::{NotFound, PermissionDenied};
 use std::mem::take;
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 
 use crate::input::text_file::{self, FileKind, read_yaml, similar_file};
 use crate::input::yaml::{Node, Position, parse_yaml};
@@ -34,7 +31,7 @@ use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::shown::{file_name, shell_word, shown, some_of};
 use crate::system::os_error::unreadable;
-use crate::system::paths::{Distrust, distrust};
+use crate::system::paths;
 use reader::{Item, ItemKind, MappingEntry, SourceFile, TEXT, THIS_FILE};
 
 /// The declarations that a launch or subcommand reads.
@@ -275,39 +272,18 @@ pub fn missing_declaration_help() -> Option<String> {
 /// Opens the declaration `name` in the working directory. Refuses it if it isn't a regular file, or
 /// if someone other than root and this user could have written it. A symbolic link isn't followed.
 fn open_trusted(name: &str) -> Result<File, Problem> {
-    let untrusted = |what, (why, command): Distrust| {
-        let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
-        let target = if what == "it" { name } else { "." };
-        let remedy = format!("if you trust the file, use -f {name}");
-        Problem::configuration(text).help(match command {
-            "" => remedy,
-            command => format!("run {command} {target} or, {remedy}"),
+    let opened = paths::open_trusted(Path::new("."), "the working directory", name);
+    opened
+        .map_err(|error| unreadable(name, &error))?
+        .map_err(|(what, (why, command))| {
+            let text = format!("secrets-exec doesn't read {name}, because {what} {why}");
+            let target = if what == "it" { name } else { "." };
+            let remedy = format!("if you trust the file, use -f {name}");
+            Problem::configuration(text).help(match command {
+                "" => remedy,
+                command => format!("run {command} {target} or, {remedy}"),
+            })
         })
-    };
-    let failed = |error: io::Error| unreadable(name, &error);
-
-    let directory = fs::symlink_metadata(".").map_err(failed)?;
-    if let Some(reason) = distrust(&directory) {
-        return Err(untrusted("the working directory", reason));
-    }
-    // O_NOFOLLOW below also refuses a symbolic link, but the kernel's error wouldn't say why.
-    if fs::symlink_metadata(name).map_err(failed)?.is_symlink() {
-        return Err(untrusted("it", ("is a symbolic link", "")));
-    }
-
-    // Without O_NONBLOCK, open(2) would wait for a writer if the file were a FIFO.
-    let file = File::options()
-        .read(true)
-        .custom_flags(O_NOFOLLOW | O_NONBLOCK)
-        .open(name)
-        .map_err(failed)?;
-    let metadata = file.metadata().map_err(failed)?;
-    match distrust(&metadata) {
-        _ if metadata.is_dir() => Err(failed(IsADirectory.into())),
-        _ if !metadata.is_file() => Err(untrusted("it", ("isn't a regular file", ""))),
-        Some(reason) => Err(untrusted("it", reason)),
-        None => Ok(file),
-    }
 }
 
 /// Parses the text of one declaration. Returns the options under `defaults`, the entries and

@@ -13,7 +13,6 @@
 use std::cell::RefCell;
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
-use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::rc::Rc;
 use std::time::{Duration, SystemTime};
@@ -24,7 +23,6 @@ use aws_sdk_sts::operation::assume_role_with_web_identity::*;
 use aws_sdk_sts::operation::get_caller_identity::*;
 use base64::Engine;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use nix::libc::{O_NOFOLLOW, O_NONBLOCK};
 use serde_json::{Value, json};
 use sha1::{Digest, Sha1};
 use tokio::sync::OnceCell;
@@ -44,7 +42,7 @@ use crate::model::answer::{
 use crate::model::reference::Role;
 use crate::model::shown::{escaped, shell_word};
 use crate::net::host_and_port;
-use crate::system::paths::distrust;
+use crate::system::paths::open_trusted;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Progress, RetryBudget, SILENCE};
 
@@ -325,21 +323,16 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
 /// if a different user could have written the file, which adds a note, too.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
-    let path = directory.join(stored_session_name(role) + ".json");
-    // A symbolic link isn't followed, because only the directory and the file themselves are
-    // checked. Without O_NONBLOCK, opening a FIFO would wait for a writer.
-    let flags = O_NOFOLLOW | O_NONBLOCK;
-    let opened = File::options().read(true).custom_flags(flags).open(&path);
-    let file = opened.ok()?;
-    let parent = fs::symlink_metadata(directory).ok()?;
-    let metadata = file.metadata().ok()?;
-
+    let name = stored_session_name(role) + ".json";
+    let path = directory.join(&name);
     let shown = path.display();
-    if let Some((why, _)) = distrust(&parent).or_else(|| distrust(&metadata)) {
-        let note = format!("{shown} isn't used, because it or its directory {why}");
-        progress.note(note);
-        return None;
-    }
+    let file = match open_trusted(directory, "its directory", &name).ok()? {
+        Ok(file) => file,
+        Err((what, (why, _))) => {
+            progress.note(format!("{shown} isn't used, because {what} {why}"));
+            return None;
+        }
+    };
 
     let stored: Value = serde_json::from_reader(file.take(MAX_SESSION_SIZE)).ok()?;
     let text = |name: &str| stored["Credentials"][name].as_str();
