@@ -23,6 +23,7 @@ use crate::model::answer::{
     Again, Answers, Cause, Denial, Document, FetchError, FetchFailure, FetchResult, Operation,
     OutageKind, Refusal,
 };
+use crate::model::place::Placed;
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Role, Store};
 use crate::model::url::HttpUrl;
@@ -86,17 +87,12 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The help if the response from the agent's address doesn't look like a response of the Secrets
-/// Manager Agent.
-const CHECK_ADDRESS: &str =
-    "check that the Secrets Manager Agent listens at this address, or run without --agent";
-
 /// The time limit for each step of opening a connection to the agent. The limit can be short,
 /// because the agent usually runs on this host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
-    url: HttpUrl,
+    url: Placed<HttpUrl>,
     /// The settings for AWS. Requests to the agent use only three of them: the default region, the
     /// default role and the agent's token.
     settings: Settings,
@@ -107,7 +103,7 @@ pub struct Agent {
 
 impl Agent {
     /// Creates the client of the agent at `url`.
-    pub fn new(url: HttpUrl, settings: &Settings, deadline: &Deadline) -> Self {
+    pub fn new(url: Placed<HttpUrl>, settings: &Settings, deadline: &Deadline) -> Self {
         // The parts of a response have no time limit of their own, because the retry budget limits
         // the whole request.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
@@ -138,7 +134,8 @@ impl Agent {
         for locator in wanted.iter().copied() {
             let located = self.settings.with_defaults(locator);
             if let Some(why) = self.unsupported_reason(&located) {
-                let failure = FetchFailure::new(locator.region.clone(), unsupported_error(why));
+                let failure =
+                    FetchFailure::new(locator.region.clone(), self.unsupported_error(why));
                 answers.insert(locator.clone(), Err(failure));
             } else {
                 grouped.entry(located).or_default().push(locator);
@@ -194,9 +191,11 @@ impl Agent {
     /// the connection fails, the result is that failure, because a token wouldn't help. Otherwise,
     /// the result is `error`, which is about the token.
     async fn missing_token_error(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connector.connect(&self.url.uri);
+        let connecting = self.http.connector.connect(&self.url.value.uri);
         match self.budget.within(connecting).await {
-            Some(Err(failure)) => with_agent_headline(failure.for_host_named_in("--agent")),
+            Some(Err(failure)) => {
+                self.with_agent_headline(failure.for_host_named_in(&self.url.place))
+            }
             _ => error,
         }
     }
@@ -204,15 +203,12 @@ impl Agent {
     /// Reads one secret through the agent, and repeats the request after each outage.
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let name = format!("{located} through the agent");
-        let host = host_and_port(&self.url.uri);
+        let host = host_and_port(&self.url.value.uri);
         let budget = self.budget.for_request(host, &name);
         let reading = budget.retry(&self.turns, async |_| self.read_once(located, token).await);
-        reading.await.map_err(|error| {
-            if !error.is_malformed() {
-                return with_agent_headline(error);
-            }
-            with_agent_headline(error.or_outage_help(CHECK_ADDRESS))
-        })
+        reading
+            .await
+            .map_err(|error| self.with_agent_headline(error))
     }
 
     /// Sends one request for a secret, without retries, and returns its document.
@@ -225,11 +221,11 @@ impl Agent {
             .http
             .send(request)
             .await
-            .map_err(|failure| failure.for_host_named_in("--agent"))?;
+            .map_err(|failure| failure.for_host_named_in(&self.url.place))?;
         let status = response.status.as_u16();
         // A body that breaks off or is too long is an outage, like a response that isn't from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
-        parse_response(status, &body, located)
+        self.parse_response(status, &body, located)
     }
 
     /// The URL that asks the agent for a secret:
@@ -237,7 +233,7 @@ impl Agent {
     /// because the agent always reads from its own region.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let base = self.url.text.trim_end_matches('/');
+        let base = self.url.value.text.trim_end_matches('/');
         let id = escaped(&located.id.to_string());
         let role = located.role.as_ref().map(|role| role.arn.to_string());
 
@@ -253,43 +249,53 @@ impl Agent {
         }
         url
     }
-}
 
-/// Adds a headline about the agent to an outage, because AWS wasn't asked. If the agent couldn't be
-/// reached, the outage also becomes [`OutageKind::AgentConnection`], whose help is about the agent.
-/// An error that isn't an outage stays as it is.
-fn with_agent_headline(error: FetchError) -> FetchError {
-    use OutageKind::{AgentConnection, Connection, Lookup, Silent};
-    if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
-        let unreached = error.with_cause(Cause::Outage(AgentConnection));
-        return unreached.with_outage_headline("the Secrets Manager Agent can't be reached");
-    }
-    error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
-}
-
-/// The failure of a request that the agent doesn't support. `why` is the predicate of a sentence
-/// about the agent, such as `reads only secrets`.
-fn unsupported_error(why: &str) -> FetchError {
-    let text = format!("can't be read with --agent, because the Secrets Manager Agent {why}");
-    FetchError::refused(Refusal::Agent, text)
-}
-
-/// Parses the agent's response to the request for `located`, and refuses a secret from a different
-/// region. If the response doesn't name a region, the document gets the requested region.
-fn parse_response(status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
-    if status != 200 {
-        return Err(parse_agent_error(status, body, located.role.as_ref()));
+    /// Adds a headline about the agent to an outage, because AWS wasn't asked. If the agent
+    /// couldn't be reached, or if its answer is malformed, the help is about the agent, too. An
+    /// error that isn't an outage stays as it is.
+    fn with_agent_headline(&self, mut error: FetchError) -> FetchError {
+        use OutageKind::{Connection, Lookup, Silent};
+        let undo = self.url.place.undo();
+        if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
+            return error
+                .or_outage_help(format!("start the agent at this address, or {undo}"))
+                .with_outage_headline("the Secrets Manager Agent can't be reached");
+        }
+        if error.is_malformed() {
+            error = error.or_outage_help(format!(
+                "check that the Secrets Manager Agent listens at this address, or {undo}"
+            ));
+        }
+        error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
     }
 
-    let document = parse_secret(body, &located.id, &located.version)?;
-    let region = document.region.or_else(|| located.region.clone());
-    // A request to the agent can't name a region, so the agent may have found a secret with the
-    // same name in its own region.
-    if located.region.is_some() && region != located.region {
-        let why = "reads only from its own region, which isn't the region of this launch";
-        return Err(unsupported_error(why));
+    /// The failure of a request that the agent doesn't support. `why` is the predicate of a
+    /// sentence about the agent, such as `reads only secrets`.
+    fn unsupported_error(&self, why: &str) -> FetchError {
+        let place = &self.url.place;
+        let text =
+            format!("can't be read through the Secrets Manager Agent ({place}), which {why}");
+        FetchError::refused(Refusal::Agent, text).help(place.undo())
     }
-    Ok(Document { region, ..document })
+
+    /// Parses the agent's response to the request for `located`, and refuses a secret from a
+    /// different region. If the response doesn't name a region, the document gets the requested
+    /// region.
+    fn parse_response(&self, status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
+        if status != 200 {
+            return Err(parse_agent_error(status, body, located.role.as_ref()));
+        }
+
+        let document = parse_secret(body, &located.id, &located.version)?;
+        let region = document.region.or_else(|| located.region.clone());
+        // A request to the agent can't name a region, so the agent may have found a secret with the
+        // same name in its own region.
+        if located.region.is_some() && region != located.region {
+            let why = "reads only from its own region, not from the region of this launch";
+            return Err(self.unsupported_error(why));
+        }
+        Ok(Document { region, ..document })
+    }
 }
 
 /// Parses an error response of the agent: an error of the agent itself, or an error of AWS that the

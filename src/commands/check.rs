@@ -22,6 +22,7 @@ use crate::model::entry::EntryId;
 use crate::model::environment::{CommandLine, Environment, Inherited};
 use crate::model::options::SourceOption;
 use crate::model::outcome::{Outcomes, Values};
+use crate::model::place::Placed;
 use crate::model::problem::Problem;
 use crate::model::shown::quoted_program;
 use crate::report::account::{CheckDepth, CheckedValues};
@@ -280,8 +281,10 @@ impl Checked {
 /// Asks AWS even with `--agent`, because the agent can't describe secrets.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
-    if let SourceOption::Local(_) = prepared.options.source {
-        let text = "check --metadata can't be used with --local, because a local file has values but no metadata";
+    if let SourceOption::Local(Placed { place, .. }) = &prepared.options.source {
+        let text = format!(
+            "check --metadata can't be used with {place}, because a local file has values but no metadata"
+        );
         return Err(Problem::usage(text).into());
     }
 

@@ -6,6 +6,7 @@ use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_sett
 use crate::input::cli::{Inputs, PolicyArguments};
 use crate::model::environment::Inherited;
 use crate::model::options::SourceOption;
+use crate::model::place::Placed;
 use crate::model::problem::Problem;
 use crate::report::{Record, Report, terminal};
 use crate::time::Deadline;
@@ -47,8 +48,10 @@ fn needed_policy(
         plan,
         ..
     } = prepared;
-    if let SourceOption::Local(_) = options.source {
-        let text = "policy can't be used with --local, because reading a local file doesn't need permissions";
+    if let SourceOption::Local(Placed { place, .. }) = &options.source {
+        let text = format!(
+            "policy can't be used with {place}, because reading a local file doesn't need permissions"
+        );
         return Err(Problem::usage(text).into());
     }
     let is_agent = matches!(options.source, SourceOption::Agent(_));

@@ -120,7 +120,7 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     let mut layers = declarations.layers;
     if !inputs.resolve_env.is_empty() {
         // `unset` overrides `--resolve-env`, and `--resolve-env` overrides `--clean-env`.
-        let resolvable = inherited.retained(&options.retention.without_clean());
+        let resolvable = options.retention.without_clean().retained(inherited);
         let layer = inherited_layer(&resolvable, &inputs.resolve_env);
         layers.extend(value_or_add(layer, &mut inputs.errors));
     }
@@ -192,7 +192,7 @@ impl Merged {
             declarations,
             task,
         } = self;
-        let retained = inherited.retained(&options.retention);
+        let retained = options.retention.retained(inherited);
         // `check` and `policy` always report that there is no entry. With `--resolve-env`, no other
         // subcommand does, because an image for general use can have `--resolve-env '*'`, even if
         // the variables of some tasks have no references. But if a variable has one that no pattern

@@ -29,8 +29,9 @@ use crate::input::cli::Inputs;
 use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Answer, Answers, Document, FetchFailure};
 use crate::model::environment::Inherited;
-use crate::model::options::{LogFormat, NamedFile, SourceOption};
+use crate::model::options::{LogFormat, SourceOption};
 use crate::model::outcome::Values;
+use crate::model::place::Placed;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
@@ -109,14 +110,14 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
     let options = &prepared.options;
     if let SourceOption::Local(file) = &options.source {
-        let NamedFile { setting, path } = file;
+        let Placed { value: path, place } = file;
         let shown = path.display();
         let progress = &deadline.progress;
-        let _awaited = progress.awaits(format!("the file {shown} ({setting})"));
+        let _awaited = progress.awaits(format!("the file {shown} ({place})"));
         let secrets = read_local_secrets(file)?;
         let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
         if !is_hidden {
-            let text = format!("secrets are read from {shown}, not from AWS ({setting})");
+            let text = format!("secrets are read from {shown}, not from AWS ({place})");
             progress.add(Record {
                 ignores_quiet: true,
                 ..Record::warning(text).event("local")

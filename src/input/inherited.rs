@@ -14,15 +14,15 @@ use glob::{MatchOptions, Pattern};
 
 use crate::model::entry::template::Printing;
 use crate::model::entry::{Entry, Operand, Origin, Part, Source, Subject, Target};
-use crate::model::environment::{
-    EnvName, Inherited, PlacedPattern, Retention, is_name, matches_any,
-};
+use crate::model::environment::{EnvName, Inherited, is_name, matches_any};
 use crate::model::fault::{Fault, foreign_prefix, is_one_letter_away, overlooked};
-use crate::model::options::{Options, TypedOptions};
+use crate::model::options::{OptionId, Options, TypedOptions};
+use crate::model::place::Placed;
 use crate::model::plan::{Layer, Plan, is_certainly_set};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::reference::{Arn, Reference, Selector, Store, split_colon, split_secret};
+use crate::model::retention::{Retention, first_match};
 use crate::model::shown::{has_credential, shown, some_of};
 
 const OPEN: &str = "{{resolve:";
@@ -148,7 +148,7 @@ pub fn retention_warnings(
     layers: &[Layer],
 ) -> Vec<Record> {
     let mut warnings = Vec::new();
-    if let (None, [pass, ..]) = (&options.clean_env, retention.pass.as_slice()) {
+    if let (None, [pass, ..]) = (options.place(OptionId::CleanEnv), retention.pass.as_slice()) {
         let text = format!(
             "{} has no effect without --clean-env, because the command gets all variables",
             pass.place
@@ -156,7 +156,11 @@ pub fn retention_warnings(
         warnings.push(Record::warning(text).help("add --clean-env, or leave the pattern out"));
     }
 
-    for PlacedPattern { place, pattern } in retention.unset.iter().chain(&retention.pass) {
+    for Placed {
+        value: pattern,
+        place,
+    } in retention.unset.iter().chain(&retention.pass)
+    {
         let names: Vec<&str> = inherited
             .iter()
             .filter_map(|(name, _)| name.to_str())
@@ -189,7 +193,7 @@ pub fn retention_warnings(
 /// The variables that `--unset` removes, by the place of the pattern. Leaves out a variable that an
 /// entry of the plan sets.
 pub fn removed_names(
-    unset: &[PlacedPattern],
+    unset: &[Placed<Pattern>],
     inherited: &Inherited,
     plan: &Plan,
 ) -> BTreeMap<String, Vec<String>> {
@@ -203,7 +207,7 @@ pub fn removed_names(
 
 /// A note for each place whose patterns of `--unset` remove variables, with their names.
 pub fn removed_notes(
-    unset: &[PlacedPattern],
+    unset: &[Placed<Pattern>],
     inherited: &Inherited,
     plan: &Plan,
 ) -> impl Iterator<Item = Record> {
@@ -218,7 +222,7 @@ pub fn removed_notes(
 /// The inherited variables that a pattern matches and for whose name and value `condition` is true,
 /// by the place of the pattern.
 fn matched_names(
-    patterns: &[PlacedPattern],
+    patterns: &[Placed<Pattern>],
     inherited: &Inherited,
     condition: impl Fn(&OsStr, &OsStr) -> bool,
 ) -> BTreeMap<String, Vec<String>> {
@@ -228,9 +232,9 @@ fn matched_names(
         .filter(|(name, value)| condition(name, value))
     {
         let name = name.to_string_lossy();
-        if let Some(placed) = PlacedPattern::find(patterns, &name) {
+        if let Some(placed) = first_match(patterns, &name) {
             names
-                .entry(placed.place.clone())
+                .entry(placed.place.to_string())
                 .or_default()
                 .push(shown(&name));
         }

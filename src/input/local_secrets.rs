@@ -4,6 +4,7 @@
 //! No error shows a value or a line of the file.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -11,7 +12,7 @@ use super::text_file::{self, FileKind, read_yaml};
 use super::yaml::{FaultAt, Kind, Node, Position, parse_yaml};
 use crate::model::answer::SecretValue;
 use crate::model::fault::Fault;
-use crate::model::options::NamedFile;
+use crate::model::place::Placed;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::slash_fault;
 
@@ -20,13 +21,15 @@ use crate::model::reference::slash_fault;
 /// # Errors
 /// If the file can't be read or isn't a mapping, or if it has mistakes in its syntax or secrets
 /// without a valid value (one error for each).
-pub fn read_local_secrets(file: &NamedFile) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
-    let NamedFile { setting, path } = file;
+pub fn read_local_secrets(
+    file: &Placed<PathBuf>,
+) -> Result<BTreeMap<String, SecretValue>, Vec<Problem>> {
+    let Placed { value: path, place } = file;
     let error = |(Position { line, column }, fault): FaultAt| {
         let position = format!("{}:{line}:{column}:", path.display());
         Problem::from_fault(Status::Configuration, fault.about(&position))
     };
-    let text = text_file::open(path, setting, &format!(" (from {setting})"))
+    let text = text_file::open(path, &place.to_string(), &format!(" (from {place})"))
         .and_then(|file| read_yaml(path, file, FileKind::LocalSecrets))
         .map_err(|problem| vec![problem])?;
 

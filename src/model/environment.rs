@@ -8,7 +8,7 @@ use std::collections::HashSet;
 use std::ffi::{CString, OsStr, OsString};
 use std::fmt;
 use std::os::unix::ffi::OsStrExt;
-use std::sync::{Arc, LazyLock};
+use std::sync::Arc;
 
 use glob::Pattern;
 use zeroize::Zeroizing;
@@ -144,13 +144,13 @@ impl Inherited {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The inherited variables that `retention` keeps for the command.
+    /// The variables with a name for which `is_kept` is true.
     #[must_use]
-    pub fn retained(&self, retention: &Retention) -> Self {
+    pub fn filtered(&self, is_kept: impl Fn(&OsStr) -> bool) -> Self {
         let kept = self
             .0
             .iter()
-            .filter(|(name, _)| retention.keeps(name))
+            .filter(|(name, _)| is_kept(name))
             .cloned()
             .collect();
         Self(Arc::new(kept))
@@ -264,62 +264,6 @@ impl StartedBy {
 const SUDO_REMEDY: &str = "sudo removes AWS_* variables and changes HOME: keep those that you need, as in sudo --preserve-env=AWS_PROFILE,AWS_REGION,HOME";
 
 const STEP_REMEDY: &str = "add a step with aws-actions/configure-aws-credentials before this one";
-
-/// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and
-/// `pass` overrides `clean`.
-#[derive(Clone, Debug, Default)]
-pub struct Retention {
-    /// `--clean-env`: removes all variables except those of `CLEAN`.
-    pub clean: bool,
-    /// `--pass`: names that `clean` doesn't remove.
-    pub pass: Vec<PlacedPattern>,
-    /// `--unset` of all places: names that are removed.
-    pub unset: Vec<PlacedPattern>,
-}
-
-/// A pattern, and the name of the option in the place that sets it: `--unset`, `SECRETS_EXEC_UNSET`
-/// or `app.yaml:3:5: unset`.
-#[derive(Clone, Debug)]
-pub struct PlacedPattern {
-    pub pattern: Pattern,
-    pub place: String,
-}
-
-impl PlacedPattern {
-    /// Finds the first of the patterns that matches a name.
-    pub fn find<'p>(patterns: &'p [Self], name: &str) -> Option<&'p Self> {
-        patterns.iter().find(|placed| placed.pattern.matches(name))
-    }
-}
-
-/// The variables that `--clean-env` keeps: those of the user's session, those that a systemd
-/// service needs (systemd.exec(5)), and those that a Lambda runtime reads, except credentials.
-const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
-    JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
-    _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
-
-impl Retention {
-    /// The same rules, but without `--clean-env`, so that only `unset` removes variables.
-    #[must_use]
-    pub fn without_clean(&self) -> Self {
-        Self {
-            clean: false,
-            ..self.clone()
-        }
-    }
-
-    /// True if the command inherits the variable.
-    pub fn keeps(&self, name: &OsStr) -> bool {
-        let name = name.to_string_lossy();
-        if name.starts_with(OWN_PREFIX) || PlacedPattern::find(&self.unset, &name).is_some() {
-            return false;
-        }
-        static CLEAN_PATTERNS: LazyLock<Vec<Pattern>> = LazyLock::new(|| known_patterns(CLEAN));
-        !self.clean
-            || matches_any(&CLEAN_PATTERNS, &name)
-            || PlacedPattern::find(&self.pass, &name).is_some()
-    }
-}
 
 /// The environment of the command as execve(2) needs it: a list of `NAME=value`.
 pub struct Environment(pub Vec<Zeroizing<CString>>);

@@ -20,6 +20,7 @@ use rustls::CertificateError;
 
 use super::tls::certificate_fault;
 use crate::model::answer::{Cause, FetchError, OutageKind, Refusal};
+use crate::model::place::Place;
 use crate::system::os_error;
 use crate::system::redaction::redacted_line;
 
@@ -109,14 +110,14 @@ impl FetchError {
     }
 
     /// Turns the failure of a host that doesn't speak TLS into a refusal, whose help is to write
-    /// `http://` in `setting`. Any other failure stays as it is. Call this only for a host that the
-    /// user has named in `setting`, because another attempt can't succeed then. For a host of AWS,
+    /// `http://` in `place`. Any other failure stays as it is. Call this only for a host that the
+    /// user has named in `place`, because another attempt can't succeed then. For a host of AWS,
     /// another attempt may succeed, because a captive portal may have answered instead of AWS.
-    pub fn for_host_named_in(self, setting: &str) -> Self {
+    pub fn for_host_named_in(self, place: &Place) -> Self {
         if self.cause != Cause::Outage(OutageKind::NotTls) {
             return self;
         }
-        let help = format!("use http:// instead of https:// in {setting}");
+        let help = format!("use http:// instead of https:// in {place}");
         Self::refused(Refusal::Endpoint, self.text).help(help)
     }
 

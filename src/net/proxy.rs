@@ -20,18 +20,19 @@ use hyper_util::client::proxy::matcher::{Intercept, Matcher};
 
 use super::errors::BoxError;
 use crate::model::answer::{Cause, FetchError, FetchResult, OutageKind, Refusal};
+use crate::model::place::{Place, Placed};
 use crate::model::reference::aws_domain;
 use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::system::redaction::conceal;
 
-/// The proxies, each with the name of its variable, which can be in lower case.
+/// The proxies. The names of their variables can be in lower case.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
     /// HTTP_PROXY, for `http` URLs.
-    pub http: Option<(&'static str, HttpUrl)>,
+    pub http: Option<Placed<HttpUrl>>,
     /// HTTPS_PROXY, for `https` URLs.
-    pub https: Option<(&'static str, HttpUrl)>,
+    pub https: Option<Placed<HttpUrl>>,
     pub no_proxy: Option<String>,
 }
 
@@ -40,7 +41,7 @@ pub struct Proxy {
     /// The proxy's URL and, if the URL has a user name, the Proxy-Authorization header with the
     /// user name and the password.
     pub(super) intercept: Intercept,
-    pub variable: &'static str,
+    pub place: Place,
 }
 
 /// Writes the proxy's host and port, without its password, and its variable: `the proxy
@@ -48,7 +49,7 @@ pub struct Proxy {
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = shown(&host_with_port(self.intercept.uri()));
-        write!(f, "the proxy {host} ({})", self.variable)
+        write!(f, "the proxy {host} ({})", self.place)
     }
 }
 
@@ -58,7 +59,7 @@ impl Proxy {
     /// or add .amazonaws.com to NO_PROXY`.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
-        failure.or_outage_help(format!("correct {}, or {advice}", self.variable))
+        failure.or_outage_help(format!("correct {}, or {advice}", self.place))
     }
 
     /// Replaces the help of a failure that may mean that the proxy doesn't speak TLS. The new help
@@ -72,14 +73,14 @@ impl Proxy {
         };
         let login = self.intercept.basic_auth().map_or("", |_| "USER:PASSWORD@");
         let help = self.assignment_remedy(login);
-        failure.for_host_named_in(self.variable).help(help)
+        failure.for_host_named_in(&self.place).help(help)
     }
 
     /// The help on how to write the variable that names the proxy: `write
     /// HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
     fn assignment_remedy(&self, login: &str) -> String {
         let host = shown(host_and_port(self.intercept.uri()));
-        format!("write {}=http://{login}{host}", self.variable)
+        format!("write {}=http://{login}{host}", self.place)
     }
 
     /// The failure for a proxy that answers with HTTP status 407 (Proxy Authentication Required).
@@ -90,7 +91,7 @@ impl Proxy {
             None => "requires a user name and a password",
         };
         let remedy = match login {
-            Some(_) => format!("correct them in {}", self.variable),
+            Some(_) => format!("correct them in {}", self.place),
             None => self.assignment_remedy("USER:PASSWORD@"),
         };
         let text = format!("{self} {what} (HTTP status 407)");
@@ -141,7 +142,7 @@ impl ProxySettings {
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
-        let (variable, proxy) = named.as_ref()?;
+        let Placed { value: url, place } = named.as_ref()?;
 
         let port = to.port_u16().unwrap_or(if is_https { 443 } else { 80 });
         let no_proxy = self.no_proxy.as_deref().unwrap_or_default();
@@ -155,14 +156,14 @@ impl ProxySettings {
         }
 
         let intercept = Matcher::builder()
-            .all(proxy.text.as_str())
+            .all(url.text.as_str())
             .no(hosts.join(","))
             .build()
             .intercept(to)?;
         conceal_authorization(intercept.basic_auth());
         Some(Proxy {
             intercept,
-            variable,
+            place: place.clone(),
         })
     }
 }

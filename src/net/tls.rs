@@ -23,6 +23,7 @@
 //! roots).
 
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::{Arc, LazyLock, Mutex};
 use std::time::Duration;
 use std::{fs, iter};
@@ -42,7 +43,8 @@ use webpki::EndEntityCert;
 
 use crate::model::answer::{FetchError, FetchResult, Refusal};
 use crate::model::fault::Fault;
-use crate::model::options::{KeyExchange, NamedFile};
+use crate::model::options::KeyExchange;
+use crate::model::place::Placed;
 use crate::model::shown::without_tokens;
 use crate::system::lifecycle::locked;
 use crate::system::os_error;
@@ -52,9 +54,9 @@ use crate::system::os_error;
 pub struct TrustSettings {
     /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
     /// of precedence. If it is set, `environment` is ignored.
-    pub bundle: Option<NamedFile>,
+    pub bundle: Option<Placed<PathBuf>>,
     /// The file in SSL_CERT_FILE or, if that isn't set, the directory in SSL_CERT_DIR.
-    pub environment: Option<NamedFile>,
+    pub environment: Option<Placed<PathBuf>>,
     pub key_exchange: KeyExchange,
 }
 
@@ -117,7 +119,7 @@ fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier
 /// directories is missing.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, mut found) = match (&settings.bundle, &settings.environment) {
-        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.path), None)),
+        (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.value), None)),
         // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself, and no other roots if
         // one of them is set.
         (None, Some(environment)) => (environment, load_native_certs()),
@@ -126,7 +128,7 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
 
     // A certificate right after a byte order mark is read here, because `rustls_native_certs`
     // overlooks it.
-    let file = fs::read(&named.path).unwrap_or_default();
+    let file = fs::read(&named.value).unwrap_or_default();
     if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
         found
             .certs
@@ -156,10 +158,10 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
             } else {
                 "is in DER, not PEM: use openssl x509 -inform der -in FILE -out ca.pem"
             };
-            format!("{} {defect}", named.path.display())
+            format!("{} {defect}", named.value.display())
         }
     };
-    Err(unusable_tls(why).help(format!("correct the file or the path in {}", named.setting)))
+    Err(unusable_tls(why).help(format!("correct the file or the path in {}", named.place)))
 }
 
 fn unusable_tls(why: String) -> FetchError {

@@ -37,7 +37,6 @@ fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_var
         run.says_one_of([
             "error: secrets-exec.yaml:2",
             &*format!("error: --{name}"),
-            "(from the declaration)",
             value,
         ]);
     }

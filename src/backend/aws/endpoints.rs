@@ -8,6 +8,7 @@ use std::collections::BTreeMap;
 use futures_util::FutureExt;
 use http::Uri;
 
+use crate::model::place::Placed;
 use crate::model::reference::{Region, Store};
 use crate::model::url::HttpUrl;
 use crate::net::BoxError;
@@ -48,8 +49,8 @@ pub(super) const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
 /// The endpoints that the user configures, and which of AWS's own endpoints to use.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// The user's endpoints, each with the option, variable or setting that names it.
-    pub configured: BTreeMap<Api, (&'static str, HttpUrl)>,
+    /// The user's endpoints.
+    pub configured: BTreeMap<Api, Placed<HttpUrl>>,
     pub use_fips: bool,
     pub use_dual_stack: bool,
 }
@@ -57,7 +58,7 @@ pub struct Endpoints {
 impl Endpoints {
     /// The endpoint that the user configures for a service, if any.
     pub fn url(&self, api: Api) -> Option<&HttpUrl> {
-        self.configured.get(&api).map(|(_, url)| url)
+        self.configured.get(&api).map(|endpoint| &endpoint.value)
     }
 
     /// The part of a cache key that comes from the endpoint settings: the endpoints of this store
@@ -84,9 +85,9 @@ impl Endpoints {
             (false, false) => None,
         };
         match (variant, self.configured.get(&api)) {
-            (None, Some((_, url))) => return Ok(url.uri.clone()),
-            (Some(variant), Some((setting, _))) => {
-                return Err(format!("{variant} and {setting} can't be used together").into());
+            (None, Some(endpoint)) => return Ok(endpoint.value.uri.clone()),
+            (Some(variant), Some(Placed { place, .. })) => {
+                return Err(format!("{variant} and {place} can't be used together").into());
             }
             (_, None) => {}
         }

@@ -158,10 +158,9 @@ impl Aws {
         // The key has absolute paths, because a relative path, or one with `$NAME`, can name
         // different files in different launches.
         let files = settings.config_files.absolute_paths();
-        format!(
-            "{:?}",
-            (parts, endpoints, settings.profile(), variables, files)
-        )
+        // Keys in variables have precedence over a profile, unless an option names the profile.
+        let profile = (settings.options.profile.is_some(), settings.profile_name());
+        format!("{:?}", (parts, endpoints, profile, variables, files))
     }
 
     /// Finds out which of the secrets in `wanted` exist, without reading a value. Returns their
@@ -297,7 +296,8 @@ fn with_advice(session: &Session, mut answers: Answers) -> Answers {
     for (locator, answer) in &mut answers {
         if let Err(failure) = answer {
             failure.looked_up = session.looked_up(locator).map(Box::new);
-            failure.profile = session.settings.options.profile.clone();
+            let profile = session.settings.options.profile.as_ref();
+            failure.profile = profile.map(|profile| profile.value.clone());
         }
     }
     answers

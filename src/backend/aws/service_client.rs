@@ -55,6 +55,7 @@ use zeroize::Zeroizing;
 use super::endpoints::{Api, Endpoints};
 use super::service_errors::{ServiceError, malformed_response, not_sent, parse_service_error};
 use crate::model::answer::{Cause, FetchError, FetchResult, Limit, OutageKind};
+use crate::model::place::Place;
 use crate::model::reference::Region;
 use crate::model::shown::shown;
 use crate::model::url::is_loopback;
@@ -113,7 +114,7 @@ impl Clients {
         Ok(Client {
             api,
             endpoint: endpoint.map_err(not_sent)?,
-            endpoint_setting: configured.map(|(setting, _)| *setting),
+            endpoint_place: configured.map(|endpoint| endpoint.place.clone()),
             region: region.clone(),
             identity: credentials.cloned().map(Into::into),
             http: self.http.clone(),
@@ -125,8 +126,8 @@ impl Clients {
 pub(super) struct Client {
     pub api: Api,
     pub endpoint: Uri,
-    /// The option, variable or setting that names the endpoint. `None` for AWS's own endpoint.
-    pub(super) endpoint_setting: Option<&'static str>,
+    /// What names the endpoint. `None` for AWS's own endpoint.
+    pub(super) endpoint_place: Option<Place>,
     pub region: Region,
     /// The credentials that sign requests, if any.
     pub(super) identity: Option<Identity>,
@@ -268,10 +269,10 @@ impl Client {
     /// and that has no host is probably misspelled, so it is [`OutageKind::UnknownRegion`], and the
     /// request is repeated only twice.
     fn no_response_error(&self, failure: FetchError) -> FetchError {
-        if let Some(setting) = self.endpoint_setting {
+        if let Some(place) = &self.endpoint_place {
             // `for_host_named_in` turns the failure into a refusal only if the host doesn't speak
             // TLS.
-            return self.with_remedy(failure.for_host_named_in(setting));
+            return self.with_remedy(failure.for_host_named_in(place));
         }
         if failure.io_kind != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str()) {
             return failure;
@@ -285,7 +286,7 @@ impl Client {
     /// stays as it is, because the usual help for its kind is right.
     pub fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
-        let Some(setting) = self.endpoint_setting else {
+        let Some(place) = &self.endpoint_place else {
             return error;
         };
         let Cause::Outage(kind) = error.cause else {
@@ -295,8 +296,9 @@ impl Client {
             (Timeout, Limit::Timeout) => ", allow more time with --timeout",
             (Timeout, Limit::MaxAttempts) => ", raise AWS_MAX_ATTEMPTS",
             (Lookup | UnknownRegion | MalformedResponse | Connection | Silent, _) => "",
-            (Throttled | Service | Handshake | AgentConnection, _)
-            | (NotTls | ClockSkew | EarlyCertificate, _) => return error,
+            (Throttled | Service | Handshake, _) | (NotTls | ClockSkew | EarlyCertificate, _) => {
+                return error;
+            }
         };
         let hint = if is_loopback(&self.endpoint) {
             " (in a container, localhost is the container itself)"
@@ -304,7 +306,7 @@ impl Client {
             ""
         };
         error.or_outage_help(format!(
-            "check that the service runs and answers{hint}{more}, or correct {setting}"
+            "check that the service runs and answers{hint}{more}, or correct {place}"
         ))
     }
 

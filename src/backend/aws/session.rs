@@ -339,7 +339,7 @@ impl Session {
             return None;
         }
         let configured = self.settings.region.as_ref();
-        let region_place = configured.map_or("the instance metadata", |(_, place)| place.name);
+        let region_place = configured.map(|region| region.place.clone());
 
         // The account is that of the role that is assumed last: the default role or, without one,
         // the last role on the way to the caller.

@@ -30,7 +30,8 @@ use crate::input::declaration::{DeclarationChoice, DeclarationsNamedBy, missing_
 use crate::model::entry::{Argument, Entry};
 use crate::model::environment::{CommandLine, Inherited, OWN_PREFIX, assigned_name, parse_pattern};
 use crate::model::fault::{not_a_path, overlooked_in_value, similar_word};
-use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions};
+use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions};
+use crate::model::place::Place;
 use crate::model::plan::Layer;
 use crate::model::problem::{Problem, Status};
 use crate::model::record::Record;
@@ -330,15 +331,9 @@ impl Inputs {
         // It isn't an error if a flag and a variable exclude each other: the flag turns the
         // variable's option off.
         for options in [&flags, &variables] {
-            for (option, other, why) in options.exclusions() {
-                inputs.errors.push(Problem::usage(format!(
-                    "{} and {} can't be used together, because {why}",
-                    options.place(option),
-                    options.place(other)
-                )));
-            }
+            inputs.errors.extend(options.exclusions());
         }
-        inputs.has_quiet_flag = flags.quiet.is_some();
+        inputs.has_quiet_flag = flags.place(OptionId::Quiet).is_some();
         inputs.options = flags.over(variables);
 
         let files: Vec<PathBuf> = take_values(matches, "file");
@@ -347,12 +342,12 @@ impl Inputs {
             (
                 "SECRETS_EXEC_LOCAL",
                 "--local FILE",
-                inputs.options.local.is_some(),
+                inputs.options.place(OptionId::Local).is_some(),
             ),
             (
                 "SECRETS_EXEC_ROLE_ARN",
                 "--role-arn ARN",
-                inputs.options.role_arn.is_some(),
+                inputs.options.place(OptionId::RoleArn).is_some(),
             ),
         ];
         for (variable, flag, is_overridden) in overrides {
@@ -442,7 +437,7 @@ impl Inputs {
                 Takes::Nothing | Takes::Level => Vec::new(),
                 Takes::Text(_) | Takes::Texts(_) | Takes::Optional(_) => take_values(matches, name),
             };
-            self.set_option(&mut options, option, &values, &format!("--{name}"));
+            self.set_option(&mut options, option, &values, &Place::Flag(name));
         }
         options
     }
@@ -483,13 +478,12 @@ impl Inputs {
                 Some(list) if is_list => list.split(',').map(|part| part.trim().into()).collect(),
                 _ => vec![value.to_owned()],
             };
-            self.set_option(&mut options, option, &values, name);
-            options.in_variables.insert(option.id);
+            self.set_option(&mut options, option, &values, &Place::variable(name));
         }
         options
     }
 
-    /// Sets an option to `values`, which came from the flag or variable `name`. Adds an error for
+    /// Sets an option to `values`, which come from `place`, a flag or a variable. Adds an error for
     /// each value that the option doesn't accept, or that is empty or has a character that is easy
     /// to overlook.
     fn set_option(
@@ -497,14 +491,15 @@ impl Inputs {
         options: &mut TypedOptions,
         option: &OptionSpec,
         values: &[OsString],
-        name: &str,
+        place: &Place,
     ) {
+        let name = &place.to_string();
         for value in values {
             let text = value.to_string_lossy();
             if let Some(found) = overlooked_in_value(&text) {
                 let problem = Problem::from_fault(Status::Usage, found.about(name));
                 self.errors.push(problem);
-            } else if let Err(expected) = (option.set)(options, value, name) {
+            } else if let Err(expected) = (option.set)(options, value, place) {
                 let mut problem = Problem::usage(invalid_value(name, &text, expected))
                     .help_if_some(similar_word(expected, &text));
                 // A duration without a unit, such as `30`, is accepted with an `s` after it.

@@ -25,7 +25,8 @@ use crate::input::yaml::{Node, Position, parse_yaml};
 use crate::model::entry::Source;
 use crate::model::environment::Inherited;
 use crate::model::fault::{Fault, TOP_KEYS, foreign_file};
-use crate::model::options::{OPTIONS, OptionId, OptionSpec, Takes, TypedOptions, find_option};
+use crate::model::options::{OPTIONS, OptionSpec, Takes, TypedOptions, find_option};
+use crate::model::place::Place;
 use crate::model::plan::{Layer, is_certainly_set};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
@@ -138,9 +139,10 @@ impl Declarations {
             Err(problem) => return self.errors.push(problem),
         };
         let (options, layer, mistakes) = parse_declaration(path, &text, sections);
+        self.errors.extend(mistakes);
+        self.errors.extend(options.exclusions());
         self.options = options.over(take(&mut self.options));
         self.layers.push(layer);
-        self.errors.extend(mistakes);
         self.names.push(file_name(path));
     }
 }
@@ -361,9 +363,8 @@ fn read_declaration(source: &SourceFile, node: &Node, sections: Sections) -> (Ty
     (options.unwrap_or_default(), layer)
 }
 
-/// Reads the section `defaults`, and notes the position of each option. Adds a mistake for each key
-/// that can't be set in a declaration, for each value that an option doesn't accept, and for
-/// options that exclude each other.
+/// Reads the section `defaults`. Adds a mistake for each key that can't be set in a declaration, and
+/// for each value that an option doesn't accept.
 fn read_defaults(item: &Item<'_>) -> TypedOptions {
     let mut options = TypedOptions::default();
     for MappingEntry { name, key, value } in item.expect_entries(None) {
@@ -371,17 +372,12 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
         let is_only_flag = matches!(name, "file" | "no-file" | "resolve-env");
         match find_option(name) {
             Some(spec) if spec.is_for_declarations() => {
-                let position = item.source.position_text(key.position);
-                let place = format!("{position}: {name}");
-                options.positions.insert(spec.id, position);
+                let place = Place::Declaration {
+                    position: item.source.position_text(key.position),
+                    option: spec.name,
+                };
                 // An empty list also sets the option.
-                if spec.id == OptionId::Unset {
-                    options.unset = Some(Vec::new());
-                } else if spec.id == OptionId::Pass {
-                    options.pass = Some(Vec::new());
-                } else if spec.id == OptionId::FallbackRegion {
-                    options.fallback_regions = Some(Vec::new());
-                }
+                options.set_empty(spec.id, &place);
                 set_option(
                     &mut options,
                     spec,
@@ -406,18 +402,13 @@ fn read_defaults(item: &Item<'_>) -> TypedOptions {
         }
     }
 
-    for (option, other, why) in options.exclusions() {
-        let text = format!("{option} and {other} can't be used together, because {why}");
-        item.refuse_sentence(text);
-    }
     options
 }
 
-/// Sets an option to a value in a declaration. `place` is the option's name in messages, such as
-/// `app.yaml:3:5: unset`. Adds a mistake if the value has the wrong type, and
+/// Sets an option to a value in a declaration. Adds a mistake if the value has the wrong type, and
 /// for each of its texts that the option doesn't accept or that has characters that are easy to
 /// overlook.
-fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &str, value: &Item<'_>) {
+fn set_option(options: &mut TypedOptions, spec: &OptionSpec, place: &Place, value: &Item<'_>) {
     // If the value has the wrong type, `option_texts` has reported this and returned `None`.
     for text in option_texts(spec.takes, value).unwrap_or_default() {
         let is_refused = value.refuse_if_overlooked(&text);

@@ -11,6 +11,7 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use crate::model::place::Place;
 use crate::model::problem::{ReasonScope, Status};
 use crate::model::reference::Region;
 
@@ -325,8 +326,6 @@ pub enum OutageKind {
     Connection,
     /// The host accepted the connection, but didn't answer the first TLS message.
     Handshake,
-    /// The connection to the Secrets Manager Agent failed, or broke.
-    AgentConnection,
     /// The host doesn't speak TLS, so something in between has probably answered for AWS.
     NotTls,
     /// The answer isn't from AWS, or is damaged.
@@ -463,8 +462,8 @@ pub struct FetchFailure {
 /// The defaults with which a secret was looked up.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LookedUp {
-    /// The place of the default region, as messages name it: `AWS_REGION`.
-    pub region_place: &'static str,
+    /// The place of the default region. `None` for the instance metadata.
+    pub region_place: Option<Place>,
     pub account: CallerAccount,
 }
 

@@ -16,10 +16,12 @@ pub use option_table::*;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::environment::{Inherited, Retention};
-use crate::model::problem::{Problem, Status};
+use crate::model::environment::Inherited;
+use crate::model::place::{Place, Placed};
+use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::reference::{Region, Role};
+use crate::model::retention::Retention;
 use crate::model::url::HttpUrl;
 
 /// The default of `--timeout`, except in Lambda.
@@ -40,7 +42,8 @@ const GRACE: Duration = Duration::from_secs(30);
 impl OptionSpec {
     /// True if the option accepts the text.
     pub fn accepts(&self, text: &str) -> bool {
-        (self.set)(&mut TypedOptions::default(), text.as_ref(), "").is_ok()
+        let place = Place::Flag(self.name);
+        (self.set)(&mut TypedOptions::default(), text.as_ref(), &place).is_ok()
     }
 }
 
@@ -71,46 +74,22 @@ pub struct Options {
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
-    Agent(HttpUrl),
-    Local(NamedFile),
+    Agent(Placed<HttpUrl>),
+    Local(Placed<PathBuf>),
 }
 
 /// The options about AWS. They override AWS's variables and profiles.
 #[derive(Clone, Debug, Default)]
 pub struct AwsOptions {
-    pub region: Option<(Region, SettingPlace)>,
+    pub region: Option<Placed<Region>>,
     /// The fallback regions, in the order in which they are tried.
-    pub fallback_regions: Vec<Region>,
-    pub profile: Option<String>,
-    /// The source of the profile, as messages name it: a flag, a variable or the declaration.
-    pub profile_source: &'static str,
+    pub fallback_regions: Vec<Placed<Region>>,
+    pub profile: Option<Placed<String>>,
     pub role: Option<Role>,
-    pub endpoint_url: Option<HttpUrl>,
+    pub endpoint_url: Option<Placed<HttpUrl>>,
     /// The file with root certificates.
-    pub ca_bundle: Option<NamedFile>,
+    pub ca_bundle: Option<Placed<PathBuf>>,
     pub key_exchange: KeyExchange,
-}
-
-/// A file or a directory, and the option, variable or setting that names it.
-#[derive(Clone, Debug)]
-pub struct NamedFile {
-    pub setting: String,
-    pub path: PathBuf,
-}
-
-/// The place of a setting: an option, a variable, the declaration or the profile.
-#[derive(Clone, Copy, Debug)]
-pub struct SettingPlace {
-    /// The name of the place in messages, such as `AWS_REGION`.
-    pub name: &'static str,
-    /// The exit status if the setting is wrong.
-    pub status: Status,
-}
-
-impl SettingPlace {
-    pub const fn new(name: &'static str, status: Status) -> Self {
-        Self { name, status }
-    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -177,98 +156,98 @@ impl TypedOptions {
             None => TIMEOUT,
         };
         // `--quiet` hides all notes, and the lines of `--verbose` are notes.
-        let quiet = self.quiet.unwrap_or_default();
+        let quiet = value(&self.quiet).unwrap_or_default();
+        let verbose = value(&self.verbose).unwrap_or_default();
         Options {
             source: self.source(),
             aws: self.aws(),
             cache: self.cache(),
-            timeout: self.timeout.unwrap_or(default_timeout),
-            wait: self.wait,
+            timeout: value(&self.timeout).unwrap_or(default_timeout),
+            wait: value(&self.wait),
             rotation: self.rotation(),
             retention: Retention {
-                clean: self.clean_env == Some(true),
-                pass: self.pass.clone().unwrap_or_default(),
-                unset: self.unset.clone().unwrap_or_default(),
+                clean: self.on(OptionId::CleanEnv).is_some(),
+                pass: value(&self.pass).unwrap_or_default(),
+                unset: value(&self.unset).unwrap_or_default(),
             },
-            keep_existing: self.keep_existing == Some(true),
-            verbose: quiet == 0 && self.verbose >= Some(1),
-            trace: quiet == 0 && self.verbose >= Some(2),
+            keep_existing: value(&self.keep_existing) == Some(true),
+            verbose: quiet == 0 && verbose >= 1,
+            trace: quiet == 0 && verbose >= 2,
             quiet,
-            notify_ready: self.notify_ready == Some(true),
-            log_format: self.log_format.unwrap_or_default(),
+            notify_ready: value(&self.notify_ready) == Some(true),
+            log_format: value(&self.log_format).unwrap_or_default(),
         }
     }
 
     /// The source of all values. The result doesn't matter if one place sets both a local file and
     /// an agent, which is an error.
     fn source(&self) -> SourceOption {
-        match (self.local.clone(), self.agent.clone()) {
-            (Some(path), _) => SourceOption::Local(NamedFile {
-                setting: self.place(OptionId::Local),
-                path,
-            }),
-            (None, Some(AgentChoice::At(url))) => SourceOption::Agent(url),
-            (None, Some(AgentChoice::Off) | None) => SourceOption::Aws,
+        match (&self.local, &self.agent) {
+            (Some(file), _) => SourceOption::Local(file.clone()),
+            (None, Some(Placed { value, place })) => match value {
+                AgentChoice::At(url) => SourceOption::Agent(Placed::new(url.clone(), place)),
+                AgentChoice::Off => SourceOption::Aws,
+            },
+            (None, None) => SourceOption::Aws,
         }
     }
 
-    /// The options about AWS. `profile_source` only matters if a profile is set.
+    /// The options about AWS.
     fn aws(&self) -> AwsOptions {
-        let place_of = |id, flag, variable| {
-            // Only an option of a declaration has a position.
-            if self.positions.contains_key(&id) {
-                SettingPlace::new("the declaration", Status::Configuration)
-            } else if self.in_variables.contains(&id) {
-                SettingPlace::new(variable, Status::Usage)
-            } else {
-                SettingPlace::new(flag, Status::Usage)
-            }
-        };
-        let ca_bundle = self.ca_bundle.clone();
-        let region_place = place_of(OptionId::Region, "--region", "SECRETS_EXEC_REGION");
         AwsOptions {
-            region: self.region.clone().map(|region| (region, region_place)),
-            fallback_regions: self.fallback_regions.clone().unwrap_or_default(),
+            region: self.region.clone(),
+            fallback_regions: value(&self.fallback_regions).unwrap_or_default(),
             profile: self.profile.clone(),
-            profile_source: place_of(OptionId::Profile, "--profile", "SECRETS_EXEC_PROFILE").name,
-            role: self.role_arn.clone().map(|role| Role {
-                external_id: self.external_id.clone(),
+            role: value(&self.role_arn).map(|role| Role {
+                external_id: value(&self.external_id),
                 ..role
             }),
             endpoint_url: self.endpoint_url.clone(),
-            ca_bundle: ca_bundle.map(|path| NamedFile {
-                setting: self.place(OptionId::CaBundle),
-                path,
-            }),
-            key_exchange: self.key_exchange.unwrap_or_default(),
+            ca_bundle: self.ca_bundle.clone(),
+            key_exchange: value(&self.key_exchange).unwrap_or_default(),
         }
     }
 
     /// The options of the cache. `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
-            directory: self.cache.clone()?,
-            ttl: self.cache_ttl.unwrap_or_default(),
-            stale: self.cache_stale.unwrap_or(CACHE_STALE),
+            directory: value(&self.cache)?,
+            ttl: value(&self.cache_ttl).unwrap_or_default(),
+            stale: value(&self.cache_stale).unwrap_or(CACHE_STALE),
         })
     }
 
     /// The options of a rotation. `None` without `--on-rotation`.
     fn rotation(&self) -> Option<RotationOptions> {
         Some(RotationOptions {
-            on_rotation: self.on_rotation?,
-            stop_signal: self.stop_signal.unwrap_or(SignalNumber::TERM),
-            poll_signal: self.poll_signal,
-            poll_interval: self.poll_interval.unwrap_or(POLL_INTERVAL),
-            grace: self.grace.unwrap_or(GRACE),
+            on_rotation: value(&self.on_rotation)?,
+            stop_signal: value(&self.stop_signal).unwrap_or(SignalNumber::TERM),
+            poll_signal: value(&self.poll_signal),
+            poll_interval: value(&self.poll_interval).unwrap_or(POLL_INTERVAL),
+            grace: value(&self.grace).unwrap_or(GRACE),
         })
     }
 
-    /// The pairs of options in this place that exclude each other, each with the reason.
-    pub fn exclusions(&self) -> impl Iterator<Item = (OptionId, OptionId, &'static str)> {
-        EXCLUSIONS
-            .into_iter()
-            .filter(|(option, other, _)| self.is_on(*option) && self.is_on(*other))
+    /// An error for each pair of options in this place that exclude each other.
+    pub fn exclusions(&self) -> impl Iterator<Item = Problem> {
+        EXCLUSIONS.into_iter().filter_map(|(option, other, why)| {
+            let place = self.on(option)?;
+            let other = self.on(other)?;
+            let text = format!("{place} and {other} can't be used together, because {why}");
+            Some(Problem::new(place.status(), text))
+        })
+    }
+
+    /// Sets `unset`, `pass` or `fallback-region` to an empty list, which replaces the lists of
+    /// earlier declarations. Any other option stays as it is.
+    pub fn set_empty(&mut self, option: OptionId, place: &Place) {
+        if option == OptionId::Unset {
+            self.unset = Some(Placed::new(Vec::new(), place));
+        } else if option == OptionId::Pass {
+            self.pass = Some(Placed::new(Vec::new(), place));
+        } else if option == OptionId::FallbackRegion {
+            self.fallback_regions = Some(Placed::new(Vec::new(), place));
+        }
     }
 
     /// Turns off each option that can't apply because of `higher`, a place with higher precedence.
@@ -279,35 +258,39 @@ impl TypedOptions {
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
-                let is_excluded = higher.is_on(on);
-                if is_excluded && let Some(name) = self.turn_off(off) {
-                    let on = higher.place(on);
+                if let Some(on) = higher.on(on)
+                    && let Some(name) = self.turn_off(off)
+                {
                     let text = format!("{name} has no effect, because {on} is set, and {why}");
                     self.notices.push(Record::note(text));
                 }
             }
         }
 
-        if higher.verbose.is_some_and(|level| level > 0) {
+        if value(&higher.verbose) > Some(0) {
             // No note says that `--verbose` turns off `--quiet`, because that is obvious.
             self.turn_off(OptionId::Quiet);
         }
 
         // The external id isn't sent with a role from another place, and `pass` doesn't weaken a
         // `clean-env` from another place.
-        let has_role = higher.is_on(OptionId::RoleArn);
-        if has_role && let Some(name) = self.turn_off(OptionId::ExternalId) {
-            let role = higher.place(OptionId::RoleArn);
+        if let Some(role) = higher.on(OptionId::RoleArn)
+            && let Some(name) = self.turn_off(OptionId::ExternalId)
+        {
             let text = format!("{name} is ignored, because {role} is set, which has precedence");
             self.notices
                 .push(Record::warning(text).help("set both in the same place"));
         }
-        if higher.is_on(OptionId::CleanEnv) || higher.pass.is_some() {
-            self.ignored_pass
-                .extend(self.pass.take().unwrap_or_default());
+        if higher
+            .on(OptionId::CleanEnv)
+            .or(higher.place(OptionId::Pass))
+            .is_some()
+            && let Some(pass) = self.pass.take()
+        {
+            self.ignored_pass.extend(pass.value);
         }
         // `pass: []` replaces every lower `pass` on purpose, so no warning names them.
-        if higher.pass.as_ref().is_some_and(Vec::is_empty) {
+        if value(&higher.pass).is_some_and(|pass| pass.is_empty()) {
             self.ignored_pass.clear();
         }
 
@@ -320,43 +303,28 @@ impl TypedOptions {
         }
     }
 
-    /// The place that has set an option, as messages name it: `app.yaml:3:5: cache`,
-    /// `SECRETS_EXEC_CACHE` or `--cache`.
-    pub fn place(&self, option: OptionId) -> String {
-        if let Some(position) = self.positions.get(&option) {
-            format!("{position}: {option}")
-        } else if self.in_variables.contains(&option) {
-            option.variable()
-        } else {
-            format!("--{option}")
-        }
-    }
-
     /// Turns off an option, and the options that need it. Returns the place that has set the
     /// option. `None` if the option wasn't on.
-    fn turn_off(&mut self, option: OptionId) -> Option<String> {
-        if !self.is_on(option) {
-            return None;
-        }
-        let name = self.place(option);
+    fn turn_off(&mut self, option: OptionId) -> Option<Place> {
+        let place = self.on(option)?.clone();
         self.unset(option);
         for (other, needed, _) in NEEDS {
             if needed == option {
                 self.unset(other);
             }
         }
-        Some(name)
+        Some(place)
     }
 
-    /// True if the option is set, and its value doesn't turn it off. `0` and `false` turn off
+    /// The place that has set an option, unless its value turns it off. `0` and `false` turn off
     /// `agent` and `clean-env`. An empty list turns off `fallback-region`. Any other option is on if
     /// it is set, so `quiet` is on even if it is `0`.
-    fn is_on(&self, option: OptionId) -> bool {
-        let without_fallback = self.fallback_regions.as_ref().is_some_and(Vec::is_empty);
-        let is_off = (option == OptionId::Agent && self.agent == Some(AgentChoice::Off))
-            || (option == OptionId::CleanEnv && self.clean_env == Some(false))
+    fn on(&self, option: OptionId) -> Option<&Place> {
+        let without_fallback = value(&self.fallback_regions).is_some_and(|list| list.is_empty());
+        let is_off = (option == OptionId::Agent && value(&self.agent) == Some(AgentChoice::Off))
+            || (option == OptionId::CleanEnv && value(&self.clean_env) == Some(false))
             || (option == OptionId::FallbackRegion && without_fallback);
-        self.sets(option) && !is_off
+        if is_off { None } else { self.place(option) }
     }
 
     /// An error for each option that is set without the option that it needs.
@@ -367,25 +335,17 @@ impl TypedOptions {
     pub fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
         for (option, needed, value) in NEEDS {
-            if !self.is_on(option) || self.is_on(needed) {
-                continue;
+            if let Some(place) = self.on(option)
+                && self.on(needed).is_none()
+            {
+                let text = format!("{place} requires --{needed}");
+                let help = format!("add --{needed}{value}, or {}", place.undo());
+                unmet.push(Problem::new(place.status(), text).help(help));
             }
-            let place = self.place(option);
-            unmet.push(if self.positions.contains_key(&option) {
-                Problem::configuration(format!("{place} requires {needed}"))
-            } else {
-                let verb = if self.in_variables.contains(&option) {
-                    "unset"
-                } else {
-                    "remove"
-                };
-                let help = format!("add --{needed}{value}, or {verb} {place}");
-                Problem::usage(format!("{place} requires --{needed}")).help(help)
-            });
         }
 
         for option in NEEDS_LINUX {
-            if cfg!(not(target_os = "linux")) && self.is_on(option) {
+            if cfg!(not(target_os = "linux")) && self.on(option).is_some() {
                 unmet.push(Problem::usage(format!("--{option} requires Linux")));
             }
         }
@@ -400,7 +360,10 @@ mod tests {
     #[test]
     fn the_default_times_are_those_that_the_help_names() {
         let rotating = TypedOptions {
-            on_rotation: Some(OnRotation::Restart),
+            on_rotation: Some(Placed::new(
+                OnRotation::Restart,
+                &Place::Flag("on-rotation"),
+            )),
             ..TypedOptions::default()
         };
         let options = rotating.to_options(&Inherited::default());

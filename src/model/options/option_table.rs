@@ -9,7 +9,6 @@
 //! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
 //! the field's value from the text in any of these places, and `set` stores it.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter};
 use std::path::PathBuf;
@@ -18,7 +17,8 @@ use std::time::Duration;
 use glob::Pattern;
 use nix::sys::signal::Signal;
 
-use crate::model::environment::{OWN_PREFIX, PlacedPattern, parse_pattern};
+use crate::model::environment::{OWN_PREFIX, parse_pattern};
+use crate::model::place::{Place, Placed};
 use crate::model::record::Record;
 use crate::model::reference::{Region, Role};
 use crate::model::url::{HttpUrl, is_loopback};
@@ -32,9 +32,8 @@ pub struct OptionSpec {
     pub topic: Topic,
     pub takes: Takes,
     /// Parses a value of the option, and stores it in the option's field of [`TypedOptions`]. For
-    /// [`Takes::Texts`], adds it to the list in this field. The text is the name of the option in
-    /// its place, as in [`PlacedPattern`].
-    pub set: fn(&mut TypedOptions, &OsStr, &str) -> Result<(), Expected>,
+    /// [`Takes::Texts`], adds it to the list in this field.
+    pub set: fn(&mut TypedOptions, &OsStr, &Place) -> Result<(), Expected>,
     pub help: &'static str,
     pub heading: &'static str,
 }
@@ -89,22 +88,26 @@ impl OptionId {
     }
 }
 
+/// The value of an option, without its place.
+pub(super) fn value<T: Clone>(option: &Option<Placed<T>>) -> Option<T> {
+    option.as_ref().map(|set| set.value.clone())
+}
+
 pub fn find_option(name: &str) -> Option<&'static OptionSpec> {
     OPTIONS.iter().find(|option| option.name == name)
 }
 
-fn set<T>(field: &mut Option<T>, value: T, _place: &str) {
-    *field = Some(value);
+fn set<T>(field: &mut Option<Placed<T>>, value: T, place: &Place) {
+    *field = Some(Placed::new(value, place));
 }
 
-fn add<T>(field: &mut Option<Vec<T>>, value: T, _place: &str) {
-    field.get_or_insert_default().push(value);
+fn add<T>(field: &mut Option<Placed<List<T>>>, value: T, place: &Place) {
+    let list = field.get_or_insert_with(|| Placed::new(Vec::new(), place));
+    list.value.push(Placed::new(value, place));
 }
 
-fn add_placed(field: &mut Option<Vec<PlacedPattern>>, pattern: Pattern, place: &str) {
-    let place = place.to_owned();
-    add(field, PlacedPattern { pattern, place }, "");
-}
+/// The values of an option that can be repeated, each with its place.
+type List<T> = Vec<Placed<T>>;
 
 /// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form,
 /// grouped by their headings:
@@ -131,11 +134,7 @@ macro_rules! options {
         /// the variables `SECRETS_EXEC_*`, or one declaration. Options that aren't set are `None`.
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
-            $($($(#[doc = $help])+ pub $field: Option<$type>,)*)*
-            /// The position of each option that a declaration sets, such as `app.yaml:3:5`.
-            pub positions: BTreeMap<OptionId, String>,
-            /// The options that variables set.
-            pub in_variables: BTreeSet<OptionId>,
+            $($($(#[doc = $help])+ pub(super) $field: Option<Placed<$type>>,)*)*
             /// A note for each option that is turned off, because it can't be combined with an
             /// option in a place with higher precedence, or because it needs Linux. `--verbose`
             /// prints the notes. Also a warning for each option that is ignored, because a place
@@ -144,7 +143,7 @@ macro_rules! options {
             pub notices: Vec<Record>,
             /// The patterns of `pass` that are ignored, because a place with higher precedence sets
             /// `pass` or `clean-env`.
-            pub ignored_pass: Vec<PlacedPattern>,
+            pub ignored_pass: Vec<Placed<Pattern>>,
         }
 
         impl TypedOptions {
@@ -155,20 +154,19 @@ macro_rules! options {
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
                 // `unset: []` takes back what earlier declarations remove.
-                if let Some(unset) = &mut self.unset && !unset.is_empty() {
-                    unset.extend(lower.unset.take().unwrap_or_default());
+                if let Some(unset) = &mut self.unset && !unset.value.is_empty() {
+                    unset.value.extend(value(&lower.unset).unwrap_or_default());
                 }
                 self.ignored_pass.append(&mut lower.ignored_pass);
-                lower.positions.retain(|option, _| !self.sets(*option));
-                self.positions.append(&mut lower.positions);
-                lower.in_variables.retain(|option| !self.sets(*option));
-                self.in_variables.append(&mut lower.in_variables);
                 self.notices.append(&mut lower.notices);
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
             }
 
-            pub fn sets(&self, option: OptionId) -> bool {
-                match option { $($(OptionId::$id => self.$field.is_some(),)*)* }
+            /// The place that has set an option. `None` if the option isn't set.
+            pub fn place(&self, option: OptionId) -> Option<&Place> {
+                match option {
+                    $($(OptionId::$id => self.$field.as_ref().map(|set| &set.place),)*)*
+                }
             }
 
             pub fn unset(&mut self, option: OptionId) {
@@ -199,7 +197,7 @@ options! {
         /// The AWS region, unless an ARN or alias names another
         region: Region = set(Region "region", General, Text("REGION"), text(parse_region));
         /// A region to read from if a secret's own region is unavailable (repeatable)
-        fallback_regions: Vec<Region> = add(FallbackRegion "fallback-region", General,
+        fallback_regions: List<Region> = add(FallbackRegion "fallback-region", General,
             Texts("REGION"), text(parse_region));
         /// The profile to use from the AWS configuration files
         profile: String = set(Profile "profile", General, Text("NAME"),
@@ -248,10 +246,10 @@ options! {
         /// Pass on only PATH, HOME, the locale and a few others
         clean_env: bool = set(CleanEnv "clean-env", Variables, Nothing, parse_flag);
         /// With --clean-env, also pass on variables whose names match GLOB (repeatable)
-        pass: Vec<PlacedPattern> = add_placed(Pass "pass", Variables, Texts("GLOB"), text(parse_pattern));
+        pass: List<Pattern> = add(Pass "pass", Variables, Texts("GLOB"), text(parse_pattern));
         /// Don't pass on variables whose names match GLOB, for example AWS_SECRET_ACCESS_KEY
         /// (repeatable)
-        unset: Vec<PlacedPattern> = add_placed(Unset "unset", Variables, Texts("GLOB"), text(parse_pattern));
+        unset: List<Pattern> = add(Unset "unset", Variables, Texts("GLOB"), text(parse_pattern));
     }
     "Rotation" {
         /// When a secret changes: restart, signal=NAME or exit

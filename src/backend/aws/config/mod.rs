@@ -32,10 +32,9 @@ use nix::sys::stat::fstat;
 
 use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::{Inherited, StartedBy};
-use crate::model::options::{
-    AwsOptions, NamedFile, Options, SettingPlace, SourceOption, parse_region,
-};
-use crate::model::problem::{Problem, Status};
+use crate::model::options::{AwsOptions, Options, SourceOption, parse_region};
+use crate::model::place::{Place, Placed};
+use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::reference::{Arn, Locator, Region, Role};
 use crate::model::shown::{noun_with_name, shell_word};
@@ -52,12 +51,11 @@ use role_chain::role_chain;
 pub struct Settings {
     pub options: AwsOptions,
     pub variables: Inherited,
-    /// The default region, and which option, variable or file names it. If it is `None`, the
-    /// instance metadata is asked.
-    pub region: Option<(Region, SettingPlace)>,
-    /// The variable that chooses the profile, and the profile's name. As in botocore,
-    /// AWS_DEFAULT_PROFILE has precedence over AWS_PROFILE.
-    pub profile_variable: Option<(&'static str, String)>,
+    /// The default region. If it is `None`, the instance metadata is asked.
+    pub region: Option<Placed<Region>>,
+    /// The profile that a variable chooses. As in botocore, AWS_DEFAULT_PROFILE has precedence over
+    /// AWS_PROFILE.
+    pub profile_in_variable: Option<Placed<String>>,
     pub endpoints: Endpoints,
     pub http: HttpSettings,
     pub max_attempts: Option<u32>,
@@ -155,15 +153,15 @@ impl Settings {
             // A web identity has no external id.
             Ok(Role::parse(text, None).ok_or(Role::EXPECTED)?.arn)
         });
-        let profile_variable = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
+        let profile_in_variable = ["AWS_DEFAULT_PROFILE", "AWS_PROFILE"]
             .into_iter()
-            .find_map(|name| Some((name, places.text(name)?)));
+            .find_map(|name| places.placed_variable(name, any_text));
         let proxy = proxy(&mut places);
 
         let mut settings = Self {
             options: options.aws.clone(),
             variables: inherited.clone(),
-            profile_variable,
+            profile_in_variable,
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
             container_token_file: places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE"),
             web_identity_session: places.variable("AWS_ROLE_SESSION_NAME", session_name),
@@ -191,7 +189,7 @@ impl Settings {
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
         self.endpoints = endpoints(places, &self.options);
-        self.http.trust = trust(places, &self.options, self.profile_name());
+        self.http.trust = trust(places, &self.options);
         self.max_attempts = places.read("AWS_MAX_ATTEMPTS", count);
         self.http.app_id = places.read("AWS_SDK_UA_APP_ID", any_text);
         self.metadata = metadata(places);
@@ -223,7 +221,7 @@ impl Settings {
         use StartedBy::{Ecs, Kubernetes, Lambda, Systemd};
         let mut help = if let Some(here) = here {
             here.to_owned()
-        } else if self.profile().0.is_some() || self.other_profiles.is_empty() {
+        } else if self.profile().is_some() || self.other_profiles.is_empty() {
             general.to_owned()
         } else {
             let names = self.other_profiles.join(", ");
@@ -245,7 +243,7 @@ impl Settings {
     }
 
     pub fn region(&self) -> Option<&Region> {
-        self.region.as_ref().map(|(region, _)| region)
+        self.region.as_ref().map(|region| &region.value)
     }
 
     /// A copy of the locator with the default region and role, unless the locator has its own.
@@ -259,7 +257,8 @@ impl Settings {
     /// The note that requests for one of these locators go to AWS, although `--endpoint-url` names
     /// a host that isn't AWS's, such as an emulator.
     pub fn endpoint_note(&self, locators: &BTreeSet<&Locator>) -> Option<Record> {
-        let host = self.options.endpoint_url.as_ref()?.uri.host()?;
+        let Placed { value: url, place } = self.options.endpoint_url.as_ref()?;
+        let host = url.uri.host()?;
         if host.contains("amazonaws.") {
             return None;
         }
@@ -271,16 +270,16 @@ impl Settings {
                 })
         })?;
         Some(Record::note(format!(
-            "--endpoint-url is only for Secrets Manager: without {variable}, other requests go to AWS"
+            "{place} is only for Secrets Manager: without {variable}, other requests go to AWS"
         )))
     }
 
     /// `region` and the fallback regions, each once, in the order in which they are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
-        for fallback in &self.options.fallback_regions {
-            if !regions.contains(fallback) {
-                regions.push(fallback.clone());
+        for Placed { value, .. } in &self.options.fallback_regions {
+            if !regions.contains(value) {
+                regions.push(value.clone());
             }
         }
         regions
@@ -296,14 +295,12 @@ impl Settings {
     /// # Errors
     /// If the code of one of these regions doesn't have the form of AWS's region codes.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
-        let mut regions = Vec::new();
-        if let Some((region, source)) = &self.region {
-            regions.push((region, *source));
-        }
-        for region in &self.options.fallback_regions {
-            let place = SettingPlace::new("--fallback-region", Status::Usage);
-            regions.push((region, place));
-        }
+        let mut regions: Vec<_> = self
+            .region
+            .iter()
+            .chain(&self.options.fallback_regions)
+            .map(|set| (&set.value, &set.place))
+            .collect();
         // If nothing is read from AWS itself, the configured endpoint may be a simulation, which
         // accepts any region.
         let mut may_be_simulation = true;
@@ -315,20 +312,19 @@ impl Settings {
             if let Some(region) = &locator.region {
                 // A locator's region comes from an ARN, which has already been checked, or from an
                 // alias.
-                let place = SettingPlace::new("an alias", Status::Configuration);
-                regions.push((region, place));
+                regions.push((region, &Place::Alias));
             }
         }
 
-        for (region, SettingPlace { name, status }) in regions {
+        for (region, place) in regions {
             if may_be_simulation {
                 continue;
             }
             if let Some(help) = region.form_remedy() {
                 let noun = noun_with_name("AWS region", region.as_str());
-                // As printed: there is no AWS region "us-east1" (from the AWS profile)
-                let text = format!("there is no {noun} (from {name})");
-                return Err(Problem::new(status, text).help(help));
+                // As printed: there is no AWS region "us-east1" (from AWS_REGION)
+                let text = format!("there is no {noun} (from {place})");
+                return Err(Problem::new(place.status(), text).help(help));
             }
         }
         Ok(())
@@ -340,18 +336,14 @@ impl Settings {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// The option or variable that chooses the profile, and the profile's name. If nothing chooses
-    /// the profile, these are `None` and `default`.
-    pub fn profile(&self) -> (Option<&'static str>, &str) {
-        match (&self.options.profile, &self.profile_variable) {
-            (Some(name), _) => (Some(self.options.profile_source), name),
-            (None, Some((variable, name))) => (Some(variable), name),
-            (None, None) => (None, "default"),
-        }
+    /// The profile that an option or a variable chooses.
+    fn profile(&self) -> Option<&Placed<String>> {
+        let in_variable = self.profile_in_variable.as_ref();
+        self.options.profile.as_ref().or(in_variable)
     }
 
     pub fn profile_name(&self) -> &str {
-        self.profile().1
+        self.profile().map_or("default", |profile| &profile.value)
     }
 
     /// The ARNs of the roles that are assumed to become the caller, in this order: first the role
@@ -399,7 +391,7 @@ pub fn apply_profile(
 /// option or a variable names it.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
-    let (chosen_by, name) = settings.profile();
+    let name = settings.profile_name();
     let has_region = settings.region.is_some() || profiles.has_region(name);
     let other_profiles = profiles
         .names()
@@ -407,8 +399,8 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
         .map(str::to_owned)
         .collect();
     let Some(profile) = profiles.profile(name) else {
-        if let Some(setting) = chosen_by {
-            return Err(profiles.no_profile(name, setting));
+        if let Some(chosen) = settings.profile() {
+            return Err(profiles.no_profile(name, &chosen.place));
         }
         settings.other_profiles = other_profiles;
         return Ok(profiles);
@@ -482,42 +474,34 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     }
 }
 
-/// Reads the default region, and which option, variable or file names it.
-fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<(Region, SettingPlace)> {
-    let mut found = options.region.clone();
+/// Reads the default region.
+fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region>> {
     // All places are read, even once a region has been found, because an invalid value is an error.
-    for name in ["AWS_REGION", "AWS_DEFAULT_REGION"] {
-        if let Some(region) = places.variable(name, parse_region) {
-            found.get_or_insert((region, SettingPlace::new(name, Status::Usage)));
-        }
-    }
-    if let Some(region) = places.setting("region", parse_region) {
-        let place = SettingPlace::new("the AWS profile", Status::Configuration);
-        found.get_or_insert((region, place));
-    }
-    found
+    let found = [
+        options.region.clone(),
+        places.placed_variable("AWS_REGION", parse_region),
+        places.placed_variable("AWS_DEFAULT_REGION", parse_region),
+        places.placed_setting("region", parse_region),
+    ];
+    found.into_iter().flatten().next()
 }
 
-/// Reads the endpoints, each with the name of its option, variable or setting, and whether to use
-/// FIPS and dual stack. AWS_ENDPOINT_URL_SSM has precedence over AWS_ENDPOINT_URL, and both over
-/// the profile.
+/// Reads the endpoints, and whether to use FIPS and dual stack. AWS_ENDPOINT_URL_SSM has precedence
+/// over AWS_ENDPOINT_URL, and both have precedence over the profile.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
-    let in_profile = "endpoint_url in the AWS configuration file";
-    let for_all = places.variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
-    let for_all_in_profile = places.setting("endpoint_url", HttpUrl::parse_endpoint);
+    let for_all = places.placed_variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
+    let for_all_in_profile = places.placed_setting("endpoint_url", HttpUrl::parse_endpoint);
 
     let mut configured = BTreeMap::new();
     for (api, variable) in ENDPOINT_VARIABLES {
-        for (name, url) in [
-            (variable, places.variable(variable, HttpUrl::parse_endpoint)),
-            ("AWS_ENDPOINT_URL", for_all.clone()),
-            (in_profile, places.service_endpoint(variable)),
-            (in_profile, for_all_in_profile.clone()),
-        ] {
-            if let Some(url) = url {
-                configured.entry(api).or_insert((name, url));
-            }
-        }
+        let found = [
+            places.placed_variable(variable, HttpUrl::parse_endpoint),
+            for_all.clone(),
+            places.service_endpoint(variable),
+            for_all_in_profile.clone(),
+        ];
+        let first = found.into_iter().flatten().next();
+        configured.extend(first.map(|endpoint| (api, endpoint)));
     }
 
     let mut is_true = |variable| places.read(variable, boolean) == Some(true);
@@ -527,7 +511,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     // `--endpoint-url` is only for Secrets Manager. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS doesn't
     // affect it.
     if let Some(url) = &options.endpoint_url {
-        configured.insert(Api::SECRETS_MANAGER, ("--endpoint-url", url.clone()));
+        configured.insert(Api::SECRETS_MANAGER, url.clone());
     }
     Endpoints {
         configured,
@@ -537,19 +521,16 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
 }
 
 /// Reads the settings for TLS. An AWS_CA_BUNDLE that can't be reached is an error.
-fn trust(places: &mut Places<'_>, options: &AwsOptions, profile: &str) -> TrustSettings {
+fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let variables = places.variables;
     let variable = |name: &str| {
-        Some(NamedFile {
-            setting: name.to_owned(),
-            path: expanded(variables.non_empty(name)?, variables),
-        })
+        let path = expanded(variables.non_empty(name)?, variables);
+        Some(Placed::new(path, &Place::variable(name)))
     };
-    let in_profile = places.setting("ca_bundle", any_text).map(|path| NamedFile {
-        setting: format!("ca_bundle of the AWS profile {profile:?}"),
-        path: expanded(path.as_ref(), variables),
-    });
+    let in_profile = places
+        .placed_setting("ca_bundle", any_text)
+        .map(|path| Placed::new(expanded(path.value.as_ref(), variables), &path.place));
 
     TrustSettings {
         bundle: options
@@ -602,7 +583,7 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
         lower_if_set("http_proxy", "HTTP_PROXY")
     };
 
-    let mut named = |name| Some((name, places.variable(name, proxy_url)?));
+    let mut named = |name| places.placed_variable(name, proxy_url);
     ProxySettings {
         https: named(lower_if_set("https_proxy", "HTTPS_PROXY")),
         http: named(http_name),

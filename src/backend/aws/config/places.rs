@@ -21,6 +21,7 @@ use nix::unistd::{User, getuid};
 
 use crate::model::environment::Inherited;
 use crate::model::fault::{did_you_mean, nearest, overlooked_unless_empty, several_lines};
+use crate::model::place::{Place, Placed};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{invalid_value, is_in_quotes, noun_with_name, shown, without_tokens};
 use crate::model::url::HttpUrl;
@@ -75,6 +76,16 @@ impl<'a> Places<'a> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
+    /// Reads a variable as [`Self::variable`] does.
+    pub fn placed_variable<T>(
+        &mut self,
+        name: &'static str,
+        parse: Parser<T>,
+    ) -> Option<Placed<T>> {
+        let value = self.variable(name, parse)?;
+        Some(Placed::new(value, &Place::variable(name)))
+    }
+
     /// Reads a variable as [`Self::variable`] does. Its value can be any text that [`parse_named`]
     /// doesn't refuse.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
@@ -96,10 +107,16 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)?
     }
 
+    /// Reads a setting in the profile as [`Self::setting`] does.
+    pub fn placed_setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<Placed<T>> {
+        let value = self.setting(key, parse)?;
+        Some(Placed::new(value, &self.profile?.place(key)))
+    }
+
     /// Reads the endpoint of a service from the `services` section that the profile names: for the
     /// `variable` AWS_ENDPOINT_URL_SSM, the `endpoint_url` below `ssm =`. `None` if there is no
     /// such setting. An invalid section or endpoint adds an error to `errors`.
-    pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<HttpUrl> {
+    pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<Placed<HttpUrl>> {
         let profile = self.profile?;
         let named = profile.named_section("services", SERVICES, ", or correct services");
         let section = self.value_or_add(named)??;
@@ -123,7 +140,8 @@ impl<'a> Places<'a> {
             .filter(|(_, endpoint)| !endpoint.is_empty())?;
 
         let parsed = profile.parse_value(endpoint, "services", HttpUrl::parse_endpoint);
-        self.value_or_add(parsed)
+        let endpoint = self.value_or_add(parsed)?;
+        Some(Placed::new(endpoint, &profile.place("services")))
     }
 
     /// Adds an error to `errors` if the variable `name` has the path of a file that can't be
@@ -357,8 +375,14 @@ impl<'a> Profile<'a> {
     /// Parses `text`: the value of the setting `key`, or a value in the section that `key` names.
     /// The error names the setting and the profile.
     fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
-        let setting = format!("{key} in the AWS profile {:?}", self.name);
-        parse_named(&setting, text.as_ref(), parse)
+        parse_named(&self.place(key).to_string(), text.as_ref(), parse)
+    }
+
+    pub(super) fn place(&self, key: &str) -> Place {
+        Place::Profile {
+            name: self.name.to_owned(),
+            key: key.to_owned(),
+        }
     }
 
     /// Finds the section that a setting of the profile names: for the setting `sso_session = work`,
@@ -463,12 +487,11 @@ impl Profiles {
             .is_some_and(|profile| profile.setting("region").is_some())
     }
 
-    /// The error for a profile that does not exist. `setting` is the option, the variable or the
-    /// setting that names the profile.
-    pub(super) fn no_profile(&self, name: &str, setting: &str) -> Problem {
+    /// The error for a profile that does not exist. `place` is the setting that names it.
+    pub(super) fn no_profile(&self, name: &str, place: &Place) -> Problem {
         let noun = noun_with_name("AWS profile", name);
-        // As printed: there is no AWS profile "prod" (from the declaration)
-        let text = format!("there is no {noun} (from {setting})");
+        // As printed: there is no AWS profile "prod" (from AWS_PROFILE)
+        let text = format!("there is no {noun} (from {place})");
         if self.sections.contains_key(&(OTHER, name.to_owned())) {
             let name = shown(name);
             let help =

@@ -117,10 +117,10 @@ pub fn role_chain(
         // itself as its source profile.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
-                let setting = format!("source_profile in {:?}", profile.name);
+                let place = profile.place("source_profile");
                 profile = profiles
                     .profile(next)
-                    .ok_or_else(|| profiles.no_profile(next, &setting))?;
+                    .ok_or_else(|| profiles.no_profile(next, &place))?;
             }
             None => break own_source(profile, progress)?,
         }

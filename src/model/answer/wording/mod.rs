@@ -321,10 +321,6 @@ impl Cause {
                  --key-exchange classical (docs/troubleshooting.md)",
                 ..UNREACHABLE
             },
-            Outage(OutageKind::AgentConnection) => CauseFacts {
-                remedy: "start the agent at this address, or run without --agent",
-                ..UNREACHABLE
-            },
             Outage(OutageKind::NotTls) => CauseFacts {
                 remedy: PORTAL,
                 ..UNREACHABLE
@@ -359,7 +355,6 @@ impl Cause {
             Refused(Refusal::Agent) => CauseFacts {
                 code: "agent",
                 mention: Mention::InHeadline("", ReasonScope::AnySecret),
-                remedy: "run without --agent",
                 ..GENERAL
             },
             Refused(Refusal::NotSent) => GENERAL,

@@ -22,11 +22,15 @@ impl FetchFailure {
             .region
             .as_ref()
             .map_or(String::new(), |region| format!("{region}, "));
+        let place = match region_place {
+            Some(place) => place.to_string(),
+            None => "the instance metadata".to_owned(),
+        };
         let account = match account {
             CallerAccount::Id(id) => id.clone(),
             CallerAccount::OfCredentials(origin) => format!("from {origin}"),
         };
-        format!("the region ({region}from {region_place}) and the account ({account})")
+        format!("the region ({region}from {place}) and the account ({account})")
     }
 }
 
