@@ -93,7 +93,7 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
                 // `become_program` returns only if it fails.
                 Start::Now(launch, values) => match launch.become_program(values, inherited)? {},
                 #[cfg(target_os = "linux")]
-                Start::Supervised(launch, rotation) => supervise(&rotation, launch, inherited),
+                Start::Supervised(launch, rotation) => supervise(rotation, launch, inherited),
             };
         }
         Invocation::Usage(text) => {

@@ -59,19 +59,22 @@ pub fn read<'a>(
 ) -> Result<Start<'a>, Report> {
     let options = inputs.options.to_options(inherited);
     worker::run(&options, inherited, |deadline| {
-        let prepared = prepare(inputs, Task::Launch, inherited, deadline)?;
+        let mut prepared = prepare(inputs, Task::Launch, inherited, deadline)?;
         let program = prepared.find_program(command)?;
+        let rotation = prepared.options.rotation.take();
         let launch = Launch {
             prepared,
             command,
             program,
         };
-        #[cfg(target_os = "linux")]
-        if let Some(rotation) = launch.prepared.options.rotation {
-            return Ok(Start::Supervised(launch, rotation));
+        match rotation {
+            #[cfg(target_os = "linux")]
+            Some(rotation) => Ok(Start::Supervised(launch, rotation)),
+            _ => {
+                let values = launch.all_values(deadline)?;
+                Ok(Start::Now(launch, values))
+            }
         }
-        let values = launch.all_values(deadline)?;
-        Ok(Start::Now(launch, values))
     })
 }
 

@@ -213,7 +213,8 @@ impl Merged {
             });
         }
 
-        let settings = Settings::new(&options, inherited).map(|settings| Settings {
+        let aws = inputs.options.aws();
+        let settings = Settings::new(aws, &options.source, inherited).map(|settings| Settings {
             asks_identity: task.is_check(),
             // The user of `check --metadata` can type an MFA code.
             is_unattended: options.rotation.is_some() && task != Task::Check(CheckDepth::Metadata),

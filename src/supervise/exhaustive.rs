@@ -864,7 +864,7 @@ fn no_history_breaks_a_promise_and_everything_comes_to_an_end() {
         OnRotation::Exit,
     ] {
         let host = rotation(on_rotation);
-        let mut unit = host;
+        let mut unit = rotation(on_rotation);
         unit.rotation.stop_signal = SignalNumber::TERM;
         unit.ends_everything = true;
         for supervision in [host, unit] {

@@ -54,7 +54,7 @@ use Event::{
 };
 
 /// The settings that stay the same while the command is supervised.
-#[derive(Clone, Copy, Debug)]
+#[derive(Debug)]
 pub struct Supervision {
     pub rotation: RotationOptions,
     /// True if no process can outlive this one, because it is PID 1, or because systemd ends the

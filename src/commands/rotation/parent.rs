@@ -56,12 +56,19 @@ const TIME_TO_END: Duration = Duration::from_secs(5);
 /// If the first trial can't be started or is killed, or if the kernel doesn't provide a descriptor
 /// for signals.
 pub fn supervise(
-    rotation: &RotationOptions,
+    rotation: RotationOptions,
     launch: Launch<'_>,
     inherited: &Inherited,
 ) -> Result<u8, Report> {
-    let notices = Notices {
+    let is_unit = ["NOTIFY_SOCKET", "INVOCATION_ID"]
+        .iter()
+        .any(|name| inherited.non_empty(name).is_some());
+    let supervision = Supervision {
         rotation,
+        ends_everything: is_unit || std::process::id() == 1,
+    };
+    let notices = Notices {
+        rotation: &supervision.rotation,
         command: quoted_program(launch.command),
         change: Change::default(),
         warned_at: None,
@@ -89,14 +96,8 @@ pub fn supervise(
 
     let signals =
         Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
-    let is_unit = ["NOTIFY_SOCKET", "INVOCATION_ID"]
-        .iter()
-        .any(|name| inherited.non_empty(name).is_some());
     let parent = Parent {
-        supervision: Supervision {
-            rotation: *rotation,
-            ends_everything: is_unit || std::process::id() == 1,
-        },
+        supervision: &supervision,
         trials,
         bystanders,
         signals,
@@ -112,7 +113,7 @@ pub fn supervise(
 }
 
 struct Parent<'a> {
-    supervision: Supervision,
+    supervision: &'a Supervision,
     trials: Trials<'a>,
     bystanders: Bystanders,
     signals: Signals,
@@ -136,7 +137,7 @@ impl Parent<'_> {
         self.perform(action);
         loop {
             while let Some(event) = self.next_event() {
-                let (next, actions) = step(&self.supervision, state, event);
+                let (next, actions) = step(self.supervision, state, event);
                 state = next;
                 actions.into_iter().for_each(|action| self.perform(action));
             }

@@ -47,11 +47,11 @@ impl OptionSpec {
     }
 }
 
-/// The options of all places after merging, with the defaults filled in.
-#[derive(Clone, Debug)]
+/// The options of all places after merging, with the defaults filled in, except for those about AWS
+/// ([`AwsOptions`]), which are a part of AWS's settings.
+#[derive(Debug)]
 pub struct Options {
     pub source: SourceOption,
-    pub aws: AwsOptions,
     /// `--cache`. Only [`SourceOption::Aws`] can have a cache.
     pub cache: Option<CacheOptions>,
     pub timeout: Duration,
@@ -102,7 +102,7 @@ pub struct CacheOptions {
 }
 
 /// The reaction to a changed secret, and the signals and durations that it needs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,
     pub stop_signal: SignalNumber,
@@ -160,7 +160,6 @@ impl TypedOptions {
         let verbose = value(&self.verbose).unwrap_or_default();
         Options {
             source: self.source(),
-            aws: self.aws(),
             cache: self.cache(),
             timeout: value(&self.timeout).unwrap_or(default_timeout),
             wait: value(&self.wait),
@@ -193,7 +192,7 @@ impl TypedOptions {
     }
 
     /// The options about AWS.
-    fn aws(&self) -> AwsOptions {
+    pub fn aws(&self) -> AwsOptions {
         AwsOptions {
             region: self.region.clone(),
             fallback_regions: value(&self.fallback_regions).unwrap_or_default(),

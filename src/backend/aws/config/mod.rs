@@ -32,7 +32,7 @@ use nix::sys::stat::fstat;
 
 use super::endpoints::{Api, ENDPOINT_VARIABLES, Endpoints};
 use crate::model::environment::{Inherited, StartedBy};
-use crate::model::options::{AwsOptions, Options, SourceOption, parse_region};
+use crate::model::options::{AwsOptions, SourceOption, parse_region};
 use crate::model::place::{Place, Placed};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
@@ -138,8 +138,12 @@ impl Settings {
     ///
     /// # Errors
     /// If a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
-    pub fn new(options: &Options, inherited: &Inherited) -> Result<Self, Vec<Problem>> {
-        if let SourceOption::Local(_) = options.source {
+    pub fn new(
+        options: AwsOptions,
+        source: &SourceOption,
+        inherited: &Inherited,
+    ) -> Result<Self, Vec<Problem>> {
+        if let SourceOption::Local(_) = source {
             return Ok(Self::default());
         }
         let mut places = Places::new(inherited, None);
@@ -159,7 +163,7 @@ impl Settings {
         let proxy = proxy(&mut places);
 
         let mut settings = Self {
-            options: options.aws.clone(),
+            options,
             variables: inherited.clone(),
             profile_in_variable,
             web_identity_file: places.text("AWS_WEB_IDENTITY_TOKEN_FILE"),
@@ -172,7 +176,7 @@ impl Settings {
         };
         settings.http.proxy = proxy;
         settings.set_from_places(&mut places);
-        if let SourceOption::Agent(_) = options.source {
+        if let SourceOption::Agent(_) = source {
             settings.agent_token = places.text("AWS_TOKEN");
         }
         if places.errors.is_empty() {
