@@ -281,11 +281,14 @@ impl Checked {
 /// Asks AWS even with `--agent`, because the agent can't describe secrets.
 fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, Report> {
     let Prepared { settings, plan, .. } = prepared;
-    if let SourceOption::Local(Placed { place, .. }) = &prepared.options.source {
-        let text = format!(
-            "check --metadata can't be used with {place}, because a local file has values but no metadata"
-        );
-        return Err(Problem::usage(text).into());
+    match &prepared.options.source {
+        SourceOption::Local(Placed { place, .. }) => {
+            let text = format!(
+                "check --metadata can't be used with {place}, because a local file has values but no metadata"
+            );
+            return Err(Problem::usage(text).into());
+        }
+        SourceOption::Aws | SourceOption::Agent(_) => {}
     }
 
     let begun = Instant::now();

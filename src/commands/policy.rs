@@ -48,13 +48,16 @@ fn needed_policy(
         plan,
         ..
     } = prepared;
-    if let SourceOption::Local(Placed { place, .. }) = &options.source {
-        let text = format!(
-            "policy can't be used with {place}, because reading a local file doesn't need permissions"
-        );
-        return Err(Problem::usage(text).into());
-    }
-    let is_agent = matches!(options.source, SourceOption::Agent(_));
+    let is_agent = match &options.source {
+        SourceOption::Local(Placed { place, .. }) => {
+            let text = format!(
+                "policy can't be used with {place}, because reading a local file doesn't need permissions"
+            );
+            return Err(Problem::usage(text).into());
+        }
+        SourceOption::Agent(_) => true,
+        SourceOption::Aws => false,
+    };
     // Even with `--agent`, `check --metadata` asks AWS.
     let is_for_agent = is_agent && !arguments.metadata;
 

@@ -13,6 +13,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::ManuallyDrop;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use tokio::time::Instant;
@@ -37,7 +38,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Record, Report};
 use crate::resolve::{inherited_warning, resolve, suggest_names};
-use crate::time::Deadline;
+use crate::time::{Deadline, Progress};
 
 /// Prepares the inputs and reads every value, for a subcommand that prints or sends the values
 /// itself.
@@ -103,37 +104,46 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
     warnings
 }
 
-/// Opens the backend. With `--local`, reads the file with the secrets, and adds a warning to the
-/// progress that the secrets come from this file. A poll prints no progress. Otherwise, only `-q` on
-/// the command line hides the warning in text output, and nothing hides it in JSON, because an alarm
-/// can depend on it.
+/// Opens the backend.
 fn open_backend(prepared: &Prepared, deadline: &Deadline) -> Result<Backend, Report> {
-    let options = &prepared.options;
-    if let SourceOption::Local(file) = &options.source {
-        let Placed { value: path, place } = file;
-        let shown = path.display();
-        let progress = &deadline.progress;
-        let _awaited = progress.awaits(format!("the file {shown} ({place})"));
-        let secrets = read_local_secrets(file)?;
-        let is_hidden = prepared.has_quiet_flag && options.log_format == LogFormat::Text;
-        if !is_hidden {
-            let text = format!("secrets are read from {shown}, not from AWS ({place})");
-            progress.add(Record {
-                ignores_quiet: true,
-                ..Record::warning(text).event("local")
-            });
+    let Prepared {
+        options, settings, ..
+    } = prepared;
+    match &options.source {
+        SourceOption::Aws => {
+            let aws = Aws::new(settings.clone(), deadline.clone());
+            Ok(with_cache(aws, prepared)?)
         }
-        let path = path.clone();
-        return Ok(Backend::Local(LocalFile { path, secrets }));
+        SourceOption::Agent(url) => {
+            let agent = Agent::new(url.clone(), settings, deadline);
+            Ok(Backend::Agent(Box::new(agent)))
+        }
+        SourceOption::Local(file) => open_local_file(file, prepared, &deadline.progress),
     }
+}
 
-    let settings = &prepared.settings;
-    if let SourceOption::Agent(url) = &options.source {
-        let agent = Agent::new(url.clone(), settings, deadline);
-        return Ok(Backend::Agent(Box::new(agent)));
+/// Reads the file of `--local`, and adds a warning to the progress that the secrets come from this
+/// file. A poll prints no progress. Otherwise, only `-q` on the command line hides the warning in
+/// text output, and nothing hides it in JSON, because an alarm can depend on it.
+fn open_local_file(
+    file: &Placed<PathBuf>,
+    prepared: &Prepared,
+    progress: &Progress,
+) -> Result<Backend, Report> {
+    let Placed { value: path, place } = file;
+    let shown = path.display();
+    let _awaited = progress.awaits(format!("the file {shown} ({place})"));
+    let secrets = read_local_secrets(file)?;
+    let is_hidden = prepared.has_quiet_flag && prepared.options.log_format == LogFormat::Text;
+    if !is_hidden {
+        let text = format!("secrets are read from {shown}, not from AWS ({place})");
+        progress.add(Record {
+            ignores_quiet: true,
+            ..Record::warning(text).event("local")
+        });
     }
-    let aws = Aws::new(settings.clone(), deadline.clone());
-    Ok(with_cache(aws, prepared)?)
+    let path = path.clone();
+    Ok(Backend::Local(LocalFile { path, secrets }))
 }
 
 /// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without

@@ -143,9 +143,11 @@ impl Settings {
         source: &SourceOption,
         inherited: &Inherited,
     ) -> Result<Self, Vec<Problem>> {
-        if let SourceOption::Local(_) = source {
-            return Ok(Self::default());
-        }
+        let is_for_agent = match source {
+            SourceOption::Local(_) => return Ok(Self::default()),
+            SourceOption::Agent(_) => true,
+            SourceOption::Aws => false,
+        };
         let mut places = Places::new(inherited, None);
         // The paths of the two configuration files are only checked here. Otherwise, an invisible
         // character in a path would go unnoticed, because a missing file isn't an error.
@@ -176,7 +178,7 @@ impl Settings {
         };
         settings.http.proxy = proxy;
         settings.set_from_places(&mut places);
-        if let SourceOption::Agent(_) = source {
+        if is_for_agent {
             settings.agent_token = places.text("AWS_TOKEN");
         }
         if places.errors.is_empty() {
