@@ -53,22 +53,15 @@ impl<'a> Places<'a> {
     pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
         let in_variable = self.variable(variable, parse);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
-        let in_profile = self.setting(&key.to_ascii_lowercase(), parse);
-        in_variable.or(in_profile)
+        let in_profile = self.placed_setting(&key.to_ascii_lowercase(), parse);
+        in_variable.or(in_profile.map(|set| set.value))
     }
 
     /// Parses a variable. `None` if the variable is unset, empty or invalid. An invalid value adds
     /// an error to `errors`.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
-        let value = self.variables.non_empty(name)?;
-        let parsed = parse_named(name, value, parse).map_err(|error| {
-            // A value in quotes gets no help here, because its message already says what to do.
-            if error.help.is_some() || is_in_quotes(&value.to_string_lossy()) {
-                return error;
-            }
-            error.help(format!("correct or unset {name}"))
-        });
-        self.value_or_add(parsed)
+        let placed = self.placed_variable(name, parse)?;
+        Some(placed.value)
     }
 
     /// The parsed value. After a failure, adds the error to the others, and returns `None`.
@@ -82,8 +75,8 @@ impl<'a> Places<'a> {
         name: &'static str,
         parse: Parser<T>,
     ) -> Option<Placed<T>> {
-        let value = self.variable(name, parse)?;
-        Some(Placed::new(value, &Place::variable(name)))
+        let value = self.variables.non_empty(name)?;
+        self.value_or_add(parse_placed(&Place::variable(name), value, parse))
     }
 
     /// Reads a variable as [`Self::variable`] does. Its value can be any text that [`parse_named`]
@@ -102,15 +95,10 @@ impl<'a> Places<'a> {
 
     /// Parses a setting in the profile. `None` if there is no profile, or if the setting is unset
     /// or invalid. An invalid value adds an error to `errors`.
-    pub fn setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<T> {
-        let parsed = self.profile?.parse_setting(key, parse);
-        self.value_or_add(parsed)?
-    }
-
-    /// Reads a setting in the profile as [`Self::setting`] does.
     pub fn placed_setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<Placed<T>> {
-        let value = self.setting(key, parse)?;
-        Some(Placed::new(value, &self.profile?.place(key)))
+        let profile = self.profile?;
+        let parsed = profile.parse_value(profile.setting(key)?, key, parse);
+        self.value_or_add(parsed)
     }
 
     /// Reads the endpoint of a service from the `services` section that the profile names: for the
@@ -140,8 +128,7 @@ impl<'a> Places<'a> {
             .filter(|(_, endpoint)| !endpoint.is_empty())?;
 
         let parsed = profile.parse_value(endpoint, "services", HttpUrl::parse_endpoint);
-        let endpoint = self.value_or_add(parsed)?;
-        Some(Placed::new(endpoint, &profile.place("services")))
+        self.value_or_add(parsed)
     }
 
     /// Adds an error to `errors` if the variable `name` has the path of a file that can't be
@@ -196,6 +183,17 @@ pub type Parser<T> = fn(&str) -> Parsed<T>;
 pub(super) type Parsed<T> = Result<T, &'static str>;
 
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
+
+/// Parses the value of a variable or setting as [`parse_named`] does. The help of an error is to
+/// correct or undo the setting, unless the error already says what to do.
+fn parse_placed<T>(place: &Place, value: &OsStr, parse: Parser<T>) -> Result<Placed<T>, Problem> {
+    match parse_named(&place.to_string(), value, parse) {
+        Ok(parsed) => Ok(Placed::new(parsed, place)),
+        // The message about a value in quotes says to remove them.
+        Err(error) if error.help.is_some() || is_in_quotes(&value.to_string_lossy()) => Err(error),
+        Err(error) => Err(error.help(format!("correct or {}", place.undo()))),
+    }
+}
 
 /// Parses a value. Messages call its variable or setting `name`. A value with several lines,
 /// invisible characters or an unexpanded `$NAME` is refused before `parse` is called.
@@ -368,14 +366,19 @@ impl<'a> Profile<'a> {
         parse: Parser<T>,
     ) -> Result<Option<T>, Problem> {
         self.setting(key)
-            .map(|text| self.parse_value(text, key, parse))
+            .map(|text| Ok(self.parse_value(text, key, parse)?.value))
             .transpose()
     }
 
     /// Parses `text`: the value of the setting `key`, or a value in the section that `key` names.
     /// The error names the setting and the profile.
-    fn parse_value<T>(&self, text: &str, key: &str, parse: Parser<T>) -> Result<T, Problem> {
-        parse_named(&self.place(key).to_string(), text.as_ref(), parse)
+    fn parse_value<T>(
+        &self,
+        text: &str,
+        key: &str,
+        parse: Parser<T>,
+    ) -> Result<Placed<T>, Problem> {
+        parse_placed(&self.place(key), text.as_ref(), parse)
     }
 
     pub(super) fn place(&self, key: &str) -> Place {
