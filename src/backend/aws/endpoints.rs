@@ -76,22 +76,12 @@ impl Endpoints {
     /// rules parse a table of all partitions. Doesn't check whether the region exists.
     ///
     /// # Errors
-    /// If the SDK's endpoint rules don't have such an endpoint, or if the user configures both an
-    /// endpoint and FIPS or dual stack.
+    /// If the SDK's endpoint rules don't have such an endpoint.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
-        let variant = match (self.use_fips, self.use_dual_stack) {
-            (true, _) => Some("AWS_USE_FIPS_ENDPOINT"),
-            (false, true) => Some("AWS_USE_DUALSTACK_ENDPOINT"),
-            (false, false) => None,
-        };
-        match (variant, self.configured.get(&api)) {
-            (None, Some(endpoint)) => return Ok(endpoint.value.uri.clone()),
-            (Some(variant), Some(Placed { place, .. })) => {
-                return Err(format!("{variant} and {place} can't be used together").into());
-            }
-            (_, None) => {}
+        if let Some(url) = self.url(api) {
+            return Ok(url.uri.clone());
         }
-        if variant.is_some() || !region.is_commercial() {
+        if self.use_fips || self.use_dual_stack || !region.is_commercial() {
             return self.endpoint_by_rules(api, region).await;
         }
         let url = format!("https://{}.{region}.amazonaws.com/", api.name());

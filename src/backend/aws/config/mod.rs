@@ -493,7 +493,8 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region
 }
 
 /// Reads the endpoints, and whether to use FIPS and dual stack. AWS_ENDPOINT_URL_SSM has precedence
-/// over AWS_ENDPOINT_URL, and both have precedence over the profile.
+/// over AWS_ENDPOINT_URL, and both have precedence over the profile. FIPS or dual stack together
+/// with an endpoint is an error.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let for_all = places.placed_variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.placed_setting("endpoint_url", HttpUrl::parse_endpoint);
@@ -510,8 +511,12 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
         configured.extend(first.map(|endpoint| (api, endpoint)));
     }
 
-    let mut is_true = |variable| places.read(variable, boolean) == Some(true);
-    if is_true("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS") {
+    let mut true_setting = |variable| {
+        places
+            .read_placed(variable, boolean)
+            .filter(|set| set.value)
+    };
+    if true_setting("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some() {
         configured.clear();
     }
     // `--endpoint-url` is only for Secrets Manager. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS doesn't
@@ -519,10 +524,21 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     if let Some(url) = &options.endpoint_url {
         configured.insert(Api::SECRETS_MANAGER, url.clone());
     }
+    let fips = true_setting("AWS_USE_FIPS_ENDPOINT");
+    let dual_stack = true_setting("AWS_USE_DUALSTACK_ENDPOINT");
+    if let Some(Placed { place: variant, .. }) = fips.as_ref().or(dual_stack.as_ref())
+        && let Some(Placed { place, .. }) = configured.values().next()
+    {
+        let text = format!("{variant} and {place} can't be used together");
+        let help = format!("{}, or {}", variant.undo(), place.undo());
+        places
+            .errors
+            .push(Problem::new(place.status(), text).help(help));
+    }
     Endpoints {
         configured,
-        use_fips: is_true("AWS_USE_FIPS_ENDPOINT"),
-        use_dual_stack: is_true("AWS_USE_DUALSTACK_ENDPOINT"),
+        use_fips: fips.is_some(),
+        use_dual_stack: dual_stack.is_some(),
     }
 }
 

@@ -50,11 +50,21 @@ impl<'a> Places<'a> {
     /// Reads a variable such as AWS_REGION or, without a valid value there, the profile's setting,
     /// such as `region`. Checks both of them: an invalid value adds an error to `errors`, and is
     /// treated as unset.
-    pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
-        let in_variable = self.variable(variable, parse);
+    pub fn read_placed<T>(
+        &mut self,
+        variable: &'static str,
+        parse: Parser<T>,
+    ) -> Option<Placed<T>> {
+        let in_variable = self.placed_variable(variable, parse);
         let key = variable.strip_prefix("AWS_").unwrap_or(variable);
         let in_profile = self.placed_setting(&key.to_ascii_lowercase(), parse);
-        in_variable.or(in_profile.map(|set| set.value))
+        in_variable.or(in_profile)
+    }
+
+    /// Reads a variable or a setting as [`Self::read_placed`] does.
+    pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
+        let placed = self.read_placed(variable, parse)?;
+        Some(placed.value)
     }
 
     /// Parses a variable. `None` if the variable is unset, empty or invalid. An invalid value adds
