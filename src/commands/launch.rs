@@ -69,7 +69,7 @@ pub fn read<'a>(
         };
         match rotation {
             #[cfg(target_os = "linux")]
-            Some(rotation) => Ok(Start::Supervised(launch, rotation)),
+            Some(rotation) => Ok(Start::Supervised(launch, rotation.value)),
             _ => {
                 let values = launch.all_values(deadline)?;
                 Ok(Start::Now(launch, values))

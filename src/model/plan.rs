@@ -38,6 +38,7 @@ use crate::model::entry::{
 use crate::model::environment::{Inherited, OWN_PREFIX, placeholders};
 use crate::model::fault::Fault;
 use crate::model::options::{OnRotation, Options};
+use crate::model::place::Placed;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{
     Alias, Aliases, Locator, Reference, SecretRef, Store, expand_path, optional_variable,
@@ -196,16 +197,18 @@ impl Plan {
     /// The error about `--on-rotation signal=` if no new value could ever reach the running command,
     /// because the plan has no file with a `path`.
     pub fn useless_signal_problem(&self, options: &Options) -> Option<Problem> {
-        let on_rotation = options.rotation.as_ref()?.on_rotation;
-        if !matches!(on_rotation, OnRotation::Signal(_))
+        let Placed { value, place } = options.rotation.as_ref()?;
+        if !matches!(value.on_rotation, OnRotation::Signal(_))
             || self.entries.iter().any(|entry| entry.target.has_path())
         {
             return None;
         }
-        let text = "--on-rotation signal= has no effect without a file that has a `path`, because a running program can't see new values of its \
-                    variables or of files in memory";
-        let remedy = "use --on-rotation restart, or declare a file with `path` under `files:`";
-        Some(Problem::usage(text).help(remedy))
+        let text = format!(
+            "{place} can't be signal=NAME unless a file has a `path`, because a running program can't see new values of its \
+             variables or of files in memory"
+        );
+        let remedy = "use restart instead, or declare a file with `path` under `files:`";
+        Some(Problem::new(place.status(), text).help(remedy))
     }
 
     /// The text of the variable `name`, if an entry sets the variable to a literal. Otherwise

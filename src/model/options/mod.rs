@@ -65,8 +65,8 @@ pub struct Options {
     /// 1 hides notes, and 2 also hides warnings.
     pub quiet: u8,
     pub notify_ready: bool,
-    /// `--on-rotation`. `None` if this process becomes the command.
-    pub rotation: Option<RotationOptions>,
+    /// `--on-rotation`, and the options that need it. `None` if this process becomes the command.
+    pub rotation: Option<Placed<RotationOptions>>,
     pub log_format: LogFormat,
 }
 
@@ -216,15 +216,17 @@ impl TypedOptions {
         })
     }
 
-    /// The options of a rotation. `None` without `--on-rotation`.
-    fn rotation(&self) -> Option<RotationOptions> {
-        Some(RotationOptions {
-            on_rotation: value(&self.on_rotation)?,
+    /// The options of a rotation, with the place of `--on-rotation`. `None` without this option.
+    fn rotation(&self) -> Option<Placed<RotationOptions>> {
+        let on_rotation = self.on_rotation.as_ref()?;
+        let options = RotationOptions {
+            on_rotation: on_rotation.value,
             stop_signal: value(&self.stop_signal).unwrap_or(SignalNumber::TERM),
             poll_signal: value(&self.poll_signal),
             poll_interval: value(&self.poll_interval).unwrap_or(POLL_INTERVAL),
             grace: value(&self.grace).unwrap_or(GRACE),
-        })
+        };
+        Some(Placed::new(options, &on_rotation.place))
     }
 
     /// An error for each pair of options in this place that exclude each other.
@@ -366,7 +368,7 @@ mod tests {
             ..TypedOptions::default()
         };
         let options = rotating.to_options(&Inherited::default());
-        let rotation = options.rotation.unwrap();
+        let rotation = options.rotation.unwrap().value;
         let seconds =
             [options.timeout, rotation.poll_interval, rotation.grace].map(|time| time.as_secs());
         assert_eq!(seconds, [30, 5 * 60, 30]);
