@@ -202,7 +202,7 @@ fn notices(
         notices.push(Record::warning("the policy allows every region (`*`), because no region is set; to restrict it, set --region or AWS_REGION"));
     }
     if owner.is_agent {
-        notices.push(Record::warning("with --agent, the Secrets Manager Agent sends the requests, so its role needs this policy"));
+        notices.push(Record::warning("the Secrets Manager Agent sends the requests of this launch, so its role needs this policy"));
     }
     // With `--for-role`, nobody needs this note: someone who uses the option has already read it.
     if owner.named.is_none() {
