@@ -35,6 +35,9 @@ mod rare {
     mod missing {
         rows::rows!("tests/it/mistakes/missing.rows");
     }
+    mod places {
+        rows::rows!("tests/it/mistakes/places.rows");
+    }
     mod references {
         rows::rows!("tests/it/mistakes/references.rows");
     }
