@@ -34,7 +34,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry, File};
 use std::io::Read;
 use std::os::fd::{AsFd, OwnedFd};
-use std::path::Path;
+use std::path::PathBuf;
 use std::time::Duration;
 
 use nix::errno::Errno;
@@ -49,6 +49,7 @@ use zeroize::Zeroizing;
 use super::aws::Aws;
 use crate::model::answer::{Answer, Answers, CachedAnswer, Document, FetchFailure};
 use crate::model::options::CacheOptions;
+use crate::model::place::Placed;
 use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::reference::Locator;
@@ -209,7 +210,7 @@ impl Cached {
     /// Warns of the entries that could not be used, stored or removed, once for each reason. A
     /// warning may show the name of any secret that exists.
     pub fn warnings(&self) -> Vec<Record> {
-        let directory = self.options.directory.display();
+        let directory = self.options.directory.value.display();
         let mut warnings = Vec::new();
         for (what, entries) in &self.unusable {
             let text = format!("a cached value in \"{directory}\" {what}");
@@ -226,7 +227,7 @@ impl Cached {
     /// Removes the entries in the directory that no launch would use at the time `now`. `now` is
     /// measured since boot. A file that can't be read or removed stays.
     fn remove_old_entries(&self, now: Duration) {
-        let Ok(files) = fs::read_dir(&self.options.directory) else {
+        let Ok(files) = fs::read_dir(&self.options.directory.value) else {
             return;
         };
         for file in files.flatten() {
@@ -431,8 +432,8 @@ impl CacheDirectory {
     ///
     /// # Errors
     /// If the directory can't be opened or examined, or if values must not be stored in it.
-    pub fn open(path: &Path) -> Result<Self, Problem> {
-        let directory = format!("the --cache directory \"{}\"", path.display());
+    pub fn open(Placed { value: path, place }: &Placed<PathBuf>) -> Result<Self, Problem> {
+        let directory = format!("the cache directory \"{}\" (from {place})", path.display());
         let descriptor = open_directory(path.as_os_str(), &directory)
             .map_err(|problem| problem.help(USE_TMPFS))?;
         let defect = directory_defect(&descriptor).map_err(|errno| {

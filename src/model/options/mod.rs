@@ -94,7 +94,7 @@ pub struct AwsOptions {
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
-    pub directory: PathBuf,
+    pub directory: Placed<PathBuf>,
     /// Up to this age, an answer is used without a request.
     pub ttl: Duration,
     /// Up to this age, an answer is used if AWS is unavailable.
@@ -210,7 +210,7 @@ impl TypedOptions {
     /// The options of the cache. `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
-            directory: value(&self.cache)?,
+            directory: self.cache.clone()?,
             ttl: value(&self.cache_ttl).unwrap_or_default(),
             stale: value(&self.cache_stale).unwrap_or(CACHE_STALE),
         })
