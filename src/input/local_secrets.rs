@@ -76,7 +76,7 @@ fn secret_value(node: &Node) -> Result<SecretValue, FaultAt> {
                     });
             }
             "$stages" => {
-                let text = "a --local file has one value for each secret, without $stages";
+                let text = "a local file has one value for each secret, without $stages";
                 let help = "write the value itself: SECRET: { KEY: … }";
                 return Err((key.position, Fault::new(text).help(help)));
             }
