@@ -52,8 +52,10 @@ pub struct RetryBudget<'r> {
     max_attempts: Option<u32>,
     /// The end of a region's share of the time. `None` if the time isn't divided among regions.
     share_end: Option<Instant>,
-    /// The host and name of the request, for `-vv` and for the error at the deadline.
-    request: Option<(&'r str, &'r dyn fmt::Display)>,
+    /// The host, for the error at the deadline.
+    host: &'r str,
+    /// The name of the request, for `-vv`.
+    request: Option<&'r dyn fmt::Display>,
 }
 
 impl<'r> RetryBudget<'r> {
@@ -64,6 +66,7 @@ impl<'r> RetryBudget<'r> {
             deadline,
             max_attempts,
             share_end: None,
+            host: "AWS",
             request: None,
         }
     }
@@ -79,11 +82,27 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
+    /// The same budget with at most this number of attempts.
+    pub fn at_most(&self, attempts: u32) -> Self {
+        Self {
+            max_attempts: Some(attempts),
+            ..self.clone()
+        }
+    }
+
     /// The same budget for a named request to `host`. The attempts of a named request are counted
     /// and, with `-vv`, printed with the name and the host.
     pub fn for_request(&self, host: &'r str, name: &'r dyn fmt::Display) -> Self {
         Self {
-            request: Some((host, name)),
+            request: Some(name),
+            ..self.for_host(host)
+        }
+    }
+
+    /// The same budget for requests of the SDK to `host`, which have no name.
+    pub fn for_host(&self, host: &'r str) -> Self {
+        Self {
+            host,
             ..self.clone()
         }
     }
@@ -94,26 +113,12 @@ impl<'r> RetryBudget<'r> {
     /// the server may be silent.
     ///
     /// # Errors
-    /// If no attempt succeeds. The error is that of the last attempt that ended. If not even the
-    /// first attempt ended in time, the error is an outage that says so.
+    /// If no attempt succeeds. The error is that of the last attempt that ended or, if this request
+    /// was waiting for its turn, of the endpoint. If not even the first attempt ended in time, the
+    /// error is an outage that says so.
     pub async fn retry<T>(
         &self,
         turns: &Turns,
-        attempt: impl AsyncFn(Duration) -> FetchResult<T>,
-    ) -> FetchResult<T> {
-        self.retry_or(turns, || self.unanswered(), attempt).await
-    }
-
-    /// Makes attempts as [`Self::retry`] does.
-    ///
-    /// # Errors
-    /// If no attempt succeeds. The error is that of the last attempt that ended or, if this request
-    /// was waiting for its turn, of the endpoint. If not even the first attempt ended in time, the
-    /// error is the result of `unanswered`.
-    pub async fn retry_or<T>(
-        &self,
-        turns: &Turns,
-        unanswered: impl Fn() -> FetchError,
         attempt: impl AsyncFn(Duration) -> FetchResult<T>,
     ) -> FetchResult<T> {
         let begun = Instant::now();
@@ -163,7 +168,7 @@ impl<'r> RetryBudget<'r> {
             }
         }
 
-        let mut error = last.unwrap_or_else(unanswered);
+        let mut error = last.unwrap_or_else(|| self.unanswered());
         if is_used_up && self.max_attempts.is_some() {
             error.limit = Limit::MaxAttempts;
         }
@@ -196,16 +201,15 @@ impl<'r> RetryBudget<'r> {
 
     /// The outage for a request that is still in progress at the end of the budget.
     fn unanswered(&self) -> FetchError {
-        let host = self.request.map_or("AWS", |(host, _)| host);
+        let host = self.host;
         FetchError::outage(OutageKind::Timeout, format!("{host} didn't answer in time"))
     }
 
     /// With `-vv`, prints how an attempt of a named request ended. `result` is `None` if the budget
     /// ended during the attempt.
     fn trace_attempt<T>(&self, number: u32, begun: Instant, result: Option<&FetchResult<T>>) {
-        let Some((host, name)) = self.request else {
-            return;
-        };
+        let Some(name) = self.request else { return };
+        let host = self.host;
         let milliseconds = begun.elapsed().as_millis();
         self.deadline.progress.trace(|| {
             let failure = match result {
@@ -222,9 +226,10 @@ impl<'r> RetryBudget<'r> {
     /// of a request without a name (`self.request`).
     fn with_attempts(&self, error: FetchError, attempts: u32, begun: Instant) -> FetchError {
         use OutageKind::{Service, Silent, Throttled, Timeout};
-        let Some((host, _)) = self.request else {
+        if self.request.is_none() {
             return error;
-        };
+        }
+        let host = self.host;
         let Cause::Outage(kind) = error.cause else {
             return error;
         };

@@ -24,7 +24,7 @@ use crate::model::answer::{
 };
 use crate::model::reference::{Arn, Region, SecretId, Version};
 use crate::model::shown::shown;
-use crate::net::{host_and_port, in_flight};
+use crate::net::in_flight;
 use crate::time::RetryBudget;
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
@@ -153,25 +153,23 @@ async fn describe_secret(
 
     let id = locator.id.in_region(region);
     let name = format!("DescribeSecret of {}", shown(&id.to_string()));
-    let host = host_and_port(&client.endpoint);
-    let budget = session.budget.for_request(host, &name);
-    let described = budget.retry(&client.turns, async |silence| {
-        let input = DescribeSecretInput::builder().secret_id(id.to_string());
-        let output: DescribeSecretOutput = client
-            .call(
-                DescribeSecret::new(),
-                input.build(),
-                DescribeSecretError::meta,
-                silence,
-            )
-            .await?;
-        let arn = output.arn().and_then(Arn::parse);
-        if !id.is_answered_by(output.name(), arn.as_ref()) {
-            return Err(FetchError::malformed("a response that can't be read"));
-        }
-        Ok(description_in(region, output))
-    });
-    described.await.map_err(|error| client.with_remedy(error))
+    let input = DescribeSecretInput::builder().secret_id(id.to_string());
+    client
+        .call(
+            DescribeSecret::new(),
+            input.build(),
+            DescribeSecretError::meta,
+            &name,
+            &session.budget,
+            |output: DescribeSecretOutput| {
+                let arn = output.arn().and_then(Arn::parse);
+                if !id.is_answered_by(output.name(), arn.as_ref()) {
+                    return Err(FetchError::malformed("a response that can't be read"));
+                }
+                Ok(description_in(region, output))
+            },
+        )
+        .await
 }
 
 /// The alias of the key that Secrets Manager uses by default. AWS omits it from a description, but

@@ -130,23 +130,49 @@ pub(super) struct Client {
     pub(super) endpoint_place: Option<Place>,
     pub region: Region,
     /// The credentials that sign requests, if any.
-    pub(super) identity: Option<Identity>,
-    pub http: HttpClient,
+    identity: Option<Identity>,
+    http: HttpClient,
     /// The state with which all requests to the endpoint take turns while the endpoint fails.
-    pub turns: Rc<Turns>,
+    turns: Rc<Turns>,
 }
 
 impl Client {
-    /// Sends one request for an SDK operation, without retries, and returns the operation's output.
-    /// AWS may be silent for `silence` before each part of the response.
+    /// Sends a request for an SDK operation and returns the result of `read` for the operation's
+    /// output. After an outage that may be temporary, the request is repeated, as long as the
+    /// budget lasts. `name` is the name of the request, for `-vv`.
     ///
     /// # Errors
     /// If AWS answers with an error, if no valid response arrives, or if the request is invalid
     /// ([`Refusal::NotSent`](crate::model::answer::Refusal)).
-    pub async fn call<I, O, E>(
+    pub async fn call<I, O, E, T>(
         &self,
         operation: impl RuntimePlugin,
         input: Result<I, BuildError>,
+        metadata: fn(&E) -> &ErrorMetadata,
+        name: &impl fmt::Display,
+        budget: &RetryBudget<'_>,
+        read: impl Fn(O) -> FetchResult<T>,
+    ) -> FetchResult<T>
+    where
+        I: Clone + fmt::Debug + Send + Sync + 'static,
+        O: fmt::Debug + Send + Sync + 'static,
+        E: Error + Send + Sync + 'static,
+    {
+        let input = input.map_err(not_sent)?;
+        let attempt = async |silence| {
+            let called = self.call_once(&operation, input.clone(), metadata, silence);
+            read(called.await?)
+        };
+        self.repeated(name, budget, attempt).await
+    }
+
+    /// Sends a request for an SDK operation once, and returns the operation's output. Only for a
+    /// request that no value depends on. AWS may be silent for `silence` before each part of the
+    /// response.
+    pub async fn call_once<I, O, E>(
+        &self,
+        operation: &impl RuntimePlugin,
+        input: I,
         metadata: fn(&E) -> &ErrorMetadata,
         silence: Duration,
     ) -> FetchResult<O>
@@ -168,9 +194,8 @@ impl Client {
         // The serializers of newer SDK crates find the operation's metadata in `settings`.
         let mut settings = ConfigBag::base();
         settings.push_shared_layer(parts.clone());
-        let request = input
-            .map_err(BoxError::from)
-            .and_then(|input| serializer.serialize_input(Input::erase(input), &mut settings))
+        let request = serializer
+            .serialize_input(Input::erase(input), &mut settings)
             .and_then(in_memory)
             .map_err(not_sent)?;
 
@@ -215,15 +240,25 @@ impl Client {
             let ids: Vec<_> = about.iter().map(|id| shown(&id.to_string())).collect();
             write!(f, "{operation} of {}", ids.join(", "))
         });
-        let budget = budget.for_request(host_and_port(&self.endpoint), &name);
-        budget
-            .retry(&self.turns, async |silence| {
-                let request = json_request(target, input).map_err(not_sent)?;
-                let response = self.send(request, silence).await?;
-                parse(&object_body(response)?)
-            })
-            .await
-            .map_err(|error| self.with_remedy(error))
+        self.repeated(&name, budget, async |silence| {
+            let request = json_request(target, input).map_err(not_sent)?;
+            let response = self.send(request, silence).await?;
+            parse(&object_body(response)?)
+        })
+        .await
+    }
+
+    /// Makes attempts at a request with this name, in turns with the other requests to the endpoint
+    /// ([`RetryBudget::retry`]).
+    async fn repeated<T>(
+        &self,
+        name: &impl fmt::Display,
+        budget: &RetryBudget<'_>,
+        attempt: impl AsyncFn(Duration) -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        let budget = budget.for_request(host_and_port(&self.endpoint), name);
+        let ended = budget.retry(&self.turns, attempt).await;
+        ended.map_err(|error| self.with_remedy(error))
     }
 
     /// Signs a request, sends it and reads the whole response, which may be AWS's error. Messages
@@ -232,7 +267,7 @@ impl Client {
     ///
     /// # Errors
     /// If the request is invalid, or if no complete response arrives in time.
-    pub async fn send(
+    async fn send(
         &self,
         request: Request<Bytes>,
         silence: Duration,
@@ -284,7 +319,7 @@ impl Client {
     /// Adds a help text to the failure of an endpoint that the user has configured, if the endpoint
     /// can't be reached or doesn't answer like AWS. The text names the setting. Any other error
     /// stays as it is, because the usual help for its kind is right.
-    pub fn with_remedy(&self, error: FetchError) -> FetchError {
+    fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let Some(place) = &self.endpoint_place else {
             return error;

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, RenewedToken, SearchContext, ask_for_missing_code, assume_with_retries,
+    CallerIdentity, RenewedToken, SearchContext, Services, ask_for_missing_code, assume_role,
     explain_refused_credentials, find_credentials, instance_region, misconfigured, provider_of,
     request_caller_arn, use_stored_session,
 };
@@ -214,10 +214,7 @@ impl Session {
             let _awaited = self.budget.progress().awaits("AWS credentials".to_owned());
             let context = SearchContext {
                 settings: &self.settings,
-                clients: &self.clients,
-                region,
-                sts_regions: &regions,
-                budget: &self.budget,
+                services: self.services(&regions),
                 chain: self.chain.as_ref(),
                 mfa_code: self.mfa_code.as_ref(),
                 sso_token: &self.sso_token,
@@ -240,13 +237,18 @@ impl Session {
         let name = format!("the role {}", role.arn);
         let _awaited = self.budget.progress().awaits(name);
         let base = self.known_caller(None)?;
-        let begun = Instant::now();
-        self.budget
-            .over_regions(begun, &self.sts_regions, async |region, budget| {
-                let client = self.client(base, Api::Sts, region).await?;
-                assume_with_retries(&client, role, &budget).await
-            })
-            .await
+        assume_role(self.services(&self.sts_regions), &base.credentials, role).await
+    }
+
+    /// The services that give credentials. STS is asked in these regions, which share the time from
+    /// now to the deadline.
+    fn services<'s>(&'s self, sts_regions: &'s [Region]) -> Services<'s> {
+        Services {
+            clients: &self.clients,
+            sts_regions,
+            budget: &self.budget,
+            begun: Instant::now(),
+        }
     }
 
     /// Gets the credentials of a role, which the first call assumes. [`Self::prepare_credentials`]

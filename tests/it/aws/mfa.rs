@@ -107,6 +107,30 @@ fn the_user_types_an_mfa_code_only_once_for_all_attempts_and_roles() {
 }
 
 #[test]
+fn an_mfa_code_is_sent_only_once_although_the_next_role_has_to_be_requested_again() {
+    let config =
+        role("one", "base") + &role("two", "one").replace("mfa_serial", "# mfa_serial") + &base();
+    let second = "AssumeRole arn:aws:iam::210987654321:role/two";
+    let aws = served().fails_first(second, 1, fault::status(503));
+    let sandbox = with_device(&aws).config(&config).args(["--profile", "two"]);
+    let run = or_skip!(at_a_terminal(sandbox, &[], ": ", "123456\\n")).run();
+    run.launched()
+        .printed(&(question() + "[v-4c7a1e][status 0]\n"));
+    let requests: Vec<_> = aws
+        .calls_of("AssumeRole")
+        .iter()
+        .map(Call::form)
+        .map(|form| {
+            let name = form["RoleArn"].rsplit('/').next().unwrap().to_owned();
+            (name, form.get("TokenCode").cloned())
+        })
+        .collect();
+    let two = || ("two".to_owned(), None);
+    let one = ("one".to_owned(), Some("123456".to_owned()));
+    assert_eq!(requests, [one, two(), two()], "{run}");
+}
+
+#[test]
 fn control_characters_in_an_mfa_serial_number_are_escaped_on_the_terminal() {
     let config = role("one", "base").replace(SERIAL, "mfa/\u{202e}jane") + &base();
     let aws = served();

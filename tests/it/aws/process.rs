@@ -39,7 +39,8 @@ const LEAVING: &str = "sleep 1000 2>/dev/null & echo $! >draft; mv draft process
 fn a_credential_process_and_a_child_that_it_leaves_behind_end_at_the_deadline_of_the_launch() {
     for script in [HANGING, LEAVING] {
         let sandbox = with_credential_process(&served(), script).timeout("1s");
-        let said = "the AWS credentials from the profile \"default\" didn't arrive in time";
+        let said =
+            "the credential_process of the profile \"default\" didn't print credentials in time";
         sandbox.run().refused(75, ["A (", said]);
         await_all_ended(&processes(&sandbox));
     }

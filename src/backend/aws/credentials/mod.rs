@@ -17,9 +17,9 @@
 //! no credentials: status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A provider whose failure may be temporary is asked again, like any service. If it keeps failing,
-//! it is asked again, with STS in each fallback region. With `--wait`, the whole search is
-//! repeated.
+//! A request whose failure may be temporary is sent again, like any request, and STS is asked in the
+//! fallback regions, too. No other step is repeated: a program runs once, and a role that was
+//! assumed isn't assumed again. Only `--wait` repeats the whole search.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So an
 //! incomplete configuration is an error, not a reason to ask the next provider.
@@ -39,21 +39,19 @@ mod sso;
 mod sts;
 
 pub use provider::{
-    Provider, RenewedToken, SearchContext, explain_refused_credentials, misconfigured, provider_of,
+    Provider, RenewedToken, SearchContext, Services, explain_refused_credentials, misconfigured,
+    provider_of,
 };
 pub use sdk_providers::instance_region;
-pub use sts::{CallerIdentity, assume_with_retries, request_caller_arn, use_stored_session};
-
-use aws_credential_types::Credentials;
-use tokio::time::Instant;
+pub use sts::{CallerIdentity, assume_role, request_caller_arn, use_stored_session};
 
 use super::config::{RoleSource, Settings, VariableKeys};
-use super::endpoints::Api;
-use crate::model::answer::{Again, Cause, FetchError, FetchResult, OutageKind, Unsigned};
+use crate::model::answer::{Again, Cause, FetchError, FetchResult, Unsigned};
 use crate::model::shown::{shell_word, shown};
 use crate::model::url::is_loopback;
 use crate::system::redaction::redacted_line;
-use crate::time::{Deadline, Turns};
+use crate::time::Deadline;
+use aws_credential_types::Credentials;
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials};
@@ -104,7 +102,6 @@ pub fn ask_for_missing_code(
 /// requests for secrets would fail in the same way.
 pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
-    let begun = Instant::now();
     let providers = [
         Provider::Variables,
         Provider::Profile(context.settings.profile_name().to_owned()),
@@ -116,9 +113,10 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     let skipped = usize::from(context.settings.options.profile.is_some());
     let mut reasons = Vec::new();
     for provider in providers.into_iter().skip(skipped) {
-        let failure = match ask_in_regions(&provider, context, begun).await {
+        let found = ask(&provider, context).await;
+        let failure = match found.and_then(|found| checked_credentials(found, provider.clone())) {
             Ok(credentials) => {
-                let progress = context.budget.progress();
+                let progress = context.services.budget.progress();
                 progress.trace(|| format!("the AWS credentials come from {provider}"));
                 return Ok(credentials);
             }
@@ -194,54 +192,8 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         .notes(notes)
 }
 
-/// Asks a provider for credentials, again after each outage, and checks the credentials
-/// ([`checked_credentials`]). Requests to STS go to one region after the other. If the time ends,
-/// returns the last failure of an earlier region, if there is one, because it says more than a
-/// timeout.
-async fn ask_in_regions(
-    provider: &Provider,
-    context: &SearchContext<'_>,
-    begun: Instant,
-) -> FetchResult<Credentials> {
-    let settings = context.settings;
-    let mut last = None;
-    context
-        .budget
-        .over_regions(begun, context.sts_regions, async |region, budget| {
-            let mut context = context.clone();
-            context.region = region;
-            let turns = Turns::default();
-            let answer = budget
-                .retry_or(
-                    &turns,
-                    || {
-                        last.clone()
-                            .unwrap_or_else(|| timed_out(provider, settings))
-                    },
-                    async |_| {
-                        let found = ask(provider, &context).await?;
-                        checked_credentials(found, provider.clone())
-                    },
-                )
-                .await;
-            last = answer.as_ref().err().cloned();
-            answer
-        })
-        .await
-}
-
-/// The failure of a provider that hasn't answered in time: an outage or, for the instance metadata
-/// outside EC2, [`not_configured`].
-fn timed_out(provider: &Provider, settings: &Settings) -> FetchError {
-    let why = format!("the AWS credentials from {provider} didn't arrive in time");
-    let is_instance = matches!(provider, Provider::Instance);
-    if is_instance && !settings.metadata.may_answer_later() {
-        return not_configured(why);
-    }
-    FetchError::outage(OutageKind::Timeout, why)
-}
-
-/// Asks the provider for credentials, in one attempt.
+/// Asks the provider for credentials. Each step of the provider is made once, such as running a
+/// program, and only the requests of a step are repeated.
 ///
 /// The futures are boxed, because the future for the instance metadata contains a whole client of
 /// the SDK.
@@ -292,8 +244,10 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
         RoleSource::Keys(credentials) | RoleSource::StoredSession(_, credentials) => {
             Ok(credentials.clone())
         }
-        RoleSource::Process(command) => process_credentials(command, &chain.profile).await,
-        RoleSource::Login => login_credentials(&chain.profile).await,
+        RoleSource::Process(command) => {
+            process_credentials(command, &chain.profile, context.services.budget).await
+        }
+        RoleSource::Login => login_credentials(&chain.profile, context.services.budget).await,
         RoleSource::Environment => variable_credentials(&settings.variable_keys),
         RoleSource::Container => container_credentials(context).await,
         RoleSource::Instance => instance_credentials(context).await,
@@ -307,17 +261,10 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 
     for role in &chain.roles {
         let code = role.mfa_serial.as_ref().and(context.mfa_code).cloned();
-        let assuming = async {
-            let client = context
-                .clients
-                .client(Api::Sts, context.region, Some(&credentials))
-                .await?;
-            sts::assume_once(&client, role, code).await
-        };
-        let assumed = assuming
-            .await
-            .map_err(|error| request_failure(&sts::not_assumed(&role.arn), error))?;
-        credentials = assumed.credentials;
+        let assumed = sts::assume(&context.services, &credentials, role, code).await;
+        credentials = assumed
+            .map_err(|error| request_failure(&sts::not_assumed(&role.arn), error))?
+            .credentials;
     }
     Ok(credentials)
 }

@@ -38,12 +38,13 @@ use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::provider::unusable;
-use crate::model::answer::FetchResult;
+use crate::model::answer::{FetchError, FetchResult, OutageKind};
 use crate::model::shown::shell_word;
 use crate::net::error_text;
 use crate::system::lifecycle::{self, AskedProgram};
 use crate::system::redaction::redacted_line;
 use crate::system::{os_error, streams};
+use crate::time::RetryBudget;
 
 /// The limit for the output of a program, in bytes. Credentials need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
@@ -58,22 +59,29 @@ static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
 /// Runs the `credential_process` of a profile in a shell and returns the credentials that it
 /// prints. No message quotes the command, because its arguments can be secret.
-pub(super) async fn process_credentials(command: &str, profile: &str) -> FetchResult<Credentials> {
+pub(super) async fn process_credentials(
+    command: &str,
+    profile: &str,
+    budget: &RetryBudget<'_>,
+) -> FetchResult<Credentials> {
     let mut shell = Command::new("sh");
     shell.args(["-c", command]);
     let name = format!("the credential_process of the profile {profile:?}");
-    printed_credentials(shell, &name).await
+    printed_credentials(shell, &name, budget).await
 }
 
 /// Asks the AWS CLI for the credentials of a profile that `aws login` has written. The AWS CLI
 /// renews the session itself.
-pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials> {
+pub(super) async fn login_credentials(
+    profile: &str,
+    budget: &RetryBudget<'_>,
+) -> FetchResult<Credentials> {
     let mut cli = Command::new("aws");
     cli.args(["configure", "export-credentials", "--profile", profile]);
     cli.args(["--format", "process"]);
     let quoted = shell_word("NAME", profile);
     let call = format!("aws configure export-credentials --profile {quoted} --format process");
-    let printed = printed_credentials(cli, &format!("the AWS CLI ({call})")).await;
+    let printed = printed_credentials(cli, &format!("the AWS CLI ({call})"), budget).await;
     let help = format!("log in again: aws login --profile {quoted}");
     printed.map_err(|error| error.or_provider_help(Some(&help)))
 }
@@ -83,7 +91,11 @@ pub(super) async fn login_credentials(profile: &str) -> FetchResult<Credentials>
 ///
 /// A program that fails sets [`HAS_FAILED`]. A program that can't be started doesn't, because it
 /// hasn't printed a message.
-async fn printed_credentials(command: Command, name: &str) -> FetchResult<Credentials> {
+async fn printed_credentials(
+    command: Command,
+    name: &str,
+    budget: &RetryBudget<'_>,
+) -> FetchResult<Credentials> {
     let mut program = CredentialProcess::start(command).map_err(|error| {
         let why = os_error::io_error_text(&error);
         let text = format!("{name} can't be started: {why}");
@@ -94,7 +106,12 @@ async fn printed_credentials(command: Command, name: &str) -> FetchResult<Creden
         HAS_FAILED.store(true, Ordering::Relaxed);
         unusable(format!("{name} {why}"))
     };
-    let output = program.output().await.map_err(|failure| {
+    // At the deadline, `program` is dropped, which kills it.
+    let Some(printed) = budget.within(program.output()).await else {
+        let late = format!("{name} didn't print credentials in time");
+        return Err(FetchError::outage(OutageKind::Timeout, late));
+    };
+    let output = printed.map_err(|failure| {
         let error = failed(failure.why);
         if failure.is_not_found {
             return error.help(NOT_FOUND);

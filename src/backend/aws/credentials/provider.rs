@@ -14,9 +14,11 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use http::HeaderValue;
+use tokio::time::Instant;
 
 use crate::backend::aws::config::{RoleChain, Settings};
-use crate::backend::aws::service_client::Clients;
+use crate::backend::aws::endpoints::Api;
+use crate::backend::aws::service_client::{Client, Clients};
 use crate::model::answer::{
     Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
     OutageKind, Refusal, Unsigned,
@@ -30,16 +32,9 @@ use crate::time::RetryBudget;
 /// The SSO token, if this launch has renewed it, and the time at which the new token expires.
 pub type RenewedToken = Option<(String, SystemTime)>;
 
-#[derive(Clone)]
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
-    pub clients: &'a Clients,
-    /// The region in which STS is currently being asked: one of `sts_regions`.
-    pub region: &'a Region,
-    /// All regions in which STS is asked, one after the other.
-    pub sts_regions: &'a [Region],
-    /// The time for the whole search.
-    pub budget: &'a RetryBudget<'a>,
+    pub services: Services<'a>,
     /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
     /// the profile doesn't have credentials, or isn't used.
     pub chain: Option<&'a RoleChain>,
@@ -47,6 +42,33 @@ pub struct SearchContext<'a> {
     pub mfa_code: Option<&'a String>,
     /// The SSO token, once this launch has renewed it.
     pub sso_token: &'a RefCell<RenewedToken>,
+}
+
+/// The services that give credentials, and the time for their answers. STS is asked in one region
+/// after the other. These regions share the time from `begun` to the deadline.
+#[derive(Clone, Copy)]
+pub struct Services<'a> {
+    pub clients: &'a Clients,
+    pub sts_regions: &'a [Region],
+    pub budget: &'a RetryBudget<'a>,
+    pub begun: Instant,
+}
+
+impl Services<'_> {
+    /// Makes a request to STS in one region after the other.
+    pub(super) async fn in_sts_regions<T>(
+        &self,
+        credentials: Option<&Credentials>,
+        request: impl AsyncFn(&Client, &RetryBudget<'_>) -> FetchResult<T>,
+    ) -> FetchResult<T> {
+        let asking = async |region: &Region, budget: RetryBudget<'_>| {
+            let client = self.clients.client(Api::Sts, region, credentials).await?;
+            request(&client, &budget).await
+        };
+        self.budget
+            .over_regions(self.begun, self.sts_regions, asking)
+            .await
+    }
 }
 
 /// The failure of a provider that isn't configured. The next provider is asked. `why` is a whole

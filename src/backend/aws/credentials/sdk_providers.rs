@@ -48,6 +48,15 @@ use crate::time::{RetryBudget, Turns};
 /// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
 /// that the file with the token can be read, because the SDK's error would not name it.
 pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+    let [relative, full] = CONTAINER_URLS;
+    let variables = &context.settings.variables;
+    if variables
+        .non_empty(relative)
+        .or(variables.non_empty(full))
+        .is_none()
+    {
+        return Err(not_configured(format!("{relative} and {full} aren't set")));
+    }
     if let Some(file) = &context.settings.container_token_file {
         let token = "the container's authorization token";
         if let Err(error) = std::fs::read(file) {
@@ -56,30 +65,34 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
     }
 
     // The SDK's error never has the status, so each failed response becomes an error of our own.
-    let config = link_local_config(context.clients, |_, status| status >= 300);
+    let config = link_local_config(context.services.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
-    provider.provide_credentials().await.map_err(|error| {
-        let failure = sdk_failure("the container's credentials can't be read", &error);
-        if failure.again == Again::NextProvider {
-            // The SDK's message doesn't name the variables.
-            let why = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI and AWS_CONTAINER_CREDENTIALS_FULL_URI aren't set";
-            return not_configured(why);
-        }
-        // Of the two calls below, `or_outage_help` adds its text only to an outage, and
-        // `or_provider_help` only to a failure to get credentials.
+    let budget = context.services.budget.for_host("the container's endpoint");
+    let turns = Turns::default();
+    let provided = budget.retry(&turns, async |_| {
+        let provided = provider.provide_credentials().await;
+        provided.map_err(|error| sdk_failure("the container's credentials can't be read", &error))
+    });
+    // Of the two calls below, `or_outage_help` adds its text only to an outage, and
+    // `or_provider_help` only to a failure to get credentials.
+    provided.await.map_err(|failure| {
         failure
             .or_outage_help(CONTAINER_REMEDY)
             .or_provider_help(context.settings.started_by().credentials_help())
     })
 }
 
+/// The variables of which a container has one.
+const CONTAINER_URLS: [&str; 2] = [
+    "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
+    "AWS_CONTAINER_CREDENTIALS_FULL_URI",
+];
+
 const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* variables";
 
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// Gets the credentials of the instance's role: asks for the role's name, checks it, and lets the
-/// SDK's provider do the rest. The provider itself would panic on a name that can't be part of a
-/// path.
+/// Gets the credentials of the instance's role. Asks again after each outage.
 pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // Without this check, the SDK would request a token before it reads AWS_EC2_METADATA_DISABLED.
@@ -87,7 +100,23 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
         return Err(not_configured("AWS_EC2_METADATA_DISABLED is true"));
     }
 
-    let client = metadata_client(settings, context.clients);
+    let budget = context.services.budget.for_host("the instance metadata");
+    let turns = Turns::default();
+    let provided = budget.retry(&turns, async |_| read_instance_credentials(context).await);
+    provided.await.map_err(|error| {
+        // As in `instance_region`, a service that would never have answered isn't configured.
+        if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
+            return not_configured(error.text);
+        }
+        error
+    })
+}
+
+/// Asks for the name of the instance's role, checks it, and lets the SDK's provider do the rest, in
+/// one attempt. The provider itself would panic on a name that can't be part of a path.
+async fn read_instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
+    let settings = &context.settings.metadata;
+    let client = metadata_client(settings, context.services.clients);
     let path = "/latest/meta-data/iam/security-credentials/";
     let roles = client
         .get(path)
@@ -103,7 +132,10 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
     }
 
     let provider = ImdsCredentialsProvider::builder()
-        .configure(&link_local_config(context.clients, hides_token_status))
+        .configure(&link_local_config(
+            context.services.clients,
+            hides_token_status,
+        ))
         .imds_client(client)
         .profile(role)
         .build();

@@ -22,10 +22,9 @@ use super::provider::{SearchContext, request_failure, service_failure, unreadabl
 use crate::backend::aws::config::Sso;
 use crate::backend::aws::endpoints::Api;
 use crate::model::answer::{Cause, Denial, FetchError, FetchResult, Refusal};
-use crate::model::shown::shell_word;
+use crate::model::shown::{shell_word, shown};
 use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
-use crate::time::SILENCE;
 
 /// An SSO token is refreshed when it is valid for less than this time, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
@@ -44,6 +43,7 @@ pub(super) async fn sso_credentials(
         request_failure(&text, error)
     };
     let client = context
+        .services
         .clients
         .client(Api::Sso, &sso.region, None)
         .await
@@ -53,25 +53,28 @@ pub(super) async fn sso_credentials(
         .account_id(&sso.account)
         .role_name(&sso.role)
         .build();
+    let name = format!("GetRoleCredentials of {}", shown(&sso.role));
     let calling = client.call(
         GetRoleCredentials::new(),
         input,
         GetRoleCredentialsError::meta,
-        SILENCE,
+        &name,
+        context.services.budget,
+        |output: GetRoleCredentialsOutput| {
+            output
+                .role_credentials
+                .and_then(portal_credentials)
+                .ok_or_else(|| FetchError::malformed("a response without credentials"))
+        },
     );
-    let output: GetRoleCredentialsOutput = calling.await.map_err(|error| {
+    calling.await.map_err(|error| {
         if let Cause::Denied(Denial::Credentials(_)) = error.cause {
             return expired_sso_session(profile).explaining(error);
         }
         let check = format!("check sso_role_name and sso_account_id in the profile {profile:?}");
         let help = format!("{check}, or ask for access");
         failed(error).or_provider_help(Some(&help))
-    })?;
-
-    output
-        .role_credentials
-        .and_then(portal_credentials)
-        .ok_or_else(|| failed(FetchError::malformed("a response without credentials")))
+    })
 }
 
 /// The content of a file that `aws sso login` writes: an SSO token, and what the request for a new
@@ -109,7 +112,10 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
         return Ok(stored.access_token);
     }
 
-    let (renewed, renewed_end) = match refreshed(&stored, &path, sso, profile, context).await {
+    // A refresh isn't repeated while the old token is valid.
+    let attempts = (end > now).then_some(1);
+    let refreshing = refreshed(&stored, &path, sso, profile, context, attempts);
+    let (renewed, renewed_end) = match refreshing.await {
         Ok(renewed) => renewed,
         // If the refresh fails, the old token is used while it is still valid.
         Err(_) if end > now => return Ok(stored.access_token),
@@ -168,13 +174,14 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
 /// Requests a new SSO token and stores it in the file at `path`. Returns the new content of the
 /// file, and the time at which the token expires. If AWS refuses the refresh token, waits for a new
 /// token in the file ([`renewed_by_another`]): AWS accepts a refresh token only once, so another
-/// process may already have used this one.
+/// process may already have used this one. Makes at most this number of `attempts`.
 async fn refreshed(
     stored: &StoredToken,
     path: &Path,
     sso: &Sso,
     profile: &str,
     context: &SearchContext<'_>,
+    attempts: Option<u32>,
 ) -> FetchResult<(StoredToken, SystemTime)> {
     let registration_end = stored
         .registration_expires_at
@@ -195,44 +202,58 @@ async fn refreshed(
     };
 
     let headline = format!("the SSO session for the profile {profile:?} couldn't be renewed");
-    let clients = context.clients;
+    let clients = context.services.clients;
     let client = clients.client(Api::SsoOidc, &sso.region, None).await?;
+    let budget = match attempts {
+        Some(attempts) => &context.services.budget.at_most(attempts),
+        None => context.services.budget,
+    };
     let calling = client.call(
         CreateToken::new(),
         input.build(),
         CreateTokenError::meta,
-        SILENCE,
+        &"CreateToken",
+        budget,
+        |output: CreateTokenOutput| {
+            renewed_token(stored, output)
+                .ok_or_else(|| FetchError::malformed("a response without a token"))
+        },
     );
-    let output: CreateTokenOutput = match calling.await {
-        Ok(output) => output,
+    match calling.await {
+        Ok((renewed, end)) => {
+            store_token(&renewed, path);
+            Ok((renewed, end))
+        }
         Err(failure) => {
             if let Cause::Denied(_) = failure.cause
                 && let Some(renewed) = renewed_by_another(stored, path, profile).await
             {
                 return Ok(renewed);
             }
-            return Err(refresh_failure(failure, &headline, profile));
+            Err(refresh_failure(failure, &headline, profile))
         }
-    };
+    }
+}
 
-    let Some(access_token) = output.access_token.filter(|token| !token.is_empty()) else {
-        return Err(service_failure(headline));
-    };
-    let Ok(seconds @ 1..) = u64::try_from(output.expires_in) else {
-        return Err(service_failure(headline));
-    };
+/// The new content of the file with a token, and the time at which the new token expires. `None` if
+/// the response doesn't have a valid token.
+fn renewed_token(
+    stored: &StoredToken,
+    output: CreateTokenOutput,
+) -> Option<(StoredToken, SystemTime)> {
+    let is_set = |token: &String| !token.is_empty();
+    let seconds = u64::try_from(output.expires_in).ok()?;
     let end = SystemTime::now() + Duration::from_secs(seconds);
     let renewed = StoredToken {
-        access_token,
+        access_token: output.access_token.filter(is_set)?,
         expires_at: humantime::format_rfc3339_seconds(end).to_string(),
         refresh_token: output
             .refresh_token
-            .filter(|token| !token.is_empty())
+            .filter(is_set)
             .or(stored.refresh_token.clone()),
         ..stored.clone()
     };
-    store_token(&renewed, path);
-    Ok((renewed, end))
+    (seconds > 0).then_some((renewed, end))
 }
 
 /// Writes an SSO token to its file, whose owner and mode stay the same. A failure is ignored.

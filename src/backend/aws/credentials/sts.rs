@@ -30,18 +30,16 @@ use tokio::time::timeout;
 
 use super::process::parse_time;
 use super::provider::{
-    SearchContext, conceal_credentials, explain_refused_credentials, known_remedy, misconfigured,
-    not_configured, request_failure, unreadable_file, unusable,
+    SearchContext, Services, conceal_credentials, explain_refused_credentials, known_remedy,
+    misconfigured, not_configured, request_failure, unreadable_file, unusable,
 };
 use crate::backend::aws::config::{ProfileRole, RoleChain, RoleSource, WebIdentity};
-use crate::backend::aws::endpoints::Api;
 use crate::backend::aws::service_client::Client;
 use crate::model::answer::{
     Cause, CredentialsFault, Denial, FetchError, FetchResult, Refusal, Unsigned,
 };
 use crate::model::reference::Role;
-use crate::model::shown::{escaped, shell_word};
-use crate::net::host_and_port;
+use crate::model::shown::{escaped, shell_word, shown};
 use crate::system::paths::open_trusted;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Progress, RetryBudget, SILENCE};
@@ -68,10 +66,16 @@ const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external i
 /// long.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of the client, in one attempt, and returns the credentials
-/// of the role. `mfa_code` is the code that the user has typed, if the role requires one.
-pub(super) async fn assume_once(
-    client: &Client,
+/// Assumes a role with the credentials of `caller`, and returns the credentials of the role.
+/// `mfa_code` is the code that the user has typed, if the role requires one.
+///
+/// # Errors
+/// If STS refuses the role or the credentials of `caller` ([`Cause::NoCredentials`]), or if
+/// outages last until the deadline ([`Cause::Outage`]). Any other error, such as one about a
+/// certificate, is returned unchanged, because it isn't about the role.
+pub(super) async fn assume(
+    services: &Services<'_>,
+    caller: &Credentials,
     role: &ProfileRole,
     mfa_code: Option<String>,
 ) -> FetchResult<CallerIdentity> {
@@ -82,24 +86,27 @@ pub(super) async fn assume_once(
         .set_duration_seconds(role.duration)
         .set_serial_number(role.mfa_serial.clone())
         .set_token_code(mfa_code);
-
-    let identity = client.identity.as_ref();
-    let credentials = identity.and_then(|identity| identity.data());
-    let called = client.call(
-        AssumeRole::new(),
-        input.build(),
-        AssumeRoleError::meta,
-        SILENCE,
-    );
-    let output: AssumeRoleOutput = called.await.map_err(|error| {
-        let mut error = explain_refused_credentials(error, credentials);
-        // STS has refused the client's credentials, so the request that needs the role wasn't sent.
+    let name = format!("AssumeRole of {}", shown(&role.arn));
+    let assumed = services.in_sts_regions(Some(caller), async |client, budget| {
+        let operation = AssumeRole::new();
+        let meta = AssumeRoleError::meta;
+        let input = input.clone().build();
+        let called = client.call(operation, input, meta, &name, budget, assumed_identity);
+        called.await
+    });
+    assumed.await.map_err(|error| {
+        let mut error = explain_refused_credentials(error, Some(caller));
+        // STS has refused the caller's credentials, so the request that needs the role wasn't
+        // sent.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
             error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
         }
         error
-    })?;
+    })
+}
 
+/// The identity in a response from STS.
+fn assumed_identity(output: AssumeRoleOutput) -> FetchResult<CallerIdentity> {
     let arn = output
         .assumed_role_user
         .map(|user| Some(redacted_line(&user.arn)));
@@ -111,30 +118,23 @@ pub(super) async fn assume_once(
     })
 }
 
-/// Assumes a role with the credentials of the client, and returns the credentials of the role.
-/// Repeats the request if it fails with an outage.
+/// Assumes the role of a request with the credentials of `caller`. A denied or invalid request gets
+/// a help text about the role.
 ///
 /// # Errors
-/// If STS refuses the role or the credentials of the client ([`Cause::NoCredentials`]), or if
-/// outages last until the budget ends ([`Cause::Outage`]). Any other error, such as one about a
-/// certificate, is returned unchanged, because it isn't about the role.
-pub async fn assume_with_retries(
-    client: &Client,
+/// As [`assume`].
+pub async fn assume_role(
+    services: Services<'_>,
+    caller: &Credentials,
     role: &Role,
-    budget: &RetryBudget<'_>,
 ) -> FetchResult<CallerIdentity> {
-    let name = format!("AssumeRole of {}", role.arn);
-    let budget = budget.for_request(host_and_port(&client.endpoint), &name);
     let request = ProfileRole {
         arn: role.arn.to_string(),
         external_id: role.external_id.clone(),
         ..ProfileRole::default()
     };
-
-    let assumed = budget.retry(&client.turns, async |_| {
-        assume_once(client, &request, None).await
-    });
-    assumed.await.map_err(|error| role_error(error, role))
+    let assumed = assume(&services, caller, &request, None).await;
+    assumed.map_err(|error| role_error(error, role))
 }
 
 /// Converts and conceals the credentials in a response from STS. Ignores an invalid expiration.
@@ -161,6 +161,10 @@ pub(super) fn not_assumed(role: &str) -> String {
 /// ([`request_failure`]). A denied or invalid request gets a help text about the role.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause;
+    // The settings for AWS's endpoints contradict each other, which isn't about the role.
+    if let Cause::Refused(Refusal::NotSent) = cause {
+        return error;
+    }
     let failed = request_failure(&not_assumed(&role.arn.to_string()), error);
     if let Cause::Denied(_) = cause {
         return failed.or_provider_help(Some(PERMISSION_REMEDY));
@@ -174,13 +178,10 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
 /// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
 /// the request, or doesn't answer in time. GetCallerIdentity doesn't need any permission.
 pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Option<String> {
-    let input = GetCallerIdentityInput::builder().build();
-    let calling = client.call(
-        GetCallerIdentity::new(),
-        input,
-        GetCallerIdentityError::meta,
-        SILENCE,
-    );
+    let input = GetCallerIdentityInput::builder().build().ok()?;
+    let meta = GetCallerIdentityError::meta;
+    let operation = GetCallerIdentity::new();
+    let calling = client.call_once(&operation, input, meta, SILENCE);
     let answered = budget.within(timeout(IDENTITY_TIMEOUT, calling)).await?;
     let output: GetCallerIdentityOutput = answered.ok()?.ok()?;
     output.arn.map(|arn| redacted_line(&arn))
@@ -231,25 +232,25 @@ pub(super) async fn web_identity_credentials(
     }
     conceal([token.trim()]);
 
+    let input = AssumeRoleWithWebIdentityInput::builder()
+        .role_arn(&identity.role)
+        .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
+        .web_identity_token(&token);
+    let name = format!("AssumeRoleWithWebIdentity of {}", shown(&identity.role));
     // The request isn't signed, because STS trusts the token instead.
-    let exchanging = async {
-        let client = context
-            .clients
-            .client(Api::Sts, context.region, None)
-            .await?;
-        let input = AssumeRoleWithWebIdentityInput::builder()
-            .role_arn(&identity.role)
-            .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
-            .web_identity_token(&token)
-            .build();
-        let operation = AssumeRoleWithWebIdentity::new();
-        let meta = AssumeRoleWithWebIdentityError::meta;
-        let called = client.call(operation, input, meta, SILENCE);
-        let output: AssumeRoleWithWebIdentityOutput = called.await?;
-        sts_credentials(output.credentials)
-    };
-
-    exchanging
+    let exchanged = context
+        .services
+        .in_sts_regions(None, async |client, budget| {
+            let operation = AssumeRoleWithWebIdentity::new();
+            let meta = AssumeRoleWithWebIdentityError::meta;
+            let input = input.clone().build();
+            let read =
+                |output: AssumeRoleWithWebIdentityOutput| sts_credentials(output.credentials);
+            client
+                .call(operation, input, meta, &name, budget, read)
+                .await
+        });
+    exchanged
         .await
         .map_err(|error| not_exchanged(identity, &token, error))
 }

@@ -77,8 +77,14 @@ impl Service {
         {
             return refusal(fault);
         }
-        if let Some(fault) = self.troubles.get_mut(&operation).and_then(Trouble::next) {
-            return refusal(&fault);
+        let mut keys = vec![operation.clone()];
+        if operation == "AssumeRole" {
+            keys.push(format!("{operation} {}", call.form()["RoleArn"]));
+        }
+        for key in keys {
+            if let Some(fault) = self.troubles.get_mut(&key).and_then(Trouble::next) {
+                return refusal(&fault);
+            }
         }
         match operation.as_str() {
             "GetSecretValue" => secret::read(&mut self.secrets, call),
