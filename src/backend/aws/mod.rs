@@ -33,7 +33,6 @@ pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::parse_secret;
 pub use service_errors::{code_and_message, malformed_response, not_sent, parse_service_error};
 
-use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::rc::Rc;
@@ -51,7 +50,7 @@ use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
 use crate::net::in_flight;
 use crate::time::{Deadline, RetryBudget};
-use credentials::{CALLER_VARIABLES, CallerIdentity, RenewedToken};
+use credentials::{CALLER_VARIABLES, CallerIdentity, Kept};
 use endpoints::Api;
 use parameter_store::MAX_BATCH;
 use session::{AnsweredRequests, Request, Session};
@@ -63,12 +62,7 @@ pub struct Aws {
     /// The session with AWS, which has the region, the credentials and the roles. If it is `None`,
     /// the next fetch opens one.
     session: Option<Session>,
-    /// The MFA code that the user has typed. It is kept across sessions, so that a new session
-    /// doesn't ask again.
-    mfa_code: Option<String>,
-    /// The SSO token that this launch has renewed. It is kept across sessions, too, because a new
-    /// session can't read it from a file if storing it failed.
-    sso_token: Rc<RefCell<RenewedToken>>,
+    kept: Rc<Kept>,
 }
 
 impl Aws {
@@ -77,8 +71,7 @@ impl Aws {
             settings,
             deadline,
             session: None,
-            mfa_code: None,
-            sso_token: Rc::default(),
+            kept: Rc::default(),
         }
     }
 
@@ -199,8 +192,7 @@ impl Aws {
             none => none.insert(Session::open(
                 self.settings.clone(),
                 self.deadline.clone(),
-                &mut self.mfa_code,
-                Rc::clone(&self.sso_token),
+                Rc::clone(&self.kept),
             )?),
         })
     }

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 
 use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
-    CallerIdentity, RenewedToken, SearchContext, Services, ask_for_missing_code, assume_role,
+    CallerIdentity, Kept, SearchContext, Services, ask_for_missing_code, assume_role,
     explain_refused_credentials, find_credentials, instance_region, misconfigured, provider_of,
     request_caller_arn, use_stored_session,
 };
@@ -66,9 +66,7 @@ pub(super) struct Session {
     chain: Option<RoleChain>,
     /// The region that the instance metadata has returned, or the error of asking for it.
     region: OnceCell<FetchResult<Region>>,
-    /// The MFA code that the user has typed.
-    mfa_code: Option<String>,
-    sso_token: Rc<RefCell<RenewedToken>>,
+    kept: Rc<Kept>,
     /// The regions in which STS is asked for a role, one after the other.
     sts_regions: Vec<Region>,
     /// The base credentials: those of the caller, with which the roles of requests are assumed.
@@ -82,7 +80,7 @@ type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 impl Session {
     /// Opens a session. Reads AWS's configuration files and, if a role of the profile needs an MFA
     /// code, the credentials that the AWS CLI may have stored for this role. If a code is still
-    /// needed and isn't in `mfa_code`, asks the user for it. Waits for the user without a time
+    /// needed and isn't in `kept`, asks the user for it. Waits for the user without a time
     /// limit.
     ///
     /// # Errors
@@ -91,8 +89,7 @@ impl Session {
     pub fn open(
         mut settings: Settings,
         deadline: Deadline,
-        mfa_code: &mut Option<String>,
-        sso_token: Rc<RefCell<RenewedToken>>,
+        kept: Rc<Kept>,
     ) -> Result<Self, Problem> {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
@@ -123,7 +120,7 @@ impl Session {
             }
             // Without a code, the error is stored instead of the base credentials, so every request
             // fails with it.
-            let asked = ask_for_missing_code(mfa_code, serial, profile, &deadline);
+            let asked = ask_for_missing_code(&kept.mfa_code, serial, profile, &deadline);
             base = OnceCell::new_with(asked.err().map(Err));
         }
 
@@ -133,8 +130,7 @@ impl Session {
             settings,
             chain,
             region: OnceCell::new(),
-            mfa_code: mfa_code.clone(),
-            sso_token,
+            kept,
             sts_regions: Vec::new(),
             base,
             roles: BTreeMap::new(),
@@ -216,8 +212,7 @@ impl Session {
                 settings: &self.settings,
                 services: self.services(&regions),
                 chain: self.chain.as_ref(),
-                mfa_code: self.mfa_code.as_ref(),
-                sso_token: &self.sso_token,
+                kept: &self.kept,
             };
             let found = find_credentials(&context).await;
             let caller = found.map(|credentials| CallerIdentity {

@@ -111,23 +111,34 @@ fn an_mfa_code_is_sent_only_once_although_the_next_role_has_to_be_requested_agai
     let config =
         role("one", "base") + &role("two", "one").replace("mfa_serial", "# mfa_serial") + &base();
     let second = "AssumeRole arn:aws:iam::210987654321:role/two";
-    let aws = served().fails_first(second, 1, fault::status(503));
-    let sandbox = with_device(&aws).config(&config).args(["--profile", "two"]);
-    let run = or_skip!(at_a_terminal(sandbox, &[], ": ", "123456\\n")).run();
-    run.launched()
-        .printed(&(question() + "[v-4c7a1e][status 0]\n"));
-    let requests: Vec<_> = aws
-        .calls_of("AssumeRole")
-        .iter()
-        .map(Call::form)
-        .map(|form| {
-            let name = form["RoleArn"].rsplit('/').next().unwrap().to_owned();
-            (name, form.get("TokenCode").cloned())
-        })
-        .collect();
-    let two = || ("two".to_owned(), None);
-    let one = ("one".to_owned(), Some("123456".to_owned()));
-    assert_eq!(requests, [one, two(), two()], "{run}");
+    for (fault, options) in [
+        (fault::status(503), &["--timeout", "20s"][..]),
+        // The second request is made in the second try of --wait.
+        (Fault::Close, &["--wait", "20s"]),
+    ] {
+        let aws = served().fails_first(second, 1, fault);
+        let sandbox = with_device(&aws).config(&config).args(["--profile", "two"]);
+        let sandbox = match options {
+            ["--wait", ..] => sandbox.attempts(1),
+            _ => sandbox,
+        };
+        let sandbox = sandbox.args(options);
+        let run = or_skip!(at_a_terminal(sandbox, &[], ": ", "123456\\n")).run();
+        run.launched()
+            .printed(&(question() + "[v-4c7a1e][status 0]\n"));
+        let requests: Vec<_> = aws
+            .calls_of("AssumeRole")
+            .iter()
+            .map(Call::form)
+            .map(|form| {
+                let name = form["RoleArn"].rsplit('/').next().unwrap().to_owned();
+                (name, form.get("TokenCode").cloned())
+            })
+            .collect();
+        let two = || ("two".to_owned(), None);
+        let one = ("one".to_owned(), Some("123456".to_owned()));
+        assert_eq!(requests, [one, two(), two()], "{run}");
+    }
 }
 
 #[test]

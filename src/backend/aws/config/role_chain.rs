@@ -67,7 +67,7 @@ pub struct Sso {
     pub session: String,
 }
 
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,

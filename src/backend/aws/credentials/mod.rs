@@ -39,11 +39,15 @@ mod sso;
 mod sts;
 
 pub use provider::{
-    Provider, RenewedToken, SearchContext, Services, explain_refused_credentials, misconfigured,
+    Kept, Provider, SearchContext, Services, explain_refused_credentials, misconfigured,
     provider_of,
 };
 pub use sdk_providers::instance_region;
 pub use sts::{CallerIdentity, assume_role, request_caller_arn, use_stored_session};
+
+use std::cell::RefCell;
+
+use aws_credential_types::Credentials;
 
 use super::config::{RoleSource, Settings, VariableKeys};
 use crate::model::answer::{Again, Cause, FetchError, FetchResult, Unsigned};
@@ -51,7 +55,6 @@ use crate::model::shown::{shell_word, shown};
 use crate::model::url::is_loopback;
 use crate::system::redaction::redacted_line;
 use crate::time::Deadline;
-use aws_credential_types::Credentials;
 use process::{login_credentials, process_credentials};
 use provider::{checked_credentials, not_configured, request_failure, service_failure, unusable};
 use sdk_providers::{container_credentials, instance_credentials};
@@ -81,15 +84,16 @@ pub const CALLER_VARIABLES: [&str; 8] = [
 /// # Errors
 /// If there is no terminal, or if the user ends the input.
 pub fn ask_for_missing_code(
-    code: &mut Option<String>,
+    code: &RefCell<Option<String>>,
     serial: &str,
     profile: &str,
     deadline: &Deadline,
 ) -> FetchResult<()> {
-    if code.is_none() {
+    if code.borrow().is_none() {
         let name = format!("the MFA code for {}", redacted_line(serial));
         let _awaited = deadline.progress.awaits(name);
-        *code = Some(deadline.wait_for_user(|| sts::mfa_code(serial, profile))?);
+        let typed = deadline.wait_for_user(|| sts::mfa_code(serial, profile))?;
+        code.replace(Some(typed));
     }
     Ok(())
 }
@@ -260,11 +264,18 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     let mut credentials = checked_credentials(source, provider)?;
 
     for role in &chain.roles {
-        let code = role.mfa_serial.as_ref().and(context.mfa_code).cloned();
+        if let Some(kept) = context.kept.role(role) {
+            credentials = kept;
+            continue;
+        }
+        let typed = context.kept.mfa_code.borrow().clone();
+        let code = typed.filter(|_| role.mfa_serial.is_some());
         let assumed = sts::assume(&context.services, &credentials, role, code).await;
         credentials = assumed
             .map_err(|error| request_failure(&sts::not_assumed(&role.arn), error))?
             .credentials;
+        let assumed = (role.clone(), credentials.clone());
+        context.kept.roles.borrow_mut().push(assumed);
     }
     Ok(credentials)
 }

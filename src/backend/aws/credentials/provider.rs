@@ -16,7 +16,7 @@ use aws_credential_types::Credentials;
 use http::HeaderValue;
 use tokio::time::Instant;
 
-use crate::backend::aws::config::{RoleChain, Settings};
+use crate::backend::aws::config::{ProfileRole, RoleChain, Settings};
 use crate::backend::aws::endpoints::Api;
 use crate::backend::aws::service_client::{Client, Clients};
 use crate::model::answer::{
@@ -38,10 +38,31 @@ pub struct SearchContext<'a> {
     /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
     /// the profile doesn't have credentials, or isn't used.
     pub chain: Option<&'a RoleChain>,
-    /// The MFA code that the user has typed.
-    pub mfa_code: Option<&'a String>,
-    /// The SSO token, once this launch has renewed it.
-    pub sso_token: &'a RefCell<RenewedToken>,
+    pub kept: &'a Kept,
+}
+
+/// Everything that a launch gets only once. It is kept for the next try of `--wait`, which may open
+/// a new session.
+#[derive(Default)]
+pub struct Kept {
+    /// The MFA code that the user has typed. STS accepts it only once.
+    pub mfa_code: RefCell<Option<String>>,
+    /// The SSO token that this launch has renewed. Storing it in its file may have failed.
+    pub sso_token: RefCell<RenewedToken>,
+    /// The roles of the profile that were assumed, with their credentials.
+    pub roles: RefCell<Vec<(ProfileRole, Credentials)>>,
+}
+
+impl Kept {
+    /// The credentials of a role of the profile, if it was assumed and they haven't expired.
+    pub(super) fn role(&self, role: &ProfileRole) -> Option<Credentials> {
+        let roles = self.roles.borrow();
+        let (_, credentials) = roles.iter().rfind(|(assumed, _)| assumed == role)?;
+        let is_valid = credentials
+            .expiry()
+            .is_none_or(|end| end > SystemTime::now());
+        is_valid.then(|| credentials.clone())
+    }
 }
 
 /// The services that give credentials, and the time for their answers. STS is asked in one region

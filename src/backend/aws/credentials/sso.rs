@@ -97,7 +97,7 @@ struct StoredToken {
 /// read-only mount, this launch keeps using it.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let now = SystemTime::now();
-    if let Some((token, end)) = &*context.sso_token.borrow()
+    if let Some((token, end)) = &*context.kept.sso_token.borrow()
         && *end > now
     {
         return Ok(token.clone());
@@ -123,6 +123,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     };
     let token = renewed.access_token;
     context
+        .kept
         .sso_token
         .replace(Some((token.clone(), renewed_end)));
     Ok(token)
