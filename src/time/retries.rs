@@ -4,7 +4,7 @@
 //!
 //! ```text
 //!  deadline    ├────────────────────────────────── --timeout ────────────────────────────────────┤
-//!  share       ├──────────── us-east-1: half of the time ──────────┼── us-west-2: what is left ──┤
+//!  turn        ├────────── us-east-1: gives way after 6 s ─────────┼── us-west-2 ────────────────┤
 //!  retry       ├─1─┤  ├─2─┤     ├─3─┤            ├─4─┤  │ no room  ├─1─┤  ├─2─┤ success
 //!                  pause   pause      pause            for a pause
 //!                  0–0.1 s 0–0.2 s    0–0.4 s
@@ -17,7 +17,10 @@
 //! - An attempt that is still in progress when the time is up is cancelled. The error is then the
 //!   last outage before this attempt, which says more than that the time is up.
 //! - AWS_MAX_ATTEMPTS limits the attempts in each region, in addition to the time.
+//! - The regions have their turns one after the other ([`RetryBudget::region_turns`]). If none
+//!   succeeds, the first one is asked again with the time that is left.
 
+use std::cell::Cell;
 use std::fmt;
 use std::time::Duration;
 
@@ -52,6 +55,9 @@ pub struct RetryBudget<'r> {
     max_attempts: Option<u32>,
     /// The end of a region's share of the time. `None` if the time isn't divided among regions.
     share_end: Option<Instant>,
+    /// Set to true if the endpoint gives way to another region, because it hasn't answered
+    /// ([`Turns::gives_way_at`]). `None` if it has the whole share in any case.
+    gives_way: Option<&'r Cell<bool>>,
     /// The host, for the error at the deadline.
     host: &'r str,
     /// The name of the request, for `-vv`.
@@ -66,6 +72,7 @@ impl<'r> RetryBudget<'r> {
             deadline,
             max_attempts,
             share_end: None,
+            gives_way: None,
             host: "AWS",
             request: None,
         }
@@ -73,7 +80,7 @@ impl<'r> RetryBudget<'r> {
 
     /// Divides the time from `begun` to the deadline into `count` equal parts, and returns a budget
     /// that ends when the part at `index` ends. Each part allows the full number of attempts.
-    pub fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
+    fn share(&self, begun: Instant, index: usize, count: usize) -> Self {
         let whole = self.deadline.left() + begun.elapsed();
         let share = (index + 1) as f64 / count as f64;
         Self {
@@ -140,14 +147,17 @@ impl<'r> RetryBudget<'r> {
             if self.request.is_some() {
                 self.progress().count_attempt();
             }
-            let sent = turns.failures();
+            let sent = turns.sent();
             // A silence longer than `SILENCE` may take at most half of the time that is left, so
             // that there is time to ask the server again.
-            let silence = turns.silence().min(SILENCE.max(self.left() / 2));
-            let result = self.within(attempt(silence)).await;
+            let silence = turns.silence().min(SILENCE.max(self.left_for(turns) / 2));
+            let left = Instant::now() + self.left_for(turns);
+            let result = timeout_at(left, attempt(silence)).await.ok();
             self.trace_attempt(attempts, attempt_begun, result.as_ref());
             let outage = match result {
-                None => break,
+                None if self.left_for(turns).is_zero() => break,
+                // The answer to another request has extended the time.
+                None => continue,
                 Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
                 Some(ended) => {
                     turns.answered();
@@ -168,6 +178,12 @@ impl<'r> RetryBudget<'r> {
             }
         }
 
+        if let Some(gives_way) = self.gives_way
+            && !is_used_up
+            && self.left_for(turns) < self.left()
+        {
+            gives_way.set(true);
+        }
         let mut error = last.unwrap_or_else(|| self.unanswered());
         if is_used_up && self.max_attempts.is_some() {
             error.limit = Limit::MaxAttempts;
@@ -175,27 +191,68 @@ impl<'r> RetryBudget<'r> {
         Err(self.with_attempts(error, attempts, begun))
     }
 
-    /// Runs `attempt` in one region after the other, until it succeeds or fails with an error after
-    /// which no other region is asked. The regions share the time from `begun` to the deadline, and
-    /// each region can also use the time that earlier ones have left.
+    /// The turns of the regions, which share the time from `begun` to the deadline. Each region has
+    /// one turn, and the first one has another turn at the end. With the default `--timeout`:
+    ///
+    /// ```text
+    /// us-east-1 is down    ├─ us-east-1: 6 s ─┼─ us-west-2: at most 12 s ─┼─ us-east-1 again ─┤
+    /// us-east-1 throttles  ├─ us-east-1: 15 s ───────────┼─ us-west-2: 15 s ──────────────────┤
+    /// ```
+    ///
+    /// A region has an equal part of the time, and can also use what earlier ones have left. But an
+    /// endpoint that doesn't answer gives way early ([`Turns::gives_way_at`]), which sets
+    /// `has_given_way`. The time that it leaves is shared with the last turn, too.
+    pub fn region_turns<'t>(
+        &'t self,
+        begun: Instant,
+        regions: &'t [Region],
+        has_given_way: &'t Cell<bool>,
+    ) -> impl Iterator<Item = RegionTurn<'t>> {
+        let count = regions.len();
+        let turns = if count > 1 { count + 1 } else { count };
+        (0..turns).map(move |index| {
+            let budget = if has_given_way.get() {
+                self.share(Instant::now(), 0, turns - index)
+            } else {
+                self.share(begun, index, count)
+            };
+            let is_first = index < count;
+            RegionTurn {
+                region: &regions[index % count],
+                budget: RetryBudget {
+                    gives_way: (is_first && count > 1).then_some(has_given_way),
+                    ..budget
+                },
+                is_second: index == count,
+            }
+        })
+    }
+
+    /// Runs `attempt` in one region after the other ([`Self::region_turns`]), until it succeeds or
+    /// fails with an error after which no other region is asked.
     ///
     /// # Errors
     /// If no region succeeds. The error is that of the last region that was asked.
     pub async fn over_regions<T>(
         &self,
-        begun: Instant,
         regions: &[Region],
         mut attempt: impl AsyncFnMut(&Region, RetryBudget) -> FetchResult<T>,
     ) -> FetchResult<T> {
-        let mut last = None;
-        for (index, region) in regions.iter().enumerate() {
-            let budget = self.share(begun, index, regions.len());
-            match attempt(region, budget).await {
-                Err(error) if error.again.is_in_next_region() => last = Some(error),
+        let has_given_way = Cell::default();
+        let mut errors = Vec::new();
+        for turn in self.region_turns(Instant::now(), regions, &has_given_way) {
+            if !turn.may_help(&errors) {
+                continue;
+            }
+            match attempt(turn.region, turn.budget).await {
+                Err(error) if error.again.is_in_next_region() => {
+                    errors.push((turn.region.clone(), error));
+                }
                 ended => return ended,
             }
         }
-        // `last` is only `None` if `regions` is empty.
+        // There is only no error if `regions` is empty.
+        let last = errors.pop().map(|(_, error)| error);
         Err(last.unwrap_or_else(|| self.unanswered()))
     }
 
@@ -256,6 +313,18 @@ impl<'r> RetryBudget<'r> {
         }
     }
 
+    /// The time that is left until the deadline, until the end of the share, or until the endpoint
+    /// gives way to another region, whichever is earlier.
+    fn left_for(&self, turns: &Turns) -> Duration {
+        let left = self.left();
+        match turns.gives_way_at() {
+            Some(end) if self.gives_way.is_some() => {
+                left.min(end.saturating_duration_since(Instant::now()))
+            }
+            _ => left,
+        }
+    }
+
     /// Runs a future until it is ready. If the budget ends before, cancels the future and returns
     /// `None`.
     // An `async fn` would need the memory for `future` twice: as the argument, and while it is
@@ -282,6 +351,9 @@ impl<'r> RetryBudget<'r> {
     /// used up the allowed attempts.
     async fn next_turn<'t>(&self, turns: &'t Turns) -> Option<Turn<'t>> {
         let turn = self.within(turns.turn()).await?;
+        if self.gives_way.is_some() && self.left_for(turns).is_zero() {
+            return None;
+        }
         let failures = turns.failures();
         if failures == 0 {
             return Some(turn);
@@ -296,49 +368,72 @@ impl<'r> RetryBudget<'r> {
             Company::Alone
         };
         let last = turns.last_failure()?;
-        let pause = self.pause_for(failures, &last, company, fastrand::f64)?;
+        let left = self.left_for(turns);
+        let pause = pause_for(left, failures, &last, company, fastrand::f64)?;
         tokio::time::sleep(pause).await;
         Some(turn)
     }
+}
 
-    /// The length of the pause before the next attempt. `None` if too little time is left for a
-    /// pause and an attempt. `failures` is the number of failures in a row, and `last` is the
-    /// latest one.
-    ///
-    /// The length has full jitter: it is anywhere between zero and the maximum, so that clients
-    /// that were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And
-    /// Jitter"). If AWS requests a pause, that pause is used instead, but it can't be shorter than
-    /// the random one, or longer by more than [`LONGEST_EXTENSION`].
-    fn pause_for(
-        &self,
-        failures: u32,
-        last: &FetchError,
-        company: Company,
-        random: fn() -> f64,
-    ) -> Option<Duration> {
-        let left = self.left();
-        if left < SHORTEST_ATTEMPT {
-            return None;
-        }
+/// The length of the pause before the next attempt. `None` if too little of the time that is `left`
+/// remains for a pause and an attempt. `failures` is the number of failures in a row, and `last` is
+/// the latest one.
+///
+/// The length has full jitter: it is anywhere between zero and the maximum, so that clients that
+/// were throttled together spread out (AWS Architecture Blog, "Exponential Backoff And Jitter"). If
+/// AWS requests a pause, that pause is used instead, but it can't be shorter than the random one, or
+/// longer by more than [`LONGEST_EXTENSION`].
+fn pause_for(
+    left: Duration,
+    failures: u32,
+    last: &FetchError,
+    company: Company,
+    random: fn() -> f64,
+) -> Option<Duration> {
+    if left < SHORTEST_ATTEMPT {
+        return None;
+    }
 
-        let backoff = longest_backoff(failures, last.cause, company).mul_f64(random());
-        let mut pause = backoff;
-        if let Again::Here { after: Some(after) } = last.again {
-            pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
-        }
+    let backoff = longest_backoff(failures, last.cause, company).mul_f64(random());
+    let mut pause = backoff;
+    if let Again::Here { after: Some(after) } = last.again {
+        pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
+    }
 
-        let longest_that_fits = left - SHORTEST_ATTEMPT;
-        if pause <= longest_that_fits {
-            return Some(pause);
+    let longest_that_fits = left - SHORTEST_ATTEMPT;
+    if pause <= longest_that_fits {
+        return Some(pause);
+    }
+    // The first pause is always shortened, so that even a short `--timeout` allows a second attempt.
+    if failures > 1 && left < SHORTEST_REST {
+        return None;
+    }
+    // The pause ends at a random moment, because a fleet that was throttled together also has its
+    // deadlines at the same time.
+    Some(longest_that_fits.mul_f64(random()))
+}
+
+/// The turn of a region for a request.
+pub struct RegionTurn<'r> {
+    pub region: &'r Region,
+    /// The region's share of the time.
+    pub budget: RetryBudget<'r>,
+    /// True for the second turn of the first region.
+    pub is_second: bool,
+}
+
+impl RegionTurn<'_> {
+    /// True if a request that has failed with these errors in earlier turns is sent in this one.
+    /// After an answer of a replica, such as an absence, only the first region is asked again, and
+    /// only if it may still give another answer.
+    pub fn may_help(&self, errors: &[(Region, FetchError)]) -> bool {
+        if self.is_second {
+            let is_in_time = self.budget.left() >= SHORTEST_REST;
+            return is_in_time && errors.first().is_some_and(|(_, own)| own.again.is_here());
         }
-        // The first pause is always shortened, so that even a short `--timeout` allows a second
-        // attempt.
-        if failures > 1 && left < SHORTEST_REST {
-            return None;
-        }
-        // The pause ends at a random moment, because a fleet that was throttled together also has
-        // its deadlines at the same time.
-        Some(longest_that_fits.mul_f64(random()))
+        errors
+            .last()
+            .is_none_or(|(_, error)| error.again.is_in_next_region())
     }
 }
 
@@ -381,7 +476,8 @@ mod tests {
         let pauses = |kind, company, random| {
             let outage = FetchError::outage(kind, "");
             [1, 2, 3, 7, 60].map(|failures| {
-                let pause = budget(600, None).pause_for(failures, &outage, company, random);
+                let left = Duration::from_secs(600);
+                let pause = pause_for(left, failures, &outage, company, random);
                 pause.unwrap().as_millis()
             })
         };
@@ -400,7 +496,7 @@ mod tests {
     fn a_pause_that_does_not_fit_ends_within_what_is_left_if_that_is_a_second_or_more() {
         let pause = |budget: RetryBudget, failures, random| {
             let outage = FetchError::outage(OutageKind::Service, "");
-            budget.pause_for(failures, &outage, Company::Alone, random)
+            pause_for(budget.left(), failures, &outage, Company::Alone, random)
         };
         assert_eq!(pause(budget(0, None), 1, || 0.0), None);
         let latest = pause(budget(2, None), 9, || 1.0).unwrap();
@@ -412,7 +508,7 @@ mod tests {
         // it.
         let third = || budget(2, None).share(Instant::now(), 0, 3);
         let throttled = FetchError::outage(OutageKind::Throttled, "");
-        let first = third().pause_for(1, &throttled, Company::Alone, || 1.0);
+        let first = pause_for(third().left(), 1, &throttled, Company::Alone, || 1.0);
         assert!(
             first.is_some_and(|pause| pause < Duration::from_secs(1)),
             "{first:?}"
@@ -429,7 +525,8 @@ mod tests {
         };
         let pause = |retry_after, random| {
             let after = Some(Duration::from_millis(retry_after));
-            budget(60, None).pause_for(
+            pause_for(
+                Duration::from_secs(60),
                 1,
                 &outage(OutageKind::Service, after),
                 Company::Alone,
@@ -450,17 +547,17 @@ mod tests {
                 Some(Duration::from_millis(longest))
             );
         }
-        let almost_over = budget(3, None);
+        let almost_over = Duration::from_secs(3);
         let year = Some(Duration::from_secs(365 * 24 * 60 * 60));
         assert!(
-            almost_over
-                .pause_for(
-                    1,
-                    &outage(OutageKind::Throttled, year),
-                    Company::Alone,
-                    || 0.5
-                )
-                .is_some_and(|pause| pause < Duration::from_secs(2))
+            pause_for(
+                almost_over,
+                1,
+                &outage(OutageKind::Throttled, year),
+                Company::Alone,
+                || 0.5
+            )
+            .is_some_and(|pause| pause < Duration::from_secs(2))
         );
     }
 

@@ -18,7 +18,8 @@ use tokio::time::Instant;
 use super::deadline::Deadline;
 use super::retries::RetryBudget;
 use super::turns::Turns;
-use crate::model::answer::{FetchError, FetchResult, OutageKind};
+use crate::model::answer::{Cause, FetchError, FetchResult, Missing, OutageKind};
+use crate::model::reference::Region as RegionName;
 
 /// The GetSecretValue requests per second that AWS allows for an account in a region.
 const QUOTA: f64 = 10_000.0;
@@ -381,4 +382,167 @@ fn a_slow_request_to_a_failing_service_is_not_overtaken_by_the_next_one() {
             "{sent:?}"
         );
     });
+}
+
+/// How an endpoint answers.
+#[derive(Clone, Copy, Debug)]
+enum Region {
+    Well,
+    /// Answers after this number of seconds.
+    Slow(u64),
+    /// Fails with a 503 until this second.
+    DownFor(u64),
+    /// Never answers before this second.
+    SilentFor(u64),
+    /// Answers this number of requests per second, and throttles the others.
+    Throttles(f64),
+    /// Says that the secret doesn't exist.
+    Absent,
+}
+
+/// An endpoint of a simulated launch.
+struct Endpoint {
+    region: Region,
+    turns: Turns,
+    bucket: RefCell<Bucket>,
+    requests: Cell<usize>,
+    values: Cell<usize>,
+}
+
+impl Endpoint {
+    fn new(region: Region) -> Self {
+        let rate = if let Region::Throttles(rate) = region {
+            rate
+        } else {
+            f64::MAX
+        };
+        Self {
+            region,
+            turns: Turns::default(),
+            bucket: RefCell::new(Bucket::full(rate, rate)),
+            requests: Cell::default(),
+            values: Cell::default(),
+        }
+    }
+
+    /// Answers a request that is sent `elapsed` after the beginning of the launch.
+    async fn ask(&self, elapsed: Duration, silence: Duration) -> FetchResult<()> {
+        self.requests.set(self.requests.get() + 1);
+        let is_over = |second| elapsed >= Duration::from_secs(second);
+        let wait = match self.region {
+            Region::SilentFor(second) if !is_over(second) => Duration::MAX,
+            Region::Slow(seconds) => Duration::from_secs(seconds),
+            _ => ANSWER,
+        };
+        tokio::time::sleep(wait.min(silence)).await;
+        match self.region {
+            _ if wait >= silence => return Err(FetchError::outage(OutageKind::Timeout, "")),
+            Region::DownFor(second) if !is_over(second) => {
+                return Err(FetchError::outage(OutageKind::Service, ""));
+            }
+            Region::Absent => return Err(Cause::Absent(Missing::Secret).into()),
+            _ => {}
+        }
+        let granted = self.bucket.borrow_mut().take_token();
+        granted.map_err(|kind| FetchError::outage(kind, ""))?;
+        self.values.set(self.values.get() + 1);
+        Ok(())
+    }
+}
+
+/// Simulates a launch with this number of secrets and with fallback regions. Returns how many
+/// values each region has given, and the seconds until the launch ended.
+fn run_regions(regions: &[Region], secrets: usize, timeout: u64) -> (Vec<usize>, f64) {
+    let names =
+        ["us-east-1", "us-west-2", "eu-west-1"].map(|name| RegionName::parse(name).unwrap());
+    simulated_runtime().block_on(async {
+        let begun = Instant::now();
+        let endpoints: Vec<Endpoint> = regions
+            .iter()
+            .map(|region| Endpoint::new(*region))
+            .collect();
+        let budget = RetryBudget::new(Deadline::new(Duration::from_secs(timeout)), None);
+        let read = async |_| {
+            let has_given_way = Cell::default();
+            let mut errors = Vec::new();
+            for turn in budget.region_turns(begun, &names[..regions.len()], &has_given_way) {
+                if !turn.may_help(&errors) {
+                    continue;
+                }
+                let index = names.iter().position(|name| name == turn.region).unwrap();
+                let endpoint = &endpoints[index];
+                let asked = turn.budget.retry(&endpoint.turns, async |silence| {
+                    endpoint.ask(begun.elapsed(), silence).await
+                });
+                match asked.await {
+                    Ok(()) => break,
+                    Err(error) => errors.push((turn.region.clone(), error)),
+                }
+            }
+        };
+        let all: Vec<()> = stream::iter(0..secrets)
+            .map(read)
+            .buffer_unordered(IN_FLIGHT)
+            .collect()
+            .await;
+        assert_eq!(all.len(), secrets);
+        let values = endpoints.iter().map(|endpoint| endpoint.values.get());
+        (values.collect(), begun.elapsed().as_secs_f64())
+    })
+}
+
+/// A region that is down or silent costs six seconds, however many secrets there are. A region that
+/// answers, even slowly or with throttling, keeps its secrets.
+#[test]
+fn a_region_that_does_not_answer_gives_way_and_is_asked_again() {
+    use Region::{Absent, DownFor, SilentFor, Slow, Throttles, Well};
+    const EVER: u64 = 1_000;
+    println!(
+        "\n| regions | secrets | timeout | the last launch ends after | values by region, mean |"
+    );
+    println!("|---|---|---|---|---|");
+    for (regions, secrets, timeout, from_first, latest) in [
+        (&[DownFor(EVER), Well][..], 1, 30, 0.0, 6.1),
+        (&[DownFor(EVER), Well], 100, 30, 0.0, 6.1),
+        (&[SilentFor(EVER), Well], 1, 30, 0.0, 6.1),
+        (&[SilentFor(EVER), Well], 100, 30, 0.0, 6.1),
+        (&[DownFor(EVER), DownFor(EVER), Well], 100, 30, 0.0, 12.1),
+        (
+            &[SilentFor(EVER), SilentFor(EVER), Well],
+            100,
+            30,
+            0.0,
+            12.1,
+        ),
+        (&[DownFor(EVER), Well], 100, 8, 0.0, 4.1),
+        (&[DownFor(3), Well], 1, 30, 1.0, 6.1),
+        (&[DownFor(3), Well], 100, 30, 1.0, 6.1),
+        (&[SilentFor(3), Well], 100, 30, 1.0, 6.1),
+        (&[DownFor(8), Absent], 20, 30, 1.0, 16.0),
+        (&[DownFor(8), Throttles(0.0)], 20, 30, 1.0, 30.0),
+        (&[DownFor(20), DownFor(EVER)], 1, 30, 1.0, 30.0),
+        (&[DownFor(20), DownFor(EVER)], 100, 30, 1.0, 30.0),
+        (&[DownFor(20), SilentFor(EVER)], 100, 30, 1.0, 30.0),
+        (&[Throttles(2.0), Well], 20, 30, 1.0, 15.0),
+        (&[Slow(3), Well], 100, 30, 1.0, 15.0),
+    ] {
+        let launches = 50;
+        let mut last = 0.0_f64;
+        let mut means = vec![0.0; regions.len()];
+        for seed in 0..launches {
+            fastrand::seed(seed);
+            let (values, seconds) = run_regions(regions, secrets, timeout);
+            last = last.max(seconds);
+            for (mean, value) in means.iter_mut().zip(values) {
+                *mean += value as f64 / (launches as f64 * secrets as f64);
+            }
+        }
+        println!("| {regions:?} | {secrets} | {timeout} | {last:.2} s | {means:.3?} |");
+        let values: f64 = means.iter().sum();
+        assert!(
+            last <= latest && (values - 1.0).abs() < 1e-9,
+            "{last} s, {values}"
+        );
+        assert!((means[0] - from_first).abs() < 0.01, "{means:?}");
+    }
 }

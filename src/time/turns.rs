@@ -28,6 +28,8 @@
 //! - If the server was silent for too long in an attempt, it may be silent for twice as long in the
 //!   next one, up to half of the time that is left. The other half leaves time to ask a service
 //!   that comes back late once more.
+//! - If a launch has another region to ask, an endpoint that hasn't answered any request gives way
+//!   to that region after [`PATIENCE`]. Throttling is an answer, because the endpoint works.
 //!
 //! In the SDK, each request is tried again on its own, and a bucket of tokens ends the attempts of
 //! a client that fails too often (aws-sdk-rust#1234, closed; smithy-rs#4749 is about the pauses of
@@ -38,11 +40,16 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use tokio::sync::{Mutex, MutexGuard};
+use tokio::time::Instant;
 
 use crate::model::answer::{Cause, FetchError, OutageKind};
 
 /// The time for which the server may be silent during the first attempts.
 pub const SILENCE: Duration = Duration::from_secs(5);
+
+/// The time after which an endpoint that hasn't answered gives way to another region. It is longer
+/// than [`SILENCE`], so that a healthy endpoint gets a second attempt after a lost connection.
+const PATIENCE: Duration = Duration::from_secs(6);
 
 /// The permission to send a request to the endpoint. While the endpoint fails, it is the lock, so
 /// that only one request has it. While the requests don't take turns, it is `None`.
@@ -62,6 +69,10 @@ pub struct Turns {
     last_failure: RefCell<Option<FetchError>>,
     /// The time for which the server may be silent, if it is longer than [`SILENCE`].
     longer_silence: Cell<Duration>,
+    /// When the first request was sent. `None` before that.
+    first_sent: Cell<Option<Instant>>,
+    /// True if the endpoint has answered a request.
+    has_answered: Cell<bool>,
 }
 
 /// A number of failures, and how many of them were malformed answers.
@@ -109,6 +120,22 @@ impl Turns {
         self.failures.get().all
     }
 
+    /// Records that a request is sent, and returns the number of failures since the last answer.
+    pub(super) fn sent(&self) -> u32 {
+        let first = self.first_sent.get().unwrap_or_else(Instant::now);
+        self.first_sent.set(Some(first));
+        self.failures()
+    }
+
+    /// When the endpoint gives way to another region. `None` if it has answered, or hasn't been
+    /// asked.
+    pub(super) fn gives_way_at(&self) -> Option<Instant> {
+        if self.has_answered.get() {
+            return None;
+        }
+        Some(self.first_sent.get()? + PATIENCE)
+    }
+
     pub(super) fn is_used_up(&self) -> bool {
         self.is_used_up.get()
     }
@@ -124,15 +151,19 @@ impl Turns {
 
     /// Records an answer that isn't retried, which shows that the endpoint works again.
     pub(super) fn answered(&self) {
+        self.has_answered.set(true);
         self.failures.take();
         self.is_used_up.take();
     }
 
-    /// Forgets the failures, so that the next fetch starts without a pause. Keeps the time for
-    /// which the server may be silent, because the endpoint has needed this time before.
+    /// Forgets the failures, so that the next fetch starts without a pause, and has to wait for an
+    /// answer again. Keeps the time for which the server may be silent, because the endpoint has
+    /// needed this time before.
     pub fn forget_failures(&self) {
         self.answered();
         self.last_failure.take();
+        self.first_sent.take();
+        self.has_answered.take();
     }
 
     /// Records a failure that is retried, and returns the failures since the last answer. `sent` is
@@ -143,6 +174,9 @@ impl Turns {
         if outage.cause == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);
             self.longer_silence.set(longer.max(self.silence()));
+        }
+        if outage.cause == Cause::Outage(OutageKind::Throttled) {
+            self.has_answered.set(true);
         }
         let mut failures = self.failures.get();
         // If the number is higher, a request that was sent together with this one has failed

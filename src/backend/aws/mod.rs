@@ -33,6 +33,7 @@ pub use replay::{RecordedResponse, replay};
 pub use secrets_manager::parse_secret;
 pub use service_errors::{code_and_message, malformed_response, not_sent, parse_service_error};
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 use std::rc::Rc;
@@ -387,12 +388,14 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
 }
 
 /// Sends the requests of a batch, which all have the same store, region and role, and returns their
-/// answers. Requests that fail with an outage are sent again in the fallback regions, one after the
-/// other. An outage because of a wrong clock is an exception, because it would occur in every
-/// region.
+/// answers. Requests that fail with an outage are sent again in the fallback regions, and then once
+/// more in their own region ([`RetryBudget::region_turns`]). An outage because of a wrong clock is an exception,
+/// because it would occur in every region.
 ///
-/// `begun` is the moment when the first of all batches began. The regions share the time from that
-/// moment to the deadline, so every batch goes on to the next region by the same moment.
+/// A replica may lack the secret, or deny it, for reasons of its own. So the answer of the secret's
+/// own region decides, and the answer of a replica only ends the search for another replica.
+///
+/// `begun` is the moment when the first of all batches began.
 async fn read_with_failover(
     session: &Session,
     caller: &CallerIdentity,
@@ -410,39 +413,47 @@ async fn read_with_failover(
         .collect();
 
     let mut answers = AnsweredRequests::with_capacity(batch.len());
-    let mut unanswered = batch;
-    // For each request in `unanswered`, the regions that were tried so far, with their outages.
-    let mut outages = vec![Vec::new(); unanswered.len()];
-    for (index, region) in regions.iter().enumerate() {
-        let is_last = index + 1 == regions.len();
-        let budget = session.budget.share(begun, index, regions.len());
-        let results = read_in_region(session, caller, region, &unanswered, &budget).await;
-
-        for ((request, mut errors), result) in take(&mut unanswered)
+    // The requests without an answer, each with the errors of the regions that were tried so far.
+    let mut unanswered: Vec<_> = batch.into_iter().map(|request| (request, vec![])).collect();
+    let has_given_way = Cell::default();
+    for turn in session.budget.region_turns(begun, &regions, &has_given_way) {
+        let (asked, others): (Vec<_>, _) = take(&mut unanswered)
             .into_iter()
-            .zip(take(&mut outages))
-            .zip(results)
-        {
+            .partition(|(_, errors)| turn.may_help(errors));
+        unanswered = others;
+        let (requests, errors): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+        let region = turn.region;
+        let results = read_in_region(session, caller, region, &requests, &turn.budget).await;
+
+        for ((request, mut errors), result) in requests.into_iter().zip(errors).zip(results) {
             match result {
                 Ok(mut document) => {
                     document.region = Some(region.clone());
-                    document.passed_over = errors;
+                    if request.region != *region {
+                        document.passed_over = errors;
+                    }
                     answers.push((request, Ok(document)));
-                }
-                Err(outage) if outage.again.is_in_next_region() && !is_last => {
-                    errors.push((region.clone(), outage));
-                    unanswered.push(request);
-                    outages.push(errors);
                 }
                 Err(error) => {
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
-                    errors.push((region.clone(), error));
-                    answers.push((request, Err(FetchFailure::in_regions(errors))));
+                    if request.region == *region && !error.again.is_in_next_region() {
+                        let failure = FetchFailure::new(Some(region.clone()), error);
+                        answers.push((request, Err(failure)));
+                    } else {
+                        if !turn.is_second {
+                            errors.push((region.clone(), error));
+                        }
+                        unanswered.push((request, errors));
+                    }
                 }
             }
         }
     }
+    let failed = unanswered
+        .into_iter()
+        .map(|(request, errors)| (request, Err(FetchFailure::in_regions(errors))));
+    answers.extend(failed);
     answers
 }
 

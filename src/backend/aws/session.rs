@@ -13,7 +13,6 @@ use std::rc::Rc;
 use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
-use tokio::time::Instant;
 
 use super::config::{RoleChain, RoleSource, Settings, apply_profile};
 use super::credentials::{
@@ -242,7 +241,6 @@ impl Session {
             clients: &self.clients,
             sts_regions,
             budget: &self.budget,
-            begun: Instant::now(),
         }
     }
 

@@ -14,7 +14,6 @@ use std::time::SystemTime;
 
 use aws_credential_types::Credentials;
 use http::HeaderValue;
-use tokio::time::Instant;
 
 use crate::backend::aws::config::{ProfileRole, RoleChain, Settings};
 use crate::backend::aws::endpoints::Api;
@@ -66,13 +65,12 @@ impl Kept {
 }
 
 /// The services that give credentials, and the time for their answers. STS is asked in one region
-/// after the other. These regions share the time from `begun` to the deadline.
+/// after the other.
 #[derive(Clone, Copy)]
 pub struct Services<'a> {
     pub clients: &'a Clients,
     pub sts_regions: &'a [Region],
     pub budget: &'a RetryBudget<'a>,
-    pub begun: Instant,
 }
 
 impl Services<'_> {
@@ -86,9 +84,7 @@ impl Services<'_> {
             let client = self.clients.client(Api::Sts, region, credentials).await?;
             request(&client, &budget).await
         };
-        self.budget
-            .over_regions(self.begun, self.sts_regions, asking)
-            .await
+        self.budget.over_regions(self.sts_regions, asking).await
     }
 }
 

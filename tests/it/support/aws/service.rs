@@ -52,7 +52,8 @@ pub struct Service {
     pub delay: Duration,
     /// The regions in which every request fails.
     pub outages: BTreeMap<String, Fault>,
-    /// The failures by operation or path.
+    /// The failures by operation or path. An operation can be followed by `@` and the region, and
+    /// `AssumeRole` by a space and the role's ARN.
     pub troubles: BTreeMap<String, Trouble>,
 }
 
@@ -78,6 +79,10 @@ impl Service {
             return refusal(fault);
         }
         let mut keys = vec![operation.clone()];
+        keys.extend(
+            call.signed_region()
+                .map(|region| format!("{operation}@{region}")),
+        );
         if operation == "AssumeRole" {
             keys.push(format!("{operation} {}", call.form()["RoleArn"]));
         }

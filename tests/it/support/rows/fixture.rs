@@ -8,7 +8,8 @@
 //! - `secret ID`: the value of a secret, as text, `base64 TEXT`, `empty`, or `fails FAULT`.
 //! - `file`: the declaration.
 //! - `fails OPERATION`: `FAULT` for each request, `2 times FAULT`, or `for 1500ms FAULT`. The
-//!   OPERATION can also be a path, such as `/token`. A FAULT is `denied`, `denied REASON`, `hangs`,
+//!   OPERATION can also be a path, such as `/token`, or an operation in a region, such as
+//!   `GetSecretValue@us-east-1`. A FAULT is `denied`, `denied REASON`, `hangs`,
 //!   `closes`, `endless`, `page`, the name of an error in `aws/fault.rs`, such as `clock skew`, a
 //!   status with the code and the message of an error of AWS, such as
 //!   `403 AccessDenied: no access`, or a response that is written out, such as `403 blocked`.
