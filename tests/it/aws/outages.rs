@@ -112,13 +112,12 @@ fn when_the_service_comes_back_every_value_arrives_with_the_next_request() {
 
 #[test]
 fn a_secret_that_fails_on_its_own_does_not_delay_the_others_and_is_asked_for_as_often_as_allowed() {
-    for secrets in [20, 100] {
-        let (aws, sandbox) = with_secrets(secrets);
-        let aws = aws.secret("s05", Secret::failing(fault::internal_error()));
-        let run = sandbox.aws(&aws).attempts(3).timeout("50s").run();
-        run.refused(75, ["the secret \"s05\"", "3 attempts in"]);
-        assert_eq!(aws.reads().len(), secrets - 1 + 3, "{run}");
-    }
+    // All of them are in flight together. A request that waits for its turn would end with this one.
+    let (aws, sandbox) = with_secrets(20);
+    let aws = aws.secret("s05", Secret::failing(fault::internal_error()));
+    let run = sandbox.aws(&aws).attempts(3).timeout("50s").run();
+    run.refused(75, ["the secret \"s05\"", "3 attempts in"]);
+    assert_eq!(aws.reads().len(), 20 - 1 + 3, "{run}");
 }
 
 #[test]
