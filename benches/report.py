@@ -303,7 +303,7 @@ def sentences(results, launches, costs):
             ("built with Rust …. `make", about["rust"]),
         ],
         "README.md": [
-            ("static binary** of … MB", f"{float(size):.1f}"),
+            ("static binary** of … MB", size),
             ("your program starts after … ms", f"{float(one):.0f}"),
             ("the AWS CLI and jq takes … ms", script),
         ],
