@@ -15,7 +15,7 @@
 )]
 
 #[cfg(not(any(target_os = "linux", target_os = "macos")))]
-compile_error!("secrets-exec runs on Linux and macOS");
+compile_error!("secrets-exec can be built only for Linux and macOS");
 
 // The modules are in five groups: the allocator and the data types, the modules that several steps
 // of a launch use, the steps, the report, and the commands.
