@@ -1,4 +1,4 @@
-//! The templates of docs/declaration.md for the formats of files: the real programs read exactly the
+//! The templates of docs/templates.md for the formats of files: the real programs read exactly the
 //! value. `tests/servers/run` has those for servers that `.ci/run` doesn't install.
 
 use serde_json::{Value, json};
@@ -14,7 +14,7 @@ const PASSWORD: &str = r#"p@ss:w\o"r'd%#$ ;é"#;
 
 /// A launch with the declaration of the page, in which `prod/db` leads to this port.
 fn escaped(port: u16, mut secrets: Value) -> Sandbox {
-    let page = Page::read("docs/declaration.md");
+    let page = Page::read("docs/templates.md");
     secrets["prod/db"] = json!({ "host": "127.0.0.1", "port": port, "password": PASSWORD });
     Sandbox::new()
         .declaration(page.block_from("yaml", "# escapes.yaml"))

@@ -178,8 +178,8 @@ fn docs_output_md_and_the_usage_of_export_list_exactly_the_formats_of_the_help()
 }
 
 #[test]
-fn docs_declaration_md_lists_exactly_the_filters_of_the_help_and_of_the_parser() {
-    let page = repository_file("docs/declaration.md");
+fn docs_templates_md_lists_exactly_the_filters_of_the_help_and_of_the_parser() {
+    let page = repository_file("docs/templates.md");
     let of_page: BTreeSet<&str> = section(&page, "\n| filter | ", "\n\n")
         .lines()
         .filter_map(|line| line.strip_prefix("| ")?.split(" | ").next())
