@@ -18,10 +18,10 @@ pub mod links;
 mod local;
 mod logs;
 mod migrating;
+mod quoted;
 mod rotation;
 mod samples;
 mod systemd;
-mod troubleshooting;
 
 /// README and the pages of `docs/`.
 fn user_pages() -> Vec<String> {

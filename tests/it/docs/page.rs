@@ -108,6 +108,11 @@ impl Page {
         section.unwrap_or_else(|| panic!("no {heading:?}"))
     }
 
+    /// The page without its blocks of code.
+    pub fn prose(&self) -> String {
+        self.text.split("```").step_by(2).collect()
+    }
+
     /// The blocks in this language, in the order of the page.
     pub fn blocks(&self, language: &str) -> Vec<&str> {
         let blocks = self.blocks.iter();

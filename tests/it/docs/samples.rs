@@ -78,16 +78,19 @@ fn own_lines(text: &str) -> String {
     text.lines().map(|line| stable(line) + "\n").collect()
 }
 
-/// True if a text has all parts of a sample, which are separated by `…`, in the same order. A
-/// sample without `…` is the whole text.
-pub fn shows(sample: &str, text: &str) -> bool {
+/// True if a text has all parts of a sample, which are separated by `…`, in the same order.
+pub fn has_parts(sample: &str, text: &str) -> bool {
     let mut rest = text;
-    let has_parts = sample.split('…').map(str::trim).all(|part| {
+    sample.split('…').map(str::trim).all(|part| {
         let found = rest.split_once(part);
         rest = found.map_or("", |(_, after)| after);
         found.is_some()
-    });
-    has_parts && (sample.contains('…') || sample == text)
+    })
+}
+
+/// True if a text is the sample, or has all its parts if the sample has a `…`.
+fn shows(sample: &str, text: &str) -> bool {
+    has_parts(sample, text) && (sample.contains('…') || sample == text)
 }
 
 #[test]
