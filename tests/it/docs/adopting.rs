@@ -91,6 +91,7 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
         ("warning", "poll_failed", "PollFailed"),
         ("error", "signal", "Temporary"),
         ("error", "bug", "Failed"),
+        ("error", "not_stopped", "Failed"),
     ] {
         let line = json!({ "logger": "secrets-exec", "level": level, "event": event });
         assert_eq!(metrics_of(&script, &[line]), [metric]);
