@@ -38,6 +38,27 @@ fn psql_logs_in_with_a_password_that_docs_reference_md_escapes_for_pgpass() {
     run.launched().printed("app\n");
 }
 
+#[test]
+fn psql_logs_in_with_a_password_that_docs_templates_md_escapes_for_a_connection_string() {
+    let postgres = or_skip!(Postgres::shared());
+    let literal = PASSWORD.replace('\'', "''");
+    postgres.run(&format!("CREATE ROLE dsn LOGIN PASSWORD '{literal}'"));
+    let page = Page::read("docs/templates.md");
+    let start = "secrets:\n  db: prod/db\nenv:\n  PG_DSN:";
+    let secrets = json!({ "prod/db": { "host": "127.0.0.1", "password": PASSWORD } });
+    let run = Sandbox::new()
+        .declaration(page.block_from("yaml", start))
+        .local(&secrets.to_string())
+        .env("PATH", "/usr/bin:/bin")
+        .env("PGPORT", postgres.port().to_string())
+        .env("PGUSER", "dsn")
+        .env("PGDATABASE", "postgres")
+        .prints_values()
+        .script("psql -w \"$PG_DSN\" -tAc 'SELECT current_user'")
+        .run();
+    run.launched().printed("dsn\n");
+}
+
 /// Serves the token over TLS, and prints two responses: before and after a reload, which replaces
 /// the worker.
 const NGINX: &str = r#"
