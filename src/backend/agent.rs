@@ -263,7 +263,7 @@ impl Agent {
         }
         if error.is_malformed() {
             error = error.or_outage_help(format!(
-                "check that the Secrets Manager Agent listens at this address, or {undo}"
+                "check that the Secrets Manager Agent listens at this address, not Lambda's extension, or {undo}"
             ));
         }
         error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
