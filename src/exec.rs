@@ -208,8 +208,10 @@ fn exec_problem(program: &Program, why: Errno) -> Problem {
 /// because the kernel treats it as a part of the path. `None` for a file that isn't a script.
 fn interpreter(program: &Program) -> Option<String> {
     let line = String::from_utf8(first_line(program).ok()?).ok()?;
-    let mut words = line.strip_prefix("#!")?.split([' ', '\t', '\n']);
-    words.find(|word| !word.is_empty()).map(str::to_owned)
+    line.strip_prefix("#!")?
+        .split([' ', '\t', '\n'])
+        .find(|word| !word.is_empty())
+        .map(str::to_owned)
 }
 
 /// Calls execve and returns the error if that fails. Runs a script without a `#!` line with

@@ -251,9 +251,11 @@ impl<'r> RetryBudget<'r> {
                 ended => return ended,
             }
         }
-        // There is only no error if `regions` is empty.
-        let last = errors.pop().map(|(_, error)| error);
-        Err(last.unwrap_or_else(|| self.unanswered()))
+        match errors.pop() {
+            Some((_, error)) => Err(error),
+            // Not reached: there is at least one region.
+            None => Err(self.unanswered()),
+        }
     }
 
     /// The outage for a request that is still in progress at the end of the budget.

@@ -462,32 +462,34 @@ fn run_regions(regions: &[Region], secrets: usize, timeout: u64) -> (Vec<usize>,
             .map(|region| Endpoint::new(*region))
             .collect();
         let budget = RetryBudget::new(Deadline::new(Duration::from_secs(timeout)), None);
-        let read = async |_| {
-            let has_given_way = Cell::default();
-            let mut errors = Vec::new();
-            for turn in budget.region_turns(begun, &names[..regions.len()], &has_given_way) {
-                if !turn.may_help(&errors) {
-                    continue;
-                }
-                let index = names.iter().position(|name| name == turn.region).unwrap();
-                let endpoint = &endpoints[index];
-                let asked = turn.budget.retry(&endpoint.turns, async |silence| {
-                    endpoint.ask(begun.elapsed(), silence).await
-                });
-                match asked.await {
-                    Ok(()) => break,
-                    Err(error) => errors.push((turn.region.clone(), error)),
-                }
-            }
-        };
         let all: Vec<()> = stream::iter(0..secrets)
-            .map(read)
+            .map(async |_| {
+                let has_given_way = Cell::default();
+                let mut errors = Vec::new();
+                for turn in budget.region_turns(begun, &names[..regions.len()], &has_given_way) {
+                    if !turn.may_help(&errors) {
+                        continue;
+                    }
+                    let index = names.iter().position(|name| name == turn.region).unwrap();
+                    let endpoint = &endpoints[index];
+                    let asked = turn.budget.retry(&endpoint.turns, async |silence| {
+                        endpoint.ask(begun.elapsed(), silence).await
+                    });
+                    match asked.await {
+                        Ok(()) => break,
+                        Err(error) => errors.push((turn.region.clone(), error)),
+                    }
+                }
+            })
             .buffer_unordered(IN_FLIGHT)
             .collect()
             .await;
         assert_eq!(all.len(), secrets);
-        let values = endpoints.iter().map(|endpoint| endpoint.values.get());
-        (values.collect(), begun.elapsed().as_secs_f64())
+        let values = endpoints
+            .iter()
+            .map(|endpoint| endpoint.values.get())
+            .collect();
+        (values, begun.elapsed().as_secs_f64())
     })
 }
 

@@ -159,11 +159,11 @@ impl Client {
         E: Error + Send + Sync + 'static,
     {
         let input = input.map_err(not_sent)?;
-        let attempt = async |silence| {
+        self.repeated(name, budget, async |silence| {
             let called = self.call_once(&operation, input.clone(), metadata, silence);
             read(called.await?)
-        };
-        self.repeated(name, budget, attempt).await
+        })
+        .await
     }
 
     /// Sends a request for an SDK operation once, and returns the operation's output. Only for a

@@ -223,8 +223,10 @@ impl Region {
     fn partition(&self) -> Option<&'static Partition> {
         let area = area_of(&self.0)?;
         PARTITIONS.iter().find(|partition| {
-            let mut regions = partition.regions.split(' ');
-            regions.any(|code| area_of(code) == Some(area))
+            partition
+                .regions
+                .split(' ')
+                .any(|code| area_of(code) == Some(area))
         })
     }
 

@@ -268,8 +268,11 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
             credentials = kept;
             continue;
         }
-        let typed = context.kept.mfa_code.borrow().clone();
-        let code = typed.filter(|_| role.mfa_serial.is_some());
+        let code = if role.mfa_serial.is_some() {
+            context.kept.mfa_code.borrow().clone()
+        } else {
+            None
+        };
         let assumed = sts::assume(&context.services, &credentials, role, code).await;
         credentials = assumed
             .map_err(|error| request_failure(&sts::not_assumed(&role.arn), error))?

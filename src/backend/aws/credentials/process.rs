@@ -106,7 +106,7 @@ async fn printed_credentials(
         HAS_FAILED.store(true, Ordering::Relaxed);
         unusable(format!("{name} {why}"))
     };
-    // At the deadline, `program` is dropped, which kills it.
+    // Dropping `program` at the deadline kills it.
     let Some(printed) = budget.within(program.output()).await else {
         let late = format!("{name} didn't print credentials in time");
         return Err(FetchError::outage(OutageKind::Timeout, late));

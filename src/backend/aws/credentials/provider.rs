@@ -57,10 +57,13 @@ impl Kept {
     pub(super) fn role(&self, role: &ProfileRole) -> Option<Credentials> {
         let roles = self.roles.borrow();
         let (_, credentials) = roles.iter().rfind(|(assumed, _)| assumed == role)?;
-        let is_valid = credentials
+        if credentials
             .expiry()
-            .is_none_or(|end| end > SystemTime::now());
-        is_valid.then(|| credentials.clone())
+            .is_some_and(|end| end <= SystemTime::now())
+        {
+            return None;
+        }
+        Some(credentials.clone())
     }
 }
 
@@ -80,11 +83,12 @@ impl Services<'_> {
         credentials: Option<&Credentials>,
         request: impl AsyncFn(&Client, &RetryBudget<'_>) -> FetchResult<T>,
     ) -> FetchResult<T> {
-        let asking = async |region: &Region, budget: RetryBudget<'_>| {
-            let client = self.clients.client(Api::Sts, region, credentials).await?;
-            request(&client, &budget).await
-        };
-        self.budget.over_regions(self.sts_regions, asking).await
+        self.budget
+            .over_regions(self.sts_regions, async |region, budget| {
+                let client = self.clients.client(Api::Sts, region, credentials).await?;
+                request(&client, &budget).await
+            })
+            .await
     }
 }
 

@@ -82,7 +82,7 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
     })
 }
 
-/// The variables of which a container has one.
+/// A container has one of these two variables.
 const CONTAINER_URLS: [&str; 2] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",

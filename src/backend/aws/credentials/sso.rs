@@ -113,7 +113,7 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     }
 
     // A refresh isn't repeated while the old token is valid.
-    let attempts = (end > now).then_some(1);
+    let attempts = if end > now { Some(1) } else { None };
     let refreshing = refreshed(&stored, &path, sso, profile, context, attempts);
     let (renewed, renewed_end) = match refreshing.await {
         Ok(renewed) => renewed,
@@ -244,6 +244,9 @@ fn renewed_token(
 ) -> Option<(StoredToken, SystemTime)> {
     let is_set = |token: &String| !token.is_empty();
     let seconds = u64::try_from(output.expires_in).ok()?;
+    if seconds == 0 {
+        return None;
+    }
     let end = SystemTime::now() + Duration::from_secs(seconds);
     let renewed = StoredToken {
         access_token: output.access_token.filter(is_set)?,
@@ -254,7 +257,7 @@ fn renewed_token(
             .or(stored.refresh_token.clone()),
         ..stored.clone()
     };
-    (seconds > 0).then_some((renewed, end))
+    Some((renewed, end))
 }
 
 /// Writes an SSO token to its file, whose owner and mode stay the same. A failure is ignored.

@@ -244,10 +244,15 @@ pub(super) async fn web_identity_credentials(
             let operation = AssumeRoleWithWebIdentity::new();
             let meta = AssumeRoleWithWebIdentityError::meta;
             let input = input.clone().build();
-            let read =
-                |output: AssumeRoleWithWebIdentityOutput| sts_credentials(output.credentials);
             client
-                .call(operation, input, meta, &name, budget, read)
+                .call(
+                    operation,
+                    input,
+                    meta,
+                    &name,
+                    budget,
+                    |output: AssumeRoleWithWebIdentityOutput| sts_credentials(output.credentials),
+                )
                 .await
         });
     exchanged
