@@ -210,7 +210,7 @@ keys: us-east-1
 
 fallback regions after an outage
 serves: prod/db arn:aws:secretsmanager:eu-west-1:123456789012:secret:prod/api-AbCdEf ssm:/app/key
-launch: --fallback-region eu-west-1 --timeout 4s -e A=prod/db --env-from ssm:/app/ \
+launch: --fallback-region eu-west-1 -e A=prod/db --env-from ssm:/app/ \
     -e B=arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/api-AbCdEf
 keys: us-east-1 eu-west-1
 

@@ -126,7 +126,7 @@ fn a_secret_that_recovers_is_read_although_another_one_keeps_failing() {
     let aws = aws.secret("s05", Secret::failing(fault::internal_error()));
     let faults = [(); 2].map(|()| fault::internal_error());
     let aws = aws.secret("s06", Secret::text("value-s06-4c7a1e").after(faults));
-    let run = sandbox.aws(&aws).timeout("5s").run();
+    let run = sandbox.aws(&aws).timeout("50s").run();
     run.refused(75, ["the secret \"s05\""]);
     let asked = aws.reads().into_iter().map(|call| call.secret_id());
     assert_eq!(asked.filter(|id| id == "s06").count(), 3, "{run}");

@@ -38,7 +38,7 @@ const LEAVING: &str = "sleep 1000 2>/dev/null & echo $! >draft; mv draft process
 #[test]
 fn a_credential_process_and_a_child_that_it_leaves_behind_end_at_the_deadline_of_the_launch() {
     for script in [HANGING, LEAVING] {
-        let sandbox = with_credential_process(&served(), script).timeout("1s");
+        let sandbox = with_credential_process(&served(), script).timeout("3s");
         let said =
             "the credential_process of the profile \"default\" didn't print credentials in time";
         sandbox.run().refused(75, ["A (", said]);
@@ -182,7 +182,7 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
 #[test]
 fn the_terminal_modes_are_restored_if_the_timeout_ends_a_question_of_a_credential_process() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
-    let sandbox = with_credential_process(&served(), asking).timeout("1s");
+    let sandbox = with_credential_process(&served(), asking).timeout("3s");
     let run = or_skip!(at_a_terminal(sandbox, &[], "", "")).run();
     run.launched();
     assert!(run.stdout().ends_with("[status 75]\n"), "{run}");

@@ -24,7 +24,7 @@ fn a_secret_is_read_at_the_second_attempt_even_if_the_time_in_retry_after_is_lon
  {
     for fault in [fault::retry_after(60), fault::amz_retry_after(60_000)] {
         let aws = served().fails_first(READ, 1, fault);
-        sandbox(&aws).timeout("3s").run().launched_with_value();
+        sandbox(&aws).timeout("6s").run().launched_with_value();
         assert_eq!(aws.reads().len(), 2);
     }
 }

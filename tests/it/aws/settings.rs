@@ -7,14 +7,23 @@ use crate::support::*;
 
 #[test]
 fn the_password_of_a_malformed_url_in_an_endpoint_or_proxy_variable_is_not_printed() {
-    let values = "http://u:hunter2%40host:1|http://u:hunter2|u:hunter2|http://h /?t=hunter2|u:hunter2＠h|/x?t=hunter2";
-    let names =
-        "AWS_ENDPOINT_URL HTTPS_PROXY SECRETS_EXEC_ENDPOINT_URL AWS_EC2_METADATA_SERVICE_ENDPOINT";
-    for value in values.split('|') {
-        for name in names.split(' ') {
+    for value in [
+        "http://u:hunter2%40host:1",
+        "http://u:hunter2",
+        "u:hunter2",
+        "http://h /?t=hunter2",
+        "u:hunter2＠h",
+        "/x?t=hunter2",
+    ] {
+        for name in [
+            "AWS_ENDPOINT_URL",
+            "HTTPS_PROXY",
+            "SECRETS_EXEC_ENDPOINT_URL",
+            "AWS_EC2_METADATA_SERVICE_ENDPOINT",
+        ] {
             let aws = served();
-            let launch = sandbox(&aws).env(name, value).timeout("1s");
-            launch.case(name).run().says_nothing_of("hunter2");
+            let launch = sandbox(&aws).env(name, value).case(name);
+            launch.run().says_nothing_of("hunter2");
         }
     }
 }

@@ -46,7 +46,7 @@ fn twenty_poll_requests_during_a_poll_cause_only_one_further_poll() {
 
 #[test]
 fn a_poll_that_hangs_causes_a_warning_at_its_timeout_and_the_next_poll_succeeds() {
-    let run = Rotating::start(rotating_locally("restart --timeout 2s"));
+    let run = Rotating::start(rotating_locally("restart --timeout 5s"));
     let file = run.sandbox.path("local.json");
     fs::remove_file(&file).unwrap();
     named_pipe(&file);

@@ -32,7 +32,7 @@ fn situations() -> [(&'static str, Fault, &'static str); 12] {
         ("AWS throttles the requests", fault::throttled(), ""),
         ("AWS fails", fault::internal_error(), ""),
         ("a portal answers", fault::page(), ""),
-        ("AWS doesn't answer", Fault::Hang, ""),
+        ("AWS doesn't answer", Fault::Hang, "--timeout 4s"),
         ("--wait is over", fault::unavailable(), "--wait 1s"),
         ("it is local", fault::absent(), "SECRETS_EXEC_LOCAL=empty"),
     ]
@@ -54,7 +54,7 @@ fn in_every_situation(subcommands: &[&str], options: &[String], test: impl Fn(Ou
         let sandbox = Sandbox::new()
             .aws(&aws)
             .args(subcommand.split_whitespace())
-            .args(["--timeout", "1s", "--resolve-env", "RESOLVED"])
+            .args(["--resolve-env", "RESOLVED"])
             .args(options)
             .declaration("{ secrets: { db_token: AKIACANARYCANARYCANA }, env: { A: AKIACANARYCANARYCANA, B: db_token }, files: [{ from: AKIACANARYCANARYCANA, env: C }] }")
             .file("empty", "{}")
