@@ -29,7 +29,7 @@ fn a_row_fails_for_a_typo_in_it_and_for_each_message_that_it_does_not_expect() {
         (two, for_a, &[], "for B (--env, ssm:/y)\n"),
         (two, for_a, &[], "not expected: secrets-exec: error: "),
         (
-            "-e A=x --timeout 1s",
+            "-e A=x",
             "exits with 75",
             &[
                 ("fails GetSecretValue", "unavailable"),
@@ -60,30 +60,59 @@ fn a_row_fails_for_a_typo_in_it_and_for_each_message_that_it_does_not_expect() {
 }
 
 #[test]
-fn a_file_of_rows_is_refused_if_a_part_of_it_would_replace_another_or_not_be_tested() {
-    for (text, mistake) in [
-        ("a = 1\na = 2\n", "2: $a is already a word"),
-        (
-            "given a secret:\n    secret x: 1\n\ngiven a secret:\n    secret x: 2\n",
-            "4: \"a secret\" is already given above",
-        ),
-        (
-            "a row | -e A=x | A=1 | never: one\n    never: two\n",
-            "1: the column \"never\" is there twice",
-        ),
-        (
-            "a row with {what} | -e A={what} | A=1\n    | what |\n",
-            "1: a table without a line doesn't make a test",
-        ),
-        (
-            "a row | -e A=x | A=1 | never: {vlaue}\n    | value |\n    | 1     |\n",
-            "1: the row doesn't use {value}",
-        ),
-    ] {
-        assert_eq!(file::read(text).err().as_deref(), Some(mistake));
+fn all_mistakes_in_a_file_of_rows_are_reported_at_once_with_what_to_write() {
+    let text = format!(
+        "    never: one
+a = 1
+a = 2
+given a secret:
+    secret x: 1
+given a secret:
+    secret x: 2
+a row | -e A=x | A=1 | never: one
+    never: two
+a row with {{what}} | -e A={{what}} | A=1
+    | what |
+a row | -e A=x | A=1 | never: {{vlaue}}
+    | value |
+    | 1     |
+a row of {{one}} and {{two}} | -e A=x | A=1
+    | one | two |
+    | 1         |
+a row | -e A=x | A=1 | given: a parameter
+a row | -e A=x -- sh -c 'cat | cat' | A=1
+a row with a launch | -e A=x
+    never
+a row
+    seen: A=1
+2 rows | -e A=x | A=1
+{}
+",
+        "word ".repeat(25)
+    );
+    // Each mistake, without what to write instead.
+    let mut seen = String::new();
+    for (number, mistake) in file::read(&text).err().unwrap() {
+        let (mistake, _) = mistake.split_once(": ").unwrap();
+        seen += &format!("{number}: {mistake}\n");
     }
-    let long = file::read(&"word ".repeat(25)).err().unwrap();
-    assert!(long.starts_with("1: the line has over 120 columns"));
+    let expected = "1: no row is above this column
+3: $a is already defined above
+6: \"a secret\" is already given above
+8: the column \"never\" is there twice
+10: the table has no test
+12: the row doesn't use {value}
+15: the line of the table with [\"1\"] has 1 cells
+18: \"a parameter\" isn't given
+19: \"A=1\" isn't a column
+20: the row has no \"seen\"
+21: \"never\" isn't a column
+22: the row has no \"launch\"
+24: the name of a test can't begin with a digit
+25: the line has 125 columns instead of at most 120
+25: the row has no \"launch\"
+";
+    assert_eq!(seen, expected);
 }
 
 /// Columns as a row of the binary has them.

@@ -7,7 +7,7 @@
 //! given a database:
 //!     secret prod/db: {"user":"app-4c7a1e","host":"db-4c7a1e"}
 //!
-//! a reference to a key is a variable's value | -e DB_USER=$user | DB_USER=app-4c7a1e | given: a database
+//! a reference to a key is read | -e DB_USER=$user | DB_USER=app-4c7a1e | given: a database
 //!
 //! a secret is read although AWS answers {answer} | -e DB_USER=$user | DB_USER=app-4c7a1e
 //!     given: a database
@@ -22,10 +22,10 @@
 //!   column is written as `NAME: VALUE`, or as `NAME:` with the lines of its value below, indented
 //!   once more.
 //! - **A line** has at most 120 columns. Put a longer launch or result into `launch:` or `seen:`.
-//!   These two, `before`, `through`, `requests`, `says`, `never` and the lines of tables continue on
-//!   lines indented once more.
-//! - **The launch** can begin with variables (`AWS_REGION=eu-west-1 check -e …`). If the user types
-//!   nothing, because the declaration has everything, the launch is `no options`.
+//!   These two, `before`, `through`, `requests`, `says`, `never` and the lines of tables continue
+//!   on lines indented once more.
+//! - **The launch** can begin with variables (`AWS_REGION=eu-west-1 check -e …`). If the user
+//!   types nothing, because the declaration has everything, the launch is `no options`.
 //! - **What is seen** can also be `A=x and no B`, `prints nothing`, or `exits with signal 15`.
 //! - **A message** is an error, a warning or a note, with the indented lines below it. The notes
 //!   that `-v` prints are messages, too.
@@ -36,13 +36,16 @@
 //!   column `answer`, and the row must use every column.
 //! - **A word** is a text that is defined above the rows, as `WORD = TEXT`, and used as `$WORD`.
 //!   Some words, such as `$role`, exist in every file (`words_of_all_files` in
-//!   `tests/it/support/rows.rs`). A word that isn't defined fails the row. `$$` is a dollar sign. It
-//!   is only needed before a lowercase letter or another `$`.
+//!   `tests/it/support/rows.rs`). A word that isn't defined fails the row. `$$` is a dollar sign.
+//!   It is only needed before a lowercase letter or another `$`.
 
 use std::collections::HashMap;
 
 /// A name and a value: a word of the file, or a column of a row.
 pub type Column = (String, String);
+
+/// The number of a line, and what is wrong with the line.
+pub type Mistake = (usize, String);
 
 /// A launch, and what is expected of it.
 #[derive(Clone, Default)]
@@ -71,23 +74,26 @@ enum Above {
 /// once for each line of the table.
 ///
 /// # Errors
-/// The number of a line, and what is wrong with the line.
-pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
+/// All mistakes in the file, in the order of its lines.
+pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), Vec<Mistake>> {
+    let mut mistakes = Vec::new();
     let mut words = Vec::new();
     let mut fixtures: HashMap<String, Vec<Column>> = HashMap::new();
-    let mut rows = Vec::new();
+    let mut results = Vec::new();
     let mut above = Above::Nothing;
 
     for (number, line) in (1..).zip(text.lines()) {
-        let failure = |what: &str| format!("{number}: {what}");
         if line.trim().is_empty() || line.starts_with('#') {
             continue;
         }
         // A word that can't be broken, such as an address, may make a line longer.
-        if line.chars().count() > 120 && line.split(' ').all(|word| word.chars().count() <= 100) {
-            return Err(failure(
-                "the line has over 120 columns: write columns on indented lines of their own",
-            ));
+        let length = line.chars().count();
+        if length > 120 && line.split(' ').all(|word| word.chars().count() <= 100) {
+            let text = format!(
+                "the line has {length} columns instead of at most 120: write `launch: …` and `seen: …` below the \
+                 name, or continue a column on a line that is indented by eight spaces"
+            );
+            mistakes.push((number, text));
         }
         if let Some(indented) = line.strip_prefix("    ") {
             let columns = match &mut above {
@@ -102,23 +108,31 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
                 }
                 Above::Row(row, _) => &mut row.own,
                 Above::Fixture(name) => fixtures.entry(name.clone()).or_default(),
-                Above::Nothing => return Err(failure("a column without a row")),
+                Above::Nothing => {
+                    let text = "no row is above this column: write the row's name, launch and result on a line without indentation";
+                    mistakes.push((number, text.to_owned()));
+                    continue;
+                }
             };
             match (indented.strip_prefix("    "), columns.last_mut()) {
                 (Some(more), Some((name, value))) => append(name, value, more),
-                _ => columns.push(column(indented).ok_or_else(|| failure("not a column"))?),
+                _ => match column(indented) {
+                    Ok(column) => columns.push(column),
+                    Err(text) => mistakes.push((number, text)),
+                },
             }
             continue;
         }
 
-        rows.extend(finished(above, &fixtures)?);
+        results.push(finished(above, &fixtures));
         above = Above::Nothing;
         if let Some(name) = line
             .strip_prefix("given ")
             .and_then(|name| name.strip_suffix(':'))
         {
             if fixtures.insert(name.to_owned(), Vec::new()).is_some() {
-                return Err(failure(&format!("{name:?} is already given above")));
+                let text = format!("{name:?} is already given above: choose another name");
+                mistakes.push((number, text));
             }
             above = Above::Fixture(name.to_owned());
         } else if let Some((word, value)) = line
@@ -126,7 +140,8 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
             .filter(|(word, _)| !word.contains(' '))
         {
             if words.iter().any(|(earlier, _)| earlier == word) {
-                return Err(failure(&format!("${word} is already a word")));
+                let text = format!("${word} is already defined above: choose another word");
+                mistakes.push((number, text));
             }
             words.push((word.to_owned(), value.to_owned()));
         } else {
@@ -141,23 +156,43 @@ pub fn read(text: &str) -> Result<(Vec<Column>, Vec<Row>), String> {
                     .extend(columns.next().map(|text| (name.to_owned(), text)));
             }
             for text in columns {
-                row.own
-                    .push(column(&text).ok_or_else(|| failure("not a column"))?);
+                match column(&text) {
+                    Ok(column) => row.own.push(column),
+                    Err(text) => mistakes.push((number, text)),
+                }
             }
             above = Above::Row(row, Vec::new());
         }
     }
-    rows.extend(finished(above, &fixtures)?);
-    Ok((words, rows))
+    results.push(finished(above, &fixtures));
+
+    let mut rows = Vec::new();
+    for result in results {
+        match result {
+            Ok(finished) => rows.extend(finished),
+            Err(mistake) => mistakes.push(mistake),
+        }
+    }
+    if mistakes.is_empty() {
+        return Ok((words, rows));
+    }
+    mistakes.sort();
+    Err(mistakes)
 }
 
 /// Parses a column that is written as `NAME: VALUE`, or as `NAME:` with the lines of its value
 /// below.
-fn column(text: &str) -> Option<Column> {
-    let (name, value) = text
-        .split_once(": ")
-        .or_else(|| Some((text.strip_suffix(':')?, "")))?;
-    Some((name.to_owned(), value.to_owned()))
+fn column(text: &str) -> Result<Column, String> {
+    let column = text.split_once(": ");
+    let column = column.or_else(|| Some((text.strip_suffix(':')?, "")));
+    let (name, value) = column.ok_or_else(|| {
+        format!(
+            "{text:?} isn't a column: write `NAME: VALUE`, or indent the line by eight spaces if it \
+             continues a value. If ` | ` is part of a launch or a result, write these as columns, \
+             `launch: …` and `seen: …`"
+        )
+    })?;
+    Ok((name.to_owned(), value.to_owned()))
 }
 
 /// Returns the cells of a line of a table.
@@ -196,7 +231,7 @@ fn take(columns: &mut Vec<Column>, name: &str) -> Option<String> {
 }
 
 /// Returns the rows that a line and its indented lines make. A fixture doesn't make any.
-fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec<Row>, String> {
+fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec<Row>, Mistake> {
     let Above::Row(row, table) = above else {
         return Ok(Vec::new());
     };
@@ -207,26 +242,28 @@ fn finished(above: Above, fixtures: &HashMap<String, Vec<Column>>) -> Result<Vec
     };
     let complete = |row| complete(row, fixtures);
     let rows = rows.and_then(|rows| rows.into_iter().map(complete).collect());
-    rows.map_err(|what| format!("{number}: {what}"))
+    rows.map_err(|text| (number, text))
 }
 
 /// Returns the row once for each line of its table, with the cells of the line in their places.
 fn filled(row: &Row, header: &[String], lines: &[Vec<String>]) -> Result<Vec<Row>, String> {
     if lines.is_empty() {
-        return Err("a table without a line doesn't make a test".to_owned());
+        return Err("the table has no test: write a line of cells below its names".to_owned());
     }
     for name in header {
         let place = format!("{{{name}}}");
         let mut texts = row.own.iter().flat_map(|(name, value)| [name, value]);
         if !row.name.contains(&place) && !texts.any(|text| text.contains(&place)) {
-            return Err(format!("the row doesn't use {place}"));
+            return Err(format!(
+                "the row doesn't use {place}: write it into the name or a column"
+            ));
         }
     }
     let rows = lines.iter().map(|cells| {
         let (expected, seen) = (header.len(), cells.len());
         if seen != expected {
             return Err(format!(
-                "a line of the table has {seen} cells instead of {expected}"
+                "the line of the table with {cells:?} has {seen} cells: write {expected}, with ` | ` between them"
             ));
         }
         let filled = |text: &String| {
@@ -245,21 +282,35 @@ fn filled(row: &Row, header: &[String], lines: &[Vec<String>]) -> Result<Vec<Row
     rows.collect()
 }
 
+/// The mistake of a row without the column `launch` or `seen`.
+fn missing(column: &str) -> String {
+    format!("the row has no {column:?}: write `NAME | LAUNCH | SEEN`, or a column `{column}: …`")
+}
+
 /// Adds the columns of the fixtures that a row names, and moves the launch and what is seen into
 /// their fields.
 fn complete(mut row: Row, fixtures: &HashMap<String, Vec<Column>>) -> Result<Row, String> {
+    if row.name.starts_with(|c: char| c.is_ascii_digit()) {
+        return Err("the name of a test can't begin with a digit: begin with a word".to_owned());
+    }
     for (at, (name, _)) in row.own.iter().enumerate() {
         if row.own[..at].iter().any(|(earlier, _)| earlier == name) {
-            return Err(format!("the column {name:?} is there twice"));
+            return Err(format!(
+                "the column {name:?} is there twice: write one with both values"
+            ));
         }
     }
     let given = take(&mut row.own, "given");
     for name in given.iter().flat_map(|names| names.split(" and ")) {
         let fixture = fixtures.get(name);
-        let fixture = fixture.ok_or_else(|| format!("{name:?} isn't given above"))?;
+        let fixture = fixture.ok_or_else(|| {
+            format!(
+                "{name:?} isn't given: write `given {name}:` above the row, with columns below it"
+            )
+        })?;
         row.given.extend(fixture.iter().cloned());
     }
-    row.launch = take(&mut row.own, "launch").ok_or("a row without a launch")?;
-    row.seen = take(&mut row.own, "seen").ok_or("a row that doesn't say what is seen")?;
+    row.launch = take(&mut row.own, "launch").ok_or_else(|| missing("launch"))?;
+    row.seen = take(&mut row.own, "seen").ok_or_else(|| missing("seen"))?;
     Ok(row)
 }

@@ -15,7 +15,11 @@ pub fn rows(file: TokenStream) -> TokenStream {
     let file = file.to_string().trim_matches('"').to_owned();
     let path = in_package(&file);
     let text = text_of(&path);
-    let (words, rows) = file::read(&text).unwrap_or_else(|error| panic!("{file}:{error}"));
+    let (words, rows) = file::read(&text).unwrap_or_else(|mistakes| {
+        let lines = mistakes.iter();
+        let lines = lines.map(|(number, mistake)| format!("\n{file}:{number}: {mistake}"));
+        panic!("{}", lines.collect::<String>())
+    });
 
     // This tells the compiler that the tests depend on the file.
     let mut tests = format!(
