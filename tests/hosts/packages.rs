@@ -11,6 +11,7 @@ use serde_json::Value;
 
 use super::podman::{self, Container, Podman};
 use crate::support::directory::Directory;
+use crate::support::outcome::assert_same;
 use crate::support::sandbox::repository_file;
 use crate::support::skip::can;
 
@@ -173,7 +174,8 @@ fn and_pages(files: &str, folder: &str) -> Vec<String> {
 fn a_release_archive_contains_the_binary_the_man_page_completions_and_licences() {
     for name in ["x86_64", "aarch64"].map(archive_of) {
         let expected = expected(&name, "secrets-exec", &and_pages(FILES, ""));
-        assert_eq!(listed(&format!("tar -tzvf {name}.tar.gz")), expected);
+        let listed = listed(&format!("tar -tzvf {name}.tar.gz"));
+        assert_same(&listed, &expected, name);
     }
 }
 

@@ -11,6 +11,8 @@ use std::sync::OnceLock;
 
 use proc_macro2::{Delimiter, TokenStream, TokenTree};
 
+use crate::support::assert_same;
+
 const DOCUMENT: &str = include_str!("../../ARCHITECTURE.md");
 
 /// The first row of the table of tiers.
@@ -295,7 +297,7 @@ fn assert_none(offences: impl IntoIterator<Item = String>) {
 fn architecture_md_lists_exactly_the_tiers_that_exist() {
     let known: BTreeSet<&str> = tiers().map(|tier| tier.name).collect();
     let used = sources().values().map(|file| tier_of(file).name);
-    assert_eq!(known, used.collect());
+    assert_same(&used.collect(), &known, "the modules of src, and the table");
     let mut parts = WORLD.map(|(part, _)| part).to_vec();
     parts.push("nothing");
     for tier in tiers() {

@@ -7,6 +7,7 @@ use serde_json::json;
 
 use super::python::{Script, interpreter};
 use crate::support::network::{NOWHERE, Proxy};
+use crate::support::outcome::assert_same;
 use crate::support::sandbox::{ACCESS_SECRET, Sandbox};
 
 /// The name of the service in botocore, with which its host name begins, and the arguments of a
@@ -84,11 +85,8 @@ fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
             let launch = launch.region(regions[0]).args(arguments.split(' '));
             let run = launch.run();
             let expected = expected(service, &regions, fips, dual);
-            assert_eq!(
-                hosts(&proxy, service),
-                expected,
-                "FIPS {fips}, dual stack {dual}: {run}"
-            );
+            let about = format!("FIPS {fips}, dual stack {dual}: {run}");
+            assert_same(&hosts(&proxy, service), &expected, about);
         }
         // The region of the SSO portal is in the profile. The name of the token's file is the SHA-1
         // of the URL.
@@ -104,7 +102,7 @@ fn requests_are_sent_to_the_endpoint_that_botocore_chooses() {
             let launch = launch.home_file(file, &token.to_string()).region(region);
             let run = launch.args(["--profile", "dev", "-e", "A=x"]).run();
             let expected = expected("sso", &[region], fips, dual);
-            assert_eq!(hosts(&proxy, "portal"), expected, "{run}");
+            assert_same(&hosts(&proxy, "portal"), &expected, run);
         }
     }
 }

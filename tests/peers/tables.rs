@@ -1,6 +1,6 @@
-//! The tables of docs/migrating.md, row by row, with bash and dash: a script with the first cell and
-//! a launch with the second cell give a program the same variables and files. Both read from moto,
-//! the script with the AWS CLI.
+//! The tables of docs/migrating.md, row by row, with bash and dash: a script with the first cell
+//! and a launch with the second cell give a program the same variables and files. Both read from
+//! moto, the script with the AWS CLI.
 //!
 //! `migrating.txt` has a paragraph for each row. It begins with the row's first cell, and each of
 //! its fields is `NAME: VALUE`, or `NAME:` with the lines of the value below, indented:
@@ -20,6 +20,7 @@ use std::process::Command;
 
 use super::moto::{Moto, REGION};
 use crate::support::directory::Directory;
+use crate::support::outcome::assert_same;
 use crate::support::sandbox::{program, repository_file};
 use crate::support::skip::can;
 
@@ -269,7 +270,7 @@ fn what_docs_migrating_md_shows_for_a_line_of_a_script_does_the_same_as_this_lin
     let with_a_case = cases.iter().map(|case| &*case.first);
     let named: BTreeSet<&str> = with_a_case.chain(SCRIPTS_WITHOUT_A_CASE).collect();
     let shown: BTreeSet<&str> = rows.iter().map(|row| &*row.first).collect();
-    assert_eq!(named, shown, "{page}");
+    assert_same(&named, &shown, format!("the cases, and {page}"));
     for case in cases {
         let row = rows.iter().find(|row| row.first == case.first).unwrap();
         let old = case.filled("old", row).unwrap_or_default();

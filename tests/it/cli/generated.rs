@@ -59,7 +59,7 @@ fn the_help_the_man_page_and_docs_options_md_list_the_same_exit_statuses() {
     let of_options = statuses(table.lines().filter_map(|line| line.strip_prefix("| ")));
     let expected = BTreeSet::from([64, 70, 75, 77, 78, 126, 127]);
     for seen in [of_help, of_page, of_options] {
-        assert_eq!(seen, expected);
+        assert_same(&seen, &expected, "exit statuses");
     }
 }
 
@@ -110,7 +110,8 @@ fn the_man_page_lists_the_same_options_as_the_help_of_every_subcommand() {
         .fold(printed(&["man"]), |page, escape| page.replace(escape, ""));
     let page = page.replace(r"\-", "-");
     let items = page.split("\n.TP\n").skip(1);
-    assert_eq!(options(items.filter_map(|item| item.lines().next())), all);
+    let of_page = options(items.filter_map(|item| item.lines().next()));
+    assert_same(&of_page, &all, "the man page, and the help");
 }
 
 /// The long options in the first column of the tables of a section.
@@ -125,10 +126,8 @@ fn tabled_options(section: &str) -> BTreeSet<String> {
 #[test]
 fn docs_options_md_lists_exactly_the_options_of_a_launch() {
     let options = repository_file("docs/options.md");
-    assert_eq!(
-        tabled_options(&options),
-        long_options(&printed(&["--help"]))
-    );
+    let of_help = long_options(&printed(&["--help"]));
+    assert_same(&tabled_options(&options), &of_help, "the page, and --help");
 }
 
 #[test]
@@ -152,7 +151,7 @@ fn docs_output_md_lists_exactly_the_options_that_only_a_subcommand_has() {
         let (_, options) = usage.split_once("\nOptions:").unwrap_or_default();
         let options = long_options(options);
         let own: BTreeSet<String> = options.difference(&of_launch).cloned().collect();
-        assert_eq!(tabled_options(section), own, "{name}");
+        assert_same(&tabled_options(section), &own, name);
     }
 }
 
@@ -169,12 +168,13 @@ fn docs_output_md_and_the_usage_of_export_list_exactly_the_formats_of_the_help()
         .lines()
         .filter_map(|line| line.strip_prefix("| `")?.split('`').next())
         .collect();
-    assert_eq!(of_page, of_help);
+    assert_same(&of_page, &of_help, "the page, and the help");
 
     let run = Sandbox::new().arg("export").bare().run();
     let usage = run.ended(Status::Exit(64)).stderr();
     let of_usage = section(&usage, "help: use secrets-exec export --format ", " ");
-    assert_eq!(of_usage.split('|').collect::<BTreeSet<_>>(), of_help);
+    let of_usage = of_usage.split('|').collect();
+    assert_same(&of_usage, &of_help, "the usage error, and the help");
 }
 
 #[test]
@@ -196,7 +196,7 @@ fn docs_templates_md_lists_exactly_the_filters_of_the_help_and_of_the_parser() {
         .split(|c: char| !c.is_ascii_alphanumeric())
         .filter(|word| !["", "and", "as", "the", "first"].contains(word))
         .collect();
-    assert_eq!(of_page, of_help);
+    assert_same(&of_page, &of_help, "the page, and the help of an error");
 
     let parser = repository_file("src/model/entry/template.rs");
     let of_parser: BTreeSet<&str> = parser
@@ -204,7 +204,7 @@ fn docs_templates_md_lists_exactly_the_filters_of_the_help_and_of_the_parser() {
         .filter_map(|line| line.trim().strip_prefix("(\"")?.split_once("\", Some("))
         .map(|(filter, _)| filter)
         .collect();
-    assert_eq!(of_page, of_parser);
+    assert_same(&of_page, &of_parser, "the page, and the parser");
 }
 
 /// Prints the completions of the last argument. The arguments before it are the words of the line,

@@ -101,7 +101,7 @@ fn make_install_installs_the_binary_man_page_and_completions_below_destdir_and_p
     let documents = documents.map(|(words, file)| (words, format!("opt/it/share/{file}")));
     let mut expected = BTreeSet::from([("opt/it/bin/secrets-exec".to_owned(), 0o755)]);
     expected.extend(documents.iter().map(|(_, file)| (file.clone(), 0o644)));
-    assert_eq!(files(directory.path()), expected);
+    assert_same(&files(directory.path()), &expected, "installed files");
     for (words, file) in documents {
         let written = fs::read_to_string(directory.path().join(file)).unwrap();
         let sandbox = Sandbox::new().args(words.split(' ')).bare();
@@ -135,8 +135,6 @@ fn a_published_crate_has_every_file_that_the_readme_links_to_and_no_tests() {
         .iter()
         .filter_map(|file| Some(file.split_once('/')?.0))
         .collect();
-    assert_eq!(
-        folders,
-        [".cargo", "docs", "examples", "packaging", "skills", "src"].into()
-    );
+    let expected = [".cargo", "docs", "examples", "packaging", "skills", "src"];
+    assert_same(&folders, &expected.into(), "published folders");
 }

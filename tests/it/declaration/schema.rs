@@ -130,5 +130,5 @@ fn the_schema_lists_exactly_the_options_that_a_declaration_can_set_according_to_
     for option in ["help", "version", "local"] {
         assert!(options.remove(option), "{option}: {options:?}");
     }
-    assert_eq!(defaults, options);
+    assert_same(&defaults, &options, "the schema, and the help");
 }

@@ -55,7 +55,7 @@ pub use deadline::{ends_within, keeps_to, waits_for};
 pub use directory::{CacheDirectory, Directory, named_pipe};
 pub use identity::{ROLE, keyless, pair};
 pub use network::{NOWHERE, Proxy, Relay};
-pub use outcome::{Outcome, Status};
+pub use outcome::{Outcome, Status, assert_same};
 pub use record::Manager;
 pub use rows::side_by_side;
 pub use running::Running;

@@ -1,5 +1,6 @@
 //! The outcome of a run (status, standard output, standard error), and the assertions on it.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::os::unix::process::ExitStatusExt;
 use std::process::ExitStatus;
@@ -237,6 +238,22 @@ impl Outcome {
             .map(|entry| entry.get(name.len() + 1..).unwrap_or_default())
             .collect()
     }
+}
+
+/// Asserts that two sets are the same. A failure shows only what isn't in both, and what the sets
+/// are about.
+#[track_caller]
+pub fn assert_same<T: Ord + fmt::Debug>(
+    seen: &BTreeSet<T>,
+    expected: &BTreeSet<T>,
+    about: impl fmt::Display,
+) {
+    let missing: Vec<_> = expected.difference(seen).collect();
+    let more: Vec<_> = seen.difference(expected).collect();
+    assert!(
+        missing.is_empty() && more.is_empty(),
+        "expected: {missing:?}\nseen:     {more:?}\n{about}"
+    );
 }
 
 /// The name of an entry. Its first byte may be `=`, because a name has at least one character.

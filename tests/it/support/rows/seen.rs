@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use super::{AND, Launch};
 use crate::support::aws::Call;
 use crate::support::identity::KEY;
-use crate::support::outcome::Outcome;
+use crate::support::outcome::{Outcome, assert_same};
 use crate::support::sandbox::CANARY;
 
 /// Asserts the whole environment of the command: the variables that the row says are seen, and
@@ -37,12 +37,7 @@ pub fn assert_environment(
     let printed = run.launched().stdout();
     let entries: Vec<&str> = printed.split_terminator('\0').collect();
     let seen: BTreeSet<String> = entries.iter().map(|entry| (*entry).to_owned()).collect();
-    let missing: Vec<_> = expected.difference(&seen).collect();
-    let more: Vec<_> = seen.difference(&expected).collect();
-    assert!(
-        missing.is_empty() && more.is_empty(),
-        "expected: {missing:?}\nseen:     {more:?}\n{run}"
-    );
+    assert_same(&seen, &expected, run);
     assert_eq!(entries.len(), seen.len(), "an entry is there twice: {run}");
 }
 
