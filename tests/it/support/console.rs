@@ -22,9 +22,9 @@
 //!   that does nothing.
 //! - Standard output and standard error appear in the order in which they come, without blank
 //!   lines. A JSON document has several members in a line.
-//! - `json_fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the file
-//!   `doc`, and prints only these members of it, those of each entry on a line. It doesn't print
-//!   messages.
+//! - `json_fields 'NAME|NAME' …` runs `secrets-exec check --json …`, writes the document to the
+//!   file `doc`, and prints only these members of it, those of each entry on a line. It doesn't
+//!   print messages.
 //! - A directory of the test is written as `/home/dev`, the port of the fake as `PORT`, the time
 //!   that attempts took as `TIME`, and the age of whatever the fake has given a date as `Ny`.
 //!
@@ -38,6 +38,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 use std::time::SystemTime;
 use std::{env, fs};
+
+use regex::Regex;
 
 use super::sandbox::{Sandbox, program};
 
@@ -228,10 +230,11 @@ fn without_time(mut output: String) -> String {
         }
     }
     let now = SystemTime::UNIX_EPOCH.elapsed().unwrap().as_secs();
-    output.replace(
-        &format!("{:<5}", format!("{}y", (now - CREATED) / YEAR)),
-        "Ny   ",
-    )
+    let age = format!("{}y", (now - CREATED) / YEAR);
+    // A column is as wide with `Ny` as with `10y`.
+    let output = output.replace(&format!("{age:<5}"), "Ny   ");
+    let word = Regex::new(&format!(r"\b{age}\b")).unwrap();
+    word.replace_all(&output, "Ny").into_owned()
 }
 
 /// The width up to which the members of a JSON document share a line.
