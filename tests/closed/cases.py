@@ -232,7 +232,7 @@ class Drawing:
                 self.launch.cached[identity] = earlier
             if self.once_in(2) and answer.parameters != {}:  # whether the cache keeps an empty path isn't said
                 self.launch.answers[identity] = [self.error(OUTAGES), *answers[1:]]
-                # A denial or an absence in between removes the cached answer, and an outage doesn't.
+                # A denial or an absence in between removes the cached answer. An outage doesn't.
                 if self.once_in(3) and not identity[0].startswith("ssm:"):
                     between = self.error([ERRORS[0], ERRORS[4], OUTAGES[0]])
                     self.case.between[identity] = [between] * len(answers)

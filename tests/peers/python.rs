@@ -1,5 +1,5 @@
-//! [`Script`] runs a script of this folder, for Python or for Node, and exchanges lines of JSON with
-//! it. Those for Python run in the venv of `make test`.
+//! [`Script`] runs a script of this folder, for Python or for Node, and exchanges lines of JSON
+//! with it. Those for Python run in the venv of `make test`.
 
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};

@@ -12,9 +12,9 @@ fn section(name: &str, count: usize, line: impl Fn(usize) -> String) -> String {
     format!("{name}:\n{}", lines.collect::<String>())
 }
 
-/// Checks this declaration with further options, within 30 seconds of CPU time. The deadline is much
-/// longer, because a busy machine may need more time than that. `local.json` has the keys `k0_of_the_secret`
-/// to `k1999_of_the_secret` of a secret "x".
+/// Checks this declaration with further options, within 30 seconds of CPU time. The deadline is
+/// much longer, because a busy machine may need more time than that. `local.json` has the keys
+/// `k0_of_the_secret` to `k1999_of_the_secret` of a secret "x".
 fn checked_within_30_seconds(declaration: &str, options: &str) -> Outcome {
     let keys: Vec<String> = (0..2_000)
         .map(|number| format!("\"k{number}_of_the_secret\": \"v-4c7a1e\""))

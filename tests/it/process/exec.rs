@@ -30,7 +30,7 @@ fn a_launch_ends_with_the_exit_status_or_the_fatal_signal_of_its_command() {
 
 #[test]
 fn arguments_reach_the_command_byte_for_byte() {
-    // A shell would change the first two, and secrets-exec itself could take the others for its own.
+    // A shell would change the first two, and secrets-exec could take the others for its own.
     let arguments: [&[u8]; 10] = [
         b"",
         b"two words\n\t$HOME ${A:-x} x:k * it's \"quoted\" `x` \\ | {a,b} ~",

@@ -24,7 +24,8 @@ def states(group):
             yield state
 leads, shown, typed = sys.argv[1], sys.argv[2].encode(), sys.argv[3].encode().decode('unicode_escape').encode()
 inherited = [os.dup(number) for number in range(3)]
-# This process keeps the slave open: Linux can lose what is written just before the slave is closed for the last time.
+# This process keeps the slave open, because Linux can lose what is written just before the slave is
+# closed for the last time.
 master, slave = pty.openpty()
 leader = os.fork()
 if leader == 0:
