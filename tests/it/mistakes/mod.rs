@@ -119,14 +119,28 @@ fn catalogue() -> Aws {
 }
 
 /// A name of each form from which a help may guess something: with an ending of CloudFormation or
-/// of an ARN, with a slash at the beginning, with dots, of digits, of one word, or with three parts.
-const UNUSUAL_NAMES: &str = "MyDatabaseSecret-ZGPdGkDhFpOQ legacy-AbCdEf /prod/app/level billing.stripe com.example.billing \
-    12345678 2fa/keys info MYSQL team/orders/config acme/eu-west-1/billing prod/app@v2/key rds!db-1a2b3c4d-5e6f-7081-92a3-b4c5d6e7f809";
+/// of an ARN, with a slash at the beginning, with dots, of digits, of one word, or with three
+/// parts.
+const UNUSUAL_NAMES: [&str; 13] = [
+    "MyDatabaseSecret-ZGPdGkDhFpOQ",
+    "legacy-AbCdEf",
+    "/prod/app/level",
+    "billing.stripe",
+    "com.example.billing",
+    "12345678",
+    "2fa/keys",
+    "info",
+    "MYSQL",
+    "team/orders/config",
+    "acme/eu-west-1/billing",
+    "prod/app@v2/key",
+    "rds!db-1a2b3c4d-5e6f-7081-92a3-b4c5d6e7f809",
+];
 
 #[test]
 fn a_right_name_in_the_wrong_region_is_told_the_region_and_the_account_first_whether_aws_denies_or_not()
  {
-    for name in UNUSUAL_NAMES.split(' ') {
+    for name in UNUSUAL_NAMES {
         let denied = Aws::start().secret(name, Secret::failing(fault::denied(name)));
         for (aws, status) in [(Aws::start(), 78), (denied, 77)] {
             let run = Sandbox::new()
