@@ -87,8 +87,7 @@ impl Drop for Network {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_container_finds_the_secrets_service_by_host_name_even_in_an_image_with_only_secrets_exec_and_busybox()
- {
+fn a_container_with_only_secrets_exec_and_busybox_finds_aws_by_its_host_name() {
     let network = or_skip!(Network::new("named"));
     let _moto = or_skip!(network.moto());
     let run = network

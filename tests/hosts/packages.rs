@@ -243,7 +243,7 @@ fn cargo_binstall_finds_the_archives_at_the_addresses_of_the_release() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn each_lambda_layer_has_the_binary_of_the_release_archive_and_the_wrapper_at_its_root() {
+fn each_lambda_layer_has_the_wrapper_and_the_binary_of_the_release_archive() {
     for (machine, layer) in [("x86_64", "x86_64"), ("aarch64", "arm64")] {
         let layer = format!("secrets-exec-{VERSION}-lambda-{layer}.zip");
         let files = sh(&format!(
@@ -291,7 +291,7 @@ fn assert_has_labels(labels: &Value) {
 
 #[test]
 #[ignore = "by make test-all"]
-fn for_each_architecture_the_container_image_has_the_same_binary_as_the_release_archive() {
+fn the_container_images_have_the_same_binaries_as_the_release_archives() {
     let named = json_of(&format!(
         "tar -xOf secrets-exec-{VERSION}-oci.tar index.json"
     ));
@@ -344,7 +344,7 @@ fn the_image_for_arm64_launches_under_an_emulator() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_rpm_can_be_installed_run_and_removed_and_has_the_same_files_as_the_debian_package() {
+fn the_rpm_installs_runs_is_removed_and_has_the_files_of_the_debian_package() {
     if !can(&["rpm", "--version"], "the RPM") {
         return;
     }
@@ -435,7 +435,7 @@ fn an_sbom_lists_every_crate_whose_path_is_in_the_binary() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_licence_notices_name_every_crate_of_the_standard_library_whose_path_is_in_the_binary() {
+fn the_licence_notices_name_every_crate_of_the_standard_library_in_the_binary() {
     let notices = repository_file("packaging/linked-libraries.txt");
     for archive in Archive::all() {
         let mut missing = folders_in(&archive.text(), "/rust/deps/");
@@ -511,7 +511,7 @@ fn the_licence_notices_have_every_component_of_the_sbom() {
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_debian_package_installs_and_launches_in_a_clean_debian_and_leaves_nothing_when_removed() {
+fn the_debian_package_launches_in_a_clean_debian_and_leaves_nothing_when_removed() {
     if podman::works() {
         // The image's configuration of dpkg leaves out documentation.
         let script = format!(
@@ -532,7 +532,7 @@ fn the_debian_package_installs_and_launches_in_a_clean_debian_and_leaves_nothing
 
 #[test]
 #[ignore = "by make test-all"]
-fn the_debian_package_installs_man_page_completions_and_copyright_where_debian_expects_them() {
+fn the_debian_package_has_its_documents_where_debian_expects_them() {
     let contents = format!("dpkg-deb --contents {}", deb());
     let folders = sh(&format!(
         "{contents} | awk '/\\/$/ {{ print $1, $2 }}' | sort -u"

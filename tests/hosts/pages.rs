@@ -83,7 +83,7 @@ fn the_image_documented_for_containers_starts_the_program_with_the_values() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_image_from_scratch_documented_for_containers_starts_a_program_without_a_shell() {
+fn the_documented_image_from_scratch_starts_a_program_without_a_shell() {
     if !podman::works() {
         return;
     }

@@ -145,7 +145,7 @@ fn aws() -> Aws {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_read() {
+fn the_example_pod_starts_confined_with_its_values_and_a_readable_file() {
     let pod = or_skip!(Pod::from_example(APP));
     let confined = "id -u; stat -c \"%a %u %s\" $KEYSTORE_FILE; grep CapBnd /proc/self/status; touch /x 2>/dev/null || echo no";
     let script = format!("{confined}; echo $DB_HOST $API_TOKEN ${{SECRETS_EXEC_FILE-none}}");
@@ -156,8 +156,7 @@ fn the_example_pod_starts_confined_with_its_values_and_a_file_that_its_user_can_
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn an_init_container_installs_secrets_exec_in_an_image_without_it_and_the_command_gets_its_values()
-{
+fn an_init_container_installs_secrets_exec_in_an_image_without_it() {
     let pod = or_skip!(Pod::unchanged_image());
     let aws = aws();
     let script = "id -u; stat -c \"%a %u %n\" /secrets-exec/*; touch /secrets-exec/x 2>/dev/null || echo no; \

@@ -21,7 +21,7 @@ fn restarted_unit(name: &'static str, lines: &str, command: &str) -> Option<Unit
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn systemd_does_not_restart_a_unit_after_the_permanent_failures_64_70_77_78_126_and_127() {
+fn systemd_does_not_restart_a_unit_after_a_permanent_failure() {
     let aws = Aws::start();
     let without_keys = lines_with_aws(&aws);
     for (name, lines, arguments) in [

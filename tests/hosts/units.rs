@@ -20,7 +20,7 @@ fn in_a_unit_with_type_exec_the_command_is_the_main_process_and_has_the_value() 
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn in_a_unit_with_type_notify_the_commands_readiness_and_watchdog_messages_reach_systemd() {
+fn the_readiness_and_watchdog_messages_of_a_command_reach_systemd() {
     let systemd = or_skip!(Systemd::shared());
     let command = "secrets-exec -e A=x:k -- python3 /usr/local/bin/service.py watched";
     let lines =
@@ -53,7 +53,7 @@ fn in_a_socket_activated_unit_the_command_gets_the_socket_and_the_value() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_the_journal_names_the_secret() {
+fn a_unit_stopped_while_a_secret_hangs_ends_with_success_and_names_the_secret() {
     let systemd = or_skip!(Systemd::shared());
     let aws = Aws::start().secret("x", Secret::failing(Fault::Hang));
     let lines = format!("Type=exec\n{}", lines_with_aws_and_keys(&aws));
@@ -87,7 +87,7 @@ fn the_journal_of_a_unit_without_credentials_says_to_set_them_in_the_unit() {
 
 #[test]
 #[ignore = "by make test-hosts"]
-fn a_start_that_takes_longer_than_timeoutstartsec_is_not_killed_and_the_status_names_the_secret() {
+fn a_start_longer_than_timeoutstartsec_is_not_killed_and_names_the_secret() {
     // A daemon-reload takes back the extended timeout, and every test does one.
     let systemd = or_skip!(Systemd::own("slow", |_| ()));
     for (name, option) in [("slow", ""), ("rotating-slow", "--on-rotation restart ")] {

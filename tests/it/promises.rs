@@ -10,7 +10,7 @@ use serde_json::Value;
 use crate::support::*;
 
 #[test]
-fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_variable() {
+fn every_option_of_a_declaration_can_also_be_set_as_a_secrets_exec_variable() {
     let schema: Value = serde_json::from_str(&repository_file("secrets-exec.schema.json")).unwrap();
     let options = schema["$defs"]["Defaults"]["properties"]
         .as_object()
@@ -44,7 +44,7 @@ fn every_option_that_a_declaration_can_set_can_also_be_set_as_a_secrets_exec_var
 
 /// `tests/closed` reads the contract by itself. This test runs a small part of its combinations.
 #[test]
-fn a_launch_starts_its_command_exactly_when_the_contract_says_so_and_with_the_same_values() {
+fn a_launch_starts_its_command_when_the_contract_says_so_and_with_the_same_values() {
     if !skip::can(&["python3", "-c", ""], "the oracle in tests/closed") {
         return;
     }
@@ -61,7 +61,7 @@ fn a_launch_starts_its_command_exactly_when_the_contract_says_so_and_with_the_sa
 }
 
 #[test]
-fn ready_1_is_sent_to_systemd_after_the_files_are_written_and_before_the_command_starts() {
+fn ready_1_is_sent_to_systemd_after_the_files_and_before_the_command() {
     let tracing = or_skip!(skip::traced("-f -e trace=renameat,sendto,execve"));
     let aws = served();
     let declaration = "files: [{ from: \"x:k\", path: key, env: KEY }]\n";
@@ -85,7 +85,7 @@ fn ready_1_is_sent_to_systemd_after_the_files_are_written_and_before_the_command
 }
 
 #[test]
-fn during_an_outage_a_launch_waits_at_most_five_seconds_for_aws_before_it_uses_a_cached_answer() {
+fn in_an_outage_a_launch_uses_a_cached_answer_after_at_most_five_seconds() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws), &["--timeout", "1h"]);
     launch.run().launched_silently();
@@ -100,7 +100,7 @@ fn during_an_outage_a_launch_waits_at_most_five_seconds_for_aws_before_it_uses_a
 /// If the program has this issuer's root, it finds the signature bad. If it doesn't, it finds the
 /// issuer unknown.
 #[test]
-fn root_certificates_that_browsers_trust_are_trusted_even_on_a_system_without_root_certificates() {
+fn root_certificates_of_browsers_are_trusted_even_on_a_system_without_certificates() {
     let hidden = or_skip!(skip::mounts("mount -t tmpfs none /etc/ssl"));
     let authority = or_skip!(Authority::named("ACCVRAIZ1/OU=PKIACCV/O=ACCV/C=ES"));
     let aws = Aws::start_tls(authority.acceptor());

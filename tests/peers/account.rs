@@ -129,7 +129,7 @@ fn make_test_aws_succeeds_with_moto_and_leaves_nothing_in_the_account() {
 }
 
 #[test]
-fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_a_killed_run() {
+fn make_test_aws_leaves_nothing_after_ctrl_c_and_cleans_up_after_a_killed_run() {
     let account = or_skip!(Account::start());
     // The number of lines that are printed before the signal is sent: the first three are printed
     // before anything is created, and the fifth is that of a case.
@@ -156,7 +156,7 @@ fn make_test_aws_leaves_nothing_in_the_account_after_ctrl_c_and_cleans_up_after_
 }
 
 #[test]
-fn make_test_aws_removes_only_objects_with_its_tag_and_only_after_the_account_is_confirmed() {
+fn make_test_aws_removes_only_tagged_objects_of_a_confirmed_account() {
     let account = or_skip!(Account::start());
     let trust = policy(
         &json!({ "Effect": "Allow", "Action": "sts:AssumeRole", "Principal": { "AWS": "123456789012" } }),

@@ -83,7 +83,7 @@ fn a_launch_gets_its_values_from_the_real_agent_and_fails_with_a_wrong_token() {
 
 #[test]
 #[ignore = "by make test-all, which builds the agent"]
-fn a_launch_gets_the_new_value_after_the_ttl_of_the_real_agent_and_the_last_value_if_aws_is_gone() {
+fn the_real_agent_gives_the_new_value_after_its_ttl_and_the_last_value_without_aws() {
     let moto = or_skip!(Moto::start());
     let agent = agent(&moto, 1);
     moto.secret("agent/changed", "one-4c7a1e");

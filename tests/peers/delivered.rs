@@ -59,7 +59,7 @@ const PSQL_ONCE: &str =
     "PGPASSFILE=$KEY psql -h 127.0.0.1 -p 1 2>&1 | grep -o 'is not a plain file'";
 
 #[test]
-fn a_key_in_a_file_that_can_be_read_once_reaches_python_node_and_nginx_once_and_psql_refuses_it() {
+fn a_key_in_a_file_that_can_be_read_once_reaches_python_node_and_nginx_but_not_psql() {
     let (Some(moto), Some(python)) = (Moto::shared(), interpreter()) else {
         return;
     };

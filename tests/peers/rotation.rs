@@ -138,8 +138,7 @@ fn refusals_during_two_rotations(strategy: &'static str, users: [&str; 2]) -> Op
 }
 
 #[test]
-fn all_jobs_of_a_postgresql_worker_are_done_although_the_password_of_its_only_user_is_rotated_twice()
- {
+fn a_postgresql_worker_does_all_jobs_although_its_password_is_rotated_twice() {
     refusals_during_two_rotations("single", ["app_single"; 2]);
 }
 

@@ -10,7 +10,7 @@ use crate::support::*;
 const SERIAL: &str = "arn:aws:iam::123456789012:mfa/jane";
 
 #[test]
-fn a_session_that_botocore_has_stored_is_used_without_a_code_whatever_the_settings_of_the_role() {
+fn a_session_that_botocore_has_stored_is_used_without_a_code() {
     let mut botocore = Script::start(&or_skip!(interpreter()), "session.py", &[]);
     // The settings of the roles `one` and, if they have a slash in front, `two`, which is assumed
     // with the credentials of `one`. Then the AssumeRole calls of botocore and of secrets-exec.

@@ -22,8 +22,7 @@ fn trusting(site: &Site, sandbox: Sandbox, (way, file): (&str, &str)) -> Sandbox
 }
 
 #[test]
-fn a_server_is_trusted_if_an_option_or_a_variable_names_its_root_even_with_an_intermediate_certificate()
- {
+fn a_server_with_an_intermediate_certificate_is_trusted_if_its_root_is_named() {
     let site = or_skip!(Site::shared());
     for version in ["TLSv1.2", "TLSv1.3"] {
         for way in WAYS {
@@ -55,7 +54,7 @@ fn ssl_cert_dir_can_list_folders_and_the_error_names_a_folder_without_certificat
 }
 
 #[test]
-fn a_certificate_that_is_not_valid_fails_the_launch_immediately_with_its_host_and_reason() {
+fn a_certificate_that_is_not_valid_fails_the_launch_at_once_with_host_and_reason() {
     let site = or_skip!(Site::shared());
     let elsewhere = "has other names: [\"elsewhere.example\"]";
     let expired = "has expired";

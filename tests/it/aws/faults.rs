@@ -133,7 +133,7 @@ fn answers() -> Vec<Reported> {
 }
 
 #[test]
-fn a_launch_tries_again_after_each_error_that_may_be_temporary_and_after_no_other_error() {
+fn a_launch_tries_again_after_temporary_errors_and_after_no_other_error() {
     side_by_side(answers(), |(fault, meaning, said)| {
         if meaning == MayPass {
             let aws = served().fails_first(READ, 2, fault.clone());
@@ -149,7 +149,7 @@ fn a_launch_tries_again_after_each_error_that_may_be_temporary_and_after_no_othe
 }
 
 #[test]
-fn a_secret_is_read_in_the_fallback_region_after_an_outage_but_not_if_it_is_denied_or_absent() {
+fn a_fallback_region_is_asked_after_an_outage_but_not_after_a_denial_or_an_absence() {
     side_by_side(answers(), |(fault, meaning, said)| {
         let launch = |aws: &Aws| {
             let launch = sandbox(aws).args(["--fallback-region", "us-west-2"]);
@@ -174,8 +174,7 @@ fn a_secret_is_read_in_the_fallback_region_after_an_outage_but_not_if_it_is_deni
 }
 
 #[test]
-fn a_cached_answer_is_used_after_each_kind_of_outage_and_removed_if_the_secret_is_denied_or_absent()
-{
+fn a_cached_answer_is_used_in_each_outage_and_removed_after_a_denial_or_an_absence() {
     side_by_side(answers(), |(fault, meaning, said)| {
         let (aws, cache) = (served(), CacheDirectory::new());
         let launch = cache.with(sandbox(&aws).case(said), &[]).attempts(1);

@@ -35,7 +35,7 @@ fn a_launch_waits_as_long_as_sts_asks_and_tries_less_often_if_sts_throttles() {
 }
 
 #[test]
-fn a_launch_ends_at_its_timeout_if_sts_a_container_or_an_instance_never_gives_credentials() {
+fn a_launch_ends_at_its_timeout_if_no_source_gives_credentials() {
     for (operation, fault) in [
         ("AssumeRole", throttled()),
         ("AssumeRole", Fault::Hang),
@@ -57,8 +57,7 @@ fn a_launch_ends_at_its_timeout_if_sts_a_container_or_an_instance_never_gives_cr
 }
 
 #[test]
-fn without_a_region_the_error_shows_the_address_of_instance_metadata_for_ipv4_or_that_of_ipv6_if_the_profile_chooses_it()
- {
+fn without_a_region_the_error_shows_the_address_of_instance_metadata_that_was_asked() {
     if !can_be_on_machine() {
         return;
     }
@@ -96,8 +95,7 @@ fn on_machine([vendor, bios, tag]: [&str; 3], sandbox: Sandbox) -> Sandbox {
 }
 
 #[test]
-fn instance_metadata_that_does_not_answer_is_a_temporary_failure_unless_this_machine_is_outside_ec2()
- {
+fn silent_instance_metadata_is_a_temporary_failure_only_on_a_machine_in_ec2() {
     if !can_be_on_machine() {
         return;
     }

@@ -14,7 +14,7 @@ fn with_v_a_version_that_has_no_stage_is_shown_by_its_version_id() {
 }
 
 #[test]
-fn check_shows_the_end_of_a_version_id_of_terraform_and_a_launch_with_v_shows_all_of_it() {
+fn check_shows_the_end_of_a_version_id_of_terraform_and_v_shows_all_of_it() {
     let id = "terraform-20261130062738123400000001";
     let aws = Aws::start().secret("x", Secret::text("v-4c7a1e").with_id(id));
     let check = Sandbox::new().aws(&aws).args(["check", "-e", "A=x"]).bare();
@@ -25,7 +25,7 @@ fn check_shows_the_end_of_a_version_id_of_terraform_and_a_launch_with_v_shows_al
 }
 
 #[test]
-fn error_labels_are_coloured_on_a_terminal_unless_the_terminal_is_dumb_or_no_color_is_set() {
+fn error_labels_are_coloured_on_a_terminal_unless_it_is_dumb_or_no_color_is_set() {
     let aws = Aws::start().secret("prod/db", Secret::text(r#"{"password":"p-4c7a1e"}"#));
     // The secret has a key with a similar name.
     let launch = || {

@@ -56,7 +56,7 @@ fn in_an_outage_one_request_of_a_launch_asks_at_a_time() {
 }
 
 #[test]
-fn attempts_are_counted_for_the_endpoint_so_that_all_secrets_end_with_the_same_reason() {
+fn attempts_are_counted_for_the_endpoint_so_all_secrets_end_with_the_same_reason() {
     let page = plain(404, "<html>not found</html>");
     for (fault, attempts, requests) in [(fault::unavailable(), 2, 21), (page, 9, 22)] {
         let (aws, sandbox) = with_secrets(20);
@@ -111,7 +111,7 @@ fn when_the_service_comes_back_every_value_arrives_with_the_next_request() {
 }
 
 #[test]
-fn a_secret_that_fails_on_its_own_does_not_delay_the_others_and_is_asked_for_as_often_as_allowed() {
+fn a_secret_that_fails_on_its_own_does_not_delay_the_others() {
     // All of them are in flight together. A request that waits for its turn would end with this one.
     let (aws, sandbox) = with_secrets(20);
     let aws = aws.secret("s05", Secret::failing(fault::internal_error()));
@@ -144,7 +144,7 @@ fn an_absence_ends_the_failure_like_any_answer() {
 }
 
 #[test]
-fn the_report_has_the_number_of_attempts_and_says_which_secrets_were_never_requested() {
+fn the_report_has_the_number_of_attempts_and_the_secrets_that_were_not_requested() {
     let (aws, sandbox) = with_secrets(40);
     let aws = aws.fails(READ, fault::throttled());
     let run = sandbox.aws(&aws).attempts(1).run();

@@ -6,7 +6,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/parameters.rows");
 
 #[test]
-fn a_label_selects_the_value_of_a_parameter_given_by_its_arn_and_v_shows_the_version() {
+fn a_label_selects_the_value_of_a_parameter_and_v_shows_the_version() {
     let old = Version::text("old-4c7a1e").labelled("blue");
     let aws = Aws::start().parameter("/app/db", &[old, Version::text("new-4c7a1e")]);
     let entry = "A=arn:aws:ssm:us-east-1:123456789012:parameter/app/db::blue";
@@ -39,7 +39,7 @@ fn twenty_one_parameters_are_read_with_three_requests() {
 }
 
 #[test]
-fn all_of_320_denied_parameters_are_reported_with_at_most_32_requests_at_the_same_time() {
+fn all_of_320_denied_parameters_are_reported_with_at_most_32_requests_at_a_time() {
     let mut aws = Aws::start().gathers(32);
     let mut sandbox = Sandbox::new();
     for n in 0..320 {

@@ -16,7 +16,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/process.rows");
 
 #[test]
-fn a_credential_process_is_run_again_if_its_credentials_expire_while_a_launch_with_wait_waits() {
+fn a_credential_process_is_run_again_if_its_credentials_expire_while_wait_waits() {
     let aws = served();
     let relay = Relay::start("127.0.0.1", NOWHERE);
     let script = "[ -e asked ] && touch again && exec cat answer.json; touch asked; sed \"s/PROCESS/EXPIRED/; s/}$/, \\\"Expiration\\\": \\\"$(date -u -d '+2 seconds' +%FT%TZ)\\\"}/\" answer.json";
@@ -36,7 +36,7 @@ fn a_credential_process_is_run_again_if_its_credentials_expire_while_a_launch_wi
 const LEAVING: &str = "sleep 1000 2>/dev/null & echo $! >draft; mv draft processes";
 
 #[test]
-fn a_credential_process_and_a_child_that_it_leaves_behind_end_at_the_deadline_of_the_launch() {
+fn a_credential_process_and_its_child_end_at_the_deadline_of_the_launch() {
     for script in [HANGING, LEAVING] {
         let sandbox = with_credential_process(&served(), script).timeout("3s");
         let said =
@@ -59,7 +59,7 @@ fn a_credential_process_may_leave_behind_an_agent_that_keeps_its_output_open() {
 }
 
 #[test]
-fn a_child_that_a_credential_process_leaves_behind_is_ended_if_the_process_gives_no_credentials() {
+fn a_child_of_a_credential_process_that_gives_no_credentials_is_ended() {
     for end in ["exit 3", "echo {}"] {
         let script = format!("{LEAVING}; {end}").replace("2>/dev/null", ">/dev/null 2>&1");
         let sandbox = with_credential_process(&served(), &script).case(end);
@@ -69,7 +69,7 @@ fn a_child_that_a_credential_process_leaves_behind_is_ended_if_the_process_gives
 }
 
 #[test]
-fn a_launch_ends_at_its_deadline_or_by_a_signal_even_if_the_start_of_a_credential_process_hangs() {
+fn a_launch_ends_at_its_deadline_even_if_the_start_of_a_credential_process_hangs() {
     let delay = "-f -P /usr/bin/sh -e trace=execve -e inject=execve:delay_enter=6s";
     let delayed = or_skip!(skip::traced(delay));
     let aws = served();
@@ -109,8 +109,7 @@ fn a_signal_to_secrets_exec_also_ends_a_credential_process_and_its_children() {
 }
 
 #[test]
-fn a_signal_to_secrets_exec_ends_the_children_even_of_a_credential_process_that_has_only_just_started()
- {
+fn a_signal_ends_the_children_even_of_a_credential_process_that_has_just_started() {
     // The launch learns only after two seconds that the process has executed its program.
     let delay = "-f -e trace=recvfrom -e inject=recvfrom:delay_exit=2s";
     let delayed = or_skip!(skip::traced(delay));
@@ -143,7 +142,7 @@ const ASKING: &str =
     "printf 'code? ' >/dev/tty; read code </dev/tty; printf \"<$code>\" >/dev/tty; cat answer.json";
 
 #[test]
-fn a_credential_process_can_ask_on_the_terminal_and_the_command_has_the_terminal_afterwards() {
+fn a_credential_process_can_ask_on_the_terminal_before_the_command_gets_it() {
     let reading = "printf \"$A? \" >/dev/tty; read line </dev/tty; printf \"<$line>\" >/dev/tty";
     let answered = "code? <123>v-4c7a1e? <456>[status 0]\n";
     let stopped = "code? [stopped]<123>[status 0]\n";
@@ -159,7 +158,7 @@ fn a_credential_process_can_ask_on_the_terminal_and_the_command_has_the_terminal
 }
 
 #[test]
-fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_modes() {
+fn ctrl_c_ends_the_launch_with_its_credential_process_and_restores_the_terminal() {
     let asking = format!("stty echo </dev/tty; {ASKING}");
     let silent = "echo $$ >draft; mv draft processes; printf ready >/dev/tty; sleep 300";
     for (script, shown) in [(asking.as_str(), "code? "), (silent, "ready")] {
@@ -180,7 +179,7 @@ fn ctrl_c_ends_the_credential_process_and_the_launch_and_restores_the_terminal_m
 }
 
 #[test]
-fn the_terminal_modes_are_restored_if_the_timeout_ends_a_question_of_a_credential_process() {
+fn the_terminal_is_restored_if_the_timeout_ends_a_question_of_a_credential_process() {
     let asking = "stty echo </dev/tty; printf 'code? ' >/dev/tty; read code </dev/tty";
     let sandbox = with_credential_process(&served(), asking).timeout("3s");
     let run = or_skip!(at_a_terminal(sandbox, &[], "", "")).run();

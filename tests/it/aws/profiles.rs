@@ -8,7 +8,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/aws/profiles.rows");
 
 #[test]
-fn a_launch_fails_if_its_configuration_file_is_unreadable_but_not_if_its_home_directory_is() {
+fn an_unreadable_configuration_file_fails_a_launch_but_an_unreadable_home_does_not() {
     let user = or_skip!(skip::as_nobody());
     let aws = served();
     for (name, folder) in [("HOME", "home"), ("AWS_CONFIG_FILE", "home/.aws/config")] {
@@ -46,7 +46,7 @@ fn a_configuration_file_is_read_even_if_it_begins_with_a_byte_order_mark() {
 }
 
 #[test]
-fn without_home_the_configuration_files_are_looked_for_in_the_home_directory_of_etc_passwd() {
+fn without_home_the_configuration_files_are_in_the_home_directory_of_etc_passwd() {
     let home = User::from_uid(getuid()).unwrap().unwrap().dir;
     // A file of this name exists in no home directory, so the test reads nothing of the user who
     // runs it.

@@ -20,8 +20,7 @@ fn a_launch_does_not_try_again_before_the_time_in_x_amz_retry_after() {
 }
 
 #[test]
-fn a_secret_is_read_at_the_second_attempt_even_if_the_time_in_retry_after_is_longer_than_the_timeout()
- {
+fn a_secret_is_read_even_if_the_time_in_retry_after_is_longer_than_the_timeout() {
     for fault in [fault::retry_after(60), fault::amz_retry_after(60_000)] {
         let aws = served().fails_first(READ, 1, fault);
         sandbox(&aws).timeout("6s").run().launched_with_value();

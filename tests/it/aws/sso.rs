@@ -23,7 +23,7 @@ const EXPIRED: &str = r#"{"accessToken":"old","expiresAt":"2020-01-01T00:00:00Z"
 "clientId":"id","clientSecret":"secret","registrationExpiresAt":"2999-01-01T00:00:00Z"}"#;
 
 #[test]
-fn ten_launches_with_an_expired_sso_token_all_start_although_aws_accepts_a_refresh_token_once() {
+fn ten_launches_with_an_expired_sso_token_all_start_with_one_refresh_token() {
     let aws = served().refreshes_once();
     let sandbox = keyless(&aws)
         .env("AWS_PROFILE", "dev")

@@ -51,8 +51,7 @@ fn with_wait_a_launch_waits_until_the_file_of_its_credentials_or_its_token_exist
 }
 
 #[test]
-fn with_wait_a_secret_that_has_been_read_is_not_requested_again_while_the_launch_waits_for_a_region()
- {
+fn a_secret_that_was_read_is_not_requested_again_while_wait_waits_for_a_region() {
     let y = "arn:aws:secretsmanager:us-east-1:123456789012:secret:y-AbCdEf";
     let aws = served().secret(y, Secret::text("w-4c7a1e"));
     // Only the secret without an ARN needs the region, which the launch gets from the instance
@@ -75,7 +74,7 @@ fn with_wait_a_secret_that_has_been_read_is_not_requested_again_while_the_launch
 }
 
 #[test]
-fn a_launch_fails_when_the_time_of_wait_is_over_if_it_still_has_no_credentials_or_no_connection() {
+fn a_launch_without_credentials_or_a_connection_fails_when_the_time_of_wait_is_over() {
     let two = Duration::from_secs(2);
     let aws = served().fails("/credentials", fault::status(404));
     let run = waits_for(two, keyless(&aws).in_container(&aws).timeout("20s"));
@@ -93,8 +92,7 @@ fn a_launch_fails_when_the_time_of_wait_is_over_if_it_still_has_no_credentials_o
 }
 
 #[test]
-fn a_terminal_shows_after_two_seconds_what_a_launch_with_wait_waits_for_and_the_rest_of_this_time()
-{
+fn a_terminal_shows_what_a_launch_with_wait_waits_for_and_how_much_longer() {
     let time = Duration::from_millis(3000);
     let aws = served().fails_for("/credentials", time, fault::status(404));
     let launch = keyless(&aws).in_container(&aws).args(["--wait", "15s"]);

@@ -10,8 +10,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/cache/entries.rows");
 
 #[test]
-fn a_cache_entry_that_is_cut_short_or_has_a_flipped_bit_or_another_owner_is_not_used_even_in_an_outage()
- {
+fn a_damaged_cache_entry_or_one_of_another_owner_is_not_used_even_in_an_outage() {
     let (aws, cache) = (served(), CacheDirectory::new());
     let launch = cache.with(sandbox(&aws).attempts(1), &["--cache-ttl", "1h"]);
     launch.run().launched_silently();

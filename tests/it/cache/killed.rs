@@ -30,7 +30,7 @@ fn names<'t>(trace: &'t str) -> Vec<&'t str> {
 }
 
 #[test]
-fn a_launch_that_is_killed_while_it_replaces_a_cached_answer_leaves_the_old_answer_intact() {
+fn a_launch_that_is_killed_while_it_replaces_a_cached_answer_leaves_the_old_one() {
     let cache = CacheDirectory::new();
     let aws = Aws::start().secret("x", long_secret("o"));
     let launch = |aws: &Aws| cache.with(sandbox(aws), &[]);

@@ -132,8 +132,7 @@ fn check(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn on_a_terminal_of_80_columns_check_shows_whole_statuses_with_failures_in_red_and_odd_values_in_yellow()
- {
+fn check_on_a_terminal_shows_failures_in_red_and_odd_values_in_yellow() {
     let aws = Aws::start().secret("prod/payments/postgres", Secret::text(r#"{"host": ""}"#));
     let check = || {
         Sandbox::new()

@@ -21,7 +21,7 @@ fn a_script_is_run_even_if_its_name_is_not_utf8_or_its_content_has_a_nul_byte() 
 }
 
 #[test]
-fn a_command_that_the_effective_user_can_execute_is_run_even_if_the_real_user_cannot_execute_it() {
+fn a_command_is_run_if_the_effective_user_can_execute_it_but_not_the_real_user() {
     let user = skip::wrapper(["setpriv", "--ruid=65534"], "another real user");
     let (user, aws) = (or_skip!(user), served());
     let sandbox = sandbox(&aws)

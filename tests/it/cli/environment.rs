@@ -59,7 +59,7 @@ fn holding(length: usize) -> Sandbox {
 }
 
 #[test]
-fn the_largest_variable_that_the_kernel_accepts_reaches_the_command_and_a_larger_one_is_refused() {
+fn the_largest_variable_of_the_kernel_reaches_the_command_and_a_larger_is_refused() {
     let longest = largest_entry() - "BIG=".len();
     let script = "printf %s \"${#BIG}\"";
     let run = holding(longest).resolve("BIG=x").script(script).run();
@@ -73,7 +73,7 @@ fn the_largest_variable_that_the_kernel_accepts_reaches_the_command_and_a_larger
 }
 
 #[test]
-fn an_environment_that_fits_the_stack_limit_reaches_the_command_and_a_larger_one_is_refused() {
+fn an_environment_larger_than_the_stack_limit_is_refused() {
     let unlimited = ["/bin/sh", "-c", "ulimit -s unlimited"];
     for (stack, count, refusal) in [
         ("8192", 18, None),

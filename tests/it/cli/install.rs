@@ -20,7 +20,7 @@ fn installing(directory: &str) -> Sandbox {
 }
 
 #[test]
-fn install_works_for_any_user_if_the_directory_is_writable_and_the_program_is_readable() {
+fn any_user_can_install_into_a_writable_directory_if_the_program_is_readable() {
     let nobody = or_skip!(skip::as_nobody());
     let sandbox = || installing("there").mode("there", 0o777).through(nobody);
     let writable = sandbox();
@@ -75,7 +75,7 @@ fn files(directory: &Path) -> BTreeSet<(String, u32)> {
 }
 
 #[test]
-fn make_install_installs_the_binary_man_page_and_completions_below_destdir_and_prefix() {
+fn make_install_installs_binary_man_page_and_completions_below_destdir_and_prefix() {
     let directory = Directory::new();
     let binary = format!("BINARY={}", program().display());
     let destination = format!("DESTDIR={}", directory.path().display());

@@ -32,8 +32,7 @@ fn a_hundred_secrets_are_read_with_at_most_32_requests_at_the_same_time() {
 }
 
 #[test]
-fn the_user_agent_names_secrets_exec_and_the_application_id_of_aws_sdk_ua_app_id_or_of_the_profile()
-{
+fn the_user_agent_names_secrets_exec_and_the_configured_application_id() {
     const VERSION: &str = env!("CARGO_PKG_VERSION");
     let profile = "[default]\nsdk_ua_app_id = of-profile\n";
     for (config, variable, application) in [
@@ -59,7 +58,7 @@ fn the_user_agent_names_secrets_exec_and_the_application_id_of_aws_sdk_ua_app_id
 }
 
 #[test]
-fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replaced_if_it_broke() {
+fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replaced() {
     let slow = |aws: Aws| {
         aws.fails_for(
             "/credentials",
@@ -81,8 +80,7 @@ fn a_connection_that_was_opened_before_the_credentials_arrived_is_used_or_replac
 }
 
 #[test]
-fn secrets_and_parameters_are_read_on_connections_that_were_opened_before_the_credentials_arrived()
-{
+fn values_are_read_on_connections_that_were_opened_before_the_credentials_arrived() {
     let (mut aws, mut sandbox) = many(Aws::start(), 3);
     for n in 0..3 {
         aws = aws.parameter(&format!("/p{n}"), &[Version::text("p-4c7a1e")]);

@@ -37,7 +37,7 @@ fn lines(run: &Outcome) -> Vec<usize> {
 }
 
 #[test]
-fn all_failures_of_a_launch_are_reported_in_the_order_of_their_lines_in_the_declaration() {
+fn all_failures_of_a_launch_are_reported_in_the_order_of_the_declaration() {
     let run = report(
         "env:\n  KEY_GONE: prod/db:passwrd\n  ZONE: prod/gone:b\n  SECRET_GONE: prod/gone:k\n  FINE: prod/db:host\n  DENIED: prod/denied:k\n  \
          DYING: prod/dying\n",

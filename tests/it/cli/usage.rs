@@ -25,7 +25,7 @@ fn help_on_a_terminal(sandbox: Sandbox, words: &[&str]) -> String {
 }
 
 #[test]
-fn the_short_help_leaves_room_for_the_prompt_on_a_terminal_of_24_lines_and_80_columns() {
+fn the_short_help_leaves_room_for_the_prompt_on_a_terminal_of_24_lines() {
     let shown = help_on_a_terminal(Sandbox::new().env("NO_COLOR", "1"), &["-h"]);
     assert_eq!(shown, help(&["-h"]));
     assert!(shown.lines().count() < 24, "{shown}");
@@ -49,14 +49,14 @@ fn the_short_help_leaves_room_for_the_prompt_on_a_terminal_of_24_lines_and_80_co
 }
 
 #[test]
-fn the_short_help_stays_short_if_the_command_has_an_option_of_the_same_name_as_the_long_help() {
+fn the_short_help_stays_short_if_the_command_has_an_option_like_the_long_help() {
     assert_eq!(help(&["-h", "--", "app", "--help"]), help(&["-h"]));
     assert_eq!(help(&["-e", "A=x", "-h"]), help(&["-h"]));
     assert_eq!(help(&["-qh"]), help(&["-h"]));
 }
 
 #[test]
-fn each_line_of_the_help_fits_80_columns_and_the_subcommands_for_integration_come_last() {
+fn the_help_fits_80_columns_and_the_subcommands_for_integration_come_last() {
     let (short, long) = (help(&["-h"]), help(&["--help"]));
     assert!(long.contains("Exit status"), "{long}");
     assert!(long.contains("--external-id"), "{long}");
@@ -90,7 +90,7 @@ fn the_headings_of_the_help_are_bold_on_a_terminal_unless_no_color_is_set() {
 }
 
 #[test]
-fn the_help_of_each_subcommand_shows_its_usage_and_an_example_but_no_option_of_rotation() {
+fn the_help_of_a_subcommand_shows_usage_and_an_example_but_no_option_of_rotation() {
     let of_rotation = ["--on-rotation", "--poll-interval", "--grace"];
     let launch = help(&["--help"]);
     assert!(of_rotation.iter().all(|option| launch.contains(option)));

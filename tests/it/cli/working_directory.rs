@@ -16,7 +16,7 @@ fn declaring() -> Sandbox {
 }
 
 #[test]
-fn a_declaration_in_the_working_directory_that_others_can_change_is_refused_unless_f_names_it() {
+fn a_declaration_that_others_can_change_is_refused_unless_f_names_it() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("a declaration of another user: only root can give files away");
     }
@@ -112,7 +112,7 @@ fn a_declaration_that_the_group_with_the_user_s_name_can_write_is_read() {
 }
 
 #[test]
-fn a_launch_in_a_directory_that_the_user_cannot_open_fails_only_if_no_entry_is_given() {
+fn a_launch_in_a_directory_that_cannot_be_opened_fails_only_without_an_entry() {
     let user = or_skip!(skip::as_nobody());
     let locked_out = || {
         let sandbox = Sandbox::new()

@@ -5,7 +5,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/declaration/accepted.rows");
 
 #[test]
-fn a_declaration_sets_the_same_variables_in_yaml_and_json_with_any_style_and_any_line_endings() {
+fn a_declaration_sets_the_same_variables_in_each_style_of_yaml_and_json() {
     let yaml = "secrets:\n  db: prod/db\nenv:\n  A: db:host\n  B: { from: \"db:x\", default: \"5\" }\n  C: { value: info }\n";
     let json = r#"{"secrets":{"db":"prod\/db"},"env":{"A":"db:host","B":{"from":"db:x","default":5},"C":{"value":"info"}}}"#;
     let flow = r#"secrets: {db: prod/db}

@@ -32,7 +32,7 @@ fn checked_within_30_seconds(declaration: &str, options: &str) -> Outcome {
 }
 
 #[test]
-fn thousands_of_unknown_names_in_templates_are_reported_within_seconds_even_with_20000_aliases() {
+fn thousands_of_unknown_names_in_templates_are_reported_within_seconds() {
     let aliases = section("secrets", 20_000, |number| format!(" a{number:05}: x"));
     let templates = section("env", 5_000, |number| {
         format!(" T{number}: {{template: '{{{{ u{number:05} }}}}'}}")
@@ -46,7 +46,7 @@ fn thousands_of_unknown_names_in_templates_are_reported_within_seconds_even_with
 }
 
 #[test]
-fn ten_thousand_missing_secrets_are_reported_within_seconds_even_with_ten_thousand_aliases() {
+fn ten_thousand_missing_secrets_are_reported_within_seconds() {
     let aliases = section("secrets", 10_000, |number| format!(" a{number:05}: x"));
     let variables = section("env", 10_000, |number| {
         format!(" V{number}: u{number:05}:k")
@@ -58,8 +58,7 @@ fn ten_thousand_missing_secrets_are_reported_within_seconds_even_with_ten_thousa
 }
 
 #[test]
-fn three_thousand_optional_entries_without_their_keys_are_checked_within_seconds_even_with_2000_keys()
- {
+fn three_thousand_optional_entries_without_their_keys_are_checked_within_seconds() {
     let variables = section("env", 3_000, |number| {
         format!(" V{number}: {{from: 'x:k{number}_of_the_secrets', optional: true}}")
     });

@@ -110,7 +110,7 @@ fn the_json_schema_and_the_program_accept_and_refuse_the_same_declarations() {
 }
 
 #[test]
-fn the_schema_lists_exactly_the_options_that_a_declaration_can_set_according_to_the_help() {
+fn the_schema_lists_exactly_the_options_that_a_declaration_can_set() {
     let schema = schema();
     let properties = &schema["$defs"]["Defaults"]["properties"];
     let properties = properties.as_object().unwrap();

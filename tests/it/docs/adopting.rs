@@ -101,7 +101,7 @@ fn the_metric_filters_of_docs_adopting_md_distinguish_outages_from_mistakes_to_f
 /// Fluent Bit adds the field `log_processed`, which has the fields of the line that `log` has as
 /// text.
 #[test]
-fn the_metric_filters_of_docs_adopting_md_also_match_lines_that_fluent_bit_has_wrapped() {
+fn the_metric_filters_of_docs_adopting_md_match_lines_wrapped_by_fluent_bit() {
     let page = repository_file("docs/adopting.md");
     let mut commands = page.lines().map(str::trim);
     let command = commands.find_map(|line| line.strip_suffix(" filters.sh | sh -s /ecs/app"));

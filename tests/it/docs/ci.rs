@@ -55,7 +55,7 @@ fn the_review_jobs_of_docs_ci_md_pass_for_a_declaration_and_its_policy() {
 }
 
 #[test]
-fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_if_the_policy_is_outdated() {
+fn the_review_jobs_of_docs_ci_md_fail_with_the_difference_of_an_outdated_policy() {
     for review in workflows("diff -u") {
         let script = script(&format!("{SHARED_CHECKOUT}{review}"));
         let repository = repository().file("policy.json", "{}\n");
@@ -67,7 +67,7 @@ fn the_review_jobs_of_docs_ci_md_fail_and_show_the_difference_if_the_policy_is_o
 }
 
 #[test]
-fn the_job_of_docs_ci_md_without_an_image_builds_a_commit_of_this_repository_and_checks_with_it() {
+fn the_job_of_docs_ci_md_without_an_image_builds_a_commit_and_checks_with_it() {
     let page = Page::read("docs/ci.md");
     let job = page.block_from("yaml", "# .github/workflows/check.yaml\n");
     let manifest = repository_file("Cargo.toml");
@@ -88,8 +88,7 @@ fn the_job_of_docs_ci_md_without_an_image_builds_a_commit_of_this_repository_and
 }
 
 #[test]
-fn the_deployments_of_docs_ci_md_get_a_secret_with_the_job_s_role_but_not_the_credentials_of_the_role()
- {
+fn the_deployments_of_docs_ci_md_get_a_secret_but_not_the_credentials_of_the_role() {
     for deployment in workflows("./deploy") {
         let aws = served();
         let has_token = deployment.contains("GITLAB_OIDC_TOKEN");

@@ -91,7 +91,7 @@ fn substitutions(text: &str) -> Vec<String> {
 }
 
 #[test]
-fn a_script_with_a_documented_line_of_get_or_export_stops_there_if_the_value_is_missing() {
+fn a_script_with_a_documented_get_or_export_stops_there_if_the_value_is_missing() {
     let helps = [&["get", "--help"][..], &["export", "--help"], &["man"]].map(|arguments| {
         let run = Sandbox::new().args(arguments).bare().run();
         run.launched_silently().stdout().replace("\\-", "-")

@@ -30,8 +30,7 @@ fn assert_variables(run: &Outcome) {
 }
 
 #[test]
-fn the_jq_command_of_docs_ecs_md_makes_a_declaration_with_the_variables_of_an_ecs_task_definition()
-{
+fn the_jq_command_of_docs_ecs_md_makes_a_declaration_of_a_task_definition() {
     if !has_jq() {
         return;
     }
@@ -43,7 +42,7 @@ fn the_jq_command_of_docs_ecs_md_makes_a_declaration_with_the_variables_of_an_ec
 }
 
 #[test]
-fn the_changed_task_definition_of_docs_ecs_md_starts_the_program_with_the_same_variables() {
+fn the_changed_task_definition_of_docs_ecs_md_starts_with_the_same_variables() {
     let [_, after] = task_definitions();
     let after: Value = serde_json::from_str(&after).unwrap();
     let container = &after["containerDefinitions"][0];
@@ -72,7 +71,7 @@ fn assert_starts_with_variables(container: &Value) {
 }
 
 #[test]
-fn the_ecs_example_with_an_unchanged_image_starts_the_program_from_the_shared_volume() {
+fn the_ecs_example_starts_the_program_in_an_unchanged_image() {
     let task = repository_file("examples/ecs/unchanged-image.json");
     let task: Value = serde_json::from_str(&task).unwrap();
     let [first, second] = task["containerDefinitions"].as_array().unwrap().as_slice() else {

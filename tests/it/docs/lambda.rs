@@ -38,7 +38,7 @@ fn variables(aws: &Aws) -> Sandbox {
 }
 
 #[test]
-fn a_lambda_function_starts_with_the_layer_without_any_secret_and_with_a_blank_list_of_variables() {
+fn a_lambda_function_starts_with_the_layer_without_any_secret() {
     let aws = documented_secrets();
     let run = variables(&aws).env("DB_PASSWORD", "unused").control();
     run.launched_silently().has("DB_PASSWORD", "unused");
@@ -65,7 +65,7 @@ fn a_lambda_function_keeps_an_arn_that_its_list_of_variables_leaves_out() {
 }
 
 #[test]
-fn a_lambda_function_gets_a_variable_for_each_key_of_the_secret_whose_arn_is_in_a_variable() {
+fn a_lambda_function_gets_a_variable_for_each_key_of_a_secret_given_by_its_arn() {
     let aws = documented_secrets();
     let arn = DB_PASSWORD.strip_suffix(":password::").unwrap();
     let page = Page::read("docs/lambda.md");
@@ -89,7 +89,7 @@ fn a_lambda_function_gets_a_variable_for_each_key_of_the_secret_whose_arn_is_in_
 }
 
 #[test]
-fn a_lambda_function_is_not_started_with_two_declarations_or_one_that_is_a_link_to_nothing() {
+fn a_lambda_function_is_not_started_with_two_declarations_or_a_dangling_link() {
     let aws = documented_secrets();
     let several = variables(&aws)
         .file("secrets-exec.yaml", "env: { A: prod/api-token }")
@@ -104,8 +104,7 @@ fn a_lambda_function_is_not_started_with_two_declarations_or_one_that_is_a_link_
 }
 
 #[test]
-fn a_lambda_function_reads_the_declaration_that_its_variable_names_instead_of_the_one_in_its_package()
- {
+fn a_lambda_function_reads_the_declaration_of_its_variable_instead_of_its_package() {
     let aws = documented_secrets();
     let run = variables(&aws)
         .file("secrets-exec.yaml", "env: { PACKAGED: prod/gone }")

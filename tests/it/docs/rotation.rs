@@ -70,7 +70,7 @@ fn stored_by_the_change_of_a_key() -> Option<String> {
 }
 
 #[test]
-fn the_command_of_docs_organizing_md_that_changes_a_key_leaves_the_other_keys_as_they_are() {
+fn the_command_of_docs_organizing_md_that_changes_a_key_leaves_the_other_keys() {
     let stored = or_skip!(stored_by_the_change_of_a_key());
     let stored: String = stored.split_whitespace().collect();
     let expected = r#"{"DB_PASSWORD":"new-4c7a1e","ID":123456789012345}"#;

@@ -33,7 +33,7 @@ fn catalogue() -> Aws {
 }
 
 #[test]
-fn on_a_terminal_export_and_migrate_print_values_only_with_reveal_or_to_an_output_file() {
+fn export_and_migrate_print_no_values_on_a_terminal_without_reveal() {
     let aws = served();
     let [export, migrate] = [
         "export -q --format shell -e A=x:k",

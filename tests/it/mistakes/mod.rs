@@ -138,8 +138,7 @@ const UNUSUAL_NAMES: [&str; 13] = [
 ];
 
 #[test]
-fn a_right_name_in_the_wrong_region_is_told_the_region_and_the_account_first_whether_aws_denies_or_not()
- {
+fn an_absent_or_denied_name_is_reported_with_the_region_and_the_account_first() {
     for name in UNUSUAL_NAMES {
         let denied = Aws::start().secret(name, Secret::failing(fault::denied(name)));
         for (aws, status) in [(Aws::start(), 78), (denied, 77)] {

@@ -52,7 +52,7 @@ fn the_command_ignores_and_blocks_the_same_signals_as_without_secrets_exec() {
 }
 
 #[test]
-fn the_command_has_the_same_descriptors_limits_privileges_and_directory_as_without_secrets_exec() {
+fn the_command_inherits_descriptors_limits_privileges_and_directory_unchanged() {
     const STATUS: &str = "exec grep -E '^(Umask|Uid|Gid|Groups|CapInh|CapPrm|CapEff|CapBnd|CapAmb|NoNewPrivs|Seccomp|THP_enabled|Threads):' \
         /proc/self/status";
     const MORE: &str = "cat <&3; exec ls /proc/self/fd";

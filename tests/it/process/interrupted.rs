@@ -60,7 +60,7 @@ fn waiting_launch(operation: &str, options: &str) -> (Aws, Sandbox) {
 }
 
 #[test]
-fn a_signal_ends_a_waiting_launch_which_says_what_it_was_waiting_for_and_leaves_nothing() {
+fn a_signal_ends_a_waiting_launch_which_says_what_it_has_waited_for() {
     // PID 1 can't die of a signal, so it must exit.
     let namespaces = [Some(Vec::new()), skip::pid_1().map(Vec::from)];
     for namespace in namespaces.into_iter().flatten() {
@@ -185,7 +185,7 @@ fn a_signal_ends_a_launch_even_if_nobody_reads_its_standard_error() {
 }
 
 #[test]
-fn a_waiting_launch_survives_signals_that_are_ignored_blocked_or_harmless_by_default() {
+fn a_waiting_launch_survives_signals_that_are_ignored_blocked_or_harmless() {
     let blocking = ["env", "--block-signal=TERM"];
     let blocking = or_skip!(skip::wrapper(blocking, "ignored and blocked signals"));
     let ignoring = ["env", "--ignore-signal=TERM,INT,HUP,QUIT"];

@@ -20,7 +20,7 @@ fn only_event(run: &Outcome) -> Value {
 }
 
 #[test]
-fn with_log_format_json_a_warning_is_an_object_with_its_time_level_event_and_message() {
+fn a_warning_in_json_is_an_object_with_its_time_level_event_and_message() {
     let before = SystemTime::now();
     let run = local().args(JSON).run();
     let event = only_event(run.launched());

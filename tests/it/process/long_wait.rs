@@ -32,7 +32,7 @@ fn seconds_of_extension(message: &str) -> f64 {
 }
 
 #[test]
-fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_command_runs() {
+fn a_terminal_shows_which_secret_is_awaited_until_the_command_runs() {
     let aws = held().secret("y", Secret::text("y-4c7a1e"));
     let launch = sandbox(&aws).resolve("B=y");
     let launch = launch.script("echo started >&2").target_writes_stderr();
@@ -51,7 +51,7 @@ fn a_terminal_shows_which_secret_is_awaited_and_no_longer_shows_it_when_the_comm
 }
 
 #[test]
-fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_has_the_time_and_the_reason() {
+fn the_progress_line_after_an_error_has_the_time_and_the_reason_in_80_columns() {
     for references in ["A=prod/pay", "A=prod/pay B=q C=r D=s"] {
         let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
         let launch = Sandbox::new()
@@ -72,7 +72,7 @@ fn on_a_terminal_of_80_columns_the_progress_line_after_an_error_has_the_time_and
 }
 
 #[test]
-fn the_note_about_a_wait_in_a_log_has_the_time_the_reason_a_secret_and_the_number_of_others() {
+fn the_note_about_a_wait_has_the_time_the_reason_a_secret_and_the_number_of_others() {
     let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
     let launch = Sandbox::new().aws(&aws).timeout("4s");
     let launch = launch.args("-e A=prod/pay -e B=q -e C=r -e D=s".split(' '));
@@ -199,7 +199,7 @@ fn ready_1_is_sent_to_systemd_through_an_abstract_socket() {
 }
 
 #[test]
-fn ready_1_is_not_sent_to_systemd_without_notify_ready_or_if_the_command_does_not_start() {
+fn ready_1_is_not_sent_without_notify_ready_or_if_the_command_does_not_start() {
     let aws = served();
     let missing = sandbox(&aws).arg("--notify-ready").resolve("B=x:nothing");
     let broken = restarting(&aws)

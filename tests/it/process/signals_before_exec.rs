@@ -144,7 +144,7 @@ fn sigterm_right_before_the_command_starts_also_ends_pid_1() {
 }
 
 #[test]
-fn a_file_is_not_replaced_if_the_kernel_reports_a_full_disk_only_when_the_new_file_is_closed() {
+fn a_file_is_not_replaced_if_a_full_disk_is_reported_only_when_it_is_closed() {
     let declaration = "files: [{ from: \"x:k\", path: \"PATH\" }]\n";
     let calls = or_skip!(calls(local_launch(declaration)));
     let is_written = |call: &&Call| call.name == "write" && call.line.contains(CANARY);

@@ -21,7 +21,7 @@ fn assert_times_out(sandbox: Sandbox, awaited: &str) {
 }
 
 #[test]
-fn a_launch_ends_at_its_timeout_and_names_the_configuration_file_that_cannot_be_read_to_the_end() {
+fn a_launch_ends_at_its_timeout_and_names_the_file_that_cannot_be_read_to_the_end() {
     let aws = served();
     let config = sandbox(&aws).env("AWS_CONFIG_FILE", "pipe");
     assert_times_out(config, "the AWS configuration files: a file can't be read");
@@ -42,7 +42,7 @@ fn a_launch_ends_at_its_timeout_and_names_the_configuration_file_that_cannot_be_
 }
 
 #[test]
-fn a_launch_ends_at_its_timeout_and_names_the_declaration_that_cannot_be_read_to_the_end() {
+fn a_launch_ends_at_its_timeout_and_names_a_declaration_that_cannot_be_read() {
     let plain = || Sandbox::new().args(["-f", "pipe"]);
     let check = Sandbox::new().args(["check", "-f", "pipe"]).bare();
     let awaited = "the declarations: a file can't be read";

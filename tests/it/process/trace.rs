@@ -5,7 +5,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/process/trace.rows");
 
 #[test]
-fn the_last_line_of_v_in_json_has_the_number_of_values_secrets_requests_and_cached_answers() {
+fn the_last_line_of_v_in_json_counts_values_secrets_requests_and_cached_answers() {
     let aws = served().parameter("/p", &[Version::text(CANARY)]);
     let cache = CacheDirectory::new();
     let launch = sandbox(&aws).resolve("B=ssm:/p").resolve("C=x:k").arg("-v");
@@ -20,7 +20,7 @@ fn the_last_line_of_v_in_json_has_the_number_of_values_secrets_requests_and_cach
 }
 
 #[test]
-fn the_time_in_the_last_line_of_vv_does_not_contain_the_wait_for_the_identity_of_the_caller() {
+fn the_time_in_the_last_line_of_vv_is_without_the_wait_for_the_identity() {
     let aws = served().fails("GetCallerIdentity", Fault::Hang);
     let launch = sandbox(&aws).args(["-vv", "--log-format", "json"]);
     let event = launch.run().launched().events().pop().unwrap();

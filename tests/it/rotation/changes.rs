@@ -4,7 +4,7 @@
 use super::*;
 
 #[test]
-fn the_command_is_restarted_for_a_new_value_but_not_for_a_new_version_with_the_same_value() {
+fn the_command_is_restarted_for_a_new_value_but_not_for_a_version_with_the_same() {
     // The versions that are polled, and the values with which the command starts.
     for (polled, starts) in [
         // The same version isn't a change.
@@ -45,7 +45,7 @@ fn two_secrets_that_change_together_cause_only_one_restart() {
 }
 
 #[test]
-fn the_line_about_a_restart_names_only_the_secrets_from_which_a_changed_value_was_read() {
+fn the_line_about_a_restart_names_only_secrets_of_changed_values() {
     let aws = first_version().secret("y", secret("w1", "same-4c7a1e"));
     let run = Rotating::start(rotating(&aws, "restart -v -e B=y:k"));
     aws.rotate("y", secret("w2", "same-4c7a1e"));
@@ -58,7 +58,7 @@ fn the_line_about_a_restart_names_only_the_secrets_from_which_a_changed_value_wa
 }
 
 #[test]
-fn a_new_version_of_a_parameter_and_a_new_parameter_below_a_path_restart_the_command() {
+fn a_new_version_of_a_parameter_or_a_new_parameter_restarts_the_command() {
     let value = |text: &str| Version::text(&format!("{CANARY}/{text}"));
     let aws = Aws::start()
         .parameter("/one", &[value("1")])

@@ -50,7 +50,7 @@ fn assert_no_file_is_left(run: Rotating, status: i32) -> Outcome {
 }
 
 #[test]
-fn a_restarted_command_has_the_new_values_in_files_and_variables_and_no_old_copy_is_left() {
+fn a_restarted_command_has_the_new_values_and_no_old_file_is_left() {
     let aws = two_versioned();
     let run = Rotating::start(run_of_reader(&aws, "restart"));
     run.rotate(&aws, "v2", "two-4c7a1e");
@@ -69,7 +69,7 @@ fn a_restarted_command_has_the_new_values_in_files_and_variables_and_no_old_copy
 }
 
 #[test]
-fn with_on_rotation_files_with_values_are_removed_at_the_end_whatever_the_reason_for_the_end() {
+fn with_on_rotation_files_with_values_are_removed_at_any_end() {
     let aws = two_versioned();
     for mode in ["restart", "exit", "signal=HUP"] {
         let run = Rotating::start(run_of_reader(&aws, mode));
@@ -112,7 +112,7 @@ fn a_command_whose_program_file_is_gone_is_not_stopped_for_new_values() {
 }
 
 #[test]
-fn a_file_that_another_process_has_put_at_the_path_of_a_written_file_is_not_removed_at_the_end() {
+fn a_file_that_another_process_has_put_in_place_of_a_written_file_is_not_removed() {
     let aws = two_versioned();
     let run = Rotating::start(run_of_reader(&aws, "restart"));
     fs::write(run.sandbox.path("theirs"), "theirs").unwrap();
@@ -141,7 +141,7 @@ fn if_a_file_cannot_be_replaced_the_restart_or_the_signal_waits_for_the_next_pol
 }
 
 #[test]
-fn with_on_rotation_signal_the_file_has_its_new_value_when_the_command_gets_the_signal() {
+fn the_file_has_its_new_value_when_the_command_gets_the_signal() {
     let aws = two_versioned();
     let run = Rotating::start(run_of_reader(&aws, "signal=HUP"));
     let open = fs::File::open(run.sandbox.path("file")).unwrap();

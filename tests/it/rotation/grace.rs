@@ -25,7 +25,7 @@ fn stopping(aws: &Aws, sandbox: Sandbox) -> Rotating {
 }
 
 #[test]
-fn a_command_whose_secret_changed_gets_the_stop_signal_and_is_restarted_when_it_has_ended() {
+fn a_command_whose_secret_changed_gets_the_stop_signal_and_is_restarted() {
     for (mode, signal) in [("restart", "15"), ("restart --stop-signal QUIT", "3")] {
         let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, mode).case(mode));
@@ -65,8 +65,7 @@ time.sleep(600)
 ";
 
 #[test]
-fn processes_of_the_old_command_that_do_not_end_in_the_grace_period_are_killed_before_the_restart()
-{
+fn processes_of_the_old_command_are_killed_at_the_end_of_the_grace_period() {
     let warning = "warning: the process group of \"/bin/sh\" didn't end within 100ms (--grace), so it is killed";
     let alone = "exec python3 -c \"$1\"";
     let in_group = "python3 -c \"$1\" & trap 'exit 0' TERM; wait; wait; exit 9";
@@ -88,7 +87,7 @@ fn processes_of_the_old_command_that_do_not_end_in_the_grace_period_are_killed_b
 }
 
 #[test]
-fn sigterm_in_the_grace_period_cancels_the_restart_and_is_not_sent_to_the_command_again() {
+fn sigterm_in_the_grace_period_cancels_the_restart_and_is_not_sent_again() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let run = stopping(&aws, stubborn(&aws, mode));
@@ -162,7 +161,7 @@ fn a_command_that_sigstop_stopped_is_continued_so_that_it_can_end_for_a_restart(
 }
 
 #[test]
-fn with_on_rotation_secrets_exec_stops_together_with_the_command_and_sigcont_continues_both() {
+fn secrets_exec_stops_together_with_the_command_and_sigcont_continues_both() {
     let aws = first_version();
     let run = Rotating::start(stubborn(&aws, "restart"));
     let command = run.values(1)[0].parse().unwrap();

@@ -75,7 +75,7 @@ fn a_restart_and_an_exit_end_an_orphan_in_a_group_or_session_of_its_own() {
 }
 
 #[test]
-fn an_orphan_that_ignores_sigterm_is_killed_after_the_grace_period_before_the_restart() {
+fn an_orphan_that_ignores_sigterm_is_killed_before_the_restart() {
     let aws = first_version();
     let script = format!("setsid python3 -c \"$2\" & {RECORDED}; exec sleep 60");
     let sandbox = replaced(&aws, "restart --grace 100ms", &script);
@@ -100,8 +100,7 @@ exec \"$@\"
 ";
 
 #[test]
-fn a_sidecar_and_the_reader_of_a_log_that_an_entry_script_has_started_outlive_a_restart_and_an_exit()
- {
+fn helpers_that_an_entry_script_has_started_outlive_a_restart_and_an_exit() {
     for mode in ["restart", "exit"] {
         let aws = first_version();
         let script = format!("echo line; {SLEEPER}");
@@ -141,7 +140,7 @@ fn a_sidecar_and_the_reader_of_a_log_that_an_entry_script_has_started_outlive_a_
 }
 
 #[test]
-fn a_daemon_that_an_entry_script_has_started_as_pid_1_outlives_a_restart_and_gets_no_signal() {
+fn a_daemon_that_an_entry_script_has_started_outlives_a_restart_without_a_signal() {
     let namespace = or_skip!(skip::pid_1());
     for mode in ["restart", "exit"] {
         let aws = first_version();
@@ -266,7 +265,7 @@ fn a_command_that_has_changed_its_user_is_kept_and_no_line_says_that_it_was_kill
 }
 
 #[test]
-fn no_line_says_that_a_process_was_killed_which_has_changed_its_user_before_it_is_to_be_killed() {
+fn no_line_says_that_a_process_of_another_user_was_killed() {
     or_skip!(skip::wrapper(WITHOUT_KILL, "a capability less"));
     let aws = first_version();
     let print = "print(number, file=record)";

@@ -62,7 +62,7 @@ fn a_poll_never_takes_a_value_away_from_the_command() {
 }
 
 #[test]
-fn a_placeholder_of_an_earlier_declaration_does_not_replace_a_value_that_is_absent_now() {
+fn a_placeholder_of_an_earlier_declaration_does_not_replace_an_absent_value() {
     let aws = first_version();
     let sandbox = polled_on_request(Sandbox::new().aws(&aws), "restart")
         .declaration("env: { A: { from: 'x:k', optional: true } }")
@@ -100,8 +100,7 @@ env-from: ['x:low', 'x:high'] | {"low":{"a":"one-4c7a1e"},"high":{"b":"b-4c7a1e"
 "#;
 
 #[test]
-fn a_program_that_started_with_less_is_restarted_for_more_and_an_expected_empty_value_is_accepted()
-{
+fn a_program_that_started_with_fewer_values_is_restarted_when_there_are_more() {
     for line in RESTARTS.trim().lines() {
         let [declaration, before, after, starts] = line.split(" | ").collect::<Vec<_>>()[..] else {
             panic!("{line}");

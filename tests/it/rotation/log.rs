@@ -42,8 +42,7 @@ fn events_named<'a>(events: &'a [Value], name: &str) -> Vec<&'a Value> {
 }
 
 #[test]
-fn the_json_log_has_a_line_for_each_step_of_a_rotation_with_the_event_and_the_versions_and_the_process_ids()
- {
+fn the_json_log_has_the_event_versions_and_process_ids_of_each_step_of_a_rotation() {
     const RESTART: &str = r#"{"event":"started","pid":1}
 {"event":"changed","variables":["A","file"],"secrets":[{"id":"x","old_version":"v1","new_version":"v2"}]}
 {"event":"stopping","variables":["A","file"]}
@@ -103,7 +102,7 @@ fn with_v_a_rotation_logs_versions_and_process_ids_and_with_qq_it_logs_nothing()
 }
 
 #[test]
-fn several_failed_polls_in_a_row_cause_only_one_warning_and_the_recovery_causes_one_note() {
+fn several_failed_polls_in_a_row_cause_one_warning_and_the_recovery_one_note() {
     let aws = first_version();
     let run = Rotating::start(rotating(&aws, "restart").args(JSON));
     for _ in 0..2 {

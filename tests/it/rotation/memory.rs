@@ -25,7 +25,7 @@ fn places(running: &Running, text: &str) -> Vec<String> {
 }
 
 #[test]
-fn the_process_that_stays_during_rotation_has_neither_values_nor_credentials_in_memory() {
+fn the_process_that_stays_has_neither_values_nor_credentials_in_memory() {
     if !nix::unistd::geteuid().is_root() {
         return skip::skipped("reading the memory of a process that isn't dumpable needs root");
     }

@@ -11,7 +11,7 @@ use crate::support::identity::{HANGING, await_all_ended, processes, with_credent
 use crate::support::record::await_fact;
 
 #[test]
-fn with_a_poll_interval_a_changed_secret_restarts_the_command_even_if_nobody_requests_a_poll() {
+fn a_changed_secret_restarts_the_command_even_if_nobody_requests_a_poll() {
     let aws = first_version();
     let sandbox = sandbox(&aws).args(["--on-rotation", "restart", "--poll-interval", "10s"]);
     let run = Rotating::start(sandbox.script(SLEEPER));
@@ -67,7 +67,7 @@ fn a_poll_that_hangs_causes_a_warning_at_its_timeout_and_the_next_poll_succeeds(
 }
 
 #[test]
-fn each_poll_gets_new_credentials_from_credential_process_which_never_outlives_secrets_exec() {
+fn each_poll_runs_credential_process_which_never_outlives_secrets_exec() {
     let aws = first_version();
     let script = format!("if [ -e ran ]; then {HANGING}; fi; touch ran; cat answer.json");
     let sandbox = with_credential_process(&aws, &script).script(SLEEPER);
@@ -82,7 +82,7 @@ fn each_poll_gets_new_credentials_from_credential_process_which_never_outlives_s
 }
 
 #[test]
-fn in_an_outage_a_command_keeps_its_new_value_although_a_fallback_region_has_an_older_replica() {
+fn a_command_keeps_its_new_value_although_a_fallback_region_has_an_older_replica() {
     let aws = first_version();
     let sandbox = rotating(&aws, "restart --fallback-region us-west-2");
     let run = Rotating::start(sandbox.env("AWS_MAX_ATTEMPTS", "1"));

@@ -108,8 +108,7 @@ fn leaving(aws: &Aws, grace: &str, recorder: &str, then: &str) -> Sandbox {
 }
 
 #[test]
-fn with_on_rotation_processes_that_the_command_leaves_behind_get_sigterm_even_if_they_are_stopped()
-{
+fn processes_that_the_command_leaves_behind_get_sigterm_even_if_they_are_stopped() {
     let aws = served();
     let stop = "kill -STOP $!; until grep -q ') T' /proc/$!/stat; do sleep 0.01; done";
     let sandbox = leaving(&aws, "1h", &record::until_term()[2], stop);
@@ -118,8 +117,7 @@ fn with_on_rotation_processes_that_the_command_leaves_behind_get_sigterm_even_if
 }
 
 #[test]
-fn processes_that_the_command_leaves_behind_are_killed_after_the_grace_period_if_they_ignore_sigterm()
- {
+fn processes_left_behind_that_ignore_sigterm_are_killed_after_the_grace_period() {
     let aws = served();
     let sandbox = leaving(&aws, "0s", record::SIGNALS[2], "");
     sandbox.run().ended(Status::Exit(5));

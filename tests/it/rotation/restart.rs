@@ -5,8 +5,7 @@ use std::fs;
 use super::*;
 
 #[test]
-fn the_old_command_keeps_running_if_a_new_value_has_a_nul_is_too_long_or_does_not_match_its_pattern()
- {
+fn the_old_command_keeps_running_if_a_new_value_cannot_be_passed_on() {
     let aws = first_version();
     // Ten times 120,000 bytes are more than a quarter of 4 MiB, while each value is below the limit
     // for a single string.

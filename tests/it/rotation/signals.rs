@@ -85,7 +85,7 @@ fn with_on_rotation_a_signal_that_was_ignored_before_the_launch_is_not_forwarded
 }
 
 #[test]
-fn with_on_rotation_a_signal_that_was_blocked_before_the_launch_is_pending_in_the_command() {
+fn a_signal_that_was_blocked_before_the_launch_is_pending_in_the_command() {
     let blocking = ["env", "--block-signal=TERM"];
     let blocking = or_skip!(skip::wrapper(blocking, "a blocked signal"));
     let aws = served();
@@ -103,7 +103,7 @@ while signal.SIGTERM not in signal.sigpending(): time.sleep(0.01)
 }
 
 #[test]
-fn as_pid_1_secrets_exec_forwards_each_signal_once_and_ends_with_128_plus_the_fatal_signal() {
+fn pid_1_forwards_each_signal_once_and_ends_with_128_plus_the_fatal_signal() {
     let namespace = or_skip!(skip::pid_1());
     let aws = served();
     let recording = restarting(&aws).through(namespace).command(record::SIGNALS);

@@ -94,14 +94,14 @@ fn with_on_rotation_a_pager_in_the_same_pipeline_can_read_from_the_terminal() {
 }
 
 #[test]
-fn with_on_rotation_terminal_settings_that_the_command_changes_remain_changed_after_it_ends() {
+fn terminal_settings_that_the_command_changes_remain_changed_after_it_ends() {
     let aws = served();
     let sandbox = or_skip!(at_a_terminal(quiet(&aws).script("stty echo"), &[], "", ""));
     sandbox.run().ended(Status::Exit(1));
 }
 
 #[test]
-fn with_on_rotation_a_command_in_a_container_reads_from_the_terminal_and_ctrl_z_does_not_stop_it() {
+fn a_command_in_a_container_reads_from_the_terminal_and_ctrl_z_does_not_stop_it() {
     let aws = served();
     let session = terminal("session", "ready", "\\x1ahello\\n");
     let sandbox = quiet(&aws).env("NO_COLOR", "1").script(READS);

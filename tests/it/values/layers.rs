@@ -6,7 +6,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/layers.rows");
 
 #[test]
-fn values_that_a_later_file_may_override_are_requested_at_the_same_time_as_all_others() {
+fn values_that_a_later_file_may_override_are_requested_together_with_the_others() {
     let object = || Secret::text(r#"{"k":"v-4c7a1e"}"#);
     let aws = ["one", "two", "key"]
         .iter()

@@ -5,7 +5,7 @@ use crate::support::*;
 ::rows::rows!("tests/it/values/references.rows");
 
 #[test]
-fn a_parameter_with_the_longest_name_that_aws_allows_is_read_and_a_longer_name_is_refused() {
+fn a_parameter_with_the_longest_name_of_aws_is_read_and_a_longer_name_is_refused() {
     // AWS allows 1011 characters, including `arn:aws:ssm:us-east-1:123456789012:parameter/`.
     let longest = format!("/{}", "x".repeat(1011 - 45));
     let aws = Aws::start().parameter(&longest, &[Version::text(CANARY)]);

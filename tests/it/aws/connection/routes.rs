@@ -33,7 +33,7 @@ fn a_launch_ends_at_its_timeout_and_names_the_address_that_drops_all_packets() {
 }
 
 #[test]
-fn a_launch_with_the_credentials_of_a_role_names_a_silent_host_after_the_time_of_one_connection() {
+fn a_launch_with_a_role_names_a_silent_host_after_the_time_of_one_connection() {
     alone(|| {
         let aws = served();
         // The connection to Secrets Manager is opened while STS is asked for the role. The limit
@@ -117,8 +117,7 @@ fn a_host_is_reached_at_another_address_if_some_of_its_addresses_drop_packets() 
 }
 
 #[test]
-fn a_launch_ends_at_its_timeout_if_large_packets_are_lost_and_names_the_reason_if_the_connection_is_reset()
- {
+fn a_launch_ends_at_its_timeout_if_large_packets_are_lost() {
     alone(|| {
         let aws = served();
         let port = aws.address().port();
@@ -317,8 +316,7 @@ fn a_host_is_found_by_its_ipv4_address_if_the_name_server_fails_to_answer_for_ip
 }
 
 #[test]
-fn a_misspelled_region_without_a_host_ends_the_launch_after_three_attempts_with_the_similar_region()
-{
+fn a_misspelled_region_ends_the_launch_after_three_attempts_with_the_similar_region() {
     for (region, help) in [
         ("us-esat-1", "did you mean \"us-east-1\"?"),
         (
@@ -365,7 +363,7 @@ fn host_of(aws: &Aws) -> String {
 }
 
 #[test]
-fn in_a_pod_a_host_name_of_the_cluster_is_found_even_if_the_upstream_name_server_fails() {
+fn a_host_name_of_the_cluster_is_found_even_if_the_upstream_name_server_fails() {
     for upstream in [Reply::Code(2), Reply::Silence] {
         with_names(move || {
             let questions = resolver(NOTHING, move |name| match name {

@@ -10,7 +10,7 @@ use rustls::version::{TLS12, TLS13};
 use crate::support::*;
 
 #[test]
-fn a_ca_bundle_from_an_option_a_variable_or_a_profile_is_trusted_and_the_option_wins() {
+fn a_ca_bundle_of_an_option_wins_over_those_of_a_variable_and_a_profile() {
     let authority = or_skip!(Authority::new());
     let other = or_skip!(Authority::new());
     let aws = served_over_tls(authority.acceptor());
@@ -40,7 +40,7 @@ fn a_ca_bundle_from_an_option_a_variable_or_a_profile_is_trusted_and_the_option_
 }
 
 #[test]
-fn a_server_with_a_forged_handshake_signature_is_refused_even_if_an_earlier_handshake_was_valid() {
+fn a_forged_handshake_signature_is_refused_even_after_a_valid_handshake() {
     let authority = or_skip!(Authority::new());
     for version in [&TLS13, &TLS12] {
         // The launch needs a second connection, because the first one is closed without an answer.
@@ -229,7 +229,7 @@ fn offered_groups(mut greeting: &[u8]) -> Vec<NamedGroup> {
 }
 
 #[test]
-fn a_post_quantum_key_exchange_is_offered_first_and_works_with_a_server_that_requires_it() {
+fn a_post_quantum_key_exchange_is_offered_first_and_works_alone() {
     let greeting = client_hello(&[]);
     let groups = [X25519MLKEM768, X25519, secp256r1, secp384r1];
     assert_eq!(offered_groups(&greeting), groups);

@@ -127,7 +127,7 @@ fn a_value_is_read_from_an_http_answer_that_is_unusual_but_valid() {
 const RESETS: &str = "read head; send {half}; wait";
 
 #[test]
-fn a_value_is_read_even_if_the_first_answers_stop_half_way_or_their_connections_are_reset() {
+fn a_value_is_read_even_if_the_first_answers_stop_half_way_or_are_reset() {
     assert_read(
         |launch| launch.timeout("9s"),
         &format!("2 | read; send {{half}}; stall\n3 | {RESETS} then read head"),
@@ -157,7 +157,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_an_http_answer_does_not_end() {
 }
 
 #[test]
-fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_likely_cause() {
+fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_the_likely_cause() {
     let authority = or_skip!(Authority::new());
     // A firewall that looks for the server's name in the first packet does not find it there with a
     // post-quantum key exchange.
@@ -194,7 +194,7 @@ fn the_error_names_an_https_endpoint_that_does_not_speak_tls_and_hints_at_the_li
 }
 
 #[test]
-fn a_proxy_that_does_not_speak_tls_ends_the_launch_at_once_and_with_wait_it_is_asked_again() {
+fn a_proxy_that_does_not_speak_tls_ends_a_launch_without_wait_at_once() {
     let authority = or_skip!(Authority::new());
     let launch = |server: &Wire| {
         let proxy = format!("https://localhost:{}", server.port());
@@ -227,7 +227,7 @@ fn an_agent_that_does_not_speak_tls_ends_the_launch_at_once() {
 }
 
 #[test]
-fn a_captive_portal_in_front_of_aws_is_asked_three_times_and_the_launch_may_be_repeated() {
+fn a_captive_portal_in_front_of_aws_is_asked_three_times_and_is_temporary() {
     let server = scripted(&[NOT_TLS]);
     let proxy = Proxy::before(server.address());
     let aws = served();
@@ -258,7 +258,7 @@ fn a_launch_fails_with_75_at_its_timeout_if_a_tls_handshake_does_not_end() {
 
 /// Without TLS's close_notify, an attacker who cuts the connection could shorten the body.
 #[test]
-fn a_value_is_read_at_the_second_attempt_if_the_first_answer_ends_without_tls_close_notify() {
+fn an_answer_that_ends_without_tls_close_notify_is_requested_again() {
     let authority = or_skip!(Authority::new());
     for script in [
         "read; send {half}; cut",
@@ -275,7 +275,7 @@ fn a_value_is_read_at_the_second_attempt_if_the_first_answer_ends_without_tls_cl
 }
 
 #[test]
-fn the_error_about_a_missing_tls_close_notify_has_no_link_to_the_documentation_of_a_library() {
+fn the_error_about_a_missing_tls_close_notify_does_not_link_to_a_library() {
     let authority = or_skip!(Authority::new());
     for script in ["read; send HTTP/1.1 200; cut", "read; cut"] {
         let (_server, launch) = within_tls(&authority, &[script]);
@@ -291,7 +291,7 @@ fn the_error_about_a_missing_tls_close_notify_has_no_link_to_the_documentation_o
 
 /// The server is STS, too: first it gives the role, and then the secret.
 #[test]
-fn a_secret_is_read_even_if_the_server_closes_the_connection_on_which_the_role_was_assumed() {
+fn a_secret_is_read_even_if_the_connection_closes_after_the_role_was_assumed() {
     // In the fourth line, the connection is reset.
     assert_read(
         with_role,
@@ -314,8 +314,7 @@ fn an_answer_that_arrives_before_its_request_is_never_used_as_a_value() {
 
 /// secrets-exec opens the connection to Secrets Manager while it waits for STS to give it the role.
 #[test]
-fn a_value_is_read_at_the_first_attempt_even_if_the_server_has_closed_a_connection_opened_in_advance()
- {
+fn a_value_is_read_at_once_even_if_a_connection_opened_in_advance_was_closed() {
     for script in ["", "cut", "read", "read; cut"] {
         let sts = scripted(&["read; send {role}"]);
         let server = scripted(&[script, GOOD]);
