@@ -508,11 +508,22 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
 
 #[test]
 fn the_pages_for_contributors_and_cargo_toml_name_only_files_that_exist() {
-    let folders = ".cargo .ci .github benches docs examples fuzz packaging src tests";
+    let folders = [
+        ".cargo",
+        ".ci",
+        ".github",
+        "benches",
+        "docs",
+        "examples",
+        "fuzz",
+        "packaging",
+        "src",
+        "tests",
+    ];
     let mut existing = String::new();
     for file in folders
-        .split(' ')
-        .flat_map(|folder| all_files(&repository(folder)))
+        .map(|folder| all_files(&repository(folder)))
+        .concat()
     {
         let path = file
             .strip_prefix(repository(""))

@@ -179,9 +179,18 @@ fn every_shell_that_evaluates_an_export_sets_every_value_exactly() {
     let sandbox = exporting(&variables, "shell");
     let run = sandbox.run();
     let sandbox = sandbox.file("exports", &run.launched_silently().stdout);
-    let zsh = "zsh -o RC_QUOTES -o ERR_EXIT -o NO_UNSET,zsh --emulate sh";
-    let others = "sh,dash,dash -eu,bash,bash --posix -eu,mksh,mksh -eu,zsh";
-    for shell in others.split(',').chain(zsh.split(',')) {
+    for shell in [
+        "sh",
+        "dash",
+        "dash -eu",
+        "bash",
+        "bash --posix -eu",
+        "mksh",
+        "mksh -eu",
+        "zsh",
+        "zsh -o RC_QUOTES -o ERR_EXIT -o NO_UNSET",
+        "zsh --emulate sh",
+    ] {
         let name = shell.split(' ').next().unwrap();
         if can(&[name, "-c", ":"], "eval in a shell") {
             // The line that docs/output.md shows, with the output in a file.

@@ -170,10 +170,13 @@ impl Page {
     /// A sandbox with the examples and the files of the page, for [`Self::runs`] or a [`script`].
     pub fn sandbox(&self) -> Sandbox {
         let mut sandbox = Sandbox::new().bare();
-        let examples = "secrets-exec.yaml secrets.local.yaml task-definition.json app.sh";
-        for name in examples.split(' ') {
-            let name = format!("examples/{name}");
-            sandbox = sandbox.file(&name, repository_file(&name));
+        for name in [
+            "examples/secrets-exec.yaml",
+            "examples/secrets.local.yaml",
+            "examples/task-definition.json",
+            "examples/app.sh",
+        ] {
+            sandbox = sandbox.file(name, repository_file(name));
         }
         let files = self.files();
         files.fold(sandbox, |sandbox, (name, text)| sandbox.file(name, text))

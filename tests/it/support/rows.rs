@@ -169,7 +169,7 @@ impl Row {
     fn case(&self, launch: &Launch) -> String {
         let is_file = |name: &str| {
             let kind = name.split(' ').next().unwrap();
-            "file executable home".contains(kind)
+            ["file", "executable", "home"].contains(&kind)
         };
         let columns = launch.columns.iter().filter(|(name, _)| !is_file(name));
         let columns: String = columns

@@ -178,13 +178,16 @@ fn opened_roots(sandbox: Sandbox) -> Option<Vec<String>> {
         );
         return None;
     }
-    let places = "/etc/ssl /etc/pki /usr/share/ca-certificates /usr/lib/ssl";
+    let places = [
+        "/etc/ssl",
+        "/etc/pki",
+        "/usr/share/ca-certificates",
+        "/usr/lib/ssl",
+    ];
+    let ends = [".pem", ".crt", ".cer"];
     let holds_roots = |path: &&str| {
-        let is_in_place = places.split(' ').any(|place| path.starts_with(place));
-        is_in_place
-            || [".pem", ".crt", ".cer"]
-                .iter()
-                .any(|end| path.ends_with(end))
+        places.iter().any(|place| path.starts_with(place))
+            || ends.iter().any(|end| path.ends_with(end))
     };
     let paths = trace.lines().filter_map(|line| line.split('"').nth(1));
     Some(paths.filter(holds_roots).map(str::to_owned).collect())

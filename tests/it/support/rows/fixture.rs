@@ -69,8 +69,10 @@ pub const COLUMNS: &str = "launch, seen, given, secret ID, file, fails OPERATION
 /// True for a column of what is expected, which a row doesn't get from a fixture.
 pub fn is_expectation(name: &str) -> bool {
     let (kind, _) = name.split_once(' ').unwrap_or((name, ""));
-    let kinds = "seen, says, never, requests, lines, warnings, entries, left";
-    kinds.split(", ").any(|expected| expected == kind)
+    let kinds = [
+        "seen", "says", "never", "requests", "lines", "warnings", "entries", "left",
+    ];
+    kinds.contains(&kind)
 }
 
 /// True for the name of a column, as in `says` and `secret prod/db`.

@@ -113,10 +113,16 @@ fn request(call: &Call) -> String {
 /// A request for a role, with the optional fields that it has. The name of the session appears only
 /// if it isn't the program's default.
 fn assumption(operation: &str, form: &BTreeMap<String, String>) -> String {
-    let fields =
-        "ExternalId DurationSeconds RoleSessionName SerialNumber TokenCode WebIdentityToken";
-    let fields = fields.split(' ');
-    let fields = fields.filter_map(|name| Some((name, form.get(name)?)));
+    let fields = [
+        "ExternalId",
+        "DurationSeconds",
+        "RoleSessionName",
+        "SerialNumber",
+        "TokenCode",
+        "WebIdentityToken",
+    ];
+    let fields = fields.iter();
+    let fields = fields.filter_map(|name| Some((name, form.get(*name)?)));
     let fields = fields.filter(|(_, value)| *value != "secrets-exec");
     let fields: String = fields
         .map(|(name, value)| format!(" {name}={value}"))
