@@ -258,8 +258,8 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
     record
 }
 
-/// The first problem. If several keys are missing from a secret, its headline names all of them,
-/// and its help names the similar keys and the first keys that exist.
+/// The first problem. If several keys are missing from a secret, its headline names the first of
+/// them, and its help names the similar keys and the first keys that exist.
 fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
     let missing_keys: BTreeMap<_, _> = problems
         .iter()
@@ -278,7 +278,7 @@ fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
             let name = missing.similar.as_ref().map(|key| format!("{key:?}"));
             similar.extend(name.filter(|name| !similar.contains(name)));
         }
-        problem.text = format!("{name} doesn't have these keys: {}", keys.join(", "));
+        problem.text = format!("{name} doesn't have these keys: {}", some_of(&keys));
         problem.help = Some(if similar.is_empty() {
             existing_keys.clone()
         } else {

@@ -15,7 +15,7 @@ use crate::model::environment::env_file_name;
 use crate::model::fault::{did_you_mean, nearest};
 use crate::model::problem::{MissingKey, Problem, ReasonScope};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
-use crate::model::shown::{first_of, is_quotable, shell_word};
+use crate::model::shown::{MOST_NAMES, first_of, is_quotable, shell_word};
 
 /// Parsed JSON. When it is dropped, its strings are overwritten, except keys.
 pub struct Json(Value);
@@ -162,8 +162,8 @@ pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
     pub document: &'r Document,
     pub subject: &'r Subject,
-    /// True if an absence isn't reported, so that it needs no help.
-    pub may_be_absent: bool,
+    /// True if the error about a missing key gets a suggestion.
+    pub gets_suggestion: bool,
 }
 
 pub(super) type ParsedDocument = serde_json::Result<Json>;
@@ -235,15 +235,15 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     // As printed: the secret "prod/db" has no key "pasword"
     let shown_key = wanted.reference.selector.shown();
     let problem = Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
-    if wanted.may_be_absent {
-        return Err(Unresolved::Absent(problem));
-    }
     // A missing key that was meant as a version or a path gets an error of its own.
     let hint = version_hint(wanted).or_else(|| nested_value_hint(json, key, wanted));
     if let Some(hint) = hint {
         return Err(Unresolved::Absent(problem.help(hint)));
     }
-    let similar = nearest(key, quotable_keys(map));
+    let mut similar = None;
+    if wanted.gets_suggestion {
+        similar = nearest(key, quotable_keys(map));
+    }
     let existing_keys = listed_keys(map, "its keys");
     let problem = problem
         .help(similar.map_or(existing_keys.clone(), did_you_mean))
@@ -296,7 +296,10 @@ fn nested_value_hint(json: &Value, key: &str, wanted: &Wanted<'_>) -> Option<Str
 /// A clause with the first [`quotable_keys`] of an object or, if it has none, a clause that says
 /// why. It begins with `noun`, such as `its keys`.
 fn listed_keys(map: &Object, noun: &str) -> String {
-    let keys: Vec<String> = quotable_keys(map).map(|key| format!("{key:?}")).collect();
+    let keys: Vec<String> = quotable_keys(map)
+        .take(MOST_NAMES)
+        .map(|key| format!("{key:?}"))
+        .collect();
     if map.is_empty() {
         "the object is empty".to_owned()
     } else if keys.is_empty() {

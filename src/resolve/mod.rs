@@ -39,6 +39,7 @@ use crate::model::entry::{
     Claims, Holder, OnMissing, Operand, Part, Source, Subject, Target, Written,
 };
 use crate::model::environment::{EnvName, Inherited};
+use crate::model::fault::MOST_SUGGESTIONS;
 use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::{Problem, ReasonScope, grouped};
@@ -87,6 +88,7 @@ fn resolve_with(plan: &Plan, fetched: &Answers, inherited: Option<&Inherited>) -
             fetched,
             inherited,
             parsed_documents: BTreeMap::new(),
+            suggestions: 0,
         },
         claims: Claims::new(&plan.kept_names),
         outcomes: Outcomes::default(),
@@ -327,6 +329,8 @@ struct ParsedAnswers<'a> {
     /// The inherited variables that templates use. `None` if the templates stay unread.
     inherited: Option<&'a Inherited>,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
+    /// The number of failures that have got a suggestion, at most [`MOST_SUGGESTIONS`].
+    suggestions: usize,
 }
 
 impl<'a> ParsedAnswers<'a> {
@@ -351,7 +355,10 @@ impl<'a> ParsedAnswers<'a> {
             .parsed_documents
             .entry(&wanted.reference.locator)
             .or_insert_with(|| Json::parse(wanted.document.body.expose()));
-        find_value(parsed, wanted).map_err(|fault| fault.of(wanted))
+        find_value(parsed, wanted).map_err(|fault| {
+            self.suggestions += usize::from(wanted.gets_suggestion);
+            fault.of(wanted)
+        })
     }
 
     /// Reads the keys of an object.
@@ -403,7 +410,8 @@ impl<'a> ParsedAnswers<'a> {
                 reference,
                 document,
                 subject,
-                may_be_absent: entry.on_missing != OnMissing::Fail,
+                gets_suggestion: entry.on_missing == OnMissing::Fail
+                    && self.suggestions < MOST_SUGGESTIONS,
             }),
             Some(Err(failure)) => {
                 let problem = failure.problem(reference, subject);
@@ -494,7 +502,7 @@ impl<'a> ParsedAnswers<'a> {
         let read = match operand {
             Operand::Variable(name) => self.inherited_value(name, subject).map(Found::Variable),
             Operand::Secret(reference) => self.wanted(reference, entry).and_then(|mut wanted| {
-                wanted.may_be_absent |= printing.default.is_some();
+                wanted.gets_suggestion &= printing.default.is_none();
                 self.selected_value(&wanted).map(|value| {
                     let is_json =
                         printing.filters.first() == Some(&Filter::ToJson) && self.is_json(&wanted);

@@ -68,6 +68,17 @@ fn three_thousand_optional_entries_without_their_keys_are_checked_within_seconds
 }
 
 #[test]
+fn three_thousand_missing_keys_are_reported_within_seconds_even_with_2000_keys() {
+    let variables = section("env", 3_000, |number| {
+        format!(" V{number}: x:k{number}_of_the_secrets")
+    });
+    let run = checked_within_30_seconds(&variables, "--local local.json");
+    run.ended(Status::Exit(78))
+        .says(["doesn't have these keys", "did you mean"]);
+    assert_eq!(run.stdout().matches("key-not-found\n").count(), 3_000);
+}
+
+#[test]
 fn a_declaration_with_forty_thousand_files_is_checked_within_seconds() {
     let files = section("files", 40_000, |number| {
         format!("- {{value: x, env: A{number}}}")
