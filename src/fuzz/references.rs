@@ -173,7 +173,7 @@ fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
 }
 
 /// An argument as a shell would pass it on, without the quotes of
-/// [`Subject::rewritten_with`](crate::model::entry::Subject::rewritten_with).
+/// [`Subject::rewritten`](crate::model::entry::Subject::rewritten).
 fn unquoted(argument: &str) -> String {
     let within = |quote: char| argument.strip_prefix(quote)?.strip_suffix(quote);
     match (within('\''), within('"')) {

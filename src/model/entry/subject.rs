@@ -91,15 +91,18 @@ impl Subject {
             .filter(|reference| !has_credential(&reference.to_string()))
     }
 
-    /// The text that a help suggests, in order to give this entry a different reference. For
+    /// The text that a help suggests, in order to apply `change` to this entry's reference. For
     /// `--env` and `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the
     /// argument of `get`, it is the whole command. For any other entry, it is only the reference,
     /// because a subject has neither the PATH of an `--as-file`, the prefix of an `--env-from`, nor
-    /// the keys around a reference in a file.
-    pub fn rewritten_with(&self, reference: &Reference) -> String {
+    /// the keys around a reference in a file. `None` if the entry has no reference, or if messages
+    /// mask a part of the reference.
+    pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey, Section};
+        let mut reference = self.reference()?.clone();
+        change(&mut reference);
         let reference = reference.to_string();
-        match (self.kind, &self.origin) {
+        Some(match (self.kind, &self.origin) {
             (_, Origin::Argument(Argument::Get)) => {
                 format!("secrets-exec get {}", shell_word("REFERENCE", &reference))
             }
@@ -109,15 +112,7 @@ impl Subject {
                 format!("{option} {}", shell_word("NAME=REFERENCE", &assignment))
             }
             (Entry | EnvFrom | EnvFromKey | Section, _) => reference,
-        }
-    }
-
-    /// The text that a help suggests, in order to apply `change` to this entry's reference. `None`
-    /// if the entry has no reference, or if messages mask a part of the reference.
-    pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {
-        let mut reference = self.reference()?.clone();
-        change(&mut reference);
-        Some(self.rewritten_with(&reference))
+        })
     }
 }
 
