@@ -4,21 +4,19 @@
 //! In a malformed secret, a key can be a value. So an error quotes a key only if it looks like a
 //! name.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
 use super::extract::{Wanted, json_type, not_an_object, text_of};
-use crate::model::entry::{
-    CODE, Claims, Origin, SubjectKind, Target, Written, is_configuration, unsafe_effect,
-};
+use crate::model::entry::{Claims, Origin, SubjectKind, Target, is_configuration, unsafe_effect};
 use crate::model::environment::EnvName;
 use crate::model::outcome::{EntryOutcome, Made, Outcome};
 use crate::model::plan::{Planned, PlannedObject};
 use crate::model::problem::Problem;
-use crate::model::reference::{Reference, Selector};
+use crate::model::reference::{SecretRef, Selector};
 use crate::model::remark::Remark;
-use crate::model::shown::{first_of, is_quotable, noun_with_name};
+use crate::model::shown::{MOST_NAMES, first_of, is_quotable, noun_with_name};
 
 /// The keys of an object, each with its value. The value is `None` if the entry doesn't select the
 /// key, or if the value is null.
@@ -147,34 +145,14 @@ pub(super) fn key_outcomes(
         let problem = faulty_keys_problem(fault, &keys, object);
         errors.push(match fault {
             KeyFault::Unsafe(_) => problem.help(unsafe_help.clone()),
-            KeyFault::Illegal | KeyFault::SameName => problem.help(naming_help(object)),
+            KeyFault::Illegal | KeyFault::SameName => problem,
         });
     }
     (outcomes, errors)
 }
 
-/// The outcome of a key that has no value because of `problems`. Returns the problems if the key has
-/// no variable of its own, because its name isn't legal, or because another entry sets the variable.
-pub(super) fn failed_key_outcome(
-    entry: &Planned,
-    object: &PlannedObject,
-    (number, key): (usize, &str),
-    problems: Vec<Problem>,
-    claims: &Claims<'_>,
-) -> Result<EntryOutcome, Vec<Problem>> {
-    let Ok(name) = object.naming.variable_name(key) else {
-        return Err(problems);
-    };
-    let target = Target::Env(name.clone());
-    if claims.holder(&target, &entry.subject.origin).is_some() {
-        return Err(problems);
-    }
-    let result = Outcome::Failed(problems);
-    Ok(key_outcome(entry, (number, key), name, result))
-}
-
 /// Creates the outcome of a key, whose variable is `name`.
-fn key_outcome(
+pub(super) fn key_outcome(
     entry: &Planned,
     (number, key): (usize, &str),
     name: EnvName,
@@ -209,37 +187,35 @@ pub fn warnings(members: &Members<'_>, object: &PlannedObject) -> Vec<String> {
     warnings
 }
 
-/// Each key in `only` and `rename` that doesn't exist, with its error, and for each selected
-/// key in `only` whose value is null.
+/// Each key in `only` and `rename` that doesn't exist, with its error, and each selected key in
+/// `only` whose value is null.
 pub(super) fn missing_key_problems<'o>(
     members: &Members<'_>,
     object: &'o PlannedObject,
 ) -> Vec<(&'o str, Problem)> {
     let naming = &object.naming;
     let what = object.reference.locator.key_noun();
-    let missing = |list, key| {
-        let noun = noun_with_name(what, key);
-        Problem::configuration(format!("has no {noun}, but \"{list}\" lists it"))
-            .code("key-not-found")
-            .help_if_some(existing_names(members, what))
-    };
+    let values: BTreeMap<_, _> = members.iter().map(|(key, value)| (*key, value)).collect();
+    let mut listed: BTreeSet<_> = naming.rename.keys().collect();
+    listed.extend(naming.only.iter().flatten());
 
     let mut errors = Vec::new();
-    for key in naming.only.iter().flatten() {
-        match members.iter().find(|(name, _)| name == key) {
-            None => errors.push((key.as_str(), missing("only", key))),
-            Some((_, None)) if naming.selects(key) => {
-                let noun = noun_with_name("key", key);
-                let text = format!("has the {noun}, which \"only\" lists, but its value is null");
-                errors.push((key, Problem::configuration(text).code("null")));
+    for key in listed {
+        let noun = noun_with_name(what, key);
+        let problem = match values.get(key.as_str()) {
+            None => {
+                let text = format!("has no {noun}, but \"only\" or \"rename\" lists it");
+                Problem::configuration(text)
+                    .code("key-not-found")
+                    .help_if_some(existing_names(members, what))
             }
-            Some(_) => {}
-        }
-    }
-    for key in naming.rename.keys() {
-        if !members.iter().any(|(name, _)| name == key) {
-            errors.push((key, missing("rename", key)));
-        }
+            Some(None) if naming.only.is_some() && naming.selects(key) => {
+                let text = format!("has the {noun}, which \"only\" lists, but its value is null");
+                Problem::configuration(text).code("null")
+            }
+            Some(_) => continue,
+        };
+        errors.push((key.as_str(), problem));
     }
     errors
 }
@@ -249,6 +225,7 @@ fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
     let names: Vec<String> = members
         .iter()
         .filter(|(name, _)| is_quotable(name))
+        .take(MOST_NAMES)
         .map(|(name, _)| format!("{name:?}"))
         .collect();
     if names.is_empty() {
@@ -261,7 +238,7 @@ fn existing_names(members: &Members<'_>, what: &str) -> Option<String> {
 }
 
 /// The error for all keys with the same fault. It lists the first of them, each with the name that
-/// its variable would have. A key that may be a value isn't listed. The error has no help yet.
+/// its variable would have. A key that may be a value isn't listed.
 fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedObject) -> Problem {
     let what = object.reference.locator.key_noun();
     let predicate = match fault {
@@ -297,20 +274,15 @@ fn faulty_keys_problem(fault: KeyFault, keys: &FaultyKeys<'_>, object: &PlannedO
         KeyFault::Illegal | KeyFault::Unsafe(_) => "variable-name",
         KeyFault::SameName => "same-name",
     };
-    Problem::configuration(text).code(code)
-}
-
-/// The help about keys that can't name a variable, or that would set the same one.
-fn naming_help(object: &PlannedObject) -> String {
-    let what = object.reference.locator.key_noun();
-    format!(
+    let help = format!(
         "in a declaration, give the {what} a name with \"rename\", or leave it out with \"except\""
-    )
+    );
+    Problem::configuration(text).code(code).help(help)
 }
 
 /// The help about all keys of an object that `env-from` refuses, so that the remedy for one of them
 /// doesn't lead to the next error. A variable that configures AWS or a proxy is usually wanted, so
-/// the help begins with entries for such variables. All other keys are to be left out.
+/// the help has entries for such variables.
 fn unsafe_keys_help(
     faulty: &BTreeMap<KeyFault, FaultyKeys<'_>>,
     entry: &Planned,
@@ -318,69 +290,49 @@ fn unsafe_keys_help(
 ) -> String {
     let is_declared = matches!(entry.subject.origin, Origin::File { .. });
     let mut entries = Vec::new();
-    let mut wanted = Vec::new();
-    let mut unwanted = Vec::new();
-    let mut runs_code = false;
     for (fault, keys) in faulty {
-        let KeyFault::Unsafe(effect) = *fault else {
-            continue;
-        };
         for (key, name) in keys {
-            if !is_quotable(key) {
-                unwanted.push("the key that isn't shown".to_owned());
-            } else if is_configuration(effect) {
-                wanted.push(format!("{key:?}"));
+            if let KeyFault::Unsafe(effect) = fault
+                && is_configuration(effect)
+                && is_quotable(key)
+            {
                 let reference = member_reference(key, entry, object);
                 entries.push(if is_declared {
                     format!("{name}: {reference}")
                 } else {
                     format!("--env {name}={reference}")
                 });
-            } else {
-                unwanted.push(format!("{key:?}"));
             }
-            // No secret can set PATH.
-            runs_code |= effect == CODE && name != "PATH";
         }
     }
 
+    if entries.is_empty() {
+        return "leave it out with \"except\" in a declaration. If you know who writes the secret, an entry of its own can set any variable but PATH and SECRETS_EXEC_*".to_owned();
+    }
     let added = if is_declared {
         format!("env: {{ {} }}", entries.join(", "))
     } else {
         entries.join(" ")
     };
-    let mut help = if entries.is_empty() {
-        format!("leave out {}", unwanted.join(", "))
-    } else if unwanted.is_empty() {
-        format!("add {added}, or leave out {}", wanted.join(", "))
-    } else {
-        format!("add {added}, and leave out {}", unwanted.join(", "))
-    };
-    help += " with \"except\"";
-    if !is_declared {
-        help += " in a declaration";
-    }
-    if runs_code {
-        help += ". If you know who writes the secret, an entry of its own can set a variable that runs code";
-    }
-    help
+    format!(
+        "add {added} if your program needs it, and leave out the other keys with \"except\" in a declaration"
+    )
 }
 
 /// The reference to a key of an object, or to a parameter below a path, as the user would write it.
-/// If the object is itself the value of a key, this is the placeholder `SECRET:KEY`.
+/// If the object is itself the value of a key, or messages mask a part of the reference, this is
+/// the placeholder `SECRET:KEY`.
 fn member_reference(key: &str, entry: &Planned, object: &PlannedObject) -> String {
-    match &entry.subject.written {
-        Some(Written::Reference(written)) if object.reference.locator.is_path() => {
-            written.secret.trim_end_matches('*').to_owned() + key
+    let SecretRef { locator, selector } = &object.reference;
+    let rewritten = entry.subject.rewritten(|written| {
+        if locator.is_path() {
+            written.secret = written.secret.trim_end_matches('*').to_owned() + key;
+        } else {
+            written.selector = Selector::Key(key.to_owned());
         }
-        Some(Written::Reference(written)) if written.selector == Selector::Whole => {
-            let selector = Selector::Key(key.to_owned());
-            Reference {
-                selector,
-                ..Reference::clone(written)
-            }
-            .to_string()
-        }
+    });
+    match rewritten {
+        Some(reference) if *selector == Selector::Whole => reference,
         _ => "SECRET:KEY".to_owned(),
     }
 }

@@ -42,7 +42,7 @@ use crate::model::environment::{EnvName, Inherited};
 use crate::model::fault::MOST_SUGGESTIONS;
 use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
-use crate::model::problem::{Problem, ReasonScope, grouped};
+use crate::model::problem::{Problem, ReasonScope};
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
@@ -172,16 +172,14 @@ impl<'a> Walk<'a> {
         let (mut outcomes, faults) = env_from::key_outcomes(members, entry, object, &self.claims);
         let mut errors = Vec::new();
         let has_all_keys = missing.is_empty();
-        for (number, (key, reasons)) in (first_number..).zip(grouped(missing)) {
-            let problems = reasons
-                .into_iter()
-                .filter_map(|reason| Unresolved::Absent(reason).of(&wanted).problem())
-                .collect();
-            match env_from::failed_key_outcome(entry, object, (number, key), problems, &self.claims)
-            {
-                Ok(outcome) => outcomes.push(outcome),
-                Err(problems) => errors.extend(problems),
-            }
+        for (number, (key, reason)) in (first_number..).zip(missing) {
+            let problem = Unresolved::Absent(reason).of(&wanted).problem();
+            let Ok(name) = object.naming.variable_name(key) else {
+                errors.extend(problem);
+                continue;
+            };
+            let result = Outcome::Failed(problem.into_iter().collect());
+            outcomes.push(env_from::key_outcome(entry, (number, key), name, result));
         }
         for fault in faults {
             errors.extend(Unresolved::Failed(fault).of(&wanted).problem());

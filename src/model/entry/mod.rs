@@ -186,9 +186,6 @@ const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 /// name such as TRUST_PROXY is accepted if its value is a switch, unless it is in [`PROXIES`].
 const PROXY: &str = "can make programs send their requests through someone else's proxy";
 
-/// The heading of the variables that only a person can want to set, such as LD_PRELOAD.
-pub const CODE: &str = "can make programs run someone else's code";
-
 /// The heading of the variables of the AWS SDKs and the AWS CLI.
 const AWS: &str = "configures the AWS SDKs and CLI";
 
