@@ -261,11 +261,7 @@ impl Checked {
             is_verbose: self.prepared.options.verbose,
             caller: values.caller.clone(),
             values: checked.rows(),
-            removed: removed_names(
-                &self.prepared.options.retention.unset,
-                &self.prepared.plan.inherited,
-                &self.prepared.plan,
-            ),
+            removed: removed_names(&self.prepared.options.retention.unset, &self.prepared.plan),
             secrets: values
                 .secrets
                 .iter()

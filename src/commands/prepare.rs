@@ -197,16 +197,15 @@ impl Merged {
         // subcommand does, because an image for general use can have `--resolve-env '*'`, even if
         // the variables of some tasks have no references. But if a variable has one that no pattern
         // matches, the command would get its text as the password.
-        let has_reference = has_unmatched_reference(&inputs.resolve_env, &retained);
+        let is_warned = task.is_for_launch() || !inputs.resolve_env.is_empty();
+        let has_reference = is_warned && has_unmatched_reference(&inputs.resolve_env, &retained);
         let needs_entries = inputs.resolve_env.is_empty()
             || matches!(task, Task::Check(_) | Task::Policy)
             || has_reference;
         let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
         if errors.is_empty() && is_empty && needs_entries {
             let problem = inputs.no_entry_problem(&declarations);
-            // If there is a warning about the reference, it has the only help.
-            let is_warned = task.is_for_launch() || !inputs.resolve_env.is_empty();
-            errors.push(if has_reference && is_warned {
+            errors.push(if has_reference {
                 problem.without_help()
             } else {
                 problem
@@ -239,7 +238,7 @@ impl Merged {
                 if !task.is_check() {
                     notices.extend(report::left_out_notes(&plan));
                 } else if options.verbose {
-                    notices.extend(removed_notes(&options.retention.unset, inherited, &plan));
+                    notices.extend(removed_notes(&options.retention.unset, &plan));
                 }
                 let prepared = Prepared {
                     task,

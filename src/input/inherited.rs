@@ -192,26 +192,15 @@ pub fn retention_warnings(
 
 /// The variables that `--unset` removes, by the place of the pattern. Leaves out a variable that an
 /// entry of the plan sets.
-pub fn removed_names(
-    unset: &[Placed<Pattern>],
-    inherited: &Inherited,
-    plan: &Plan,
-) -> BTreeMap<String, Vec<String>> {
-    matched_names(unset, inherited, |name, _| {
-        !plan.entries.iter().any(|entry| {
-            let variable = entry.target.variable();
-            variable.is_some_and(|set| set.as_str() == name)
-        })
+pub fn removed_names(unset: &[Placed<Pattern>], plan: &Plan) -> BTreeMap<String, Vec<String>> {
+    matched_names(unset, &plan.inherited, |name, _| {
+        !plan.declares(&name.to_string_lossy())
     })
 }
 
 /// A note for each place whose patterns of `--unset` remove variables, with their names.
-pub fn removed_notes(
-    unset: &[Placed<Pattern>],
-    inherited: &Inherited,
-    plan: &Plan,
-) -> impl Iterator<Item = Record> {
-    removed_names(unset, inherited, plan)
+pub fn removed_notes(unset: &[Placed<Pattern>], plan: &Plan) -> impl Iterator<Item = Record> {
+    removed_names(unset, plan)
         .into_iter()
         .map(|(place, names)| {
             let text = format!("{place} removes {}", some_of(&names));

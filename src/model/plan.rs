@@ -100,6 +100,14 @@ pub type PlannedObject = ObjectSource<SecretRef>;
 pub type Overridden = (Entry, Holder);
 
 impl Plan {
+    /// True if an entry names this variable.
+    pub fn declares(&self, name: &str) -> bool {
+        self.entries
+            .iter()
+            .filter_map(|entry| entry.target.variable())
+            .any(|declared| declared.as_str() == name)
+    }
+
     /// Merges the layers, which begin with the earliest one, and looks up the references of the
     /// entries that aren't certain to be overridden.
     ///

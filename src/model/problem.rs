@@ -147,13 +147,13 @@ impl Problem {
         self
     }
 
-    /// Replaces the help, unless `help` is `None`.
     /// Removes the help, because a warning in the same report has the help.
     pub fn without_help(mut self) -> Self {
         self.help = None;
         self
     }
 
+    /// Replaces the help, unless `help` is `None`.
     pub fn help_if_some(mut self, help: Option<impl Into<String>>) -> Self {
         self.help = help.map(Into::into).or(self.help);
         self

@@ -526,11 +526,7 @@ impl<'a> ParsedAnswers<'a> {
         let shown_name = shown(name);
         let text =
             format!("the template uses env.{shown_name}, but the variable {shown_name} isn't set");
-        let is_declared = self.plan.entries.iter().any(|other| {
-            let variable = other.target.variable();
-            variable.is_some_and(|variable| variable.as_str() == name)
-        });
-        let help = if is_declared {
+        let help = if self.plan.declares(name) {
             "declare its secret, secrets: { ALIAS: SECRET }, and write {{ ALIAS.KEY }}, or put its text into the template".to_owned()
         } else {
             format!(
