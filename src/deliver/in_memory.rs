@@ -7,7 +7,6 @@
 use std::fs::{self, File};
 use std::io::Seek;
 use std::os::fd::{AsFd, FromRawFd, OwnedFd};
-use std::path::Path;
 
 use nix::errno::Errno;
 use nix::fcntl::{FcntlArg, OFlag, SealFlag, fcntl};
@@ -26,17 +25,6 @@ const LOWEST: i32 = 100;
 /// nix doesn't define MFD_NOEXEC_SEAL and MFD_EXEC.
 const NOEXEC_SEAL: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_NOEXEC_SEAL);
 const EXEC: MFdFlags = MFdFlags::from_bits_retain(nix::libc::MFD_EXEC);
-
-/// Fails if there's no /proc, where the command opens its files in memory. Asks lstat(2), because
-/// the command's user may be allowed to open a file that this process can't open.
-pub(super) fn expect_proc() -> Result<(), Problem> {
-    if Path::new("/proc/self/fd").symlink_metadata().is_ok() {
-        return Ok(());
-    }
-    let text = "the command couldn't open a file in memory, because /proc isn't mounted";
-    let help = "mount /proc (with systemd, set MountAPIVFS=yes), or give the entry a `path`";
-    Err(Problem::configuration(text).help(help))
-}
 
 /// Creates a memfd with this owner, mode and content, and seals the content. Its descriptor is at
 /// least [`LOWEST`], and has FD_CLOEXEC, which `exec` clears right before execve(2), so that only

@@ -29,7 +29,7 @@ pub use disk::{AppendedFile, NamedBy, install};
 use std::collections::HashMap;
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use nix::sys::stat::fstat;
 use nix::unistd::Uid;
@@ -80,10 +80,7 @@ impl<'a> Files<'a> {
             let owner = access.as_ref().ok().and_then(|access| access.user);
             let mut destination = match &file.target.path {
                 Some(path) => open_deliverable(path, owner).map(Some),
-                #[cfg(target_os = "linux")]
-                None => in_memory::expect_proc().map(|()| None),
-                #[cfg(not(target_os = "linux"))]
-                None => Ok(None),
+                None => expect_proc().map(|()| None),
             };
             if file.target.owner.is_some() {
                 access = access.and_then(expect_settable);
@@ -146,6 +143,17 @@ impl<'a> Files<'a> {
         }
         problems
     }
+}
+
+/// Fails if there's no /proc on Linux, where the command opens its files in memory. Asks lstat(2),
+/// because the command's user may be allowed to open a file that this process can't open.
+fn expect_proc() -> Result<(), Problem> {
+    if !cfg!(target_os = "linux") || Path::new("/proc/self/fd").symlink_metadata().is_ok() {
+        return Ok(());
+    }
+    let text = "the command couldn't open a file in memory, because /proc isn't mounted";
+    let help = "mount /proc (with systemd, set MountAPIVFS=yes), or give the entry a `path`";
+    Err(Problem::configuration(text).help(help))
 }
 
 /// Fails if this process isn't allowed to give a file this owner and mode. Asks the kernel with an
