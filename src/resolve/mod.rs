@@ -576,8 +576,9 @@ fn transformed(mut made: Made, entry: &Planned) -> ResolvedAll<Made> {
 }
 
 /// Adds the remarks on a whole value that matter for its target. In a text with references, the
-/// values already have their remarks, so only the end of the text, and whether it is PEM, is checked. If the value is
-/// encoded, a line feed at its end is there on purpose, so it gets no remark.
+/// values already have their remarks, so only the end of the text, and whether it is PEM, is
+/// checked. If the value is encoded, a line feed at its end is there on purpose, so it gets no
+/// remark.
 fn add_remarks(made: &mut Made, entry: &Planned) {
     for remark in Remark::about(made.value.expose(), &entry.target) {
         let remark = match &entry.source {

@@ -62,9 +62,8 @@ pub fn may_write(terminal: impl AsFd) -> bool {
 }
 
 /// Waits until a write of up to [`PIPE_BUF`] bytes to a pipe, or [`ROOM_OF_TERMINAL`] bytes to a
-/// terminal, would not block, for at most `limit`. Returns
-/// false if the time is up or a signal arrives first, or if the descriptor only has an error or a
-/// hangup.
+/// terminal, would not block, for at most `limit`. Returns false if the time is up or a signal
+/// arrives first, or if the descriptor only has an error or a hangup.
 pub fn wait_until_writable(descriptor: BorrowedFd<'_>, limit: Duration) -> bool {
     let mut files = [PollFd::new(descriptor, PollFlags::POLLOUT)];
     let limit = PollTimeout::try_from(limit).unwrap_or(PollTimeout::NONE);

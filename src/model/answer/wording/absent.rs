@@ -193,15 +193,16 @@ impl FailedRequest<'_> {
             Selector::Key(key) => key.parse::<u64>().is_err(),
             Selector::Path(_) => true,
         };
-        let cause = self.failure.error.cause;
-        let is_unexplained = cause == Cause::Absent(Missing::Secret)
-            && self.failure.local_file.is_none()
-            && self.settled_help().is_none();
-        let may_be_absent =
-            is_unexplained || cause == Cause::Denied(Denial::PolicyOrMissing(Operation::Read));
+        let may_be_absent = matches!(
+            self.failure.error.cause,
+            Cause::Absent(Missing::Secret)
+                | Cause::Denied(Denial::PolicyOrMissing(Operation::Read))
+        );
+        let is_explained = self.failure.local_file.is_some() || self.settled_help().is_some();
         let is_name =
             self.locator.store == Store::SecretsManager && self.locator.id.arn().is_none();
-        if has_key || !may_be_absent || !is_name || self.subject.kind == SubjectKind::EnvFrom {
+        let is_object = self.subject.kind == SubjectKind::EnvFrom;
+        if has_key || !may_be_absent || is_explained || !is_name || is_object {
             return None;
         }
         let plain_text = match self.subject.origin {
