@@ -111,8 +111,7 @@ pub fn print_text(text: &str) {
 /// rest is lost, even that of a line, because temporary files wait for the end of this call.
 pub fn print_briefly(records: Vec<Record>) {
     if !records.is_empty() {
-        let end = Instant::now() + TIME_OF_READER;
-        print_lines(end, end, &visible_lines(records));
+        print_lines(TIME_OF_READER, &visible_lines(records));
     }
 }
 
@@ -174,29 +173,29 @@ pub fn print_unless_stalled(record: Record) {
 /// reader. Returns false if lines are left. For a line that has begun, waits for the reader for at
 /// most [`TIME_OF_READER`].
 pub fn print_text_unless_stalled(text: &str) -> bool {
-    let now = Instant::now();
-    print_lines(now, now + TIME_OF_READER, text)
+    print_lines(Duration::ZERO, text)
 }
 
-/// Prints lines to standard error as they are, until one can't be begun before `last_begin`, or
-/// can't be continued before `end`. Returns false if lines are left.
+/// Prints lines to standard error as they are, until one can't be begun within `patience`, or can't
+/// be continued within [`TIME_OF_READER`]. Returns false if lines are left.
 ///
 /// Standard error isn't made non-blocking, because the command shares it. If another process fills
 /// a pipe between poll(2) and write(2), this process has to wait for the reader.
-fn print_lines(last_begin: Instant, end: Instant, text: &str) -> bool {
+fn print_lines(patience: Duration, text: &str) -> bool {
+    let begun = Instant::now();
     let room = if io::stderr().is_terminal() {
         ROOM_OF_TERMINAL
     } else {
         PIPE_BUF
     };
     for line in text.split_inclusive('\n') {
-        let mut limit = last_begin;
+        let mut limit = patience;
         for part in line.as_bytes().chunks(room) {
-            if !becomes_writable(limit) {
+            if !becomes_writable(begun + limit) {
                 return false;
             }
             write_error(part);
-            limit = end;
+            limit = TIME_OF_READER;
         }
     }
     true
