@@ -54,11 +54,12 @@ impl LocalFile {
     /// The failure for a secret that the file doesn't have.
     fn not_found(&self) -> FetchFailure {
         let mut error = FetchError::from(Cause::Absent(Missing::Secret));
-        let has_other_keys = self
-            .secrets
-            .keys()
-            .any(|key| !TOP_KEYS.contains(&key.as_str()));
-        if self.secrets.contains_key("env") && !has_other_keys {
+        let is_declaration = self.secrets.contains_key("env")
+            && self
+                .secrets
+                .keys()
+                .all(|key| TOP_KEYS.contains(&key.as_str()));
+        if is_declaration {
             let file = self.path.display();
             let argument = shell_word("FILE", &self.path.to_string_lossy());
             error = error.help(format!(

@@ -135,10 +135,7 @@ impl Checked {
     /// its outcome says why. The report only has the error if nothing could be read.
     fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
         let read = match depth {
-            CheckDepth::Offline => {
-                let outcomes = resolve_offline(&prepared.plan);
-                Ok(Values::new(outcomes, Answers::new()))
-            }
+            CheckDepth::Offline => Ok(Values::new(resolve_offline(&prepared.plan), Answers::new())),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
             CheckDepth::Values => read_values(&prepared, deadline),
         };
