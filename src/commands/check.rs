@@ -9,8 +9,9 @@ use std::time::SystemTime;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Task, prepare};
+use super::prepare::{Prepared, prepare};
 use super::read::{read_values, reading_notices};
+use super::task::Task;
 use super::worker::{self, block_on};
 use crate::backend::aws::Aws;
 use crate::deliver::Files;
@@ -53,7 +54,7 @@ pub fn check(
     };
     let options = inputs.options.to_options(inherited);
     let read = worker::run(&options, inherited, |deadline| {
-        let prepared = prepare(inputs, Task::Check(depth), inherited, deadline)?;
+        let prepared = prepare(inputs, Task::check(depth), inherited, deadline)?;
         Ok(Checked::read(prepared, depth, deadline))
     });
     // The report says why nothing could be read. It is empty if something was read.

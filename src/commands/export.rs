@@ -6,8 +6,9 @@ use std::path::PathBuf;
 
 use super::export_formats::{export as export_variables, masks, variables};
 use super::output::{output_file, refuse_terminal, write_file};
-use super::prepare::{Task, value_or_add};
+use super::prepare::value_or_add;
 use super::read::subcommand_values;
+use super::task::Task;
 use crate::deliver::{AppendedFile, NamedBy};
 use crate::exec;
 use crate::input::cli::{ExportArguments, ExportFormat, Inputs};
@@ -51,7 +52,7 @@ pub fn export(
     let destination = value_or_add(found.map_err(|problem| vec![problem]), &mut inputs.errors);
 
     let (Values { outcomes, .. }, mut report) =
-        subcommand_values(inputs, Task::Export, inherited, "nothing was exported")?;
+        subcommand_values(inputs, Task::EXPORT, inherited, "nothing was exported")?;
     let variables = variables(&outcomes, exec::argument_limits());
     let exported = export_variables(&variables, arguments.format);
     let text = value_or_add(exported, &mut report.problems);

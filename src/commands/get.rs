@@ -1,8 +1,8 @@
 //! `secrets-exec get`: prints one value, byte for byte.
 
 use super::output::refuse_terminal;
-use super::prepare::Task;
 use super::read::subcommand_values;
+use super::task::Task;
 use crate::input::cli::Inputs;
 use crate::model::environment::Inherited;
 use crate::report::{self, Record, Report, terminal};
@@ -17,7 +17,7 @@ pub fn get(mut inputs: Inputs, reveal: bool, inherited: &Inherited) -> Result<Ve
     let remedy = "pipe the value to a program, or add --reveal to see it";
     inputs.errors.extend(refuse_terminal(reveal, remedy).err());
 
-    let (values, report) = subcommand_values(inputs, Task::Get, inherited, "nothing was printed")?;
+    let (values, report) = subcommand_values(inputs, Task::GET, inherited, "nothing was printed")?;
     let mut notices = report.into_result()?;
 
     notices.extend(report::value_warnings(values.outcomes.values()));

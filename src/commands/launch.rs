@@ -22,8 +22,9 @@
 
 use std::convert::Infallible;
 
-use super::prepare::{Prepared, Task, prepare};
+use super::prepare::{Prepared, prepare};
 use super::read::{read_values, reading_notices};
+use super::task::Task;
 use super::worker;
 use crate::deliver::{Delivery, Files};
 use crate::exec::{self, Program};
@@ -59,7 +60,7 @@ pub fn read<'a>(
 ) -> Result<Start<'a>, Report> {
     let options = inputs.options.to_options(inherited);
     worker::run(&options, inherited, |deadline| {
-        let mut prepared = prepare(inputs, Task::Launch, inherited, deadline)?;
+        let mut prepared = prepare(inputs, Task::LAUNCH, inherited, deadline)?;
         let program = prepared.find_program(command)?;
         let rotation = prepared.options.rotation.take();
         let launch = Launch {
@@ -159,7 +160,7 @@ impl Launch<'_> {
         let outcomes = &values.outcomes;
         let files = Files::open_directories(outcomes.files());
         let mut notices = Vec::new();
-        let warns = self.prepared.task != Task::Poll;
+        let warns = self.prepared.task.warns;
         if warns {
             notices = reading_notices(&self.prepared, &values);
         }

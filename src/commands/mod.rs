@@ -18,6 +18,7 @@ mod prepare;
 mod read;
 #[cfg(target_os = "linux")]
 pub mod rotation;
+mod task;
 pub mod worker;
 
 // `install` has no file here, because `deliver::install` does all of its work.

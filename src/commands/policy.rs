@@ -1,6 +1,7 @@
 //! `secrets-exec policy`: prints the IAM policy that a launch needs, without sending a request.
 
-use super::prepare::{Prepared, Task, prepare};
+use super::prepare::{Prepared, prepare};
+use super::task::Task;
 use super::worker;
 use crate::backend::aws::{self, Policy, PolicyRequest, apply_profile, apply_settings};
 use crate::input::cli::{Inputs, PolicyArguments};
@@ -25,7 +26,7 @@ pub fn policy(
     // on a file system that hangs.
     let options = inputs.options.to_options(inherited);
     let policy = worker::run(&options, inherited, |deadline| {
-        let prepared = prepare(inputs, Task::Policy, inherited, deadline)?;
+        let prepared = prepare(inputs, Task::POLICY, inherited, deadline)?;
         needed_policy(prepared, &arguments, deadline)
     })?;
     terminal::output(&policy.text)?;

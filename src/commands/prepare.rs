@@ -11,6 +11,7 @@
 
 use std::mem::take;
 
+use super::task::Task;
 use super::worker::apply_options;
 use crate::backend::aws::Settings;
 use crate::exec::{self, Program};
@@ -24,7 +25,6 @@ use crate::model::environment::{CommandLine, Inherited};
 use crate::model::options::Options;
 use crate::model::plan::{Layer, Plan};
 use crate::model::problem::Problem;
-use crate::report::account::CheckDepth;
 use crate::report::{self, Label, Record, Report, terminal};
 use crate::time::Deadline;
 
@@ -36,39 +36,6 @@ pub(super) struct Prepared {
     pub settings: Settings,
     pub has_quiet_flag: bool,
     pub plan: Plan,
-}
-
-/// What this process does: a launch, a poll or a subcommand that reads declarations. The task
-/// decides which inputs matter, and what is read and printed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-pub(super) enum Task {
-    Launch,
-    /// A launch in a forked process (a trial) that finds out whether secrets have changed, while the
-    /// command is already running with `--on-rotation`. It doesn't repeat the warnings of the first
-    /// start. It never uses a stored answer, however new it is, and only stores AWS's answers for
-    /// the next launch, so it can do without the cache.
-    Poll,
-    /// Checks everything that a launch uses, and prints who the caller is.
-    Check(CheckDepth),
-    /// Covers everything that a launch uses.
-    Policy,
-    /// Prints the variables of a launch.
-    Export,
-    /// Prints only the value that its argument refers to. It uses the options and aliases of the
-    /// declarations, but none of their entries, so that a mistake in one of them doesn't matter.
-    Get,
-}
-
-impl Task {
-    /// True for a launch, and for `check`, which checks a launch. Only a launch has a command that
-    /// gets the inherited variables and can be restarted.
-    pub fn is_for_launch(self) -> bool {
-        matches!(self, Self::Launch | Self::Poll | Self::Check(_))
-    }
-
-    pub fn is_check(self) -> bool {
-        matches!(self, Self::Check(_))
-    }
 }
 
 /// The inputs of a launch or subcommand after the declarations have been read.
@@ -105,10 +72,10 @@ pub(super) fn prepare(
 /// Reads the declarations, and merges them with the other inputs. The errors are kept in the
 /// result, so that [`Merged::plan`] can report them together with its own.
 fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
-    let sections = if task == Task::Get {
-        Sections::OptionsAndAliases
-    } else {
+    let sections = if task.reads_entries {
         Sections::All
+    } else {
+        Sections::OptionsAndAliases
     };
     let declarations = load_declarations(&inputs.declarations, sections);
     inputs.errors.extend(declarations.errors);
@@ -127,8 +94,7 @@ fn merge(mut inputs: Inputs, task: Task, inherited: &Inherited) -> Merged {
     layers.push(take(&mut inputs.layer));
 
     inputs.errors.extend(inputs.options.unmet_requirements());
-    if !task.is_for_launch() {
-        // Only a launch has a command that can be restarted.
+    if !task.is_for_launch {
         options.rotation = None;
     }
     Merged {
@@ -163,7 +129,7 @@ impl Merged {
         if !inputs.errors.is_empty() {
             return notices;
         }
-        let is_launch = self.task.is_for_launch();
+        let is_launch = self.task.is_for_launch;
         let patterns = &inputs.resolve_env;
         if is_launch || !patterns.is_empty() {
             notices.extend(unresolved_warnings(inherited, patterns, options, layers));
@@ -197,11 +163,9 @@ impl Merged {
         // subcommand does, because an image for general use can have `--resolve-env '*'`, even if
         // the variables of some tasks have no references. But if a variable has one that no pattern
         // matches, the command would get its text as the password.
-        let is_warned = task.is_for_launch() || !inputs.resolve_env.is_empty();
+        let is_warned = task.is_for_launch || !inputs.resolve_env.is_empty();
         let has_reference = is_warned && has_unmatched_reference(&inputs.resolve_env, &retained);
-        let needs_entries = inputs.resolve_env.is_empty()
-            || matches!(task, Task::Check(_) | Task::Policy)
-            || has_reference;
+        let needs_entries = inputs.resolve_env.is_empty() || task.needs_entries || has_reference;
         let is_empty = layers.iter().all(|layer| layer.entries.is_empty());
         if errors.is_empty() && is_empty && needs_entries {
             let problem = inputs.no_entry_problem(&declarations);
@@ -214,14 +178,13 @@ impl Merged {
 
         let aws = inputs.options.aws();
         let settings = Settings::new(aws, &options.source, inherited).map(|settings| Settings {
-            asks_identity: task.is_check(),
-            // The user of `check --metadata` can type an MFA code.
-            is_unattended: options.rotation.is_some() && task != Task::Check(CheckDepth::Metadata),
+            asks_identity: task.is_check,
+            is_unattended: options.rotation.is_some() && !task.is_attended,
             ..settings
         });
         let settings = value_or_add(settings, &mut errors);
-        let unused_aliases = if task.is_for_launch() {
-            alias_warning(&layers, task.is_check(), inherited)
+        let unused_aliases = if task.is_for_launch {
+            alias_warning(&layers, task.is_check, inherited)
         } else {
             None
         };
@@ -235,7 +198,7 @@ impl Merged {
                 // errors.
                 notices.extend(unused_aliases);
                 // `check` has rows for the entries that are left out.
-                if !task.is_check() {
+                if !task.is_check {
                     notices.extend(report::left_out_notes(&plan));
                 } else if options.verbose {
                     notices.extend(removed_notes(&options.retention.unset, &plan));

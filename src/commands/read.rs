@@ -18,7 +18,8 @@ use std::time::Duration;
 
 use tokio::time::Instant;
 
-use super::prepare::{Prepared, Task, prepare};
+use super::prepare::{Prepared, prepare};
+use super::task::Task;
 use super::worker::{self, block_on};
 use crate::backend::Backend;
 use crate::backend::agent::Agent;
@@ -98,7 +99,7 @@ pub(super) fn reading_notices(prepared: &Prepared, values: &Values) -> Vec<Recor
     }
     warnings.extend(report::nothing_read_note(outcomes));
     warnings.extend(report::mistake_warnings(outcomes));
-    if prepared.task.is_for_launch() {
+    if prepared.task.is_for_launch {
         warnings.extend(inherited_warning(&prepared.plan, values));
     }
     warnings
@@ -154,11 +155,11 @@ fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
     };
     let directory = match CacheDirectory::open(&options.directory) {
         Ok(directory) => directory,
-        Err(_) if prepared.task == Task::Poll => return Ok(Backend::Aws(Box::new(aws))),
+        Err(_) if !prepared.task.uses_cache => return Ok(Backend::Aws(Box::new(aws))),
         Err(problem) => return Err(vec![problem]),
     };
     let kept_for = options.ttl.max(options.stale);
-    if prepared.task == Task::Poll {
+    if !prepared.task.uses_cache {
         options.ttl = Duration::ZERO;
         options.stale = Duration::ZERO;
     }

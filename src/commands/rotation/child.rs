@@ -4,6 +4,7 @@
 //! messages.
 
 use std::hash::RandomState;
+use std::mem::take;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
@@ -11,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Changes, Fingerprint};
 use crate::commands::launch::{Launch, print_and_rename};
-use crate::commands::prepare::Task;
+use crate::commands::task::Task;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
@@ -71,25 +72,21 @@ pub(super) struct Trial<'a, 'command> {
     pub gate: Gate,
     pub(super) baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
-    /// True for a poll, which asks no fallback region, if the launch may ask one.
-    pub(super) forgoes_fallback: bool,
 }
 
 impl Trial<'_, '_> {
     /// Runs the trial, and reports its failures. Returns the exit status, unless this process
     /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
     /// get the terminal's signals.
-    pub fn run(mut self) -> u8 {
+    pub fn run(self) -> u8 {
         if !self.baseline.is_before_start() {
             self.gate.leave_group();
             let prepared = &mut self.launch.prepared;
-            prepared.task = Task::Poll;
+            // The values in a fallback region may be older than those of the command.
+            let fallback_regions = take(&mut prepared.settings.options.fallback_regions);
+            prepared.task = Task::poll(!fallback_regions.is_empty());
             // The next poll follows anyway.
             prepared.options.wait = None;
-            // The values in a fallback region may be older than those of the command.
-            let regions = &mut prepared.settings.options.fallback_regions;
-            self.forgoes_fallback = !regions.is_empty();
-            regions.clear();
         }
 
         // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
@@ -192,7 +189,7 @@ impl Trial<'_, '_> {
         let command = quoted_program(self.launch.command);
         let warning = failed_poll_warning(&command, self.baseline.failing_since, errors);
         let mut warning = warning.with("level", level.name());
-        if self.forgoes_fallback {
+        if self.launch.prepared.task.forgoes_fallback {
             warning = warning.with_notes([format!(
                 "a poll asks no fallback region, because its values may be older than those that {command} has"
             )]);

@@ -460,7 +460,6 @@ impl Trials<'_> {
                 gate,
                 baseline: &self.baseline,
                 rotation: self.notices.rotation,
-                forgoes_fallback: false,
             };
             trial.run()
         })
