@@ -93,9 +93,32 @@ pub(super) fn print_and_rename(
 }
 
 pub struct Launch<'a> {
-    pub(super) prepared: Prepared,
+    prepared: Prepared,
     pub command: &'a CommandLine,
-    pub program: Program,
+    program: Program,
+}
+
+/// What a rotation may do with a launch.
+#[cfg(target_os = "linux")]
+impl Launch<'_> {
+    pub(super) fn prepared(&self) -> &Prepared {
+        &self.prepared
+    }
+
+    /// Makes a poll of this launch ([`Prepared::for_poll`]).
+    pub(super) fn for_poll(self) -> Self {
+        Self {
+            prepared: self.prepared.for_poll(),
+            ..self
+        }
+    }
+
+    /// Lets the command accept what the service manager passed to this process's parent
+    /// ([`Inherited::replace_process_id`]).
+    pub(super) fn replace_process_id(&mut self, parent: i32) {
+        let retained = &mut self.prepared.plan.retained;
+        retained.replace_process_id(parent, std::process::id());
+    }
 }
 
 impl Launch<'_> {

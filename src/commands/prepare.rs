@@ -224,6 +224,15 @@ pub fn value_or_add<T>(result: Result<T, Vec<Problem>>, errors: &mut Vec<Problem
 }
 
 impl Prepared {
+    /// Makes a poll of a launch. A poll doesn't wait, because the next poll follows anyway. It asks
+    /// no fallback region, whose values may be older than those of the command.
+    pub fn for_poll(mut self) -> Self {
+        let fallback_regions = take(&mut self.settings.options.fallback_regions);
+        self.task = Task::poll(!fallback_regions.is_empty());
+        self.options.wait = None;
+        self
+    }
+
     /// Looks for the program of a command in the PATH that the command will get. This PATH is a
     /// literal in the plan or the inherited one, because a secret can't set PATH.
     ///

@@ -101,7 +101,7 @@ pub(super) fn run<T: Send>(
 /// [`Messenger::watched_connection`] closes, or if the worker doesn't react to the deadline.
 pub(super) fn run_with<T: Send>(
     options: &Options,
-    messenger: &impl Messenger,
+    messenger: &dyn Messenger,
     work: impl FnOnce(&Deadline) -> Result<T, Report> + Send,
 ) -> Result<T, Report> {
     let deadline = Deadline::new(options.timeout);
@@ -189,7 +189,7 @@ struct Watch {
 impl Watch {
     /// Ends this process if [`OVERTIME`] is over, and sends the message about a long wait if one is
     /// due. Returns the time until this function must be called again.
-    fn tick(&mut self, messenger: &impl Messenger) -> Duration {
+    fn tick(&mut self, messenger: &dyn Messenger) -> Duration {
         let now = Instant::now();
         let Some(deadline) = self.deadline.end() else {
             // There is no deadline while the user is asked for something, such as an MFA code. The
@@ -227,7 +227,7 @@ impl Watch {
     /// longest time left (EXTEND_TIMEOUT_USEC in sd_notify(3)), in which a last try can end. A
     /// terminal gets the progress line. A log gets only one note about the whole wait, together with
     /// the second message, which is sent after three seconds.
-    fn send_messages(&self, messenger: &impl Messenger) {
+    fn send_messages(&self, messenger: &dyn Messenger) {
         let left = self.deadline.longest_left();
         if left.is_zero() {
             return;

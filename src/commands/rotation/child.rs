@@ -4,7 +4,6 @@
 //! messages.
 
 use std::hash::RandomState;
-use std::mem::take;
 use std::os::fd::BorrowedFd;
 use std::time::SystemTime;
 
@@ -12,7 +11,6 @@ use serde::{Deserialize, Serialize};
 
 use super::fingerprint::{Changes, Fingerprint};
 use crate::commands::launch::{Launch, print_and_rename};
-use crate::commands::task::Task;
 use crate::commands::worker::{self, Messenger};
 use crate::deliver::{Delivery, Files, PlacedFile};
 use crate::exec;
@@ -58,81 +56,46 @@ pub(super) struct Baseline {
     pub(super) failing_since: Option<SystemTime>,
 }
 
-impl Baseline {
-    /// True as long as there is no command: for the first trial.
-    pub(super) fn is_before_start(&self) -> bool {
-        self.command_values.is_none()
-    }
-}
-
 /// A trial, as the forked process sees it: a launch that waits at its gate until the parent lets it
 /// become the command.
-pub(super) struct Trial<'a, 'command> {
-    pub launch: &'a mut Launch<'command>,
+pub(super) struct Trial<'a> {
+    pub launch: &'a Launch<'a>,
     pub gate: Gate,
-    pub(super) baseline: &'a Baseline,
+    pub baseline: &'a Baseline,
     pub rotation: &'a RotationOptions,
 }
 
-impl Trial<'_, '_> {
-    /// Runs the trial, and reports its failures. Returns the exit status, unless this process
-    /// becomes the command. A poll leaves the process group of the parent first, so that it doesn't
-    /// get the terminal's signals.
+impl Trial<'_> {
+    /// Runs the trial, and reports its failures. Returns the exit status if this process doesn't
+    /// become the command: that of the error or, if there is no error, 0.
     pub fn run(self) -> u8 {
-        if !self.baseline.is_before_start() {
-            self.gate.leave_group();
-            let prepared = &mut self.launch.prepared;
-            // The values in a fallback region may be older than those of the command.
-            let fallback_regions = take(&mut prepared.settings.options.fallback_regions);
-            prepared.task = Task::poll(!fallback_regions.is_empty());
-            // The next poll follows anyway.
-            prepared.options.wait = None;
-        }
-
-        // LISTEN_PID and WATCHDOG_PID have the id of the parent, which the command wouldn't accept.
-        let retained = &mut self.launch.prepared.plan.retained;
-        retained.replace_process_id(self.gate.parent.as_raw(), std::process::id());
-
-        self.read_and_deliver()
-            .unwrap_or_else(|report| self.fail(&report))
+        let Some(command_values) = &self.baseline.command_values else {
+            return self
+                .start_first()
+                .unwrap_or_else(|report| self.fail(&report));
+        };
+        let poll = Poll {
+            trial: &self,
+            command_values,
+        };
+        poll.run().unwrap_or_else(|report| poll.fail(&report))
     }
 
-    /// Reads the values, and reports to the parent what has changed. If the gate opens, the first
-    /// trial, or a poll that has found a change, becomes the command. With `signal=NAME`, the poll
-    /// replaces the command's files instead. Returns the exit status if this process doesn't become
-    /// the command: that of the error or, if there is no error, 0.
-    fn read_and_deliver(&self) -> Result<u8, Report> {
-        let values = worker::run_with(&self.launch.prepared.options, self, |deadline| {
+    /// Reads the values and, if the gate opens, becomes the command.
+    fn start_first(&self) -> Result<u8, Report> {
+        let (values, fingerprint) = self.read(self)?;
+        self.start(values, &Message::Ready(fingerprint, Changes::default()))
+    }
+
+    /// Reads the values. Messages about a long wait go to `messenger`.
+    fn read(&self, messenger: &dyn Messenger) -> Result<(Values, Fingerprint), Report> {
+        let options = &self.launch.prepared().options;
+        let values = worker::run_with(options, messenger, |deadline| {
             self.launch.all_values(deadline)
         })?;
-
         let hash_key = &self.baseline.hash_key;
-        let on_rotation = self.rotation.on_rotation;
-        let fingerprint = Fingerprint::new(hash_key, on_rotation, &values);
-        let mut changes = Changes::default();
-        if let Some(command_values) = &self.baseline.command_values {
-            if let Some(error) = command_values.loss_error(&fingerprint) {
-                // Someone has to act, because no later poll succeeds by itself.
-                self.fail_poll(Label::Error, &[error]);
-                return Ok(0);
-            }
-            changes =
-                [false, true].map(|is_fixed| command_values.change_to(&fingerprint, is_fixed));
-            if changes[0].labels.is_empty() {
-                self.gate.send(&Message::Ready(fingerprint, changes));
-                return Ok(0);
-            }
-        }
-
-        let message = Message::Ready(fingerprint, changes);
-        match on_rotation {
-            OnRotation::Signal(_) if !self.baseline.is_before_start() => {
-                self.replace_files(&values.outcomes, &message)
-            }
-            OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => {
-                self.start(values, &message)
-            }
-        }
+        let fingerprint = Fingerprint::new(hash_key, self.rotation.on_rotation, &values);
+        Ok((values, fingerprint))
     }
 
     /// Writes the files, sends `ready`, waits at the gate and becomes the command. If renaming or
@@ -142,7 +105,8 @@ impl Trial<'_, '_> {
     fn start(&self, values: Values, ready: &Message) -> Result<u8, Report> {
         let (delivery, environment, notices) = self.launch.write_files(values)?;
         // The program may have been removed since the last start.
-        let program = self.launch.prepared.find_program(self.launch.command)?;
+        let command = self.launch.command;
+        let program = self.launch.prepared().find_program(command)?;
         // If the parent ends, the command gets the stop signal.
         if !self.gate.await_opening(ready, self.rotation.stop_signal) {
             return Ok(0);
@@ -152,7 +116,6 @@ impl Trial<'_, '_> {
         // values.
         let executed = print_and_rename(delivery, notices).and_then(|placed| {
             self.gate.send(&Message::Placed(placed.placed_files()));
-            let command = self.launch.command;
             exec::exec(&program, command, &environment, placed.descriptors())
         });
         let Err(problem) = executed;
@@ -182,46 +145,94 @@ impl Trial<'_, '_> {
         }
         Ok(0)
     }
+}
+
+/// The messages of the first trial are those of a launch.
+impl Messenger for Trial<'_> {
+    fn notify(&self, assignments: &str) {
+        self.gate.send(&Message::Notify(assignments.to_owned()));
+    }
+
+    fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
+        Some(self.gate.descriptor())
+    }
+}
+
+/// A trial while the command is running.
+struct Poll<'a> {
+    trial: &'a Trial<'a>,
+    command_values: &'a Fingerprint,
+}
+
+impl Poll<'_> {
+    /// Reads the values, and reports to the parent what has changed. If something has changed and
+    /// the gate opens, becomes the command or, with `signal=NAME`, replaces the command's files. If
+    /// this process doesn't become the command, returns the exit status.
+    ///
+    /// First leaves the process group of the parent, so that the poll doesn't get the terminal's
+    /// signals.
+    fn run(&self) -> Result<u8, Report> {
+        let trial = self.trial;
+        trial.gate.leave_group();
+        let (values, fingerprint) = trial.read(self)?;
+        if let Some(error) = self.command_values.loss_error(&fingerprint) {
+            // Someone has to act, because no later poll succeeds by itself.
+            self.report_failure(Label::Error, &[error]);
+            return Ok(0);
+        }
+
+        let changes =
+            [false, true].map(|is_fixed| self.command_values.change_to(&fingerprint, is_fixed));
+        let is_unchanged = changes[0].labels.is_empty();
+        let ready = Message::Ready(fingerprint, changes);
+        if is_unchanged {
+            trial.gate.send(&ready);
+            return Ok(0);
+        }
+        match trial.rotation.on_rotation {
+            OnRotation::Signal(_) => trial.replace_files(&values.outcomes, &ready),
+            OnRotation::Restart | OnRotation::Exit => trial.start(values, &ready),
+        }
+    }
 
     /// Sends the lines about a failed poll to the parent, which prints them. `level` is that of the
     /// JSON object.
-    fn fail_poll(&self, level: Label, errors: &[Record]) {
-        let command = quoted_program(self.launch.command);
-        let warning = failed_poll_warning(&command, self.baseline.failing_since, errors);
+    fn report_failure(&self, level: Label, errors: &[Record]) {
+        let Trial {
+            launch,
+            gate,
+            baseline,
+            ..
+        } = self.trial;
+        let command = quoted_program(launch.command);
+        let warning = failed_poll_warning(&command, baseline.failing_since, errors);
         let mut warning = warning.with("level", level.name());
-        if self.launch.prepared.task.forgoes_fallback {
+        if launch.prepared().task.forgoes_fallback {
             warning = warning.with_notes([format!(
                 "a poll asks no fallback region, because its values may be older than those that {command} has"
             )]);
         }
         let lines = terminal::visible_lines([warning]);
-        self.gate.send(&Message::PollFailed(lines));
+        gate.send(&Message::PollFailed(lines));
     }
 }
 
-impl Messenger for Trial<'_, '_> {
-    /// False for a poll, which doesn't even print the error about a termination signal, because
-    /// such a signal usually means that the whole service is being stopped.
+impl Messenger for Poll<'_> {
+    /// A poll doesn't even print the error about a termination signal, because such a signal
+    /// usually means that the whole service is being stopped.
     fn shows_progress(&self) -> bool {
-        self.baseline.is_before_start()
+        false
     }
 
-    fn notify(&self, assignments: &str) {
-        if self.baseline.is_before_start() {
-            self.gate.send(&Message::Notify(assignments.to_owned()));
-        }
-    }
+    fn notify(&self, _assignments: &str) {}
 
     fn fail(&self, failures: &Report) -> u8 {
-        if self.baseline.is_before_start() {
-            return failures.print();
-        }
-        self.fail_poll(Label::Warning, &failures.errors());
+        self.report_failure(Label::Warning, &failures.errors());
         failures.exit_status()
     }
 
     fn watched_connection(&self) -> Option<BorrowedFd<'_>> {
-        Some(self.gate.descriptor())
+        self.trial.watched_connection()
     }
 }
 

@@ -93,6 +93,8 @@ pub fn supervise(
     if let Some(status) = trials.await_first()? {
         return Ok(status);
     }
+    // From now on, every trial is a poll.
+    trials.launch = trials.launch.for_poll();
 
     let signals =
         Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
@@ -447,16 +449,14 @@ impl Trials<'_> {
     /// Forks a trial, and returns its process id. SIGALRM ends the trial if it hasn't reached its
     /// gate [`TIME_TO_END`] after its deadline.
     fn fork_trial(&mut self) -> Result<Pid, String> {
-        let options = &self.launch.prepared.options;
-        let mut limit = options.timeout + TIME_TO_END;
-        // A poll doesn't wait (`--wait`).
-        if self.baseline.is_before_start() {
-            limit += options.wait.unwrap_or_default();
-        }
-
+        let options = &self.launch.prepared().options;
+        let limit = options.timeout + options.wait.unwrap_or_default() + TIME_TO_END;
         let process = fork(limit, |gate| {
+            // LISTEN_PID and WATCHDOG_PID have the id of this process's parent, which the command
+            // wouldn't accept.
+            self.launch.replace_process_id(gate.parent.as_raw());
             let trial = Trial {
-                launch: &mut self.launch,
+                launch: &self.launch,
                 gate,
                 baseline: &self.baseline,
                 rotation: self.notices.rotation,
@@ -511,9 +511,7 @@ impl Trials<'_> {
         self.baseline.failing_since = None;
         self.notices.warned_at = None;
         // For the first trial, there is no command yet.
-        if self.baseline.is_before_start() {
-            return None;
-        }
+        self.baseline.command_values.as_ref()?;
 
         let [change, fixed] = changes;
         self.notices.report_changes(&change, &fixed);
@@ -529,7 +527,7 @@ impl Trials<'_> {
     /// Reports the first start of the command, whose process id is `pid`: to the user and, with
     /// `--notify-ready`, to the service manager.
     fn announce_start(&self, pid: Pid) {
-        if self.launch.prepared.options.notify_ready {
+        if self.launch.prepared().options.notify_ready {
             self.service_manager.send("READY=1");
         }
         let values = self.baseline.command_values.as_ref();
