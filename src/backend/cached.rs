@@ -94,20 +94,46 @@ pub struct CacheEntry {
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
-    pub aws: Aws,
-    pub directory: CacheDirectory,
-    pub options: CacheOptions,
-    /// The longer one of the two limits that the user has set. A poll has shorter ones in
-    /// `options`.
-    pub kept_for: Duration,
+    aws: Aws,
+    directory: CacheDirectory,
+    /// The options. Their two limits are zero if no entry is used.
+    options: CacheOptions,
+    /// The longer one of the two limits that the user has set.
+    kept_for: Duration,
     /// The entries that could not be used, stored or removed, by the predicate of a sentence about
     /// them, such as `couldn't be stored`. Each is named as in messages.
-    pub unusable: BTreeMap<String, BTreeSet<String>>,
+    unusable: BTreeMap<String, BTreeSet<String>>,
     /// The entries that can be used instead of documents from fallback regions.
-    pub substitutes: BTreeMap<Locator, Document>,
+    substitutes: BTreeMap<Locator, Document>,
 }
 
 impl Cached {
+    /// `directory` is that of `options`. If `uses_entries` is false, AWS's answers are only stored.
+    pub fn new(
+        aws: Aws,
+        directory: CacheDirectory,
+        mut options: CacheOptions,
+        uses_entries: bool,
+    ) -> Self {
+        let kept_for = options.ttl.max(options.stale);
+        if !uses_entries {
+            options.ttl = Duration::ZERO;
+            options.stale = Duration::ZERO;
+        }
+        Self {
+            aws,
+            directory,
+            options,
+            kept_for,
+            unusable: BTreeMap::new(),
+            substitutes: BTreeMap::new(),
+        }
+    }
+
+    pub(super) fn aws(&mut self) -> &mut Aws {
+        &mut self.aws
+    }
+
     /// Answers each locator in `wanted`, from AWS or from an entry. Stores each document of a
     /// secret's own region, and removes the entry of a secret that AWS doesn't have or denies
     /// access to. Before it stores a document, removes the entries that no launch would use.
@@ -167,8 +193,8 @@ impl Cached {
                 (Err(failure), Some(entry)) if failure.error.is_temporary() => {
                     Ok(entry.into_document(Some(failure)))
                 }
-                // A poll (`--on-rotation`) never uses a stale entry, so its failure doesn't mention
-                // the cache.
+                // If no stale entry is ever used (`--cache-stale 0`, or in a poll), the failure
+                // doesn't mention the cache.
                 (Err(failure), None) if failure.error.is_temporary() && !stale.is_zero() => {
                     Err(with_note(failure, without_substitute))
                 }

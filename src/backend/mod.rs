@@ -60,7 +60,7 @@ impl Backend {
     pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
-            Self::Cached(cached) => Some(&mut cached.aws),
+            Self::Cached(cached) => Some(cached.aws()),
             Self::Agent(_) | Self::Local(_) => None,
         }
     }

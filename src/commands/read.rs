@@ -11,7 +11,7 @@
 //! One pass through this picture is a *round*. The failure of a single value is an outcome, not an
 //! error, so that the report has every failure.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -150,27 +150,17 @@ fn open_local_file(
 /// Opens the directory of `--cache` and returns the backend that keeps AWS's answers there. Without
 /// `--cache`, and in a poll if the directory can't be opened, returns the backend for AWS itself.
 fn with_cache(aws: Aws, prepared: &Prepared) -> Result<Backend, Vec<Problem>> {
-    let Some(mut options) = prepared.options.cache.clone() else {
+    let Some(options) = prepared.options.cache.clone() else {
         return Ok(Backend::Aws(Box::new(aws)));
     };
+    let uses_entries = prepared.task.uses_cache;
     let directory = match CacheDirectory::open(&options.directory) {
         Ok(directory) => directory,
-        Err(_) if !prepared.task.uses_cache => return Ok(Backend::Aws(Box::new(aws))),
+        Err(_) if !uses_entries => return Ok(Backend::Aws(Box::new(aws))),
         Err(problem) => return Err(vec![problem]),
     };
-    let kept_for = options.ttl.max(options.stale);
-    if !prepared.task.uses_cache {
-        options.ttl = Duration::ZERO;
-        options.stale = Duration::ZERO;
-    }
-    Ok(Backend::Cached(Box::new(Cached {
-        aws,
-        directory,
-        options,
-        kept_for,
-        unusable: BTreeMap::new(),
-        substitutes: BTreeMap::new(),
-    })))
+    let cached = Cached::new(aws, directory, options, uses_entries);
+    Ok(Backend::Cached(Box::new(cached)))
 }
 
 /// The shortest pause between two rounds (`--wait`), before [`pause`] shortens it at random.
