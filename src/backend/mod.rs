@@ -23,6 +23,7 @@ use std::collections::BTreeSet;
 
 use crate::model::answer::{Answers, Caller};
 use crate::model::problem::Problem;
+use crate::model::record::Record;
 use crate::model::reference::Locator;
 use agent::Agent;
 use aws::Aws;
@@ -81,6 +82,14 @@ impl Backend {
         }
         if let Some(aws) = self.aws() {
             aws.forget_failures();
+        }
+    }
+
+    /// The warnings about entries of the cache ([`Cached::warnings`]).
+    pub fn cache_warnings(&self) -> Vec<Record> {
+        match self {
+            Self::Cached(cached) => cached.warnings(),
+            Self::Aws(_) | Self::Agent(_) | Self::Local(_) => Vec::new(),
         }
     }
 

@@ -136,15 +136,21 @@ impl Checked {
     /// its outcome says why. The report only has the error if nothing could be read.
     fn read(prepared: Prepared, depth: CheckDepth, deadline: &Deadline) -> (Self, Report) {
         let read = match depth {
-            CheckDepth::Offline => Ok(Values::new(resolve_offline(&prepared.plan), Answers::new())),
+            CheckDepth::Offline => Ok(Values {
+                outcomes: resolve_offline(&prepared.plan),
+                ..Values::default()
+            }),
             CheckDepth::Metadata => resolve_metadata(&prepared, deadline),
             CheckDepth::Values => read_values(&prepared, deadline),
         };
         let (values, report) = match read {
             Ok(values) => (values, Report::default()),
             Err(report) => {
-                let outcomes = Outcomes::unread(&prepared.plan);
-                (Values::new(outcomes, Answers::default()), report)
+                let values = Values {
+                    outcomes: Outcomes::unread(&prepared.plan),
+                    ..Values::default()
+                };
+                (values, report)
             }
         };
 
@@ -296,13 +302,16 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     suggest_names(&mut failures, plan);
 
     // The values of existing secrets haven't been read, so `resolve` only gets the failures.
-    let mut outcomes = resolve(plan, &failures);
-    outcomes.requests = deadline.progress.attempts();
-    outcomes.elapsed = deadline.progress.waited_since(begun);
+    let outcomes = resolve(plan, &failures);
     let mut fetched = failures;
     fetched.extend(existing);
-    let mut values = Values::new(outcomes, fetched);
-    values.secrets = secrets;
-    values.caller = aws.caller();
-    Ok(values)
+    Ok(Values {
+        outcomes,
+        fetched,
+        elapsed: deadline.progress.waited_since(begun),
+        requests: deadline.progress.attempts(),
+        secrets,
+        cache_warnings: Vec::new(),
+        caller: aws.caller(),
+    })
 }

@@ -32,7 +32,7 @@ use crate::input::local_secrets::read_local_secrets;
 use crate::model::answer::{Answer, Answers, Document, FetchFailure};
 use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, SourceOption};
-use crate::model::outcome::Values;
+use crate::model::outcome::{Outcomes, Values};
 use crate::model::place::Placed;
 use crate::model::plan::Plan;
 use crate::model::problem::Problem;
@@ -74,14 +74,16 @@ pub(super) fn read_values(prepared: &Prepared, deadline: &Deadline) -> Result<Va
     // or execve, closes them anyway.
     let mut backend = ManuallyDrop::new(open_backend(prepared, deadline)?);
     block_on(async {
-        let mut values = fetch_and_resolve(&mut backend, prepared, deadline).await?;
-        values.outcomes.requests = deadline.progress.attempts();
-        values.outcomes.elapsed = deadline.progress.waited_since(begun);
-        if let Backend::Cached(cached) = &mut *backend {
-            values.cache_warnings = cached.warnings();
-        }
-        values.caller = backend.caller();
-        Ok(values)
+        let (outcomes, fetched) = fetch_and_resolve(&mut backend, prepared, deadline).await?;
+        Ok(Values {
+            outcomes,
+            fetched,
+            elapsed: deadline.progress.waited_since(begun),
+            requests: deadline.progress.attempts(),
+            secrets: Vec::new(),
+            cache_warnings: backend.cache_warnings(),
+            caller: backend.caller(),
+        })
     })
 }
 
@@ -169,12 +171,13 @@ const SHORTEST_PAUSE: Duration = Duration::from_secs(1);
 /// The longest pause between two rounds, so that a launch starts soon after its values can be read.
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 
-/// Fetches everything that the plan names, and resolves the plan, in one or more rounds.
+/// Fetches everything that the plan names, and resolves the plan, in one or more rounds. Returns the
+/// outcomes and all answers.
 async fn fetch_and_resolve(
     backend: &mut Backend,
     prepared: &Prepared,
     deadline: &Deadline,
-) -> Result<Values, Problem> {
+) -> Result<(Outcomes, Answers), Problem> {
     let plan = &prepared.plan;
     let mut answers = Answers::new();
     let begun = Instant::now();
@@ -200,7 +203,7 @@ async fn fetch_and_resolve(
         let missing = outcomes.missing_documents(&answers);
         let limit = match prepared.options.wait {
             Some(limit) if may_succeed_later(&missing, &answers) => limit,
-            _ => return Ok(Values::new(outcomes, answers)),
+            _ => return Ok((outcomes, answers)),
         };
         let Some(left) = limit.checked_sub(begun.elapsed()) else {
             return Ok(values_after_waiting(plan, answers, begun.elapsed()));
@@ -258,14 +261,18 @@ async fn pause<'a>(
 
 /// The values of the last round, after the time of `--wait` is over. The message about each failure
 /// says how long secrets-exec has tried.
-fn values_after_waiting(plan: &Plan, mut answers: Answers, elapsed: Duration) -> Values {
+fn values_after_waiting(
+    plan: &Plan,
+    mut answers: Answers,
+    elapsed: Duration,
+) -> (Outcomes, Answers) {
     let waited = Duration::from_secs_f64(elapsed.as_secs_f64().round());
     for answer in answers.values_mut() {
         if let Err(failure) = answer {
             failure.waited = Some(waited);
         }
     }
-    Values::new(resolve(plan, &answers), answers)
+    (resolve(plan, &answers), answers)
 }
 
 /// True for a cached answer that was only used because AWS failed.

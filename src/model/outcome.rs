@@ -96,10 +96,6 @@ pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
     /// The probable mistakes in entries that could be resolved.
     pub warnings: Vec<Warning>,
-    /// The time for reading the secrets.
-    pub elapsed: Duration,
-    /// The number of requests that were sent, including retries.
-    pub requests: usize,
 }
 
 /// A warning about an entry, or a key of an `env-from` entry, that could be resolved, but that is
@@ -296,6 +292,10 @@ impl Outcomes {
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Answers,
+    /// The time for reading the secrets.
+    pub elapsed: Duration,
+    /// The number of requests that were sent, including retries.
+    pub requests: usize,
     /// The description of each secret, or why AWS didn't return one, for `check --metadata`.
     pub secrets: Vec<DescribedSecret>,
     /// The warnings about cache entries that couldn't be used, stored or removed.
@@ -305,14 +305,6 @@ pub struct Values {
 }
 
 impl Values {
-    pub fn new(outcomes: Outcomes, fetched: Answers) -> Self {
-        Self {
-            outcomes,
-            fetched,
-            ..Self::default()
-        }
-    }
-
     /// The problems of the values that can't be read, and of the variables whose value can't be
     /// delivered, each with the id of its outcome.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {

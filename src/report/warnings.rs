@@ -181,9 +181,8 @@ pub fn account(values: &Values) -> Vec<Record> {
 /// The total of `-v`: `3 values of 2 secrets in 17 ms, 2 requests`. Counts only secrets that
 /// were read.
 pub fn total_note(values: &Values) -> Record {
-    let outcomes = &values.outcomes;
-    let value_count = outcomes.values().count();
-    let milliseconds = outcomes.elapsed.as_millis() as u64;
+    let value_count = values.outcomes.values().count();
+    let milliseconds = values.elapsed.as_millis() as u64;
     let mut secrets = BTreeSet::new();
     let mut cached = 0;
     for (locator, answer) in &values.fetched {
@@ -201,13 +200,13 @@ pub fn total_note(values: &Values) -> Record {
         "{} of {} in {milliseconds} ms, {}",
         counted(value_count, "value", "values"),
         counted(secrets, "secret", "secrets"),
-        counted(outcomes.requests, "request", "requests"),
+        counted(values.requests, "request", "requests"),
     );
     Record::note(text)
         .event("resolution")
         .with("values", value_count)
         .with("secrets", secrets)
         .with("milliseconds", milliseconds)
-        .with("requests", outcomes.requests)
+        .with("requests", values.requests)
         .with("from_cache", cached)
 }
