@@ -313,35 +313,31 @@ impl Job {
         self.give_terminal(io::stdout());
     }
 
-    /// Sends a signal to the command, and to no other process of its group. Returns false if this
-    /// process isn't allowed to do so, because the command has changed its user.
-    pub fn signal(&self, signal: SignalNumber) -> bool {
-        match self.leader {
-            Some(leader) => send_signal(leader.as_raw(), signal),
-            None => true,
-        }
+    /// Sends a signal to the command, and to no other process of its group. Returns
+    /// [`Event::Refused`] if this process isn't allowed to do so, because the command has changed
+    /// its user.
+    pub fn signal(&self, signal: SignalNumber) -> Option<Event> {
+        send_signal(self.leader?.as_raw(), signal)
     }
 
     /// Sends a signal to the group, and also to the command if it has left the group. Before
     /// SIGCONT, with which a shell continues a job, gives the terminal back to the group, unless
     /// the command has ended.
     ///
-    /// Returns false if this process isn't allowed to signal any process of the group, or to kill
-    /// the command.
-    pub fn signal_group(&self, signal: SignalNumber) -> bool {
+    /// Returns [`Event::Refused`] if this process isn't allowed to signal any process of the group,
+    /// or to kill the command.
+    pub fn signal_group(&self, signal: SignalNumber) -> Option<Event> {
         if signal == SignalNumber::CONT && self.leader.is_some() {
             self.give_terminal(io::stdout());
         }
-        let Some(group) = self.group else {
-            return true;
-        };
+        let group = self.group?;
         // kill(2) succeeds if at least one process of the group gets the signal.
-        let sent = send_signal(-group.as_raw(), signal);
+        let refused = send_signal(-group.as_raw(), signal);
         match self.leader {
             Some(leader) if signal == SignalNumber::KILL || getpgid(Some(leader)) != Ok(group) => {
                 self.signal(signal)
             }
-            _ => sent,
+            _ => refused,
         }
     }
 
@@ -521,19 +517,22 @@ fn stop_by(signal: SignalNumber, stops_group: bool) -> bool {
 }
 
 /// Sends a signal, followed by SIGCONT, to a child of this process. The id of a child can't be
-/// reused before the child is reaped. Returns false if this process isn't allowed to send the
-/// signal.
-pub fn signal_child(child: Pid, signal: SignalNumber) -> bool {
-    let is_sent = send_signal(child.as_raw(), signal);
+/// reused before the child is reaped. Returns [`Event::Refused`] if this process isn't allowed to
+/// send the signal.
+pub fn signal_child(child: Pid, signal: SignalNumber) -> Option<Event> {
+    let refused = send_signal(child.as_raw(), signal);
     send_signal(child.as_raw(), SignalNumber::CONT);
-    is_sent
+    refused
 }
 
 /// Calls kill(2). A negative target is a process group, and 0 is the group of this process. Unlike
-/// nix, this function supports real-time signals. Returns false if this process isn't allowed to
-/// send the signal. Any other error means that the process doesn't exist any more.
-fn send_signal(target: i32, signal: SignalNumber) -> bool {
+/// nix, this function supports real-time signals. Returns [`Event::Refused`] if this process isn't
+/// allowed to send the signal. Any other error means that the process doesn't exist any more.
+fn send_signal(target: i32, signal: SignalNumber) -> Option<Event> {
     // SAFETY: kill(2) doesn't access memory.
     let sent = Errno::result(unsafe { libc::kill(target, signal.0) });
-    sent != Err(Errno::EPERM)
+    match sent {
+        Err(Errno::EPERM) => Some(Event::Refused(signal)),
+        _ => None,
+    }
 }

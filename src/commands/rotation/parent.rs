@@ -195,27 +195,21 @@ impl Parent<'_> {
                 baseline.command_values = baseline.latest_values.take();
             }
             Action::AnnounceStart => self.trials.announce_start(self.pid),
-            Action::Signal(signal) => {
-                let is_sent = self.job.signal(signal);
-                self.note_refusal(signal, is_sent);
-            }
-            Action::SignalGroup(signal) => {
-                let is_sent = self.job.signal_group(signal);
-                self.note_refusal(signal, is_sent);
-            }
+            Action::Signal(signal) => self.events.extend(self.job.signal(signal)),
+            Action::SignalGroup(signal) => self.events.extend(self.job.signal_group(signal)),
             Action::SignalOthers(signal) => {
-                let is_sent = self.signal_others(signal);
-                self.note_refusal(signal, is_sent);
+                let refused = self.signal_others(signal);
+                self.events.extend(refused);
             }
             Action::Kill(left, notice) => {
-                let is_sent = match left {
+                let refused = match left {
                     Left::Group => self.job.signal_group(SignalNumber::KILL),
                     Left::Others | Left::Nothing => self.signal_others(SignalNumber::KILL),
                 };
-                if is_sent {
+                if refused.is_none() {
                     self.trials.notices.report(notice, self.pid);
                 }
-                self.note_refusal(SignalNumber::KILL, is_sent);
+                self.events.extend(refused);
             }
             Action::Suspend(signal) => self.job.suspend(signal),
             Action::Arm(delay) => {
@@ -230,31 +224,23 @@ impl Parent<'_> {
         }
     }
 
-    /// Queues [`Event::Refused`] for a signal that the system has refused to send. Does nothing if
-    /// `is_sent` is true.
-    fn note_refusal(&mut self, signal: SignalNumber, is_sent: bool) {
-        if !is_sent {
-            self.events.push_back(Event::Refused(signal));
-        }
-    }
-
     /// Sends a signal to the orphans of the command ([`Self::other_children`]). SIGKILL goes to all
     /// of them, and SIGTERM only to those that haven't got it, with a line about each of them.
-    /// Returns false if the system has refused the signal for one of them.
-    fn signal_others(&mut self, signal: SignalNumber) -> bool {
-        let mut are_sent = true;
+    /// Returns [`Event::Refused`] if the system has refused the signal for one of them.
+    fn signal_others(&mut self, signal: SignalNumber) -> Option<Event> {
+        let mut refused = None;
         for child in self.other_children() {
             let is_first = self.asked.insert(child);
             if !is_first && signal != SignalNumber::KILL {
                 continue;
             }
-            let is_sent = signal_child(child, signal);
-            if is_sent && signal == SignalNumber::TERM {
+            let refusal = signal_child(child, signal);
+            if refusal.is_none() && signal == SignalNumber::TERM {
                 self.trials.notices.report_asked(child);
             }
-            are_sent &= is_sent;
+            refused = refused.or(refusal);
         }
-        are_sent
+        refused
     }
 
     /// The orphans that this process has adopted from the command: the children that aren't the
