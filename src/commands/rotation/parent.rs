@@ -73,37 +73,18 @@ pub fn supervise(
         change: Change::default(),
         warned_at: None,
     };
-    let mut trials = Trials {
+    let spared = children("self").into_iter().collect();
+    let mut parent = Parent {
+        supervision: &supervision,
         launch,
         notices,
         service_manager: Notifier::new(inherited),
         baseline: Baseline::default(),
-        process: None,
-        not_ended: children("self").into_iter().collect(),
+        trial: None,
         placed: Vec::new(),
-    };
-    let bystanders = Bystanders::new(&trials.not_ended);
-    // Adopt orphans before the first trial, so that processes that its `credential_process` leaves
-    // behind are adopted, too.
-    adopt_orphans();
-    let pid = trials
-        .fork_trial()
-        .map_err(|why| Problem::nothing_resolved(&why))?;
-    // An exit status means that the first trial has failed, and has reported why.
-    if let Some(status) = trials.await_first()? {
-        return Ok(status);
-    }
-    // From now on, every trial is a poll.
-    trials.launch = trials.launch.for_poll();
-
-    let signals =
-        Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
-    let parent = Parent {
-        supervision: &supervision,
-        trials,
-        bystanders,
-        signals,
-        pid,
+        bystanders: Bystanders::new(&spared),
+        spared,
+        pid: Pid::this(),
         job: Job::default(),
         asked: BTreeSet::new(),
         timer: None,
@@ -111,15 +92,44 @@ pub fn supervise(
         events: VecDeque::new(),
         exit_reason: None,
     };
-    Ok(parent.run())
+    // Adopt orphans before the first trial, so that processes that its `credential_process` leaves
+    // behind are adopted, too.
+    adopt_orphans();
+    parent
+        .fork_trial()
+        .map_err(|why| Problem::nothing_resolved(&why))?;
+    // An exit status means that the first trial has failed, and has reported why.
+    if let Some(status) = parent.await_first()? {
+        return Ok(status);
+    }
+    // From now on, every trial is a poll.
+    parent.launch = parent.launch.for_poll();
+
+    let signals =
+        Signals::block().map_err(|errno| Problem::nothing_resolved(&errno_text(errno)))?;
+    Ok(parent.run(signals))
 }
 
 struct Parent<'a> {
     supervision: &'a Supervision,
-    trials: Trials<'a>,
+    launch: Launch<'a>,
+    notices: Notices<'a>,
+    /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
+    /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
+    service_manager: Notifier,
+    baseline: Baseline,
+    /// The trial (a launch in a forked process) that is under way. `None` before the first trial,
+    /// and once a trial has found no change, has executed the command or has ended.
+    trial: Option<TrialProcess>,
+    /// The command's files on disk, which are removed when the command ends.
+    placed: Vec<PlacedFile>,
     bystanders: Bystanders,
-    signals: Signals,
-    /// The process id of the latest command, even after its end.
+    /// The children that get no signal when a change ends the command and its orphans: the trials,
+    /// and the children that this process had before the first trial. The command itself was a
+    /// trial, too. A child that is reaped is removed.
+    spared: BTreeSet<Pid>,
+    /// The process id of the latest command, even after its end. Before the first start, that of
+    /// this process.
     pid: Pid,
     job: Job,
     /// The orphans of the command that were asked to end.
@@ -133,7 +143,7 @@ struct Parent<'a> {
 impl Parent<'_> {
     /// Lets the first trial, which waits at its gate, become the command, and supervises the
     /// command. Returns the exit status of this process.
-    fn run(mut self) -> u8 {
+    fn run(mut self, mut signals: Signals) -> u8 {
         // The action is [`Action::Start`], which opens the gate.
         let (mut state, action) = begin();
         self.perform(action);
@@ -146,7 +156,7 @@ impl Parent<'_> {
             if let Some(reason) = self.exit_reason {
                 return self.clean_up(reason);
             }
-            self.wait(&state);
+            self.wait(&state, &mut signals);
         }
     }
 
@@ -163,11 +173,11 @@ impl Parent<'_> {
 
     /// Removes the command's files and returns the exit status of this process.
     fn clean_up(mut self, reason: ExitReason) -> u8 {
-        let placed = take(&mut self.trials.placed);
-        self.trials.notices.report_errors(remove_files(placed));
+        let placed = take(&mut self.placed);
+        self.notices.report_errors(remove_files(placed));
         match reason {
             ExitReason::Rotated => {
-                self.trials.notices.report_exit();
+                self.notices.report_exit();
                 Status::Temporary as u8
             }
             ExitReason::NotStopped => Status::Temporary as u8,
@@ -181,20 +191,20 @@ impl Parent<'_> {
             Action::Start => self.start(),
             Action::Deliver => {
                 // If the trial was killed while it was waiting at its gate, its end is in the queue.
-                if let Some(process) = &mut self.trials.process {
+                if let Some(process) = &mut self.trial {
                     process.open_gate();
                 }
             }
             Action::StartPoll => {
                 self.earliest_poll = Instant::now() + SHORTEST_PAUSE;
-                self.events.extend(self.trials.start_poll());
+                self.start_poll();
             }
-            Action::CancelPoll => self.trials.cancel(),
+            Action::CancelPoll => self.cancel(),
             Action::Adopt => {
-                let baseline = &mut self.trials.baseline;
+                let baseline = &mut self.baseline;
                 baseline.command_values = baseline.latest_values.take();
             }
-            Action::AnnounceStart => self.trials.announce_start(self.pid),
+            Action::AnnounceStart => self.announce_start(self.pid),
             Action::Signal(signal) => self.events.extend(self.job.signal(signal)),
             Action::SignalGroup(signal) => self.events.extend(self.job.signal_group(signal)),
             Action::SignalOthers(signal) => {
@@ -207,7 +217,7 @@ impl Parent<'_> {
                     Left::Others | Left::Nothing => self.signal_others(SignalNumber::KILL),
                 };
                 if refused.is_none() {
-                    self.trials.notices.report(notice, self.pid);
+                    self.notices.report(notice, self.pid);
                 }
                 self.events.extend(refused);
             }
@@ -215,11 +225,11 @@ impl Parent<'_> {
             Action::Arm(delay) => {
                 let now = Instant::now();
                 let until_poll = self.earliest_poll.saturating_duration_since(now);
-                let rotation = self.trials.notices.rotation;
+                let rotation = &self.supervision.rotation;
                 let length = delay_length(delay, rotation, until_poll, fastrand::f64());
                 self.timer = Some(now + length);
             }
-            Action::Report(notice) => self.trials.notices.report(notice, self.pid),
+            Action::Report(notice) => self.notices.report(notice, self.pid),
             Action::Exit(reason) => self.exit_reason = Some(reason),
         }
     }
@@ -236,7 +246,7 @@ impl Parent<'_> {
             }
             let refusal = signal_child(child, signal);
             if refusal.is_none() && signal == SignalNumber::TERM {
-                self.trials.notices.report_asked(child);
+                self.notices.report_asked(child);
             }
             refused = refused.or(refusal);
         }
@@ -247,9 +257,7 @@ impl Parent<'_> {
     /// command, a trial or a bystander. The list is empty if the system doesn't list children.
     fn other_children(&self) -> Vec<Pid> {
         let mut others = children("self");
-        others.retain(|child| {
-            !self.trials.not_ended.contains(child) && !self.bystanders.include(*child)
-        });
+        others.retain(|child| !self.spared.contains(child) && !self.bystanders.include(*child));
         others
     }
 
@@ -257,7 +265,7 @@ impl Parent<'_> {
     /// while there is such a trial. Without one, this process would run without a command, so it
     /// exits with 75 as after a changed secret, and a service manager starts it again.
     fn start(&mut self) {
-        let Some(process) = &mut self.trials.process else {
+        let Some(process) = &mut self.trial else {
             self.exit_reason = Some(ExitReason::Rotated);
             return;
         };
@@ -271,7 +279,7 @@ impl Parent<'_> {
     /// Sleeps until a signal or a message of the trial arrives, the timer elapses, or it is time to
     /// check which processes the command has left ([`LEFT_INTERVAL`]). Reaps children and queues
     /// the events for the state machine.
-    fn wait(&mut self, state: &SupervisorState) {
+    fn wait(&mut self, state: &SupervisorState, signals: &mut Signals) {
         // After the command has ended, processes that it has started may still be running.
         let awaits_rest =
             matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
@@ -282,14 +290,14 @@ impl Parent<'_> {
             limit = Some(limit.unwrap_or(LEFT_INTERVAL).min(LEFT_INTERVAL));
         }
         wait_for(
-            iter::once(self.signals.0.as_fd()).chain(self.trials.descriptor()),
+            iter::once(signals.0.as_fd()).chain(self.descriptor()),
             limit,
         );
 
-        while let Some((signal, sender)) = self.signals.next_to_forward() {
+        while let Some((signal, sender)) = signals.next_to_forward() {
             self.events.push_back(Event::Signal(signal, sender));
         }
-        self.events.extend(self.trials.receive());
+        self.receive();
         self.reap();
         if awaits_rest {
             let has_others = !self.other_children().is_empty();
@@ -304,12 +312,12 @@ impl Parent<'_> {
         let mut command_change = None;
         while let Some((pid, change)) = next_state_change() {
             if matches!(change, StateChange::Ended(_)) {
-                self.trials.not_ended.remove(&pid);
+                self.spared.remove(&pid);
             }
             if self.job.leader == Some(pid) {
                 command_change = Some(change);
             } else if let StateChange::Ended(status) = change {
-                self.events.extend(self.trials.note_reaped(pid, status));
+                self.note_reaped(pid, status);
             }
         }
         // Note the end of the command last. All other zombies have been reaped by now, so
@@ -317,7 +325,7 @@ impl Parent<'_> {
         if let Some(change) = command_change {
             // The command was a trial before, and may have sent its last messages as a trial after
             // `wait` received messages. The events of these messages come before its end.
-            self.events.extend(self.trials.receive());
+            self.receive();
             let has_others = !self.other_children().is_empty();
             self.events
                 .push_back(self.job.note_change(change, has_others));
@@ -356,31 +364,12 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// The trial (a launch in a forked process) that is under way, and the values that earlier trials
-/// have found.
-struct Trials<'a> {
-    launch: Launch<'a>,
-    notices: Notices<'a>,
-    /// The socket of the service manager. A restart isn't reported there with `RELOADING=1`,
-    /// because that would keep the unit in the state "reloading" until `READY=1` is sent.
-    service_manager: Notifier,
-    baseline: Baseline,
-    /// `None` before the first trial, and once a trial has found no change, has executed the command
-    /// or has ended.
-    process: Option<TrialProcess>,
-    /// The children that get no signal when a change ends the command and its orphans: the trials,
-    /// and the children that this process had before the first trial. The command itself was a
-    /// trial, too. A child that is reaped is removed.
-    not_ended: BTreeSet<Pid>,
-    /// The command's files on disk, which are removed when the command ends.
-    placed: Vec<PlacedFile>,
-}
-
-impl Trials<'_> {
+/// What the parent does about the trial that is under way.
+impl Parent<'_> {
     /// The descriptor on which the messages of the trial arrive. `None` if there is no trial, or
     /// once [`Self::receive`] has read to the end of the pipe.
     fn descriptor(&self) -> Option<BorrowedFd<'_>> {
-        self.process.as_ref()?.descriptor()
+        self.trial.as_ref()?.descriptor()
     }
 
     /// Waits for the first trial. Returns `None` once the trial is at its gate, or the exit status of
@@ -401,7 +390,7 @@ impl Trials<'_> {
                 None,
             );
             if let Some(signal) = held_signal() {
-                if let Some(process) = &mut self.process {
+                if let Some(process) = &mut self.trial {
                     process.terminate(signal);
                 }
                 self.await_end();
@@ -411,7 +400,7 @@ impl Trials<'_> {
 
             self.receive();
             // At the end of the pipe, the trial has ended.
-            if let Some(process) = &self.process
+            if let Some(process) = &self.trial
                 && process.descriptor().is_none()
             {
                 let signal = match process.wait() {
@@ -425,16 +414,17 @@ impl Trials<'_> {
         Ok(None)
     }
 
-    /// Forks the trial of a poll. Returns the event that follows if no trial can be forked.
-    fn start_poll(&mut self) -> Option<Event> {
-        let why = self.fork_trial().err()?;
-        self.report_failed_poll(&why);
-        Some(Event::TrialEnded)
+    /// Forks the trial of a poll, or reports why no process can be started.
+    fn start_poll(&mut self) {
+        if let Err(why) = self.fork_trial() {
+            self.report_failed_poll(&why);
+            self.events.push_back(Event::TrialEnded);
+        }
     }
 
-    /// Forks a trial, and returns its process id. SIGALRM ends the trial if it hasn't reached its
-    /// gate [`TIME_TO_END`] after its deadline.
-    fn fork_trial(&mut self) -> Result<Pid, String> {
+    /// Forks a trial. SIGALRM ends the trial if it hasn't reached its gate [`TIME_TO_END`] after its
+    /// deadline.
+    fn fork_trial(&mut self) -> Result<(), String> {
         let options = &self.launch.prepared().options;
         let limit = options.timeout + options.wait.unwrap_or_default() + TIME_TO_END;
         let process = fork(limit, |gate| {
@@ -445,23 +435,21 @@ impl Trials<'_> {
                 launch: &self.launch,
                 gate,
                 baseline: &self.baseline,
-                rotation: self.notices.rotation,
+                rotation: &self.supervision.rotation,
             };
             trial.run()
         })
         .map_err(|error| format!("no process can be started ({})", io_error_text(&error)))?;
-        let pid = process.pid;
-        self.not_ended.insert(pid);
-        self.process = Some(process);
-        Ok(pid)
+        self.spared.insert(process.pid);
+        self.trial = Some(process);
+        Ok(())
     }
 
     /// Receives the messages of the trial that have arrived, prints or stores what they contain, and
-    /// returns the events that follow. Doesn't wait.
-    fn receive(&mut self) -> Vec<Event> {
-        let mut events = Vec::new();
-        let Some(process) = &mut self.process else {
-            return events;
+    /// queues the events that follow. Doesn't wait.
+    fn receive(&mut self) {
+        let Some(process) = &mut self.trial else {
+            return;
         };
         let messages = process.receive();
         // A trial that ends before its gate is left to `note_reaped` or, if it is the first trial,
@@ -470,44 +458,46 @@ impl Trials<'_> {
         for message in messages {
             match message {
                 Message::Notify(assignments) => self.service_manager.send(&assignments),
-                Message::Ready(values, changes) => events.extend(self.note_ready(values, changes)),
+                Message::Ready(values, changes) => self.note_ready(values, changes),
                 Message::Placed(files) => {
                     // A new file at the same path isn't removed, because its inode number differs.
                     let earlier = replace(&mut self.placed, files);
                     self.notices.report_errors(remove_files(earlier));
-                    events.push(Event::Placed);
+                    self.events.push_back(Event::Placed);
                 }
-                Message::NotStarted => events.push(Event::NotStarted),
+                Message::NotStarted => self.events.push_back(Event::NotStarted),
                 Message::PollFailed(lines) => self.note_failed_poll(&lines),
             }
         }
 
         if has_ended {
-            self.process = None;
-            events.push(Event::TrialEnded);
+            self.trial = None;
+            self.events.push_back(Event::TrialEnded);
         }
-        events
     }
 
     /// Notes that the trial has reached its gate, and stores the fingerprint of its values. For a
-    /// poll, prints what has changed, and returns the event that follows.
-    fn note_ready(&mut self, fingerprint: Fingerprint, changes: Changes) -> Option<Event> {
+    /// poll, prints what has changed, and queues the event that follows.
+    fn note_ready(&mut self, fingerprint: Fingerprint, changes: Changes) {
         self.baseline.latest_values = Some(fingerprint);
         // A poll that reaches its gate hasn't failed.
         self.baseline.failing_since = None;
         self.notices.warned_at = None;
         // For the first trial, there is no command yet.
-        self.baseline.command_values.as_ref()?;
+        if self.baseline.command_values.is_none() {
+            return;
+        }
 
         let [change, fixed] = changes;
         self.notices.report_changes(&change, &fixed);
         if change.labels.is_empty() {
             // The trial sends no other message, and ends by itself.
-            self.process = None;
-            return Some(Event::Unchanged);
+            self.trial = None;
+            self.events.push_back(Event::Unchanged);
+            return;
         }
         self.notices.change = change;
-        Some(Event::Changed)
+        self.events.push_back(Event::Changed);
     }
 
     /// Reports the first start of the command, whose process id is `pid`: to the user and, with
@@ -521,20 +511,16 @@ impl Trials<'_> {
         self.notices.report_start(pid, fixed);
     }
 
-    /// Acts on the end of a child that was reaped. Returns the events that follow if the child was
+    /// Acts on the end of a child that was reaped. Queues the events that follow if the child was
     /// the trial.
     ///
     /// Prints why a poll has failed, with two exceptions: a trial that exits has reported the
     /// reason itself, and SIGTERM or SIGINT is meant to stop the whole service.
-    fn note_reaped(&mut self, child: Pid, status: ExitStatus) -> Vec<Event> {
-        let mut events = self.receive();
+    fn note_reaped(&mut self, child: Pid, status: ExitStatus) {
+        self.receive();
         // `receive` has already ended a trial whose gate was opened.
-        if self
-            .process
-            .take_if(|process| process.pid == child)
-            .is_none()
-        {
-            return events;
+        if self.trial.take_if(|process| process.pid == child).is_none() {
+            return;
         }
 
         match status {
@@ -544,8 +530,7 @@ impl Trials<'_> {
                 self.report_failed_poll(&format!("its process was killed by {signal}"));
             }
         }
-        events.push(Event::TrialEnded);
-        events
+        self.events.push_back(Event::TrialEnded);
     }
 
     /// Prints why the process of a poll could not be started, or why it ended too early.
@@ -566,14 +551,14 @@ impl Trials<'_> {
     /// Ends the trial, if there is one. If its gate was opened, first waits for its end, for at most
     /// [`TIME_TO_END`], so that no temporary file is left behind.
     fn cancel(&mut self) {
-        if let Some(process) = &self.process
+        if let Some(process) = &self.trial
             && process.is_open
         {
             self.await_end();
         }
         // Dropping the process closes the gate, which ends a trial that is reading values or
         // waiting at its gate.
-        self.process = None;
+        self.trial = None;
     }
 
     /// Waits until the trial has ended or become the command, for at most [`TIME_TO_END`], and acts
@@ -583,6 +568,7 @@ impl Trials<'_> {
     /// already received a signal, or gets one when this process ends (PR_SET_PDEATHSIG), and
     /// removes its temporary files as soon as the system call returns.
     fn await_end(&mut self) {
+        let queued = self.events.len();
         let end = Instant::now() + TIME_TO_END;
         while let Some(descriptor) = self.descriptor()
             && let Some(left) = end.checked_duration_since(Instant::now())
@@ -590,6 +576,7 @@ impl Trials<'_> {
             wait_for([descriptor], Some(left));
             self.receive();
         }
+        self.events.truncate(queued);
     }
 }
 
