@@ -181,9 +181,8 @@ impl Poll<'_> {
             return Ok(0);
         }
 
-        let changes =
-            [false, true].map(|is_fixed| self.command_values.change_to(&fingerprint, is_fixed));
-        let is_unchanged = changes[0].labels.is_empty();
+        let changes = self.command_values.changes_to(&fingerprint);
+        let is_unchanged = changes.deliverable.labels.is_empty();
         let ready = Message::Ready(fingerprint, changes);
         if is_unchanged {
             trial.gate.send(&ready);

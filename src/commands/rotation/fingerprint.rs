@@ -68,9 +68,15 @@ pub(super) struct Change {
     pub(super) secrets: Vec<Value>,
 }
 
-/// The change that can reach the command while it runs, and the one that can't. With `signal=NAME`,
-/// only the values of files at a path can.
-pub(super) type Changes = [Change; 2];
+/// The two changes that a poll can find.
+#[derive(Default, Serialize, Deserialize)]
+pub(super) struct Changes {
+    /// The change that can reach the command. With `signal=NAME`, which doesn't restart the
+    /// command, only the values of files at a path can.
+    pub(super) deliverable: Change,
+    /// The change that can't reach the command.
+    pub(super) fixed: Change,
+}
 
 const LESS_HELP: &str = "until the values are back, other changes wait, too. To accept this change, restart the service or the container";
 
@@ -141,10 +147,18 @@ impl Fingerprint {
         Some(self.values.get(&key)?.hash)
     }
 
+    /// The changes from these values to those of the fingerprint `later`.
+    pub(super) fn changes_to(&self, later: &Self) -> Changes {
+        Changes {
+            deliverable: self.change_to(later, false),
+            fixed: self.change_to(later, true),
+        }
+    }
+
     /// The change from these values to those of the fingerprint `later`, among the values whose
     /// [`HashedValue::is_fixed`] has the given value. A secret that has a new version may have the
     /// same values as before.
-    pub(super) fn change_to(&self, later: &Self, is_fixed: bool) -> Change {
+    fn change_to(&self, later: &Self, is_fixed: bool) -> Change {
         let mut values = self.values.clone();
         values.extend(later.values.clone());
         values

@@ -7,7 +7,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::fingerprint::Change;
+use super::fingerprint::{Change, Changes};
 use crate::model::options::{OnRotation, RotationOptions, SignalNumber};
 use crate::model::problem::{Problem, Status};
 use crate::model::shown::{noun_with_name, some_of};
@@ -45,12 +45,13 @@ impl Notices<'_> {
 
     /// Prints what has changed, and warns of new values that can't reach the running command: with
     /// `signal=NAME`, the command keeps the old values of its variables and of its files in memory
-    /// (`fixed`).
-    pub(super) fn report_changes(&self, change: &Change, fixed: &Change) {
-        if !change.labels.is_empty() {
-            let note = Record::note(&change.clause).event("changed");
-            let note = note.detail().with("variables", change.labels.clone());
-            write([note.with("secrets", change.secrets.clone())]);
+    /// ([`Changes::fixed`]).
+    pub(super) fn report_changes(&self, changes: &Changes) {
+        let Changes { deliverable, fixed } = changes;
+        if !deliverable.labels.is_empty() {
+            let note = Record::note(&deliverable.clause).event("changed");
+            let note = note.detail().with("variables", deliverable.labels.clone());
+            write([note.with("secrets", deliverable.secrets.clone())]);
         }
         if !fixed.labels.is_empty() {
             let clause = &fixed.clause;

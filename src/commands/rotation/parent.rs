@@ -488,15 +488,14 @@ impl Parent<'_> {
             return;
         }
 
-        let [change, fixed] = changes;
-        self.notices.report_changes(&change, &fixed);
-        if change.labels.is_empty() {
+        self.notices.report_changes(&changes);
+        if changes.deliverable.labels.is_empty() {
             // The trial sends no other message, and ends by itself.
             self.trial = None;
             self.events.push_back(Event::Unchanged);
             return;
         }
-        self.notices.change = change;
+        self.notices.change = changes.deliverable;
         self.events.push_back(Event::Changed);
     }
 
