@@ -121,6 +121,6 @@ fn dispatch(arguments: Vec<OsString>, inherited: &Inherited) -> Result<u8, Repor
             Vec::new()
         }
     };
-    terminal::print_unless_hidden(notices);
+    terminal::print(notices);
     Ok(0)
 }

@@ -65,7 +65,7 @@ pub(super) fn prepare(
     let merged = merge(inputs, task, inherited);
     apply_options(&merged.options, deadline);
     let (notices, planned) = merged.plan(inherited);
-    terminal::print_unless_hidden(notices);
+    terminal::print(notices);
     planned
 }
 

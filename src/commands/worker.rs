@@ -125,9 +125,7 @@ pub(super) fn run_with<T: Send>(
             end(End::Signal(signal), || {
                 if messenger.shows_progress() {
                     let notices = deadline.progress.notices();
-                    for record in notices.into_iter().chain([error]) {
-                        terminal::print_unless_stalled(record);
-                    }
+                    terminal::print_unless_stalled(notices.into_iter().chain([error]));
                 }
             })
         },
@@ -144,7 +142,7 @@ pub(super) fn run_with<T: Send>(
         if let Ok(Err(report)) = &mut result {
             report.notices.extend(notices);
         } else {
-            terminal::print_unless_hidden(notices);
+            terminal::print(notices);
         }
     }
     // The outer error says why the worker couldn't be started. The inner result is that of `work`.
@@ -155,7 +153,9 @@ pub(super) fn run_with<T: Send>(
 /// counts from the creation of the deadline. With `-vv`, events are printed from now on.
 pub(super) fn apply_options(options: &Options, deadline: &Deadline) {
     terminal::use_options(options);
-    deadline.set_options(options, terminal::print_trace);
+    deadline.set_options(options, |event| {
+        terminal::print([Record::note(event).event("trace")]);
+    });
 }
 
 /// Runs `action` in an async runtime on this thread and waits for its result.

@@ -103,8 +103,8 @@ impl Report {
     pub fn print(&self) -> u8 {
         let exit_status = self.exit_status();
         interruptibly(|| {
-            terminal::print_unless_hidden(self.notices.clone());
-            terminal::print_always(
+            terminal::print(self.notices.clone());
+            terminal::print(
                 self.records()
                     .into_iter()
                     .map(|record| record.with("status", exit_status)),

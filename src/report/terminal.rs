@@ -82,42 +82,30 @@ pub fn use_quiet(level: u8) {
     locked(&MODE).quiet = level;
 }
 
-/// Prints records to standard error as [`print_text`] does, even with `--quiet`.
-pub fn print_always(records: impl IntoIterator<Item = Record>) {
-    print_text(&lines(records));
+/// Erases the progress line, and prints records to standard error, unless `--quiet` hides them or
+/// only `--verbose` shows them. Errors are always printed. Waits while the reader isn't reading, but
+/// a termination signal ends this process. A failed write is ignored.
+pub fn print(records: impl IntoIterator<Item = Record>) {
+    print_text(&visible_lines(records));
 }
 
-/// Prints records to standard error like [`print_always`], but hides notices with `--quiet`, and
-/// details in text output without `--verbose`.
-pub fn print_unless_hidden(records: impl IntoIterator<Item = Record>) {
-    let mut records = records.into_iter().peekable();
-    // The check saves time: without a record, the kernel isn't asked whether standard error is a
-    // terminal.
-    if records.peek().is_some() {
-        print_text(&visible_lines(records));
-    }
+/// Prints records like [`print`], but takes at most [`TIME_OF_READER`] in all, and waits no longer
+/// after a termination signal has arrived. Then the rest is lost, even that of a line, because
+/// temporary files wait for the end of this call.
+pub fn print_briefly(records: impl IntoIterator<Item = Record>) {
+    print_lines(TIME_OF_READER, &visible_lines(records));
 }
 
-/// Erases the progress line, and prints text to standard error as it is. Waits while the reader
-/// isn't reading, but a termination signal ends this process. A failed write is ignored.
-pub fn print_text(text: &str) {
+/// Prints records like [`print`], but only as long as the reader isn't stalled. The rest is lost,
+/// because nothing may delay the end of this process, and a note must not delay a launch.
+pub fn print_unless_stalled(records: impl IntoIterator<Item = Record>) {
+    print_text_unless_stalled(&visible_lines(records));
+}
+
+fn print_text(text: &str) {
     if !text.is_empty() {
         interruptibly(|| write_error(text.as_bytes()));
     }
-}
-
-/// Prints records to standard error like [`print_unless_hidden`], but takes at most
-/// [`TIME_OF_READER`] in all, and waits no longer after a termination signal has arrived. Then the
-/// rest is lost, even that of a line, because temporary files wait for the end of this call.
-pub fn print_briefly(records: Vec<Record>) {
-    if !records.is_empty() {
-        print_lines(TIME_OF_READER, &visible_lines(records));
-    }
-}
-
-/// Prints an event of `-vv`.
-pub fn print_trace(event: &str) {
-    print_always([Record::note(event).event("trace")]);
 }
 
 /// Prints a help text to standard error. On a terminal, its headings are bold.
@@ -160,13 +148,6 @@ fn with_bold_headings(help: &str) -> String {
         };
     }
     shown
-}
-
-/// Prints a record to standard error like [`print_unless_hidden`]. If the reader is stalled, the
-/// record is lost, because nothing may delay the end of this process, and a note must not delay a
-/// launch.
-pub fn print_unless_stalled(record: Record) {
-    print_text_unless_stalled(&visible_lines([record]));
 }
 
 /// Prints lines to standard error as they are, until one can't be begun without waiting for the
@@ -215,9 +196,23 @@ fn becomes_writable(end: Instant) -> bool {
     }
 }
 
-/// The lines that [`print_always`] prints.
-fn lines(records: impl IntoIterator<Item = Record>) -> String {
+/// The lines that [`print`] prints.
+pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
+    let has_details = mode.has_details || mode.format == LogFormat::Json;
+    let mut visible = Vec::from_iter(records);
+    visible.retain(|record| match record.label {
+        Label::Error | Label::Summary => true,
+        Label::Warning => mode.quiet < 2 || record.ignores_quiet,
+        Label::Note | Label::Help | Label::Row => {
+            mode.quiet == 0 && (has_details || !record.is_detail)
+        }
+    });
+    // This saves time, because the kernel isn't asked whether standard error is a terminal.
+    if visible.is_empty() {
+        return String::new();
+    }
+
     match mode.format {
         LogFormat::Text => {
             let screen = if io::stderr().is_terminal() {
@@ -227,26 +222,13 @@ fn lines(records: impl IntoIterator<Item = Record>) -> String {
             } else {
                 Screen::Log
             };
-            record_lines(&Vec::from_iter(records), screen)
+            record_lines(&visible, screen)
         }
-        LogFormat::Json => objects(records.into_iter().filter(Record::is_in_json))
+        LogFormat::Json => objects(visible.into_iter().filter(Record::is_in_json))
             .into_iter()
             .map(|object| format!("{object}\n"))
             .collect(),
     }
-}
-
-/// The lines that [`print_unless_hidden`] prints.
-pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
-    let mode = *locked(&MODE);
-    let has_details = mode.has_details || mode.format == LogFormat::Json;
-    lines(records.into_iter().filter(|record| match record.label {
-        Label::Error | Label::Summary => true,
-        Label::Warning => mode.quiet < 2 || record.ignores_quiet,
-        Label::Note | Label::Help | Label::Row => {
-            mode.quiet == 0 && (has_details || !record.is_detail)
-        }
-    }))
 }
 
 /// Shows the text as the progress line, which stays on the terminal until anything else is printed.
@@ -260,7 +242,7 @@ pub fn show_progress(text: &str, is_logged: bool) {
     let is_possible =
         mode.format == LogFormat::Text && mode.has_progress_line && io::stderr().is_terminal();
     if is_logged && !is_possible {
-        print_unless_stalled(Record::note(text).event("waiting"));
+        print_unless_stalled([Record::note(text).event("waiting")]);
     }
     if is_possible && mode.quiet == 0 && may_write(io::stderr()) {
         let has_colours = mode.has_colours;

@@ -35,11 +35,11 @@ impl Notices<'_> {
     pub(super) fn report_start(&self, pid: Pid, fixed: Vec<String>) {
         let text = format!("{} was started, with process id {pid}", self.command);
         let note = Record::note(text).event("started").detail();
-        write([note.with("pid", pid.as_raw())]);
+        terminal::print_unless_stalled([note.with("pid", pid.as_raw())]);
         if !fixed.is_empty() {
             let labels = some_of(&fixed);
             let note = Record::note(format!("{UNCHANGEABLE}: {labels}")).event("fixed");
-            write([note.with("variables", fixed)]);
+            terminal::print_unless_stalled([note.with("variables", fixed)]);
         }
     }
 
@@ -51,7 +51,7 @@ impl Notices<'_> {
         if !deliverable.labels.is_empty() {
             let note = Record::note(&deliverable.clause).event("changed");
             let note = note.detail().with("variables", deliverable.labels.clone());
-            write([note.with("secrets", deliverable.secrets.clone())]);
+            terminal::print_unless_stalled([note.with("secrets", deliverable.secrets.clone())]);
         }
         if !fixed.labels.is_empty() {
             let clause = &fixed.clause;
@@ -59,7 +59,7 @@ impl Notices<'_> {
             let text = format!("{clause}, but not for {command}: {UNCHANGEABLE}");
             let help = format!("restart {command}, or use --on-rotation restart");
             let warning = Record::warning(text).event("not_changed").help(help);
-            write([warning.with("variables", fixed.labels.clone())]);
+            terminal::print_unless_stalled([warning.with("variables", fixed.labels.clone())]);
         }
     }
 
@@ -67,7 +67,7 @@ impl Notices<'_> {
         let status = Status::Temporary as u8;
         let ending = format!("; secrets-exec exits with status {status}");
         let record = self.consequence_note("exiting", "was stopped", &ending);
-        write([record.with("status", status)]);
+        terminal::print_unless_stalled([record.with("status", status)]);
     }
 
     /// Prints the lines about a poll that failed. If several polls in a row fail, prints the lines of
@@ -147,7 +147,7 @@ impl Notices<'_> {
                 Record::error(text).event("not_stopped")
             }
         };
-        write([record]);
+        terminal::print_unless_stalled([record]);
     }
 
     /// The note that the command is about to be stopped because of a change.
@@ -164,7 +164,7 @@ impl Notices<'_> {
         let process = noun_with_name("process", &process_name(child));
         let text = format!("the {process} (process id {child}) gets SIGTERM, too");
         let note = Record::note(text).event("also_stopping");
-        write([note.with("pid", child.as_raw())]);
+        terminal::print_unless_stalled([note.with("pid", child.as_raw())]);
     }
 
     /// The record about the end of the command, normally a note for `--verbose`. It is a warning if
@@ -208,13 +208,8 @@ impl Notices<'_> {
     }
 
     pub(super) fn report_errors(&self, errors: Vec<Problem>) {
-        write(Report::from(errors).errors());
+        terminal::print_unless_stalled(Report::from(errors).errors());
     }
-}
-
-/// Prints the records that `--quiet` and `--verbose` allow, unless the reader is behind.
-fn write(records: impl IntoIterator<Item = Record>) {
-    terminal::print_text_unless_stalled(&terminal::visible_lines(records));
 }
 
 const UNCHANGEABLE: &str = "--on-rotation signal= can't change variables and files in memory";
