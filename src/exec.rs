@@ -336,7 +336,7 @@ mod tests {
         let error = |path: &str| find_program("passwd".as_ref(), Some(path.as_ref())).unwrap_err();
         assert!(
             error("/etc:/etc/../etc")
-                .text
+                .text()
                 .starts_with("\"/etc/passwd\" can't be executed")
         );
     }

@@ -522,7 +522,7 @@ mod tests {
         let mut staged = temporary(&path);
         symlink("elsewhere", &path).unwrap();
         let refused = staged.rename_into_place().unwrap_err();
-        assert!(refused.text.contains("symbolic link"));
+        assert!(refused.text().contains("symbolic link"));
         drop(staged);
         assert_eq!(fs::read_link(&path).unwrap(), Path::new("elsewhere"));
         assert_eq!(directory.names(), ["file"]);
@@ -546,7 +546,7 @@ mod tests {
     fn refusal(path: &Path) -> String {
         DirectoryEntry::open(DeclaredPath::new(path))
             .unwrap_err()
-            .text
+            .text()
     }
 
     #[test]

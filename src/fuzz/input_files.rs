@@ -33,7 +33,7 @@ pub fn declaration(data: &[u8]) {
     let lines = text.split(['\n', '\r']).count();
     for error in errors {
         let line = error
-            .text
+            .text()
             .strip_prefix("a.yaml:")
             .and_then(|rest| rest.split_once(':'))
             .and_then(|(line, _)| line.parse().ok());

@@ -29,7 +29,7 @@ pub fn message(problem: &Problem) -> String {
 pub fn assert_quotes_no_value(problem: &Problem) {
     let lines = message(problem);
     assert!(
-        !problem.text.is_empty(),
+        !problem.text().is_empty(),
         "an error without a message: {problem:?}"
     );
     assert!(!lines.contains(CANARY), "a message quotes a value: {lines}");
@@ -100,6 +100,6 @@ pub fn resolve_one(plan: &Plan, body: &[u8]) -> Option<Vec<u8>> {
         errors.is_empty(),
         "there must be either a value or an error"
     );
-    assert!(errors.iter().all(|error| !error.text.is_empty()));
+    assert!(errors.iter().all(|error| !error.text().is_empty()));
     value.map(|(_, made)| made.value.expose().to_vec())
 }

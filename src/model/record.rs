@@ -1,9 +1,9 @@
 //! A record: an error, a warning or a note as it is printed.
 //!
 //! The step that finds something to warn of makes a record of it, with everything that there is to
-//! say, and returns the record. `report` makes records of problems, lays all records out as text or
-//! JSON, and prints them. A record keeps its message, entries, notes and help apart, so that no code
-//! has to parse the text of a message.
+//! say, and returns the record. `problem` makes records of problems. `report` lays all records out
+//! as text or JSON, and prints them. A record keeps its message, entries, notes and help apart, so
+//! that no code has to parse the text of a message.
 
 use serde_json::Value;
 

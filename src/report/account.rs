@@ -212,7 +212,7 @@ impl CheckedValues<'_> {
         for (_, problem) in self.problems.iter().filter(|(id, _)| *id == outcome.id) {
             row.status = RowStatus::Failed;
             row.error.get_or_insert(problem.code);
-            row.messages.push(problem.text.clone());
+            row.messages.push(problem.text());
         }
         Some(row)
     }

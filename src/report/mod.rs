@@ -4,7 +4,7 @@
 //! are lines for people or JSON objects, and an exit status:
 //!
 //! ```text
-//! problems ── Report: grouped by reason ──▶┐          ┌─▶ lines ───┐
+//! problems ── records: grouped by reason ─▶┐          ┌─▶ lines ───┐
 //!                                          ├─▶ Record ┤            ├─▶ standard error
 //! facts ───── warnings, notes, … ─────────▶┘          └─▶ objects ─┘
 //! ```
@@ -33,14 +33,11 @@ mod warnings;
 pub use crate::model::record::{Label, Record};
 pub use warnings::*;
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::mem::take;
 
-use crate::model::answer::as_sentences;
-use crate::model::entry::{EntryId, SubjectKind};
+use crate::model::entry::EntryId;
 use crate::model::outcome::{EntryOutcome, Made, Outcomes};
-use crate::model::problem::{About, MissingKey, Problem, ReasonScope, grouped};
-use crate::model::shown::{shown, some_of};
+use crate::model::problem::{Problem, records};
 use crate::system::lifecycle::interruptibly;
 use value_warnings::value_problems;
 
@@ -125,32 +122,7 @@ impl Report {
     }
 
     pub fn errors(&self) -> Vec<Record> {
-        self.by_reason(Label::Error)
-    }
-
-    /// A record for each problem. Problems with the same reason share one record, which lists all
-    /// their entries.
-    pub fn by_reason(&self, label: Label) -> Vec<Record> {
-        // A problem without a group key gets a record of its own, because its position in the list,
-        // which is unique, is its key.
-        let groups = grouped(
-            self.problems
-                .iter()
-                .enumerate()
-                .map(|(at, problem)| (problem.group_key().ok_or(at), problem)),
-        );
-
-        let mut records = Vec::new();
-        let mut is_note_added = false;
-        for (_, problems) in groups {
-            let mut record = common_record(label, &problems);
-            if !is_note_added && problems.iter().any(|problem| problem.has_sent_hidden_name) {
-                record.notes.push(SENT_NOTE.to_owned());
-                is_note_added = true;
-            }
-            records.push(record);
-        }
-        records
+        records(Label::Error, &self.problems)
     }
 
     /// The highest exit status of the problems. Without a problem, this is the status for a bug,
@@ -166,8 +138,8 @@ impl Report {
 
 /// The warnings about entries that were resolved, but that are probably mistakes.
 pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
-    let warnings = &outcomes.warnings;
-    Report::from(warnings.iter().map(|warning| warning.problem.clone())).by_reason(Label::Warning)
+    let problems = outcomes.warnings.iter().map(|warning| &warning.problem);
+    records(Label::Warning, problems)
 }
 
 /// Makes a warning for each kind of [`Remark`](crate::model::remark::Remark), with the entries
@@ -175,7 +147,7 @@ pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
 pub fn value_warnings<'a>(
     values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
 ) -> Vec<Record> {
-    let mut records = Report::from(value_problems(values)).by_reason(Label::Warning);
+    let mut records = records(Label::Warning, &value_problems(values));
     for record in &mut records {
         if let [entry] = record.entries.as_slice() {
             record.message += &format!(" for {entry}");
@@ -186,114 +158,11 @@ pub fn value_warnings<'a>(
     records
 }
 
-const SENT_NOTE: &str = "a name that isn't shown in full may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
-
-/// The record about problems with the same reason. `problems` isn't empty.
-fn common_record(label: Label, problems: &[&Problem]) -> Record {
-    // The notes are those of the first problem. So are the headline and the help, unless several
-    // keys are missing: then both are about all of these keys.
-    let common = with_all_missing_keys(problems[0], problems);
-    let secrets: BTreeSet<_> = problems
-        .iter()
-        .filter_map(|problem| Some(problem.about.as_ref()?.key()))
-        .collect();
-
-    let mut lines = Vec::new();
-    for problem in problems {
-        for entry in &problem.entries {
-            let mut line = entry.to_string();
-            if let Some(part) = &problem.part {
-                line = format!("{part} in {line}");
-            }
-            // The line names the secret, unless the headline or the entry's reference already does.
-            if let Some(about) = &problem.about
-                && (secrets.len() > 1
-                    || (about.scope == ReasonScope::AnySecret && common.several.is_none()))
-                && entry
-                    .written_reference()
-                    .is_none_or(|written| written.secret != about.locator.written_id())
-            {
-                line += &format!(": {}", about.name);
-            }
-            lines.push((entry, line));
-        }
-    }
-    // Problems of an entry that are about the same secret share a line.
-    lines.dedup();
-    // An entry with a template can have several lines, but its variable is listed only once.
-    let mut variables = Vec::new();
-    for (entry, _) in &lines {
-        if entry.kind != SubjectKind::Section {
-            variables.push(&*entry.label);
-        }
-    }
-    variables.dedup();
-
-    let mut secret = None;
-    let mut headline = common.text;
-    if let Some(about) = &common.about {
-        if secrets.len() == 1 {
-            secret = Some(about.locator.shown_id());
-        } else if let Some((before, after)) = &common.several {
-            let count = secrets.len();
-            headline = format!("{before}{count} {}s{after}", about.locator.store);
-        }
-    }
-
-    let mut record = Record::new(label, headline);
-    if !variables.is_empty() {
-        record = record.with("variables", variables);
-    }
-    record = record.with_some("secret", secret);
-    let entries: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
-    if common.names_entry && entries.len() == 1 {
-        record = record.with("entries", entries);
-    } else {
-        record.entries = entries;
-    }
-    record.aws_says = common.aws_says;
-    record.notes = common.notes;
-    record.help = common.help;
-    record.is_abridged = common.is_general;
-    record
-}
-
-/// The first problem. If several keys are missing from a secret, its headline names the first of
-/// them, and its help names the similar keys and the first keys that exist.
-fn with_all_missing_keys(first: &Problem, problems: &[&Problem]) -> Problem {
-    let missing_keys: BTreeMap<_, _> = problems
-        .iter()
-        .flat_map(|problem| &problem.missing_key)
-        .map(|missing| (&missing.key, missing))
-        .collect();
-    let mut problem = first.clone();
-    if missing_keys.len() > 1
-        && let Some(MissingKey { existing_keys, .. }) = first.missing_key.as_deref()
-        && let Some(About { name, .. }) = first.about.as_deref()
-    {
-        let mut keys = Vec::new();
-        let mut similar = Vec::new();
-        for missing in missing_keys.values() {
-            keys.push(format!("{:?}", shown(&missing.key)));
-            let name = missing.similar.as_ref().map(|key| format!("{key:?}"));
-            similar.extend(name.filter(|name| !similar.contains(name)));
-        }
-        problem.text = format!("{name} doesn't have these keys: {}", some_of(&keys));
-        problem.help = Some(if similar.is_empty() {
-            existing_keys.clone()
-        } else {
-            let question = format!("did you mean {}?", some_of(&similar));
-            as_sentences(&question, existing_keys)
-        });
-    }
-    problem
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
-    use crate::model::entry::{Argument, Origin, Subject, Written};
+    use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written};
     use crate::model::reference::{Reference, Region};
 
     #[test]

@@ -12,8 +12,8 @@ use zeroize::Zeroize;
 use crate::model::answer::{Document, SecretValue};
 use crate::model::entry::{Subject, SubjectKind};
 use crate::model::environment::env_file_name;
-use crate::model::fault::{did_you_mean, nearest};
-use crate::model::problem::{MissingKey, Problem, ReasonScope};
+use crate::model::fault::nearest;
+use crate::model::problem::{MissingKey, Problem};
 use crate::model::reference::{JsonPath, SecretRef, Selector, Store, Version};
 use crate::model::shown::{MOST_NAMES, first_of, is_quotable, shell_word};
 
@@ -136,7 +136,7 @@ impl Unresolved {
         } = *wanted;
         let named = |problem: Problem| {
             problem
-                .in_secret(&reference.locator, ReasonScope::OneSecret)
+                .of_secret(&reference.locator)
                 .for_entry(subject.clone())
         };
         match self {
@@ -147,7 +147,7 @@ impl Unresolved {
                 if let Some(failure) = document.own_failure()
                     && let Some(replica) = &document.region
                 {
-                    let note = format!("in the replica in {replica}, {}", absence.text);
+                    let note = format!("in the replica in {replica}, {}", absence.text());
                     return Self::Failed(failure.problem(reference, subject).note(note));
                 }
                 Self::Absent(absence)
@@ -232,7 +232,6 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
         return Ok(value);
     }
 
-    // As printed: the secret "prod/db" has no key "pasword"
     let shown_key = wanted.reference.selector.shown();
     let problem = Problem::configuration(format!("has no key {shown_key:?}")).code("key-not-found");
     // A missing key that was meant as a version or a path gets an error of its own.
@@ -242,17 +241,13 @@ fn find_key<'j>(json: &'j Value, key: &str, wanted: &Wanted<'_>) -> Resolved<&'j
     }
     let mut similar = None;
     if wanted.gets_suggestion {
-        similar = nearest(key, quotable_keys(map));
+        similar = nearest(key, quotable_keys(map)).map(str::to_owned);
     }
-    let existing_keys = listed_keys(map, "its keys");
-    let problem = problem
-        .help(similar.map_or(existing_keys.clone(), did_you_mean))
-        .missing_key(MissingKey {
-            key: key.to_owned(),
-            similar: similar.map(str::to_owned),
-            existing_keys,
-        });
-    Err(Unresolved::Absent(problem))
+    Err(Unresolved::Absent(Problem::missing_key(MissingKey {
+        key: key.to_owned(),
+        similar,
+        existing_keys: listed_keys(map, "its keys"),
+    })))
 }
 
 /// The hint to write a version instead of a KEY, because AWS itself writes `NAME:3` for version 3

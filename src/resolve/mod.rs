@@ -42,7 +42,7 @@ use crate::model::environment::{EnvName, Inherited};
 use crate::model::fault::MOST_SUGGESTIONS;
 use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
-use crate::model::problem::{Problem, ReasonScope};
+use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector};
 use crate::model::remark::Remark;
 use crate::model::shown::{pattern_mismatch, shown};
@@ -635,7 +635,7 @@ fn check_pattern(pattern: &Regex, value: &SecretValue) -> Result<(), Problem> {
 fn about_value(mut problem: Problem, entry: &Planned) -> Problem {
     if let Source::Reference(reference) = &entry.source {
         // The subject of the headline is the value, so only the lines of entries name the secret.
-        problem = problem.in_secret(&reference.locator, ReasonScope::AnySecret);
+        problem = problem.in_secret(&reference.locator);
     }
     problem.for_entry(entry.subject.clone())
 }

@@ -398,17 +398,14 @@ fn no_static_in_model_and_resolve_has_state_that_one_step_leaves_for_another() {
 }
 
 /// The fields of a `Problem`, a `FetchError` and a `Record`, each with the methods that set it.
-const MESSAGE_FIELDS: [(&str, &str); 16] = [
+const MESSAGE_FIELDS: [(&str, &str); 13] = [
     ("status", "Problem::new"),
     ("code", "Problem::code, FetchError::with_cause"),
-    ("text", "Problem::new, FetchError::new"),
-    ("several", "FetchFailure::problem"),
-    ("reason", "Problem::naming_entry"),
+    ("text", "FetchError::new"),
+    ("headline", "Problem::new, Problem::of_secret"),
     ("entries", "Problem::for_entry, Record::for_entries"),
-    ("names_entry", "Problem::naming_entry"),
     ("part", "Problem::for_part"),
     ("about", "Problem::in_secret"),
-    ("missing_key", "Problem::missing_key"),
     ("aws_says", "FetchError::aws_says"),
     ("details", "FetchError::detail"),
     (
@@ -416,7 +413,7 @@ const MESSAGE_FIELDS: [(&str, &str); 16] = [
         "Problem::note, FetchError::notes, Record::with_notes",
     ),
     ("help", "Problem::help, FetchError::or_help"),
-    ("is_general", "FetchFailure::problem"),
+    ("other_forms", "FetchFailure::problem"),
     ("has_sent_hidden_name", "FetchFailure::problem"),
 ];
 

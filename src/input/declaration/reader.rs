@@ -152,14 +152,16 @@ impl<'a> Item<'a> {
         if !is_example {
             reason.extend(help.clone());
         }
-        let mut problem = Problem::configuration(headline).help_if_some(help);
-        if self.kind != ItemKind::File {
+        let problem = if self.kind == ItemKind::File {
+            Problem::configuration(headline)
+        } else {
             let mut subject = Subject::plain(shown(&self.subject), self.origin());
             if self.kind == ItemKind::Section {
                 subject.kind = SubjectKind::Section;
             }
-            problem = problem.naming_entry(reason).for_entry(subject);
+            Problem::of_entry(headline, reason).for_entry(subject)
         }
+        .help_if_some(help);
         let mut mistakes = self.source.mistakes.borrow_mut();
         mistakes.push((self.position, problem));
     }

@@ -12,7 +12,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::place::Place;
-use crate::model::problem::{ReasonScope, Status};
+use crate::model::problem::Status;
 use crate::model::reference::Region;
 
 /// The code in `check` if AWS refuses the credentials that signed a request.
@@ -428,10 +428,13 @@ pub enum Mention {
     /// The headline is about something else, such as a host. The secret is named in the lines about
     /// its entries.
     InEntries,
+    /// The secret is the subject of the headline, as in `the secret "prod/db" has no value`, and
+    /// the text of the failure is the predicate. The reason lies in the secret itself.
+    AsSubject,
     /// The headline begins with this text and the secret, as in `access to the secret "prod/db" was
-    /// denied`, and the text of the failure is the rest. The scope says which secrets can fail for
-    /// the same reason.
-    InHeadline(&'static str, ReasonScope),
+    /// denied`, and the text of the failure is the rest. Several secrets can fail for the same
+    /// reason.
+    InHeadline(&'static str),
 }
 
 /// A failed request, and the regions that it was sent to.

@@ -8,7 +8,6 @@ mod fetch_error;
 mod wording;
 
 pub use fetch_error::*;
-pub use wording::as_sentences;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;

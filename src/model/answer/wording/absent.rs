@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::request::{CauseFacts, FailedRequest, OF_SECRET, as_sentences};
+use super::request::{CauseFacts, FailedRequest, OF_SECRET};
 use crate::model::answer::fetch_error::{Cause, Denial, Missing, Operation};
 use crate::model::entry::{Argument, Origin, SubjectKind};
 use crate::model::fault::did_you_mean;
+use crate::model::problem::{Headline, as_sentences};
 use crate::model::reference::{
     EMPTY_PIECE, Locator, NO_PATHS, Selector, Store, Version, has_empty_piece,
 };
@@ -32,9 +33,30 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
+    /// The headline about a secret, a parameter or a path that doesn't exist, or has no matching
+    /// version.
+    pub(super) fn headline_of_absence(&self, missing: Missing) -> Headline {
+        let text = self.absence(missing);
+        // Several secrets can be absent for one reason, such as a wrong region. One error names all
+        // of these secrets, unless it is about versions or paths.
+        let is_usual = self.absent_version().is_none() && !self.locator.is_path();
+        if missing == Missing::Version || !is_usual {
+            return Headline::OfSecret(text);
+        }
+        let location = self.location();
+        Headline::OfSecrets {
+            one: ("", text),
+            several: if self.failure.is_none_found {
+                ("none of the ", format!("exists{location}"))
+            } else {
+                ("", format!("don't exist{location}"))
+            },
+        }
+    }
+
     /// The part of the headline after the name of a secret, a parameter or a path that doesn't
     /// exist, or has no matching version: `doesn't exist in us-east-1`.
-    pub(super) fn absence(&self, missing: Missing) -> String {
+    fn absence(&self, missing: Missing) -> String {
         let location = self.location();
         if self.locator.is_path() {
             return format!("has no parameters{location}");
@@ -58,7 +80,7 @@ impl FailedRequest<'_> {
 
     /// Names the version that the secret or parameter doesn't have, for the end of a sentence: `no
     /// version with the stage "AWSPREVIOUS"`. `None` for the current version.
-    pub(super) fn absent_version(&self) -> Option<String> {
+    fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
         if *version == Version::CURRENT {
             return None;

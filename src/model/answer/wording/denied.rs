@@ -1,16 +1,16 @@
 //! The words for a request that AWS denies.
 
-use super::request::{CauseFacts, FailedRequest, GENERAL, as_sentences};
+use super::request::{CauseFacts, FailedRequest, GENERAL};
 use crate::model::answer::fetch_error::{
     CREDENTIALS_REFUSED, Denial, Mention, Operation, PolicyDenial,
 };
-use crate::model::problem::{ReasonScope, Status};
+use crate::model::problem::{Status, as_sentences};
 use crate::model::reference::Store;
 
 const DENIED: CauseFacts = CauseFacts {
     code: "denied",
     status: Status::Denied,
-    mention: Mention::InHeadline("access to ", ReasonScope::AnySecret),
+    mention: Mention::InHeadline("access to "),
     headline: "was denied",
     sentence: "access denied: {}",
     ..GENERAL

@@ -17,15 +17,13 @@ mod absent;
 mod denied;
 mod request;
 
-pub use request::as_sentences;
-
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{
     Again, Cause, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind, Refusal,
     RequestFault, Unsigned,
 };
 use crate::model::entry::Subject;
-use crate::model::problem::{About, Problem, ReasonScope, Status};
+use crate::model::problem::{About, Headline, Problem, Status};
 use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
@@ -52,42 +50,6 @@ impl FetchFailure {
             subject,
         };
         let error = &self.error;
-        let mut text = error.text.clone();
-        let mut several = None;
-        if let Absent(missing) = error.cause {
-            text = request.absence(missing);
-            let location = request.location();
-            several = Some(if self.is_none_found {
-                ("none of the ", format!(" exists{location}"))
-            } else {
-                ("", format!(" don't exist{location}"))
-            });
-        }
-
-        let mut help = request.help();
-        let mut reason = vec![text.clone()];
-        reason.extend(help.clone());
-        // The form of a reference doesn't change the reason, so secrets that don't exist are one
-        // error, with the help of the first one.
-        if let (Some(help), Some(forms)) = (&mut help, request.other_forms()) {
-            *help = as_sentences(help, &forms);
-        }
-        // AWS's messages about denials differ in the resource. If they differ in the policy, the
-        // help differs, too.
-        if !matches!(error.cause, Denied(_)) {
-            reason.extend(error.aws_says.clone());
-        }
-
-        let mut aws_says = error.aws_says.clone();
-        *aws_says.as_mut().unwrap_or(&mut text) += &error.suffix();
-        let about = request.about();
-        if let Mention::InHeadline(before, _) = error.mention
-            && let Some(about) = &about
-        {
-            several.get_or_insert_with(|| (before, format!(" {text}")));
-            text = format!("{before}{} {text}", about.name);
-        }
-
         let mut notes = self.region_notes();
         notes.extend_from_slice(&error.notes);
         if let Some(caller) = &error.caller {
@@ -111,15 +73,17 @@ impl FetchFailure {
         Problem {
             status,
             code: error.code,
-            text,
-            is_general: several.is_none(),
-            several,
-            reason: Some(reason),
+            headline: request.headline(),
+            details: error.suffix(),
             entries: vec![subject.clone()],
-            about,
-            aws_says,
+            about: request.about(),
+            aws_says: error.aws_says.clone(),
+            // AWS's messages about denials differ in the resource. If they differ in the policy,
+            // the help differs, too.
+            aws_names_secret: matches!(error.cause, Denied(_)),
             notes,
-            help,
+            help: request.help(),
+            other_forms: request.other_forms(),
             has_sent_hidden_name: self.aws_has_seen_name() && reference.locator.is_masked(),
             ..Problem::default()
         }
@@ -140,26 +104,33 @@ impl FetchFailure {
 }
 
 impl FailedRequest<'_> {
+    /// The headline. If it names the secret, [`Self::about`] has the name.
+    fn headline(&self) -> Headline {
+        let error = &self.failure.error;
+        let text = error.text.clone();
+        match (error.cause, error.mention) {
+            (Absent(missing), _) => self.headline_of_absence(missing),
+            (_, Mention::Nowhere | Mention::InEntries) => Headline::General(text),
+            (_, Mention::AsSubject) => Headline::OfSecret(text),
+            (_, Mention::InHeadline(before)) => Headline::OfSecrets {
+                one: (before, text.clone()),
+                several: (before, text),
+            },
+        }
+    }
+
     /// The secret as the message describes it, or `None` if the failure has nothing to do with a
     /// particular secret.
     fn about(&self) -> Option<Box<About>> {
+        let FetchError { cause, mention, .. } = self.failure.error;
+        if mention == Mention::Nowhere {
+            return None;
+        }
         let mut about = About::new(self.locator);
-        about.scope = match self.failure.error.mention {
-            Mention::Nowhere => return None,
-            Mention::InEntries => ReasonScope::AnySecret,
-            Mention::InHeadline(_, scope) => scope,
-        };
-        if let Absent(missing) = self.failure.error.cause {
-            // The headline of an absence names the version at its end (`has no version with the
-            // stage "x"`), so the version isn't repeated after the name of the secret.
+        // The headline of an absence names the version at its end (`has no version with the stage
+        // "x"`), so the version isn't repeated after the name of the secret.
+        if let Absent(_) = cause {
             about.name = self.locator.noun();
-            // Several secrets can be absent for one reason, such as a wrong region. One error names
-            // all of these secrets, unless the error is about versions or paths
-            // ([`Self::absence`]).
-            let has_usual_headline = self.absent_version().is_none() && !self.locator.is_path();
-            if missing == Missing::Secret && has_usual_headline {
-                about.scope = ReasonScope::AnySecret;
-            }
         }
         Some(about)
     }
@@ -194,7 +165,7 @@ impl FetchError {
         // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
         // text says more than AWS's message: for example, which role couldn't be assumed.
         match (self.mention, &self.aws_says) {
-            (Mention::InEntries, Some(_)) | (Mention::InHeadline(..), _) => {
+            (Mention::InEntries, Some(_)) | (Mention::AsSubject | Mention::InHeadline(_), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())
             }
             (Mention::InEntries, None) | (Mention::Nowhere, _) => self.text.clone(),
@@ -248,7 +219,7 @@ const REFUSED: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-const OF_REQUEST: Mention = Mention::InHeadline("the request for ", ReasonScope::AnySecret);
+const OF_REQUEST: Mention = Mention::InHeadline("the request for ");
 const RETRY: &str = "try again later, or allow more time with --timeout";
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
 
@@ -354,7 +325,7 @@ impl Cause {
             },
             Refused(Refusal::Agent) => CauseFacts {
                 code: "agent",
-                mention: Mention::InHeadline("", ReasonScope::AnySecret),
+                mention: Mention::InHeadline(""),
                 ..GENERAL
             },
             Refused(Refusal::NotSent) => GENERAL,

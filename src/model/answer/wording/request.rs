@@ -2,7 +2,7 @@
 
 use crate::model::answer::fetch_error::{Again, CallerAccount, FetchFailure, LookedUp, Mention};
 use crate::model::entry::Subject;
-use crate::model::problem::{ReasonScope, Status};
+use crate::model::problem::Status;
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::shell_word;
 
@@ -70,15 +70,6 @@ impl FailedRequest<'_> {
     }
 }
 
-/// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,
-/// and the second part begins with a capital letter.
-pub fn as_sentences(first: &str, second: &str) -> String {
-    let is_sentence = first.ends_with(['.', '?', '!']);
-    let end = if is_sentence { "" } else { "." };
-    let (initial, rest) = second.split_at(second.chars().next().map_or(0, char::len_utf8));
-    format!("{first}{end} {}{rest}", initial.to_uppercase())
-}
-
 /// The facts that failures with the same cause share, unless a failure says otherwise.
 pub struct CauseFacts {
     pub code: &'static str,
@@ -118,7 +109,7 @@ pub const GENERAL: CauseFacts = CauseFacts {
 /// The facts of a failure whose reason lies in the secret itself.
 pub const OF_SECRET: CauseFacts = CauseFacts {
     withholds_value: true,
-    mention: Mention::InHeadline("", ReasonScope::OneSecret),
+    mention: Mention::AsSubject,
     sentence: "it {}",
     ..GENERAL
 };
