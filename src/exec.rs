@@ -313,6 +313,8 @@ fn limits_on_linux(page: usize, stack: usize) -> Limits {
 mod tests {
     use super::*;
     use crate::model::environment::{EnvName, Inherited};
+    use crate::model::problem::records;
+    use crate::model::record::Label;
 
     #[test]
     fn the_limit_of_one_variable_follows_the_page_size_and_not_the_stack() {
@@ -355,9 +357,9 @@ mod tests {
         let needed =
             "A=".len() + 90 + 1 + "app".len() + 1 + 2 * size_of::<usize>() + "/bin/app".len() + 1;
         assert_eq!(check(needed), Ok(()));
+        let error = check(needed - 1).unwrap_err();
         assert!(
-            check(needed - 1)
-                .unwrap_err()
+            records(Label::Error, [&error])[0]
                 .notes
                 .contains(&"the longest variable is A".to_owned())
         );

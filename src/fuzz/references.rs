@@ -14,6 +14,8 @@ use crate::model::entry::{Operand, Part, Source};
 use crate::model::environment::Inherited;
 use crate::model::outcome::Outcomes;
 use crate::model::plan::Plan;
+use crate::model::problem::records;
+use crate::model::record::Label;
 use crate::model::reference::{Alias, Aliases, Reference, Selector, Version, validate_alias_name};
 
 /// Parses `data` as a reference, looks it up ([`check_lookup`]), and makes a plan with it. Asserts
@@ -161,7 +163,8 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 
 /// Asserts that the reference in each hint leads to exactly one node.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
-    for help in reasons(outcomes).into_iter().filter_map(|error| error.help) {
+    for record in records(Label::Error, &reasons(outcomes)) {
+        let help = record.help.unwrap_or_default();
         let Some(quoted) = help.strip_prefix("write --env ") else {
             continue;
         };
@@ -186,7 +189,9 @@ fn unquoted(argument: &str) -> String {
 /// True if the plan's reference leads to exactly one node. Any other number of nodes is an error. A
 /// null is one node, too, although it is an error with the code `null`.
 fn leads_to_one_node(outcomes: &Outcomes) -> bool {
-    reasons(outcomes).iter().all(|error| error.code == "null")
+    reasons(outcomes)
+        .iter()
+        .all(|error| error.check_code() == "null")
 }
 
 /// The JSON of the secret as serde_json writes it, so that no letter or digit is escaped and the

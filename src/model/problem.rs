@@ -5,7 +5,8 @@
 //! value of a secret. [`records`] groups problems, and makes a record of each group. Some warnings
 //! are made from problems, too, and then the exit status has no meaning.
 //!
-//! Other files read the fields of a problem, but change them only with its methods.
+//! The fields of a problem are private. Its constructors and methods say what a message can have,
+//! and only this file decides how the parts of a message are combined.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,36 +41,37 @@ pub enum Status {
 #[derive(Clone, Debug, Default, PartialEq)]
 #[must_use]
 pub struct Problem {
-    pub status: Status,
+    status: Status,
     /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the
     /// problem can't occur there.
-    pub code: &'static str,
+    code: &'static str,
     /// What is wrong. It decides which problems share a record with this one.
-    pub headline: Headline,
+    headline: Headline,
     /// What differs from request to request, such as the request's id. It follows AWS's message or,
     /// without one, the headline.
-    pub details: String,
+    details: String,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
-    pub entries: Vec<Subject>,
+    entries: Vec<Subject>,
     /// The part of the entry that has the problem: in a template, `db.password` or `line 2, column
     /// 5 of the template`.
-    pub part: Option<String>,
-    pub about: Option<Box<About>>,
+    part: Option<String>,
+    /// The secret that the problem is about.
+    about: Option<Box<About>>,
     /// The message that AWS has sent. It gets a line of its own.
-    pub aws_says: Option<String>,
+    aws_says: Option<String>,
     /// True if AWS's message names the secret, so that it differs within a group.
-    pub aws_names_secret: bool,
+    aws_names_secret: bool,
     /// Facts that secrets-exec adds to the headline, such as the regions that were tried. Each gets
     /// a line of its own.
-    pub notes: Vec<String>,
+    notes: Vec<String>,
     /// The help, which says what to do: first what secrets-exec has found out about this case, if
     /// anything, and then the general help for such a problem.
-    pub help: Option<String>,
+    help: Option<String>,
     /// A sentence about the other forms of a reference. It follows the help, and doesn't decide the
     /// group, because the form of a reference doesn't change the reason.
-    pub other_forms: Option<String>,
+    other_forms: Option<String>,
     /// True if AWS has received a name that the problem masks, because it may be a password.
-    pub has_sent_hidden_name: bool,
+    has_sent_hidden_name: bool,
 }
 
 /// The headline of a problem: a sentence that says what is wrong.
@@ -138,9 +140,9 @@ pub struct MissingKey {
 /// The secret or parameter that a problem is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct About {
-    pub locator: Locator,
+    locator: Locator,
     /// The secret as the subject of a sentence: `the secret "prod/db" (stage AWSPREVIOUS)`.
-    pub name: String,
+    name: String,
 }
 
 /// The parts of a locator that identify the secret.
@@ -193,6 +195,15 @@ impl Problem {
             .code("key-not-found")
     }
 
+    /// Creates the problem of a request that has failed. `about` is `None` if the failure has
+    /// nothing to do with a particular secret.
+    pub fn of_request(status: Status, headline: Headline, about: Option<Box<About>>) -> Self {
+        Self {
+            about,
+            ..Self::with_headline(status, headline)
+        }
+    }
+
     pub fn code(mut self, code: &'static str) -> Self {
         self.code = code;
         self
@@ -217,6 +228,38 @@ impl Problem {
 
     pub fn note(mut self, note: impl Into<String>) -> Self {
         self.notes.push(note.into());
+        self
+    }
+
+    pub fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
+    }
+
+    /// Adds the message that AWS has sent, if there is one, and the details, which differ from
+    /// request to request.
+    pub fn with_answer(mut self, aws_says: Option<String>, details: String) -> Self {
+        self.aws_says = aws_says;
+        self.details = details;
+        self
+    }
+
+    /// Says that AWS's message names the secret, so that problems with different messages can share
+    /// a record.
+    pub fn with_secret_in_answer(mut self) -> Self {
+        self.aws_names_secret = true;
+        self
+    }
+
+    /// Adds the sentence about the other forms of the reference, if there is one.
+    pub fn with_other_forms(mut self, forms: Option<String>) -> Self {
+        self.other_forms = forms;
+        self
+    }
+
+    /// Says that AWS has received a name that the problem masks.
+    pub fn with_hidden_name_sent(mut self) -> Self {
+        self.has_sent_hidden_name = true;
         self
     }
 
@@ -246,6 +289,19 @@ impl Problem {
     pub fn for_entry(mut self, subject: Subject) -> Self {
         self.entries.push(subject);
         self
+    }
+
+    pub fn status(&self) -> Status {
+        self.status
+    }
+
+    /// The code in the table and the JSON of `check`.
+    pub fn check_code(&self) -> &'static str {
+        self.code
+    }
+
+    pub fn has_help(&self) -> bool {
+        self.help.is_some()
     }
 
     /// The headline of a problem that has a record of its own.
@@ -516,7 +572,15 @@ impl About {
         (locator.store, &locator.id, &locator.version)
     }
 
-    /// Creates the description of a secret.
+    /// Describes a secret by its name, without its version.
+    pub fn without_version(locator: &Locator) -> Box<Self> {
+        Box::new(Self {
+            locator: locator.clone(),
+            name: locator.noun(),
+        })
+    }
+
+    /// Describes a secret by its name and, unless it is the current one, its version.
     pub fn new(locator: &Locator) -> Box<Self> {
         let Locator { store, version, .. } = locator;
         let mut fields = Vec::new();
@@ -526,13 +590,10 @@ impl About {
         if let Some(id) = version.id() {
             fields.push(format!("version {}", shown(id)));
         }
-        let mut name = locator.noun();
+        let mut about = Self::without_version(locator);
         if !fields.is_empty() {
-            name += &format!(" ({})", fields.join(", "));
+            about.name += &format!(" ({})", fields.join(", "));
         }
-        Box::new(Self {
-            locator: locator.clone(),
-            name,
-        })
+        about
     }
 }

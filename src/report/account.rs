@@ -211,7 +211,7 @@ impl CheckedValues<'_> {
         // A value that was read can still have a problem, for example with its file.
         for (_, problem) in self.problems.iter().filter(|(id, _)| *id == outcome.id) {
             row.status = RowStatus::Failed;
-            row.error.get_or_insert(problem.code);
+            row.error.get_or_insert(problem.check_code());
             row.messages.push(problem.text());
         }
         Some(row)

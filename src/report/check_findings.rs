@@ -91,7 +91,7 @@ impl Findings {
 pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> TableRow {
     let (file, status, label) = match found {
         Ok(file) => (Some(file.display().to_string()), "ok", Label::Row),
-        Err(problem) if problem.status == Status::NotFound => (None, "not-found", Label::Error),
+        Err(problem) if problem.status() == Status::NotFound => (None, "not-found", Label::Error),
         Err(_) => (None, "not-executable", Label::Error),
     };
     let name = shown_program(&command.program().to_string_lossy());

@@ -130,7 +130,7 @@ impl Report {
     pub fn exit_status(&self) -> u8 {
         self.problems
             .iter()
-            .map(|problem| problem.status)
+            .map(|problem| problem.status())
             .max()
             .unwrap_or_default() as u8
     }

@@ -200,7 +200,7 @@ fn parse_placed<T>(place: &Place, value: &OsStr, parse: Parser<T>) -> Result<Pla
     match parse_named(&place.to_string(), value, parse) {
         Ok(parsed) => Ok(Placed::new(parsed, place)),
         // The message about a value in quotes says to remove them.
-        Err(error) if error.help.is_some() || is_in_quotes(&value.to_string_lossy()) => Err(error),
+        Err(error) if error.has_help() || is_in_quotes(&value.to_string_lossy()) => Err(error),
         Err(error) => Err(error.help(format!("correct or {}", place.undo()))),
     }
 }

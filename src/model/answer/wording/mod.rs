@@ -70,23 +70,22 @@ impl FetchFailure {
         } else {
             error.cause.facts().status
         };
-        Problem {
-            status,
-            code: error.code,
-            headline: request.headline(),
-            details: error.suffix(),
-            entries: vec![subject.clone()],
-            about: request.about(),
-            aws_says: error.aws_says.clone(),
-            // AWS's messages about denials differ in the resource. If they differ in the policy,
-            // the help differs, too.
-            aws_names_secret: matches!(error.cause, Denied(_)),
-            notes,
-            help: request.help(),
-            other_forms: request.other_forms(),
-            has_sent_hidden_name: self.aws_has_seen_name() && reference.locator.is_masked(),
-            ..Problem::default()
+        let mut problem = Problem::of_request(status, request.headline(), request.about())
+            .code(error.code)
+            .for_entry(subject.clone())
+            .with_answer(error.aws_says.clone(), error.suffix())
+            .with_notes(notes)
+            .help_if_some(request.help())
+            .with_other_forms(request.other_forms());
+        // AWS's messages about denials differ in the resource. If they differ in the policy, the
+        // help differs, too.
+        if let Denied(_) = error.cause {
+            problem = problem.with_secret_in_answer();
         }
+        if self.aws_has_seen_name() && reference.locator.is_masked() {
+            problem = problem.with_hidden_name_sent();
+        }
+        problem
     }
 
     /// Notes about the region in which each error occurred, if several regions were tried.
@@ -126,13 +125,12 @@ impl FailedRequest<'_> {
         if mention == Mention::Nowhere {
             return None;
         }
-        let mut about = About::new(self.locator);
         // The headline of an absence names the version at its end (`has no version with the stage
         // "x"`), so the version isn't repeated after the name of the secret.
         if let Absent(_) = cause {
-            about.name = self.locator.noun();
+            return Some(About::without_version(self.locator));
         }
-        Some(about)
+        Some(About::new(self.locator))
     }
 
     /// The help. The most specific one wins: that of the absence or denial, that of this failure,
