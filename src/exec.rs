@@ -360,6 +360,7 @@ mod tests {
         let error = check(needed - 1).unwrap_err();
         assert!(
             records(Label::Error, [&error])[0]
+                .parts()
                 .notes
                 .contains(&"the longest variable is A".to_owned())
         );

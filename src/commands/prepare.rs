@@ -119,7 +119,7 @@ impl Merged {
         let mut notices = Vec::from_iter(inputs.declarations.note(&inputs.errors));
         for notice in take(&mut inputs.options.notices) {
             // Only `--verbose` prints which options are turned off.
-            if options.verbose || notice.label == Label::Warning {
+            if options.verbose || notice.parts().label == Label::Warning {
                 notices.push(notice);
             }
         }

@@ -140,10 +140,7 @@ fn open_local_file(
     let is_hidden = prepared.has_quiet_flag && prepared.options.log_format == LogFormat::Text;
     if !is_hidden {
         let text = format!("secrets are read from {shown}, not from AWS ({place})");
-        progress.add(Record {
-            ignores_quiet: true,
-            ..Record::warning(text).event("local")
-        });
+        progress.add(Record::warning(text).event("local").ignoring_quiet());
     }
     let path = path.clone();
     Ok(Backend::Local(LocalFile { path, secrets }))

@@ -164,7 +164,7 @@ fn assert_is_written(body: &[u8], key: &str, found: Option<&[u8]>) {
 /// Asserts that the reference in each hint leads to exactly one node.
 fn assert_hints_lead_to_values(outcomes: &Outcomes, body: &[u8]) {
     for record in records(Label::Error, &reasons(outcomes)) {
-        let help = record.help.unwrap_or_default();
+        let help = record.into_parts().help.unwrap_or_default();
         let Some(quoted) = help.strip_prefix("write --env ") else {
             continue;
         };

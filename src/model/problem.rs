@@ -359,7 +359,7 @@ pub fn records<'p>(label: Label, problems: impl IntoIterator<Item = &'p Problem>
     for (_, problems) in groups {
         let mut record = common_record(label, &problems);
         if !is_note_added && problems.iter().any(|problem| problem.has_sent_hidden_name) {
-            record.notes.push(SENT_NOTE.to_owned());
+            record = record.with_notes([SENT_NOTE.to_owned()]);
             is_note_added = true;
         }
         records.push(record);
@@ -385,7 +385,17 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
     }
     variables.dedup();
 
-    let mut record = Record::new(label, common_text(problems));
+    let mut help = match missing_keys(problems).as_slice() {
+        [] => common.help,
+        keys => Some(MissingKey::help(keys)),
+    };
+    if let (Some(help), Some(forms)) = (&mut help, &common.other_forms) {
+        *help = as_sentences(help, forms);
+    }
+    let mut record = Record::new(label, common_text(problems))
+        .with_aws_says(common.aws_says.map(|says| says + &common.details))
+        .with_notes(common.notes)
+        .help_if_some(help);
     if !variables.is_empty() {
         record = record.with("variables", variables);
     }
@@ -395,23 +405,15 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
         record = record.with("secret", about.locator.shown_id());
     }
     let entries: Vec<String> = lines.into_iter().map(|(_, line)| line).collect();
-    if common.headline.names_entry() && entries.len() == 1 {
-        record = record.with("entries", entries);
-    } else {
-        record.entries = entries;
+    match common.headline {
+        Headline::OfEntry(..) if entries.len() == 1 => record.with("entries", entries),
+        Headline::General(_) => record.for_entries(entries).abridged(),
+        Headline::Sentence(_)
+        | Headline::OfEntry(..)
+        | Headline::OfSecret(_)
+        | Headline::OfMissingKey(_)
+        | Headline::OfSecrets { .. } => record.for_entries(entries),
     }
-    let help = match missing_keys(problems).as_slice() {
-        [] => common.help,
-        keys => Some(MissingKey::help(keys)),
-    };
-    record.aws_says = common.aws_says.map(|says| says + &common.details);
-    record.notes = common.notes;
-    record.help = match (help, common.other_forms) {
-        (Some(help), Some(forms)) => Some(as_sentences(&help, &forms)),
-        (help, _) => help,
-    };
-    record.is_abridged = common.headline.is_general();
-    record
 }
 
 /// The entries of problems with the same group key, each with its line in the record.
@@ -496,14 +498,6 @@ impl Headline {
             Self::OfSecret(_) | Self::OfMissingKey(_) | Self::OfSecrets { .. } => true,
             Self::Sentence(_) | Self::General(_) | Self::OfEntry(..) => false,
         }
-    }
-
-    fn names_entry(&self) -> bool {
-        matches!(self, Self::OfEntry(..))
-    }
-
-    fn is_general(&self) -> bool {
-        matches!(self, Self::General(_))
     }
 }
 

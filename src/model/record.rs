@@ -5,6 +5,8 @@
 //! as text or JSON, and prints them. A record keeps its message, entries, notes and help apart, so
 //! that no code has to parse the text of a message.
 
+use std::mem::take;
+
 use serde_json::Value;
 
 /// The label of a record, or of a line below its headline.
@@ -38,10 +40,15 @@ impl Label {
     }
 }
 
-/// An error, a warning or a note. No part of it contains the value of a secret.
+/// An error, a warning or a note. No part of it contains the value of a secret. Only the methods of
+/// this file change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
-pub struct Record {
+pub struct Record(Parts);
+
+/// The parts of a record, to read them. No record can be made of parts.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Parts {
     pub label: Label,
     pub message: String,
     pub event: &'static str,
@@ -74,16 +81,24 @@ impl Record {
     }
 
     pub fn new(label: Label, message: impl Into<String>) -> Self {
-        Self {
+        Self(Parts {
             label,
             message: message.into(),
             event: label.name(),
-            ..Self::default()
-        }
+            ..Parts::default()
+        })
+    }
+
+    pub fn parts(&self) -> &Parts {
+        &self.0
+    }
+
+    pub fn into_parts(self) -> Parts {
+        self.0
     }
 
     pub fn event(mut self, event: &'static str) -> Self {
-        self.event = event;
+        self.0.event = event;
         self
     }
 
@@ -94,32 +109,84 @@ impl Record {
 
     /// Adds a member to the JSON object if there is a value.
     pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
-        self.json_members
+        self.0
+            .json_members
             .extend(value.map(|value| (name, value.into())));
         self
     }
 
     pub fn for_entries(mut self, entries: Vec<String>) -> Self {
-        self.entries = entries;
+        self.0.entries = entries;
         self
     }
 
     pub fn with_notes(mut self, notes: impl IntoIterator<Item = String>) -> Self {
-        self.notes.extend(notes);
+        self.0.notes.extend(notes);
         self
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {
-        self.help = Some(help.into());
+        self.0.help = Some(help.into());
+        self
+    }
+
+    /// Adds a help, if there is one.
+    pub fn help_if_some(mut self, help: Option<String>) -> Self {
+        self.0.help = help.or(self.0.help);
+        self
+    }
+
+    /// Adds the message that AWS has sent, if there is one.
+    pub fn with_aws_says(mut self, message: Option<String>) -> Self {
+        self.0.aws_says = message;
+        self
+    }
+
+    pub fn with_label(mut self, label: Label) -> Self {
+        self.0.label = label;
+        self
+    }
+
+    pub fn with_message(mut self, message: String) -> Self {
+        self.0.message = message;
+        self
+    }
+
+    /// Names the entry at the end of the message, if there is only one. Text output then doesn't
+    /// list it.
+    pub fn naming_only_entry(mut self) -> Self {
+        let [entry] = self.0.entries.as_slice() else {
+            return self;
+        };
+        self.0.message += &format!(" for {entry}");
+        let entries = take(&mut self.0.entries);
+        self.with("entries", entries)
+    }
+
+    /// Replaces all members of the JSON object with this one.
+    pub fn with_only(mut self, name: &'static str, value: impl Into<Value>) -> Self {
+        self.0.json_members.clear();
+        self.with(name, value)
+    }
+
+    /// Lets text output list only the first entries.
+    pub fn abridged(mut self) -> Self {
+        self.0.is_abridged = true;
+        self
+    }
+
+    /// Prints the warning even with `-qq`.
+    pub fn ignoring_quiet(mut self) -> Self {
+        self.0.ignores_quiet = true;
         self
     }
 
     pub fn is_in_json(&self) -> bool {
-        self.label != Label::Row || !self.json_members.is_empty()
+        self.0.label != Label::Row || !self.0.json_members.is_empty()
     }
 
     pub fn detail(mut self) -> Self {
-        self.is_detail = true;
+        self.0.is_detail = true;
         self
     }
 }

@@ -254,17 +254,17 @@ fn values_table(rows: &[&Row], omitted: &[&str], screen: Option<TableScreen>) ->
 /// version ids are whole. The first record of a row has the row's JSON object.
 pub fn row_records(rows: &[Row]) -> Vec<Record> {
     let table = values_table(&Vec::from_iter(rows), &["VERSION", "STAGES", "AGE"], None);
-    let mut records: Vec<Record> = table
-        .lines()
-        .map(|line| Record::new(Label::Row, line))
-        .collect();
-    // The first record has the headings.
-    let mut at = 1;
+    // The first line has the headings.
+    let mut objects = vec![None];
     for row in rows {
-        records[at].json_members.push(("row", json!(row)));
-        at += value_lines(row).len();
+        objects.push(Some(json!(row)));
+        objects.resize(objects.len() + value_lines(row).len() - 1, None);
     }
-    records
+    table
+        .lines()
+        .zip(objects)
+        .map(|(line, object)| Record::new(Label::Row, line).with_some("row", object))
+        .collect()
 }
 
 /// The tables of the values, the command and the secrets, and the sentences below them, separated

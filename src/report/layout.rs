@@ -54,7 +54,7 @@ pub enum Screen {
 /// entries, the notes, AWS's message, and the help unless an earlier record has the same help.
 pub fn record_lines(records: &[Record], screen: Screen) -> String {
     let mut lines = String::new();
-    for (at, record) in records.iter().enumerate() {
+    for (at, record) in records.iter().map(Record::parts).enumerate() {
         let is_error = matches!(record.label, Label::Error | Label::Summary);
         if at > 0 && is_error && screen != Screen::Log {
             lines += "\n";
@@ -88,7 +88,9 @@ pub fn record_lines(records: &[Record], screen: Screen) -> String {
         if let Some(text) = &record.aws_says {
             add("AWS says: ", text);
         }
-        let is_shown_above = records[..at].iter().any(|above| above.help == record.help);
+        let is_shown_above = records[..at]
+            .iter()
+            .any(|above| above.parts().help == record.help);
         if !is_shown_above && let Some(help) = &record.help {
             add(&shown_label(Label::Help, screen), help);
         }
@@ -141,6 +143,7 @@ pub fn objects(records: impl IntoIterator<Item = Record>) -> Vec<Value> {
 }
 
 fn record_object(record: Record, now: SystemTime) -> Value {
+    let record = record.into_parts();
     // Log collectors filter by these levels. They recognize `info`, but not `note`.
     let level = match record.label {
         Label::Error | Label::Summary | Label::Warning => record.label.name(),

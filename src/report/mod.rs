@@ -33,8 +33,6 @@ mod warnings;
 pub use crate::model::record::{Label, Record};
 pub use warnings::*;
 
-use std::mem::take;
-
 use crate::model::entry::EntryId;
 use crate::model::outcome::{EntryOutcome, Made, Outcomes};
 use crate::model::problem::{Problem, records};
@@ -147,15 +145,10 @@ pub fn mistake_warnings(outcomes: &Outcomes) -> Vec<Record> {
 pub fn value_warnings<'a>(
     values: impl IntoIterator<Item = (&'a EntryOutcome, &'a Made)>,
 ) -> Vec<Record> {
-    let mut records = records(Label::Warning, &value_problems(values));
-    for record in &mut records {
-        if let [entry] = record.entries.as_slice() {
-            record.message += &format!(" for {entry}");
-            let entries = take(&mut record.entries);
-            record.json_members.push(("entries", entries.into()));
-        }
-    }
-    records
+    records(Label::Warning, &value_problems(values))
+        .into_iter()
+        .map(Record::naming_only_entry)
+        .collect()
 }
 
 #[cfg(test)]
@@ -192,6 +185,7 @@ mod tests {
             Report::from(failures.map(failed))
                 .errors()
                 .into_iter()
+                .map(Record::into_parts)
                 .map(|error| (error.message, error.entries))
                 .collect::<Vec<_>>()
         };

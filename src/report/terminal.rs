@@ -201,11 +201,14 @@ pub fn visible_lines(records: impl IntoIterator<Item = Record>) -> String {
     let mode = *locked(&MODE);
     let has_details = mode.has_details || mode.format == LogFormat::Json;
     let mut visible = Vec::from_iter(records);
-    visible.retain(|record| match record.label {
-        Label::Error | Label::Summary => true,
-        Label::Warning => mode.quiet < 2 || record.ignores_quiet,
-        Label::Note | Label::Help | Label::Row => {
-            mode.quiet == 0 && (has_details || !record.is_detail)
+    visible.retain(|record| {
+        let record = record.parts();
+        match record.label {
+            Label::Error | Label::Summary => true,
+            Label::Warning => mode.quiet < 2 || record.ignores_quiet,
+            Label::Note | Label::Help | Label::Row => {
+                mode.quiet == 0 && (has_details || !record.is_detail)
+            }
         }
     });
     // This saves time, because the kernel isn't asked whether standard error is a terminal.

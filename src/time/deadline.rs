@@ -245,7 +245,8 @@ impl Progress {
     /// Adds a warning or a note, which is printed after the worker has ended. Several with the same
     /// message are printed once.
     pub fn add(&self, notice: Record) {
-        let key = (notice.is_detail, notice.message.clone());
+        let parts = notice.parts();
+        let key = (parts.is_detail, parts.message.clone());
         self.with_state(|state| state.notices.insert(key, notice));
     }
 

@@ -251,27 +251,19 @@ pub(super) fn failed_poll_warning(
 
     // A failed poll has at least one error.
     let first = errors.first().cloned().unwrap_or(Record::error(""));
-    let mut message = format!("{what}, so {command} keeps its values: {}", first.message);
+    let text = &first.parts().message;
+    let mut message = format!("{what}, so {command} keeps its values: {text}");
+    let mut warning = first.with_label(Label::Warning).event("poll_failed");
     if errors.len() > 1 {
         let others = errors.len() - 1;
         message += &format!(" (and {others} more; `secrets-exec check` shows them all)");
+        let messages: Vec<&str> = errors
+            .iter()
+            .map(|error| error.parts().message.as_str())
+            .collect();
+        warning = warning.with_only("errors", messages);
     }
-
-    let json_members = match errors {
-        [only] => only.json_members.clone(),
-        _ => {
-            let messages = errors.iter().map(|error| error.message.as_str()).collect();
-            vec![("errors", messages)]
-        }
-    };
-    Record {
-        label: Label::Warning,
-        event: "poll_failed",
-        message,
-        json_members,
-        ..first
-    }
-    .with_some("since", since_text)
+    warning.with_message(message).with_some("since", since_text)
 }
 
 #[cfg(test)]
@@ -282,7 +274,7 @@ mod tests {
     fn a_failed_poll_prints_its_first_error_as_text_and_all_of_them_as_json() {
         let errors = [("one", "help"), ("two", "other"), ("three", "help")];
         let errors = errors.map(|(message, help)| Record::error(message).help(help));
-        let warning = failed_poll_warning("node", None, &errors);
+        let warning = failed_poll_warning("node", None, &errors).into_parts();
         assert_eq!(warning.help.as_deref(), Some("help"));
         assert!(
             warning

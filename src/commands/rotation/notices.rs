@@ -108,8 +108,7 @@ impl Notices<'_> {
             Notice::NotRestarted => {
                 let ending = ", but can't be started again";
                 let note = self.consequence_note("not_restarted", "was stopped", ending);
-                let label = Label::Warning;
-                Record { label, ..note }
+                note.with_label(Label::Warning)
             }
             Notice::Signalled(signal) => {
                 let note = self.consequence_note("signalled", &format!("got {signal}"), "");
@@ -187,10 +186,7 @@ impl Notices<'_> {
         match self.rotation.on_rotation {
             OnRotation::Signal(sent) if signal == Some(sent) && sent != SignalNumber::TERM => {
                 let help = format!("use a signal that {command} handles, or --on-rotation restart");
-                Record {
-                    label: Label::Warning,
-                    ..record.help(help)
-                }
+                record.help(help).with_label(Label::Warning)
             }
             OnRotation::Signal(_) | OnRotation::Restart | OnRotation::Exit => record.detail(),
         }
