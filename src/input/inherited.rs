@@ -47,7 +47,7 @@ pub fn inherited_layer(inherited: &Inherited, patterns: &[Pattern]) -> Result<La
             Ok(found) => layer.entries.extend(found),
             Err(fault) => {
                 let subject = Subject::plain(name.into_owned(), Origin::Inherited);
-                errors.push(Problem::configuration(fault.text).for_entry(subject));
+                errors.push(Problem::configuration(fault.to_string()).for_entry(subject));
             }
         }
     }

@@ -15,11 +15,11 @@ pub struct Fault {
     ///
     /// A text that isn't a reference may be a misplaced password, so the message quotes only a
     /// single character and the names of variables from it.
-    pub text: String,
-    pub help: Option<String>,
+    text: String,
+    help: Option<String>,
     /// True if the help shows how to write one entry, as an example for all entries with this
     /// fault.
-    pub is_example: bool,
+    is_example: bool,
 }
 
 /// The remedy for a value where a reference belongs, such as JSON or a connection string.
@@ -31,6 +31,16 @@ impl Fault {
             text: text.into(),
             ..Self::default()
         }
+    }
+
+    /// The help. The text is dropped.
+    pub fn into_help(self) -> Option<String> {
+        self.help
+    }
+
+    /// True if the help is an example for all entries with this fault.
+    pub fn is_example(&self) -> bool {
+        self.is_example
     }
 
     pub fn help(mut self, help: impl Into<String>) -> Self {

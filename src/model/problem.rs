@@ -167,7 +167,7 @@ impl Problem {
 
     /// Creates the problem for a fault whose text is a whole sentence.
     pub fn from_fault(status: Status, fault: Fault) -> Self {
-        Self::new(status, fault.to_string()).help_if_some(fault.help)
+        Self::new(status, fault.to_string()).help_if_some(fault.into_help())
     }
 
     pub fn configuration(text: impl Into<String>) -> Self {

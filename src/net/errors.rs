@@ -162,8 +162,11 @@ impl FetchError {
             return Self::outage(OutageKind::EarlyCertificate, why);
         }
         let fault = certificate_fault(reason);
-        let why = format!("the certificate of {peer} {}", redacted_line(&fault.text));
-        Self::refused(Refusal::Certificate, why).or_help(fault.help)
+        let why = format!(
+            "the certificate of {peer} {}",
+            redacted_line(&fault.to_string())
+        );
+        Self::refused(Refusal::Certificate, why).or_help(fault.into_help())
     }
 }
 

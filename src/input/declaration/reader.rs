@@ -141,14 +141,12 @@ impl<'a> Item<'a> {
     /// Entries with the same mistake and the same help share one error, which has the headline of
     /// the first entry. A help that shows how to write this entry is an example for the others.
     fn add(&self, subject: &str, fault: Fault) {
-        let Fault {
-            text,
-            help,
-            is_example,
-        } = fault;
         let position = self.source.position_text(self.position);
+        let text = fault.to_string();
         let headline = format!("{position}: {}{text}", shown(subject));
         let mut reason = vec![self.key.to_owned(), text];
+        let is_example = fault.is_example();
+        let help = fault.into_help();
         if !is_example {
             reason.extend(help.clone());
         }

@@ -232,7 +232,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
         // The help is dropped, because it may show an ARN from the value of a variable.
         (Err(error), _) if !names.is_empty() => {
             let names = names.join(" and ");
-            let defect = format!("{} (after expanding {names})", error.text);
+            let defect = format!("{error} (after expanding {names})");
             return Err(Fault::new(defect));
         }
         (parsed, _) => parsed?,

@@ -292,7 +292,7 @@ fn credential_defect(text: &str) -> Option<String> {
         return Some("is base64-encoded".to_owned());
     }
     if let Some(found) = overlooked(text) {
-        return Some(found.text);
+        return Some(found.to_string());
     }
     if HeaderValue::from_str(text).is_err() {
         return Some("contains a character that isn't allowed".to_owned());
