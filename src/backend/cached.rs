@@ -360,7 +360,7 @@ fn is_stored(answer: &Answer) -> bool {
 }
 
 fn with_note(mut failure: FetchFailure, note: &str) -> FetchFailure {
-    failure.error = failure.error.notes([note.to_owned()]);
+    failure.change_error(|error| error.notes([note.to_owned()]));
     failure
 }
 

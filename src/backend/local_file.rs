@@ -32,7 +32,7 @@ impl LocalFile {
                 && searches < MOST_SUGGESTIONS
             {
                 searches += 1;
-                failure.nearest = self.nearest(&possible_names(locator));
+                failure.suggest(self.nearest(&possible_names(locator)));
             }
             answers.insert(locator.clone(), answer);
         }
@@ -66,10 +66,7 @@ impl LocalFile {
                 "{file} is a declaration: use -f {argument}, and --local with a file that has SECRET: {{ KEY: … }}"
             ));
         }
-        FetchFailure {
-            local_file: Some(self.path.clone()),
-            ..FetchFailure::new(None, error)
-        }
+        FetchFailure::in_local_file(self.path.clone(), error)
     }
 
     /// Finds an id in the file that differs by one letter from one of `names`. Tries the last name

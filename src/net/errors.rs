@@ -45,11 +45,6 @@ impl From<dns_lookup::LookupError> for LookupError {
 }
 
 impl FetchError {
-    fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
-        self.io_kind = kind.into();
-        self
-    }
-
     /// The failure to open a TCP connection to the URL `to`. `peer` is what the message calls the
     /// host.
     pub(super) fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {

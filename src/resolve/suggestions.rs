@@ -42,10 +42,11 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
         if let Some(alias) = plan.aliases.get(&id)
             && alias.id != id
         {
-            failure.error = failure.error.clone().help(format!(
+            let help = format!(
                 "{id:?} is an alias in {}, which comes later: put this file first",
                 alias.place
-            ));
+            );
+            failure.change_error(|error| error.help(help));
         }
         if failure.nearest.is_some() {
             continue;
@@ -64,6 +65,6 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
                 .map(String::as_str)
                 .find(|other| is_one_letter_away(&id, other))
         });
-        failure.nearest = similar.map(Into::into);
+        failure.suggest(similar.map(Into::into));
     }
 }

@@ -186,7 +186,7 @@ impl<'r> RetryBudget<'r> {
         }
         let mut error = last.unwrap_or_else(|| self.unanswered());
         if is_used_up && self.max_attempts.is_some() {
-            error.limit = Limit::MaxAttempts;
+            error = error.with_limit(Limit::MaxAttempts);
         }
         Err(self.with_attempts(error, attempts, begun))
     }
@@ -521,10 +521,7 @@ mod tests {
 
     #[test]
     fn a_retry_after_is_honoured_within_the_backoff_and_five_seconds_more() {
-        let outage = |kind, after| FetchError {
-            again: Again::Here { after },
-            ..FetchError::outage(kind, "")
-        };
+        let outage = |kind, after| FetchError::outage(kind, "").again(Again::Here { after });
         let pause = |retry_after, random| {
             let after = Some(Duration::from_millis(retry_after));
             pause_for(

@@ -44,8 +44,7 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::model::answer::{
-    Answer, Answers, Caller, Cause, Denial, DescribedSecret, Document, FetchError, FetchFailure,
-    FetchResult, Operation,
+    Answer, Answers, Caller, DescribedSecret, Document, FetchError, FetchFailure, FetchResult,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -230,19 +229,13 @@ async fn describe_requests(
 }
 
 /// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
-/// adds where these credentials come from. If a policy denied a request, sets the denied operation
-/// to [`Operation::Describe`], so that the help names the permission for descriptions.
+/// adds where these credentials come from. If a policy denied a request, says that the request was
+/// for a description, so that the help names the permission for descriptions.
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
         let role = request.locator.role.as_ref();
-        let mut error = session.explain_refused(role, failure.error.clone());
-        if let Cause::Denied(Denial::Policy(operation) | Denial::PolicyOrMissing(operation)) =
-            &mut error.cause
-        {
-            *operation = Operation::Describe;
-        }
-        failure.error = error;
+        failure.change_error(|error| session.explain_refused(role, error).of_description());
     }
 }
 
@@ -491,12 +484,11 @@ async fn explained(
     session: &Session,
     request: &Request,
     region: &Region,
-    mut error: FetchError,
+    error: FetchError,
 ) -> FetchError {
     let role = request.locator.role.as_ref();
     if error.cause.is_not_permitted() && !error.names_caller {
-        error.caller = session.caller_arn(role, region).await;
-        return error;
+        return error.with_caller(session.caller_arn(role, region).await);
     }
     session.explain_refused(role, error)
 }

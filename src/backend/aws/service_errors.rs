@@ -182,11 +182,9 @@ impl<'a> ServiceError<'a> {
     /// The failure for a denial, with what AWS's message says about it: the policy to blame, and
     /// whether the message names the caller.
     fn denied(&self, denial: Denial) -> FetchError {
-        let mut failure = self.failure(Cause::Denied(denial), self.message);
         let message = self.message.unwrap_or_default();
-        failure.denied_by = denying_policy(message);
-        failure.names_caller = message.contains("User: ");
-        failure
+        self.failure(Cause::Denied(denial), self.message)
+            .with_denial(denying_policy(message), message.contains("User: "))
     }
 
     /// The failure for an outage, after which the same service is asked again.

@@ -117,6 +117,52 @@ impl FetchError {
         self
     }
 
+    /// Says why there are no credentials, and keeps the code in `check`.
+    pub fn with_unsigned(mut self, why: Unsigned) -> Self {
+        self.cause = Cause::NoCredentials(why);
+        self
+    }
+
+    pub fn with_io_kind(mut self, kind: impl Into<Option<ErrorKind>>) -> Self {
+        self.io_kind = kind.into();
+        self
+    }
+
+    pub fn with_limit(mut self, limit: Limit) -> Self {
+        self.limit = limit;
+        self
+    }
+
+    /// Adds what AWS's message says about a denial.
+    pub fn with_denial(mut self, denied_by: Option<PolicyDenial>, names_caller: bool) -> Self {
+        self.denied_by = denied_by;
+        self.names_caller = names_caller;
+        self
+    }
+
+    pub fn with_caller(mut self, arn: Option<String>) -> Self {
+        self.caller = arn;
+        self
+    }
+
+    /// Says that the denied request was for the description of the secret. Stays as it is if no
+    /// policy has denied the request.
+    pub fn of_description(mut self) -> Self {
+        if let Cause::Denied(Denial::Policy(operation) | Denial::PolicyOrMissing(operation)) =
+            &mut self.cause
+        {
+            *operation = Operation::Describe;
+        }
+        self
+    }
+
+    /// Says that the headline is a whole sentence, so that only the lines about entries name the
+    /// secret.
+    pub fn with_whole_headline(mut self) -> Self {
+        self.mention = Mention::InEntries;
+        self
+    }
+
     pub fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
@@ -502,6 +548,24 @@ impl FetchFailure {
             elsewhere: errors,
             ..Self::new(Some(own_region), own_error)
         }
+    }
+
+    /// Creates the failure of a secret that the `--local` file doesn't have.
+    pub fn in_local_file(file: PathBuf, error: FetchError) -> Self {
+        Self {
+            local_file: Some(file),
+            ..Self::new(None, error)
+        }
+    }
+
+    /// Replaces the error of the first region with what `change` makes of it.
+    pub fn change_error(&mut self, change: impl FnOnce(FetchError) -> FetchError) {
+        self.error = change(self.error.clone());
+    }
+
+    /// Adds what the user may have meant.
+    pub fn suggest(&mut self, nearest: Option<Box<str>>) {
+        self.nearest = nearest;
     }
 
     /// True if `--wait` tries again: in every region, the failure is one that can pass while a

@@ -19,7 +19,7 @@ use crate::backend::aws::config::{ProfileRole, RoleChain, Settings};
 use crate::backend::aws::endpoints::Api;
 use crate::backend::aws::service_client::{Client, Clients};
 use crate::model::answer::{
-    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult, Mention,
+    Again, CREDENTIALS_REFUSED, Cause, CredentialsFault, Denial, FetchError, FetchResult,
     OutageKind, Refusal, Unsigned,
 };
 use crate::model::fault::overlooked;
@@ -109,12 +109,10 @@ pub fn misconfigured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Never)
 }
 
-/// The failure of a service or of this machine, after which the same provider is asked again.
+/// The failure of a service or of this machine, after which the same provider is asked again. `why`
+/// is a whole sentence.
 pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
-    let failure = FetchError::outage(OutageKind::Service, why);
-    // `why` is a whole sentence, so the headline doesn't name the secret.
-    let mention = Mention::InEntries;
-    FetchError { mention, ..failure }
+    FetchError::outage(OutageKind::Service, why).with_whole_headline()
 }
 
 /// The failure of a provider whose file can't be read. `name` says what the file contains, such as
@@ -180,7 +178,7 @@ pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
         refused = refused.or_help(remedy);
     }
     if let Denied(Denial::Credentials(_)) = cause {
-        refused.again = Again::Later;
+        refused = refused.again(Again::Later);
     }
     refused
 }
@@ -317,8 +315,9 @@ pub fn explain_refused_credentials(
     };
 
     let (text, help) = fault_and_remedy(fault, credentials);
-    let mut refused = FetchError::credentials_refused(CREDENTIALS_REFUSED, text).explaining(error);
-    refused.cause = Cause::NoCredentials(Unsigned::Refused);
+    let refused = FetchError::credentials_refused(CREDENTIALS_REFUSED, text)
+        .with_unsigned(Unsigned::Refused)
+        .explaining(error);
     if let Some(Provider::Variables | Provider::Profile(_)) = provider_of(credentials) {
         return refused.help(help);
     }

@@ -173,10 +173,10 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
         // IMDS gave no response. A response that `SdkConnector` has turned into an error is a
         // dispatch failure, too, but has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
-            let mut failure = not_configured(format!("the instance metadata can't be read: {why}"));
+            let failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if is_silent_or_unreachable(error) && settings.may_answer_later() {
                 // The next provider is asked, but a later search for credentials may succeed.
-                failure.cause = Cause::NoCredentials(Unsigned::Unanswered);
+                return failure.with_unsigned(Unsigned::Unanswered);
             }
             failure
         }

@@ -95,11 +95,11 @@ pub(super) async fn assume(
         called.await
     });
     assumed.await.map_err(|error| {
-        let mut error = explain_refused_credentials(error, Some(caller));
+        let error = explain_refused_credentials(error, Some(caller));
         // STS has refused the caller's credentials, so the request that needs the role wasn't
         // sent.
         if error.cause == Cause::NoCredentials(Unsigned::Refused) {
-            error.cause = Cause::NoCredentials(Unsigned::RefusedForRole);
+            return error.with_unsigned(Unsigned::RefusedForRole);
         }
         error
     })
