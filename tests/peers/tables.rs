@@ -24,8 +24,8 @@ use crate::support::outcome::assert_same;
 use crate::support::sandbox::{program, repository_file};
 use crate::support::skip::can;
 
-/// The row of docs/migrating.md without a case: another test runs the command of docs/ci.md, to which
-/// the row leads.
+/// The row of docs/migrating.md without a case: another test runs the command of docs/ci.md, to
+/// which the row leads.
 const SCRIPTS_WITHOUT_A_CASE: [&str; 1] = ["`echo \"TOKEN=$(aws …)\" >>\"$GITHUB_ENV\"`"];
 
 /// What the programs of the tables do. `docker run` starts its last argument with the variables of

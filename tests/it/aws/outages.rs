@@ -112,7 +112,8 @@ fn when_the_service_comes_back_every_value_arrives_with_the_next_request() {
 
 #[test]
 fn a_secret_that_fails_on_its_own_does_not_delay_the_others() {
-    // All of them are in flight together. A request that waits for its turn would end with this one.
+    // All of them are in flight together. A request that waited for its turn would end with the
+    // one that fails.
     let (aws, sandbox) = with_secrets(20);
     let aws = aws.secret("s05", Secret::failing(fault::internal_error()));
     let run = sandbox.aws(&aws).attempts(3).timeout("50s").run();
