@@ -21,7 +21,7 @@ pub mod local_file;
 
 use std::collections::BTreeSet;
 
-use crate::model::answer::{Answers, Caller};
+use crate::model::answer::{Answers, Caller, Circumstances};
 use crate::model::problem::Problem;
 use crate::model::record::Record;
 use crate::model::reference::Locator;
@@ -90,6 +90,14 @@ impl Backend {
         match self {
             Self::Cached(cached) => cached.warnings(),
             Self::Aws(_) | Self::Agent(_) | Self::Local(_) => Vec::new(),
+        }
+    }
+
+    /// What messages about the last failed requests mention ([`Aws::circumstances`]).
+    pub fn circumstances(&mut self) -> Circumstances {
+        match self.aws() {
+            Some(aws) => aws.circumstances(),
+            None => Circumstances::default(),
         }
     }
 

@@ -302,7 +302,8 @@ fn resolve_metadata(prepared: &Prepared, deadline: &Deadline) -> Result<Values, 
     suggest_names(&mut failures, plan);
 
     // The values of existing secrets haven't been read, so `resolve` only gets the failures.
-    let outcomes = resolve(plan, &failures);
+    let circumstances = aws.circumstances().with_answers(&failures);
+    let outcomes = resolve(plan, &failures, &circumstances);
     let mut fetched = failures;
     fetched.extend(existing);
     Ok(Values {

@@ -34,7 +34,6 @@ use crate::model::environment::Inherited;
 use crate::model::options::{LogFormat, SourceOption};
 use crate::model::outcome::{Outcomes, Values};
 use crate::model::place::Placed;
-use crate::model::plan::Plan;
 use crate::model::problem::Problem;
 use crate::model::reference::Locator;
 use crate::report::{self, Record, Report};
@@ -190,8 +189,9 @@ async fn fetch_and_resolve(
         // neither a value nor an error, and the command would start without its value.
         let is_complete = wanted.iter().all(|locator| answers.contains_key(*locator));
         assert!(is_complete, "the backend left a locator out");
-        suggest_names(&mut answers, &prepared.plan);
-        let outcomes = resolve(plan, &answers);
+        suggest_names(&mut answers, plan);
+        let circumstances = backend.circumstances().with_answers(&answers);
+        let outcomes = resolve(plan, &answers, &circumstances);
 
         if backend.replace(outcomes.unsuitable_documents(&answers), &mut answers) {
             continue;
@@ -203,7 +203,9 @@ async fn fetch_and_resolve(
             _ => return Ok((outcomes, answers)),
         };
         let Some(left) = limit.checked_sub(begun.elapsed()) else {
-            return Ok(values_after_waiting(plan, answers, begun.elapsed()));
+            // The message about each failure says how long secrets-exec has tried.
+            let circumstances = circumstances.after_waiting(begun.elapsed());
+            return Ok((resolve(plan, &answers, &circumstances), answers));
         };
         let failures = failures(&missing, &answers);
         pause(failures, begun.elapsed(), left, deadline).await;
@@ -254,22 +256,6 @@ async fn pause<'a>(
     // the pause.
     deadline.restart_after(pause);
     tokio::time::sleep(pause).await;
-}
-
-/// The values of the last round, after the time of `--wait` is over. The message about each failure
-/// says how long secrets-exec has tried.
-fn values_after_waiting(
-    plan: &Plan,
-    mut answers: Answers,
-    elapsed: Duration,
-) -> (Outcomes, Answers) {
-    let waited = Duration::from_secs_f64(elapsed.as_secs_f64().round());
-    for answer in answers.values_mut() {
-        if let Err(failure) = answer {
-            failure.waited = Some(waited);
-        }
-    }
-    (resolve(plan, &answers), answers)
 }
 
 /// True for a cached answer that was only used because AWS failed.

@@ -1,6 +1,6 @@
 //! Inputs and assertions that the fuzz targets share.
 
-use crate::model::answer::{Document, SecretValue};
+use crate::model::answer::{Circumstances, Document, SecretValue};
 use crate::model::entry::{Argument, Entry, Origin, Source, Target};
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::outcome::Outcomes;
@@ -76,7 +76,7 @@ pub fn resolve_all(plan: &Plan, body: &[u8]) -> Outcomes {
         .into_iter()
         .map(|locator| (locator.clone(), Ok(Document::new(SecretValue::new(body)))))
         .collect();
-    resolve(plan, &fetched)
+    resolve(plan, &fetched, &Circumstances::default())
 }
 
 /// Every problem that makes a value missing.

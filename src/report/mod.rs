@@ -154,7 +154,9 @@ pub fn value_warnings<'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::model::answer::{Cause, CredentialsFault, Denial, FetchError, FetchFailure};
+    use crate::model::answer::{
+        Cause, Circumstances, CredentialsFault, Denial, FetchError, FetchFailure,
+    };
     use crate::model::entry::{Argument, Origin, Subject, SubjectKind, Written};
     use crate::model::reference::{Reference, Region};
 
@@ -178,7 +180,7 @@ mod tests {
                 .unwrap()
                 .locate(None, &Default::default());
             let failure = FetchFailure::new(Region::parse("us-east-1"), error);
-            failure.problem(&reference.unwrap(), &subject)
+            failure.problem(&reference.unwrap(), &subject, &Circumstances::default())
         };
         let rendered = |failures: &[(&str, &str)]| {
             let failures = failures.iter().copied();

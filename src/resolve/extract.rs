@@ -9,7 +9,7 @@ use regex_lite::Regex;
 use serde_json::{Error, Map, Value};
 use zeroize::Zeroize;
 
-use crate::model::answer::{Document, SecretValue};
+use crate::model::answer::{Circumstances, Document, SecretValue};
 use crate::model::entry::{Subject, SubjectKind};
 use crate::model::environment::env_file_name;
 use crate::model::fault::nearest;
@@ -132,6 +132,7 @@ impl Unresolved {
             reference,
             document,
             subject,
+            circumstances,
             ..
         } = *wanted;
         let named = |problem: Problem| {
@@ -148,7 +149,8 @@ impl Unresolved {
                     && let Some(replica) = &document.region
                 {
                     let note = format!("in the replica in {replica}, {}", absence.text());
-                    return Self::Failed(failure.problem(reference, subject).note(note));
+                    let outage = failure.problem(reference, subject, circumstances);
+                    return Self::Failed(outage.note(note));
                 }
                 Self::Absent(absence)
             }
@@ -162,6 +164,7 @@ pub(super) struct Wanted<'r> {
     pub reference: &'r SecretRef,
     pub document: &'r Document,
     pub subject: &'r Subject,
+    pub circumstances: &'r Circumstances,
     /// True if the error about a missing key gets a suggestion.
     pub gets_suggestion: bool,
 }

@@ -33,7 +33,7 @@ use regex_lite::Regex;
 use serde_json::Value;
 use zeroize::Zeroizing;
 
-use crate::model::answer::{Answers, Cause, SecretValue};
+use crate::model::answer::{Answers, Cause, Circumstances, SecretValue};
 use crate::model::entry::template::{Filter, Printing};
 use crate::model::entry::{
     Claims, Holder, OnMissing, Operand, Part, Source, Subject, Target, Written,
@@ -69,23 +69,30 @@ struct Walk<'a> {
 
 /// Resolves every entry of a plan. The latest layer comes first, and the first entry that claims a
 /// target keeps it, so later layers override earlier ones. If `fetched` has no answer that an entry
-/// needs, the entry is unread, unless something else that it needs is absent or fails.
-pub fn resolve(plan: &Plan, fetched: &Answers) -> Outcomes {
-    resolve_with(plan, fetched, Some(&plan.inherited))
+/// needs, the entry is unread, unless something else that it needs is absent or fails. Messages
+/// about failed requests mention `circumstances`.
+pub fn resolve(plan: &Plan, fetched: &Answers, circumstances: &Circumstances) -> Outcomes {
+    resolve_with(plan, fetched, circumstances, Some(&plan.inherited))
 }
 
 /// Resolves the entries of a plan that read nothing, such as literals. All others are unread, also a
 /// template that uses an inherited variable, because the command will be started elsewhere.
 pub fn resolve_offline(plan: &Plan) -> Outcomes {
-    resolve_with(plan, &Answers::new(), None)
+    resolve_with(plan, &Answers::new(), &Circumstances::default(), None)
 }
 
 /// Resolves a plan. The templates use `inherited` or, if that is `None`, are unread.
-fn resolve_with(plan: &Plan, fetched: &Answers, inherited: Option<&Inherited>) -> Outcomes {
+fn resolve_with(
+    plan: &Plan,
+    fetched: &Answers,
+    circumstances: &Circumstances,
+    inherited: Option<&Inherited>,
+) -> Outcomes {
     let mut walk = Walk {
         answers: ParsedAnswers {
             plan,
             fetched,
+            circumstances,
             inherited,
             parsed_documents: BTreeMap::new(),
             suggestions: 0,
@@ -324,6 +331,7 @@ fn meant_key<'j>(name: &EnvName, json: &'j Value) -> Option<&'j str> {
 struct ParsedAnswers<'a> {
     plan: &'a Plan,
     fetched: &'a Answers,
+    circumstances: &'a Circumstances,
     /// The inherited variables that templates use. `None` if the templates stay unread.
     inherited: Option<&'a Inherited>,
     parsed_documents: BTreeMap<&'a Locator, ParsedDocument>,
@@ -408,11 +416,12 @@ impl<'a> ParsedAnswers<'a> {
                 reference,
                 document,
                 subject,
+                circumstances: self.circumstances,
                 gets_suggestion: entry.on_missing == OnMissing::Fail
                     && self.suggestions < MOST_SUGGESTIONS,
             }),
             Some(Err(failure)) => {
-                let problem = failure.problem(reference, subject);
+                let problem = failure.problem(reference, subject, self.circumstances);
                 let is_absent = matches!(failure.error.cause, Cause::Absent(_));
                 Err(if is_absent {
                     Unresolved::Absent(problem)

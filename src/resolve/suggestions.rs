@@ -1,5 +1,4 @@
-//! Suggests the name of an existing secret or alias for a secret that doesn't exist, and recognizes
-//! a launch in whose region and account none of its secrets exists.
+//! Suggests the name of an existing secret or alias for a secret that doesn't exist.
 
 use crate::model::answer::{Answers, Cause, Missing};
 use crate::model::fault::{MOST_SUGGESTIONS, is_one_letter_away, nearest};
@@ -10,11 +9,7 @@ use crate::model::plan::Plan;
 /// have been written where a secret's name belongs. If no alias is similar, the suggestion is an
 /// existing secret of the plan, but only if a single letter differs, because secrets often have
 /// similar names. A name that is an alias only in a later file gets a help that says so.
-///
-/// If more than two secrets were looked up, all in the default region and account, and none of them
-/// exists, all failures say so, because the region or the account is probably wrong.
 pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
-    let count = fetched.len();
     let mut existing = Vec::new();
     let mut absences = Vec::new();
     for (locator, answer) in fetched {
@@ -24,17 +19,6 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
                 absences.push((locator.written_id(), failure));
             }
             Err(_) => {}
-        }
-    }
-
-    let are_absent = absences.len() == count && count > 2;
-    if are_absent
-        && absences
-            .iter()
-            .all(|(_, failure)| failure.looked_up.is_some())
-    {
-        for (_, failure) in &mut absences {
-            failure.is_none_found = true;
         }
     }
 

@@ -44,7 +44,8 @@ use futures_util::stream::{self, FuturesUnordered, StreamExt};
 use tokio::time::Instant;
 
 use crate::model::answer::{
-    Answer, Answers, Caller, DescribedSecret, Document, FetchError, FetchFailure, FetchResult,
+    Answer, Answers, Caller, Circumstances, DescribedSecret, Document, FetchError, FetchFailure,
+    FetchResult,
 };
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, Region, Role, Store};
@@ -98,7 +99,7 @@ impl Aws {
             let distinct = requests.keys().cloned().collect();
             let answered = read_in_batches(session, distinct).await;
             answers.append(&mut distribute(requests, answered.into_iter().flatten()));
-            with_advice(session, answers)
+            answers
         };
         let answers = deadline.with_limit(limit, reading).await;
         if self.forget_refused_session(&answers) {
@@ -176,7 +177,6 @@ impl Aws {
         let distinct = Vec::from_iter(requests.keys().cloned());
         let (answered, described) = describe_requests(session, distinct).await;
         answers.append(&mut distribute(requests, answered));
-        let answers = with_advice(session, answers);
         if self.forget_refused_session(&answers) {
             // As in `answers`, this recursion ends after one step.
             return Box::pin(self.metadata(wanted)).await;
@@ -195,6 +195,14 @@ impl Aws {
                 Rc::clone(&self.kept),
             )?),
         })
+    }
+
+    /// What messages about failed requests mention: the defaults with which secrets were looked up
+    /// ([`Session::looked_up`]), and the profile of `--profile`.
+    pub fn circumstances(&self) -> Circumstances {
+        let defaults = self.session.as_ref().and_then(Session::looked_up);
+        let profile = self.settings.options.profile.as_ref();
+        Circumstances::of_aws(defaults, profile.map(|profile| profile.value.clone()))
     }
 
     /// The identity that sent the requests, and the provider of its credentials. The identity has
@@ -274,19 +282,6 @@ async fn requests_for<'a>(
         }
     }
     (requests, answers)
-}
-
-/// Adds to each failure what its help may mention: the defaults with which the secret was looked up
-/// ([`Session::looked_up`]), and the profile of `--profile`.
-fn with_advice(session: &Session, mut answers: Answers) -> Answers {
-    for (locator, answer) in &mut answers {
-        if let Err(failure) = answer {
-            failure.looked_up = session.looked_up(locator).map(Box::new);
-            let profile = session.settings.options.profile.as_ref();
-            failure.profile = profile.map(|profile| profile.value.clone());
-        }
-    }
-    answers
 }
 
 /// Sends the requests, and returns their answers, grouped by batch. Each role is assumed once. With

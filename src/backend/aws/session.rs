@@ -323,16 +323,12 @@ impl Session {
         })
     }
 
-    /// The defaults with which a secret was looked up, for messages: the setting that names the
+    /// The defaults with which secrets are looked up, for messages: the setting that names the
     /// region, and the account. The account comes from the ARN of a role, because this doesn't need
     /// a request. Without a role, the provider of the credentials stands in for the account.
     ///
-    /// Returns `None` for a reference that names a region or a role, because these defaults don't
-    /// apply to it. Also returns `None` if there are neither a role nor credentials.
-    pub fn looked_up(&self, locator: &Locator) -> Option<LookedUp> {
-        if locator.region.is_some() || locator.role.is_some() {
-            return None;
-        }
+    /// Returns `None` if there are neither a role nor credentials.
+    pub fn looked_up(&self) -> Option<LookedUp> {
         let configured = self.settings.region.as_ref();
         let region_place = configured.map(|region| region.place.clone());
 

@@ -11,7 +11,6 @@ use std::iter;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use crate::model::place::Place;
 use crate::model::problem::Status;
 use crate::model::reference::Region;
 
@@ -494,33 +493,9 @@ pub struct FetchFailure {
     pub local_file: Option<PathBuf>,
     /// The fallback regions that were tried after `region`, with their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
-    /// The time for which secrets-exec kept trying because of `--wait`. `None` if it didn't keep
-    /// trying.
-    pub waited: Option<Duration>,
-    /// The default region and account, if the reference names neither a region nor a role.
-    pub looked_up: Option<Box<LookedUp>>,
-    /// True if a launch reads several secrets in the default region and account, and none exists.
-    pub is_none_found: bool,
-    /// The profile of `--profile`, for commands of the AWS CLI in a hint.
-    pub profile: Option<String>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
     /// alias, or an existing secret.
     pub nearest: Option<Box<str>>,
-}
-
-/// The defaults with which a secret was looked up.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LookedUp {
-    /// The place of the default region. `None` for the instance metadata.
-    pub region_place: Option<Place>,
-    pub account: CallerAccount,
-}
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CallerAccount {
-    Id(String),
-    /// The account isn't known. The text is the origin of the credentials.
-    OfCredentials(String),
 }
 
 impl FetchFailure {
@@ -531,10 +506,6 @@ impl FetchFailure {
             error,
             local_file: None,
             elsewhere: Vec::new(),
-            waited: None,
-            looked_up: None,
-            is_none_found: false,
-            profile: None,
             nearest: None,
         }
     }

@@ -4,9 +4,11 @@
 //! A value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they are
 //! dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a value.
 
+mod circumstances;
 mod fetch_error;
 mod wording;
 
+pub use circumstances::{CallerAccount, Circumstances, LookedUp};
 pub use fetch_error::*;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +31,25 @@ pub type FetchResult<T> = Result<T, FetchError>;
 
 /// The answers by locator. A locator that hasn't been requested isn't in the map.
 pub type Answers = BTreeMap<Locator, Answer>;
+
+impl Circumstances {
+    /// Adds whether the region or the account is probably wrong: more than two secrets were looked
+    /// up, all in the default region and account, and none of them exists.
+    pub fn with_answers(mut self, answers: &Answers) -> Self {
+        self.is_none_found = answers.len() > 2
+            && answers
+                .iter()
+                .all(|(locator, answer)| self.is_absent_in_defaults(locator, answer));
+        self
+    }
+
+    /// True if a secret was looked up in the default region and account, and doesn't exist there.
+    fn is_absent_in_defaults(&self, locator: &Locator, answer: &Answer) -> bool {
+        let Err(failure) = answer else { return false };
+        let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
+        is_absent && self.looked_up(locator).is_some()
+    }
+}
 
 /// One version of a secret or parameter, or the parameters below a path as a JSON object. Only the
 /// cache serializes documents.

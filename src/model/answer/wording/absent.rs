@@ -46,7 +46,7 @@ impl FailedRequest<'_> {
         let location = self.location();
         Headline::OfSecrets {
             one: ("", text),
-            several: if self.failure.is_none_found {
+            several: if self.circumstances.is_none_found {
                 ("none of the ", format!("exists{location}"))
             } else {
                 ("", format!("don't exist{location}"))
@@ -249,8 +249,8 @@ impl FailedRequest<'_> {
             Store::ParameterStore if is_object => "the name (a path ends with a slash)",
             Store::SecretsManager | Store::ParameterStore => "the name",
         };
-        let region_and_account = self.failure.region_and_account();
-        if self.failure.is_none_found {
+        let region_and_account = self.region_and_account();
+        if self.circumstances.is_none_found {
             format!("{region_and_account} first, and then the names")
         } else {
             format!("{name}, {region_and_account}")

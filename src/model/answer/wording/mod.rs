@@ -17,6 +17,7 @@ mod absent;
 mod denied;
 mod request;
 
+use super::circumstances::Circumstances;
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{
     Again, Cause, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind, Refusal,
@@ -42,9 +43,15 @@ impl FetchFailure {
 
     /// The problem of an entry whose request for `reference` has failed: the error, its help, and
     /// notes about the regions, the role and `--wait`.
-    pub fn problem(&self, reference: &SecretRef, subject: &Subject) -> Problem {
+    pub fn problem(
+        &self,
+        reference: &SecretRef,
+        subject: &Subject,
+        circumstances: &Circumstances,
+    ) -> Problem {
         let request = FailedRequest {
             failure: self,
+            circumstances,
             reference,
             locator: &reference.locator,
             subject,
@@ -58,13 +65,13 @@ impl FetchFailure {
         if let Some(role) = &reference.locator.role {
             notes.push(format!("the secret is read with the role {}", role.arn));
         }
-        if let Some(waited) = self.waited {
+        if let Some(waited) = circumstances.waited {
             let waited = humantime::format_duration(waited);
             notes.push(format!(
                 "secrets-exec kept trying for {waited}, because of --wait"
             ));
         }
-        let status = if self.waited.is_some() {
+        let status = if circumstances.waited.is_some() {
             // `--wait` only waits for what may pass.
             Status::Temporary
         } else {

@@ -1,24 +1,34 @@
 //! The parts of the message that all failed requests have.
 
-use crate::model::answer::fetch_error::{Again, CallerAccount, FetchFailure, LookedUp, Mention};
+use crate::model::answer::circumstances::{CallerAccount, Circumstances, LookedUp};
+use crate::model::answer::fetch_error::{Again, FetchFailure, Mention};
 use crate::model::entry::Subject;
 use crate::model::problem::Status;
 use crate::model::reference::{Locator, SecretRef, Store};
 use crate::model::shown::shell_word;
 
-impl FetchFailure {
+pub struct FailedRequest<'a> {
+    pub failure: &'a FetchFailure,
+    pub circumstances: &'a Circumstances,
+    pub reference: &'a SecretRef,
+    pub locator: &'a Locator,
+    pub subject: &'a Subject,
+}
+
+impl FailedRequest<'_> {
     /// The region and the account in which the secret was looked up: `the region (us-east-1, from
     /// AWS_REGION) and the account (123456789012)`. If they aren't the defaults, the parentheses
     /// are left out.
     pub fn region_and_account(&self) -> String {
-        let Some(looked_up) = &self.looked_up else {
-            return "the region and the account".to_owned();
-        };
-        let LookedUp {
+        let Some(LookedUp {
             region_place,
             account,
-        } = &**looked_up;
+        }) = self.circumstances.looked_up(self.locator)
+        else {
+            return "the region and the account".to_owned();
+        };
         let region = self
+            .failure
             .region
             .as_ref()
             .map_or(String::new(), |region| format!("{region}, "));
@@ -32,16 +42,7 @@ impl FetchFailure {
         };
         format!("the region ({region}from {place}) and the account ({account})")
     }
-}
 
-pub struct FailedRequest<'a> {
-    pub failure: &'a FetchFailure,
-    pub reference: &'a SecretRef,
-    pub locator: &'a Locator,
-    pub subject: &'a Subject,
-}
-
-impl FailedRequest<'_> {
     /// The place where the secret was looked for, for the end of a headline: ` in us-east-1`.
     pub fn location(&self) -> String {
         match (&self.failure.local_file, &self.failure.region) {
@@ -58,7 +59,7 @@ impl FailedRequest<'_> {
         if let Some(region) = &self.failure.region {
             command += &format!(" --region {region}");
         }
-        if let Some(profile) = &self.failure.profile {
+        if let Some(profile) = &self.circumstances.profile {
             command += &format!(" --profile {}", shell_word("NAME", profile));
         }
         let id = self.locator.id.to_string();
