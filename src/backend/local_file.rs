@@ -66,7 +66,7 @@ impl LocalFile {
                 "{file} is a declaration: use -f {argument}, and --local with a file that has SECRET: {{ KEY: … }}"
             ));
         }
-        FetchFailure::in_local_file(self.path.clone(), error)
+        FetchFailure::new(None, error)
     }
 
     /// Finds an id in the file that differs by one letter from one of `names`. Tries the last name

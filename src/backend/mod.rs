@@ -93,11 +93,13 @@ impl Backend {
         }
     }
 
-    /// What messages about the last failed requests mention ([`Aws::circumstances`]).
+    /// The facts of the launch that messages about the failures of the last fetch mention.
     pub fn circumstances(&mut self) -> Circumstances {
-        match self.aws() {
-            Some(aws) => aws.circumstances(),
-            None => Circumstances::default(),
+        match self {
+            Self::Aws(aws) => aws.circumstances(),
+            Self::Cached(cached) => cached.aws().circumstances(),
+            Self::Agent(_) => Circumstances::default(),
+            Self::Local(file) => Circumstances::of_local_file(file.path.clone()),
         }
     }
 

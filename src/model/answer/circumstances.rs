@@ -1,15 +1,18 @@
 //! The facts of a launch that messages about its failed requests mention. A failure has only the
 //! facts of its own request.
 
+use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::place::Place;
 use crate::model::reference::Locator;
 
 /// What the messages about failed requests mention besides the failures. The default is for a
-/// launch that doesn't ask AWS.
+/// launch that reads no secrets, or asks the Secrets Manager Agent for them.
 #[derive(Debug, Default)]
 pub struct Circumstances {
+    /// The `--local` file, if it was read instead of AWS.
+    pub(super) local_file: Option<PathBuf>,
     /// The default region and account. `None` if secrets-exec found no credentials, and if AWS
     /// wasn't asked.
     pub(super) defaults: Option<LookedUp>,
@@ -43,6 +46,14 @@ impl Circumstances {
         Self {
             defaults,
             profile,
+            ..Self::default()
+        }
+    }
+
+    /// The circumstances of a launch that reads the secrets from a `--local` file.
+    pub fn of_local_file(path: PathBuf) -> Self {
+        Self {
+            local_file: Some(path),
             ..Self::default()
         }
     }

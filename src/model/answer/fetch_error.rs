@@ -8,7 +8,6 @@
 
 use std::io::ErrorKind;
 use std::iter;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use crate::model::problem::Status;
@@ -489,8 +488,6 @@ pub struct FetchFailure {
     /// the region isn't known.
     pub region: Option<Region>,
     pub error: FetchError,
-    /// The `--local` file, if it was read instead of AWS.
-    pub local_file: Option<PathBuf>,
     /// The fallback regions that were tried after `region`, with their errors.
     pub elsewhere: Vec<(Region, FetchError)>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
@@ -504,7 +501,6 @@ impl FetchFailure {
         Self {
             region,
             error,
-            local_file: None,
             elsewhere: Vec::new(),
             nearest: None,
         }
@@ -518,14 +514,6 @@ impl FetchFailure {
         Self {
             elsewhere: errors,
             ..Self::new(Some(own_region), own_error)
-        }
-    }
-
-    /// Creates the failure of a secret that the `--local` file doesn't have.
-    pub fn in_local_file(file: PathBuf, error: FetchError) -> Self {
-        Self {
-            local_file: Some(file),
-            ..Self::new(None, error)
         }
     }
 

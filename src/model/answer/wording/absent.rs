@@ -65,7 +65,7 @@ impl FailedRequest<'_> {
         let Some(no_version) = self.absent_version() else {
             return format!("{}{location}", facts(missing).headline);
         };
-        let is_local = self.failure.local_file.is_some();
+        let is_local = self.circumstances.local_file.is_some();
         let is_secret = self.locator.store == Store::SecretsManager;
         // For a parameter, AWS doesn't say whether the parameter or only the version is missing.
         // For a secret, some emulators don't say this either.
@@ -106,7 +106,7 @@ impl FailedRequest<'_> {
         let observed = self
             .empty_piece_hint()
             .or_else(|| self.failure.nearest.as_deref().map(did_you_mean));
-        let general = match &self.failure.local_file {
+        let general = match &self.circumstances.local_file {
             Some(file) => return observed.unwrap_or_else(|| self.local_help(file)),
             None => format!("check {}", self.what_to_check()),
         };
@@ -220,7 +220,7 @@ impl FailedRequest<'_> {
             Cause::Absent(Missing::Secret)
                 | Cause::Denied(Denial::PolicyOrMissing(Operation::Read))
         );
-        let is_explained = self.failure.local_file.is_some() || self.settled_help().is_some();
+        let is_explained = self.circumstances.local_file.is_some() || self.settled_help().is_some();
         let is_name =
             self.locator.store == Store::SecretsManager && self.locator.id.arn().is_none();
         let is_object = self.subject.kind == SubjectKind::EnvFrom;

@@ -29,18 +29,6 @@ use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
 impl FetchFailure {
-    /// True if AWS has certainly received the name of the secret in any region, because it has
-    /// answered that the secret doesn't exist, or that access to it is denied. All other failures
-    /// don't match: they may be those of a request for credentials, which doesn't have the name, or
-    /// have come before the request. A local file needs no request.
-    fn aws_has_seen_name(&self) -> bool {
-        if self.local_file.is_some() {
-            return false;
-        }
-        self.errors()
-            .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
-    }
-
     /// The problem of an entry whose request for `reference` has failed: the error, its help, and
     /// notes about the regions, the role and `--wait`.
     pub fn problem(
@@ -89,7 +77,7 @@ impl FetchFailure {
         if let Denied(_) = error.cause {
             problem = problem.with_secret_in_answer();
         }
-        if self.aws_has_seen_name() && reference.locator.is_masked() {
+        if request.aws_has_seen_name() && reference.locator.is_masked() {
             problem = problem.with_hidden_name_sent();
         }
         problem
@@ -110,6 +98,19 @@ impl FetchFailure {
 }
 
 impl FailedRequest<'_> {
+    /// True if AWS has certainly received the name of the secret in any region, because it has
+    /// answered that the secret doesn't exist, or that access to it is denied. All other failures
+    /// don't match: they may be those of a request for credentials, which doesn't have the name, or
+    /// have come before the request. A local file needs no request.
+    fn aws_has_seen_name(&self) -> bool {
+        if self.circumstances.local_file.is_some() {
+            return false;
+        }
+        self.failure
+            .errors()
+            .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
+    }
+
     /// The headline. If it names the secret, [`Self::about`] has the name.
     fn headline(&self) -> Headline {
         let error = &self.failure.error;

@@ -45,7 +45,7 @@ impl FailedRequest<'_> {
 
     /// The place where the secret was looked for, for the end of a headline: ` in us-east-1`.
     pub fn location(&self) -> String {
-        match (&self.failure.local_file, &self.failure.region) {
+        match (&self.circumstances.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
             (None, Some(region)) => format!(" in {region}"),
             (None, None) => String::new(),
