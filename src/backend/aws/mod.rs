@@ -482,7 +482,7 @@ async fn explained(
     error: FetchError,
 ) -> FetchError {
     let role = request.locator.role.as_ref();
-    if error.cause.is_not_permitted() && !error.names_caller {
+    if error.has_unknown_caller() {
         return error.with_caller(session.caller_arn(role, region).await);
     }
     session.explain_refused(role, error)

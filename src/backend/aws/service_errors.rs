@@ -11,8 +11,8 @@ use http::Uri;
 use serde_json::{Map, Value};
 
 use crate::model::answer::{
-    Again, Cause, CredentialsFault, Denial, FetchError, Missing, Operation, OutageKind,
-    PolicyDenial, Refusal, RequestFault,
+    Again, Cause, CredentialsFault, Denial, DeniedCaller, FetchError, Missing, Operation,
+    OutageKind, PolicyDenial, Refusal, RequestFault,
 };
 use crate::net::{BoxError, error_text};
 use crate::system::redaction::redacted_line;
@@ -183,8 +183,13 @@ impl<'a> ServiceError<'a> {
     /// whether the message names the caller.
     fn denied(&self, denial: Denial) -> FetchError {
         let message = self.message.unwrap_or_default();
+        let caller = if message.contains("User: ") {
+            DeniedCaller::InMessage
+        } else {
+            DeniedCaller::Unknown
+        };
         self.failure(Cause::Denied(denial), self.message)
-            .with_denial(denying_policy(message), message.contains("User: "))
+            .with_denial(denying_policy(message), caller)
     }
 
     /// The failure for an outage, after which the same service is asked again.

@@ -35,10 +35,7 @@ pub struct FetchError {
     /// The policy that AWS's message blames for a denial. `None` if the caller's own policies just
     /// don't allow the request, and for any other failure.
     pub denied_by: Option<PolicyDenial>,
-    /// The ARN of the caller whose request was denied, unless AWS's message names the caller.
-    pub caller: Option<String>,
-    /// True if AWS's message names the caller.
-    pub names_caller: bool,
+    pub caller: DeniedCaller,
     /// The code in `check`.
     pub code: &'static str,
     /// The headline, as [`Mention`] describes it, without the parts that depend on the request.
@@ -65,8 +62,7 @@ impl FetchError {
             io_kind: None,
             limit: Limit::Timeout,
             denied_by: None,
-            caller: None,
-            names_caller: false,
+            caller: DeniedCaller::Unknown,
             code: facts.code,
             text: text.into(),
             aws_says: None,
@@ -132,14 +128,20 @@ impl FetchError {
     }
 
     /// Adds what AWS's message says about a denial.
-    pub fn with_denial(mut self, denied_by: Option<PolicyDenial>, names_caller: bool) -> Self {
+    pub fn with_denial(mut self, denied_by: Option<PolicyDenial>, caller: DeniedCaller) -> Self {
         self.denied_by = denied_by;
-        self.names_caller = names_caller;
+        self.caller = caller;
         self
     }
 
+    /// True for a denied request whose caller isn't known.
+    pub fn has_unknown_caller(&self) -> bool {
+        self.cause.is_not_permitted() && self.caller == DeniedCaller::Unknown
+    }
+
+    /// Adds the ARN of the caller, if secrets-exec has found it out.
     pub fn with_caller(mut self, arn: Option<String>) -> Self {
-        self.caller = arn;
+        self.caller = arn.map_or(DeniedCaller::Unknown, DeniedCaller::Arn);
         self
     }
 
@@ -324,6 +326,17 @@ pub enum PolicyDenial {
     Explicit(&'static str),
     /// The policy has no statement that allows the request.
     Implicit(&'static str),
+}
+
+/// The caller whose request was denied.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum DeniedCaller {
+    /// The caller isn't known. Also used for a failure that isn't a denial.
+    Unknown,
+    /// AWS's message names the caller.
+    InMessage,
+    /// AWS's message doesn't name the caller, but secrets-exec knows the ARN.
+    Arn(String),
 }
 
 /// The reason why there are no credentials that AWS accepts for a request.

@@ -20,8 +20,8 @@ mod request;
 use super::circumstances::Circumstances;
 use super::fetch_error::Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
 use super::fetch_error::{
-    Again, Cause, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind, Refusal,
-    RequestFault, Unsigned,
+    Again, Cause, DeniedCaller, FetchError, FetchFailure, Limit, Mention, Missing, OutageKind,
+    Refusal, RequestFault, Unsigned,
 };
 use crate::model::entry::Subject;
 use crate::model::problem::{About, Headline, Problem, Status};
@@ -47,8 +47,9 @@ impl FetchFailure {
         let error = &self.error;
         let mut notes = self.region_notes();
         notes.extend_from_slice(&error.notes);
-        if let Some(caller) = &error.caller {
-            notes.push(format!("the caller is {caller}"));
+        match &error.caller {
+            DeniedCaller::Arn(arn) => notes.push(format!("the caller is {arn}")),
+            DeniedCaller::InMessage | DeniedCaller::Unknown => {}
         }
         if let Some(role) = &reference.locator.role {
             notes.push(format!("the secret is read with the role {}", role.arn));
