@@ -8,6 +8,8 @@
 use std::collections::BTreeSet;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::answer::{Answers, Caller, DescribedSecret, SecretValue};
 use super::entry::{Entry, EntryId, FileTarget, Holder, Subject, Target};
 use super::environment::{EnvName, Limits};
@@ -43,15 +45,24 @@ pub struct Made {
     /// The remarks on the value. A literal, a default and a value that matches a `pattern` have
     /// none, because they have the form that the user wants.
     pub remarks: Remarks,
-    /// For each lookup in the value, in their order: whether it gives an empty or blank text that no
-    /// `pattern` has accepted, and whether it gives the text of its filter `default`.
-    pub lookups: Vec<(bool, bool)>,
+    /// What each lookup in the value lacks, in the order of the lookups.
+    pub lookups: Vec<Lack>,
     /// For the text of `default`, the empty variable that should name a secret. `None` if the
     /// secret or key doesn't exist.
     pub empty_variable: Option<String>,
     /// `JSON object` or `JSON array` for a key of `env-from` with such a value, from which a program
     /// may expect several variables.
     pub json_kind: Option<&'static str>,
+}
+
+/// What the text of a lookup lacks. The order of the fields is that of their weight: a blank text is
+/// a greater lack than a default, and no lack is the smallest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Lack {
+    /// True if the text is empty or blank, and no `pattern` has accepted it.
+    pub is_blank: bool,
+    /// True if the text is that of the filter `default`.
+    pub is_default: bool,
 }
 
 #[derive(Debug)]

@@ -40,7 +40,7 @@ use crate::model::entry::{
 };
 use crate::model::environment::{EnvName, Inherited};
 use crate::model::fault::MOST_SUGGESTIONS;
-use crate::model::outcome::{EntryOutcome, Made, Outcome, Outcomes, Warning};
+use crate::model::outcome::{EntryOutcome, Lack, Made, Outcome, Outcomes, Warning};
 use crate::model::plan::{Plan, Planned, PlannedObject};
 use crate::model::problem::Problem;
 use crate::model::reference::{Locator, SecretRef, Selector};
@@ -467,7 +467,10 @@ impl<'a> ParsedAnswers<'a> {
                     composed.extend_from_slice(printed.value.expose());
                     let is_blank =
                         entry.pattern.is_none() && printed.remarks.iter().any(Remark::is_blank);
-                    made.lookups.push((is_blank, is_default));
+                    made.lookups.push(Lack {
+                        is_blank,
+                        is_default,
+                    });
                     for remark in printed.remarks {
                         // A line feed is normal at the end of a file, but not inside the file.
                         let is_inside = remark == Remark::Ends('\n') && !around.1.trim().is_empty();

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 
 use crate::model::entry::Target;
 use crate::model::options::OnRotation;
-use crate::model::outcome::{EntryOutcome, Outcome, Values};
+use crate::model::outcome::{EntryOutcome, Lack, Outcome, Values};
 use crate::model::reference::SecretRef;
 use crate::model::remark::Remark;
 use crate::model::shown::{shown_version, some_of};
@@ -38,11 +38,10 @@ pub(super) struct Fingerprint {
 struct HashedValue {
     label: String,
     hash: u64,
-    /// A pair for each `{{ … }}` of a template, or one pair for any other value. The first half is
-    /// true if the text is empty or blank, and the second half if it comes from a filter `default`.
-    /// If a pair of a poll is greater than that of the command, the command would lose something.
-    /// A value that matches the `pattern` of its entry never counts as blank.
-    lookups: Vec<(bool, bool)>,
+    /// The lack of each `{{ … }}` of a template, or one lack for any other value. If the lack in a
+    /// poll is greater than that of the command, the command would lose something. A value that
+    /// matches the `pattern` of its entry never counts as blank.
+    lookups: Vec<Lack>,
     /// The place of the value's entry in the order of precedence, and whether the value is the
     /// entry's default. A value that replaces an absent one has a greater standing.
     standing: (usize, bool),
@@ -226,7 +225,10 @@ impl HashedValue {
         let made = outcome.made()?;
         let mut lookups = made.lookups.clone();
         if lookups.is_empty() {
-            lookups.push((made.remarks.keys().any(Remark::is_blank), false));
+            lookups.push(Lack {
+                is_blank: made.remarks.keys().any(Remark::is_blank),
+                is_default: false,
+            });
         }
         let reads: Vec<String> = outcome
             .read_from()
@@ -258,7 +260,7 @@ impl HashedValue {
             return true;
         }
         match new {
-            _ if self.lookups.iter().all(|(is_blank, _)| *is_blank) => false,
+            _ if self.lookups.iter().all(|lack| lack.is_blank) => false,
             Some(new) if new.hash == self.hash => false,
             Some(new) if new.standing > self.standing => true,
             Some(new) => self
