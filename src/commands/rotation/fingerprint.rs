@@ -28,7 +28,7 @@ pub(super) struct Fingerprint {
     /// The secrets, parameters and paths that were read, as messages name them. Each has its id, as
     /// references spell it, and its version, which a path and a local file don't have.
     secrets: BTreeMap<String, (String, Option<String>)>,
-    /// The places ([`HashedValue::standing`]) of the `env-from` objects that were read, but don't
+    /// The places ([`Standing::place`]) of the `env-from` objects that were read, but don't
     /// set any variable. A path without parameters isn't such an object, because AWS has no answer
     /// for the path.
     empty_objects: BTreeSet<usize>,
@@ -42,9 +42,7 @@ struct HashedValue {
     /// poll is greater than that of the command, the command would lose something. A value that
     /// matches the `pattern` of its entry never counts as blank.
     lookups: Vec<Lack>,
-    /// The place of the value's entry in the order of precedence, and whether the value is the
-    /// entry's default. A value that replaces an absent one has a greater standing.
-    standing: (usize, bool),
+    standing: Standing,
     /// The names in [`Fingerprint::secrets`] of what the value was read from.
     reads: Vec<String>,
     /// True if the command would inherit the variable if no entry set it.
@@ -52,6 +50,15 @@ struct HashedValue {
     /// True if a new value can't reach the command while it runs: with `signal=NAME`, the value of
     /// a secret in a variable or in a file in memory.
     is_fixed: bool,
+}
+
+/// The entry that a value comes from. A value that replaces an absent one has a greater standing.
+#[derive(Clone, Copy, Debug, PartialEq, PartialOrd, Serialize, Deserialize)]
+struct Standing {
+    /// The place of the entry in the order of precedence.
+    place: usize,
+    /// True if the value is the entry's default.
+    is_default: bool,
 }
 
 /// The variables and files whose value in a poll differs from that of the command.
@@ -239,7 +246,10 @@ impl HashedValue {
             label: outcome.subject.label.to_string(),
             hash: hash_key.hash_one(made.value.expose()),
             lookups,
-            standing: (place, outcome.is_default()),
+            standing: Standing {
+                place,
+                is_default: outcome.is_default(),
+            },
             hides_inherited: outcome.is_inherited,
             is_fixed: matches!(on_rotation, OnRotation::Signal(_))
                 && !outcome.target.has_path()
@@ -256,7 +266,7 @@ impl HashedValue {
     /// or an entry with lower precedence. A value that is gone isn't lost if nothing replaces it,
     /// and a value in which everything is empty is never lost.
     fn is_lost(&self, new: Option<&Self>, later: &Fingerprint) -> bool {
-        if later.empty_objects.contains(&self.standing.0) {
+        if later.empty_objects.contains(&self.standing.place) {
             return true;
         }
         match new {
