@@ -190,12 +190,12 @@ impl Cached {
                     }
                     Ok(document)
                 }
-                (Err(failure), Some(entry)) if failure.error.is_temporary() => {
+                (Err(failure), Some(entry)) if failure.error().is_temporary() => {
                     Ok(entry.into_document(Some(failure)))
                 }
                 // If no stale entry is ever used (`--cache-stale 0`, or in a poll), the failure
                 // doesn't mention the cache.
-                (Err(failure), None) if failure.error.is_temporary() && !stale.is_zero() => {
+                (Err(failure), None) if failure.error().is_temporary() && !stale.is_zero() => {
                     Err(with_note(failure, without_substitute))
                 }
                 (answer, _) => answer,
@@ -338,7 +338,7 @@ impl Cached {
                 }
                 (replaced, "couldn't be stored")
             }
-            Err(failure) if failure.error.cause.facts().withholds_value => (
+            Err(failure) if failure.error().cause.facts().withholds_value => (
                 remove_file(directory, name.as_ref()),
                 "that AWS no longer has couldn't be removed",
             ),

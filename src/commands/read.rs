@@ -248,7 +248,7 @@ async fn pause<'a>(
     let progress = &deadline.progress;
     let _awaited = progress.awaits("the next try (--wait)".to_owned());
     for failure in failures {
-        progress.note_reason(failure.error.sentence());
+        progress.note_reason(failure.error().sentence());
     }
     let longest = elapsed.clamp(SHORTEST_PAUSE, LONGEST_PAUSE);
     let pause = left.min(longest.mul_f64((1.0 + fastrand::f64()) / 2.0));

@@ -330,13 +330,9 @@ impl CheckedValues<'_> {
         match self.values.fetched.get(locator) {
             Some(Ok(document)) => self.answered_row(row, document),
             Some(Err(failure)) => SourceRow {
-                region: failure
-                    .region
-                    .as_ref()
-                    .map(Region::to_string)
-                    .or(row.region),
+                region: failure.region().map(Region::to_string).or(row.region),
                 status: RowStatus::Failed,
-                error: Some(failure.error.code),
+                error: Some(failure.error().code),
                 ..row
             },
             None => SourceRow {

@@ -335,7 +335,7 @@ pub enum DeniedCaller {
     Unknown,
     /// AWS's message names the caller.
     InMessage,
-    /// AWS's message doesn't name the caller, but secrets-exec knows the ARN.
+    /// AWS's message doesn't name the caller, but secrets-exec has found out the ARN.
     Arn(String),
 }
 
@@ -499,13 +499,13 @@ pub enum Mention {
 pub struct FetchFailure {
     /// The region that was asked first, before any fallback region. `None` for a local file, and if
     /// the region isn't known.
-    pub region: Option<Region>,
-    pub error: FetchError,
+    pub(super) region: Option<Region>,
+    pub(super) error: FetchError,
     /// The fallback regions that were tried after `region`, with their errors.
-    pub elsewhere: Vec<(Region, FetchError)>,
+    pub(super) elsewhere: Vec<(Region, FetchError)>,
     /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
     /// alias, or an existing secret.
-    pub nearest: Option<Box<str>>,
+    pub(super) nearest: Option<Box<str>>,
 }
 
 impl FetchFailure {
@@ -535,9 +535,23 @@ impl FetchFailure {
         self.error = change(self.error.clone());
     }
 
+    /// The region that was asked first. `None` for a local file, and if the region isn't known.
+    pub fn region(&self) -> Option<&Region> {
+        self.region.as_ref()
+    }
+
+    /// The error of the region that was asked first.
+    pub fn error(&self) -> &FetchError {
+        &self.error
+    }
+
     /// Adds what the user may have meant.
     pub fn suggest(&mut self, nearest: Option<Box<str>>) {
         self.nearest = nearest;
+    }
+
+    pub fn has_suggestion(&self) -> bool {
+        self.nearest.is_some()
     }
 
     /// True if `--wait` tries again: in every region, the failure is one that can pass while a

@@ -1,9 +1,9 @@
 //! The words for a request that has failed: headlines, notes and helps.
 //!
-//! The facts are in [`FetchError`] and [`FetchFailure`]. `absent` has the words for secrets,
-//! parameters and versions that don't exist, `denied` has those for denials, and this file has
-//! those for every other answer of AWS. A failure before an answer, such as a host that can't be
-//! reached, already has a headline.
+//! The facts are in [`FetchError`], [`FetchFailure`] and, if all failures of a launch share them, in
+//! [`Circumstances`]. `absent` has the words for secrets, parameters and versions that don't exist,
+//! `denied` has those for denials, and this file has those for every other answer of AWS. A failure
+//! before an answer, such as a host that can't be reached, already has a headline.
 //!
 //! [`Cause::facts`] has one row for each cause: the words, the code, the exit status, and whether
 //! the request is sent again.
