@@ -46,9 +46,9 @@ pub struct Connector {
     tcp: HttpConnector<DnsResolver>,
     tls: Arc<TlsConfig>,
     pub(super) proxies: Arc<ProxySettings>,
-    pub login: ProxyLogin,
+    pub(super) login: ProxyLogin,
     /// The time limit for each step of opening a connection.
-    pub limit: Duration,
+    pub(super) limit: Duration,
 }
 
 impl Connector {

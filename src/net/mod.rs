@@ -136,7 +136,7 @@ pub struct HttpClient {
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
     /// The time limit for the wait for a permit and a connection. In [`Self::send`], it also
     /// applies to the head of the response and to each part of the body.
-    pub read_limit: Duration,
+    read_limit: Duration,
     /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
 }
@@ -175,6 +175,13 @@ impl HttpClient {
     pub fn without_proxy(mut self) -> Self {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
+        self
+    }
+
+    /// The same client with other limits: [`Connector::limit`] and [`Self::read_limit`].
+    pub fn with_limits(mut self, [connect_limit, read_limit]: [Duration; 2]) -> Self {
+        self.connector.limit = connect_limit;
+        self.read_limit = read_limit;
         self
     }
 

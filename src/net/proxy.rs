@@ -41,7 +41,7 @@ pub struct Proxy {
     /// The proxy's URL and, if the URL has a user name, the Proxy-Authorization header with the
     /// user name and the password.
     pub(super) intercept: Intercept,
-    pub place: Place,
+    pub(super) place: Place,
 }
 
 /// Writes the proxy's host and port, without its password, and its variable: `the proxy

@@ -56,7 +56,7 @@ pub struct Findings {
 pub struct TableRow {
     /// The members of the row's JSON object.
     #[serde(flatten)]
-    pub fields: Value,
+    pub(super) fields: Value,
     #[serde(skip)]
     pub(super) line: TableLine,
 }

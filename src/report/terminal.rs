@@ -277,7 +277,7 @@ fn write_over(has_progress: &mut bool, text: &[u8]) {
 
 #[derive(Clone, Copy)]
 pub struct TableScreen {
-    pub columns: usize,
+    pub(super) columns: usize,
     pub(super) has_colours: bool,
 }
 

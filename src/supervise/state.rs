@@ -105,12 +105,22 @@ pub enum SupervisorState {
     Exited,
 }
 
+impl SupervisorState {
+    /// True if the command has ended, but not yet all processes that it has left.
+    pub fn has_command_ended(&self) -> bool {
+        match self {
+            Self::Stopping(stopping) => stopping.ended.is_some(),
+            Self::Running(_) | Self::Exited => false,
+        }
+    }
+}
+
 /// The state while the command runs.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct RunningState {
     pub(super) trial: Stage,
     /// The number of failed polls in a row.
-    pub failures: u32,
+    pub(super) failures: u32,
     /// True if a poll was requested since the last poll began. The last poll isn't enough for this
     /// request, because it may have read the secrets before they changed.
     pub(super) is_poll_requested: bool,
@@ -155,10 +165,10 @@ pub(super) enum Purpose {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Stopping {
     /// The exit status of the command, or `None` while the command hasn't ended.
-    pub ended: Option<ExitStatus>,
+    pub(super) ended: Option<ExitStatus>,
     pub(super) left: Left,
     pub(super) phase: Phase,
-    pub next: Next,
+    pub(super) next: Next,
     /// True if a poll was requested since the last poll began. The requested poll begins after the
     /// next command has started.
     pub(super) is_poll_requested: bool,

@@ -66,11 +66,11 @@ use crate::time::{RetryBudget, SILENCE, Turns};
 /// Creates the service clients of one launch ([`Self::client`]), which share the connections of
 /// `http`.
 pub(super) struct Clients {
-    pub endpoints: Endpoints,
-    pub http: HttpClient,
+    pub(super) endpoints: Endpoints,
+    pub(super) http: HttpClient,
     /// A client that never uses a proxy, for link-local endpoints.
     pub(super) direct: HttpClient,
-    pub metadata: OnceCell<imds::Client>,
+    pub(super) metadata: OnceCell<imds::Client>,
     /// The state with which the requests to each endpoint take turns while the endpoint fails.
     turns: RefCell<BTreeMap<(Api, Region), Rc<Turns>>>,
 }
@@ -124,11 +124,11 @@ impl Clients {
 }
 
 pub(super) struct Client {
-    pub api: Api,
-    pub endpoint: Uri,
+    pub(super) api: Api,
+    pub(super) endpoint: Uri,
     /// What names the endpoint. `None` for AWS's own endpoint.
     pub(super) endpoint_place: Option<Place>,
-    pub region: Region,
+    pub(super) region: Region,
     /// The credentials that sign requests, if any.
     identity: Option<Identity>,
     http: HttpClient,

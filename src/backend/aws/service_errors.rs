@@ -59,13 +59,13 @@ const ABOUT_KMS: [&str; 4] = [
 ];
 
 pub(super) struct ServiceError<'a> {
-    pub status: u16,
-    pub code: Option<&'a str>,
-    pub message: Option<&'a str>,
+    pub(super) status: u16,
+    pub(super) code: Option<&'a str>,
+    pub(super) message: Option<&'a str>,
     pub(super) request_id: Option<&'a str>,
     pub(super) content_type: Option<&'a str>,
-    pub location: Option<&'a str>,
-    pub again: Again,
+    pub(super) location: Option<&'a str>,
+    pub(super) again: Again,
 }
 
 impl<'a> ServiceError<'a> {

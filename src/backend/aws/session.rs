@@ -57,9 +57,9 @@ pub(super) type AnsweredRequests = Vec<(Request, Answer)>;
 /// A session with AWS. The region, the credentials and each role are looked up when they are first
 /// needed, and then reused.
 pub(super) struct Session {
-    pub settings: Settings,
+    pub(super) settings: Settings,
     pub(super) clients: Clients,
-    pub budget: RetryBudget<'static>,
+    pub(super) budget: RetryBudget<'static>,
     /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
     /// the profile doesn't have credentials, or isn't used.
     chain: Option<RoleChain>,

@@ -20,9 +20,9 @@ const REPETITION: Duration = Duration::from_secs(60 * 60);
 
 /// Prints the messages of the parent process.
 pub(super) struct Notices<'a> {
-    pub rotation: &'a RotationOptions,
+    pub(super) rotation: &'a RotationOptions,
     /// The command's program as the user wrote it, in quotes.
-    pub command: String,
+    pub(super) command: String,
     /// The change that the latest poll has found and that can reach the command.
     pub(super) change: Change,
     /// When failing polls were last reported. `None` before that, and again once a poll succeeds.

@@ -281,8 +281,7 @@ impl Parent<'_> {
     /// the events for the state machine.
     fn wait(&mut self, state: &SupervisorState, signals: &mut Signals) {
         // After the command has ended, processes that it has started may still be running.
-        let awaits_rest =
-            matches!(state, SupervisorState::Stopping(stopping) if stopping.ended.is_some());
+        let awaits_rest = state.has_command_ended();
         let mut limit = self
             .timer
             .map(|end| end.saturating_duration_since(Instant::now()));

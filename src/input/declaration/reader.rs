@@ -23,14 +23,14 @@ use crate::model::shown::{file_name, is_quotable, not_this_value, shown};
 /// A node of a declaration, with the name and the position that messages about it show.
 #[derive(Clone)]
 pub struct Item<'a> {
-    pub source: &'a SourceFile,
-    pub node: &'a Node,
-    pub position: Position,
+    pub(super) source: &'a SourceFile,
+    pub(super) node: &'a Node,
+    pub(super) position: Position,
     /// The entry or the section that messages name: `DB_HOST`, `"defaults"` or [`THIS_FILE`].
-    pub subject: String,
+    pub(super) subject: String,
     pub(super) kind: ItemKind,
     /// The key under which the subject has this node: `mode`. It is empty for the subject itself.
-    pub key: &'static str,
+    pub(super) key: &'static str,
 }
 
 /// The part of a declaration that an item belongs to.
@@ -444,7 +444,7 @@ impl<'a> Fields<'a> {
 /// A declaration file, and the mistakes that have been found in it so far.
 pub(super) struct SourceFile {
     /// The path as the user wrote it. The path `-` is standard input.
-    pub path: Arc<PathBuf>,
+    pub(super) path: Arc<PathBuf>,
     pub(super) mistakes: RefCell<Vec<(Position, Problem)>>,
 }
 

@@ -353,7 +353,7 @@ pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
 
 #[derive(Clone, Copy)]
 pub struct Profile<'a> {
-    pub name: &'a str,
+    pub(super) name: &'a str,
     section: &'a Section,
     /// The sections of all profiles, and the sections that a profile can name.
     pub(super) profiles: &'a Profiles,

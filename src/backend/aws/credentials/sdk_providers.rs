@@ -303,9 +303,9 @@ fn is_silent_or_unreachable(error: &ImdsError) -> bool {
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
     let direct = clients.direct.clone();
     let http_client = http_client_fn(move |settings, _| {
-        let mut http = direct.clone();
-        http.connector.limit = settings.connect_timeout().unwrap_or(Duration::MAX);
-        http.read_limit = settings.read_timeout().unwrap_or(Duration::MAX);
+        let limits = [settings.connect_timeout(), settings.read_timeout()];
+        let limits = limits.map(|limit| limit.unwrap_or(Duration::MAX));
+        let http = direct.clone().with_limits(limits);
         SharedHttpConnector::new(SdkConnector { http, hides_status })
     });
     ProviderConfig::without_region()
