@@ -19,7 +19,7 @@ use super::deadline::Deadline;
 use super::retries::RetryBudget;
 use super::turns::Turns;
 use crate::model::answer::{Cause, FetchError, FetchResult, Missing, OutageKind};
-use crate::model::reference::Region as RegionName;
+use crate::model::reference::Region;
 
 /// The GetSecretValue requests per second that AWS allows for an account in a region.
 const QUOTA: f64 = 10_000.0;
@@ -386,7 +386,7 @@ fn a_slow_request_to_a_failing_service_is_not_overtaken_by_the_next_one() {
 
 /// How an endpoint answers.
 #[derive(Clone, Copy, Debug)]
-enum Region {
+enum Behavior {
     Well,
     /// Answers after this number of seconds.
     Slow(u64),
@@ -402,7 +402,7 @@ enum Region {
 
 /// An endpoint of a simulated launch.
 struct Endpoint {
-    region: Region,
+    behavior: Behavior,
     turns: Turns,
     bucket: RefCell<Bucket>,
     requests: Cell<usize>,
@@ -410,14 +410,14 @@ struct Endpoint {
 }
 
 impl Endpoint {
-    fn new(region: Region) -> Self {
-        let rate = if let Region::Throttles(rate) = region {
+    fn new(behavior: Behavior) -> Self {
+        let rate = if let Behavior::Throttles(rate) = behavior {
             rate
         } else {
             f64::MAX
         };
         Self {
-            region,
+            behavior,
             turns: Turns::default(),
             bucket: RefCell::new(Bucket::full(rate, rate)),
             requests: Cell::default(),
@@ -429,18 +429,18 @@ impl Endpoint {
     async fn ask(&self, elapsed: Duration, silence: Duration) -> FetchResult<()> {
         self.requests.set(self.requests.get() + 1);
         let is_over = |second| elapsed >= Duration::from_secs(second);
-        let wait = match self.region {
-            Region::SilentFor(second) if !is_over(second) => Duration::MAX,
-            Region::Slow(seconds) => Duration::from_secs(seconds),
+        let wait = match self.behavior {
+            Behavior::SilentFor(second) if !is_over(second) => Duration::MAX,
+            Behavior::Slow(seconds) => Duration::from_secs(seconds),
             _ => ANSWER,
         };
         tokio::time::sleep(wait.min(silence)).await;
-        match self.region {
+        match self.behavior {
             _ if wait >= silence => return Err(FetchError::outage(OutageKind::Timeout, "")),
-            Region::DownFor(second) if !is_over(second) => {
+            Behavior::DownFor(second) if !is_over(second) => {
                 return Err(FetchError::outage(OutageKind::Service, ""));
             }
-            Region::Absent => return Err(Cause::Absent(Missing::Secret).into()),
+            Behavior::Absent => return Err(Cause::Absent(Missing::Secret).into()),
             _ => {}
         }
         let granted = self.bucket.borrow_mut().take_token();
@@ -452,14 +452,13 @@ impl Endpoint {
 
 /// Simulates a launch with this number of secrets and with fallback regions. Returns how many
 /// values each region has given, and the seconds until the launch ended.
-fn run_regions(regions: &[Region], secrets: usize, timeout: u64) -> (Vec<usize>, f64) {
-    let names =
-        ["us-east-1", "us-west-2", "eu-west-1"].map(|name| RegionName::parse(name).unwrap());
+fn run_regions(regions: &[Behavior], secrets: usize, timeout: u64) -> (Vec<usize>, f64) {
+    let names = ["us-east-1", "us-west-2", "eu-west-1"].map(|name| Region::parse(name).unwrap());
     simulated_runtime().block_on(async {
         let begun = Instant::now();
         let endpoints: Vec<Endpoint> = regions
             .iter()
-            .map(|region| Endpoint::new(*region))
+            .map(|behavior| Endpoint::new(*behavior))
             .collect();
         let budget = RetryBudget::new(Deadline::new(Duration::from_secs(timeout)), None);
         let all: Vec<()> = stream::iter(0..secrets)
@@ -497,7 +496,7 @@ fn run_regions(regions: &[Region], secrets: usize, timeout: u64) -> (Vec<usize>,
 /// answers, even slowly or with throttling, keeps its secrets.
 #[test]
 fn a_region_that_does_not_answer_gives_way_and_is_asked_again() {
-    use Region::{Absent, DownFor, SilentFor, Slow, Throttles, Well};
+    use Behavior::{Absent, DownFor, SilentFor, Slow, Throttles, Well};
     const EVER: u64 = 1_000;
     println!(
         "\n| regions | secrets | timeout | the last launch ends after | values by region, mean |"
