@@ -98,7 +98,7 @@ pub struct Launch<'a> {
     program: Program,
 }
 
-/// What a rotation may do with a launch.
+/// The parts of a launch that a rotation uses.
 #[cfg(target_os = "linux")]
 impl Launch<'_> {
     pub(super) fn prepared(&self) -> &Prepared {

@@ -6,7 +6,7 @@ use std::fmt::{self, Display, Formatter};
 use super::problem::Status;
 use super::shown::noun_with_name;
 
-/// What has set a setting.
+/// The place of a setting: the flag, variable, declaration, profile or alias that has set it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
     /// An option on the command line. The name has no `--`.

@@ -126,7 +126,7 @@ impl Clients {
 pub(super) struct Client {
     pub(super) api: Api,
     pub(super) endpoint: Uri,
-    /// What names the endpoint. `None` for AWS's own endpoint.
+    /// The place of the setting that names the endpoint. `None` for AWS's own endpoint.
     pub(super) endpoint_place: Option<Place>,
     pub(super) region: Region,
     /// The credentials that sign requests, if any.

@@ -40,7 +40,7 @@ struct HashedValue {
     hash: u64,
     /// The lack of each `{{ … }}` of a template, or one lack for any other value. If the lack in a
     /// poll is greater than that of the command, the command would lose something. A value that
-    /// matches the `pattern` of its entry never counts as blank.
+    /// matches the `pattern` of its entry is never treated as blank.
     lookups: Vec<Lack>,
     standing: Standing,
     /// The names in [`Fingerprint::secrets`] of what the value was read from.

@@ -363,7 +363,7 @@ fn pause_before_poll(interval: Duration, failures: u32, random: f64) -> Duration
     pause.mul_f64(1.0 - JITTER + 2.0 * JITTER * random)
 }
 
-/// What the parent does about the trial that is under way.
+/// The parent's part in the trial that is under way.
 impl Parent<'_> {
     /// The descriptor on which the messages of the trial arrive. `None` if there is no trial, or
     /// once [`Self::receive`] has read to the end of the pipe.
