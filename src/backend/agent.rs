@@ -256,7 +256,7 @@ impl Agent {
     fn with_agent_headline(&self, mut error: FetchError) -> FetchError {
         use OutageKind::{Connection, Lookup, Silent};
         let undo = self.url.place.undo();
-        if let Cause::Outage(Connection | Lookup | Silent) = error.cause {
+        if let Cause::Outage(Connection | Lookup | Silent) = error.cause() {
             return error
                 .or_outage_help(format!("start the agent at this address, or {undo}"))
                 .with_outage_headline("the Secrets Manager Agent can't be reached");
@@ -320,7 +320,7 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     }
 
     let error = parse_service_error(status, NO_HEADERS, body);
-    if status == 403 && error.again.is_here() {
+    if status == 403 && error.next_try().is_here() {
         // A 403 is a denial even if the error's code is that of an outage, so the agent isn't
         // asked again.
         return FetchError::from(Cause::Denied(Denial::PolicyOrMissing(Operation::Read)))

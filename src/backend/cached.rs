@@ -338,7 +338,7 @@ impl Cached {
                 }
                 (replaced, "couldn't be stored")
             }
-            Err(failure) if failure.error().cause.facts().withholds_value => (
+            Err(failure) if failure.error().cause().facts().withholds_value => (
                 remove_file(directory, name.as_ref()),
                 "that AWS no longer has couldn't be removed",
             ),

@@ -27,7 +27,7 @@ impl LocalFile {
         for locator in wanted.iter().copied() {
             let mut answer = self.answer(locator);
             if let Err(failure) = &mut answer
-                && failure.error().cause == Cause::Absent(Missing::Secret)
+                && failure.error().cause() == Cause::Absent(Missing::Secret)
                 && !locator.is_path()
                 && searches < MOST_SUGGESTIONS
             {

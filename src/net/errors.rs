@@ -109,11 +109,11 @@ impl FetchError {
     /// user has named in `place`, because another attempt can't succeed then. For a host of AWS,
     /// another attempt may succeed, because a captive portal may have answered instead of AWS.
     pub fn for_host_named_in(self, place: &Place) -> Self {
-        if self.cause != Cause::Outage(OutageKind::NotTls) {
+        if self.cause() != Cause::Outage(OutageKind::NotTls) {
             return self;
         }
         let help = format!("use http:// instead of https:// in {place}");
-        Self::refused(Refusal::Endpoint, self.text).help(help)
+        Self::refused(Refusal::Endpoint, self.text()).help(help)
     }
 
     /// The failure for a host whose name does not resolve. `why` is `None` if the name doesn't

@@ -68,7 +68,7 @@ impl Proxy {
     /// stays as it is.
     pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
-        let Cause::Outage(NotTls | Handshake | Connection) = failure.cause else {
+        let Cause::Outage(NotTls | Handshake | Connection) = failure.cause() else {
             return failure;
         };
         let login = self.intercept.basic_auth().map_or("", |_| "USER:PASSWORD@");
@@ -233,7 +233,7 @@ impl ProxyLogin {
         let done = action.await;
         *verdict = match &done {
             Ok(_) => Some(Ok(())),
-            Err(failure) if failure.cause == Cause::Refused(Refusal::Proxy) => {
+            Err(failure) if failure.cause() == Cause::Refused(Refusal::Proxy) => {
                 Some(Err(failure.clone()))
             }
             // Any other failure says nothing about the password.

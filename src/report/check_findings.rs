@@ -108,8 +108,8 @@ pub fn command_row(command: &CommandLine, found: Result<&Path, &Problem>) -> Tab
 pub fn secret_row(secret: &DescribedSecret, now: SystemTime) -> TableRow {
     let (status, error) = match &secret.description {
         Ok(_) => ("ok", None),
-        Err(error) if error.cause.is_not_permitted() => ("not-permitted", None),
-        Err(error) => ("unknown", Some(error.code)),
+        Err(error) if error.cause().is_not_permitted() => ("not-permitted", None),
+        Err(error) => ("unknown", Some(error.code())),
     };
 
     let locator = &secret.locator;

@@ -15,7 +15,7 @@ pub fn suggest_names(fetched: &mut Answers, plan: &Plan) {
     for (locator, answer) in fetched {
         match answer {
             Ok(_) => existing.push(locator.written_id()),
-            Err(failure) if failure.error().cause == Cause::Absent(Missing::Secret) => {
+            Err(failure) if failure.error().cause() == Cause::Absent(Missing::Secret) => {
                 absences.push((locator.written_id(), failure));
             }
             Err(_) => {}

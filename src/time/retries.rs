@@ -158,7 +158,7 @@ impl<'r> RetryBudget<'r> {
                 None if self.left_for(turns).is_zero() => break,
                 // The answer to another request has extended the time.
                 None => continue,
-                Some(Err(outage)) if outage.again.is_here() => last.insert(outage),
+                Some(Err(outage)) if outage.next_try().is_here() => last.insert(outage),
                 Some(ended) => {
                     turns.answered();
                     return ended;
@@ -245,7 +245,7 @@ impl<'r> RetryBudget<'r> {
                 continue;
             }
             match attempt(turn.region, turn.budget).await {
-                Err(error) if error.again.is_in_next_region() => {
+                Err(error) if error.next_try().is_in_next_region() => {
                     errors.push((turn.region.clone(), error));
                 }
                 ended => return ended,
@@ -289,7 +289,7 @@ impl<'r> RetryBudget<'r> {
             return error;
         }
         let host = self.host;
-        let Cause::Outage(kind) = error.cause else {
+        let Cause::Outage(kind) = error.cause() else {
             return error;
         };
         if attempts == 0 {
@@ -396,9 +396,9 @@ fn pause_for(
         return None;
     }
 
-    let backoff = longest_backoff(failures, last.cause, company).mul_f64(random());
+    let backoff = longest_backoff(failures, last.cause(), company).mul_f64(random());
     let mut pause = backoff;
-    if let Again::Here { after: Some(after) } = last.again {
+    if let Again::Here { after: Some(after) } = last.next_try() {
         pause = after.clamp(backoff, backoff + LONGEST_EXTENSION);
     }
 
@@ -431,11 +431,14 @@ impl RegionTurn<'_> {
     pub fn may_help(&self, errors: &[(Region, FetchError)]) -> bool {
         if self.is_second {
             let is_in_time = self.budget.left() >= SHORTEST_REST;
-            return is_in_time && errors.first().is_some_and(|(_, own)| own.again.is_here());
+            return is_in_time
+                && errors
+                    .first()
+                    .is_some_and(|(_, own)| own.next_try().is_here());
         }
         errors
             .last()
-            .is_none_or(|(_, error)| error.again.is_in_next_region())
+            .is_none_or(|(_, error)| error.next_try().is_in_next_region())
     }
 }
 

@@ -105,7 +105,7 @@ impl Turns {
     fn must_take_turns(&self) -> bool {
         let throttled = Cause::Outage(OutageKind::Throttled);
         let last = self.last_failure.borrow();
-        let is_throttled = last.as_ref().is_some_and(|last| last.cause == throttled);
+        let is_throttled = last.as_ref().is_some_and(|last| last.cause() == throttled);
         self.failures() > 0 || (is_throttled && self.has_several_requests())
     }
 
@@ -171,11 +171,11 @@ impl Turns {
     /// time for which the server could be silent in this attempt. After a timeout, later attempts
     /// allow twice that time.
     pub(super) fn failed(&self, sent: u32, silence: Duration, outage: &FetchError) -> Failures {
-        if outage.cause == Cause::Outage(OutageKind::Timeout) {
+        if outage.cause() == Cause::Outage(OutageKind::Timeout) {
             let longer = silence.saturating_mul(2);
             self.longer_silence.set(longer.max(self.silence()));
         }
-        if outage.cause == Cause::Outage(OutageKind::Throttled) {
+        if outage.cause() == Cause::Outage(OutageKind::Throttled) {
             self.has_answered.set(true);
         }
         let mut failures = self.failures.get();

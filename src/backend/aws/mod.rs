@@ -425,7 +425,7 @@ async fn read_with_failover(
                 Err(error) => {
                     // Boxed, so that requests that succeed don't reserve space for this future.
                     let error = Box::pin(explained(session, &request, region, error)).await;
-                    if request.region == *region && !error.again.is_in_next_region() {
+                    if request.region == *region && !error.next_try().is_in_next_region() {
                         let failure = FetchFailure::new(Some(region.clone()), error);
                         answers.push((request, Err(failure)));
                     } else {

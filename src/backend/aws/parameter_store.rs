@@ -75,7 +75,7 @@ pub(super) async fn read_batch(
         Ok(results) => return results,
         Err(error) => error,
     };
-    let may_be_about_one = match error.cause {
+    let may_be_about_one = match error.cause() {
         Cause::Denied(Denial::Credentials(_)) => false,
         Cause::Denied(_) | Cause::Absent(_) | Cause::Refused(Refusal::Request(_)) => true,
         Cause::Outage(_) | Cause::Refused(_) | Cause::NoCredentials(_) | Cause::NoRegion => false,

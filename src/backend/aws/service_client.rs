@@ -285,7 +285,7 @@ impl Client {
             Ok(body) => Ok(Response::from_parts(head, body)),
             // An error with an `io_kind` means that the connection broke. But if the status is 500
             // or more, the status is reported instead, because it says more.
-            Err(failure) if failure.io_kind.is_some() && status < 500 => {
+            Err(failure) if failure.io_kind().is_some() && status < 500 => {
                 Err(self.with_remedy(failure))
             }
             Err(_) => {
@@ -309,10 +309,11 @@ impl Client {
             // TLS.
             return self.with_remedy(failure.for_host_named_in(place));
         }
-        if failure.io_kind != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str()) {
+        if failure.io_kind() != Some(ErrorKind::NotFound) || Region::is_known(self.region.as_str())
+        {
             return failure;
         }
-        FetchError::outage(OutageKind::UnknownRegion, failure.text)
+        FetchError::outage(OutageKind::UnknownRegion, failure.text())
             .or_help(self.region.similar_region())
     }
 
@@ -324,10 +325,10 @@ impl Client {
         let Some(place) = &self.endpoint_place else {
             return error;
         };
-        let Cause::Outage(kind) = error.cause else {
+        let Cause::Outage(kind) = error.cause() else {
             return error;
         };
-        let more = match (kind, error.limit) {
+        let more = match (kind, error.limit()) {
             (Timeout, Limit::Timeout) => ", allow more time with --timeout",
             (Timeout, Limit::MaxAttempts) => ", raise AWS_MAX_ATTEMPTS",
             (Lookup | UnknownRegion | MalformedResponse | Connection | Silent, _) => "",

@@ -147,7 +147,7 @@ impl Session {
         answers
             .values()
             .filter_map(|answer| answer.as_ref().err())
-            .map(|failure| failure.error().cause)
+            .map(|failure| failure.error().cause())
             .any(|cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole)))
     }
 

@@ -23,31 +23,31 @@ pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 #[error("{}", self.sentence())]
 #[must_use]
 pub struct FetchError {
-    pub cause: Cause,
-    pub again: Again,
-    pub mention: Mention,
+    pub(super) cause: Cause,
+    again: Again,
+    pub(super) mention: Mention,
     /// The kind of the I/O error on the connection, if there was one. `TimedOut` also stands for an
     /// answer that was too slow, `UnexpectedEof` for an incomplete answer, and `NotFound` for a
     /// host whose name doesn't exist.
-    pub io_kind: Option<ErrorKind>,
+    io_kind: Option<ErrorKind>,
     /// The limit that kept secrets-exec from sending the request again.
-    pub limit: Limit,
+    pub(super) limit: Limit,
     /// The policy that AWS's message blames for a denial. `None` if the caller's own policies just
     /// don't allow the request, and for any other failure.
-    pub denied_by: Option<PolicyDenial>,
-    pub caller: DeniedCaller,
+    pub(super) denied_by: Option<PolicyDenial>,
+    pub(super) caller: DeniedCaller,
     /// The code in `check`.
-    pub code: &'static str,
+    pub(super) code: &'static str,
     /// The headline, as [`Mention`] describes it, without the parts that depend on the request.
     /// [`FetchFailure::problem`] adds those.
-    pub text: String,
+    pub(super) text: String,
     /// The message that AWS has sent.
-    pub aws_says: Option<String>,
+    pub(super) aws_says: Option<String>,
     /// The id of the request and the number of attempts, which differ from answer to answer.
-    pub details: Vec<String>,
-    pub notes: Vec<String>,
+    details: Vec<String>,
+    pub(super) notes: Vec<String>,
     /// The help, if it is more specific than that of the cause.
-    pub help: Option<String>,
+    pub(super) help: Option<String>,
 }
 
 impl FetchError {
@@ -226,6 +226,36 @@ impl FetchError {
             self.mention = Mention::InEntries;
         }
         self
+    }
+
+    pub fn cause(&self) -> Cause {
+        self.cause
+    }
+
+    pub fn next_try(&self) -> Again {
+        self.again
+    }
+
+    pub fn io_kind(&self) -> Option<ErrorKind> {
+        self.io_kind
+    }
+
+    pub fn limit(&self) -> Limit {
+        self.limit
+    }
+
+    /// The code in `check`.
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The help, if it is more specific than the cause's help.
+    pub fn own_help(&self) -> Option<String> {
+        self.help.clone()
     }
 
     /// The details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.

@@ -126,14 +126,14 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
             }
             Err(failure) => failure,
         };
-        let error = match failure.cause {
+        let error = match failure.cause() {
             NoCredentials(_) => failure,
             // An outage becomes a temporary failure to get credentials from the provider.
             Outage(_) => {
                 let text = failure.sentence() + &failure.suffix();
                 unusable(text)
                     .with_cause(NoCredentials(Unsigned::Unanswered))
-                    .or_help(failure.help)
+                    .or_help(failure.own_help())
             }
             // A provider can't know that a secret doesn't exist, so an absence only makes the
             // provider unusable.
@@ -145,8 +145,8 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         // waiting wouldn't help. Otherwise, the error becomes one of the `reasons`, because this
         // service can be late or broken on any machine.
         let is_last = matches!(provider, Provider::Instance);
-        let may_be_late = is_last && error.again != Again::Never;
-        if error.again != Again::NextProvider && !may_be_late {
+        let may_be_late = is_last && error.next_try() != Again::Never;
+        if error.next_try() != Again::NextProvider && !may_be_late {
             return Err(error);
         }
         reasons.push(error);
@@ -164,7 +164,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         if error.is_temporary() {
             why = Unsigned::Unanswered;
         }
-        notes.push(error.text);
+        notes.push(error.text().to_owned());
     }
 
     let name = shell_word("NAME", settings.profile_name());
@@ -287,10 +287,10 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
 /// other provider may be asked: an error that would lead to the next provider becomes one that ends
 /// the search or, if the source hasn't answered, an outage. Any other error stays as it is.
 fn profile_failure(error: FetchError, profile: &str) -> FetchError {
-    if error.again != Again::NextProvider {
+    if error.next_try() != Again::NextProvider {
         return error;
     }
-    let why = &error.text;
+    let why = error.text();
     let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
     // A temporary failure means that the source hasn't answered.
     if error.is_temporary() {

@@ -163,7 +163,7 @@ pub(super) fn known_remedy(reason: &str) -> Option<String> {
 /// same way.
 pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
-    let cause = error.cause;
+    let cause = error.cause();
     match cause {
         Denied(_) | Refused(Refusal::Request(_) | Refusal::NotSent) => {}
         // The error's text is left out, because it is about a secret or a launch without a region.
@@ -307,7 +307,7 @@ pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
 ) -> FetchError {
-    let Cause::Denied(Denial::Credentials(fault)) = error.cause else {
+    let Cause::Denied(Denial::Credentials(fault)) = error.cause() else {
         return error;
     };
     let Some(credentials) = credentials else {

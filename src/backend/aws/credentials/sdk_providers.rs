@@ -105,8 +105,8 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
     let provided = budget.retry(&turns, async |_| read_instance_credentials(context).await);
     provided.await.map_err(|error| {
         // As in `instance_region`, a service that would never have answered isn't configured.
-        if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
-            return not_configured(error.text);
+        if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
+            return not_configured(error.text());
         }
         error
     })
@@ -249,7 +249,7 @@ pub async fn instance_region(
         // The launch ran out of time before the metadata service's own time limit ended. Outside
         // EC2, the error is that no region was found, because the service would never have
         // answered.
-        if error.cause == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
+        if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
             return no_region_yet(None);
         }
         error.with_outage_headline("no AWS region is set, and the instance metadata can't be read")
@@ -292,7 +292,7 @@ fn read_region(
 /// True if the instance metadata service didn't answer in time, or if its address can't be reached.
 fn is_silent_or_unreachable(error: &ImdsError) -> bool {
     use ErrorKind::{HostUnreachable, NetworkUnreachable, TimedOut};
-    let kind = find_source::<FetchError>(error).and_then(|failure| failure.io_kind);
+    let kind = find_source::<FetchError>(error).and_then(|failure| failure.io_kind());
     matches!(kind, Some(TimedOut | HostUnreachable | NetworkUnreachable))
 }
 
@@ -431,8 +431,8 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
         return service_failure(why);
     };
     // `why` includes the text of an outage.
-    if let Cause::Outage(kind) = failure.cause {
-        return FetchError::outage(kind, why).or_help(failure.help);
+    if let Cause::Outage(kind) = failure.cause() {
+        return FetchError::outage(kind, why).or_help(failure.own_help());
     }
     failure
 }

@@ -68,7 +68,7 @@ pub(super) async fn sso_credentials(
         },
     );
     calling.await.map_err(|error| {
-        if let Cause::Denied(Denial::Credentials(_)) = error.cause {
+        if let Cause::Denied(Denial::Credentials(_)) = error.cause() {
             return expired_sso_session(profile).explaining(error);
         }
         let check = format!("check sso_role_name and sso_account_id in the profile {profile:?}");
@@ -226,7 +226,7 @@ async fn refreshed(
             Ok((renewed, end))
         }
         Err(failure) => {
-            if let Cause::Denied(_) = failure.cause
+            if let Cause::Denied(_) = failure.cause()
                 && let Some(renewed) = renewed_by_another(stored, path, profile).await
             {
                 return Ok(renewed);
@@ -275,7 +275,7 @@ fn store_token(renewed: &StoredToken, path: &Path) {
 /// The error for a refresh of the SSO token that failed with `failure`. A denial means that the
 /// session has expired. For an outage, `headline` is the beginning of the message.
 fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchError {
-    match failure.cause {
+    match failure.cause() {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
         // The response may come from something in front of AWS, such as a proxy.
         Cause::Absent(_) | Cause::Refused(Refusal::Request(_)) => service_failure(headline),

@@ -98,7 +98,7 @@ pub(super) async fn assume(
         let error = explain_refused_credentials(error, Some(caller));
         // STS has refused the caller's credentials, so the request that needs the role wasn't
         // sent.
-        if error.cause == Cause::NoCredentials(Unsigned::Refused) {
+        if error.cause() == Cause::NoCredentials(Unsigned::Refused) {
             return error.with_unsigned(Unsigned::RefusedForRole);
         }
         error
@@ -160,7 +160,7 @@ pub(super) fn not_assumed(role: &str) -> String {
 /// The failure to assume a role, whose AssumeRole request failed with `error`
 /// ([`request_failure`]). A denied or invalid request gets a help text about the role.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
-    let cause = error.cause;
+    let cause = error.cause();
     // The settings for AWS's endpoints contradict each other, which isn't about the role.
     if let Cause::Refused(Refusal::NotSent) = cause {
         return error;
@@ -265,7 +265,7 @@ pub(super) async fn web_identity_credentials(
 /// exactly these claims.
 fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
-    let Cause::Denied(denial) = error.cause else {
+    let Cause::Denied(denial) = error.cause() else {
         return request_failure(&not_assumed(role), error);
     };
     let headline = match (denial, known_remedy(error.reason())) {
