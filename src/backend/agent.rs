@@ -191,7 +191,7 @@ impl Agent {
     /// the connection fails, the result is that failure, because a token wouldn't help. Otherwise,
     /// the result is `error`, which is about the token.
     async fn missing_token_error(&self, error: FetchError) -> FetchError {
-        let connecting = self.http.connector.connect(&self.url.value.uri);
+        let connecting = self.http.connector.connect(self.url.value.uri());
         match self.budget.within(connecting).await {
             Some(Err(failure)) => {
                 self.with_agent_headline(failure.for_host_named_in(&self.url.place))
@@ -203,7 +203,7 @@ impl Agent {
     /// Reads one secret through the agent, and repeats the request after each outage.
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let name = format!("{located} through the agent");
-        let host = host_and_port(&self.url.value.uri);
+        let host = host_and_port(self.url.value.uri());
         let budget = self.budget.for_request(host, &name);
         let reading = budget.retry(&self.turns, async |_| self.read_once(located, token).await);
         reading
@@ -233,7 +233,7 @@ impl Agent {
     /// because the agent always reads from its own region.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
-        let base = self.url.value.text.trim_end_matches('/');
+        let base = self.url.value.text().trim_end_matches('/');
         let id = escaped(&located.id.to_string());
         let role = located.role.as_ref().map(|role| role.arn.to_string());
 

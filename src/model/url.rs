@@ -9,9 +9,8 @@ use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, percent_decode_str, utf8_perc
 /// An absolute URL with a host and the scheme `http` or `https`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HttpUrl {
-    /// The URL as the user has written it.
-    pub text: String,
-    pub uri: Uri,
+    text: String,
+    uri: Uri,
 }
 
 impl HttpUrl {
@@ -38,6 +37,15 @@ impl HttpUrl {
             text: text.to_owned(),
             uri,
         })
+    }
+
+    /// The URL as the user wrote it.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    pub fn uri(&self) -> &Uri {
+        &self.uri
     }
 
     /// Parses the URL of an endpoint.

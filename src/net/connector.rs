@@ -42,7 +42,7 @@ pub type Connection = SendRequest<Full<Bytes>>;
 /// of logging in to the proxy.
 #[derive(Clone)]
 pub struct Connector {
-    pub(super) dns: DnsResolver,
+    dns: DnsResolver,
     tcp: HttpConnector<DnsResolver>,
     tls: Arc<TlsConfig>,
     pub(super) proxies: Arc<ProxySettings>,

@@ -156,7 +156,7 @@ impl ProxySettings {
         }
 
         let intercept = Matcher::builder()
-            .all(url.text.as_str())
+            .all(url.text())
             .no(hosts.join(","))
             .build()
             .intercept(to)?;

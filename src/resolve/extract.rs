@@ -310,7 +310,7 @@ fn listed_keys(map: &Object, noun: &str) -> String {
 /// Finds the only node that a path matches.
 fn find_node<'j>(json: &'j Value, path: &JsonPath, wanted: &Wanted<'_>) -> Resolved<&'j Value> {
     // jsonpath_rust's error isn't shown, because it quotes the value.
-    let found = js_path_process(&path.query, json).map_err(|_| {
+    let found = js_path_process(path.query(), json).map_err(|_| {
         let text = format!("doesn't work with the JSONPath {}", path.shown());
         Problem::configuration(text).code("path")
     })?;

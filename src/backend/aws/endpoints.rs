@@ -65,7 +65,7 @@ impl Endpoints {
     /// and of STS (which provides the credentials of a role), and whether FIPS and dual stack are
     /// used. [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
-        let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| &url.text));
+        let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| url.text()));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
     }
 
@@ -79,7 +79,7 @@ impl Endpoints {
     /// If the SDK's endpoint rules don't have such an endpoint.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         if let Some(url) = self.url(api) {
-            return Ok(url.uri.clone());
+            return Ok(url.uri().clone());
         }
         if self.use_fips || self.use_dual_stack || !region.is_commercial() {
             return self.endpoint_by_rules(api, region).await;

@@ -46,7 +46,7 @@ pub enum Message {
 pub(super) struct Baseline {
     /// The random key for the hashes. The parent chooses it once, so that the hashes of all
     /// trials can be compared.
-    pub(super) hash_key: RandomState,
+    hash_key: RandomState,
     /// The values that the command has. `None` before the first start.
     pub(super) command_values: Option<Fingerprint>,
     /// The values of the latest trial that has reached its gate. `None` before that, and once the

@@ -298,7 +298,7 @@ pub struct Inputs {
     pub resolve_env: Vec<Pattern>,
     /// True if a word after `--` is one of [`ENTRY_OPTIONS`], which the user probably meant for
     /// secrets-exec.
-    pub has_misplaced_option: bool,
+    has_misplaced_option: bool,
     pub errors: Vec<Problem>,
     pub warnings: Vec<Record>,
 }

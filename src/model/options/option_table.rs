@@ -440,7 +440,7 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
         other => other,
     };
     text.and_then(|text| HttpUrl::parse_endpoint(text).ok())
-        .filter(|url| is_loopback(&url.uri) || url.is_https())
+        .filter(|url| is_loopback(url.uri()) || url.is_https())
         .map(AgentChoice::At)
         .ok_or(
             "a URL such as http://127.0.0.1:2773, without a user name, password or query (use \

@@ -177,11 +177,15 @@ impl fmt::Display for Selector {
 /// A JSONPath (RFC 9535) as written, and parsed.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonPath {
-    pub text: String,
-    pub query: JpQuery,
+    text: String,
+    query: JpQuery,
 }
 
 impl JsonPath {
+    pub fn query(&self) -> &JpQuery {
+        &self.query
+    }
+
     /// The path as messages show it.
     pub fn shown(&self) -> String {
         shown(&self.text)

@@ -264,7 +264,7 @@ impl Settings {
     /// a host that isn't AWS's, such as an emulator.
     pub fn endpoint_note(&self, locators: &BTreeSet<&Locator>) -> Option<Record> {
         let Placed { value: url, place } = self.options.endpoint_url.as_ref()?;
-        let host = url.uri.host()?;
+        let host = url.uri().host()?;
         if host.contains("amazonaws.") {
             return None;
         }

@@ -182,7 +182,7 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         Again::Never
     };
     let has_simulation =
-        (settings.endpoints.configured.values()).any(|endpoint| is_loopback(&endpoint.value.uri));
+        (settings.endpoints.configured.values()).any(|endpoint| is_loopback(endpoint.value.uri()));
     let here = if has_simulation {
         Some(
             "a simulation of AWS accepts any keys: set AWS_ACCESS_KEY_ID=test and AWS_SECRET_ACCESS_KEY=test",

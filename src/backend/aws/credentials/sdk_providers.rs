@@ -202,7 +202,7 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
         // The endpoint is always set. Otherwise the SDK would read the configuration files by its
         // own rules. The URL has been checked, so the default of `unwrap_or_default` isn't used.
         let endpoint = settings.endpoint.as_ref();
-        let url = endpoint.map_or(METADATA_URL, |url| &url.text);
+        let url = endpoint.map_or(METADATA_URL, |url| url.text());
         let builder = imds::Client::builder().endpoint(url).unwrap_or_default();
         builder
             .configure(&link_local_config(clients, hides_token_status))
