@@ -69,19 +69,19 @@ impl Backend {
     /// Replaces or removes the documents of `unsuitable` locators in `answers`, if there may be
     /// better ones ([`Cached::replace`]). Returns true if `answers` has changed.
     pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
-        let Self::Cached(cached) = self else {
-            return false;
-        };
-        cached.replace(unsuitable, answers)
+        match self {
+            Self::Cached(cached) => cached.replace(unsuitable, answers),
+            Self::Aws(_) | Self::Agent(_) | Self::Local(_) => false,
+        }
     }
 
     /// Forgets every failure, so that the next fetch tries everything again.
     pub fn forget_failures(&mut self) {
-        if let Self::Agent(agent) = self {
-            agent.turns.forget_failures();
-        }
-        if let Some(aws) = self.aws() {
-            aws.forget_failures();
+        match self {
+            Self::Aws(aws) => aws.forget_failures(),
+            Self::Cached(cached) => cached.aws().forget_failures(),
+            Self::Agent(agent) => agent.turns.forget_failures(),
+            Self::Local(_) => {}
         }
     }
 

@@ -94,10 +94,13 @@ pub fn export(
 /// standard output. For GitHub, they go to the file that GITHUB_ENV names instead of standard
 /// output.
 fn destination(arguments: &ExportArguments, inherited: &Inherited) -> Result<Destination, Problem> {
-    use ExportFormat::{Github, GithubMasks};
+    use ExportFormat::*;
     let output = output_file(arguments.output.as_ref());
-    if !matches!(arguments.format, Github | GithubMasks) {
-        return Ok(output.map_or(Destination::Output, Destination::File));
+    match arguments.format {
+        Github | GithubMasks => {}
+        Shell | Dotenv | Json | Docker | Kubernetes => {
+            return Ok(output.map_or(Destination::Output, Destination::File));
+        }
     }
 
     let github_actions = inherited.get("GITHUB_ACTIONS");

@@ -229,6 +229,15 @@ impl StartedBy {
         }
     }
 
+    /// True where a program runs on its own. False where a person may have started it, and in a job
+    /// of GitHub Actions, which also sets `CI`.
+    pub fn is_deployment(self) -> bool {
+        match self {
+            Self::Ecs | Self::Lambda | Self::Kubernetes | Self::Systemd => true,
+            Self::Sudo | Self::GitHubActions | Self::Other => false,
+        }
+    }
+
     /// The help about credentials in this environment, or `None` if the general help says it all.
     pub fn credentials_help(self) -> Option<&'static str> {
         match self {

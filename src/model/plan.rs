@@ -37,7 +37,7 @@ use crate::model::entry::{
 };
 use crate::model::environment::{Inherited, OWN_PREFIX, placeholders};
 use crate::model::fault::Fault;
-use crate::model::options::{OnRotation, Options};
+use crate::model::options::Options;
 use crate::model::place::Placed;
 use crate::model::problem::{Problem, Status};
 use crate::model::reference::{
@@ -206,7 +206,7 @@ impl Plan {
     /// because the plan has no file with a `path`.
     pub fn useless_signal_problem(&self, options: &Options) -> Option<Problem> {
         let Placed { value, place } = options.rotation.as_ref()?;
-        if !matches!(value.on_rotation, OnRotation::Signal(_))
+        if value.on_rotation.signal().is_none()
             || self.entries.iter().any(|entry| entry.target.has_path())
         {
             return None;

@@ -498,7 +498,7 @@ impl Step<'_> {
         }
         if result != Changed {
             self.schedule_poll(&mut state);
-        } else if let OnRotation::Signal(signal) = self.rotation.on_rotation {
+        } else if let Some(signal) = self.rotation.on_rotation.signal() {
             state.trial = Stage::Opened(Purpose::Delivery(signal));
             self.actions.push(Action::Deliver);
         } else if state.has_term {

@@ -14,7 +14,7 @@ use std::time::SystemTime;
 
 use tokio::sync::OnceCell;
 
-use super::config::{RoleChain, RoleSource, Settings, apply_profile};
+use super::config::{RoleChain, Settings, apply_profile};
 use super::credentials::{
     CallerIdentity, Kept, SearchContext, Services, ask_for_missing_code, assume_role,
     explain_refused_credentials, find_credentials, instance_region, misconfigured, provider_of,
@@ -140,8 +140,8 @@ impl Session {
     /// has refused credentials in one of the answers.
     pub(super) fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
-        let source = self.chain.as_ref().map(|chain| &chain.source);
-        if !matches!(source, Some(RoleSource::StoredSession(..))) {
+        let chain = self.chain.as_ref();
+        if !chain.is_some_and(|chain| chain.source.is_stored_session()) {
             return false;
         }
         answers

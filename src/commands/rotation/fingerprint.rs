@@ -251,7 +251,7 @@ impl HashedValue {
                 is_default: outcome.is_default(),
             },
             hides_inherited: outcome.is_inherited,
-            is_fixed: matches!(on_rotation, OnRotation::Signal(_))
+            is_fixed: on_rotation.signal().is_some()
                 && !outcome.target.has_path()
                 && !reads.is_empty(),
             reads,

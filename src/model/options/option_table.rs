@@ -300,6 +300,17 @@ pub enum OnRotation {
     Exit,
 }
 
+impl OnRotation {
+    /// The signal after which the command keeps running and reads its files again. `None` if the
+    /// command is stopped instead.
+    pub fn signal(self) -> Option<SignalNumber> {
+        match self {
+            Self::Signal(signal) => Some(signal),
+            Self::Restart | Self::Exit => None,
+        }
+    }
+}
+
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum LogFormat {
     #[default]

@@ -224,7 +224,6 @@ impl Settings {
     /// `general`. Except in CI and where only deployed programs run, such as on ECS, it also names
     /// a file for `--local` in the working directory.
     pub fn setup_help(&self, here: Option<&str>, general: &str) -> String {
-        use StartedBy::{Ecs, Kubernetes, Lambda, Systemd};
         let mut help = if let Some(here) = here {
             here.to_owned()
         } else if self.profile().is_some() || self.other_profiles.is_empty() {
@@ -233,8 +232,8 @@ impl Settings {
             let names = self.other_profiles.join(", ");
             format!("set AWS_PROFILE to one of your profiles ({names})")
         };
-        let is_deployed = self.variables.non_empty("CI").is_some()
-            || matches!(self.started_by(), Ecs | Lambda | Kubernetes | Systemd);
+        let is_deployed =
+            self.variables.non_empty("CI").is_some() || self.started_by().is_deployment();
         let local = fs::read_dir(".")
             .into_iter()
             .flatten()

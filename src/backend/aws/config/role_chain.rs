@@ -46,6 +46,24 @@ pub enum RoleSource {
     StoredSession(String, Credentials),
 }
 
+impl RoleSource {
+    /// True for a session that the AWS CLI has stored, which AWS may refuse although the user can
+    /// still assume the role.
+    pub fn is_stored_session(&self) -> bool {
+        match self {
+            Self::StoredSession(..) => true,
+            Self::Keys(_)
+            | Self::Environment
+            | Self::Container
+            | Self::Instance
+            | Self::Process(_)
+            | Self::Login
+            | Self::WebIdentity(_)
+            | Self::Sso(_) => false,
+        }
+    }
+}
+
 /// A role that is assumed with the token in a file.
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
