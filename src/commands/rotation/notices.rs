@@ -101,8 +101,11 @@ impl Notices<'_> {
         let record = match notice {
             Notice::PollRecovered => Record::note("polls succeed again").event("poll_recovered"),
             Notice::Restarted => {
-                let note = self.consequence_note("restarted", "was restarted", "");
-                note.with("pid", pid.as_raw())
+                // The note before the restart has named what changed.
+                Record::note(format!("{command} was restarted"))
+                    .event("restarted")
+                    .with("variables", self.change.labels.clone())
+                    .with("pid", pid.as_raw())
             }
             // The trial has printed the errors.
             Notice::NotRestarted => {
