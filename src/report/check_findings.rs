@@ -221,6 +221,9 @@ impl SourceRow {
 /// The number of spaces between two columns.
 const GAP: usize = 2;
 
+/// A narrow terminal never shortens references to less than this.
+const SHORTEST_REFERENCE: usize = 20;
+
 /// The columns that a narrow terminal doesn't show, in the order in which they are left out.
 const LEAST_IMPORTANT: [&str; 4] = ["STAGES", "AGE", "REGION", "VERSION"];
 
@@ -371,10 +374,9 @@ fn aligned_table<'r>(
     }
 
     for heading in omitted.iter().chain(&LEAST_IMPORTANT) {
-        let width: usize = widths.iter().map(|width| width + GAP).sum();
-        // The last column doesn't need a gap.
+        let width = table_width(&widths);
         let is_left_out =
-            omitted.contains(heading) || screen.is_some_and(|screen| width > screen.columns + GAP);
+            omitted.contains(heading) || screen.is_some_and(|screen| width > screen.columns);
         let column = lines[0].cells.iter().position(|cell| cell == heading);
         if is_left_out && let Some(column) = column {
             widths.remove(column);
@@ -384,18 +386,29 @@ fn aligned_table<'r>(
         }
     }
 
+    let references = lines[0].cells.iter().position(|cell| cell == "REFERENCE");
+    if let (Some(screen), Some(column)) = (screen, references) {
+        let excess = table_width(&widths).saturating_sub(screen.columns);
+        let width = widths[column].saturating_sub(excess);
+        // Shorten references only if the table fits then, and if enough of them remains.
+        if width >= SHORTEST_REFERENCE {
+            widths[column] = width;
+        }
+    }
+
     let has_colours = screen.is_some_and(|screen| screen.has_colours);
     let mut text = String::new();
     for TableLine { cells, label } in lines {
         let mut line = String::new();
         for (column, (cell, width)) in cells.iter().zip(&widths).enumerate() {
+            let cell = end_of(cell, *width);
             // `format!` can't pad beyond 65,535 columns.
             let padding = " ".repeat(width + GAP - cell.chars().count());
             let is_coloured = has_colours && label != Label::Row && column + 1 == cells.len();
             line += &if is_coloured {
-                coloured(cell, label)
+                coloured(&cell, label)
             } else {
-                cell.clone()
+                cell
             };
             line += &padding;
         }
@@ -403,6 +416,26 @@ fn aligned_table<'r>(
         text += "\n";
     }
     text
+}
+
+/// How many columns of a terminal a table takes up.
+fn table_width(widths: &[usize]) -> usize {
+    // The last column doesn't need a gap.
+    widths
+        .iter()
+        .map(|width| width + GAP)
+        .sum::<usize>()
+        .saturating_sub(GAP)
+}
+
+/// A cell that fits into `width` columns. Of a longer cell, the end stays, because a reference ends
+/// with the name of the secret and the key.
+fn end_of(cell: &str, width: usize) -> String {
+    let left_out = cell.chars().count().saturating_sub(width);
+    if left_out == 0 {
+        return cell.to_owned();
+    }
+    "…".chars().chain(cell.chars().skip(left_out + 1)).collect()
 }
 
 /// A cell as the table shows it: escaped, and cut off if it is long, or `-` if it is empty.

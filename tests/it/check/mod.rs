@@ -160,3 +160,28 @@ fn check_on_a_terminal_shows_failures_in_red_and_odd_values_in_yellow() {
         "{plain}"
     );
 }
+
+#[test]
+fn check_on_a_terminal_shows_only_the_end_of_a_reference_that_is_too_long() {
+    let aws = Aws::start();
+    let arn = "arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/payments-AbCdEf";
+    let entries = [
+        "-e",
+        &format!("PASSWORD={arn}:password"),
+        "-e",
+        "USER=db:user",
+    ];
+    let check = check(&aws).args(entries).env("NO_COLOR", "1");
+    let shown = check.through(terminal("1x80", "", "")).run().stdout();
+    let table: Vec<&str> = shown.lines().take(3).collect();
+    assert!(table[1].contains("  …"), "{shown}");
+    assert!(
+        table[1].contains(":prod/payments-AbCdEf:password  not-found"),
+        "{shown}"
+    );
+    assert!(table[2].contains("  db:user  "), "{shown}");
+    assert!(
+        table.iter().all(|line| line.chars().count() <= 80),
+        "{shown}"
+    );
+}
