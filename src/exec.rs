@@ -344,8 +344,7 @@ mod tests {
     }
 
     #[test]
-    fn an_environment_that_is_too_large_for_the_kernel_is_an_error_that_names_the_longest_variable()
-    {
+    fn the_error_about_a_too_large_environment_names_the_longest_variable() {
         let name = EnvName::parse("A").unwrap();
         let environment = Environment::new(
             &Inherited::default(),

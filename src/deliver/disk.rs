@@ -510,7 +510,7 @@ mod tests {
     }
 
     #[test]
-    fn a_file_that_another_process_creates_in_between_is_replaced_but_a_symbolic_link_is_not() {
+    fn a_file_created_in_between_is_replaced_but_a_symbolic_link_is_not() {
         let directory = Directory::new();
         let path = directory.path("file");
         let mut staged = temporary(&path);

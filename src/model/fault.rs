@@ -373,8 +373,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_misspelled_name_gets_the_most_similar_one_as_a_suggestion_and_an_unrelated_name_gets_none()
-    {
+    fn the_most_similar_name_is_suggested_and_for_an_unrelated_name_none() {
         let keys = || ["host", "password", "port"].into_iter();
         assert_eq!(nearest("PORT", keys()), Some("port"));
         assert_eq!(nearest("api_token", keys()), None);

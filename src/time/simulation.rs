@@ -146,7 +146,7 @@ fn a_fleet_that_starts_at_once_gets_its_secrets() {
 }
 
 #[test]
-fn a_fleet_that_is_throttled_until_its_deadline_does_not_end_with_a_burst_of_requests() {
+fn a_fleet_that_is_throttled_until_its_deadline_sends_no_burst_at_the_end() {
     let launches = 10_000;
     let ended = run_fleet(launches, || Err(OutageKind::Throttled));
     let per_second: Vec<f64> = (0..TIMEOUT)

@@ -39,7 +39,7 @@ fn psql_logs_in_with_a_password_that_docs_reference_md_escapes_for_pgpass() {
 }
 
 #[test]
-fn psql_logs_in_with_a_password_that_docs_templates_md_escapes_for_a_connection_string() {
+fn psql_logs_in_with_a_password_escaped_as_docs_templates_md_says() {
     let postgres = or_skip!(Postgres::shared());
     let literal = PASSWORD.replace('\'', "''");
     postgres.run(&format!("CREATE ROLE dsn LOGIN PASSWORD '{literal}'"));

@@ -53,7 +53,7 @@ fn a_region_that_does_not_answer_costs_six_seconds() {
 /// Faults by operation and region, the time until they are over, and the region that gives the
 /// value in the end.
 #[test]
-fn the_first_region_keeps_its_secrets_if_it_answers_and_is_asked_again_if_the_others_fail() {
+fn the_first_region_keeps_its_secrets_and_is_asked_again_if_the_others_fail() {
     const OWN: &str = "GetSecretValue@us-east-1";
     const REPLICA: &str = "GetSecretValue@us-west-2";
     let down = fault::unavailable;
