@@ -38,6 +38,9 @@
 //!   Some words, such as `$role`, exist in every file (`words_of_all_files` in
 //!   `tests/it/support/rows.rs`). A word that isn't defined fails the row. `$$` is a dollar sign.
 //!   It is only needed before a lowercase letter or another `$`.
+//!
+//! The grammar is complete: it gets no new columns or words. Whatever a row can't say belongs in a
+//! test in Rust. A new row says everything itself, without a table.
 
 use std::collections::HashMap;
 
