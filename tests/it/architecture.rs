@@ -421,7 +421,15 @@ fn every_rust_file_of_tests_is_compiled_into_the_test_binary() {
             .display()
             .to_string()
     });
-    let unread = rows.filter(|rows| !texts.contains(&format!("rows!(\"{rows}\")")));
+    let unread = rows.filter(|rows| {
+        let (folder, name) = rows.trim_end_matches(".rows").rsplit_once('/').unwrap();
+        let lists = texts
+            .split("files!(")
+            .filter_map(|list| list.split(')').next());
+        let mut lists = lists.filter(|list| list.contains(&format!("\"{folder}\",")));
+        let is_listed = lists.any(|list| list.split_whitespace().any(|word| word == name));
+        !is_listed && !texts.contains(&format!("rows!(\"{rows}\")"))
+    });
     assert_none(unread.map(|rows| format!("nobody reads {rows}")));
 }
 

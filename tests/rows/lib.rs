@@ -1,6 +1,7 @@
-//! Tests that aren't Rust functions. `rows!("FILE")` makes a test of each row of a file, and
-//! `pages!("FOLDER", TEST)` of each paragraph of the pages in a folder. CONTRIBUTING.md explains
-//! what rows and pages look like, and `tests/it/support` runs them (`rows.rs`, `console.rs`).
+//! Tests that aren't Rust functions. `rows!("FILE")` makes a test of each row of a file,
+//! `files!("FOLDER", NAME NAME)` does so for several files, and `pages!("FOLDER", TEST)` makes a
+//! test of each paragraph of the pages in a folder. CONTRIBUTING.md explains what rows and pages
+//! look like, and `tests/it/support` runs them (`rows.rs`, `console.rs`).
 
 mod file;
 
@@ -37,6 +38,20 @@ pub fn rows(file: TokenStream) -> TokenStream {
     }
     let parsed = tests.parse();
     parsed.expect("the name of a row begins with a letter")
+}
+
+/// Makes a module with the tests of each of these files in a folder. NAME is the name of the file
+/// without `.rows`, and of the module.
+#[proc_macro]
+pub fn files(arguments: TokenStream) -> TokenStream {
+    let arguments = arguments.to_string();
+    let (folder, names) = arguments.split_once(',').expect("a folder and names");
+    let folder = folder.trim_matches('"');
+    let modules = names
+        .split_whitespace()
+        .map(|name| format!("mod {name} {{ ::rows::rows!(\"{folder}/{name}.rows\"); }}"));
+    let parsed = modules.collect::<String>().parse();
+    parsed.expect("each name can be that of a module")
 }
 
 /// Makes the tests of the pages in a folder, whose path begins at the folder of the package. The

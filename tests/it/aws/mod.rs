@@ -3,9 +3,6 @@
 
 mod agent;
 mod connection;
-mod credentials {
-    rows::rows!("tests/it/aws/credentials.rows");
-}
 mod echoes;
 mod faults;
 mod identity;
@@ -20,3 +17,5 @@ mod retries;
 mod settings;
 mod sso;
 mod waiting;
+
+::rows::files!("tests/it/aws", credentials);

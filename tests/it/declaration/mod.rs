@@ -2,9 +2,8 @@
 //! schema, which must agree.
 
 mod accepted;
-mod empty {
-    rows::rows!("tests/it/declaration/empty.rows");
-}
 mod huge;
 mod refused;
 mod schema;
+
+::rows::files!("tests/it/declaration", empty);

@@ -14,39 +14,11 @@ use crate::support::*;
 
 /// Mistakes that few people make.
 mod rare {
-    mod arguments {
-        rows::rows!("tests/it/mistakes/arguments.rows");
-    }
-    mod command {
-        rows::rows!("tests/it/mistakes/command.rows");
-    }
-    mod credentials {
-        rows::rows!("tests/it/mistakes/credentials.rows");
-    }
-    mod declaration {
-        rows::rows!("tests/it/mistakes/declaration.rows");
-    }
-    mod files {
-        rows::rows!("tests/it/mistakes/files.rows");
-    }
-    mod local {
-        rows::rows!("tests/it/mistakes/local.rows");
-    }
-    mod missing {
-        rows::rows!("tests/it/mistakes/missing.rows");
-    }
-    mod places {
-        rows::rows!("tests/it/mistakes/places.rows");
-    }
-    mod references {
-        rows::rows!("tests/it/mistakes/references.rows");
-    }
-    mod regions {
-        rows::rows!("tests/it/mistakes/regions.rows");
-    }
-    mod templates {
-        rows::rows!("tests/it/mistakes/templates.rows");
-    }
+    ::rows::files!(
+        "tests/it/mistakes",
+        arguments command credentials declaration files local missing places references regions
+        templates
+    );
 }
 
 /// The pages of mistakes that are found before any request.

@@ -5,16 +5,12 @@ mod exec;
 mod inheritance;
 mod interrupted;
 mod leaks;
-mod limits {
-    rows::rows!("tests/it/process/limits.rows");
-}
 mod log_format;
 mod long_wait;
 mod old_kernel;
-mod programs {
-    rows::rows!("tests/it/process/programs.rows");
-}
 mod signals_before_exec;
 mod stalled_files;
 mod streams;
 mod trace;
+
+::rows::files!("tests/it/process", limits programs);
