@@ -12,7 +12,7 @@ use serde_json::Value;
 use super::podman::{self, Container, Podman};
 use crate::support::directory::Directory;
 use crate::support::outcome::assert_same;
-use crate::support::sandbox::repository_file;
+use crate::support::sandbox::{manifest, repository_file};
 use crate::support::skip::can;
 
 const VERSION: &str = env!("CARGO_PKG_VERSION");
@@ -116,14 +116,6 @@ fn deb() -> String {
     sh("ls -- *_\"$(dpkg --print-architecture)\".deb")
         .trim()
         .to_owned()
-}
-
-/// The text of a key in Cargo.toml. Before the first release, there isn't a repository.
-fn manifest(key: &str) -> Option<String> {
-    let manifest = repository_file("Cargo.toml");
-    let prefix = format!("{key} = \"");
-    let value = manifest.lines().find_map(|line| line.strip_prefix(&prefix));
-    value.map(|value| value.trim_end_matches('"').to_owned())
 }
 
 #[test]

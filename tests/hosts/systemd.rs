@@ -43,18 +43,17 @@ impl Systemd {
         // Registers the secret's value to be watched for in every test, not only in the one that
         // boots systemd.
         podman::secret();
-        SHARED.get(|| Self::boot("shared", |_| ()))
+        SHARED.get(|| Self::boot("shared"))
     }
 
-    /// A systemd for one test, which can install files before it boots. It is removed together with
-    /// the shared one.
-    pub(super) fn own(name: &str, install: impl FnOnce(&Self)) -> Option<&'static Self> {
-        Some(Box::leak(Box::new(Self::boot(name, install)?)))
+    /// A systemd for one test. It is removed together with the shared one.
+    pub(super) fn own(name: &str) -> Option<&'static Self> {
+        Some(Box::leak(Box::new(Self::boot(name)?)))
     }
 
     /// Boots systemd. If it doesn't come up, reports the calling test as skipped and returns
     /// `None`.
-    fn boot(name: &str, install: impl FnOnce(&Self)) -> Option<Self> {
+    fn boot(name: &str) -> Option<Self> {
         if !podman::works() {
             return None;
         }
@@ -70,7 +69,6 @@ impl Systemd {
         let mut state = Podman.attempt(line).stderr();
         systemd.write("/etc/local.json", &podman::secrets());
         systemd.write("/usr/local/bin/service.py", include_str!("service.py"));
-        install(&systemd);
         systemd.write("/etc/installed", "");
         for _ in 0..150 {
             state = systemd.ask("systemctl is-system-running --wait || :");

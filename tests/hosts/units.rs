@@ -90,7 +90,7 @@ fn the_journal_of_a_unit_without_credentials_says_to_set_them_in_the_unit() {
 #[ignore = "by make test-hosts"]
 fn a_start_longer_than_timeoutstartsec_is_not_killed_and_names_the_secret() {
     // A daemon-reload takes back the extended timeout, and every test does one.
-    let systemd = or_skip!(Systemd::own("slow", |_| ()));
+    let systemd = or_skip!(Systemd::own("slow"));
     for (name, option) in [("slow", ""), ("rotating-slow", "--on-rotation restart ")] {
         let aws = Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held());
         let lines = "Type=notify\nNotifyAccess=main\nTimeoutStartSec=4\n";

@@ -7,8 +7,9 @@ use crate::support::*;
 const READ: &str = "GetSecretValue";
 const THROTTLED: &str = "ThrottlingException";
 
-/// A fake with this number of secrets, and a launch that reads all of them.
-fn with_secrets(count: usize) -> (Aws, Sandbox) {
+/// A fake with the secrets `s00`, `s01` and so on, and a launch that reads all of them into `V00`,
+/// `V01` and so on.
+pub fn with_secrets(count: usize) -> (Aws, Sandbox) {
     let mut aws = Aws::start();
     let mut sandbox = Sandbox::new();
     for number in 0..count {
@@ -19,7 +20,7 @@ fn with_secrets(count: usize) -> (Aws, Sandbox) {
     (aws, sandbox)
 }
 
-fn has_all_values(run: &Outcome, count: usize) {
+pub fn has_all_values(run: &Outcome, count: usize) {
     for number in 0..count {
         run.has(
             &format!("V{number:02}"),

@@ -3,6 +3,7 @@
 
 use std::time::Duration;
 
+use super::outages::{has_all_values, with_secrets};
 use crate::support::*;
 
 ::rows::rows!("tests/it/aws/retries.rows");
@@ -30,19 +31,14 @@ fn a_secret_is_read_even_if_the_time_in_retry_after_is_longer_than_the_timeout()
 
 #[test]
 fn of_500_secrets_only_those_that_were_throttled_are_requested_again() {
-    let mut aws = Aws::start();
-    let mut sandbox = Sandbox::new().timeout("50s");
-    for number in 0..500 {
-        let throttled = (number % 20 == 0).then(fault::throttled);
-        let secret = Secret::text(&format!("value-{number:03}-4c7a1e")).after(throttled);
-        aws = aws.secret(&format!("s{number}"), secret);
-        sandbox = sandbox.resolve(&format!("V{number}=s{number}"));
+    let (mut aws, sandbox) = with_secrets(500);
+    for number in (0..500).step_by(20) {
+        let id = format!("s{number:02}");
+        let secret = Secret::text(&format!("value-{id}-4c7a1e"));
+        aws = aws.secret(&id, secret.after([fault::throttled()]));
     }
-    let run = sandbox.aws(&aws).run();
-    run.launched_silently();
-    for number in 0..500 {
-        run.has(&format!("V{number}"), format!("value-{number:03}-4c7a1e"));
-    }
+    let run = sandbox.aws(&aws).timeout("50s").run();
+    has_all_values(run.launched_silently(), 500);
     assert_eq!(aws.reads().len(), 525);
 }
 

@@ -70,10 +70,7 @@ fn the_review_jobs_of_docs_ci_md_fail_with_the_difference_of_an_outdated_policy(
 fn the_job_of_docs_ci_md_without_an_image_builds_a_commit_and_checks_with_it() {
     let page = Page::read("docs/ci.md");
     let job = page.block_from("yaml", "# .github/workflows/check.yaml\n");
-    let manifest = repository_file("Cargo.toml");
-    let mut lines = manifest.lines();
-    let address = lines.find_map(|line| line.strip_prefix("repository = \""));
-    let clone = format!("git clone {} ", address.unwrap().trim_end_matches('"'));
+    let clone = format!("git clone {} ", manifest("repository").unwrap());
     let clone = job
         .lines()
         .find_map(|line| line.trim().strip_prefix(&*clone));

@@ -137,10 +137,7 @@ fn every_link_on_the_site_leads_to_a_page_of_the_site_or_to_a_file_on_github() {
         root: root.join("src"),
     };
     let repository = Pages::of_repository();
-    let manifest = repository_file("Cargo.toml");
-    let mut lines = manifest.lines();
-    let repository_line = lines.find_map(|line| line.strip_prefix("repository = \""));
-    let address = repository_line.unwrap().trim_end_matches('"');
+    let address = manifest("repository").unwrap();
     let configuration = fs::read_to_string(root.join("book.toml")).unwrap();
     assert!(configuration.contains(&format!("\ngit-repository-url = \"{address}\"\n")));
     let github = format!("{address}/blob/main/");

@@ -60,7 +60,8 @@ pub use record::Manager;
 pub use rows::side_by_side;
 pub use running::Running;
 pub use sandbox::{
-    ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, program, repository_file, sandbox,
+    ACCESS_SECRET, CANARY, Sandbox, hanging, held, local, manifest, program, repository_file,
+    sandbox,
 };
 pub use terminal::{at_a_terminal, terminal};
 pub use tls::Authority;

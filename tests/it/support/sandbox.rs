@@ -38,6 +38,14 @@ pub fn repository_file(name: &str) -> String {
     fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(name)).unwrap()
 }
 
+/// The text of a key in Cargo.toml. Before the first release, there isn't a repository.
+pub fn manifest(key: &str) -> Option<String> {
+    let manifest = repository_file("Cargo.toml");
+    let prefix = format!("{key} = \"");
+    let value = manifest.lines().find_map(|line| line.strip_prefix(&prefix));
+    value.map(|value| value.trim_end_matches('"').to_owned())
+}
+
 /// A fake like [`served`](super::aws::served), which doesn't answer until the test releases it.
 pub fn held() -> Aws {
     Aws::start().secret("x", Secret::text(r#"{"k":"v-4c7a1e"}"#).held())

@@ -188,7 +188,7 @@ fn play(
 }
 
 /// Reads a request: its head and its body.
-fn request(stream: &mut impl Read) -> io::Result<(Vec<u8>, Vec<u8>)> {
+pub fn request(stream: &mut impl Read) -> io::Result<(Vec<u8>, Vec<u8>)> {
     let head = head(stream)?;
     let lines = String::from_utf8_lossy(&head).to_lowercase();
     let length = lines

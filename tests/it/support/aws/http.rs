@@ -2,11 +2,12 @@
 //! persistent connections.
 
 use std::collections::BTreeMap;
-use std::io::{Read, Write};
+use std::io::{BufReader, Read, Write};
 
 use serde_json::Value;
 
 use super::service::REQUEST_ID;
+use crate::support::wire::request;
 
 /// The content type of AWS's JSON protocol.
 pub const JSON: &str = "application/x-amz-json-1.1";
@@ -59,40 +60,26 @@ impl Response {
 
 /// One connection.
 pub struct Exchange<S> {
-    stream: S,
-    received: Vec<u8>,
+    stream: BufReader<S>,
 }
 
 impl<S: Read + Write> Exchange<S> {
     pub fn new(stream: S) -> Self {
         Self {
-            stream,
-            received: Vec::new(),
+            stream: BufReader::new(stream),
         }
     }
 
     /// Receives the next request. Returns `None` if the client has closed the connection.
     pub fn receive(&mut self) -> Option<Request> {
-        let end = loop {
-            match self.received.windows(4).position(|w| w == b"\r\n\r\n") {
-                Some(end) => break end + 4,
-                None => self.read_more()?,
-            }
-        };
-        let head = String::from_utf8_lossy(&self.received[..end]).into_owned();
+        let (head, body) = request(&mut self.stream).ok()?;
+        let head = String::from_utf8_lossy(&head);
         let mut lines = head.lines();
         let path = lines.next()?.split(' ').nth(1)?.to_owned();
-        let headers: BTreeMap<String, String> = lines
+        let headers = lines
             .filter_map(|line| line.split_once(':'))
             .map(|(name, value)| (name.to_lowercase(), value.trim().to_owned()))
             .collect();
-        let length = headers.get("content-length").map_or("0", String::as_str);
-        let length: usize = length.parse().ok()?;
-        while self.received.len() < end + length {
-            self.read_more()?;
-        }
-        let body = self.received[end..end + length].to_vec();
-        self.received.drain(..end + length);
         Some(Request {
             path,
             headers,
@@ -104,28 +91,19 @@ impl<S: Read + Write> Exchange<S> {
     pub fn send(&mut self, response: &Response) -> bool {
         let mut text = response.head("content-length", &response.body.len().to_string());
         text.push_str(&response.body);
-        let sent = self.stream.write_all(text.as_bytes());
-        sent.and_then(|()| self.stream.flush()).is_ok()
+        let stream = self.stream.get_mut();
+        let sent = stream.write_all(text.as_bytes());
+        sent.and_then(|()| stream.flush()).is_ok()
     }
 
     /// Sends a response whose body is repeated until the client closes the connection.
     pub fn send_for_ever(&mut self, response: &Response) {
         let head = response.head("transfer-encoding", "chunked");
         let chunk = format!("{:x}\r\n{}\r\n", response.body.len(), response.body);
-        let mut sent = self.stream.write_all(head.as_bytes());
+        let stream = self.stream.get_mut();
+        let mut sent = stream.write_all(head.as_bytes());
         while sent.is_ok() {
-            sent = self.stream.write_all(chunk.as_bytes());
-        }
-    }
-
-    fn read_more(&mut self) -> Option<()> {
-        let mut buffer = [0; 16 * 1024];
-        match self.stream.read(&mut buffer) {
-            Ok(0) | Err(_) => None,
-            Ok(count) => {
-                self.received.extend_from_slice(&buffer[..count]);
-                Some(())
-            }
+            sent = stream.write_all(chunk.as_bytes());
         }
     }
 }
