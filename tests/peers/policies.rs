@@ -162,23 +162,12 @@ fn requests(call: &Call, keys: &[String]) -> Vec<Request> {
     }
 }
 
-/// A launch whose policies are judged. If it has several regions, the first one is down. If
-/// `AWS_REGION=` is empty, its region is that of the instance.
-struct Launch {
-    sentence: &'static str,
-    /// The ids of the secrets and parameters that the fake has.
-    serves: &'static str,
-    /// The variables of the launch, followed by its options.
-    line: &'static str,
-    declaration: &'static str,
-    /// True if `policy` gets `--account`.
-    has_account: bool,
-    /// The regions of the KMS keys that `policy` gets.
-    key_regions: &'static str,
-}
-
-/// The launches, with a line for each field. The two roles are in different accounts, because a
-/// call shows only the account of the role that has sent it.
+/// The launches whose policies are judged: a sentence, the ids of the secrets and parameters that
+/// the fake serves, the variables and options of the launch, its declaration, and the regions of
+/// the KMS keys that `policy` gets. `policy` also gets `--account`, except after `without`. If a
+/// launch has several regions, the first one is down. If `AWS_REGION=` is empty, its region is that
+/// of the instance. The two roles are in different accounts, because a call shows only the account
+/// of the role that has sent it.
 const LAUNCHES: &str = "
 names of secrets with a key
 serves: prod/db /lead/a+b=c@d.e!f db-legacy
@@ -245,33 +234,21 @@ declaration: { secrets: { db: prod/db, unused: never/read }, env: { URL: { templ
 keys: us-east-1
 ";
 
-fn launches() -> Vec<Launch> {
-    let launch = |text: &'static str| {
-        let field = |name| {
-            let mut lines = text.lines();
-            let found = lines.find_map(|line| Some(line.split_once(name)?.1.trim()));
-            found.unwrap_or_default()
-        };
-        Launch {
-            sentence: text.lines().next().unwrap(),
-            serves: field("serves:"),
-            line: field("launch:"),
-            declaration: field("declaration:"),
-            has_account: !text.contains("\nwithout --account"),
-            key_regions: field("keys:"),
-        }
-    };
-    LAUNCHES.trim().split("\n\n").map(launch).collect()
+/// A field of one of the [`LAUNCHES`].
+fn field(launch: &'static str, name: &str) -> &'static str {
+    let mut lines = launch.lines();
+    let found = lines.find_map(|line| Some(line.split_once(name)?.1.trim()));
+    found.unwrap_or_default()
 }
 
 /// The fake with everything that a launch reads.
-fn serving(launch: &Launch) -> Aws {
-    let aws = if launch.line.contains("--fallback-region") {
+fn serving(launch: &'static str) -> Aws {
+    let aws = if launch.contains("--fallback-region") {
         Aws::start().region_fails("us-east-1", fault::unavailable())
     } else {
         Aws::start()
     };
-    let ids = launch.serves.split_whitespace();
+    let ids = field(launch, "serves:").split_whitespace();
     ids.fold(aws, |aws, id| match id.strip_prefix("ssm:") {
         Some(name) => aws.parameter(name, &[Version::text(CANARY).labelled("blue")]),
         None => aws.secret(id, Secret::text(r#"{"k":"v-4c7a1e"}"#)),
@@ -279,18 +256,19 @@ fn serving(launch: &Launch) -> Aws {
 }
 
 /// A launch, or a subcommand with the variables, options and declaration of the launch.
-fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
+fn with_command(command: &[&str], launch: &'static str, aws: &Aws) -> Sandbox {
     let lower = "env: { SENTRY: 'prod/lower:k', KEPT: 'never/read' }";
     let mut sandbox = Sandbox::new()
         .aws(aws)
         .on_instance(aws)
         .args(command)
-        .case(launch.sentence)
+        .case(launch)
         .file("lower.yaml", lower);
-    if !launch.declaration.is_empty() {
-        sandbox = sandbox.declaration(launch.declaration);
+    let declaration = field(launch, "declaration:");
+    if !declaration.is_empty() {
+        sandbox = sandbox.declaration(declaration);
     }
-    let mut words = launch.line.split_whitespace().peekable();
+    let mut words = field(launch, "launch:").split_whitespace().peekable();
     while let Some(variable) = words.next_if(|word| !word.starts_with('-')) {
         let (name, value) = variable.split_once('=').unwrap();
         sandbox = sandbox.env(name, value);
@@ -299,19 +277,20 @@ fn with_command(command: &[&str], launch: &Launch, aws: &Aws) -> Sandbox {
 }
 
 /// The ARNs of the KMS keys of a launch.
-fn keys(launch: &Launch) -> Vec<String> {
+fn keys(launch: &'static str) -> Vec<String> {
     let key = |region| {
         let (partition, _) = partition_and_suffix(region);
         format!("arn:{partition}:kms:{region}:{ACCOUNT}:key/{KEY}")
     };
-    launch.key_regions.split_whitespace().map(key).collect()
+    let regions = field(launch, "keys:").split_whitespace();
+    regions.map(key).collect()
 }
 
 /// The policy of a role. `None` is the caller.
-fn printed_policy(launch: &Launch, aws: &Aws, role: Option<&str>) -> Value {
+fn printed_policy(launch: &'static str, aws: &Aws, role: Option<&str>) -> Value {
     let keys = keys(launch);
     let mut command = vec!["policy"];
-    if launch.has_account {
+    if !launch.contains("\nwithout --account") {
         command.extend(["--account", ACCOUNT]);
     }
     command.extend(keys.iter().flat_map(|key| ["--kms-key", key]));
@@ -350,15 +329,15 @@ struct Judged {
 #[test]
 fn a_policy_allows_exactly_the_requests_of_its_launch() {
     let judged = Mutex::new(Vec::new());
-    side_by_side(&launches(), |launch| {
+    side_by_side(LAUNCHES.trim().split("\n\n"), |launch| {
         let aws = serving(launch);
         with_command(&[], launch, &aws).run().launched();
         let sent = sent(&aws.calls(), &keys(launch));
-        assert!(!sent.is_empty(), "{}", launch.sentence);
+        assert!(!sent.is_empty(), "{launch}");
         let all = sent.into_iter().map(|(role, sent)| Judged {
             policy: printed_policy(launch, &aws, role.as_deref()),
             sent,
-            any_region: launch.line.contains("AWS_REGION= "),
+            any_region: launch.contains("AWS_REGION= "),
         });
         let all = Vec::from_iter(all);
         judged.lock().unwrap().extend(all);
