@@ -143,26 +143,29 @@ clean: ## remove the build directories, .venv and .node
 	rm -rf $(VENV) $(NODE) fuzz/target
 
 # Without venv (Debian: python3-venv), the tests that need these packages are skipped. The stamp is
-# written last, so that an incomplete venv is made again.
+# written last, so that an incomplete venv is made again. It is a copy of the list of packages: if
+# only the time of the list is newer, as in a new clone, nothing is installed.
 $(VENV)/stamp: $(PEERS)
-	@if ! python3 -c 'import ensurepip'; then \
+	@if cmp -s $(PEERS) $@; then touch $@; exit 0; fi; \
+	if ! python3 -c 'import ensurepip'; then \
 	    echo 'python3 does not have venv: the tests with moto and boto3 are skipped' >&2; \
 	    exit 0; \
 	fi; \
 	python3 -m venv --clear $(VENV) && \
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r $(PEERS) && \
-	touch $@
+	cp $(PEERS) $@
 
 # Without npm, the tests that need these packages are skipped.
 $(NODE)/stamp: $(NODE_PEERS)
-	@if ! command -v npm >/dev/null; then \
+	@if cmp -s $(NODE_PEERS) $@; then touch $@; exit 0; fi; \
+	if ! command -v npm >/dev/null; then \
 	    echo 'npm is not installed: the tests with its packages are skipped' >&2; \
 	    exit 0; \
 	fi; \
 	mkdir -p $(NODE) && cp $(NODE_PEERS) $(NODE) && \
 	npm install --prefix $(NODE) --no-package-lock --ignore-scripts --no-audit --no-fund \
 	    --loglevel=error && \
-	touch $@
+	cp $(NODE_PEERS) $@
 
 $(MDBOOK)/bin/mdbook:
 	$(CARGO) install --quiet --locked --root "$(MDBOOK)" \
