@@ -57,7 +57,7 @@ fn the_progress_line_after_an_error_has_the_time_and_the_reason_in_80_columns() 
         let launch = Sandbox::new()
             .aws(&aws)
             .args(references.split(' ').flat_map(|entry| ["-e", entry]))
-            .timeout("4s");
+            .timeout("6s");
 
         let run = on_a_terminal(launch).target_writes_stderr().run();
 
@@ -74,7 +74,8 @@ fn the_progress_line_after_an_error_has_the_time_and_the_reason_in_80_columns() 
 #[test]
 fn the_note_about_a_wait_has_the_time_the_reason_a_secret_and_the_number_of_others() {
     let aws = Aws::start().fails("GetSecretValue", fault::unavailable());
-    let launch = Sandbox::new().aws(&aws).timeout("4s");
+    // The note is printed after three seconds, and the last second may have no attempt.
+    let launch = Sandbox::new().aws(&aws).timeout("6s");
     let launch = launch.args("-e A=prod/pay -e B=q -e C=r -e D=s".split(' '));
 
     let run = launch.run();
