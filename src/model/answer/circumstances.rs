@@ -1,5 +1,5 @@
-//! The facts of a launch that messages about its failed requests mention. A failure has only the
-//! facts of its own request.
+//! The facts about a whole launch that messages about failed requests mention. The facts about a
+//! single request are in its failure.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,28 +7,29 @@ use std::time::Duration;
 use crate::model::place::Place;
 use crate::model::reference::Locator;
 
-/// What the messages about failed requests mention besides the failures. The default is for a
-/// launch that reads no secrets, or asks the Secrets Manager Agent for them.
+/// What messages about failed requests need to know about the launch as a whole. The default suits
+/// a launch that reads no secrets, or reads them from the Secrets Manager Agent.
 #[derive(Debug, Default)]
 pub struct Circumstances {
-    /// The `--local` file, if it was read instead of AWS.
+    /// The `--local` file, if secrets are read from it instead of from AWS.
     pub(super) local_file: Option<PathBuf>,
-    /// The default region and account. `None` if secrets-exec found no credentials, and if AWS
-    /// wasn't asked.
+    /// The default region and account. `None` if no credentials were found, or if AWS wasn't asked.
     pub(super) defaults: Option<LookedUp>,
-    /// The profile of `--profile`, for commands of the AWS CLI in a hint.
+    /// The `--profile` name, for the AWS CLI commands that help texts suggest.
     pub(super) profile: Option<String>,
-    /// True if a launch reads several secrets in the default region and account, and none exists.
+    /// True if at least three secrets were looked up, all of them in the default region and
+    /// account, and none of them exists. In that case, the region or the account is probably wrong.
     pub(super) is_none_found: bool,
-    /// The time for which secrets-exec kept trying because of `--wait`. `None` if it didn't keep
-    /// trying.
+    /// How long secrets-exec kept trying before `--wait` ran out. `None` if `--wait` didn't run
+    /// out.
     pub(super) waited: Option<Duration>,
 }
 
-/// The defaults with which secrets are looked up.
+/// The region and account used for references that have no region or role of their own.
 #[derive(Debug)]
 pub struct LookedUp {
-    /// The place of the default region. `None` for the instance metadata.
+    /// Where the default region is set, such as `AWS_REGION`. `None` if the region comes from the
+    /// instance metadata.
     pub region_place: Option<Place>,
     pub account: CallerAccount,
 }
@@ -36,12 +37,11 @@ pub struct LookedUp {
 #[derive(Debug)]
 pub enum CallerAccount {
     Id(String),
-    /// The account isn't known. The text is the origin of the credentials.
+    /// The source of the credentials, which messages name because the account is unknown.
     OfCredentials(String),
 }
 
 impl Circumstances {
-    /// The circumstances of requests to AWS.
     pub fn of_aws(defaults: Option<LookedUp>, profile: Option<String>) -> Self {
         Self {
             defaults,
@@ -50,7 +50,6 @@ impl Circumstances {
         }
     }
 
-    /// The circumstances of a launch that reads the secrets from a `--local` file.
     pub fn of_local_file(path: PathBuf) -> Self {
         Self {
             local_file: Some(path),
@@ -58,14 +57,14 @@ impl Circumstances {
         }
     }
 
-    /// Adds the time for which secrets-exec kept trying, rounded to seconds.
+    /// Records how long secrets-exec kept trying before `--wait` ran out, rounded to whole seconds.
     pub fn after_waiting(mut self, elapsed: Duration) -> Self {
         self.waited = Some(Duration::from_secs_f64(elapsed.as_secs_f64().round()));
         self
     }
 
-    /// The defaults with which a secret was looked up. `None` for a reference that names a region
-    /// or a role, because the defaults don't apply to it.
+    /// The default region and account, if they apply to this locator. `None` if the locator names a
+    /// region or a role of its own.
     pub(super) fn looked_up(&self, locator: &Locator) -> Option<&LookedUp> {
         if locator.region.is_some() || locator.role.is_some() {
             return None;

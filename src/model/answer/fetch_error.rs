@@ -1,10 +1,10 @@
 //! The reasons why a backend returns no document.
 //!
-//! A [`FetchError`] is made where the failure is found, and worded in `wording`, except for a
-//! failure before an answer, which has a headline of its own. Retries, the switch to the next
-//! region, and `--wait` depend on its [`Again`]. Most other decisions depend on its [`Cause`], and
-//! none depend on the text of a message, which other files change only with the methods of the
-//! type.
+//! The code that notices a failure makes a [`FetchError`]. If AWS answered, `wording` later turns
+//! the error into a message. If there was no answer, the error already has its headline.
+//!
+//! The error's [`Again`] decides about retries, the next region and `--wait`. Its [`Cause`] decides
+//! nearly everything else. No decision depends on the text of a message.
 
 use std::io::ErrorKind;
 use std::iter;
@@ -13,12 +13,11 @@ use std::time::Duration;
 use crate::model::problem::Status;
 use crate::model::reference::Region;
 
-/// The code in `check` if AWS refuses the credentials that signed a request.
+/// The code that `check` prints if AWS refuses the credentials that signed a request.
 pub const CREDENTIALS_REFUSED: &str = "credentials-refused";
 
-/// A failure to fetch a document.
-///
-/// The type implements [`std::error::Error`], so that a failure can pass through the SDK's errors.
+/// A failure to fetch a document. Implements [`std::error::Error`], so that the SDK can wrap it in
+/// its own errors.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[error("{}", self.sentence())]
 #[must_use]
@@ -26,33 +25,34 @@ pub struct FetchError {
     pub(super) cause: Cause,
     again: Again,
     pub(super) mention: Mention,
-    /// The kind of the I/O error on the connection, if there was one. `TimedOut` also stands for an
-    /// answer that was too slow, `UnexpectedEof` for an incomplete answer, and `NotFound` for a
-    /// host whose name doesn't exist.
+    /// The kind of I/O error, if the connection failed. Also `TimedOut` for an answer that came too
+    /// late, `UnexpectedEof` for an incomplete answer, and `NotFound` for a host that doesn't
+    /// exist.
     io_kind: Option<ErrorKind>,
-    /// The limit that kept secrets-exec from sending the request again.
+    /// The limit that kept secrets-exec from retrying the request.
     pub(super) limit: Limit,
-    /// The policy that AWS's message blames for a denial. `None` if the caller's own policies just
-    /// don't allow the request, and for any other failure.
+    /// The policy that AWS's message blames for denying the request, if it blames one.
     pub(super) denied_by: Option<PolicyDenial>,
     pub(super) caller: DeniedCaller,
-    /// The code in `check`.
+    /// The failure's code in the output of `check`, such as `not-found`.
     pub(super) code: &'static str,
-    /// The headline, as [`Mention`] describes it, without the parts that depend on the request.
-    /// [`FetchFailure::problem`] adds those.
+    /// The message's headline. `mention` says whether and where [`FetchFailure::problem`] adds the
+    /// secret's name.
     pub(super) text: String,
-    /// The message that AWS has sent.
+    /// The message in AWS's answer.
     pub(super) aws_says: Option<String>,
-    /// The id of the request and the number of attempts, which differ from answer to answer.
+    /// Details such as the request id and the number of attempts. They can differ between failures
+    /// whose messages are otherwise the same.
     details: Vec<String>,
     pub(super) notes: Vec<String>,
-    /// The help, if it is more specific than that of the cause.
+    /// Help text for this particular failure. Without it, the message gets the general help for the
+    /// cause.
     pub(super) help: Option<String>,
 }
 
 impl FetchError {
-    /// Creates a failure with `text` as its headline. The code, the mention of the secret and what
-    /// to try next are those of the cause. The other parts are empty, until a method sets them.
+    /// Creates a failure with `text` as its headline. `cause` determines the code, the [`Mention`]
+    /// and what to try next ([`Again`]). All other fields start out with their defaults.
     pub fn new(cause: Cause, text: impl Into<String>) -> Self {
         let facts = cause.facts();
         Self {
@@ -76,8 +76,8 @@ impl FetchError {
         Self::new(Cause::Outage(kind), text)
     }
 
-    /// Creates the outage for an answer that can't be used. `why`, such as "a response that can't
-    /// be read", completes the sentence "the request got …".
+    /// Creates an outage for an unusable answer. `why` completes the sentence "the request got …":
+    /// for example, "a response that can't be read".
     pub fn malformed(why: &str) -> Self {
         Self::outage(OutageKind::MalformedResponse, format!("got {why}"))
     }
@@ -86,20 +86,20 @@ impl FetchError {
         Self::new(Cause::Refused(refusal), text)
     }
 
-    /// Creates the failure of one source of credentials, or of the search in all sources.
+    /// Creates a failure to get credentials, either from one particular source or from any source.
     pub fn without_credentials(text: impl Into<String>, again: Again) -> Self {
         Self::new(Cause::NoCredentials(Unsigned::Failed), text).again(again)
     }
 
-    /// Creates the failure for refused credentials, a refused role, or a missing or refused token.
-    /// `code` is the code in `check`.
+    /// Creates the failure for a missing token, or for credentials, a role or a token that AWS
+    /// refused. `code` is the code that `check` prints.
     pub fn credentials_refused(code: &'static str, text: impl Into<String>) -> Self {
         let mut error = Self::without_credentials(text, Again::Never);
         error.code = code;
         error
     }
 
-    /// Replaces the cause, and with it the code in `check`.
+    /// Replaces the cause, and the code that goes with it.
     pub fn with_cause(mut self, cause: Cause) -> Self {
         self.cause = cause;
         self.code = cause.facts().code;
@@ -111,7 +111,8 @@ impl FetchError {
         self
     }
 
-    /// Says why there are no credentials, and keeps the code in `check`.
+    /// Turns this into a failure to get credentials, for the reason `why`. Unlike
+    /// [`Self::with_cause`], keeps the code.
     pub fn with_unsigned(mut self, why: Unsigned) -> Self {
         self.cause = Cause::NoCredentials(why);
         self
@@ -127,26 +128,26 @@ impl FetchError {
         self
     }
 
-    /// Adds what AWS's message says about a denial.
+    /// Records what AWS's message reveals about a denial: the policy to blame, and the caller.
     pub fn with_denial(mut self, denied_by: Option<PolicyDenial>, caller: DeniedCaller) -> Self {
         self.denied_by = denied_by;
         self.caller = caller;
         self
     }
 
-    /// True for a denied request whose caller isn't known.
+    /// True if the request was denied and its caller isn't known yet.
     pub fn has_unknown_caller(&self) -> bool {
         self.cause.is_not_permitted() && self.caller == DeniedCaller::Unknown
     }
 
-    /// Adds the ARN of the caller, if secrets-exec has found it out.
+    /// Records the caller's ARN, or `None` if secrets-exec couldn't find it out.
     pub fn with_caller(mut self, arn: Option<String>) -> Self {
         self.caller = arn.map_or(DeniedCaller::Unknown, DeniedCaller::Arn);
         self
     }
 
-    /// Says that the denied request was for the description of the secret. Stays as it is if no
-    /// policy has denied the request.
+    /// Records that the caller was denied permission to describe the secret, rather than to read
+    /// it. Does nothing for any other failure.
     pub fn of_description(mut self) -> Self {
         if let Cause::Denied(Denial::Policy(operation) | Denial::PolicyOrMissing(operation)) =
             &mut self.cause
@@ -156,8 +157,8 @@ impl FetchError {
         self
     }
 
-    /// Says that the headline is a whole sentence, so that only the lines about entries name the
-    /// secret.
+    /// Treats the headline as a complete sentence. The message then names the secret only in the
+    /// lines about its entries.
     pub fn with_whole_headline(mut self) -> Self {
         self.mention = Mention::InEntries;
         self
@@ -183,14 +184,14 @@ impl FetchError {
         self
     }
 
-    /// Adds a help, unless the failure already has one.
+    /// Sets the help text, if the failure doesn't have any yet.
     pub fn or_help(mut self, help: Option<String>) -> Self {
         self.help = self.help.or(help);
         self
     }
 
-    /// Adds `help` to an outage, unless the outage already has a help text. Any other error stays
-    /// as it is.
+    /// Sets the help text of an outage that doesn't have any yet. Does nothing for any other
+    /// failure.
     pub fn or_outage_help(mut self, help: impl Into<String>) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.help.get_or_insert_with(|| help.into());
@@ -198,8 +199,8 @@ impl FetchError {
         self
     }
 
-    /// Adds `help` to a provider's failure to get credentials ([`Cause::NoCredentials`]), unless
-    /// the failure already has a help text. Any other error stays as it is.
+    /// Sets the help text of a failure to get credentials ([`Cause::NoCredentials`]) that doesn't
+    /// have any yet. Does nothing for any other failure.
     pub fn or_provider_help(mut self, help: Option<&str>) -> Self {
         if let (Cause::NoCredentials(_), Some(help)) = (self.cause, help) {
             self.help.get_or_insert_with(|| help.to_owned());
@@ -207,18 +208,17 @@ impl FetchError {
         self
     }
 
-    /// Copies AWS's message and the details from `other`, the failure that this one explains. If
-    /// `other` has no message from AWS, its headline is used as the message.
+    /// Turns this failure into an explanation of `other`. Takes over the details of `other` and
+    /// AWS's message or, if there is no message, the headline of `other`.
     pub fn explaining(mut self, other: Self) -> Self {
         self.aws_says = other.aws_says.or(Some(other.text));
         self.details = other.details;
         self
     }
 
-    /// Puts `headline`, such as `the role "…" couldn't be assumed`, before the text of an outage,
-    /// because AWS wasn't asked for the secret itself. AWS's message becomes a part of the text,
-    /// and only the lines about entries name the secret. Does nothing for a failure that isn't an
-    /// outage.
+    /// If this is an outage, puts `headline` in front of its text, such as `the role "…" couldn't
+    /// be assumed`. It shows the reader that AWS wasn't even asked for the secret. The message then
+    /// names the secret only in the lines about its entries.
     pub fn with_outage_headline(mut self, headline: &str) -> Self {
         if let Cause::Outage(_) = self.cause {
             self.text = format!("{headline}: {}", self.sentence());
@@ -244,7 +244,7 @@ impl FetchError {
         self.limit
     }
 
-    /// The code in `check`.
+    /// The failure's code in the output of `check`, such as `not-found`.
     pub fn code(&self) -> &'static str {
         self.code
     }
@@ -253,12 +253,13 @@ impl FetchError {
         &self.text
     }
 
-    /// The help, if it is more specific than the cause's help.
+    /// The help text for this particular failure, if it has any.
     pub fn own_help(&self) -> Option<String> {
         self.help.clone()
     }
 
-    /// The details in brackets: ` (request id 1234, 3 attempts in 30.0s)`.
+    /// The details in parentheses, such as ` (request id 1234, 3 attempts in 30.0s)`. Empty if
+    /// there are no details.
     pub fn suffix(&self) -> String {
         match self.details.as_slice() {
             [] => String::new(),
@@ -266,18 +267,18 @@ impl FetchError {
         }
     }
 
-    /// AWS's message or, without one, the headline.
+    /// AWS's message, or the headline if there is no message.
     pub fn reason(&self) -> &str {
         self.aws_says.as_ref().unwrap_or(&self.text)
     }
 
-    /// True if a later launch may succeed, although nothing is corrected.
+    /// True if a later launch may succeed without the user having to fix anything.
     pub fn is_temporary(&self) -> bool {
         self.cause.facts().status == Status::Temporary
     }
 
-    /// True if an answer was damaged or not from AWS, or if AWS has no such host. Another request
-    /// rarely changes this.
+    /// True if the answer was damaged or didn't come from AWS, or if the region doesn't exist.
+    /// Another request would probably fail in the same way.
     pub fn is_malformed(&self) -> bool {
         use OutageKind::{MalformedResponse, NotTls, UnknownRegion};
         matches!(
@@ -293,13 +294,12 @@ impl From<Cause> for FetchError {
     }
 }
 
-/// The reason why there is no document. Only [`Cause::Absent`] is an absence, which a `default` can
-/// replace.
+/// Why there is no document. An entry's `default` is used only if the cause is [`Cause::Absent`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Cause {
     Absent(Missing),
     Denied(Denial),
-    /// There is no usable answer. A later request may succeed.
+    /// No usable answer arrived. A later request may succeed.
     Outage(OutageKind),
     Refused(Refusal),
     /// There are no usable credentials.
@@ -310,14 +310,13 @@ pub enum Cause {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Missing {
     Secret,
-    /// The requested version doesn't exist. The secret itself exists, but for a parameter, AWS
-    /// doesn't say whether the parameter or only the version is missing.
+    /// The requested version doesn't exist, but the secret does. For a parameter, AWS doesn't say
+    /// which of the two is missing.
     Version,
 }
 
 impl Cause {
-    /// True if the caller isn't allowed to read or describe the secret, or if its KMS key can't be
-    /// used.
+    /// True if the caller isn't allowed to read or describe the secret, or can't use its KMS key.
     pub fn is_not_permitted(self) -> bool {
         use Denial::{Key, Policy, PolicyOrMissing};
         matches!(self, Self::Denied(Policy(_) | PolicyOrMissing(_) | Key))
@@ -326,220 +325,221 @@ impl Cause {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Denial {
-    /// The caller doesn't have the permission, and AWS's message names an ARN. A secret with this
-    /// ARN exists, but a parameter may not.
+    /// The caller lacks permission, and AWS's message contains an ARN. This proves that a secret
+    /// exists, but not that a parameter does.
     Policy(Operation),
-    /// The caller doesn't have the permission, and AWS's message doesn't name an ARN. The secret or
-    /// parameter might not exist.
+    /// The caller lacks permission, and AWS's message contains no ARN, so the secret or parameter
+    /// may not even exist.
     PolicyOrMissing(Operation),
     /// The KMS key of the secret or parameter is disabled or missing, or the caller isn't allowed
     /// to use it.
     Key,
-    /// AWS doesn't accept the credentials or a token. Once the origin of the credentials is known,
-    /// the cause becomes [`Cause::NoCredentials`].
+    /// AWS doesn't accept the credentials or a token. Code that knows where the credentials came
+    /// from turns this cause into [`Cause::NoCredentials`].
     Credentials(CredentialsFault),
 }
 
-/// The operation that a policy doesn't allow.
+/// The operation that the caller isn't allowed to perform.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Operation {
     Read,
-    /// The description of a secret, which `check --metadata` needs.
+    /// Reading a secret's description (DescribeSecret), as `check --metadata` does.
     Describe,
 }
 
-/// The way in which a policy denies a request. The text is the kind of the policy, as AWS's message
-/// names it.
+/// How a policy denies a request. The string is the kind of policy in AWS's words, such as
+/// `resource-based policy`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PolicyDenial {
-    /// The policy has a statement that denies the request.
+    /// A statement of the policy denies the request.
     Explicit(&'static str),
-    /// The policy has no statement that allows the request.
+    /// No statement of the policy allows the request.
     Implicit(&'static str),
 }
 
 /// The caller whose request was denied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum DeniedCaller {
-    /// The caller isn't known. Also used for a failure that isn't a denial.
+    /// The caller isn't known (yet), or the failure isn't a denial.
     Unknown,
-    /// AWS's message names the caller.
+    /// AWS's message already names the caller.
     InMessage,
-    /// AWS's message doesn't name the caller, but secrets-exec has found out the ARN.
+    /// AWS's message doesn't name the caller, so secrets-exec asked STS for this ARN.
     Arn(String),
 }
 
-/// The reason why there are no credentials that AWS accepts for a request.
+/// Why secrets-exec has no credentials that AWS accepts for a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Unsigned {
-    /// A source that is configured, or the instance metadata service, which needs no configuration,
-    /// didn't answer. A later launch may find credentials there.
+    /// A configured source of credentials, or the instance metadata service, didn't answer. A later
+    /// launch may find credentials there.
     Unanswered,
-    /// AWS doesn't accept the credentials with which the request was signed.
+    /// AWS refused the credentials that signed the request.
     Refused,
-    /// STS doesn't accept the credentials with which a role would be assumed, so the request itself
-    /// wasn't sent.
+    /// STS refused the credentials that were used to assume a role, so the request itself was never
+    /// sent.
     RefusedForRole,
     /// Any other reason: for example, no source has credentials, or a role can't be assumed.
     Failed,
 }
 
-/// The reason why AWS doesn't accept credentials.
+/// Why AWS doesn't accept the credentials.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CredentialsFault {
     Expired,
-    /// The signature wasn't made with the secret key that belongs to the access key.
+    /// The secret key doesn't belong to the access key.
     WrongSecretKey,
-    /// The access key or a token is missing, or AWS doesn't recognize it. An expired SSO token gets
-    /// this fault, too.
+    /// The access key or a token is missing, or AWS doesn't recognize it. This includes an SSO
+    /// token that has expired.
     Unrecognized,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OutageKind {
-    /// AWS got too many requests: it answered with a throttling error or HTTP status 429.
+    /// AWS got too many requests, and answered with a throttling error or HTTP status 429.
     Throttled,
     /// AWS reported a temporary error of its own, such as HTTP status 500.
     Service,
     /// A request wasn't answered in time.
     Timeout,
-    /// The host's name doesn't resolve.
+    /// The host name can't be resolved.
     Lookup,
-    /// The name of AWS's host doesn't exist, and the region isn't in `PARTITIONS`.
+    /// AWS has no host in this region, and the region isn't in `PARTITIONS` either, so its code is
+    /// probably misspelled.
     UnknownRegion,
-    /// The host doesn't answer the request for a connection. Probably, something drops the packets.
+    /// The host doesn't respond to connection attempts. A firewall is probably dropping the
+    /// packets.
     Silent,
-    /// Any other failure on the way to an answer, such as a refused or broken connection.
+    /// Any other connection failure: for example, the connection was refused or interrupted.
     Connection,
     /// The host accepted the connection, but didn't answer the first TLS message.
     Handshake,
-    /// The host doesn't speak TLS, so something in between has probably answered for AWS.
+    /// The host doesn't speak TLS. Something between this machine and AWS has probably answered
+    /// instead.
     NotTls,
-    /// The answer isn't from AWS, or is damaged.
+    /// The answer is damaged, or didn't come from AWS.
     MalformedResponse,
-    /// AWS refused the time in the signature, because it differs too much from the time of AWS's
-    /// clock.
+    /// This machine's clock differs so much from AWS's that AWS refused the signature.
     ClockSkew,
     /// The certificate isn't valid yet, so this machine's clock is probably wrong.
     EarlyCertificate,
 }
 
-/// The reason why it wouldn't help to repeat the request immediately.
+/// Why it would be pointless to repeat the request immediately.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal {
     MarkedForDeletion,
     /// The response has neither SecretString nor SecretBinary, or the parameter has no Value.
     NoValue,
-    /// The root certificates can't be read.
+    /// The file with the root certificates can't be read.
     TrustStore,
-    /// The certificate of the server isn't trusted.
+    /// The server's certificate isn't trusted.
     Certificate,
-    /// A proxy answered with HTTP status 407.
+    /// The proxy requires a user name and password, or different ones (HTTP status 407).
     Proxy,
-    /// The user has named a host (an endpoint, an agent or a proxy) that doesn't speak TLS.
-    /// `--wait` tries again, because a correct name can fail in the same way while the network
-    /// comes up.
+    /// An endpoint, agent or proxy configured by the user doesn't speak TLS. `--wait` still tries
+    /// again, because even the right host can fail like this while the network is coming up.
     Endpoint,
     /// The Secrets Manager Agent doesn't support the request.
     Agent,
-    /// The request can't be made, or its answer is too large.
+    /// The request can't be built, or its answer is too large.
     NotSent,
-    /// AWS returned an error for which there is no more specific cause.
+    /// AWS returned an error that no other variant describes.
     Request(RequestFault),
 }
 
-/// The fault of a request that AWS refuses.
+/// What was wrong with a request that AWS refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RequestFault {
-    /// The signature is for a different region or service.
+    /// The request was signed for a different region or service.
     WrongEndpoint,
-    /// A secret of another account is encrypted with the default key of that account.
+    /// The secret belongs to another account and is encrypted with that account's default key,
+    /// which no other account can use.
     ForeignDefaultKey,
-    /// Any other fault. Only AWS's message describes it.
+    /// Any other fault. Only AWS's message explains it.
     Other,
 }
 
-/// The limit that ended the attempts of a request.
+/// The limit that kept secrets-exec from retrying a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Limit {
-    /// `--timeout`. Also used for a failure that isn't about a limit.
+    /// `--timeout`. Also the default for failures that have nothing to do with a limit.
     Timeout,
     /// AWS_MAX_ATTEMPTS.
     MaxAttempts,
 }
 
-/// The next thing to try after a failure.
+/// What to try after a failure.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Again {
-    /// Nothing, because the answer would be the same.
+    /// Nothing. The answer would be the same.
     Never,
-    /// The next provider of credentials, because this one isn't configured or doesn't answer.
+    /// The next credentials provider, because this one isn't configured or doesn't answer.
     NextProvider,
-    /// The next region, because the service in this one would give the same answer.
+    /// The next region, because the service in this one would give the same answer again.
     NextRegion,
-    /// The same service, until its region's share of the time ends, and then the next region.
-    /// `after` is the pause that AWS requests in the header `x-amz-retry-after`.
+    /// The same service again, until its region's share of the time is used up, and then the next
+    /// region. `after` is the pause that AWS requested in the `x-amz-retry-after` header.
     Here { after: Option<Duration> },
-    /// The same service, until its region's share of the time ends, and then the next region. After
-    /// that, `--wait` tries everything again, because the network may come up late while a machine
-    /// boots.
+    /// Like [`Self::Here`], but if that fails, `--wait` starts over, because the network may still
+    /// be down while a machine boots.
     HereOrLater,
-    /// Nothing, unless `--wait` is set. With `--wait`, secrets-exec tries everything again later,
-    /// because while a machine boots, the credentials, the region or the correct time, for example,
-    /// may not be available yet.
+    /// Nothing for now. With `--wait`, everything again a little later, because the credentials,
+    /// the region or the correct time may not be available yet while a machine boots.
     Later,
 }
 
 impl Again {
-    /// True if the same service is tried again while its region has time.
+    /// True if the same service will be tried again, as long as its region has time left.
     pub fn is_here(self) -> bool {
         matches!(self, Self::Here { .. } | Self::HereOrLater)
     }
 
-    /// True if the next region is tried, either at once or after more attempts in this one.
+    /// True if the next region will be tried, either immediately or after further attempts in this
+    /// one.
     pub fn is_in_next_region(self) -> bool {
         self == Self::NextRegion || self.is_here()
     }
 
-    /// True if `--wait` tries everything again.
+    /// True if `--wait` makes secrets-exec try again after this failure.
     pub fn is_waited_for(self) -> bool {
         matches!(self, Self::HereOrLater | Self::Later)
     }
 }
 
-/// The place where a message names the secret.
+/// Where the message about a failure names the secret.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Mention {
-    /// The failure has nothing to do with a particular secret, so the message doesn't name one.
+    /// Nowhere, because the failure has nothing to do with a particular secret.
     Nowhere,
-    /// The headline is about something else, such as a host. The secret is named in the lines about
-    /// its entries.
+    /// In the lines about the secret's entries, because the headline is about something else, such
+    /// as a host.
     InEntries,
-    /// The secret is the subject of the headline, as in `the secret "prod/db" has no value`, and
-    /// the text of the failure is the predicate. The reason lies in the secret itself.
+    /// As the subject of the headline, as in `the secret "prod/db" has no value`. The failure's
+    /// text is the rest of the sentence.
     AsSubject,
-    /// The headline begins with this text and the secret, as in `access to the secret "prod/db" was
-    /// denied`, and the text of the failure is the rest. Several secrets can fail for the same
-    /// reason.
+    /// In the headline, after this string: for example, after `access to `, as in `access to the
+    /// secret "prod/db" was denied`. The failure's text is the rest of the sentence. Secrets that
+    /// fail for the same reason can share a message.
     InHeadline(&'static str),
 }
 
-/// A failed request, and the regions that it was sent to.
+/// A failed request, with the error from every region that it was sent to.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FetchFailure {
-    /// The region that was asked first, before any fallback region. `None` for a local file, and if
-    /// the region isn't known.
+    /// The region that was asked first, before any fallback region. `None` for a local file, or if
+    /// no region is known.
     pub(super) region: Option<Region>,
     pub(super) error: FetchError,
-    /// The fallback regions that were tried after `region`, with their errors.
+    /// The fallback regions that were tried afterwards, each with its error.
     pub(super) elsewhere: Vec<(Region, FetchError)>,
-    /// If the secret doesn't exist, what the user may have meant: a key of the local file, an
-    /// alias, or an existing secret.
+    /// For a secret that doesn't exist, a similar name that the user may have meant: a key of the
+    /// local file, an alias or another secret.
     pub(super) nearest: Option<Box<str>>,
 }
 
 impl FetchFailure {
-    /// Creates the failure of a request that was sent to one region, or to none.
+    /// Creates the failure of a request that was sent to at most one region.
     pub fn new(region: Option<Region>, error: FetchError) -> Self {
         Self {
             region,
@@ -549,9 +549,9 @@ impl FetchFailure {
         }
     }
 
-    /// Combines the errors that a request got in one or more regions, in the order in which the
-    /// regions were tried. The main error is that of the first region, which is the secret's own
-    /// region, because a denial or an absence in a fallback region is only about the replica there.
+    /// Combines the errors from all regions that were tried, in order. The first region is the
+    /// secret's own. Its error becomes the main one, because a denial or an absence in a fallback
+    /// region only says something about the replica there.
     pub fn in_regions(mut errors: Vec<(Region, FetchError)>) -> Self {
         let (own_region, own_error) = errors.remove(0);
         Self {
@@ -560,22 +560,22 @@ impl FetchFailure {
         }
     }
 
-    /// Replaces the error of the first region with what `change` makes of it.
+    /// Replaces the first region's error with the result of `change`.
     pub fn change_error(&mut self, change: impl FnOnce(FetchError) -> FetchError) {
         self.error = change(self.error.clone());
     }
 
-    /// The region that was asked first. `None` for a local file, and if the region isn't known.
+    /// The region that was asked first. `None` for a local file, or if no region is known.
     pub fn region(&self) -> Option<&Region> {
         self.region.as_ref()
     }
 
-    /// The error of the region that was asked first.
+    /// The error from the region that was asked first.
     pub fn error(&self) -> &FetchError {
         &self.error
     }
 
-    /// Adds what the user may have meant.
+    /// Sets the name that the user may have meant, if there is one.
     pub fn suggest(&mut self, nearest: Option<Box<str>>) {
         self.nearest = nearest;
     }
@@ -584,13 +584,13 @@ impl FetchFailure {
         self.nearest.is_some()
     }
 
-    /// True if `--wait` tries again: in every region, the failure is one that can pass while a
-    /// machine boots.
+    /// True if `--wait` will try again, because the failure in every region may go away once the
+    /// machine has booted.
     pub fn is_waited_for(&self) -> bool {
         self.errors().all(|error| error.again.is_waited_for())
     }
 
-    /// The errors of all regions, in the order in which the regions were tried.
+    /// The errors from all regions, in the order of the attempts.
     pub fn errors(&self) -> impl Iterator<Item = &FetchError> {
         iter::once(&self.error).chain(self.elsewhere.iter().map(|(_, error)| error))
     }

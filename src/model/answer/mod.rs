@@ -1,8 +1,9 @@
-//! The answers that a backend returns, one for each locator: a document, or the reason why there is
-//! no document. For `check`, a backend also returns descriptions of secrets.
+//! What a backend returns for each locator: a document, or the reason why there is no document. For
+//! `check`, a backend also returns descriptions of secrets.
 //!
-//! A value is a [`SecretValue`]: `Debug` doesn't show its bytes, they are overwritten when they are
-//! dropped, and only `expose` returns them. `grep -rn 'expose()' src` lists every use of a value.
+//! Every value is a [`SecretValue`]. Its bytes are overwritten when it is dropped, `Debug` doesn't
+//! show them, and only `expose` returns them. `grep -rn 'expose()' src` lists every place that uses
+//! a value.
 
 mod circumstances;
 mod fetch_error;
@@ -29,12 +30,12 @@ pub type Answer = Result<Document, FetchFailure>;
 
 pub type FetchResult<T> = Result<T, FetchError>;
 
-/// The answers by locator. A locator that hasn't been requested isn't in the map.
+/// A backend's answers, by locator. The map contains only locators that were requested.
 pub type Answers = BTreeMap<Locator, Answer>;
 
 impl Circumstances {
-    /// Adds whether the region or the account is probably wrong: more than two secrets were looked
-    /// up, all in the default region and account, and none of them exists.
+    /// Checks whether the default region or account is probably wrong: at least three secrets were
+    /// looked up, all of them with these defaults, and none of them exists.
     pub fn with_answers(mut self, answers: &Answers) -> Self {
         self.is_none_found = answers.len() > 2
             && answers
@@ -43,7 +44,7 @@ impl Circumstances {
         self
     }
 
-    /// True if a secret was looked up in the default region and account, and doesn't exist there.
+    /// True if the locator uses the default region and account, and AWS has no such secret there.
     fn is_absent_in_defaults(&self, locator: &Locator, answer: &Answer) -> bool {
         let Err(failure) = answer else { return false };
         let is_absent = failure.error.cause == Cause::Absent(Missing::Secret);
@@ -51,23 +52,26 @@ impl Circumstances {
     }
 }
 
-/// One version of a secret or parameter, or the parameters below a path as a JSON object. Only the
-/// cache serializes documents.
+/// One version of a secret or parameter, or all parameters below a path (`ssm:/prod/`) as a JSON
+/// object. Only the cache serializes documents.
 #[derive(Clone, Debug, Default, Serialize, Deserialize)]
 pub struct Document {
-    /// All clones of a document share one value, so that the value isn't copied in memory.
+    /// The content of the secret. All clones of the document share it, so memory holds only one
+    /// copy.
     #[serde(with = "SecretValue")]
     pub body: Arc<SecretValue>,
-    /// The id of the version. `None` for a local file, for a path, and if the answer doesn't have
-    /// the id.
+    /// The id of the version that was read. `None` for a local file or a path, and if the response
+    /// doesn't contain the id.
     pub version_id: Option<String>,
-    /// The staging labels of the version or, for a parameter, the requested label.
+    /// The staging labels of the version that was read. For a parameter, this is only the requested
+    /// label, because AWS doesn't return a parameter's labels.
     pub stages: Vec<String>,
     pub created: Option<SystemTime>,
-    /// The region that the document was read from. `None` for a local file, and if it isn't known.
+    /// The region that the document comes from. `None` if it comes from a local file, or if the
+    /// region isn't known.
     pub region: Option<Region>,
-    /// With `--fallback-region`, the unavailable regions that were tried first, each with its
-    /// outage.
+    /// The unavailable regions that were tried before this one, each with its error. Empty without
+    /// `--fallback-region`.
     #[serde(skip)]
     pub passed_over: Vec<(Region, FetchError)>,
     #[serde(skip)]
@@ -75,19 +79,20 @@ pub struct Document {
 }
 
 impl Document {
-    /// Creates the document of a path: a JSON object with the text of each parameter, by the part of
-    /// the parameter's name after the path. If there are no parameters, the path is absent.
+    /// Creates the document for a path such as `/prod/`: a JSON object of all parameters below it.
+    /// The keys of `texts` are the parameters' names without the path, such as `db/host` for
+    /// `/prod/db/host`. If `texts` is empty, returns the error for a path that doesn't exist.
     pub fn from_parameters(texts: &BTreeMap<&str, &str>) -> FetchResult<Self> {
         if texts.is_empty() {
             return Err(Cause::Absent(Missing::Secret).into());
         }
-        // Texts can always be serialized.
+        // Serializing a map of strings can't fail.
         let object = serde_json::to_vec(texts).unwrap_or_default();
         Ok(Self::new(SecretValue::new(object)))
     }
 
-    /// The failure of the secret's own region, if the document comes from a fallback region.
-    /// Otherwise `None`.
+    /// If the document comes from a fallback region, the failure in the secret's own region and in
+    /// any fallback regions that were tried before this one. Otherwise `None`.
     pub fn own_failure(&self) -> Option<FetchFailure> {
         if self.passed_over.is_empty() {
             return None;
@@ -103,12 +108,12 @@ impl Document {
     }
 }
 
-/// The bytes of a value, or of a secret that a value is made from.
+/// The bytes of a value, or of a secret that becomes a part of a value.
 ///
-/// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so that a value can't
-/// be printed, copied, compared or stored by accident. Overwriting shortens the time for which a
-/// value is in memory, but doesn't reach every copy: those in the HTTP library and in the kernel's
-/// environment block remain.
+/// The type doesn't implement `Display`, `Clone`, `PartialEq` or `Serialize`, so a value can't be
+/// printed, copied, compared or stored by accident. The bytes are overwritten on drop. This
+/// shortens the time that a value spends in memory, but doesn't reach every copy: the HTTP library
+/// and the environment of the process have copies of their own.
 #[derive(Default)]
 pub struct SecretValue(Zeroizing<Vec<u8>>);
 
@@ -117,14 +122,14 @@ impl SecretValue {
         Self(Zeroizing::new(bytes.into()))
     }
 
-    /// The bytes of the value. Review every call, because the value could leak there.
+    /// The bytes of the value. Every caller can leak them, so review each call.
     pub fn expose(&self) -> &[u8] {
         &self.0
     }
 
-    /// True for a part of a value that a log should hide. A number, a text of at most eight
-    /// characters, `localhost` and the code of a region aren't hidden, because a port or a word
-    /// such as `postgres` would otherwise disappear from every log.
+    /// True if logs should hide this part of a larger value, such as the password in a URL.
+    /// Numbers, region codes, `localhost`, and texts of up to eight characters stay visible,
+    /// because otherwise every `5432` and every `postgres` would disappear from the logs.
     pub fn is_hidden_as_part(&self) -> bool {
         let text = String::from_utf8_lossy(self.expose());
         text.chars().count() > 8
@@ -133,7 +138,7 @@ impl SecretValue {
             && !Region::is_known(&text)
     }
 
-    /// The top-level keys of a value that is a JSON object. Any other value has none.
+    /// The top-level keys, if the value is a JSON object. Empty for any other value.
     pub fn keys(&self) -> BTreeSet<String> {
         serde_json::from_slice(self.expose())
             .map(|object: BTreeMap<String, IgnoredAny>| object.into_keys().collect())
@@ -144,22 +149,22 @@ impl SecretValue {
         Self::new(STANDARD.encode(self.expose()))
     }
 
-    /// Decodes the value from base64, or returns `None` if it isn't base64. White space is ignored,
-    /// because base64(1) breaks lines after 76 characters.
+    /// Decodes the value from base64. `None` if it isn't base64. Line breaks and spaces are
+    /// ignored, because base64(1) wraps its output after 76 characters.
     pub fn base64_decoded(&self) -> Option<Self> {
         let mut text = self.0.clone();
         text.retain(|byte| !byte.is_ascii_whitespace());
         LENIENT.decode(&*text).ok().map(Self::new)
     }
 
-    /// Serializes the value as `Ok` with text or, if it isn't UTF-8, as `Err` with a list of
-    /// numbers. serde calls this method only for a field with `#[serde(with = "SecretValue")]`.
+    /// Serializes the value as `Ok` with a string or, if it isn't UTF-8, as `Err` with a list of
+    /// bytes. serde calls this method only for fields with `#[serde(with = "SecretValue")]`.
     pub fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
         let bytes = self.expose();
         str::from_utf8(bytes).map_err(|_| bytes).serialize(to)
     }
 
-    /// Reads what [`Self::serialize`] has written.
+    /// Reads a value that [`Self::serialize`] wrote.
     pub fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Arc<Self>, D::Error> {
         let bytes = match Result::deserialize(from)? {
             Ok(text) => String::into_bytes(text),
@@ -169,7 +174,7 @@ impl SecretValue {
     }
 }
 
-/// The standard alphabet of RFC 4648. The padding is optional, because some tools leave it out.
+/// Decodes standard base64 (RFC 4648). The padding is optional, because some tools leave it out.
 const LENIENT: GeneralPurpose = GeneralPurpose::new(
     &base64::alphabet::STANDARD,
     GeneralPurposeConfig::new().with_decode_padding_mode(DecodePaddingMode::Indifferent),
@@ -181,78 +186,79 @@ impl fmt::Debug for SecretValue {
     }
 }
 
-/// The details of an answer from the cache of `--cache`.
+/// Describes a document that came from the cache (`--cache`).
 #[derive(Clone, Debug, PartialEq)]
 pub struct CachedAnswer {
-    /// The time since AWS gave the answer.
+    /// How long ago AWS gave this answer.
     pub age: Duration,
-    /// The failure that the cached answer replaces. `None` if the answer isn't older than
-    /// `--cache-ttl`, so that it is used without a request.
+    /// The failure that made secrets-exec fall back to this cached answer. `None` if the answer was
+    /// recent enough (`--cache-ttl`) to be used without a request.
     pub replaces: Option<FetchFailure>,
 }
 
-/// The identity to which the credentials belong, and the provider of the credentials. The JSON of
-/// `check` has the fields of this struct.
+/// The identity that AWS sees, and where its credentials come from. `check` prints these fields as
+/// JSON.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Caller {
-    /// The account in the ARN. `None` without an ARN.
+    /// The account in the ARN. `None` if the ARN is unknown.
     pub account: Option<String>,
-    /// `None` if STS did not answer.
+    /// The ARN of the user or role. `None` if STS didn't answer.
     pub arn: Option<String>,
-    /// The name of the provider.
+    /// The kind of provider that the credentials came from, such as `profile` or `container`.
     pub credentials: &'static str,
 }
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct DescribedSecret {
-    /// The locator of the secret. The version in it doesn't matter.
+    /// The secret that was described. Its version is irrelevant, because a description covers all
+    /// versions.
     pub locator: Locator,
     pub region: Region,
     pub description: Result<Description, FetchError>,
 }
 
-/// The facts about a secret that DescribeSecret returns.
+/// A secret's description, as AWS's DescribeSecret operation returns it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Description {
     pub rotation: RotationSchedule,
-    /// `None` for the default key, aws/secretsmanager.
+    /// The KMS key that encrypts the secret. `None` for the default key, aws/secretsmanager.
     pub kms_key: Option<String>,
     pub replicas: Vec<Replica>,
-    /// If this secret is a replica, the region of the original.
+    /// If this secret is a replica, the region of the original secret.
     pub primary_region: Option<String>,
-    /// The time at which the secret was marked for deletion, if it was.
+    /// When the secret was marked for deletion. `None` if it wasn't.
     pub deleted: Option<SystemTime>,
-    /// The id of each version that has a staging label, and its labels.
+    /// The staging labels of each version, by version id. Only versions with a label are listed.
     pub versions: BTreeMap<String, Vec<String>>,
 }
 
-/// A copy of a secret in a different region.
+/// A copy of a secret in another region.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Replica {
     pub region: String,
     /// The state of the copy: `InSync`, `InProgress` or `Failed`.
     pub status: Option<String>,
-    /// `None` for the key aws/secretsmanager of its region.
+    /// The KMS key of the copy. `None` for its region's default key, aws/secretsmanager.
     pub kms_key: Option<String>,
 }
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct RotationSchedule {
     pub is_enabled: bool,
-    /// AutomaticallyAfterDays: the number of days from one rotation to the next.
+    /// The number of days between rotations (`AutomaticallyAfterDays`).
     pub days: Option<u64>,
-    /// The schedule as an expression: `rate(…)` or `cron(…)`.
+    /// The schedule in AWS's syntax: `rate(…)` or `cron(…)`.
     pub schedule: Option<String>,
     pub last: Option<SystemTime>,
-    /// The time by which AWS should rotate the secret, if AWS returned one.
+    /// The date by which AWS should rotate the secret. `None` if AWS didn't return one.
     pub next: Option<SystemTime>,
 }
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 impl RotationSchedule {
-    /// The number of days from one rotation to the next: the number that AWS returned or, without
-    /// one, the number in a schedule such as `rate(30 days)`.
+    /// The number of days between rotations. If AWS didn't return it, it is taken from a schedule
+    /// such as `rate(30 days)`. `None` for any other schedule.
     pub fn every_days(&self) -> Option<u64> {
         if self.days.is_some() {
             return self.days;
@@ -262,17 +268,17 @@ impl RotationSchedule {
         days.trim().parse().ok()
     }
 
-    /// True if the rotation is enabled and should have happened before `now`.
+    /// True if rotation is enabled and was due before `now`.
     ///
-    /// If a rotation fails, AWS leaves NextRotationDate in the past.
+    /// After a failed rotation, AWS leaves NextRotationDate in the past.
     pub fn is_overdue(&self, now: SystemTime) -> bool {
         let due = self.next.or_else(|| self.due());
         self.is_enabled && due.is_some_and(|due| due < now)
     }
 
-    /// The time by which the next rotation must have happened, computed from the schedule: one day
-    /// later than the schedule says, because AWS chooses the time of day. `None` if the interval or
-    /// the last rotation isn't known.
+    /// The time by which the next rotation must have happened, computed from the schedule. Includes
+    /// one extra day, because AWS chooses the time of day. `None` if the interval or the last
+    /// rotation isn't known.
     fn due(&self) -> Option<SystemTime> {
         let days = u32::try_from(self.every_days()?.checked_add(1)?).ok()?;
         self.last?.checked_add(DAY.checked_mul(days)?)

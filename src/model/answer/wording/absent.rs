@@ -1,4 +1,4 @@
-//! The words for a secret, a parameter or a version that doesn't exist.
+//! The wording of messages about secrets, parameters and versions that don't exist.
 
 use std::path::Path;
 
@@ -12,7 +12,7 @@ use crate::model::reference::{
 };
 use crate::model::shown::{shown, text_or};
 
-/// The rows of [`Cause::facts`](super::Cause::facts) for an absence.
+/// The wording and exit status for a secret or a version that doesn't exist.
 pub(super) fn facts(missing: Missing) -> CauseFacts {
     match missing {
         // As printed: the secret "prod/db" doesn't exist in us-east-1
@@ -22,8 +22,8 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
             headline: "doesn't exist",
             ..OF_SECRET
         },
-        // This headline is about the current version. `FailedRequest::absence` makes the headlines
-        // about other versions.
+        // This headline is for the current version. `FailedRequest::absence` builds the headlines
+        // for other versions.
         Missing::Version => CauseFacts {
             code: "version-not-found",
             headline: "has no value yet: no version has the stage AWSCURRENT",
@@ -33,12 +33,12 @@ pub(super) fn facts(missing: Missing) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
-    /// The headline about a secret, a parameter or a path that doesn't exist, or has no matching
-    /// version.
+    /// The headline for a secret, parameter or path that doesn't exist, or doesn't have the
+    /// requested version.
     pub(super) fn headline_of_absence(&self, missing: Missing) -> Headline {
         let text = self.absence(missing);
-        // Several secrets can be absent for one reason, such as a wrong region. One error names all
-        // of these secrets, unless it is about versions or paths.
+        // Several secrets can be missing for the same reason, such as a wrong region, so one error
+        // lists them all. A missing version or path always gets an error of its own.
         let is_usual = self.absent_version().is_none() && !self.locator.is_path();
         if missing == Missing::Version || !is_usual {
             return Headline::OfSecret(text);
@@ -54,8 +54,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The part of the headline after the name of a secret, a parameter or a path that doesn't
-    /// exist, or has no matching version: `doesn't exist in us-east-1`.
+    /// The headline without the name of the secret, parameter or path: `doesn't exist in
+    /// us-east-1`.
     fn absence(&self, missing: Missing) -> String {
         let location = self.location();
         if self.locator.is_path() {
@@ -67,8 +67,8 @@ impl FailedRequest<'_> {
         };
         let is_local = self.circumstances.local_file.is_some();
         let is_secret = self.locator.store == Store::SecretsManager;
-        // For a parameter, AWS doesn't say whether the parameter or only the version is missing.
-        // For a secret, some emulators don't say this either.
+        // AWS doesn't say whether a parameter is missing entirely, or just the version. Some
+        // emulators don't say so for secrets, either.
         if missing == Missing::Version && is_secret {
             format!("has {no_version}{location}")
         } else if is_local {
@@ -78,8 +78,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// Names the version that the secret or parameter doesn't have, for the end of a sentence: `no
-    /// version with the stage "AWSPREVIOUS"`. `None` for the current version.
+    /// Names the missing version, to be used at the end of a sentence: `no version with the stage
+    /// "AWSPREVIOUS"`. `None` if the current version was requested.
     fn absent_version(&self) -> Option<String> {
         let Locator { store, version, .. } = self.locator;
         if *version == Version::CURRENT {
@@ -96,9 +96,8 @@ impl FailedRequest<'_> {
         Some(text)
     }
 
-    /// The help for a secret or parameter that doesn't exist. A local file lists all secrets that
-    /// exist, so if it has a secret with a similar name, the suggestion of this name is the whole
-    /// help.
+    /// The help text for a secret or parameter that doesn't exist. A local file contains every
+    /// secret there is, so if a secret in it has a similar name, the text suggests only that name.
     pub(super) fn help_for_absent_secret(&self) -> String {
         if let Some(settled) = self.settled_help() {
             return settled;
@@ -116,13 +115,15 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help that settles why a secret doesn't exist: its only variable is empty, its name is an
-    /// alias of a later file, or the name is meant as a path. `None` for any other secret.
+    /// The help text, if it is certain why the secret doesn't exist: its name is an empty variable,
+    /// is an alias that only a later file declares, or is written like a path of secrets. `None` if
+    /// the reason isn't certain.
     fn settled_help(&self) -> Option<String> {
         if let Some((name, "")) = self.only_variable() {
             return Some(format!("set {name}, which is empty"));
         }
-        // An alias of a later file is the help of the failure.
+        // The failure already has help text if the name is an alias that only a later file
+        // declares.
         if self.failure.error.help.is_some() {
             return self.failure.error.help.clone();
         }
@@ -134,7 +135,7 @@ impl FailedRequest<'_> {
         Some(NO_PATHS.to_owned())
     }
 
-    /// The help for a version that doesn't exist.
+    /// The help text for a version of a secret or parameter that doesn't exist.
     pub(super) fn help_for_absent_version(&self) -> String {
         let third_field = "the third field is a staging label, such as AWSPREVIOUS. Without it, the current version is read";
         let operation = match self.locator.store {
@@ -146,7 +147,7 @@ impl FailedRequest<'_> {
             return list_versions;
         }
         match (self.locator.version.label(), self.locator.version.id()) {
-            // The secret has no current version. It was probably created without a value.
+            // The secret has no current version, probably because it was created without a value.
             (None, None) => {
                 let put = self.aws_command("secretsmanager put-secret-value");
                 format!("store a value: {put} --secret-string file://value.json")
@@ -159,7 +160,7 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The help for a secret that isn't in the local file: `add it to local.yaml: prod/db: …`.
+    /// The help text for a secret that isn't in the local file: `add it to local.yaml: prod/db: …`.
     fn local_help(&self, file: &Path) -> String {
         let id = self.locator.written_id();
         let placeholder = match self.locator.store {
@@ -175,15 +176,15 @@ impl FailedRequest<'_> {
                 let key = text_or("KEY", key);
                 format!("{}: {{ {key}: … }}", text_or(placeholder, &id))
             }
-            // A JSONPath can't be written as a key, so the help leaves the value open.
+            // A JSONPath can't be written as a key, so the help text leaves the value open.
             Selector::Whole | Selector::Path(_) => format!("{}: …", text_or(placeholder, &id)),
         };
         format!("add it to {}: {line}", file.display())
     }
 
-    /// The hint for a secret's name with an empty piece, such as `prod//db`: the variable of the
-    /// reference that ends with a slash or, without one, a shell variable that is probably empty.
-    /// `None` for any other name.
+    /// The hint for a secret's name with an empty part, such as `prod//db`: either that the
+    /// variable in the name ends with a slash, or that a shell variable was probably empty. `None`
+    /// for any other name.
     pub(super) fn empty_piece_hint(&self) -> Option<String> {
         if self.locator.store != Store::SecretsManager || !has_empty_piece(self.locator.id.name()) {
             return None;
@@ -195,8 +196,8 @@ impl FailedRequest<'_> {
         Some(hint)
     }
 
-    /// The only variable in the name of the secret, and its value or its default. `None` for a
-    /// reference without a variable, with several, or with a part that messages mask.
+    /// Finds the only `${NAME}` in the secret's name, and returns NAME and the value that replaced
+    /// it. `None` if the name has several or none, or if messages mask a part of the reference.
     fn only_variable(&self) -> Option<(&str, &str)> {
         let (before, rest) = self.subject.reference()?.secret.split_once("${")?;
         let (variable, after) = rest.split_once('}')?;
@@ -206,9 +207,10 @@ impl FailedRequest<'_> {
         Some((name, value.strip_suffix(after)?))
     }
 
-    /// The sentence about other forms, for a reference that may not be meant as the name of a
-    /// secret, because it has no KEY, or a number as in `localhost:5432`. `None` for any other
-    /// reference, and for `env-from` and `get`.
+    /// Explains how keys, parameters and plain text are written, in case the reference wasn't meant
+    /// as a secret's name: it has no KEY, as in `info`, or a number as its KEY, as in
+    /// `localhost:5432`. `None` for any other reference, in `env-from` and `get`, and if the help
+    /// text already explains the failure.
     pub(super) fn other_forms(&self) -> Option<String> {
         let has_key = match &self.subject.written_reference()?.selector {
             Selector::Whole => false,
@@ -237,13 +239,13 @@ impl FailedRequest<'_> {
         ))
     }
 
-    /// Lists what can be wrong if AWS has no such secret: `the name, the region (us-east-1, from
+    /// Lists what to check if AWS has no such secret: `the name, the region (us-east-1, from
     /// AWS_REGION) and the account (123456789012)`.
     pub(super) fn what_to_check(&self) -> String {
         if self.locator.id.arn().is_some() {
             return "the name, the region and the account in the ARN, whose last six characters change if the secret is created again".to_owned();
         }
-        // `ssm:/prod/app` after `--env-from` is probably the path `ssm:/prod/app/`.
+        // `ssm:/prod/app` in an `env-from` was probably meant as the path `ssm:/prod/app/`.
         let is_object = self.subject.kind == SubjectKind::EnvFrom;
         let name = match self.locator.store {
             Store::ParameterStore if is_object => "the name (a path ends with a slash)",

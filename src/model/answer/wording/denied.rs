@@ -1,4 +1,4 @@
-//! The words for a request that AWS denies.
+//! The wording of messages about access that AWS denies.
 
 use super::request::{CauseFacts, FailedRequest, GENERAL};
 use crate::model::answer::fetch_error::{
@@ -16,7 +16,7 @@ const DENIED: CauseFacts = CauseFacts {
     ..GENERAL
 };
 
-/// The rows of [`Cause::facts`](super::Cause::facts) for a denial.
+/// The wording and exit status for each kind of denial.
 pub(super) fn facts(denial: Denial) -> CauseFacts {
     match denial {
         // As printed: access to the secret "prod/db" was denied
@@ -32,8 +32,8 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
             headline: "was denied by KMS",
             ..DENIED
         },
-        // AWS refuses the agent's credentials. If AWS refuses our own, the cause is
-        // `NoCredentials`.
+        // AWS doesn't accept the Secrets Manager Agent's credentials. For credentials of our own,
+        // the cause would be `NoCredentials`.
         Denial::Credentials(_) => CauseFacts {
             code: CREDENTIALS_REFUSED,
             remedy: "renew the AWS credentials of the Secrets Manager Agent, which AWS doesn't accept",
@@ -43,9 +43,9 @@ pub(super) fn facts(denial: Denial) -> CauseFacts {
 }
 
 impl FailedRequest<'_> {
-    /// The help for a request that a policy explicitly denies, or that a policy other than the
-    /// caller's own doesn't allow. A permission for the caller wouldn't be enough. `None` if no
-    /// such policy is known.
+    /// The help text if giving the caller a permission wouldn't be enough, because a policy
+    /// explicitly denies the request, or because another policy, such as the organization's, has to
+    /// allow it, too. `None` if AWS's message blames no such policy.
     pub(super) fn policy_help(&self) -> Option<String> {
         Some(match self.failure.error.denied_by? {
             PolicyDenial::Explicit(kind) => format!(
@@ -57,7 +57,8 @@ impl FailedRequest<'_> {
         })
     }
 
-    /// The help about the permission that the caller needs for the request.
+    /// The help text that names the permission the caller needs: `allow the caller to use
+    /// secretsmanager:GetSecretValue (…)`.
     pub(super) fn permission_help(&self, denial: Denial) -> String {
         use Operation::{Describe, Read};
         use Store::{ParameterStore, SecretsManager};
@@ -80,8 +81,8 @@ impl FailedRequest<'_> {
         };
         let policy = format!("secrets-exec policy{option} prints a policy");
         let allow = format!("allow the caller to use {action} ({policy})");
-        // If the secret existed, AWS's message would name its ARN, so the secret may not exist. For
-        // a parameter, AWS's message is always the same, so there is no reason to doubt the name.
+        // If the secret existed, AWS's message would contain its ARN, so the name may be wrong. For
+        // a parameter, the message is the same either way, so there is no reason to doubt the name.
         if denial == Denial::PolicyOrMissing(Read) && store == SecretsManager {
             let check = self.what_to_check();
             let why = "because AWS also denies access to a secret that doesn't exist";

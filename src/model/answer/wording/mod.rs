@@ -1,17 +1,18 @@
-//! The words for a request that has failed: headlines, notes and helps.
+//! The wording of messages about failed requests: headlines, notes and helps.
 //!
-//! The facts are in [`FetchError`], [`FetchFailure`] and, if all failures of a launch share them, in
-//! [`Circumstances`]. `absent` has the words for secrets, parameters and versions that don't exist,
-//! `denied` has those for denials, and this file has those for every other answer of AWS. A failure
-//! before an answer, such as a host that can't be reached, already has a headline.
+//! What the messages say comes from [`FetchError`], from [`FetchFailure`] and, for facts about the
+//! whole launch, from [`Circumstances`]. `absent` words the messages about secrets, parameters and
+//! versions that don't exist, `denied` those about denied access, and this file the rest. If AWS
+//! never answered, for example because the host couldn't be reached, the failure already has a
+//! headline.
 //!
-//! [`Cause::facts`] has one row for each cause: the words, the code, the exit status, and whether
-//! the request is sent again.
+//! [`Cause::facts`] has one row for each cause: the wording, the code, the exit status, and whether
+//! secrets-exec tries again.
 //!
-//! The help has at most two parts: an observation, which is something that secrets-exec has looked
-//! up, and the general help of the reason, which consists of facts. If an observation settles the
-//! matter, it is the whole help. A help that repeats or rewrites the reference is left out if
-//! messages mask a part of it.
+//! A help has at most two parts: an observation, which is something that secrets-exec found out
+//! about this failure, and the general help for its cause. If the observation explains everything,
+//! the general help is left out. Some helps repeat or correct the user's reference. They are left
+//! out if messages mask a part of it.
 
 mod absent;
 mod denied;
@@ -29,7 +30,7 @@ use crate::model::reference::SecretRef;
 use request::{CauseFacts, FailedRequest, GENERAL, OF_SECRET};
 
 impl FetchFailure {
-    /// The problem of an entry whose request for `reference` has failed: the error, its help, and
+    /// Words this failure for one entry, which reads `reference`: the error, its help text, and
     /// notes about the regions, the role and `--wait`.
     pub fn problem(
         &self,
@@ -61,7 +62,7 @@ impl FetchFailure {
             ));
         }
         let status = if circumstances.waited.is_some() {
-            // `--wait` only waits for what may pass.
+            // `--wait` only waits out failures that may be temporary.
             Status::Temporary
         } else {
             error.cause.facts().status
@@ -73,8 +74,9 @@ impl FetchFailure {
             .with_notes(notes)
             .help_if_some(request.help())
             .with_other_forms(request.other_forms());
-        // AWS's messages about denials differ in the resource. If they differ in the policy, the
-        // help differs, too.
+        // AWS's message about a denial names the secret. Denials of different secrets can be
+        // reported together even though their messages differ. If different policies are to blame,
+        // the help texts differ, which keeps the denials apart.
         if let Denied(_) = error.cause {
             problem = problem.with_secret_in_answer();
         }
@@ -84,7 +86,7 @@ impl FetchFailure {
         problem
     }
 
-    /// Notes about the region in which each error occurred, if several regions were tried.
+    /// Notes that say which error occurred in which region. Empty if only one region was tried.
     fn region_notes(&self) -> Vec<String> {
         let mut notes = Vec::new();
         if let (Some(region), [_, ..]) = (&self.region, self.elsewhere.as_slice()) {
@@ -99,10 +101,9 @@ impl FetchFailure {
 }
 
 impl FailedRequest<'_> {
-    /// True if AWS has certainly received the name of the secret in any region, because it has
-    /// answered that the secret doesn't exist, or that access to it is denied. All other failures
-    /// don't match: they may be those of a request for credentials, which doesn't have the name, or
-    /// have come before the request. A local file needs no request.
+    /// True if AWS certainly received the secret's name: in at least one region, it answered that
+    /// the secret doesn't exist or that access is denied. After any other failure, AWS may not have
+    /// seen the name: for example, the request that failed may have been for credentials.
     fn aws_has_seen_name(&self) -> bool {
         if self.circumstances.local_file.is_some() {
             return false;
@@ -112,7 +113,7 @@ impl FailedRequest<'_> {
             .any(|error| matches!(error.cause, Absent(_)) || error.cause.is_not_permitted())
     }
 
-    /// The headline. If it names the secret, [`Self::about`] has the name.
+    /// The message's headline. If it names the secret, the name comes from [`Self::about`].
     fn headline(&self) -> Headline {
         let error = &self.failure.error;
         let text = error.text.clone();
@@ -127,23 +128,24 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The secret as the message describes it, or `None` if the failure has nothing to do with a
-    /// particular secret.
+    /// The secret that the message is about. `None` if the failure has nothing to do with a
+    /// particular secret: for example, if no region is set.
     fn about(&self) -> Option<Box<About>> {
         let FetchError { cause, mention, .. } = self.failure.error;
         if mention == Mention::Nowhere {
             return None;
         }
-        // The headline of an absence names the version at its end (`has no version with the stage
-        // "x"`), so the version isn't repeated after the name of the secret.
+        // If the secret doesn't exist, the headline ends with the version (`has no version with the
+        // stage "x"`), so the secret itself is named without the version.
         if let Absent(_) = cause {
             return Some(About::without_version(self.locator));
         }
         Some(About::new(self.locator))
     }
 
-    /// The help. The most specific one wins: that of the absence or denial, that of this failure,
-    /// and then that of its cause.
+    /// The help text for this failure, if there is any. For an absence, a denial or a deletion, it
+    /// is tailored to the secret. For any other failure, it is the failure's own help text or,
+    /// without one, the general remedy for the cause.
     fn help(&self) -> Option<String> {
         let error = &self.failure.error;
         match error.cause {
@@ -165,12 +167,13 @@ impl FailedRequest<'_> {
 }
 
 impl FetchError {
-    /// The failure as a sentence that can be read without the name of the secret. The details, such
-    /// as the id of the request, aren't part of the sentence.
+    /// Describes the failure in a sentence that doesn't name the secret, without details such as
+    /// the request id.
     pub fn sentence(&self) -> String {
-        // With `InHeadline`, the text is only the part after the secret's name, and AWS's message
-        // may not be a sentence. So the sentence of the cause completes them. With `Nowhere`, the
-        // text says more than AWS's message: for example, which role couldn't be assumed.
+        // AWS's message isn't a complete sentence, and neither is the rest of a headline that names
+        // the secret. The cause supplies a sentence into which the message or, without one, the
+        // rest is inserted. With `Nowhere`, the text is already complete, and says more than AWS's
+        // message: for example, which role couldn't be assumed.
         match (self.mention, &self.aws_says) {
             (Mention::InEntries, Some(_)) | (Mention::AsSubject | Mention::InHeadline(_), _) => {
                 self.cause.facts().sentence.replace("{}", self.reason())
@@ -179,8 +182,8 @@ impl FetchError {
         }
     }
 
-    /// The remedy for the cause. After an outage, the remedy names a limit only if raising it can
-    /// help. `None` if no remedy fits every failure with this cause.
+    /// The remedy that fits every failure with this cause, if there is one. Suggests raising
+    /// `AWS_MAX_ATTEMPTS` only if that limit kept secrets-exec from trying again.
     fn general_remedy(&self) -> Option<String> {
         use OutageKind::{Service, Throttled, Timeout};
         let remedy = match (self.cause, self.limit) {
@@ -197,13 +200,14 @@ impl FetchError {
     }
 }
 
-/// The facts of a failure whose headline is about something other than the secret, such as a host.
+/// The defaults for failures whose message begins with a server, such as an endpoint or a proxy,
+/// rather than with the secret.
 const OF_SERVER: CauseFacts = CauseFacts {
     mention: Mention::InEntries,
     ..GENERAL
 };
 
-/// The facts of an outage that concerns the host or this machine, not a single request.
+/// The defaults for outages of a host or of this machine, which affect every request.
 const UNREACHABLE: CauseFacts = CauseFacts {
     code: "unreachable",
     status: Status::Temporary,
@@ -211,14 +215,14 @@ const UNREACHABLE: CauseFacts = CauseFacts {
     ..OF_SERVER
 };
 
-/// The facts of an outage that concerns a single request, which was answered.
+/// The defaults for outages that affect a single request: AWS answered, but didn't return a result.
 const ANSWERED: CauseFacts = CauseFacts {
     again: Again::Here { after: None },
     mention: OF_REQUEST,
     ..UNREACHABLE
 };
 
-/// The facts of a request that AWS refuses.
+/// The defaults for requests that AWS refuses.
 const REFUSED: CauseFacts = CauseFacts {
     mention: OF_REQUEST,
     headline: "was refused by AWS",
@@ -231,7 +235,8 @@ const RETRY: &str = "try again later, or allow more time with --timeout";
 const PORTAL: &str = "check for a proxy or captive portal between this machine and AWS";
 
 impl Cause {
-    /// The row of the cause: the facts that all failures with this cause share.
+    /// The facts that all failures with this cause share: the wording, the code, the exit status,
+    /// and whether to try again.
     pub fn facts(self) -> CauseFacts {
         match self {
             Absent(missing) => absent::facts(missing),
@@ -303,7 +308,7 @@ impl Cause {
                 remedy: PORTAL,
                 ..UNREACHABLE
             },
-            // A wrong clock makes the requests to all regions fail, so the next region isn't tried.
+            // A wrong clock breaks the requests to every region, so the next region isn't tried.
             Outage(OutageKind::ClockSkew | OutageKind::EarlyCertificate) => CauseFacts {
                 code: "clock-skew",
                 again: Again::Later,
@@ -336,7 +341,7 @@ impl Cause {
                 ..GENERAL
             },
             Refused(Refusal::NotSent) => GENERAL,
-            // The endpoint is that of a different region or service.
+            // The endpoint belongs to a different region or service.
             Refused(Refusal::Request(RequestFault::WrongEndpoint)) => CauseFacts {
                 remedy: "correct the endpoint or the region",
                 ..REFUSED

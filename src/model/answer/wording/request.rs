@@ -1,4 +1,4 @@
-//! The parts of the message that all failed requests have.
+//! The parts that messages about all kinds of failed requests share.
 
 use crate::model::answer::circumstances::{CallerAccount, Circumstances, LookedUp};
 use crate::model::answer::fetch_error::{Again, FetchFailure, Mention};
@@ -16,9 +16,9 @@ pub struct FailedRequest<'a> {
 }
 
 impl FailedRequest<'_> {
-    /// The region and the account in which the secret was looked up: `the region (us-east-1, from
-    /// AWS_REGION) and the account (123456789012)`. If they aren't the defaults, the parentheses
-    /// are left out.
+    /// Names the region and account where the secret was looked up: `the region (us-east-1, from
+    /// AWS_REGION) and the account (123456789012)`. Leaves out the parentheses if the secret has a
+    /// region or role of its own, or if the defaults aren't known.
     pub fn region_and_account(&self) -> String {
         let Some(LookedUp {
             region_place,
@@ -43,7 +43,8 @@ impl FailedRequest<'_> {
         format!("the region ({region}from {place}) and the account ({account})")
     }
 
-    /// The place where the secret was looked for, for the end of a headline: ` in us-east-1`.
+    /// Names the local file or the region where the secret was looked up, for the end of a
+    /// headline: ` in us-east-1`. Empty if neither is known.
     pub fn location(&self) -> String {
         match (&self.circumstances.local_file, &self.failure.region) {
             (Some(file), _) => format!(" in {}", file.display()),
@@ -52,8 +53,8 @@ impl FailedRequest<'_> {
         }
     }
 
-    /// The command of the AWS CLI that applies `operation`, such as `ssm get-parameter-history`, to
-    /// the secret or parameter.
+    /// Builds an AWS CLI command for this secret or parameter. `operation` is the part after `aws`,
+    /// such as `ssm get-parameter-history`.
     pub fn aws_command(&self, operation: &str) -> String {
         let mut command = format!("aws {operation}");
         if let Some(region) = &self.failure.region {
@@ -71,31 +72,31 @@ impl FailedRequest<'_> {
     }
 }
 
-/// The facts that failures with the same cause share, unless a failure says otherwise.
+/// The facts that failures with the same cause share. A single failure can override some of them.
 pub struct CauseFacts {
     pub code: &'static str,
-    /// The exit status of a launch that needs the document. If `--wait` has run out of time, the
-    /// status is [`Status::Temporary`] instead.
+    /// The exit status of secrets-exec if the command needs the value. After `--wait` has run out,
+    /// every cause has the status [`Status::Temporary`] instead.
     pub status: Status,
-    /// True if the service itself answered that there is no value, that the secret is marked for
-    /// deletion, or that access is denied. After such an answer, the cached answer is removed.
-    /// Other failures, such as refused credentials or a denied description, say nothing about the
-    /// value, so the cached answer stays.
+    /// True if AWS's answer says that the secret has no value, is marked for deletion or doesn't
+    /// exist, or that access is denied. The cache then deletes its copy of the secret. Other
+    /// failures, such as expired credentials, say nothing about the value, so the copy is kept.
     pub withholds_value: bool,
     pub again: Again,
     pub mention: Mention,
-    /// The headline or, if the headline begins with the secret, the text after the secret. Empty if
-    /// the headline differs from failure to failure.
+    /// The headline, or just the part after the secret's name if the headline contains the name:
+    /// `has no value`. Empty if every failure has a headline of its own.
     pub headline: &'static str,
-    /// The failure as a sentence that can be read without the name of the secret. `{}` stands for
-    /// AWS's message or, without one, for the headline.
+    /// Describes the failure in a sentence that doesn't name the secret. `{}` stands for AWS's
+    /// message or, without a message, for the headline.
     pub sentence: &'static str,
-    /// The remedy, unless the failure has a more specific one (`FetchError::general_remedy`).
+    /// Advice for failures that have no help text of their own. Empty if no advice fits every
+    /// failure with this cause.
     pub remedy: &'static str,
 }
 
-/// The facts of a failure that has nothing to do with a particular secret, and after which the same
-/// request would fail again.
+/// The defaults for all causes. They suit a failure that doesn't concern a particular secret, and
+/// that would recur if the request were repeated.
 pub const GENERAL: CauseFacts = CauseFacts {
     code: "refused",
     status: Status::Configuration,
@@ -107,7 +108,7 @@ pub const GENERAL: CauseFacts = CauseFacts {
     remedy: "",
 };
 
-/// The facts of a failure whose reason lies in the secret itself.
+/// The defaults for failures that are caused by the secret itself.
 pub const OF_SECRET: CauseFacts = CauseFacts {
     withholds_value: true,
     mention: Mention::AsSubject,
