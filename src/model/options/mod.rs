@@ -1,13 +1,13 @@
-//! The options that a flag, a variable `SECRETS_EXEC_*` or the `defaults:` of a declaration can
-//! set.
+//! The options that can be set in three kinds of places: as a flag, in a variable `SECRETS_EXEC_*`,
+//! and under `defaults:` in a declaration.
 //!
-//! `option_table` lists them, with one row for each option, and has the parsers of their values.
-//! The options that one place sets are a [`TypedOptions`]. The places are merged by precedence, and
-//! the result becomes [`Options`], with the defaults filled in.
+//! `option_table` lists the options, one row for each, and has the parsers of their values. Each
+//! place is read into a [`TypedOptions`]. Then the places are merged by precedence, and the result
+//! becomes [`Options`], which has the default of every option that isn't set.
 //!
-//! If one place sets two options that exclude each other, that is an error. If different places set
-//! them, the option with lower precedence is turned off, so that the same declaration can be used
-//! on a laptop with `--local`.
+//! Some options exclude each other. It is an error to set both in the same place. In different
+//! places, the one with lower precedence is turned off. For example, `--local` on a laptop turns
+//! off the cache of a declaration.
 
 mod option_table;
 
@@ -24,10 +24,10 @@ use crate::model::reference::{Region, Role};
 use crate::model::retention::Retention;
 use crate::model::url::HttpUrl;
 
-/// The default of `--timeout`, except in Lambda.
+/// The default of `--timeout` outside Lambda.
 const TIMEOUT: Duration = Duration::from_secs(30);
 
-/// The default of `--timeout` in Lambda, where the init phase ends after 10 seconds.
+/// The default of `--timeout` in Lambda, which allows only 10 seconds for the init phase.
 const TIMEOUT_IN_LAMBDA: Duration = Duration::from_secs(8);
 
 /// The default of `--cache-stale`.
@@ -40,37 +40,39 @@ const POLL_INTERVAL: Duration = Duration::from_secs(5 * 60);
 const GRACE: Duration = Duration::from_secs(30);
 
 impl OptionSpec {
-    /// True if the option accepts the text.
+    /// True if this text is a valid value of the option.
     pub fn accepts(&self, text: &str) -> bool {
         let place = Place::Flag(self.name);
         (self.set)(&mut TypedOptions::default(), text.as_ref(), &place).is_ok()
     }
 }
 
-/// The options of all places after merging, with the defaults filled in, except for those about AWS
-/// ([`AwsOptions`]), which are a part of AWS's settings.
+/// All options, merged from flags, variables and declarations, with defaults for those that aren't
+/// set. The options for AWS are separate ([`AwsOptions`]).
 #[derive(Debug)]
 pub struct Options {
     pub source: SourceOption,
-    /// `--cache`. Only [`SourceOption::Aws`] can have a cache.
+    /// `--cache` and the options that need it. Only [`SourceOption::Aws`] can have a cache.
     pub cache: Option<CacheOptions>,
     pub timeout: Duration,
     pub wait: Option<Duration>,
-    /// `--clean-env`, `--pass` and `--unset`.
+    /// `--clean-env`, `--pass` and `--unset`, which select the inherited variables that the command
+    /// gets.
     pub retention: Retention,
     pub keep_existing: bool,
     pub verbose: bool,
-    /// `-vv`, which also prints the requests.
+    /// `-vv`: also print each request.
     pub trace: bool,
-    /// 1 hides notes, and 2 also hides warnings.
+    /// 0 hides nothing, 1 hides notes, and 2 hides warnings, too.
     pub quiet: u8,
     pub notify_ready: bool,
-    /// `--on-rotation`, and the options that need it. `None` if this process becomes the command.
+    /// `--on-rotation` and the options that need it. `None` means that secrets-exec becomes the
+    /// command, instead of staying around to watch the secrets.
     pub rotation: Option<Placed<RotationOptions>>,
     pub log_format: LogFormat,
 }
 
-/// The source of all values of a launch: AWS, the Secrets Manager Agent, or a local file.
+/// Where all values of a launch come from: AWS, the Secrets Manager Agent, or a local file.
 #[derive(Clone, Debug)]
 pub enum SourceOption {
     Aws,
@@ -78,7 +80,7 @@ pub enum SourceOption {
     Local(Placed<PathBuf>),
 }
 
-/// The options about AWS. They override AWS's variables and profiles.
+/// The options for AWS. They take precedence over AWS's own variables and profiles.
 #[derive(Clone, Debug, Default)]
 pub struct AwsOptions {
     pub region: Option<Placed<Region>>,
@@ -87,7 +89,7 @@ pub struct AwsOptions {
     pub profile: Option<Placed<String>>,
     pub role: Option<Role>,
     pub endpoint_url: Option<Placed<HttpUrl>>,
-    /// The file with root certificates.
+    /// A PEM file of root certificates to trust instead of the default ones.
     pub ca_bundle: Option<Placed<PathBuf>>,
     pub key_exchange: KeyExchange,
 }
@@ -95,25 +97,26 @@ pub struct AwsOptions {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct CacheOptions {
     pub directory: Placed<PathBuf>,
-    /// Up to this age, an answer is used without a request.
+    /// The maximum age of a cached answer that is used without asking AWS.
     pub ttl: Duration,
-    /// Up to this age, an answer is used if AWS is unavailable.
+    /// The maximum age of a cached answer that is used if AWS is unavailable.
     pub stale: Duration,
 }
 
-/// The reaction to a changed secret, and the signals and durations that it needs.
+/// What to do when a secret changes, and the signals and times involved.
 #[derive(Debug)]
 pub struct RotationOptions {
     pub on_rotation: OnRotation,
     pub stop_signal: SignalNumber,
     pub poll_signal: Option<SignalNumber>,
     pub poll_interval: Duration,
-    /// `--grace`. If it is zero, the command is killed immediately.
+    /// `--grace`: how long the command may take to stop. If this is zero, the command is killed
+    /// immediately.
     pub grace: Duration,
 }
 
-/// Pairs of options. It is an error to set the first option without the second one. The help of
-/// this error suggests the second option, followed by the text: `--role-arn ARN`.
+/// Options that require another option: in each pair, the first can't be used without the second.
+/// The string is the value that the help text suggests for the second, as in `--role-arn ARN`.
 const NEEDS: [(OptionId, OptionId, &str); 7] = [
     (OptionId::ExternalId, OptionId::RoleArn, " ARN"),
     (OptionId::CacheTtl, OptionId::Cache, " DIR"),
@@ -124,7 +127,7 @@ const NEEDS: [(OptionId, OptionId, &str); 7] = [
     (OptionId::PollSignal, OptionId::OnRotation, " restart"),
 ];
 
-/// Pairs of options that exclude each other, each with the reason, which follows "because" in a
+/// Pairs of options that can't be used together, with the reason that follows "because" in the
 /// message.
 const EXCLUSIONS: [(OptionId, OptionId, &str); 4] = [
     (
@@ -146,16 +149,16 @@ const CACHED: &str = "the cache only keeps answers from AWS itself";
 const NEEDS_LINUX: [OptionId; 2] = [OptionId::Cache, OptionId::OnRotation];
 
 impl TypedOptions {
-    /// The options, with a default for each that isn't set. They can be used even if
-    /// [`Self::unmet_requirements`] returns errors, because the errors are printed in the format
-    /// that the options choose.
+    /// Fills in a default for every option that isn't set. Call this even if
+    /// [`Self::unmet_requirements`] returns errors, because the result determines the format in
+    /// which they are printed.
     pub fn to_options(&self, inherited: &Inherited) -> Options {
         // Lambda sets this variable for every runtime.
         let default_timeout = match inherited.non_empty("AWS_LAMBDA_RUNTIME_API") {
             Some(_) => TIMEOUT_IN_LAMBDA,
             None => TIMEOUT,
         };
-        // `--quiet` hides all notes, and the lines of `--verbose` are notes.
+        // `--quiet` hides all notes, including those that `--verbose` prints.
         let quiet = value(&self.quiet).unwrap_or_default();
         let verbose = value(&self.verbose).unwrap_or_default();
         Options {
@@ -178,8 +181,8 @@ impl TypedOptions {
         }
     }
 
-    /// The source of all values. The result doesn't matter if one place sets both a local file and
-    /// an agent, which is an error.
+    /// Chooses where all values come from. If one place sets both a local file and an agent, the
+    /// launch fails anyway, so it doesn't matter which of the two is returned.
     fn source(&self) -> SourceOption {
         match (&self.local, &self.agent) {
             (Some(file), _) => SourceOption::Local(file.clone()),
@@ -191,7 +194,7 @@ impl TypedOptions {
         }
     }
 
-    /// The options about AWS.
+    /// The options for AWS, with the external id as part of the role.
     pub fn aws(&self) -> AwsOptions {
         AwsOptions {
             region: self.region.clone(),
@@ -207,7 +210,7 @@ impl TypedOptions {
         }
     }
 
-    /// The options of the cache. `None` without `--cache`.
+    /// The options for the cache. `None` without `--cache`.
     fn cache(&self) -> Option<CacheOptions> {
         Some(CacheOptions {
             directory: self.cache.clone()?,
@@ -216,7 +219,8 @@ impl TypedOptions {
         })
     }
 
-    /// The options of a rotation, with the place of `--on-rotation`. `None` without this option.
+    /// The options for rotations, with the place where `--on-rotation` is set. `None` if it isn't
+    /// set.
     fn rotation(&self) -> Option<Placed<RotationOptions>> {
         let on_rotation = self.on_rotation.as_ref()?;
         let options = RotationOptions {
@@ -229,7 +233,8 @@ impl TypedOptions {
         Some(Placed::new(options, &on_rotation.place))
     }
 
-    /// An error for each pair of options in this place that exclude each other.
+    /// Reports every pair of options that are both set, but exclude each other. Call this for one
+    /// place at a time, such as the command line.
     pub fn exclusions(&self) -> impl Iterator<Item = Problem> {
         EXCLUSIONS.into_iter().filter_map(|(option, other, why)| {
             let place = self.on(option)?;
@@ -239,8 +244,9 @@ impl TypedOptions {
         })
     }
 
-    /// Sets `unset`, `pass` or `fallback-region` to an empty list, which replaces the lists of
-    /// earlier declarations. Any other option stays as it is.
+    /// Sets `unset`, `pass` or `fallback-region` to an empty list. An empty list in a declaration,
+    /// such as `pass: []`, replaces the lists of earlier declarations. Does nothing for any other
+    /// option.
     pub fn set_empty(&mut self, option: OptionId, place: &Place) {
         if option == OptionId::Unset {
             self.unset = Some(Placed::new(Vec::new(), place));
@@ -251,11 +257,12 @@ impl TypedOptions {
         }
     }
 
-    /// Turns off each option that can't apply because of `higher`, a place with higher precedence.
-    /// On systems other than Linux, also turns off the options that need Linux.
+    /// Turns off options that conflict with `higher`, the options of a place with higher
+    /// precedence. On systems other than Linux, also turns off options that require Linux.
     ///
-    /// Each option that is turned off gets a note or a warning. Two kinds get none: `quiet`, and an
-    /// option that is turned off only because the option that it needs is turned off.
+    /// Adds a note or a warning for each of them, except for `quiet`, and for options that are
+    /// turned off only because they need another one. The patterns of `pass` are moved to
+    /// `ignored_pass` instead.
     fn turn_off_below(&mut self, higher: &Self) {
         for (option, other, why) in EXCLUSIONS {
             for (on, off) in [(option, other), (other, option)] {
@@ -269,12 +276,12 @@ impl TypedOptions {
         }
 
         if value(&higher.verbose) > Some(0) {
-            // No note says that `--verbose` turns off `--quiet`, because that is obvious.
+            // It is obvious that `--verbose` turns off `--quiet`, so there's no note about it.
             self.turn_off(OptionId::Quiet);
         }
 
-        // The external id isn't sent with a role from another place, and `pass` doesn't weaken a
-        // `clean-env` from another place.
+        // An external id is sent only with a role from the same place, and a `pass` can't weaken a
+        // `clean-env` from a place with higher precedence.
         if let Some(role) = higher.on(OptionId::RoleArn)
             && let Some(name) = self.turn_off(OptionId::ExternalId)
         {
@@ -290,7 +297,8 @@ impl TypedOptions {
         {
             self.ignored_pass.extend(pass.value);
         }
-        // `pass: []` replaces every lower `pass` on purpose, so no warning names them.
+        // `pass: []` is meant to replace every `pass` with lower precedence, so ignored patterns
+        // need no warning.
         if value(&higher.pass).is_some_and(|pass| pass.is_empty()) {
             self.ignored_pass.clear();
         }
@@ -304,8 +312,8 @@ impl TypedOptions {
         }
     }
 
-    /// Turns off an option, and the options that need it. Returns the place that has set the
-    /// option. `None` if the option wasn't on.
+    /// Turns off an option and all options that need it. Returns the place where the option was
+    /// set, or `None` if it wasn't on.
     fn turn_off(&mut self, option: OptionId) -> Option<Place> {
         let place = self.on(option)?.clone();
         self.unset(option);
@@ -317,9 +325,9 @@ impl TypedOptions {
         Some(place)
     }
 
-    /// The place that has set an option, unless its value turns it off. `0` and `false` turn off
-    /// `agent` and `clean-env`. An empty list turns off `fallback-region`. Any other option is on if
-    /// it is set, so `quiet` is on even if it is `0`.
+    /// Finds the place where an option is set. `None` if it isn't set, or if its value turns it
+    /// off: `0` or `false` for `agent` and `clean-env`, and an empty list for `fallback-region`.
+    /// Any other value leaves the option on, even `0` for `quiet`.
     fn on(&self, option: OptionId) -> Option<&Place> {
         let without_fallback = value(&self.fallback_regions).is_some_and(|list| list.is_empty());
         let is_off = (option == OptionId::Agent && value(&self.agent) == Some(AgentChoice::Off))
@@ -328,11 +336,11 @@ impl TypedOptions {
         if is_off { None } else { self.place(option) }
     }
 
-    /// An error for each option that is set without the option that it needs.
+    /// Reports every option that is set without another option that it needs.
     ///
-    /// On a system other than Linux, also returns an error for each flag that needs Linux. In a
-    /// variable or a declaration, [`Self::turn_off_below`] has already turned off such an option,
-    /// so that the same declaration can be used on a Mac.
+    /// On systems other than Linux, also reports flags that require Linux. If a variable or a
+    /// declaration sets such an option, [`Self::turn_off_below`] has already turned it off, so that
+    /// the same declaration can be used on a Mac.
     pub fn unmet_requirements(&self) -> Vec<Problem> {
         let mut unmet = Vec::new();
         for (option, needed, value) in NEEDS {

@@ -1,13 +1,13 @@
-//! The table of options, with one row for each, in the order of `--help`. For example, the row
+//! The table of options, one row for each, in the order of `--help`. For example, the row
 //!
 //! ```text
 //! /// The AWS region, unless an ARN or alias names another
 //! region: Region = set(Region "region", General, Text("REGION"), text(parse_region));
 //! ```
 //!
-//! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region` of
-//! `defaults:`, the field `region` of [`TypedOptions`], and its line in `--help`. The parser makes
-//! the field's value from the text in any of these places, and `set` stores it.
+//! declares the option `--region REGION`, the variable `SECRETS_EXEC_REGION`, the key `region`
+//! under `defaults:`, the field `region` of [`TypedOptions`], and the line in `--help`. Wherever
+//! the value comes from, the parser parses its text, and `set` stores the result in the field.
 
 use std::ffi::OsStr;
 use std::fmt::{self, Display, Formatter};
@@ -26,69 +26,69 @@ use crate::model::url::{HttpUrl, is_loopback};
 #[derive(Debug)]
 pub struct OptionSpec {
     pub id: OptionId,
-    /// The long name, without `--`. It is also the key under `defaults:`.
+    /// The long name without `--`, such as `region`. It is also the key under `defaults:`.
     pub name: &'static str,
     pub short: Option<char>,
     pub topic: Topic,
     pub takes: Takes,
-    /// Parses a value of the option, and stores it in the option's field of [`TypedOptions`]. For
-    /// [`Takes::Texts`], adds it to the list in this field.
+    /// Parses a value and stores it in the option's field. If the option can be repeated
+    /// ([`Takes::Texts`]), appends the value to the list in that field.
     pub set: fn(&mut TypedOptions, &OsStr, &Place) -> Result<(), Expected>,
     pub help: &'static str,
     pub heading: &'static str,
 }
 
-/// The topic of an option. A subcommand's help leaves out the options of the topics that the
-/// subcommand ignores.
+/// What an option is about. A subcommand's help leaves out options on topics that the subcommand
+/// ignores.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Topic {
-    /// Any other option, such as `--region`. Every subcommand that has these options uses them.
+    /// All other options, such as `--region`. No subcommand ignores these.
     General,
-    /// The requests and their recipients. `policy` ignores these options, because it sends no
-    /// requests.
+    /// Requests to AWS: endpoints, time limits, the cache. `policy` ignores these options, because
+    /// it doesn't send requests.
     Requests,
-    /// The inherited variables that the command gets.
+    /// Which inherited variables the command gets.
     Variables,
-    /// The time after the start of the command: `--notify-ready`, and the options for rotations.
+    /// What happens once the command has started: `--notify-ready`, and the options for rotations.
     Running,
 }
 
-/// The kind of value that an option takes. The string in a variant is the placeholder for the value
-/// in `--help`, such as `FORMAT`.
+/// The kind of value that an option takes. The string is the value's placeholder in `--help`, such
+/// as `FORMAT`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Takes {
-    /// One piece of text.
+    /// Exactly one value.
     Text(&'static str),
-    /// No value: the option is a flag. A variable sets it to `1` or `0`, and a declaration to
-    /// `true` or `false`.
+    /// No value: the option is a flag, such as `--clean-env`. In a variable, it is `1` or `0`, and
+    /// in a declaration `true` or `false`.
     Nothing,
-    /// No value, but the option can be repeated. A variable sets it to `0`, `1` or `2`, and a
-    /// declaration also to `true` or `false`.
+    /// No value, but the flag can be repeated, as in `-vv`. A variable or a declaration sets the
+    /// level: `0`, `1` or `2`.
     Level,
-    /// One value for each use of the option. In a variable, commas separate the values. A
-    /// declaration has a list, or one value.
+    /// One value each time the option is used. A variable lists the values, separated by commas. A
+    /// declaration has a list or a single value.
     Texts(&'static str),
-    /// No value or, after an equals sign, one value.
+    /// An optional value after an equals sign: `--agent` or `--agent=URL`.
     Optional(&'static str),
 }
 
 impl OptionSpec {
-    /// True if `defaults:` in a declaration can set the option. Only `--local` is excluded, so that
-    /// no declaration can replace AWS with a local file.
+    /// True if a declaration can set the option under `defaults:`. Only `--local` is excluded: a
+    /// declaration must not replace AWS with a local file.
     pub fn is_for_declarations(&self) -> bool {
         self.id != OptionId::Local
     }
 }
 
 impl OptionId {
-    /// The variable that sets the option, such as `SECRETS_EXEC_REGION`.
+    /// The name of the variable that sets the option, such as `SECRETS_EXEC_REGION`.
     pub fn variable(self) -> String {
         let name = format!("{OWN_PREFIX}{self}");
         name.to_uppercase().replace('-', "_")
     }
 }
 
-/// The value of an option, without its place.
+/// The value of an option, without the place where it was set.
 pub(super) fn value<T: Clone>(option: &Option<Placed<T>>) -> Option<T> {
     option.as_ref().map(|set| set.value.clone())
 }
@@ -106,15 +106,15 @@ fn add<T>(field: &mut Option<Placed<List<T>>>, value: T, place: &Place) {
     list.value.push(Placed::new(value, place));
 }
 
-/// The values of an option that can be repeated, each with its place.
+/// The values of a repeatable option, each with the place where it was set.
 type List<T> = Vec<Placed<T>>;
 
-/// Makes the table, the struct [`TypedOptions`] and the enum [`OptionId`] from rows of this form,
-/// grouped by their headings:
+/// Generates the table [`OPTIONS`], the struct [`TypedOptions`] and the enum [`OptionId`] from rows
+/// of this form, grouped by their headings in `--help`:
 ///
 /// `field: type = set(Variant "name" 'short', topic, takes, parser);`
 ///
-/// The comment above a row is the option's line in `--help`.
+/// A row's doc comment is the option's text in `--help`.
 macro_rules! options {
     ($($heading:literal {
         $($(#[doc = $help:literal])+ $field:ident: $type:ty = $put:ident(
@@ -130,30 +130,35 @@ macro_rules! options {
             }
         }
 
-        /// The options that one place sets, or several merged places. A place is the command line,
-        /// the variables `SECRETS_EXEC_*`, or one declaration. Options that aren't set are `None`.
+        /// The options set in one place, or merged from several places. A place is the command
+        /// line, the `SECRETS_EXEC_*` variables, or a declaration. Options that aren't set are
+        /// `None`.
         #[derive(Clone, Debug, Default)]
         pub struct TypedOptions {
             $($($(#[doc = $help])+ pub(super) $field: Option<Placed<$type>>,)*)*
-            /// A note for each option that is turned off, because it can't be combined with an
-            /// option in a place with higher precedence, or because it needs Linux. `--verbose`
-            /// prints the notes. Also a warning for each option that is ignored, because a place
-            /// with higher precedence sets the option that it belongs to. For example, the external
-            /// id of a declaration doesn't apply to the role of the command line.
+            /// Notes and warnings about options that have no effect.
+            ///
+            /// A note, which is printed only with `--verbose`, says that an option is turned off:
+            /// either it is excluded by an option with higher precedence, or it requires Linux. A
+            /// warning says that an external id is ignored, because the role comes from a place
+            /// with higher precedence.
             pub notices: Vec<Record>,
-            /// The patterns of `pass` that are ignored, because a place with higher precedence sets
-            /// `pass` or `clean-env`.
+            /// The patterns of `pass` that have no effect, because a place with higher precedence
+            /// sets `pass` or `clean-env`.
             pub ignored_pass: Vec<Placed<Pattern>>,
         }
 
         impl TypedOptions {
-            /// Adds the options of `lower`, a place with lower precedence, unless `self` sets them,
-            /// or [`Self::turn_off_below`] turns them off. Only `unset` adds up, because a list
-            /// that replaced another one would pass on what the other one removes.
+            /// Merges these options with `lower`, the options of a place with lower precedence.
+            /// Turns off options in `lower` that conflict with these ([`Self::turn_off_below`]).
+            ///
+            /// If both set an option, the value in `self` takes precedence. Only the patterns of
+            /// `unset` are combined: if one list replaced the other, the command would get
+            /// variables that the replaced list is meant to remove.
             #[must_use]
             pub fn over(mut self, mut lower: Self) -> Self {
                 lower.turn_off_below(&self);
-                // `unset: []` takes back what earlier declarations remove.
+                // `unset: []` is meant to undo the `unset` of earlier declarations.
                 if let Some(unset) = &mut self.unset && !unset.value.is_empty() {
                     unset.value.extend(value(&lower.unset).unwrap_or_default());
                 }
@@ -162,7 +167,7 @@ macro_rules! options {
                 Self { $($($field: self.$field.or(lower.$field),)*)* ..self }
             }
 
-            /// The place that has set an option. `None` if the option isn't set.
+            /// The place where an option is set. `None` if it isn't set.
             pub fn place(&self, option: OptionId) -> Option<&Place> {
                 match option {
                     $($(OptionId::$id => self.$field.as_ref().map(|set| &set.place),)*)*
@@ -177,7 +182,7 @@ macro_rules! options {
         pub const OPTIONS: &[OptionSpec] = &[$($(OptionSpec {
             id: OptionId::$id,
             name: $name,
-            // The first element is `None` only if the row has no short name.
+            // The first element is the row's short name, if it has one, and `None` otherwise.
             short: [$(Some($short),)? None][0],
             topic: Topic::$topic,
             takes: Takes::$takes $(($value))?,
@@ -185,7 +190,7 @@ macro_rules! options {
                 $put(&mut options.$field, ($parse)(value)?, place);
                 Ok(())
             },
-            // Each line of a comment begins with a space.
+            // Every line of a doc comment begins with a space.
             help: concat!($($help),+).trim_ascii_start(),
             heading: $heading,
         },)*)*];
@@ -279,30 +284,31 @@ options! {
     }
 }
 
-/// A description of the values that a parser accepts, such as `a path`. It completes the message "…
-/// must be …", and is also the help for an option without a value.
+/// A description of valid values, such as `a path`, for the message "… must be …". If the value
+/// looks like a misspelled word from the description, the help text suggests that word.
 pub(super) type Expected = &'static str;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AgentChoice {
-    /// `0` or `false`: the agent isn't used, even if a place with lower precedence turns it on.
+    /// `--agent=0` or `--agent=false`: don't use the agent, even if a place with lower precedence
+    /// turns it on.
     Off,
     At(HttpUrl),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum OnRotation {
-    /// Stop the command, and start it again with the new values.
+    /// Stop the command and start it again with the new values.
     Restart,
-    /// Replace the files, and then send this signal to the command.
+    /// Replace the files that contain secrets, and then send this signal to the command.
     Signal(SignalNumber),
     /// Stop the command and exit.
     Exit,
 }
 
 impl OnRotation {
-    /// The signal after which the command keeps running and reads its files again. `None` if the
-    /// command is stopped instead.
+    /// The signal that tells the command to read its files again. `None` if the command is stopped
+    /// instead.
     pub fn signal(self) -> Option<SignalNumber> {
         match self {
             Self::Signal(signal) => Some(signal),
@@ -315,33 +321,34 @@ impl OnRotation {
 pub enum LogFormat {
     #[default]
     Text,
-    /// Each line is one JSON object.
+    /// Print each message as one line of JSON.
     Json,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum KeyExchange {
-    /// X25519MLKEM768 or, if the server doesn't support it, one of the classical groups. The
-    /// ClientHello is longer than one packet.
+    /// X25519MLKEM768 or, if the server doesn't support it, a classical group. This makes the first
+    /// TLS message longer than one packet, and some firewalls drop such messages.
     #[default]
     Hybrid,
-    /// Only the classical groups.
+    /// Only classical groups, for firewalls that drop a long first TLS message.
     Classical,
 }
 
-/// A signal, by its number on Linux (signal(7); Alpha, SPARC, MIPS and PA-RISC have other numbers).
-/// Real-time signals don't have names here.
+/// A signal's number on Linux (signal(7)). The constants don't fit Alpha, SPARC, MIPS and PA-RISC,
+/// where some numbers differ. Real-time signals have no names here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct SignalNumber(pub i32);
 
-/// The condition under which a signal that reaches this process is passed on to the command.
+/// Whether and when secrets-exec forwards a signal that it receives to the command.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Forwarding {
     Always,
-    /// Only if a process has sent the signal (`si_code` is 0 or less, see sigaction(2)). A
-    /// signal from the kernel reports a fault of this process.
+    /// Only if a process sent the signal (`si_code` is 0 or less, see sigaction(2)). A signal that
+    /// comes from the kernel reports a fault in secrets-exec itself.
     IfSent,
-    /// The signal is only for this process, or can't be handled (SIGKILL, SIGSTOP).
+    /// Never, because the signal is only for secrets-exec itself, or can't be handled (SIGKILL,
+    /// SIGSTOP).
     Never,
 }
 
@@ -355,11 +362,12 @@ impl SignalNumber {
     pub const TTIN: Self = Self(21);
     pub const TTOU: Self = Self(22);
 
-    /// Parses the name of a signal that a command can handle: `HUP` or `SIGHUP`, in upper or lower
-    /// case.
+    /// Parses the name of a signal that a command can handle. Upper and lower case are accepted,
+    /// with or without `SIG`: for example, `HUP` or `sighup`.
     ///
     /// # Errors
-    /// If the signal doesn't exist, is never passed on, or reports a fault of the program.
+    /// If no signal has this name, if secrets-exec never passes the signal on to the command, or if
+    /// it reports a fault, as SIGSEGV does. The error lists the valid names.
     pub fn parse(text: &str) -> Result<Self, &'static str> {
         let upper = text.to_ascii_uppercase();
         let name = upper.strip_prefix("SIG").unwrap_or(&upper);
@@ -370,7 +378,7 @@ impl SignalNumber {
             .ok_or("a signal that a program can handle (HUP, INT, QUIT, TRAP, ABRT, USR1, USR2, ALRM, TERM, CONT, TSTP, URG, XCPU, XFSZ, VTALRM, PROF, WINCH, IO, PWR, SYS)")
     }
 
-    /// Says whether the process that stays passes this signal on to the command.
+    /// Decides when secrets-exec passes this signal on to the command that it supervises.
     pub fn forwarding(self) -> Forwarding {
         use Signal::*;
         match Signal::try_from(self.0) {
@@ -390,8 +398,8 @@ impl Display for SignalNumber {
     }
 }
 
-/// Turns a parser of text into a parser of the value of an option, which may be any bytes. The new
-/// parser refuses a value that isn't UTF-8.
+/// Turns a parser of text into a parser of option values, which may be arbitrary bytes. The new
+/// parser rejects a value that isn't UTF-8.
 fn text<T>(parse: fn(&str) -> Result<T, Expected>) -> impl Fn(&OsStr) -> Result<T, Expected> {
     move |value| parse(value.to_str().ok_or("text in UTF-8")?)
 }
@@ -403,7 +411,7 @@ fn parse_path(value: &OsStr) -> Result<PathBuf, Expected> {
     Ok(value.into())
 }
 
-/// Makes a parser that turns a name in `choices` into its value, and refuses any other text.
+/// Creates a parser that looks up a name in `choices`, and rejects any other text.
 fn choice<T: Copy>(
     choices: &[(&str, T)],
     expected: Expected,
@@ -417,15 +425,15 @@ fn choice<T: Copy>(
     }
 }
 
-/// The texts that set a flag in a variable. A flag of the command line or of a declaration is
-/// converted to one of them before it is parsed.
+/// The values that turn a flag on or off in a variable, as in `SECRETS_EXEC_CLEAN_ENV=1`. On the
+/// command line and in a declaration, flags are converted to `1` or `0` first.
 const FLAG: &[(&str, bool)] = &[("1", true), ("0", false), ("true", true), ("false", false)];
 
 fn parse_flag(value: &OsStr) -> Result<bool, Expected> {
     choice(FLAG, "1, 0, true or false")(value)
 }
 
-/// The texts that set `--verbose` or `--quiet` in a variable.
+/// The values of `--verbose` or `--quiet` in a variable, as in `SECRETS_EXEC_VERBOSE=2`.
 const LEVELS: &[(&str, u8)] = &[("0", 0), ("1", 1), ("2", 2), ("false", 0), ("true", 1)];
 
 pub fn parse_level(value: &OsStr) -> Result<u8, Expected> {
@@ -441,9 +449,9 @@ const LOG_FORMATS: &[(&str, LogFormat)] = &[("text", LogFormat::Text), ("json", 
 
 const DEFAULT_AGENT: &str = "http://127.0.0.1:2773";
 
-/// Parses the value of `--agent`: `0` for off, `1` (also for the flag without a value) for the
-/// default URL, or a URL. The requests contain a token, and the responses contain secrets. Neither
-/// may cross the network in plain text, so an agent on a different host needs https.
+/// Parses the value of `--agent`: a URL, `0` for off, or `1` for the default URL, which is also
+/// used if `--agent` has no value. Requests to the agent contain a token, and its answers contain
+/// secrets, so an agent on a different host must use https.
 fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
     let text = match value.to_str() {
         Some("0" | "false") => return Ok(AgentChoice::Off),
@@ -459,17 +467,17 @@ fn parse_agent(value: &OsStr) -> Result<AgentChoice, Expected> {
         )
 }
 
-/// Parses the code of a region, which doesn't have to be one of AWS's, because an emulator can have
-/// others.
+/// Parses a region code. Any code of the right form is accepted, because emulators can have regions
+/// that AWS doesn't have.
 pub fn parse_region(code: &str) -> Result<Region, Expected> {
     Region::parse(code).ok_or(Region::EXPECTED)
 }
 
-/// The longest duration that an option can have: a century. A longer one is shortened, so that sums
-/// of several durations don't overflow.
+/// The upper limit for durations: a century. Longer durations are cut to this limit, so that adding
+/// up several can't overflow.
 const LONGEST: Duration = Duration::from_secs(100 * 365 * 24 * 60 * 60);
 
-/// Parses a duration, which can be zero.
+/// Parses a duration such as `1m30s`. Zero is allowed.
 fn parse_duration_or_zero(text: &str) -> Result<Duration, Expected> {
     match humantime::parse_duration(text) {
         Ok(duration) => Ok(duration.min(LONGEST)),
@@ -484,8 +492,8 @@ fn parse_duration(value: &OsStr) -> Result<Duration, Expected> {
     }
 }
 
-/// Parses the value of `--poll-interval`, which is at least ten seconds, because more requests
-/// would cost money, and reach AWS's quotas.
+/// Parses the value of `--poll-interval`. Rejects anything below ten seconds, because polling so
+/// often would cost money and reach AWS's quotas.
 fn parse_poll_interval(value: &OsStr) -> Result<Duration, Expected> {
     match parse_duration(value) {
         Ok(interval) if interval >= Duration::from_secs(10) => Ok(interval),
@@ -503,8 +511,8 @@ fn parse_on_rotation(mode: &str) -> Result<OnRotation, Expected> {
     }
 }
 
-/// Parses the value of `--poll-signal`. TERM, INT and CONT are refused, because the command needs
-/// them.
+/// Parses the value of `--poll-signal`. Rejects TERM, INT and CONT, because secrets-exec has to
+/// pass them on to the command.
 fn parse_poll_signal(name: &str) -> Result<SignalNumber, Expected> {
     match SignalNumber::parse(name) {
         Err(_) | Ok(SignalNumber::TERM | SignalNumber::INT | SignalNumber::CONT) => Err(
