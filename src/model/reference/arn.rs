@@ -1,4 +1,4 @@
-//! Amazon Resource Names, and the regions and roles for requesting secrets.
+//! Amazon Resource Names, and the regions and roles that requests use.
 //!
 //! An ARN is `arn:PARTITION:SERVICE:REGION:ACCOUNT:RESOURCE`
 //! (<https://docs.aws.amazon.com/IAM/latest/UserGuide/reference-arns.html>).
@@ -14,7 +14,7 @@ use crate::model::fault::{did_you_mean, nearest};
 pub struct Arn(String);
 
 impl Arn {
-    /// Parses an ARN. The content of the fields isn't checked.
+    /// Parses an ARN. The content of its fields isn't checked.
     pub fn parse(text: &str) -> Option<Self> {
         if !Self::has_prefix(text) || text.splitn(6, ':').count() < 6 {
             return None;
@@ -22,8 +22,8 @@ impl Arn {
         Some(Self(text.to_owned()))
     }
 
-    /// Creates an ARN from its fields after `arn`: the partition, the service, the region, the
-    /// account and the resource. Only the last field may contain colons.
+    /// Creates an ARN from the fields after `arn`: partition, service, region, account and
+    /// resource. Only the resource may contain colons.
     pub fn new(fields: [&str; 5]) -> Self {
         Self(format!("arn:{}", fields.join(":")))
     }
@@ -40,18 +40,18 @@ impl Arn {
         self.field(2)
     }
 
-    /// The last field, which may contain colons: `secret:NAME`.
+    /// The last field, such as `secret:NAME`. It may contain colons.
     pub fn resource(&self) -> &str {
         self.field(5)
     }
 
-    /// The region, or `None` if the field is malformed or, as for IAM, empty.
+    /// The region. `None` if the field is malformed, or if it is empty, as in the ARN of a role.
     pub fn region(&self) -> Option<Region> {
         Region::parse(self.field(3))
     }
 
-    /// The account, or `None` if the field doesn't have 12 digits. For AWS's public parameters, the
-    /// field is empty.
+    /// The account. `None` if the field isn't 12 digits: for example, it is empty for AWS's public
+    /// parameters.
     pub fn account(&self) -> Option<&str> {
         let account = self.field(4);
         if account.len() != 12 || !account.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -60,7 +60,7 @@ impl Arn {
         Some(account)
     }
 
-    /// True if the partition has the form of AWS's partitions: `aws`, `aws-cn`, `aws-us-gov`.
+    /// True if the partition looks like one of AWS's, such as `aws`, `aws-cn` or `aws-us-gov`.
     pub(super) fn has_partition(&self) -> bool {
         let partition = self.partition();
         partition.starts_with("aws")
@@ -69,14 +69,15 @@ impl Arn {
                 .all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
     }
 
-    /// The same ARN, but with `region` as its region.
+    /// The same ARN, but in another region.
     pub fn in_region(&self, region: &Region) -> Self {
         let field = |index| self.field(index);
         Self::new([field(1), field(2), region.as_str(), field(4), field(5)])
     }
 
-    /// The resource if both ARNs have the same partition, region and account. The services can
-    /// differ, because a secret that is read through Parameter Store keeps its own ARN.
+    /// The resource of this ARN, if both ARNs have the same partition, region and account. Their
+    /// services may differ, because a secret keeps its own ARN when it is read through Parameter
+    /// Store.
     pub fn resource_in_account_of(&self, other: &Self) -> Option<&str> {
         for index in [1, 3, 4] {
             if self.field(index) != other.field(index) {
@@ -86,7 +87,7 @@ impl Arn {
         Some(self.resource())
     }
 
-    /// A field by its index, from 0 to 5.
+    /// The field with this index: 0 is `arn`, and 5 is the resource.
     fn field(&self, index: usize) -> &str {
         self.0.splitn(6, ':').nth(index).unwrap_or_default()
     }
@@ -98,24 +99,26 @@ impl fmt::Display for Arn {
     }
 }
 
-/// The code of an AWS region, such as `us-east-1`. A simulation of AWS may accept other names.
+/// The code of an AWS region, such as `us-east-1`. Emulators of AWS may use other codes.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub struct Region(String);
 
-/// A partition of AWS: regions with their own accounts, which share a name in ARNs and the ends of
-/// their hosts.
+/// An AWS partition: a group of regions with separate accounts, such as the regions in China. They
+/// have the same partition in ARNs, and their host names have the same endings.
 #[derive(Debug)]
 struct Partition {
-    /// The name in ARNs.
+    /// The partition in an ARN, such as `aws-cn`.
     name: &'static str,
-    /// The ends of the names of AWS's hosts, without and with dual stack.
+    /// The endings of AWS's host names in this partition: the usual ending, and the one for dual
+    /// stack (IPv4 and IPv6).
     domains: [&'static str; 2],
-    /// The codes of the regions. They are suggested for a misspelled code, and not masked in logs.
+    /// The region codes, separated by spaces. They are suggested for misspelled codes, and aren't
+    /// masked in logs.
     regions: &'static str,
 }
 
-/// All partitions, beginning with the commercial one. The SDK's endpoint rules have this table, too,
-/// but reveal only the hosts. A test compares this table with that of botocore.
+/// All partitions, beginning with the commercial one. The SDK has the same table, but doesn't make
+/// it public. A test compares this table with botocore's.
 const PARTITIONS: &[Partition] = &[
     partition(
         "aws",
@@ -163,7 +166,6 @@ const PARTITIONS: &[Partition] = &[
     ),
 ];
 
-/// A row of [`PARTITIONS`].
 const fn partition(
     name: &'static str,
     domains: [&'static str; 2],
@@ -176,14 +178,15 @@ const fn partition(
     }
 }
 
-/// The codes of AWS's regions.
+/// The codes of all AWS regions in [`PARTITIONS`].
 fn known_regions() -> impl Iterator<Item = &'static str> {
     PARTITIONS
         .iter()
         .flat_map(|partition| partition.regions.split(' '))
 }
 
-/// The end of the name of one of AWS's hosts: `.amazonaws.com`. `None` for any other host.
+/// The ending by which a host name is recognized as AWS's, such as `.amazonaws.com`. `None` for any
+/// other host.
 pub fn aws_domain(host: &str) -> Option<&'static str> {
     PARTITIONS
         .iter()
@@ -192,11 +195,11 @@ pub fn aws_domain(host: &str) -> Option<&'static str> {
 }
 
 impl Region {
-    /// A description of valid regions. It completes the message "… must be …".
+    /// A description of valid regions, for the message "… must be …".
     pub const EXPECTED: &str = "a region code in lower case, such as us-east-1";
 
-    /// Parses a region's code: any lower-case label of a host name (RFC 1123, section 2.1). A list
-    /// of regions would exclude new ones.
+    /// Parses a region code. Any lower-case label of a host name (RFC 1123, section 2.1) is
+    /// accepted, because a fixed list would exclude new regions.
     pub fn parse(text: &str) -> Option<Self> {
         let is_label = (1..=63).contains(&text.len())
             && text.trim_matches('-') == text
@@ -213,13 +216,13 @@ impl Region {
         &self.0
     }
 
-    /// True for a code with the form of AWS's codes.
+    /// True if the code looks like one of AWS's, such as `us-east-1` or `us-gov-west-1`.
     pub fn has_known_form(&self) -> bool {
         area_of(&self.0).is_some()
     }
 
-    /// The partition that has regions in the same area. `None` for a new area, and for a code that
-    /// doesn't have the form of AWS's codes, such as a simulation's.
+    /// Finds the partition by the region's area, such as `us-gov`. `None` if no known region is in
+    /// this area, or if the code doesn't look like one of AWS's.
     fn partition(&self) -> Option<&'static Partition> {
         let area = area_of(&self.0)?;
         PARTITIONS.iter().find(|partition| {
@@ -230,12 +233,13 @@ impl Region {
         })
     }
 
-    /// The name of the region's partition in ARNs. The commercial partition is the default.
+    /// The name of the region's partition in ARNs. If the partition isn't known, this is `aws`, the
+    /// commercial one.
     pub fn partition_name(&self) -> &'static str {
         self.partition().map_or("aws", |partition| partition.name)
     }
 
-    /// True if the region is in an area of the commercial partition.
+    /// True if the region is in an area of the commercial partition (`aws`), such as `us` or `eu`.
     pub fn is_commercial(&self) -> bool {
         self.partition().is_some_and(|found| found.name == "aws")
     }
@@ -244,14 +248,13 @@ impl Region {
         known_regions().any(|known| known == code)
     }
 
-    /// The remedy for a code that isn't one of AWS's regions that we know: the most similar code.
-    /// `None` if no code is similar.
+    /// Suggests the known region with the most similar code: `did you mean "eu-central-1"?`. `None`
+    /// if no code is similar.
     pub fn similar_region(&self) -> Option<String> {
         nearest(&self.0, known_regions()).map(did_you_mean)
     }
 
-    /// The remedy for a code that doesn't have the form of AWS's region codes. `None` for a code
-    /// that does.
+    /// The help text for a region code that doesn't look like one of AWS's. `None` if it does.
     pub fn form_remedy(&self) -> Option<String> {
         if self.has_known_form() {
             return None;
@@ -261,8 +264,9 @@ impl Region {
     }
 }
 
-/// Finds `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of AWS's codes have the form
-/// AREA-DIRECTION-NUMBER. The result is `None` for any other text, such as an availability zone.
+/// Finds the area in a region code: `us` in `us-east-1`, and `us-gov` in `us-gov-east-1`. All of
+/// AWS's codes have the form AREA-DIRECTION-NUMBER. `None` for anything else, such as the
+/// availability zone `us-east-1a`.
 fn area_of(code: &str) -> Option<&str> {
     let (words, number) = code.rsplit_once('-')?;
     let (area, _) = words.rsplit_once('-')?;
@@ -282,11 +286,11 @@ impl fmt::Display for Region {
     }
 }
 
-/// An IAM role that is assumed before secrets are read.
+/// An IAM role that secrets-exec assumes before it reads secrets.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Role {
     pub arn: Arn,
-    /// The external id, which the trust policy of the role may require.
+    /// The external id, if the role's trust policy requires one.
     pub external_id: Option<String>,
 }
 
@@ -295,8 +299,8 @@ impl Role {
 
     pub const EXTERNAL_ID: &str = "a string of letters, digits and _+=,.@:/-";
 
-    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, with or without a path before the name. An
-    /// asterisk isn't accepted, because it would be a wildcard in a policy.
+    /// Parses `arn:PARTITION:iam::ACCOUNT:role/NAME`, where a path may precede NAME. Rejects
+    /// asterisks, because in a policy they would be wildcards.
     pub fn parse(text: &str, external_id: Option<String>) -> Option<Self> {
         let arn = Arn::parse(text)?;
         let name = arn.resource().strip_prefix("role/")?;
@@ -315,12 +319,11 @@ impl Role {
         Some(Self { arn, external_id })
     }
 
-    /// Checks that the characters of a text are legal in an external id (AssumeRole, ExternalId),
-    /// and returns the text. They are checked here because STS's message about an illegal character
-    /// shows the id.
+    /// Checks that a text can be an external id (`ExternalId` of AssumeRole), and returns it.
+    /// Illegal characters are rejected here, because STS would show the id in its error message.
     ///
     /// # Errors
-    /// If a character isn't legal. The error describes valid ids.
+    /// If the text has an illegal character. The error describes valid ids.
     pub fn check_external_id(text: &str) -> Result<String, &'static str> {
         let is_legal = text
             .bytes()

@@ -1,9 +1,8 @@
-//! A reference that has been looked up: a locator, which is one request, and a selector, which says
-//! what KEY selects from the document. An alias, from `secrets:` in a declaration, is a short name
-//! for a locator.
+//! A resolved reference: a locator, which is one request, and a selector, which picks the value
+//! from the answer. An alias is a short name for a locator. Aliases are declared under `secrets:`.
 //!
-//! A locator also names the version to read: a staging label or a version id of a secret, or a
-//! label or a version number of a parameter.
+//! A locator includes the version to read. For a secret, this is a staging label or a version id,
+//! and for a parameter a label or a version number.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,23 +17,22 @@ use crate::model::environment::is_name;
 use crate::model::fault::Fault;
 use crate::model::shown::{has_credential, shown, text_or};
 
-/// One request, for a version of a secret or parameter, or for the parameters below a path.
-/// References with the same locator share the request.
+/// One request: for a version of a secret or parameter, or for all parameters below a path.
+/// References with the same locator share one request.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Locator {
     pub store: Store,
     pub id: SecretId,
-    /// `None` for the default region.
+    /// The region to ask. `None` for the default region.
     pub region: Option<Region>,
-    /// The role that reads the secret. `None` for the default one.
+    /// The role to assume for this request. `None` for the default role, if there is one.
     pub role: Option<Role>,
     pub version: Version,
 }
 
-/// Writes the name of a request for progress lines: `secret prod/db in us-east-1`, `parameters
-/// below /prod/`. An ARN is too long for a line of a terminal, so only the name in it is written.
-/// Credentials in the name are masked by the progress line, not here, so that a launch that is too
-/// fast for a progress line doesn't spend time on them.
+/// Names the request in a progress line: `secret prod/db in us-east-1`, `parameters below /prod/`.
+/// A whole ARN would be too long, so only the name in it is shown. Credentials are masked later,
+/// when the progress line is actually printed, which never happens in a fast launch.
 impl fmt::Display for Locator {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.id.name();
@@ -57,7 +55,8 @@ impl fmt::Display for Locator {
 }
 
 impl Locator {
-    /// The id as it is written in a reference: the name of a parameter begins with `ssm:`.
+    /// The id as written in a reference: `prod/db`, an ARN, or `ssm:` followed by a parameter's
+    /// name.
     pub fn written_id(&self) -> String {
         match &self.id {
             SecretId::Name(name) => format!("{}{name}", self.store.prefix()),
@@ -65,19 +64,19 @@ impl Locator {
         }
     }
 
-    /// True if messages mask a part of the id or the version.
+    /// True if messages mask a part of the id or the version, because it looks like a credential.
     pub fn is_masked(&self) -> bool {
         self.version.stage().is_some_and(has_credential)
             || self.version.id().is_some_and(has_credential)
             || has_credential(&self.id.to_string())
     }
 
-    /// [`Self::written_id`] as messages show it.
+    /// Like [`Self::written_id`], but with credentials masked, for messages.
     pub fn shown_id(&self) -> String {
         shown(&self.written_id())
     }
 
-    /// The secret or parameter as the subject of a sentence: `the secret "prod/db"`, `the path
+    /// Names the secret in a sentence, with credentials masked: `the secret "prod/db"`, `the path
     /// "/prod/"`.
     pub fn noun(&self) -> String {
         let id = shown(&self.id.to_string());
@@ -87,13 +86,13 @@ impl Locator {
         format!("the {} \"{id}\"", self.store)
     }
 
-    /// What messages call a key of the document. The keys of a path are names of parameters.
+    /// What messages call a key of the document: `parameter` for a path, and otherwise `key`.
     pub fn key_noun(&self) -> &'static str {
         if self.is_path() { "parameter" } else { "key" }
     }
 
-    /// The requested path, or `None` for a secret or a parameter. A path ends with a slash or, if
-    /// it leaves out deeper levels, with `/*`. The name of a parameter never does.
+    /// The requested path, or `None` for a secret or a single parameter. A path ends with a slash,
+    /// or with `/*` to leave out deeper levels. A parameter's name ends with neither.
     pub fn path(&self) -> Option<ParameterPath<'_>> {
         let name = self.id.name().trim_end_matches('*');
         if self.store != Store::ParameterStore || !name.ends_with('/') {
@@ -108,7 +107,8 @@ impl Locator {
     }
 }
 
-/// A reference that has been looked up.
+/// A reference whose alias and variables have been replaced. It says what to request, and what to
+/// take from the answer.
 #[derive(Clone, Debug, PartialEq)]
 pub struct SecretRef {
     pub locator: Locator,
@@ -116,11 +116,11 @@ pub struct SecretRef {
 }
 
 impl SecretRef {
-    /// Returns the reference if it is for one secret or parameter. `written` is the reference as
-    /// the user has written it, or the id of the alias.
+    /// Accepts the reference if it stands for a single secret or parameter. `written` is the
+    /// reference or alias as the user wrote it. The error's help text repeats it.
     ///
     /// # Errors
-    /// If the reference is to a path.
+    /// If the reference is for a path.
     pub fn single(self, written: &dyn fmt::Display) -> Result<Self, Fault> {
         let Some(path) = self.locator.path() else {
             return Ok(self);
@@ -139,15 +139,16 @@ impl SecretRef {
 pub enum Selector {
     /// The whole secret, byte for byte.
     Whole,
-    /// A top-level key of a JSON object, taken literally.
+    /// The value of a top-level key in a JSON object. A dot in the key has no special meaning.
     Key(String),
-    /// The only node that a JSONPath (RFC 9535) matches.
+    /// The value that a JSONPath (RFC 9535) matches. There must be exactly one.
     Path(JsonPath),
 }
 
 impl Selector {
-    /// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`. `None` if the
-    /// JSONPath isn't valid, or if a key has `${`, which isn't replaced there.
+    /// Parses KEY, which is empty, a top-level key, or a JSONPath that begins with `$`. `None` if
+    /// the JSONPath isn't valid, or if a top-level key contains `${`, because variables aren't
+    /// replaced in KEY.
     pub fn parse(key: &str) -> Option<Self> {
         if key.is_empty() {
             return Some(Self::Whole);
@@ -158,7 +159,7 @@ impl Selector {
         JsonPath::parse(key).map(Self::Path)
     }
 
-    /// The KEY as messages show it.
+    /// KEY with credentials masked, for messages.
     pub fn shown(&self) -> String {
         shown(&self.to_string())
     }
@@ -174,7 +175,7 @@ impl fmt::Display for Selector {
     }
 }
 
-/// A JSONPath (RFC 9535) as written, and parsed.
+/// A JSONPath (RFC 9535): the text that the user wrote, and the parsed query.
 #[derive(Clone, Debug, PartialEq)]
 pub struct JsonPath {
     text: String,
@@ -186,20 +187,21 @@ impl JsonPath {
         &self.query
     }
 
-    /// The path as messages show it.
+    /// The path's text with credentials masked, for messages.
     pub fn shown(&self) -> String {
         shown(&self.text)
     }
 
-    /// Parses a JSONPath, which begins with `$`. `None` if it isn't valid, if it has a regular
-    /// expression that can't be compiled, so that it would find nothing, or if it has more than
-    /// seven `(`, because jsonpath_rust takes exponential time to parse nested functions.
+    /// Parses a JSONPath, which begins with `$`. `None` if it isn't valid, if one of its regular
+    /// expressions doesn't compile, or if it has more than seven `(`: jsonpath_rust takes
+    /// exponential time to parse nested functions.
     pub fn parse(text: &str) -> Option<Self> {
         if !text.starts_with('$') || text.matches('(').count() > 7 {
             return None;
         }
         let query = parse_json_path(text).ok()?;
-        // A regular expression is the last argument of a function. In a string, `\\` is a backslash.
+        // A regular expression is the last argument of a function, and `\\` in a string is one
+        // backslash.
         let argument = Regex::new(r#",\s*["']((?:[^"'\\]|\\.)*)["']\s*\)"#).ok()?;
         for found in argument.captures_iter(text) {
             Regex::new(&found[1].replace(r"\\", r"\")).ok()?;
@@ -210,43 +212,43 @@ impl JsonPath {
         })
     }
 
-    /// True if the first step of the path selects by a name, as in `$.password`, `$..password` or
-    /// `$['user', 'password']`.
+    /// True if the path begins with a name, as in `$.password`, `$..password` or `$['user',
+    /// 'password']`.
     pub fn begins_with_name(&self) -> bool {
         let first = self.text.trim_start_matches(['$', '.', '[', ' ']);
-        // Otherwise, it is an index, a slice, a wildcard or a filter.
+        // Anything else is an index, a slice, a wildcard or a filter.
         !first.is_empty() && !first.starts_with(|c: char| c.is_ascii_digit() || "-:*?".contains(c))
     }
 }
 
-/// The secret that an alias stands for and, if they are given, its version, region and role.
+/// A short name for a secret, declared under `secrets:`. It can have a version, a region and a
+/// role.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Alias {
-    /// The id of a secret, a parameter or a path, written as in a reference: a name, an ARN, or
-    /// `ssm:` and a name. `${NAME}` in the id hasn't been expanded. An alias can't stand for
-    /// another alias.
+    /// A secret's name or ARN, or `ssm:` followed by the name of a parameter or a path. It may
+    /// contain `${NAME}`, but can't be another alias.
     pub id: String,
-    /// Applies unless the reference has a version itself.
+    /// The version to read, unless the reference has a version of its own.
     pub version: Version,
-    /// Applies unless `id` is an ARN.
+    /// The region to ask, unless `id` is an ARN, which has a region of its own.
     pub region: Option<Region>,
     pub role: Option<Role>,
-    /// The file and the line of the alias, for messages: `prod.yaml:3`.
+    /// Where the alias is declared, for messages: a file and a line, as in `prod.yaml:3`.
     pub place: String,
 }
 
-/// Aliases by name. An alias overrides a secret of the same name.
+/// The aliases by name. An alias takes precedence over a secret of the same name.
 pub type Aliases = BTreeMap<String, Alias>;
 
-/// Words that can't be the name of an alias: the prefixes of references, and `env`, the inherited
-/// variables in a template.
+/// Names that an alias can't have: the prefixes of references, and `env`, which stands for
+/// inherited variables in templates.
 const RESERVED: [&str; 3] = ["arn", "ssm", "env"];
 
-/// Checks the name of an alias.
+/// Checks that a text can be the name of an alias.
 ///
 /// # Errors
-/// If the name is a reserved word, or isn't legal for a variable. The error is the end of a
-/// sentence that begins with the name.
+/// If the text is a reserved word, or can't be a variable's name. The error continues a sentence
+/// that begins with the text.
 pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     if name.contains('/') {
         return Err("isn't a valid alias: put the alias first, as in ALIAS: SECRET");
@@ -262,32 +264,31 @@ pub fn validate_alias_name(name: &str) -> Result<(), &'static str> {
     Ok(())
 }
 
-/// The version of a secret or parameter to request. The default is the version of a secret with
-/// the staging label AWSCURRENT, or the newest version of a parameter.
+/// The version of a secret or parameter to read. The default is the secret's version with the label
+/// AWSCURRENT, or the parameter's newest version.
 #[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Version {
     id: Option<String>,
-    /// The label that the version must have. A parameter can't have both an id and a label (see
-    /// [`Self::validate`]).
+    /// The label to look for. A parameter can have a label or an id, but not both
+    /// ([`Self::validate`]).
     label: Option<String>,
 }
 
 pub const AWSCURRENT: &str = "AWSCURRENT";
 
-/// The maximum length of a staging label, in characters (`SecretVersionStageType` in the API
+/// The maximum length of a staging label in characters (`SecretVersionStageType` in AWS's API
 /// reference).
 const MAX_STAGE_LENGTH: usize = 256;
 
-/// The possible lengths of a version id, in characters (`SecretVersionIdType` in the API
+/// The allowed lengths of a version id in characters (`SecretVersionIdType` in AWS's API
 /// reference).
 const ID_LENGTHS: std::ops::RangeInclusive<usize> = 32..=64;
 
 impl Version {
-    /// Checks a version that the user has written against AWS's rules for the store.
+    /// Checks the version against AWS's rules for this store.
     ///
     /// # Errors
-    /// If a secret or parameter can't have such a version. The error is the predicate of a sentence
-    /// about the reference.
+    /// If the store can't have such a version. The error continues a sentence about the reference.
     pub fn validate(&self, store: Store) -> Result<(), &'static str> {
         use Store::{ParameterStore, SecretsManager};
         Err(match (store, self.stage(), self.id()) {
@@ -303,8 +304,8 @@ impl Version {
             (ParameterStore, Some(label), _) if label.starts_with(|c: char| c.is_ascii_digit()) => {
                 "has a label that begins with a digit (write one more colon before a version: ssm:/NAME:::3)"
             }
-            // AWS stores the number in a signed integer of 64 bits. `parse` also accepts a plus
-            // sign.
+            // AWS's version numbers are signed 64-bit integers. A plus sign, which `parse` accepts,
+            // isn't allowed.
             (ParameterStore, _, Some(id))
                 if id.starts_with('+') || !id.parse::<i64>().is_ok_and(|n| n > 0) =>
             {
@@ -319,13 +320,15 @@ impl Version {
         label: None,
     };
 
-    /// Creates a version from STAGE and VERSION-ID.
+    /// Creates a version from the fields STAGE and VERSION-ID. AWSCURRENT without a VERSION-ID is
+    /// the same as no version.
     pub fn new(stage: Option<String>, id: Option<String>) -> Self {
         let label = stage.filter(|stage| id.is_some() || stage != AWSCURRENT);
         Self { id, label }
     }
 
-    /// The staging label to request. `None` for a version id without a label.
+    /// The staging label to request: AWSCURRENT by default. `None` if a version id is requested
+    /// without a label.
     pub fn stage(&self) -> Option<&str> {
         if self.id.is_some() {
             return self.label();
@@ -333,14 +336,14 @@ impl Version {
         Some(self.label().unwrap_or(AWSCURRENT))
     }
 
-    /// The label to request for a parameter. `None` for a version number, and for the newest
-    /// version, which AWS returns if a request has neither.
+    /// The label that was asked for. `None` if there is no label, or if it is only the default:
+    /// AWSCURRENT without a version id.
     pub fn label(&self) -> Option<&str> {
         self.label.as_deref()
     }
 
-    /// True if an answer with this version id and these staging labels is for this version. The
-    /// answer may leave out its id or its labels.
+    /// True if an answer with this id and these labels is for the requested version. If the id or
+    /// the labels are missing from the answer, they aren't compared.
     pub fn is_answered_by(&self, id: Option<&str>, stages: &[String]) -> bool {
         let has_id = self
             .id()
@@ -351,7 +354,7 @@ impl Version {
         has_id && has_stage
     }
 
-    /// The version id to request, or the number of a parameter's version.
+    /// The version id to request. For a parameter, this is the version number.
     pub fn id(&self) -> Option<&str> {
         self.id.as_deref()
     }

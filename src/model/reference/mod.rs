@@ -1,10 +1,10 @@
 //! References as users write them, `SECRET[:KEY[:STAGE[:VERSION-ID]]]`, and the requests that they
-//! stand for. Inherited variables replace the placeholders `${NAME}` and `${NAME:-default}` in
-//! references and in the paths of files.
+//! stand for. In references and in the paths of files, `${NAME}` and `${NAME:-default}` are
+//! replaced with inherited variables.
 //!
-//! [`Reference`] is the text split into fields. With the aliases and the inherited variables, it
-//! becomes a [`SecretRef`]: a [`Locator`] (one request) and a [`Selector`] (one value in the
-//! document):
+//! A [`Reference`] is the text split into fields. With the aliases and the inherited variables, it
+//! becomes a [`SecretRef`], which consists of a [`Locator`] (one request) and a [`Selector`] (one
+//! value in the document):
 //!
 //! ```text
 //! "db:password:AWSPREVIOUS"                               the text
@@ -16,11 +16,11 @@
 //! request prod/db, AWSPREVIOUS │ take the key password    a SecretRef: Locator │ Selector
 //! ```
 //!
-//! A text that can't be a reference may be a password, and a variable may have a secret value. So
-//! an error about the text quotes at most a single character and the names of variables from it. No
-//! error quotes the value of a variable.
+//! Someone may have written a password where a reference belongs, and a variable may hold a secret.
+//! So an error quotes at most the names of variables and a single character of the text, and never
+//! the value of a variable.
 //!
-//! CodeBuild and `valueFrom` in ECS have the same format. Colons separate the fields, except after
+//! CodeBuild and `valueFrom` in ECS use the same format. Colons separate the fields, except after
 //! `ssm`, in an ARN, in `${NAME:-default}`, and in the brackets of a JSONPath.
 
 mod arn;
@@ -41,36 +41,40 @@ use crate::model::fault::{
 };
 use crate::model::shown::is_in_quotes;
 
-/// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced.
+/// A reference as it was written, split into fields. Aliases and `${NAME}` haven't been replaced
+/// yet.
 ///
-/// The printed form of a reference parses to the same reference again.
+/// Parsing the printed form of a reference results in the same reference.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Reference {
-    /// A name, an ARN, an alias, or `ssm:` and a name.
+    /// The SECRET field: a name, an ARN, an alias, or `ssm:` followed by the name of a parameter or
+    /// a path.
     pub secret: String,
     pub selector: Selector,
-    /// STAGE and VERSION-ID. `None` if both are empty, so that the version of an alias applies.
+    /// The fields STAGE and VERSION-ID. `None` if both are empty. In that case, the alias's version
+    /// applies or, without an alias, the current version.
     pub version: Option<Version>,
 }
 
-/// The remedy for too many fields, and for a version in the wrong form.
+/// The help text for a reference with too many fields, or with a version that AWS doesn't allow.
 const PARTS_REMEDY: &str =
     "write SECRET:KEY:STAGE:VERSION-ID (for a parameter: ssm:NAME:KEY:LABEL:VERSION)";
 
-/// The help for a path or a pattern of secrets, such as `prod/app/*`.
+/// The help text for a secret's name that is written like a path, such as `prod/app/`. Secrets
+/// Manager has no paths.
 pub const NO_PATHS: &str = "Secrets Manager has no paths: name each secret. For parameters, read the path with --env-from ssm:/PATH/";
 
-/// The help for a character that no name has.
+/// The help text for a character that can't be part of any name.
 const FORMS: &str = "a secret is written SECRET:KEY, without quotes, a parameter ssm:/NAME, and plain text NAME: { value: … }. A variable in it is written ${NAME}";
 
-/// The help for a variable that is malformed, or written as another tool has it.
+/// The help text for a `${` that doesn't begin a valid `${NAME}` or `${NAME:-default}`.
 const VARIABLE_HELP: &str = "an inherited variable is written ${NAME} or ${NAME:-default}";
 
 impl Reference {
     /// Parses a reference, `SECRET:KEY:STAGE:VERSION-ID`. Only SECRET is required.
     ///
     /// # Errors
-    /// If the text can't be a reference, whatever the aliases and variables are.
+    /// If the text can't be a reference, no matter which aliases and variables exist.
     pub fn parse(text: &str) -> Result<Self, Fault> {
         let (secret, after_secret) = split_secret(text);
         let (key, after_key) = after_secret.map_or(("", None), split_key);
@@ -87,8 +91,8 @@ impl Reference {
         if after_version.is_some() {
             return Err(Fault::new("has too many colon-separated fields").help(PARTS_REMEDY));
         }
-        // `"prod/db:$KEY"` without a KEY in the shell would read the whole secret. After an ARN,
-        // ECS writes three colons.
+        // If the shell has no variable KEY, `"prod/db:$KEY"` would read the whole secret. Three
+        // colons after an ARN are fine, because ECS writes them.
         let is_usual =
             after_secret == Some("::") && (Arn::has_prefix(secret) || is_placeholder(secret));
         if !is_usual && after_secret.is_some_and(|fields| fields.trim_matches(':').is_empty()) {
@@ -103,18 +107,19 @@ impl Reference {
         })
     }
 
-    /// True for a text that only makes sense as a reference, even if it is malformed: an ARN with a
-    /// KEY, a STAGE or a VERSION-ID after it, or text with a dynamic reference of CloudFormation.
+    /// True for a text that was certainly meant as a reference, even if it is malformed: an ARN
+    /// followed by a KEY, a STAGE or a VERSION-ID, or a text with one of CloudFormation's dynamic
+    /// references, such as `{{resolve:ssm:name}}`.
     pub fn is_meant_by(text: &str) -> bool {
         let (secret, fields) = split_secret(text);
         let is_arn_with_fields = Arn::has_prefix(text)
             && fields.unwrap_or_default().contains(|c| c != ':')
             && SecretId::parse(secret).is_ok();
-        // The services in a dynamic reference (secretsmanager, ssm, ssm-secure) begin with `s`.
+        // All services in dynamic references begin with `s`: secretsmanager, ssm and ssm-secure.
         is_arn_with_fields || text.contains("{{resolve:s")
     }
 
-    /// The SECRET field if the reference consists of nothing else.
+    /// The SECRET field, if all other fields are empty. Otherwise `None`.
     pub fn only_secret(&self) -> Option<&str> {
         if self.selector != Selector::Whole || self.version.is_some() {
             return None;
@@ -122,12 +127,12 @@ impl Reference {
         Some(&self.secret)
     }
 
-    /// Finds the request for this reference, and what KEY selects from the document. SECRET is
-    /// `alias` or, without it, an id.
+    /// Turns the reference into a request, and a selector that picks the value from the answer.
+    /// `alias` is the alias that SECRET names, or `None` if SECRET is the name or ARN of a secret.
     ///
     /// # Errors
-    /// If a variable isn't set or can't be used, if the id is malformed, if a KEY, a LABEL or a
-    /// VERSION follows a path, or if AWS can't have the version.
+    /// If a variable isn't set or can't be used, if the name or ARN is malformed, if a path is
+    /// followed by a KEY, a LABEL or a VERSION, or if the version can't exist in AWS.
     pub fn locate(&self, alias: Option<&Alias>, inherited: &Inherited) -> Result<SecretRef, Fault> {
         let id = alias.map_or(&self.secret, |alias| &alias.id);
         let mut locator = locate_id(id, inherited)?;
@@ -163,15 +168,15 @@ impl fmt::Display for Reference {
         let version = self.version.as_ref();
         let stage = version.and_then(Version::stage).unwrap_or("");
         let id = version.and_then(Version::id).unwrap_or("");
-        // Empty fields at the end aren't printed. Only SECRET can end with a colon of its own: an
-        // ARN that isn't complete.
+        // Drop trailing empty fields. SECRET itself ends with a colon only if it is an incomplete
+        // ARN.
         let fields = format!(":{}:{stage}:{id}", self.selector);
         write!(f, "{}{}", self.secret, fields.trim_end_matches(':'))
     }
 }
 
-/// True for most references, such as `prod/db:password`. [`misread_text`] finds nothing in such a
-/// reference.
+/// True for an ordinary reference, such as `prod/db:password`, in which [`misread_text`] would find
+/// nothing. Most references are ordinary.
 fn is_ordinary(text: &str) -> bool {
     let (name, _) = split_colon(text);
     name.contains('/')
@@ -179,26 +184,27 @@ fn is_ordinary(text: &str) -> bool {
         && text.chars().all(|c| c == ':' || is_name_character(c))
 }
 
-/// Refuses a text that was meant for another place or another tool, such as a URL or a template, or
-/// that has a character that people overlook.
+/// The error for a text that was meant for another place or tool, such as a URL or a template, or
+/// that has a character that is easy to overlook. `None` for any other text.
 fn misread_text(text: &str, secret: &str, key: &str) -> Option<Fault> {
-    // `ssm://token` would be another tool's syntax, too.
+    // `ssm://token` looks like another tool's syntax, but has its own help text.
     if Store::has_prefix(secret) && secret.contains("//") {
         return Some(two_slashes(text));
     }
-    // Braces and URLs aren't looked for in a JSONPath, whose brackets can contain anything.
+    // A JSONPath isn't searched for braces and URLs, because its brackets can contain anything.
     let (searched, plain_key) = match JsonPath::parse(key) {
         Some(_) => (text.replacen(key, "", 1), ""),
         None => (text.to_owned(), key),
     };
-    // JSON has spaces, so it is looked for first.
+    // Look for JSON before spaces, because JSON contains spaces, too.
     several_lines(text, VALUE_REMEDY)
         .or_else(|| foreign_syntax_error(&searched))
         .or_else(|| overlooked_in_fields([secret, plain_key]))
 }
 
-/// Finds NAME if an id consists of `${NAME:-}`, which allows the variable to be empty. For a
-/// parameter or a path, `ssm:` precedes it, and `/` or `/*` can follow.
+/// Finds NAME in an id that is nothing but `${NAME:-}`, whose variable may be empty. For a
+/// parameter or path, the id also has the prefix `ssm:`, and may have a trailing `/` or `/*`.
+/// `None` for any other id.
 pub fn optional_variable(id: &str) -> Option<&str> {
     let (store, name) = Store::split_prefix(id);
     let path = name.strip_suffix("/*").or(name.strip_suffix('/'));
@@ -212,8 +218,8 @@ pub fn optional_variable(id: &str) -> Option<&str> {
         .filter(|name| is_name(name))
 }
 
-/// Expands `${NAME}` in an id, parses the result, and returns a request for the current version,
-/// without a role. The value of a variable isn't split into fields.
+/// Expands every `${NAME}` in the name or ARN of a secret, and creates a locator for the current
+/// version, without a role. A colon in a variable's value doesn't begin a new field.
 fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     let is_only_variable = is_placeholder(text);
     let mut names = Vec::new();
@@ -229,7 +235,7 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
 
     let (store, id) = match (SecretId::parse(&expanded), empty) {
         (_, Some(name)) if lacks_part(&expanded, text) => return Err(empty_variable(name, false)),
-        // The help is dropped, because it may show an ARN from the value of a variable.
+        // The help text is dropped, because it may repeat an ARN from a variable's value.
         (Err(error), _) if !names.is_empty() => {
             let names = names.join(" and ");
             let defect = format!("{error} (after expanding {names})");
@@ -246,14 +252,14 @@ fn locate_id(text: &str, inherited: &Inherited) -> Result<Locator, Fault> {
     })
 }
 
-/// True for a SECRET that consists of one placeholder, `${NAME}`: its only closing brace is the last
+/// True if SECRET is a single placeholder, `${NAME}`: the first closing brace is the last
 /// character.
 fn is_placeholder(secret: &str) -> bool {
     secret.starts_with("${") && secret.find('}') == Some(secret.len() - 1)
 }
 
-/// The fault of an id with an empty variable. If the variable is the whole id, the help also
-/// suggests `${NAME:-}`, with which an entry is left out if the variable is empty.
+/// The error for an id that uses an empty variable. If the variable is the whole id, the help text
+/// also suggests `${NAME:-}`, which leaves out the entry if the variable is empty.
 fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
     let help = if is_only_variable {
         format!("set {name}. If it may be empty, write ${{{name}:-}}")
@@ -263,27 +269,27 @@ fn empty_variable(name: &str, is_only_variable: bool) -> Fault {
     Fault::new(format!("uses the variable {name}, which is empty")).help(help)
 }
 
-/// True if an empty variable has left an id without its name, or without its last part: `ssm:/`, or
-/// `prod/` for `prod/${APP:-}`. A path such as `ssm:/prod/` would even read the parameters of other
-/// programs.
+/// True if an empty variable removed a part of a name, or the whole name: for example,
+/// `prod/${APP:-}` became `prod/`, or `ssm:/${APP:-}` became `ssm:/`. Reading a path that is too
+/// short, such as `ssm:/prod/`, would even return other programs' parameters.
 fn lacks_part(expanded: &str, written: &str) -> bool {
     let (_, name) = Store::split_prefix(expanded.trim_end_matches('*'));
     let ends_early = name.ends_with('/') && !written.trim_end_matches('*').ends_with('/');
     name.trim_matches('/').is_empty() || ends_early || name.contains("//")
 }
 
-/// Checks a SECRET before its variables are expanded. If it has placeholders, only the characters
-/// around them are checked.
+/// Checks a SECRET before its variables are expanded. If it has placeholders, checks only the
+/// characters around them.
 fn validate_secret(text: &str) -> Result<(), Fault> {
     let literal = replace_placeholders(text, |_, _| Ok(""))?;
-    // A path can end with `/*`. In `${DIR}*`, the slash may be the end of the variable's value.
+    // A path may end with `/*`. In `${DIR}*`, the slash may come from the variable.
     let may_be_path = Store::has_prefix(text) || text.contains(":parameter/");
     let checked = if may_be_path && (text.ends_with("/*") || text.ends_with("}*")) {
         literal.trim_end_matches('*')
     } else {
         &literal
     };
-    // Colons are skipped: SECRET has none except those of an ARN or of `ssm:`, which are legal.
+    // Colons needn't be checked: SECRET contains them only in an ARN and after `ssm`.
     if let Some(character) = checked.chars().find(|&c| c != ':' && !is_name_character(c)) {
         return Err(illegal_character(character));
     }
@@ -293,27 +299,29 @@ fn validate_secret(text: &str) -> Result<(), Fault> {
     Ok(())
 }
 
-/// The fault of a character that AWS doesn't allow in any name.
+/// The error for a character that AWS doesn't allow in any name.
 fn illegal_character(character: char) -> Fault {
     let shown = quoted_character(character);
     let rule = "which AWS doesn't allow in the name of a secret or parameter";
     Fault::new(format!("contains {shown}, {rule}")).help(FORMS)
 }
 
-/// Splits off SECRET, which has colons of its own if it is an ARN or begins with `ssm:`. Also
-/// returns the text after the colon that follows SECRET.
+/// Splits a reference at the colon that ends SECRET, and returns SECRET and the fields after it. If
+/// SECRET is an ARN or begins with `ssm:`, this isn't the first colon. If no colon follows SECRET,
+/// the fields are `None`.
 pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     let mut fields_of_secret = if Store::has_prefix(text) {
         2
     } else if !Arn::has_prefix(text) {
         1
     } else if text.contains(":secretsmanager:") {
-        // The resource, the last of an ARN's six fields, has a colon in a secret's ARN.
+        // An ARN has six fields. In the ARN of a secret, the last field contains a colon:
+        // `secret:NAME`.
         7
     } else {
         6
     };
-    // A colon within `${…}` doesn't separate fields.
+    // A colon in `${…}` doesn't separate fields.
     let mut is_in_placeholder = false;
     for (at, c) in text.char_indices() {
         is_in_placeholder = (is_in_placeholder || text[at..].starts_with("${")) && c != '}';
@@ -327,14 +335,15 @@ pub fn split_secret(text: &str) -> (&str, Option<&str>) {
     (text, None)
 }
 
-/// Splits text at its first colon.
+/// Splits a text at its first colon. Without a colon, returns the whole text and `None`.
 pub fn split_colon(text: &str) -> (&str, Option<&str>) {
     text.split_once(':')
         .map_or((text, None), |(field, rest)| (field, Some(rest)))
 }
 
-/// Splits off KEY. A JSONPath can have colons in its brackets. Also returns the text after the colon
-/// that follows KEY.
+/// Splits the text after SECRET at the colon that ends KEY, and returns KEY and the fields after
+/// it. Colons in the brackets of a JSONPath don't end KEY. If no colon follows KEY, the fields are
+/// `None`.
 fn split_key(text: &str) -> (&str, Option<&str>) {
     if !text.starts_with('$') {
         return split_colon(text);
@@ -345,7 +354,7 @@ fn split_key(text: &str) -> (&str, Option<&str>) {
     }
 }
 
-/// The characters of a text that aren't in brackets or quotes, and their indexes.
+/// The characters of a text that are outside of square brackets and quotes, each with its index.
 pub fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     let mut depth = 0_usize;
     let mut quote = None;
@@ -365,7 +374,7 @@ pub fn outside_quotes(text: &str) -> impl Iterator<Item = (usize, char)> {
     })
 }
 
-/// Parses STAGE and VERSION-ID. `None` if both are empty.
+/// Parses the fields STAGE and VERSION-ID. Returns `None` if both are empty.
 fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     let parse = |predicate, text: &str| match text {
         "" => Ok(None),
@@ -379,12 +388,12 @@ fn parse_version(stage: &str, id: &str) -> Result<Option<Version>, Fault> {
     Ok(has_version.then(|| Version::new(stage, id)))
 }
 
-/// Parses a STAGE or a VERSION-ID, of a reference or an alias.
+/// Parses a STAGE or a VERSION-ID in a reference or an alias.
 ///
 /// # Errors
-/// If the text is empty, has an invisible character ([`overlooked`]), a space or a `$`. For
-/// `${STAGE}`, AWS would answer that the version doesn't exist, so an optional entry would be left
-/// out.
+/// If the text is empty, or contains a space, a `$`, or a character that is easy to overlook
+/// ([`overlooked`]). `${STAGE}` must not be accepted: AWS would answer that the version doesn't
+/// exist, and an optional entry would be left out.
 pub fn parse_label(text: &str) -> Result<String, Fault> {
     if let Some(fault) = overlooked(text) {
         return Err(fault);
@@ -396,7 +405,7 @@ pub fn parse_label(text: &str) -> Result<String, Fault> {
     Ok(text.to_owned())
 }
 
-/// Parses KEY: nothing, a top-level key, or a JSONPath, which begins with `$`.
+/// Parses KEY: nothing, a top-level key, or a JSONPath such as `$.tls.key`.
 fn parse_selector(key: &str) -> Result<Selector, Fault> {
     Selector::parse(key).ok_or_else(|| {
         Fault::new("has a key with $ that isn't a valid JSONPath").help(
@@ -405,10 +414,11 @@ fn parse_selector(key: &str) -> Result<Selector, Fault> {
     })
 }
 
-/// Refuses a reference of another tool, a template, JSON and a URL.
+/// Recognizes another tool's reference, a template, JSON, or a URL, and returns the error for it.
+/// `None` for any other text.
 fn foreign_syntax_error(text: &str) -> Option<Fault> {
     let mut found = foreign_prefix(text);
-    // Without a slash, `secret:token` may be the key `token` of a secret "secret".
+    // Only with a slash: `secret:token` may mean the key `token` of a secret called "secret".
     if found.is_none() && text.contains('/') {
         found = foreign_words("word").find(|(word, _)| text.starts_with(word));
     }
@@ -436,8 +446,11 @@ fn foreign_syntax_error(text: &str) -> Option<Fault> {
     None
 }
 
-/// Replaces each `${NAME}` and `${NAME:-default}` in a SECRET or in the path of a file with what
+/// Replaces every `${NAME}` and `${NAME:-default}` in a SECRET or a file's path with the text that
 /// `value_of` returns for the name and the default.
+///
+/// # Errors
+/// If a placeholder is malformed, or if `value_of` fails.
 fn replace_placeholders<'t>(
     text: &'t str,
     mut value_of: impl FnMut(&'t str, Option<&'t str>) -> Result<&'t str, Fault>,
@@ -462,10 +475,10 @@ fn replace_placeholders<'t>(
     Ok(replaced + rest)
 }
 
-/// Expands the placeholders in the path of a file.
+/// Expands every `${NAME}` in a file's path.
 ///
 /// # Errors
-/// If a placeholder is malformed, and in the same cases as [`variable_value`].
+/// If a placeholder is malformed, or if [`variable_value`] fails.
 pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     let expanded = replace_placeholders(path, |name, default| {
         variable_value(name, default, inherited, false)
@@ -473,10 +486,11 @@ pub fn expand_path(path: &str, inherited: &Inherited) -> Result<String, Fault> {
     Ok(expanded.into_owned())
 }
 
-/// The value of the variable `name`, or its default, for a secret's id. If the variable is the
-/// whole id (`is_only_variable`), the value may be an ARN. Any other value must not contain a
-/// colon, so that it can't select a different account, region or service. A value must never begin
-/// with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
+/// The value that replaces `${NAME}` in the name or ARN of a secret.
+///
+/// If the whole id is `${NAME}` (`is_only_variable`), the value may be an ARN. Otherwise, it can't
+/// contain a colon, because it could then choose a different account, region or service. The value
+/// can never begin with `ssm:`, which belongs before the placeholder: `ssm:${NAME}`.
 fn part_of_id<'a>(
     name: &str,
     default: Option<&'a str>,
@@ -484,7 +498,7 @@ fn part_of_id<'a>(
     is_only_variable: bool,
 ) -> Result<&'a str, Fault> {
     let value = variable_value(name, default, inherited, is_only_variable)?;
-    // `${DB:-prod/db:password}` is probably meant as "this reference, unless the variable is set".
+    // `${DB:-prod/db:password}` was probably meant to use this reference unless DB is set.
     let (secret, fields) = split_secret(value);
     if default == Some(value) && (fields.is_some() || Store::has_prefix(value)) {
         return Err(format!("has a colon in the default of ${{{name}:-…}}").into());
@@ -498,8 +512,7 @@ fn part_of_id<'a>(
     if Store::has_prefix(value) {
         return Err(wrong_value(name, "begins with \"ssm:\""));
     }
-    // If the value were accepted, `:host` in `DB=prod/db:host` would be a part of the secret's
-    // name.
+    // With `DB=prod/db:host`, `:host` would become part of the secret's name.
     if fields.is_some() && SecretId::parse(secret).is_ok() {
         return Err(wrong_value(
             name,
@@ -509,9 +522,9 @@ fn part_of_id<'a>(
     Ok(value)
 }
 
-/// The value of a variable, or the default. As in a shell, the default after `:-` also replaces an
-/// empty value. The default can be empty, too. Without a default, an empty value is an error, whose
-/// help depends on whether the variable is the whole id (`is_only_variable`).
+/// A variable's value or, if the variable isn't set, the default from `${NAME:-default}`. As in a
+/// shell, the default also replaces an empty value, and may itself be empty. Without a default, an
+/// empty value is an error. `is_only_variable` affects only the help text of that error.
 fn variable_value<'a>(
     name: &str,
     default: Option<&'a str>,
@@ -539,7 +552,7 @@ fn variable_value<'a>(
     }
 }
 
-/// The error for a variable with a wrong value. `defect` must not quote the value.
+/// The error for a variable whose value can't be used. `defect` must not quote the value.
 fn wrong_value(name: &str, defect: impl Into<Fault>) -> Fault {
     let fault: Fault = defect.into();
     fault.about(&format!("uses the variable {name}, whose value"))

@@ -1,5 +1,5 @@
-//! The names and ARNs of secrets and parameters, and the stores that have them. Also the check that
-//! an answer is for the secret that was requested ([`SecretId::is_answered_by`]).
+//! Names and ARNs of secrets and parameters, and the two stores they are in. Also checks that an
+//! answer from AWS is for the requested secret ([`SecretId::is_answered_by`]).
 
 use std::fmt;
 use std::sync::Arc;
@@ -8,30 +8,32 @@ use super::arn::{Arn, Region};
 use crate::model::fault::Fault;
 use crate::model::shown::text_or;
 
-/// The prefix of a parameter in a reference.
+/// The prefix of a parameter in a reference, as in `ssm:/prod/level`.
 const PARAMETER_PREFIX: &str = "ssm:";
 
-/// The name or the ARN of a secret or parameter. The name of a parameter doesn't begin with `ssm:`,
-/// because the locator says which store it is in.
+/// The name or ARN of a secret or parameter. A name doesn't include the prefix `ssm:`, because the
+/// locator has a field of its own for the store.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum SecretId {
     Name(Arc<str>),
-    /// The ARN of a secret may be written without the six random characters at its end.
+    /// A secret's ARN may lack the hyphen and the six random characters at the end.
     Arn(Arn),
 }
 
-/// A path, which stands for the parameters below it.
+/// A path such as `/prod/`, which stands for the parameters below it.
 #[derive(Clone, Copy, Debug)]
 pub struct ParameterPath<'a> {
-    /// The path's name with the slash at its end. A name from an ARN doesn't begin with a slash.
+    /// The path's name, with a trailing slash. A name taken from an ARN has no leading slash. Any
+    /// other name is kept as written.
     pub name: &'a str,
-    /// False for `/path/*`, which stands only for the parameters directly below the path.
+    /// True for `/path/`, which includes all levels. False for `/path/*`, which includes only
+    /// parameters directly below the path.
     pub is_recursive: bool,
 }
 
 impl ParameterPath<'_> {
-    /// True if the path includes a parameter. `rest` is the part of the parameter's name after the
-    /// path.
+    /// True if the path includes a parameter. `rest` is what comes after the path in the
+    /// parameter's name: for `/prod/db/host` below `/prod/`, it is `db/host`.
     pub fn includes(&self, rest: &str) -> bool {
         !rest.is_empty() && (self.is_recursive || !rest.contains('/'))
     }
@@ -41,7 +43,8 @@ impl SecretId {
     /// Parses a secret's name, `ssm:` followed by a parameter's name, or the ARN of either.
     ///
     /// # Errors
-    /// If the name is empty, too long or illegal, or if `parse_arn` rejects the ARN.
+    /// If the name is empty or too long, or has an illegal character or a misplaced slash. If the
+    /// ARN is incomplete, or isn't the ARN of a secret or parameter.
     pub fn parse(text: &str) -> Result<(Store, Self), Fault> {
         if Arn::has_prefix(text) {
             return parse_arn(text).map(|(store, arn)| (store, Self::Arn(arn)));
@@ -59,7 +62,7 @@ impl SecretId {
             return Err(two_slashes(text));
         }
         let longest = match store {
-            // This is the limit in AWS's operation CreateSecret.
+            // The limit of CreateSecret, the operation that creates secrets.
             Store::SecretsManager => 512,
             Store::ParameterStore => LONGEST_PARAMETER_NAME,
         };
@@ -83,8 +86,9 @@ impl SecretId {
         Some(arn)
     }
 
-    /// The id of the replica in `region`: the ARN with this region, or the same name. A public
-    /// parameter is requested by its name, because its ARN has no account.
+    /// The id with which to request the same secret in another region. An ARN gets the new region,
+    /// and a name stays the same. The ARN of a public parameter, which has no account, is replaced
+    /// with the parameter's name.
     pub fn in_region(&self, region: &Region) -> Self {
         match self {
             Self::Name(_) => self.clone(),
@@ -95,8 +99,7 @@ impl SecretId {
         }
     }
 
-    /// The name within an account and region. For an ARN, this is its resource without `secret:` or
-    /// `parameter/`.
+    /// The name itself. For an ARN, this is the resource without `secret:` or `parameter/`.
     pub fn name(&self) -> &str {
         match self {
             Self::Name(name) => name,
@@ -110,8 +113,8 @@ impl SecretId {
         }
     }
 
-    /// True for an ARN that ends with a hyphen and six characters, as the complete ARN of a secret
-    /// does. The ARN may be incomplete nevertheless, because a name can end in the same way.
+    /// True if this is an ARN with the ending of a secret's complete ARN: a hyphen and six
+    /// characters. Even then, it may be incomplete, because the name itself can end like this.
     pub fn may_be_complete(&self) -> bool {
         let name = self.name();
         self.arn().is_some()
@@ -120,36 +123,38 @@ impl SecretId {
                 .is_some_and(|at| is_random_ending(&name[at..]))
     }
 
-    /// True if an answer with this name and ARN is for the secret that this id names. (Parameters
-    /// aren't checked here.)
+    /// True if an answer with this name and ARN is for the requested secret. (Parameters are
+    /// checked elsewhere.)
     ///
-    /// - The answer's ARN must be the requested ARN, or have the requested name. It may also have
-    ///   the random ending: a hyphen and six characters.
-    /// - If the answer has a name, it must be the name in the answer's ARN, and the requested name.
-    /// - An answer without an ARN is accepted only for a requested name, which it must repeat.
+    /// - The ARN in the answer must be the requested ARN, or contain the requested name. It may end
+    ///   with a hyphen and six random characters, even if the requested id doesn't.
+    /// - If the answer has a name, it must be the requested name, and also the name in the answer's
+    ///   ARN.
+    /// - An answer without an ARN is accepted only if it repeats the name that was requested.
     pub fn is_answered_by(&self, name: Option<&str>, arn: Option<&Arn>) -> bool {
         let Some(arn) = arn else {
             return self.arn().is_none() && name == Some(self.name());
         };
         let resource = match self {
-            // A requested name doesn't include an account, so the account in the answer isn't
+            // A name doesn't say which account the secret is in, so the account in the answer isn't
             // checked.
             Self::Name(_) => Some(arn.resource()),
             Self::Arn(requested) => arn.resource_in_account_of(requested),
         };
-        // The name of the secret with the random ending: `prod/db-AbCdEf`.
+        // The secret's name with the random ending: `prod/db-AbCdEf`.
         let Some(full_name) = resource.and_then(|resource| resource.strip_prefix("secret:")) else {
             return false;
         };
         let is_in_arn = |name: &str| {
             let rest = full_name.strip_prefix(name);
-            // Empty if `name` is from a complete ARN, and so already has the random ending.
+            // Nothing is left if `name` comes from a complete ARN, which includes the random
+            // ending.
             rest.is_some_and(|rest| rest.is_empty() || is_random_ending(rest))
         };
         is_in_arn(self.name())
             && name.is_none_or(|name| {
-                // For a complete ARN, `self.name()` has the random ending, which the answer's name
-                // doesn't have.
+                // If a complete ARN was requested, `self.name()` has the random ending, but the
+                // answer's name doesn't.
                 is_in_arn(name) && (name == self.name() || full_name == self.name())
             })
     }
@@ -165,14 +170,15 @@ impl fmt::Display for SecretId {
 }
 
 /// True for a hyphen and six letters or digits, such as `-AbCdEf`. AWS appends them to the name in
-/// the ARN of a secret.
+/// a secret's ARN.
 fn is_random_ending(text: &str) -> bool {
     text.strip_prefix('-')
         .is_some_and(|end| end.len() == 6 && end.bytes().all(|b| b.is_ascii_alphanumeric()))
 }
 
-/// Splits a name before what may be the random ending of an ARN: a hyphen and six letters and
-/// digits, with a capital or a digit among them, as in `prod/db-CxwhVq`. `None` for any other name.
+/// Splits off a random ending like the one that AWS adds in ARNs: `prod/db-CxwhVq` becomes
+/// `prod/db` and `-CxwhVq`. The six characters must include a capital letter or a digit, so
+/// `prod/db-master` isn't split. `None` if the name has no such ending.
 pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
     let (before, ending) = name.split_at(name.rfind('-')?);
     let is_word = ending
@@ -185,13 +191,13 @@ pub fn split_random_ending(name: &str) -> Option<(&str, &str)> {
     Some((before, ending))
 }
 
-/// True for the characters of names: those that CreateSecret allows, and `!`, which only AWS's own
-/// services use (`rds!cluster-…`).
+/// True for a character that is allowed in the name of a secret or parameter. AWS allows `!` only
+/// in the names of secrets that its own services create (`rds!cluster-…`).
 pub fn is_name_character(c: char) -> bool {
     c.is_ascii_alphanumeric() || "/_+=.@!-".contains(c)
 }
 
-/// True if the name only has characters that AWS allows. A parameter's path may end with `/*`.
+/// True if AWS allows every character in the name. A parameter's path may end with `/*`.
 fn is_legal_name(store: Store, name: &str) -> bool {
     let checked = match store {
         Store::SecretsManager => name,
@@ -200,8 +206,8 @@ fn is_legal_name(store: Store, name: &str) -> bool {
     checked.chars().all(is_name_character)
 }
 
-/// The fault of a parameter whose name has a slash, but not at its beginning, which AWS doesn't
-/// allow: `ssm:prod/app/level`.
+/// The error for a parameter's name that contains a slash, but doesn't begin with one, which AWS
+/// doesn't allow: `ssm:prod/app/level`. `None` for any other text.
 pub fn slash_fault(text: &str) -> Option<Fault> {
     let name = text.strip_prefix(PARAMETER_PREFIX)?;
     if !name.contains('/') || name.starts_with('/') {
@@ -217,7 +223,7 @@ pub(super) fn incomplete_arn() -> Fault {
 
 const ARN_REMEDY: &str = "copy the whole ARN: arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME, or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
 
-/// Parses the ARN of a secret or parameter, and finds out to which store it belongs.
+/// Parses the ARN of a secret or parameter. The service in the ARN decides which store it is in.
 fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     let arn = Arn::parse(text).ok_or_else(incomplete_arn)?;
     let store = Store::from_service(arn.service()).ok_or_else(|| {
@@ -228,8 +234,9 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
         Store::ParameterStore => "parameter/",
     };
     let has_region = arn.region().is_some_and(|region| region.has_known_form());
-    // Without an account, a field is probably missing, so the fields after it are misplaced. But
-    // AWS's public parameters have no account. The partition is empty in `arn::secretsmanager:…`.
+    // Without an account, a field is probably missing, so the others are in the wrong places. Only
+    // AWS's public parameters have no account. An empty partition, as in `arn::secretsmanager:…`,
+    // is rejected below.
     let has_account = arn.account().is_some() || text.contains("::parameter/aws/service/");
     let has_fields = has_account && arn.has_partition() && has_region;
     let name = arn
@@ -246,9 +253,8 @@ fn parse_arn(text: &str) -> Result<(Store, Arn), Fault> {
     Ok((store, arn))
 }
 
-/// The most characters that a parameter's name can have. AWS allows 1011 characters for the whole
-/// ARN, and the shortest beginning, `arn:aws:ssm:us-east-1:123456789012:parameter`, takes 44 of
-/// them before the name's first slash.
+/// The maximum length of a parameter's name. AWS allows 1011 characters for the whole ARN, and at
+/// least 44 of them come before the name: `arn:aws:ssm:us-east-1:123456789012:parameter`.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/APIReference/API_PutParameter.html>
 const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
@@ -256,19 +262,19 @@ const LONGEST_PARAMETER_NAME: usize = 1011 - 44;
 const ILLEGAL_CHARACTER: &str =
     "has a character that AWS doesn't allow in the name of a secret or parameter";
 
-/// The help for a name with an empty piece.
+/// The hint for a name with an empty part, such as `prod//db`.
 pub const EMPTY_PIECE: &str = "a shell variable was probably empty";
 
-/// True for the name of a secret with an empty piece, as in `prod//db`, or before or after its only
-/// slash, as in `/db` and `prod/`.
+/// True if a part of a secret's name is probably missing: between two slashes, as in `prod//db`, or
+/// before or after the only slash, as in `/db` and `prod/`.
 pub fn has_empty_piece(name: &str) -> bool {
     let (before, after) = name.split_once('/').unwrap_or(("-", "-"));
     name.contains("//") || !after.contains('/') && (before.is_empty() || after.is_empty())
 }
 
-/// The fault of a parameter whose name has an empty piece. (A secret's name may have two slashes in
-/// a row.) Another tool's `ssm://x`, and `parameter/` before a name with a slash, have one slash too
-/// many at the beginning.
+/// The error for two slashes in a row in a parameter's name. AWS allows them only in secrets'
+/// names. For another tool's `ssm://x`, and for `parameter//` in an ARN, the help text suggests a
+/// single slash.
 pub(super) fn two_slashes(text: &str) -> Fault {
     let defect = "has two slashes in a row, which AWS doesn't allow in the name of a parameter";
     let help = if text.starts_with("ssm://") || text.contains(":parameter//") {
@@ -282,7 +288,7 @@ pub(super) fn two_slashes(text: &str) -> Fault {
     Fault::new(defect).help(help)
 }
 
-/// The service that stores a value.
+/// The AWS service that stores a value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Store {
     SecretsManager,
@@ -290,14 +296,15 @@ pub enum Store {
 }
 
 impl Store {
-    /// The store whose service has this name in ARNs. `None` for any other service.
+    /// Finds the store by the name of its service in ARNs: `secretsmanager` or `ssm`. `None` for
+    /// any other service.
     pub fn from_service(service: &str) -> Option<Self> {
         [Self::SecretsManager, Self::ParameterStore]
             .into_iter()
             .find(|store| store.service() == service)
     }
 
-    /// The name of the service in ARNs, in host names and in signatures.
+    /// The name of the service in ARNs, host names and signatures.
     pub fn service(self) -> &'static str {
         match self {
             Self::SecretsManager => "secretsmanager",
@@ -305,7 +312,7 @@ impl Store {
         }
     }
 
-    /// The prefix of a name in a reference.
+    /// The prefix of a name in a reference: `ssm:` for a parameter, and nothing for a secret.
     pub fn prefix(self) -> &'static str {
         match self {
             Self::SecretsManager => "",
@@ -313,13 +320,14 @@ impl Store {
         }
     }
 
-    /// True if a text begins with the prefix of a parameter. An ARN never does.
+    /// True if the text begins with `ssm:`, which means that it names a parameter or a path. An ARN
+    /// never begins like this.
     pub fn has_prefix(text: &str) -> bool {
         text.starts_with(PARAMETER_PREFIX)
     }
 
-    /// The store that the prefix of a text names, and the text after the prefix: `ssm:/prod/level`
-    /// gives Parameter Store and `/prod/level`. The text must not be an ARN, which has no prefix.
+    /// Splits off the prefix that names the store: `ssm:/prod/level` becomes Parameter Store and
+    /// `/prod/level`. Without a prefix, the store is Secrets Manager. The text must not be an ARN.
     pub fn split_prefix(text: &str) -> (Self, &str) {
         match text.strip_prefix(PARAMETER_PREFIX) {
             Some(name) => (Self::ParameterStore, name),
