@@ -1,8 +1,7 @@
-//! Entries: the variables and files that the user wants, each with the source of its value, and the
-//! names of the variables that `env-from` sets.
+//! Entries: the variables and files that the user wants, and where their values come from. Also
+//! decides which variables `env-from` may set.
 //!
-//! At first, an entry is what the user has written: it may name secrets by aliases and `${NAME}`.
-//! The plan looks these names up later.
+//! An entry is as the user wrote it until the plan looks up its aliases and `${NAME}`.
 
 mod claims;
 mod subject;
@@ -23,44 +22,45 @@ use regex_lite::Regex;
 use crate::model::environment::{EnvName, known_patterns, matches_any};
 use crate::model::reference::Reference;
 
-/// A target and the source of its value. `R` is the type of a reference: [`Reference`] as the user
-/// wrote it or, in a plan, the [`SecretRef`] that was found for it.
+/// A variable or file to set, and the source of its value. `R` is the type of its references:
+/// [`Reference`] as the user wrote them or, once the plan has looked them up,
+/// [`SecretRef`](crate::model::reference::SecretRef).
 #[derive(Clone, Debug)]
 pub struct Entry<R = Reference> {
-    /// The id in the plan. Before there is a plan, all entries have the default id.
+    /// The entry's id in the plan. Until there is a plan, every entry has the default id.
     pub id: EntryId,
     pub target: Target,
     pub source: Source<R>,
     pub transform: Transform,
-    /// `pattern`: a regular expression. The value must match it, after decoding and before
-    /// encoding, and so must the text of `default`.
+    /// `pattern`: a regular expression that the value must match, after decoding and before
+    /// encoding. The text of `default` must match it, too.
     pub pattern: Option<Regex>,
     pub on_missing: OnMissing,
     pub subject: Subject,
 }
 
-/// Identifies an entry of a plan. The subject can't do that: two entries on one line, or of a file
-/// that is given twice, may have the same subject.
+/// Identifies an entry in a plan. Its subject can't do this, because two entries on the same line
+/// may have the same subject.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct EntryId {
     /// The number of the entry's layer, counted from the latest layer, which has the number 0.
     pub layer: usize,
     pub number: usize,
-    /// The number of a key in an `env-from` object, for the outcome of this key. `None` for the
-    /// entry itself.
+    /// The key's number in its `env-from` object. `None` if this is the id of an entry, not of a
+    /// key.
     pub key: Option<usize>,
 }
 
 impl Entry {
-    /// Creates an entry of `env-from`, which sets a variable for each key of an object.
+    /// Creates an `env-from` entry, which sets a variable for every key of an object.
     pub fn for_object(reference: Reference, naming: Naming, origin: Origin) -> Self {
         let target = Target::Variables(naming.prefix.clone());
         let source = Source::Object(ObjectSource { reference, naming });
         Self::new(target, source, origin)
     }
 
-    /// Creates an entry whose value must exist, and isn't decoded, encoded or checked against a
-    /// pattern.
+    /// Creates an entry with the default options: its value must exist, and isn't decoded, encoded
+    /// or checked against a pattern.
     pub fn new(target: Target, source: Source, origin: Origin) -> Self {
         let written = match &source {
             Source::Reference(reference) | Source::Object(ObjectSource { reference, .. }) => {
@@ -85,19 +85,21 @@ impl Entry {
     }
 }
 
-/// The source of an entry's value or, for [`Source::Object`], of the values of several variables.
+/// Where an entry's value comes from. Only [`Source::Object`] supplies values for several
+/// variables.
 #[derive(Clone, Debug)]
 pub enum Source<R = Reference> {
     Reference(R),
     Literal(String),
-    /// In a plan, the text of `default`, and the empty variable that should name a secret.
+    /// For an entry whose secret is `${NAME:-}` while NAME is empty: the text of `default`, and
+    /// NAME. Occurs only in a plan.
     Default(String, String),
-    /// Text with references: a template, or an inherited variable with dynamic references.
+    /// Text that contains references: a template, or an inherited variable with dynamic references.
     Composed(Vec<Part<R>>),
     Object(ObjectSource<R>),
 }
 
-/// An object of `env-from`: a JSON object, or all parameters below a path.
+/// The source of an `env-from` entry: a JSON object, or all parameters below a path.
 #[derive(Clone, Debug)]
 pub struct ObjectSource<R = Reference> {
     pub reference: R,
@@ -105,8 +107,7 @@ pub struct ObjectSource<R = Reference> {
 }
 
 impl<R> Source<R> {
-    /// The references to secrets, in the order in which they are written. A reference that is
-    /// repeated is listed again.
+    /// The references to secrets, in the order in which they are written, including duplicates.
     pub fn references(&self) -> Vec<&R> {
         match self {
             Self::Reference(reference) => vec![reference],
@@ -123,7 +124,7 @@ impl<R> Source<R> {
     }
 }
 
-/// The changes to a value before it is delivered. A value is decoded first, and then encoded.
+/// How to change a value before the command gets it. Decoding comes first, then encoding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Transform {
     /// `decode: base64`
@@ -132,64 +133,66 @@ pub struct Transform {
     pub encode: bool,
 }
 
-/// The reaction to a secret, a version or a key that doesn't exist. A denial or an outage is never
-/// an absence.
+/// What to do if a secret, a version or a key doesn't exist. If AWS denies a request or doesn't
+/// answer, the entry fails regardless.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum OnMissing {
-    /// The absence is an error, and the command isn't started.
+    /// Report an error, and don't start the command.
     Fail,
-    /// `optional: true`: the entry is treated as if it weren't there, so an entry of an earlier
-    /// layer can apply.
+    /// `optional: true`: ignore the entry. An entry in an earlier layer may then set the target.
     Optional,
-    /// `default`: this text is the value. It isn't decoded or encoded.
+    /// `default`: use this text as the value. It is neither decoded nor encoded.
     Default(String),
 }
 
-/// The keys of an `env-from` object that are selected, and the names of their variables.
+/// Which keys of an `env-from` object become variables, and how these variables are named.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Naming {
-    /// The beginning of every variable's name. Its letters keep their case.
+    /// The text at the beginning of every variable's name. It keeps its case, even without
+    /// `case: keep`.
     pub prefix: String,
-    /// The only keys that can be selected. Each of them must exist. `None` for all keys.
+    /// `only`: the keys that become variables. All of them must exist. `None` selects every key.
     pub only: Option<Vec<String>>,
     pub except: Vec<String>,
-    /// For each renamed key, the part of the variable's name after the prefix.
+    /// Maps keys to their new names, without the prefix.
     pub rename: BTreeMap<String, String>,
-    /// `case: keep`: the letters of a key keep their case in the variable's name. Otherwise, they
-    /// become capitals. Either way, characters outside `[A-Za-z0-9_]` become `_`.
+    /// True with `case: keep`: a key's letters keep their case in the variable's name. Otherwise,
+    /// they become capitals. Either way, characters outside `[A-Za-z0-9_]` become `_`.
     pub keeps_case: bool,
 }
 
-/// The names that `env-from` refuses, grouped by the effect of such variables. The first group,
-/// [`SAFE`], lists the exceptions. The names are also refused in lower case, because programs read
-/// `https_proxy`, for example.
+/// The names of variables that `env-from` refuses to set, grouped by the harm they can do. The
+/// first group, [`SAFE`], lists exceptions. The same names in lowercase are refused, too, because
+/// programs also read `https_proxy`, for example.
 ///
-/// Anyone who can write a secret chooses its keys. So a key must not set a variable that makes
-/// programs run code, talk to other hosts, or misread their surroundings. The operator can set such
-/// a variable under `env`. No list of names can be complete, so the safe way is to select keys with
-/// `only`.
+/// Anyone who can write a secret chooses its keys, so a key must not set a variable that makes
+/// programs run code, talk to other hosts, or misread their surroundings. Users can still set these
+/// variables under `env`. No list of names can be complete, so the safest way is to select keys
+/// with `only`.
 ///
-/// The names of the AWS SDKs are from botocore's configprovider.py and credentials.py, and from
-/// <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
+/// The names that the AWS SDKs read are taken from botocore's configprovider.py and credentials.py,
+/// and from <https://docs.aws.amazon.com/sdkref/latest/guide/settings-reference.html>.
 const UNSAFE_NAMES: &str = include_str!("unsafe_names.txt");
 
-/// The heading of the names that `env-from` accepts, although a pattern in [`UNSAFE_NAMES`] matches
-/// them. They must be the first group, because the first group that matches decides.
+/// The heading of the exceptions in [`UNSAFE_NAMES`]: variables that `env-from` sets although a
+/// later group matches them, too. This group must come first, because the first match decides.
 const SAFE: &str = "is safe";
 
-/// The names that `env-from` accepts only with a plain word as the value, such as `production`, or
-/// with an empty value. An interactive shell runs the file that ENV names, and expands ENV first.
-/// .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
+/// The variables that `env-from` sets only if their value is empty or a plain word, such as
+/// `production`. Other values are dangerous: an interactive shell expands ENV, and runs the file
+/// that it names, and .NET reads a file whose name contains the value of DOTNET_ENVIRONMENT.
 const SAFE_AS_WORDS: [&str; 2] = ["ENV", "DOTNET_ENVIRONMENT"];
 
-/// The heading of `*_PROXY`. It is the last group, so it decides only if nothing else matches. A
-/// name such as TRUST_PROXY is accepted if its value is a switch, unless it is in [`PROXIES`].
+/// The heading of the pattern `*_PROXY`. It is the last group of [`UNSAFE_NAMES`], so it applies
+/// only to names that no other group matches. Even so, `env-from` sets such a variable if its value
+/// is a switch, as in `TRUST_PROXY=1`, unless [`PROXIES`] lists it.
 const PROXY: &str = "can make programs send their requests through someone else's proxy";
 
-/// The heading of the variables of the AWS SDKs and the AWS CLI.
+/// The heading of the variables that the AWS SDKs and the AWS CLI read.
 const AWS: &str = "configures the AWS SDKs and CLI";
 
-/// The variables in which programs look for a proxy. Even `0` is the address of a host.
+/// The variables in which programs look for a proxy. For these, even a switch such as `0` is
+/// unsafe, because it is also the address of a host.
 const PROXIES: [&str; 5] = [
     "HTTP_PROXY",
     "HTTPS_PROXY",
@@ -199,17 +202,16 @@ const PROXIES: [&str; 5] = [
 ];
 
 impl Naming {
-    /// True if `only` and `except` let this key set a variable.
+    /// True if `only` and `except` let this key become a variable.
     pub fn selects(&self, key: &str) -> bool {
         let listed = |keys: &[String]| keys.iter().any(|other| other == key);
         self.only.as_deref().is_none_or(listed) && !listed(&self.except)
     }
 
-    /// The name of the variable that a key sets. [`unsafe_effect`] decides whether it is safe to
-    /// set the variable.
+    /// The name of the variable that a key sets. It may still be unsafe (see [`unsafe_effect`]).
     ///
     /// # Errors
-    /// If the name begins with a digit, or is empty. The error is this name.
+    /// If the name is empty or begins with a digit. The error is the name itself.
     pub fn variable_name(&self, key: &str) -> Result<EnvName, String> {
         let legal_key = key.replace(|c: char| !c.is_ascii_alphanumeric() && c != '_', "_");
         let rest = match self.rename.get(key) {
@@ -221,10 +223,9 @@ impl Naming {
         EnvName::parse(&name).ok_or(name)
     }
 
-    /// The names of all variables that the object can set, if `only` lists its keys. Without
-    /// `only`, returns `None`, because the names aren't known before the object is read. Also
-    /// returns `None` if a name is illegal or unsafe, which becomes an error when the object is
-    /// resolved.
+    /// The names of all variables that the object can set. `None` without `only`, because the names
+    /// aren't known until the object is read. Also `None` if a name is illegal or unsafe, which is
+    /// reported later, when the object is resolved.
     pub fn variable_names(&self) -> Option<Vec<EnvName>> {
         self.only
             .as_ref()?
@@ -239,9 +240,9 @@ impl Naming {
     }
 }
 
-/// True for the name of a variable that the AWS SDKs and the AWS CLI read, such as AWS_PROFILE. The
-/// name must be in [`UNSAFE_NAMES`] in full, because a pattern such as `AWS_REQUEST_*` also matches
-/// variables of other programs.
+/// True for a variable such as AWS_PROFILE, which the AWS SDKs and the AWS CLI read. Ignores the
+/// patterns in [`UNSAFE_NAMES`], because a pattern such as `AWS_REQUEST_*` also matches other
+/// programs' variables.
 pub fn is_aws_setting(name: &EnvName) -> bool {
     name.as_str().starts_with("AWS_")
         && UNSAFE_NAMES
@@ -249,10 +250,12 @@ pub fn is_aws_setting(name: &EnvName) -> bool {
             .any(|listed| listed == name.as_str())
 }
 
-/// The effect of an unsafe variable, as a predicate: `can make programs run someone else's code`.
-/// `None` for a safe variable. A name in [`SAFE_AS_WORDS`] is unsafe only if the value is neither
-/// empty nor a plain word, and a name that only `*_PROXY` matches, such as TRUST_PROXY, only if the
-/// value isn't a switch.
+/// The harm that an unsafe variable can do, such as `can make programs run someone else's code`.
+/// `None` if the variable is safe.
+///
+/// For some names, that depends on the value. A variable in [`SAFE_AS_WORDS`] is safe if its value
+/// is empty or a plain word. A variable that only `*_PROXY` matches, such as TRUST_PROXY, is safe
+/// if its value is a switch, unless [`PROXIES`] lists the variable.
 pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     static PATTERNS: LazyLock<Vec<(&str, Vec<Pattern>)>> = LazyLock::new(|| {
         UNSAFE_NAMES
@@ -281,14 +284,14 @@ pub fn unsafe_effect(name: &EnvName, value: &[u8]) -> Option<&'static str> {
     Some(*effect)
 }
 
-/// True for the effect of a variable that configures AWS or a proxy. Many .env files have such
-/// variables, so they are often in a secret on purpose.
+/// True for the effects of variables that configure AWS or a proxy. Many .env files contain these
+/// variables, so if a secret has one, it is probably intentional.
 pub fn is_configuration(effect: &str) -> bool {
     effect == AWS || effect == PROXY
 }
 
-/// True for a value that turns something on or off, such as `true`, and for a small number. A
-/// larger one can be the address of a host: 2130706433 is 127.0.0.1.
+/// True for a value that turns something on or off, such as `true`, and for a number of up to three
+/// digits. A larger number may be the address of a host: 2130706433 is 127.0.0.1.
 fn is_switch(value: &[u8]) -> bool {
     let is_small_number = value.len() <= 3 && value.iter().all(u8::is_ascii_digit);
     is_small_number

@@ -9,19 +9,20 @@ use super::target::Target;
 use crate::model::reference::Reference;
 use crate::model::shown::{file_name, has_credential, shell_word, shown};
 
-/// An entry as messages name it: `DB_HOST (app.yaml:3, db:host)`.
+/// How messages name an entry: `DB_HOST (app.yaml:3, db:host)`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Subject {
     /// The name of the target: a variable, a path, `env-from` or, for `get`, `the value`.
     pub label: Arc<str>,
     pub origin: Origin,
     pub kind: SubjectKind,
-    /// The source of the value, as the user wrote it. `None` for a literal, for references in an
-    /// inherited variable, whose text may hold a password, and for a subject from [`Self::plain`].
+    /// The source of the value, as the user wrote it. `None` for a literal, and for an inherited
+    /// variable, whose text may include a password. Also `None` in a subject created by
+    /// [`Self::plain`].
     pub written: Option<Written>,
 }
 
-/// The kind of an entry, which decides what messages and tables say about the entry.
+/// The kind of an entry, which determines how messages and tables describe it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum SubjectKind {
     /// A variable, a file, or the value that `get` prints.
@@ -40,7 +41,8 @@ pub enum Written {
 }
 
 impl Subject {
-    /// Creates a subject that doesn't show the source of a value.
+    /// Creates a subject without the source of a value, so messages show only
+    /// `DB_HOST (app.yaml:3)`.
     pub fn plain(label: String, origin: Origin) -> Self {
         Self {
             label: label.into(),
@@ -50,8 +52,8 @@ impl Subject {
         }
     }
 
-    /// Creates the subject of an entry with this target. The subject doesn't show the source of the
-    /// value.
+    /// Creates an entry's subject, which is named after its target, but doesn't show the source of
+    /// the value.
     pub fn for_target(target: &Target, origin: Origin) -> Self {
         let (kind, label) = match target {
             Target::Variables(_) => (SubjectKind::EnvFrom, "env-from".to_owned()),
@@ -65,13 +67,14 @@ impl Subject {
         }
     }
 
-    /// Creates the subject of a file that isn't an entry, but is named by this argument.
+    /// Creates a subject for a file that isn't an entry but is named on the command line, such as
+    /// the FILE of `--output`.
     pub fn for_file(path: &Path, argument: Argument) -> Self {
         Self::plain(path.display().to_string(), Origin::Argument(argument))
     }
 
-    /// The entry's reference, as the user wrote it. `None` for an entry with a template or without
-    /// a reference.
+    /// The entry's reference, as the user wrote it. `None` if the entry has a template or no
+    /// reference.
     pub fn written_reference(&self) -> Option<&Reference> {
         match &self.written {
             Some(Written::Reference(reference)) => Some(reference),
@@ -79,24 +82,24 @@ impl Subject {
         }
     }
 
-    /// [`Self::written_reference`] as messages show it: credentials in it are masked.
+    /// Like [`Self::written_reference`], but as text for messages, with credentials masked.
     pub fn shown_reference(&self) -> Option<String> {
         let reference = self.written_reference()?;
         Some(shown(&reference.to_string()))
     }
 
-    /// [`Self::written_reference`], but `None` if messages mask a part of the reference.
+    /// Like [`Self::written_reference`], but `None` if the reference may contain a credential.
     pub fn reference(&self) -> Option<&Reference> {
         self.written_reference()
             .filter(|reference| !has_credential(&reference.to_string()))
     }
 
-    /// The text that a help suggests, in order to apply `change` to this entry's reference. For
-    /// `--env` and `--as-file`, this is the whole option (`--env NAME=REFERENCE`), and for the
-    /// argument of `get`, it is the whole command. For any other entry, it is only the reference,
-    /// because a subject has neither the PATH of an `--as-file`, the prefix of an `--env-from`, nor
-    /// the keys around a reference in a file. `None` if the entry has no reference, or if messages
-    /// mask a part of the reference.
+    /// Changes the entry's reference with `change`, and returns what the user should write instead:
+    /// the whole option (`--env NAME=REFERENCE`), the whole command for `get`, and only the
+    /// reference for any other entry. That includes an `--as-file` with a PATH, since the subject
+    /// doesn't have the PATH.
+    ///
+    /// `None` if the entry has no reference, or if the reference may contain a credential.
     pub fn rewritten(&self, change: impl FnOnce(&mut Reference)) -> Option<String> {
         use SubjectKind::{Entry, EnvFrom, EnvFromKey, Section};
         let mut reference = self.reference()?.clone();
@@ -118,7 +121,7 @@ impl Subject {
 
 impl fmt::Display for Subject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // An object on the command line has no name, so messages name its option.
+        // An object on the command line has no name of its own, so show its option instead.
         if let (Origin::Argument(option), SubjectKind::EnvFrom) = (&self.origin, self.kind) {
             return match self.shown_reference() {
                 Some(reference) => write!(f, "{option} {reference}"),
@@ -134,21 +137,20 @@ impl fmt::Display for Subject {
     }
 }
 
-/// The place where the user has written an entry.
+/// Where the user wrote an entry.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Origin {
     Argument(Argument),
-    /// The inherited variable with the entry's name, which `--resolve-env` resolves.
+    /// An inherited variable, whose references `--resolve-env` resolves.
     Inherited,
     File {
-        /// The path that `-f` or SECRETS_EXEC_FILE names, or the default name.
+        /// The path of the declaration: from `-f` or SECRETS_EXEC_FILE, or the default name.
         path: Arc<PathBuf>,
         line: usize,
     },
 }
 
-/// A part of the command line that names an entry or a file: an option, or a subcommand with its
-/// argument.
+/// The option or subcommand that names an entry or a file on the command line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Argument {
     /// `--as-file NAME=REF`

@@ -11,7 +11,7 @@ use crate::model::shown::not_this_value;
 pub enum Target {
     Env(EnvName),
     File(FileTarget),
-    /// The variables that the keys of an `env-from` object set. The text is the prefix of their
+    /// The variables of an `env-from` object, one for each key. The text is the prefix of all their
     /// names.
     Variables(String),
     /// Standard output, for `get`.
@@ -20,25 +20,26 @@ pub enum Target {
 
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FileTarget {
-    /// `None` for a memfd or a pipe, which a process opens as `/proc/self/fd/N`.
+    /// The path on disk. `None` for a memfd or a pipe, which the command opens as
+    /// `/proc/self/fd/N`.
     pub path: Option<DeclaredPath>,
     /// True for a pipe, which can be read only once. A file with a path is never a pipe.
     pub once: bool,
-    /// The variable that gets the path.
+    /// The variable that gets the file's path.
     pub env: Option<EnvName>,
     pub mode: Mode,
-    /// `None` for the user and group of this process.
+    /// The file's owner. `None` for this process's own user and group.
     pub owner: Option<Owner>,
 }
 
 impl FileTarget {
-    /// Parses the path of a file, which can have placeholders such as `${HOME}`. The plan expands
-    /// them.
+    /// Parses the path of a file to write. It may contain placeholders such as `${HOME}`, which the
+    /// plan expands later.
     ///
     /// # Errors
-    /// If the path has a character that people overlook, is a template or ends like a directory, or
-    /// if it begins with `~` or has a `$NAME` without braces, which only a shell expands. The error
-    /// is the predicate of a sentence about the path.
+    /// If the path contains `{{` or a character that is easy to overlook, or if it ends like a
+    /// directory. Also if it begins with `~` or contains a `$NAME` without braces, because only a
+    /// shell expands these. The error is a predicate, such as `is empty`.
     pub fn parse_path(text: &str) -> Result<DeclaredPath, Fault> {
         if let Some(fault) = overlooked(text) {
             return Err(fault);
@@ -66,12 +67,13 @@ impl FileTarget {
     }
 }
 
-/// The path of a file. Messages show the path as the user wrote it, because the value of a variable
-/// in the path may be a password.
+/// The path of a file to write. Messages show it as the user wrote it, because the expanded path
+/// may contain a password from a variable.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct DeclaredPath {
     pub written: String,
-    /// The path with the values of its variables, once the plan has expanded them.
+    /// The path after the plan has replaced placeholders such as `${HOME}`. Until then, the path as
+    /// written.
     pub expanded: PathBuf,
 }
 
@@ -94,7 +96,7 @@ impl fmt::Display for DeclaredPath {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Mode(pub u32);
 
-/// The default: only the owner can read the file, and nobody can write to it.
+/// By default, only the owner can read the file, and nobody can write to it.
 impl Default for Mode {
     fn default() -> Self {
         Self(0o400)
@@ -104,7 +106,7 @@ impl Default for Mode {
 impl Mode {
     /// Parses a mode such as `0400` or `400`: three or four octal digits, up to 0777.
     pub fn parse(text: &str) -> Option<Self> {
-        // `from_str_radix` also accepts a plus sign.
+        // Check every digit, because `from_str_radix` also accepts a plus sign.
         let is_octal = text.bytes().all(|byte| matches!(byte, b'0'..=b'7'));
         let has_length = (3..=4).contains(&text.len());
         let bits = u32::from_str_radix(text, 8).ok()?;
@@ -115,8 +117,7 @@ impl Mode {
     }
 }
 
-/// The user and the group that own a file, or one of them. `None` is the user or the group of this
-/// process.
+/// The user and group that a file belongs to. `None` means the user or group of this process.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Owner {
     pub user: Option<Account>,
@@ -144,8 +145,8 @@ impl Owner {
 }
 
 impl Account {
-    /// Parses the name of a user or group, or its number up to 4294967294. `None` for 4294967295,
-    /// which chown(2) reads as "unchanged", and for a text that can't be a name.
+    /// Parses a user or group, given by name or number. `None` if the text can't be a name, and for
+    /// 4294967295, which chown(2) takes to mean "unchanged".
     fn parse(text: &str) -> Option<Self> {
         let is_legal = text
             .bytes()
@@ -166,7 +167,7 @@ impl Account {
 }
 
 impl Target {
-    /// True for a file at a path.
+    /// True for a file with a path on disk.
     pub fn has_path(&self) -> bool {
         matches!(self, Self::File(file) if file.path.is_some())
     }
@@ -181,7 +182,7 @@ impl Target {
     }
 }
 
-/// Writes the target as messages name it: the variable, the path, or `PREFIX*`.
+/// Names the target in messages: by its variable, by its path or, for `env-from`, as `PREFIX*`.
 impl fmt::Display for Target {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

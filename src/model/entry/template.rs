@@ -1,5 +1,5 @@
-//! Parses a template: a text with references, such as
-//! `postgres://{{ db.user }}:{{ db.password | urlencode }}@{{ env.DB_HOST }}`.
+//! Parses a template: a text with references, such as `postgres://{{ db.user }}:{{ db.password |
+//! urlencode }}@{{ env.DB_HOST }}`.
 //!
 //! ```text
 //! template   = { text | "{{" string "}}" | "{{" source { "|" filter } "}}" }
@@ -9,8 +9,8 @@
 //! ```
 //!
 //! The expression in `{{ db.hosts[0] }}` is a JSONPath with the alias `db` instead of `$`. So a
-//! lookup of a secret is a [`Reference`], and is resolved as one. An error may quote an expression,
-//! because a template has no values yet.
+//! lookup of a secret becomes a [`Reference`], and is resolved like any other. An error may quote
+//! an expression, because a template doesn't contain any values yet.
 
 use serde_json::Value;
 
@@ -22,22 +22,22 @@ use crate::model::shown::shown;
 /// The word before the name of an inherited variable in a template, as in `{{ env.DB_HOST }}`.
 pub const ENV: &str = "env";
 
-/// The help for an expression that a template can't have. Texts are in single quotes in every help,
-/// because most templates are in double quotes in YAML.
+/// The help for an invalid expression. It uses single quotes, because most templates in YAML are
+/// written in double quotes.
 const FORMS: &str = "a template has {{ ALIAS.KEY }} of an alias (secrets: { ALIAS: SECRET }), {{ env.NAME }}, {{ 'text' }} and the filters urlencode, tojson, trim, b64encode, b64decode, replace('…', '…') and, as the first, default('…') for a key that doesn't exist";
 
-/// The help for a statement or a comment of Jinja.
+/// The help for a Jinja statement or comment, which templates don't support.
 const NO_LOGIC: &str = "let the program decide, or write {{ ALIAS.KEY | default('…') }}. To keep the text as it is, write {{ '…' }}";
 
-/// A part of a text with references.
+/// A part of a template, or of an inherited variable with references.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Part<R = SecretRef> {
     Text(String),
-    /// A `{{ … }}` of a template, or a dynamic reference.
+    /// A `{{ … }}` in a template, or a CloudFormation dynamic reference in a variable.
     Lookup(Operand<R>, Printing),
 }
 
-/// The source of a lookup: a secret, or an inherited variable.
+/// What a lookup reads: a secret, or an inherited variable.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Operand<R = SecretRef> {
     Secret(R),
@@ -45,15 +45,15 @@ pub enum Operand<R = SecretRef> {
     Variable(String),
 }
 
-/// How a lookup was written, and what it prints.
+/// How a lookup such as `{{ db.password | urlencode }}` is written, and how its value is printed.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Printing {
-    /// The reference as the text has it, without its filters: `db.password`.
+    /// The reference as written, without its filters: `db.password`.
     pub written: String,
-    /// The position of the lookup in a template of several lines: `line 2, column 5 of the
-    /// template`.
+    /// The position of the lookup, if the template has several lines:
+    /// `line 2, column 5 of the template`.
     pub position: Option<String>,
-    /// The text of the filter `default`, which replaces a value that is absent.
+    /// The text of the `default` filter, which is printed if the value is absent.
     pub default: Option<String>,
     /// The other filters, in the order in which they apply.
     pub filters: Vec<Filter>,
@@ -72,31 +72,31 @@ pub enum Filter {
 }
 
 impl Filter {
-    /// True for a filter that encodes a value, as `urlencode` does. Remarks are about the value
-    /// before the first such filter.
+    /// True for a filter that encodes a value, such as `urlencode`. Remarks are about the value
+    /// before it is encoded.
     pub fn is_encoding(&self) -> bool {
         matches!(self, Self::UrlEncode | Self::ToJson | Self::Base64Encode)
     }
 
-    /// True for a filter that may escape the characters that are special in the text around a
+    /// True for a filter that may escape characters with a special meaning in the text around the
     /// value.
     pub fn escapes(&self) -> bool {
         self.is_encoding() || matches!(self, Self::Replace(..))
     }
 }
 
-/// Parses a template, and splits it into text and lookups.
+/// Parses a template into text and lookups.
 ///
 /// # Errors
-/// If an expression isn't valid, if the template has a statement or a comment of Jinja, or if it
-/// has no expression at all. Only the first mistake is returned.
+/// If the template has an invalid expression, a Jinja statement or a Jinja comment, or if it has no
+/// expression at all. Only the first mistake is reported.
 pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     let mut parts = Vec::new();
     let mut end = 0;
     for (at, _) in text.match_indices('{') {
         let opened = &text[at..];
         if at < end {
-            // The brace is in an expression.
+            // This brace is part of an expression that has already been parsed.
             continue;
         }
         let parsed = if let Some(statement) = statement(opened) {
@@ -125,7 +125,8 @@ pub fn parse_template(text: &str) -> Result<Vec<Part<Reference>>, Fault> {
     Ok(parts)
 }
 
-/// The position of an expression, as the subject of a message: `line 2, column 5 of the template`.
+/// The position of an expression, for the beginning of a message:
+/// `line 2, column 5 of the template`.
 fn position(text: &str, at: usize) -> String {
     let lines: Vec<&str> = text[..at].split('\n').collect();
     let column = lines.last().map_or(0, |line| line.chars().count()) + 1;
@@ -136,9 +137,9 @@ fn position(text: &str, at: usize) -> String {
     }
 }
 
-/// The statement (`{% … %}`) or comment (`{# … #}`) of Jinja at the beginning of a text. `None` for
-/// any other text, and if it doesn't end in the same line: on its own, `{#` is part of a shell's
-/// `${#list[@]}`.
+/// Finds a Jinja statement (`{% … %}`) or comment (`{# … #}`) at the beginning of a text. `None`
+/// for any other text. Also `None` if its end isn't on the same line, because a `{#` may be part of
+/// a shell's `${#list[@]}`.
 fn statement(text: &str) -> Option<&str> {
     let end = match text.get(..2)? {
         "{%" => "%}",
@@ -150,12 +151,13 @@ fn statement(text: &str) -> Option<&str> {
     line.get(..length)
 }
 
-/// Parses the expression with which a text begins: `{{ db.host | trim }}`. Also returns its length.
+/// Parses the expression at the beginning of a text, such as `{{ db.host | trim }}`. Also returns
+/// the length of the expression, including its braces.
 fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     let Some(first_end) = opened.find("}}") else {
         return Err(Fault::new("has {{ without }}").help(FORMS));
     };
-    // If a bracket or a quote isn't closed, the message quotes the text up to the first braces.
+    // If a bracket or a quote isn't closed, the message quotes everything up to the first `}}`.
     let (words, length) = split_expression(opened).unwrap_or((Vec::new(), first_end + 2));
     let part = parse_words(&words).map_err(|why| {
         let written = quoted(&opened[..length]);
@@ -167,8 +169,9 @@ fn parse_expression(opened: &str) -> Result<(Part<Reference>, usize), Fault> {
     Ok((part, length))
 }
 
-/// Splits the expression with which a text begins: `{{ db.host | trim }}` gives `db.host` and
-/// `trim`. Also returns its length, with the braces. `None` if the expression isn't closed.
+/// Splits the expression at the beginning of a text at every `|`: `{{ db.host | trim }}` becomes
+/// `db.host` and `trim`. Also returns the length of the expression, including its braces. `None` if
+/// the expression isn't closed.
 fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
     let mut words = Vec::new();
     let mut begun = 2;
@@ -184,8 +187,8 @@ fn split_expression(opened: &str) -> Option<(Vec<&str>, usize)> {
     None
 }
 
-/// Parses the words of an expression: its source, and then its filters. The error is the end of a
-/// sentence about the expression, such as `which isn't a reference`.
+/// Parses an expression that was split into its source and its filters. The error completes a
+/// sentence about the expression: `which isn't a reference`.
 fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     let [source, filters @ ..] = words else {
         return Err("in which a quote or a bracket isn't closed".to_owned());
@@ -222,8 +225,9 @@ fn parse_words(words: &[&str]) -> Result<Part<Reference>, String> {
     Ok(Part::Lookup(operand, printing))
 }
 
-/// Parses `env.NAME`, or an alias and what it selects. `None` for any other text. No alias can have
-/// a hyphen, but one is accepted here, so that the error says that the alias doesn't exist.
+/// Parses the source of a lookup: `env.NAME`, an alias by itself, or an alias with a key, such as
+/// `db.password`. `None` for any other text. Accepts a hyphen in an alias, although no alias can
+/// contain one, so that a later error can say that the alias doesn't exist.
 fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let end = text.find(['.', '[']).unwrap_or(text.len());
     let (alias, path) = text.split_at(end);
@@ -238,7 +242,8 @@ fn parse_source(text: &str) -> Option<Operand<Reference>> {
     let selector = match key {
         Some(key) => Selector::Key(key.to_owned()),
         None if path.is_empty() => Selector::Whole,
-        // A JSONPath can have an operator in a name, but in a template, people mean Jinja.
+        // JSONPath allows operators as part of a name, but in a template, people expect them to
+        // work like Jinja's.
         None if outside_quotes(path).any(|(_, c)| !c.is_alphanumeric() && !"._*".contains(c)) => {
             return None;
         }
@@ -251,7 +256,7 @@ fn parse_source(text: &str) -> Option<Operand<Reference>> {
     }))
 }
 
-/// True for a key that can follow a dot. Any other key is written in brackets and quotes.
+/// True for a key that can be written after a dot. Other keys need brackets and quotes.
 fn is_key(text: &str) -> bool {
     !text.is_empty()
         && text
@@ -259,8 +264,8 @@ fn is_key(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-')
 }
 
-/// Parses the arguments of a filter, up to the closing parenthesis at the end of the text. An
-/// argument is a string or a number. `None` for any other text.
+/// Parses a filter's arguments, which are strings or numbers, and the closing parenthesis after
+/// them. `None` if they aren't written correctly.
 fn parse_arguments(text: &str) -> Option<Vec<String>> {
     let json = as_json(text.strip_suffix(')')?);
     let values: Vec<Value> = serde_json::from_str(&format!("[{json}]")).ok()?;
@@ -275,8 +280,8 @@ fn parse_arguments(text: &str) -> Option<Vec<String>> {
     Some(arguments)
 }
 
-/// Rewrites the strings of a text as strings of JSON, and leaves everything else as it is. A string
-/// may be in single quotes and have several lines.
+/// Turns the strings in a text into JSON strings, and leaves everything else unchanged. The strings
+/// may be in single quotes, and may span several lines.
 fn as_json(text: &str) -> String {
     let mut json = String::new();
     let mut quote = None;
@@ -304,7 +309,7 @@ fn as_json(text: &str) -> String {
     json
 }
 
-/// An expression as a message shows it, in one line.
+/// Formats an expression for a message: on one line, and with credentials masked.
 fn quoted(expression: &str) -> String {
     shown(&expression.split_whitespace().collect::<Vec<_>>().join(" "))
 }
