@@ -1,7 +1,7 @@
-//! The variables that secrets-exec was started with, and the variables and the words that the
-//! command is started with.
+//! The environment variables that secrets-exec inherits, and the variables and arguments that it
+//! gives the command.
 //!
-//! `main` reads the variables of the process once, and all other code of ours gets them as a value.
+//! `main` reads the variables of the process once, and passes them to all other code as a value.
 //! Only `remove_empty_variables` changes the variables of the process, for the AWS SDK.
 
 use std::collections::HashSet;
@@ -13,7 +13,8 @@ use std::sync::Arc;
 use glob::Pattern;
 use zeroize::Zeroizing;
 
-/// A name that every shell can use: `[A-Za-z_][A-Za-z0-9_]*`.
+/// The name of an environment variable, limited to what every shell supports:
+/// `[A-Za-z_][A-Za-z0-9_]*`.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EnvName(Arc<str>);
 
@@ -36,7 +37,7 @@ impl fmt::Display for EnvName {
     }
 }
 
-/// True for the text of an [`EnvName`].
+/// True if the text can be an [`EnvName`].
 pub fn is_name(text: &str) -> bool {
     !text.is_empty()
         && !text.starts_with(|c: char| c.is_ascii_digit())
@@ -45,8 +46,8 @@ pub fn is_name(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || byte == b'_')
 }
 
-/// The placeholders of a variable: `$NAME` and `${NAME}` as in a shell, and `$(NAME)` as in
-/// Kubernetes.
+/// The three ways to refer to a variable in a text: `$NAME` and `${NAME}`, as in a shell, and
+/// `$(NAME)`, as in Kubernetes.
 pub fn placeholders(name: &str) -> [String; 3] {
     [
         format!("${name}"),
@@ -55,8 +56,8 @@ pub fn placeholders(name: &str) -> [String; 3] {
     ]
 }
 
-/// NAME if a word is `NAME=value`, which a shell reads as a variable for the following command.
-/// `None` for any other word. Messages show only the name, because the value may be a password.
+/// Extracts NAME from `NAME=value`. `None` if the word isn't an assignment. Messages show only the
+/// name, because the value may be a password.
 pub fn assigned_name(word: &str) -> Option<&str> {
     let (name, _) = word.split_once('=')?;
     if !is_name(name) {
@@ -65,8 +66,8 @@ pub fn assigned_name(word: &str) -> Option<&str> {
     Some(name)
 }
 
-/// Finds the first name in a .env file: NAME if the first line that is neither empty nor a comment
-/// is `NAME=value` or `export NAME=value`. Otherwise `None`.
+/// Finds the first name in a .env file, whose lines are `NAME=value` or `export NAME=value`.
+/// Skips empty lines and comments. `None` if the first line after these isn't an assignment.
 pub fn env_file_name(text: &str) -> Option<&str> {
     let first = text
         .lines()
@@ -75,11 +76,12 @@ pub fn env_file_name(text: &str) -> Option<&str> {
     assigned_name(first.trim_start_matches("export ").trim_start())
 }
 
-/// The prefix of the variables that set options. The command doesn't inherit these variables.
+/// The prefix of the variables that set our options, such as `SECRETS_EXEC_REGION`. The command
+/// doesn't inherit these variables.
 pub const OWN_PREFIX: &str = "SECRETS_EXEC_";
 
-/// Compiles patterns from our source code, which are separated by white space. An invalid pattern
-/// would be left out, but all of ours are valid.
+/// Compiles a hard-coded list of patterns, such as `HOME LC_* TZ`. An invalid pattern would be
+/// skipped, but all of ours are valid.
 pub(super) fn known_patterns(list: &str) -> Vec<Pattern> {
     list.split_whitespace()
         .filter_map(|text| Pattern::new(text).ok())
@@ -90,12 +92,13 @@ pub fn matches_any(patterns: &[Pattern], name: &str) -> bool {
     patterns.iter().any(|pattern| pattern.matches(name))
 }
 
-/// Compiles a pattern that the user wrote.
+/// Compiles a user's pattern for variable names, such as `AWS_*`.
 ///
 /// # Errors
-/// If the text isn't a pattern, or would silently match nothing: if it is empty, lists several
-/// patterns, is in quotes, which `docker run --env-file` passes on, or is a regular expression, such
-/// as `^AWS_` or `AWS_.*`. In lower case, `spring.*` is a pattern for the names of Java's properties.
+/// If the pattern is invalid, or if it would silently match nothing: an empty text, several
+/// patterns in one, a regular expression such as `^AWS_` or `AWS_.*`, or a pattern in quotes, which
+/// `docker run --env-file` doesn't remove. A pattern in lowercase may contain `.*`, as in
+/// `spring.*`, because Java properties have such names.
 pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     let has_only_known_characters = text
         .replace("[!", "[")
@@ -110,14 +113,14 @@ pub fn parse_pattern(text: &str) -> Result<Pattern, &'static str> {
     }
 }
 
-/// The inherited variables, or those that the command gets. They don't have to be UTF-8, and each
-/// name occurs once. A clone shares the memory.
+/// Inherited environment variables: either all of them, or only those that the command gets. Every
+/// name occurs once. Names and values don't have to be UTF-8. Clones share their memory.
 #[derive(Clone, Default)]
 pub struct Inherited(Arc<Vec<(OsString, OsString)>>);
 
 impl Inherited {
-    /// Creates the list from the variables of a process. If a name occurs twice, the first value is
-    /// kept, as getenv(3) would return it.
+    /// Creates the list from a process's variables. If a name occurs more than once, keeps its
+    /// first value, as getenv(3) does.
     pub fn new(variables: impl Iterator<Item = (OsString, OsString)>) -> Self {
         let mut seen = HashSet::new();
         let first_values = variables
@@ -126,14 +129,14 @@ impl Inherited {
         Self(Arc::new(first_values))
     }
 
-    /// The value of a variable, which can be empty. `None` if the variable isn't set.
+    /// The value of a variable, which may be empty. `None` if the variable isn't set.
     pub fn get(&self, name: &str) -> Option<&OsStr> {
         let (_, value) = self.iter().find(|(other, _)| *other == name)?;
         Some(value)
     }
 
-    /// The value of a variable, or `None` if it isn't set or is empty. The AWS CLI also treats an
-    /// empty variable as unset.
+    /// The value of a variable, or `None` if the variable is unset or empty. The AWS CLI also
+    /// treats an empty variable as unset.
     pub fn non_empty(&self, name: &str) -> Option<&OsStr> {
         self.get(name).filter(|value| !value.is_empty())
     }
@@ -144,7 +147,7 @@ impl Inherited {
             .map(|(name, value)| (name.as_os_str(), value.as_os_str()))
     }
 
-    /// The variables with a name for which `is_kept` is true.
+    /// Keeps only the variables whose names satisfy `is_kept`.
     #[must_use]
     pub fn filtered(&self, is_kept: impl Fn(&OsStr) -> bool) -> Self {
         let kept = self
@@ -157,9 +160,9 @@ impl Inherited {
     }
 
     /// Replaces the process id `parent` with `child` in LISTEN_PID and WATCHDOG_PID
-    /// (sd_listen_fds(3), sd_watchdog_enabled(3)), so that the child accepts what the service
-    /// manager passed to its parent. Removes LISTEN_PIDFDID and WATCHDOG_PIDFDID, the inode numbers
-    /// of the parent's pidfd, which are optional.
+    /// (sd_listen_fds(3), sd_watchdog_enabled(3)), so the child can use the sockets and the
+    /// watchdog that systemd set up for its parent. Removes the optional LISTEN_PIDFDID and
+    /// WATCHDOG_PIDFDID, which would still identify the parent.
     pub fn replace_process_id(&mut self, parent: i32, child: u32) {
         let variables = Arc::make_mut(&mut self.0);
         variables.retain(|(name, _)| name != "LISTEN_PIDFDID" && name != "WATCHDOG_PIDFDID");
@@ -180,14 +183,14 @@ impl fmt::Debug for Inherited {
     }
 }
 
-/// The environment that has started secrets-exec, such as a pod or a systemd unit. The help about
-/// missing credentials or a missing region depends on it.
+/// What started secrets-exec, such as a pod or a systemd unit. The help about missing credentials
+/// or a missing region depends on it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum StartedBy {
     Ecs,
     Lambda,
     Kubernetes,
-    /// secrets-exec belongs to a systemd unit.
+    /// A systemd unit, either directly or through a script.
     Systemd,
     Sudo,
     GitHubActions,
@@ -196,13 +199,13 @@ pub enum StartedBy {
 }
 
 impl StartedBy {
-    /// Recognizes the environment by the inherited variables. `process_id` is the id of this
-    /// process, and `stderr` is the device and the inode number of its standard error, in the form
-    /// `9:77`.
+    /// Determines from the inherited variables what started secrets-exec. `process_id` is our own
+    /// process id. `stderr` is the device and inode number of our standard error, such as `9:77`.
     ///
-    /// systemd sets SYSTEMD_EXEC_PID to the id of a unit's own process, and JOURNAL_STREAM to the
-    /// device and the inode number of the unit's journal (systemd.exec(5)). A script that runs in a
-    /// unit has a different id, but may still write to this journal.
+    /// In a unit, systemd sets SYSTEMD_EXEC_PID to the process id of the program that it starts,
+    /// and JOURNAL_STREAM to the device and inode number of the journal's stream (systemd.exec(5)).
+    /// If that program is a script that runs secrets-exec, our process id differs, but our standard
+    /// error may still be the journal.
     pub fn from_variables(inherited: &Inherited, process_id: u32, stderr: &str) -> Self {
         let is_set = |name| inherited.non_empty(name).is_some();
         let is = |name, value: &str| inherited.get(name) == Some(OsStr::new(value));
@@ -229,8 +232,8 @@ impl StartedBy {
         }
     }
 
-    /// True where a program runs on its own. False where a person may have started it, and in a job
-    /// of GitHub Actions, which also sets `CI`.
+    /// True where programs run unattended. False where a person may have started secrets-exec, and
+    /// for GitHub Actions, which callers recognize by `CI`.
     pub fn is_deployment(self) -> bool {
         match self {
             Self::Ecs | Self::Lambda | Self::Kubernetes | Self::Systemd => true,
@@ -238,7 +241,8 @@ impl StartedBy {
         }
     }
 
-    /// The help about credentials in this environment, or `None` if the general help says it all.
+    /// Specific help for missing credentials in this environment, or `None` if the general help is
+    /// enough.
     pub fn credentials_help(self) -> Option<&'static str> {
         match self {
             Self::Ecs => Some(
@@ -259,7 +263,8 @@ impl StartedBy {
         }
     }
 
-    /// The help about the region in this environment, or `None` if the general help says it all.
+    /// Specific help for a missing region in this environment, or `None` if the general help is
+    /// enough.
     pub fn region_help(self) -> Option<&'static str> {
         match self {
             Self::Systemd => Some("add --region, or set AWS_REGION with Environment= in the unit"),
@@ -274,14 +279,14 @@ const SUDO_REMEDY: &str = "sudo removes AWS_* variables and changes HOME: keep t
 
 const STEP_REMEDY: &str = "add a step with aws-actions/configure-aws-credentials before this one";
 
-/// The environment of the command as execve(2) needs it: a list of `NAME=value`.
+/// The command's environment in the form that execve(2) expects: a list of `NAME=value`.
 pub struct Environment(pub Vec<Zeroizing<CString>>);
 
 impl Environment {
-    /// Creates the environment from the inherited variables that the command keeps and from
-    /// `variables`, which replace inherited variables with the same names.
+    /// Builds the environment from the inherited variables in `retained` and the ones in
+    /// `variables`. If a name is in both, the value from `variables` wins.
     ///
-    /// The caller must have checked that no value contains a NUL.
+    /// The caller must ensure that no value contains a NUL byte.
     pub fn new<'a>(
         retained: &Inherited,
         variables: impl Iterator<Item = (&'a EnvName, &'a [u8])>,
@@ -298,8 +303,8 @@ impl Environment {
             .filter(|(name, _)| !set_names.contains(name))
             .chain(set_variables)
         {
-            // Every string is valid, because none contains a NUL: the inherited variables came
-            // through execve, and the caller has checked the others.
+            // This never fails. Inherited variables came through execve, so they don't contain NUL
+            // bytes, and the caller has checked the other values.
             if let Ok(string) = CString::from_vec_with_nul([name, b"=", value, b"\0"].concat()) {
                 strings.push(Zeroizing::new(string));
             }
@@ -320,14 +325,14 @@ impl CommandLine {
         Some(Self(words))
     }
 
-    /// The program as written: a path if it contains a slash, and otherwise a name to look up in
-    /// PATH.
+    /// The program as the user wrote it: a path if it contains a slash, and otherwise a name to
+    /// look up in PATH.
     pub fn program(&self) -> &OsStr {
         // There is always a first word (see [`Self::new`]).
         self.0.first().map_or(OsStr::new(""), OsString::as_os_str)
     }
 
-    /// All words, which become argv. The program is the first one.
+    /// All words, beginning with the program. They become the command's argv.
     pub fn arguments(&self) -> impl Iterator<Item = &OsStr> {
         self.0.iter().map(OsString::as_os_str)
     }
@@ -336,11 +341,11 @@ impl CommandLine {
 /// Linux's limits for the arguments and the environment of execve(2), in bytes.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// The limit of one argument or one `NAME=value`, with its final NUL: MAX_ARG_STRLEN, which is
-    /// 32 pages.
+    /// The maximum length of an argument or a `NAME=value`, including its final NUL:
+    /// MAX_ARG_STRLEN, which is 32 pages.
     pub string: usize,
-    /// The limit of all strings together, with their NULs and with the pointers to them: a quarter
-    /// of RLIMIT_STACK, but at least 128 KiB and at most 6 MiB.
+    /// The maximum total length of all strings, including their NULs and the pointers to them: a
+    /// quarter of RLIMIT_STACK, but at least 128 KiB and at most 6 MiB.
     pub total: usize,
 }
 

@@ -10,19 +10,19 @@ use super::shown::{is_plain_ascii, is_visible, shown};
 #[error("{text}")]
 #[must_use]
 pub struct Fault {
-    /// The message: a whole sentence, or the predicate of a sentence about the user's text, such as
-    /// `has several lines`.
+    /// The message: either a whole sentence, or only a predicate, such as `has several lines`,
+    /// whose subject is the user's text.
     ///
-    /// A text that isn't a reference may be a misplaced password, so the message quotes only a
-    /// single character and the names of variables from it.
+    /// A text that isn't a reference may be a misplaced password, so the message quotes nothing
+    /// from it except single characters and the names of variables.
     text: String,
     help: Option<String>,
-    /// True if the help shows how to write one entry, as an example for all entries with this
-    /// fault.
+    /// True if the help shows how to write one particular entry, as an example for all entries with
+    /// the same fault.
     is_example: bool,
 }
 
-/// The remedy for a value where a reference belongs, such as JSON or a connection string.
+/// The help if the user wrote a value, such as JSON or a connection string, instead of a reference.
 pub const VALUE_REMEDY: &str = "store it in a secret. If it is plain text without a password, write NAME: { value: … } in a declaration";
 
 impl Fault {
@@ -33,12 +33,12 @@ impl Fault {
         }
     }
 
-    /// The help. The text is dropped.
+    /// The help, without the text.
     pub fn into_help(self) -> Option<String> {
         self.help
     }
 
-    /// True if the help is an example for all entries with this fault.
+    /// True if the help shows only one entry, as an example for all entries with the same fault.
     pub fn is_example(&self) -> bool {
         self.is_example
     }
@@ -48,7 +48,8 @@ impl Fault {
         self
     }
 
-    /// Adds a help that shows how to write the entry.
+    /// Adds a help text that shows how to write this entry, and that serves as an example for other
+    /// entries with the same fault.
     pub fn example(mut self, help: String) -> Self {
         self.is_example = true;
         self.help(help)
@@ -75,15 +76,15 @@ impl<T: Into<String>> From<T> for Fault {
     }
 }
 
-/// The maximum number of misspelled names, such as aliases, that get a suggestion. Each suggestion
-/// compares all candidates, so thousands of suggestions would take minutes.
+/// The maximum number of misspelled names that get a suggestion. Each suggestion compares the name
+/// with all candidates, so thousands of them would take minutes.
 pub const MOST_SUGGESTIONS: usize = 20;
 
-/// The candidate that is most similar to the name, or `None` if no candidate is similar. Case
-/// doesn't matter.
+/// Finds the candidate most similar to the name, ignoring case. `None` if nothing is similar
+/// enough.
 ///
 /// Two names are similar if their optimal string alignment distance is less than the length of the
-/// shorter name, and at most a third (rounded) of the length of the longer one.
+/// shorter name, and at most a third of the length of the longer one, rounded.
 pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     let lower_name = name.to_lowercase();
     let length = lower_name.chars().count();
@@ -94,8 +95,8 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
         let shorter = length.min(other_length);
         let longer = length.max(other_length);
         let limit = shorter.saturating_sub(1).min((longer + 1) / 3);
-        // Nothing is similar to an empty name. The distance is at least the difference of the
-        // lengths, so a candidate of a very different length isn't similar, either.
+        // Nothing is similar to an empty name. The distance is at least the difference in length,
+        // so skip candidates that are much shorter or longer than the name.
         if shorter == 0 || longer - shorter > limit {
             continue;
         }
@@ -107,9 +108,9 @@ pub fn nearest<'a>(name: &str, candidates: impl Iterator<Item = &'a str>) -> Opt
     similar.into_iter().min().map(|(_, candidate)| candidate)
 }
 
-/// True if a name becomes the other one if one letter is changed, added or removed, or if two
-/// neighboring letters are swapped. Names such as `prod/web1` and `prod/web2` differ on purpose, so
-/// the digits must be the same.
+/// True if one mistyped letter turns one name into the other: a letter is changed, added or
+/// removed, or two neighboring letters are swapped. The digits must be the same, because names such
+/// as `prod/web1` and `prod/web2` differ on purpose.
 pub fn is_one_letter_away(name: &str, other: &str) -> bool {
     let digits = |text: &str| text.replace(|c: char| !c.is_ascii_digit(), "");
     strsim::osa_distance(name, other) == 1 && digits(name) == digits(other)
@@ -119,16 +120,16 @@ pub fn did_you_mean(nearest: &str) -> String {
     format!("did you mean {:?}?", shown(nearest))
 }
 
-/// The help for a text that is one letter away from a word of `list`, which is a sentence about a
-/// closed list, such as `text or json`. `None` for any other text.
+/// Suggests the word in `list` that `text` probably misspells, because they differ by one letter.
+/// `list` is text such as `text or json`. `None` if no word is that similar.
 pub fn similar_word(list: &str, text: &str) -> Option<String> {
     list.split([' ', ',', '(', ')'])
         .find(|word| word.len() > 2 && is_one_letter_away(word, text))
         .map(did_you_mean)
 }
 
-/// The fault of a text that is empty or has a character that people overlook, such as a space at
-/// its end or a curly quote. `None` for any other text.
+/// Finds a mistake that is easy to overlook, such as an empty text, a trailing space, a curly quote
+/// or a no-break space. `None` if there is no such mistake.
 pub fn overlooked(text: &str) -> Option<Fault> {
     if text.is_empty() {
         let help = "if it comes from a variable in quotes, that variable isn't set";
@@ -163,7 +164,7 @@ pub fn overlooked(text: &str) -> Option<Fault> {
     Some(Fault::new(format!("{verb} a {}", character_name(unseen))).help("remove it"))
 }
 
-/// The first and the last character of a text, each only if people don't see it.
+/// The first and last characters of a text. Each is `None` unless it is invisible, such as a space.
 pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
     (
         text.chars().next().filter(|c| is_unseen(*c)),
@@ -171,9 +172,9 @@ pub fn unseen_ends(text: &str) -> (Option<char>, Option<char>) {
     )
 }
 
-/// Finds a character inside a text that people don't see. A space between other characters is
-/// visible. A variation selector after an ASCII letter isn't, because it doesn't change the letter.
-/// `None` if people see all characters.
+/// Finds a character inside a text that people can't see. They do notice a space between other
+/// characters, but not a variation selector after an ASCII letter, because the letter looks the
+/// same. `None` if all characters are visible.
 fn unseen_within(text: &str) -> Option<char> {
     if let Some(unseen) = text.chars().find(|c| *c != ' ' && is_unseen(*c)) {
         return Some(unseen);
@@ -197,8 +198,8 @@ pub fn overlooked_unless_empty(text: &str) -> Option<Fault> {
     overlooked(text)
 }
 
-/// The fault of a text that has several lines, such as a private key, although one line is
-/// expected. `None` for a single line.
+/// Checks that a text is a single line, unlike a private key, for example. If it isn't, returns a
+/// fault with `remedy` as its help.
 pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     if !text.trim().contains('\n') {
         return None;
@@ -206,11 +207,11 @@ pub fn several_lines(text: &str, remedy: &str) -> Option<Fault> {
     Some(Fault::new("has several lines").help(remedy))
 }
 
-/// The fault of a text that is a URL or the contents of a file, although a path is expected. Both
-/// may contain a password, so the fault doesn't quote the text. `None` for a text that may be a
-/// path.
+/// Checks that a text can be a path. If it is a URL or the contents of a file instead, it may
+/// contain a password, so the fault doesn't quote it.
 pub fn not_a_path(text: &str) -> Option<Fault> {
-    // The marks of a URL, a key or certificate, YAML, and JSON. `NAME=VALUE` is from a .env file.
+    // These marks are typical of a URL, a key or certificate, YAML, and JSON, in this order.
+    // `NAME=VALUE` is typical of a .env file.
     let has_mark = ["://", "-----BEGIN ", ": ", "\":"]
         .iter()
         .any(|mark| text.contains(mark));
@@ -221,15 +222,15 @@ pub fn not_a_path(text: &str) -> Option<Fault> {
     Some(Fault::new(predicate).help("save the file, and pass its path"))
 }
 
-/// The fault of the value of an option that has several lines, is empty, or has a character that
-/// people overlook ([`overlooked`]). `None` for any other value.
+/// Checks that an option's value is a single line, isn't empty, and has no character that is easy
+/// to overlook (see [`overlooked`]).
 pub fn overlooked_in_value(text: &str) -> Option<Fault> {
     let remedy = "use the name of the secret or the path of the file instead";
     several_lines(text, remedy).or_else(|| overlooked(text))
 }
 
-/// The fault of SECRET or KEY if it has a character that people overlook
-/// ([`overlooked`]). `None` if there is no such field.
+/// Checks that the fields SECRET and KEY have no character that is easy to overlook (see
+/// [`overlooked`]). Either field may be empty.
 pub(super) fn overlooked_in_fields(fields: [&str; 2]) -> Option<Fault> {
     let names = ["name", "key"];
     names.into_iter().zip(fields).find_map(|(name, text)| {
@@ -237,8 +238,8 @@ pub(super) fn overlooked_in_fields(fields: [&str; 2]) -> Option<Fault> {
     })
 }
 
-/// The fault of a line of YAML whose indentation, or gap after the colon, has a character that only
-/// looks like a space. In the gap, YAML allows a tab. `None` for any other line.
+/// Checks a line of YAML for characters that look like ordinary spaces: in its indentation, and
+/// after its colon, where a tab is allowed.
 pub fn overlooked_in_line(line: &str) -> Option<Fault> {
     if line.trim().is_empty() {
         return None;
@@ -265,15 +266,15 @@ pub fn overlooked_in_line(line: &str) -> Option<Fault> {
 pub const UTF8_HELP: &str =
     "store it as UTF-8. PowerShell 5 writes UTF-16, unless Out-File has -Encoding ascii";
 
-/// True for text in UTF-16, which some editors on Windows write. It begins with a byte order mark,
-/// or with two ASCII characters, each with a zero byte.
+/// True for UTF-16, which some Windows editors write. It begins with a byte order mark, or with two
+/// ASCII characters, each paired with a zero byte.
 pub fn is_utf16(bytes: &[u8]) -> bool {
     let is_little_endian = matches!(bytes, [0xff, 0xfe, ..] | [_, 0, _, 0, ..]);
     is_little_endian || matches!(bytes, [0xfe, 0xff, ..] | [0, _, 0, ..])
 }
 
-/// A character in quotes. Outside of ASCII, many characters look like others, so the character's
-/// code follows: `"р" (U+0440)`.
+/// Puts a character in quotes. If it isn't ASCII, adds its code, because many characters look
+/// alike: `"р" (U+0440)`.
 pub fn quoted_character(c: char) -> String {
     if c == '"' {
         return "'\"'".to_owned();
@@ -288,8 +289,7 @@ fn is_unseen(c: char) -> bool {
     c.is_whitespace() || !is_visible(c)
 }
 
-/// The name of a character that people don't see, such as `line feed`, for the middle of a
-/// sentence.
+/// The name of an invisible character, such as `line feed`, to use within a sentence.
 pub fn character_name(c: char) -> String {
     match c {
         ' ' => "space".to_owned(),
@@ -302,16 +302,16 @@ pub fn character_name(c: char) -> String {
     }
 }
 
-/// The syntax of other tools. Each line has a kind, such as `option`, the names that other tools
-/// use for things of this kind, ` = `, and the text that secrets-exec expects instead. For a file,
-/// the text names the tool instead.
+/// Words from other tools, and what secrets-exec expects instead. Each line begins with a kind,
+/// such as `option` in `option --pristine = --clean-env`. A line of the kind `file` has keys of
+/// another tool's file, and says what the file is and what to write instead.
 const FOREIGN: &str = include_str!("foreign.txt");
 
-/// The keys of the top level of a declaration. `$schema` is for editors.
+/// The top-level keys of a declaration. `$schema` is for editors.
 pub const TOP_KEYS: &[&str] = &["defaults", "secrets", "env", "env-from", "files", "$schema"];
 
-/// The words of a kind in [`FOREIGN`], each with what secrets-exec expects instead: for the kind
-/// `option`, `--pristine` with `--clean-env`.
+/// All pairs of one kind in [`FOREIGN`]: another tool's word, and what secrets-exec expects
+/// instead. One pair of the kind `option` is `--pristine` and `--clean-env`.
 pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &'static str)> {
     FOREIGN
         .lines()
@@ -323,16 +323,16 @@ pub(super) fn foreign_words(kind: &str) -> impl Iterator<Item = (&'static str, &
         .flat_map(|(words, ours)| words.split(' ').map(move |word| (word, ours)))
 }
 
-/// Translates another tool's word: the option `--pristine` into `--clean-env`. `None` if the word
-/// isn't in [`FOREIGN`].
+/// Translates another tool's word, such as the option `--pristine` into `--clean-env`. `None` if
+/// [`FOREIGN`] doesn't list the word.
 pub fn foreign_word(kind: &str, word: &str) -> Option<&'static str> {
     let (_, ours) = foreign_words(kind).find(|(other, _)| *other == word)?;
     Some(ours)
 }
 
-/// Translates a key of another tool's declaration, such as `exclude`, into what a declaration has
-/// instead: `except: [KEY]`. `None` if there is no such key, or if it isn't one of those that are
-/// `known` at this place of the declaration.
+/// Translates a key from another tool's file into its equivalent in a declaration, such as
+/// `exclude` into `except: [KEY]`. `known` lists the keys allowed at this point. `None` if the key
+/// has no equivalent there.
 pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     for (other, ours) in foreign_words("key") {
         let (our_key, _) = ours.split_once(':').unwrap_or((ours, ""));
@@ -343,20 +343,22 @@ pub fn own_key(key: &str, known: &[&str]) -> Option<&'static str> {
     None
 }
 
-/// Recognizes a file of another tool by a key that only such a file has. For the key `services`,
-/// the result is `a Compose file`, and the help `write env: …`. `None` for any other file.
+/// Recognizes another tool's file by a key found only in that tool's files. Returns what the file
+/// is and the help text: for `services`, `a Compose file` and `write env: …`. `None` for any other
+/// file.
 pub fn foreign_file(has_key: impl Fn(&str) -> bool) -> Option<(&'static str, &'static str)> {
     let (_, file) = foreign_words("file").find(|(key, _)| has_key(key))?;
     file.split_once(": ")
 }
 
-/// If `text` is a reference in the syntax of another tool, returns its prefix, and what is written
-/// instead of the prefix: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. Otherwise `None`. If
-/// the secret isn't in AWS, the second text is empty. In this case, `text` must have a slash,
-/// because `vault:token` may be the key `token` of a secret "vault".
+/// Recognizes a reference in another tool's syntax by its prefix. Returns this prefix and our
+/// equivalent: for `awssm:prod/db`, `awssm:` and `secretsmanager:`. `None` for any other text.
+///
+/// If the secret isn't in AWS, as in `vault:team/db`, the equivalent is empty. This requires a
+/// slash in the text, because `vault:token` may be the key `token` of a secret named `vault`.
 pub fn foreign_prefix(text: &str) -> Option<(&'static str, &'static str)> {
-    // No prefix has a slash before its first colon (or `}`), but most references do, so the table
-    // is rarely searched.
+    // Most references have a slash before their first colon (or `}`), but prefixes never do, so
+    // this check avoids most searches in the table.
     if text.split([':', '}']).next()?.contains('/') {
         return None;
     }

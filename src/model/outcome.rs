@@ -1,9 +1,9 @@
-//! The outcomes of a plan: for each entry a value, an absence, a failure, or the entry that
-//! overrides it. The environment, the files, and everything that secrets-exec prints about values
-//! are made from this list.
+//! The outcomes of a plan. An entry has a value, is absent, has failed, or is overridden by another
+//! entry. The environment, the files, and everything that secrets-exec prints about values are made
+//! from this list.
 //!
-//! A value that the kernel would refuse is found here, before execve, so that the error can name
-//! the variable.
+//! A value that the kernel would refuse is found here, before execve, so the error can name the
+//! variable.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -20,63 +20,66 @@ use super::record::Record;
 use super::reference::{Locator, SecretRef};
 use super::remark::{Remarks, is_utf16_text};
 
-/// An entry, or a key of an `env-from` entry, and its outcome.
+/// What became of an entry, or of a key of an `env-from` entry.
 #[derive(Debug)]
 pub struct EntryOutcome {
-    /// The id, which is unique, unlike `subject`.
+    /// The id of the entry or key. It is unique, unlike `subject`.
     pub id: EntryId,
-    /// The target of the entry or, for a key of `env-from`, the variable of the key.
+    /// The target of the entry or, for a key of `env-from`, the variable that the key sets.
     pub target: Target,
     pub subject: Subject,
-    /// The secrets that the value is made of. They are listed even if the value is missing.
+    /// The references to all secrets that the value depends on, even if there is no value.
     pub reads: Vec<SecretRef>,
-    /// True if the command inherits the variable of the entry, which stays if the entry is absent.
+    /// True if the command inherits a variable with the entry's name. If the entry is absent, the
+    /// command gets the inherited value instead.
     pub is_inherited: bool,
     pub result: Outcome,
 }
 
-/// A value, and what is known about its making.
+/// The value of an entry, and how it was made.
 #[derive(Debug, Default)]
 pub struct Made {
     pub value: SecretValue,
-    /// The texts of secrets that are parts of the value, or that the value encodes. `export` masks
-    /// most of them in logs, in addition to the value itself.
+    /// The secrets that went into the value: those in a template, or the text before `encode` was
+    /// applied. `export` masks most of them in logs, in addition to the value itself.
     pub parts: Vec<SecretValue>,
-    /// The remarks on the value. A literal, a default and a value that matches a `pattern` have
-    /// none, because they have the form that the user wants.
+    /// The remarks on the value, such as a trailing line feed. A literal, a default, and a value
+    /// that matches its `pattern` get no remarks, because the user wants them as they are.
     pub remarks: Remarks,
-    /// What each lookup in the value lacks, in the order of the lookups.
+    /// For each `{{ … }}` in the value, in order: whether its text is blank, and whether it is a
+    /// default.
     pub lookups: Vec<Lack>,
-    /// For the text of `default`, the empty variable that should name a secret. `None` if the
-    /// secret or key doesn't exist.
+    /// The name of the empty variable that should have named the secret, if this is why `default`
+    /// is used.
     pub empty_variable: Option<String>,
-    /// `JSON object` or `JSON array` for a key of `env-from` with such a value, from which a program
-    /// may expect several variables.
+    /// For an `env-from` key with a JSON value, `JSON object` or `JSON array`. The whole value
+    /// becomes a single variable, but a program may expect several.
     pub json_kind: Option<&'static str>,
 }
 
-/// What the text of a lookup lacks. The order of the fields is that of their weight: a blank text is
-/// a greater lack than a default, and no lack is the smallest.
+/// Whether something is wrong with the text of a `{{ … }}`. The order of the fields matters for
+/// comparisons: a blank text is worse than a default, and a default is worse than a text that was
+/// read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Lack {
-    /// True if the text is empty or blank, and no `pattern` has accepted it.
+    /// True if the text is empty or blank, unless the entry's `pattern` accepts it.
     pub is_blank: bool,
-    /// True if the text is that of the filter `default`.
+    /// True if the text comes from the `default` filter.
     pub is_default: bool,
 }
 
 #[derive(Debug)]
 pub enum Outcome {
     Value(Made),
-    /// The value is the text of `default`.
+    /// The secret or key is absent, so the entry's `default` is the value.
     Default(Made),
-    /// The entry sets nothing: it is optional and its value is absent. The entry of an earlier layer
-    /// that sets the target instead, if there is one.
+    /// The entry is optional and its value is absent, so it sets nothing. If an entry in an earlier
+    /// layer sets the same variable or file instead, the variant has the subject of that entry.
     Absent(Option<Subject>),
-    /// The object of `env-from` was read, and its keys have outcomes of their own.
+    /// The object of an `env-from` entry was read. Its keys have outcomes of their own.
     Keys,
     Overridden(Holder),
-    /// A value that the entry needs hasn't been requested, and no error is known.
+    /// A secret that the entry needs wasn't requested, but nothing is known to be wrong.
     Unread,
     Failed(Vec<Problem>),
 }
@@ -90,33 +93,33 @@ pub struct Variable<'a> {
 
 #[derive(Clone, Copy, Debug)]
 pub struct FileValue<'a> {
-    /// The id of the outcome that has the content.
+    /// The id of the outcome whose value is the file's content.
     pub id: EntryId,
     pub target: &'a FileTarget,
     pub value: &'a SecretValue,
     pub subject: &'a Subject,
 }
 
-/// The outcomes of all entries of a plan. An `env-from` object has an outcome of its own, after
-/// those of its keys.
+/// The outcomes of all entries in a plan. Each key of an `env-from` entry also has an outcome,
+/// which comes before the outcome of the entry itself.
 ///
-/// The entries that are overridden before anything is read come first, and the others follow in the
-/// order of precedence. Each variable and each path has at most one value.
+/// The list from `resolve` begins with the entries that are known to be overridden before anything
+/// is read. The others follow in order of precedence. No variable or path has more than one value.
 #[derive(Debug, Default)]
 pub struct Outcomes {
     pub list: Vec<EntryOutcome>,
-    /// The probable mistakes in entries that could be resolved.
+    /// Warnings about entries that could be resolved, but are probably mistakes.
     pub warnings: Vec<Warning>,
 }
 
-/// A warning about an entry, or a key of an `env-from` entry, that could be resolved, but that is
-/// probably a mistake.
+/// A warning about an entry, or a key of an `env-from` entry, that was resolved but is probably a
+/// mistake.
 #[derive(Debug)]
 pub struct Warning {
-    /// The id of the outcome.
+    /// The id of the outcome that the warning is about.
     pub id: EntryId,
     pub problem: Problem,
-    /// The words after the status in the table of `check`.
+    /// The short text after the entry's status in the table that `check` prints.
     pub note: &'static str,
 }
 
@@ -130,8 +133,8 @@ impl From<SecretValue> for Made {
 }
 
 impl EntryOutcome {
-    /// A warning about this outcome. `text` is a sentence without the subject, whose name follows
-    /// it.
+    /// Creates a warning about this outcome. `text` is a sentence that doesn't name the entry,
+    /// because messages add its name. `note` is a short text for the table of `check`.
     pub fn warning(&self, text: impl Into<String>, note: &'static str) -> Warning {
         let problem = Problem::configuration(text);
         Warning {
@@ -141,13 +144,13 @@ impl EntryOutcome {
         }
     }
 
-    /// Creates the outcome of an entry that isn't overridden in the plan.
+    /// Creates the outcome of an entry that the plan doesn't override.
     pub fn new(entry: &Planned, result: Outcome) -> Self {
         let reads = entry.source.references().into_iter().cloned().collect();
         Self::with_reads(entry, reads, result)
     }
 
-    /// Creates the outcome of an entry that is overridden in the plan, and so reads nothing.
+    /// Creates the outcome of an entry that the plan overrides. Such an entry reads no secrets.
     pub fn overridden((entry, holder): &Overridden) -> Self {
         Self::with_reads(entry, Vec::new(), Outcome::Overridden(holder.clone()))
     }
@@ -163,7 +166,7 @@ impl EntryOutcome {
         }
     }
 
-    /// The value of the entry, or the text of its `default`.
+    /// The value of the entry, or its `default`. `None` if the entry has neither.
     pub fn made(&self) -> Option<&Made> {
         let (Outcome::Value(made) | Outcome::Default(made)) = &self.result else {
             return None;
@@ -171,8 +174,8 @@ impl EntryOutcome {
         Some(made)
     }
 
-    /// The variable, if the entry sets one to a value. `None` for a file, even if a variable gets
-    /// its path.
+    /// The variable that the entry sets, and its value. `None` if there is no value. Also `None`
+    /// for a file, even if a variable gets the file's path.
     pub fn variable(&self) -> Option<Variable<'_>> {
         let Target::Env(name) = &self.target else {
             return None;
@@ -184,7 +187,8 @@ impl EntryOutcome {
         })
     }
 
-    /// The file, if the entry writes one with a value.
+    /// The file that the entry writes, and its content. `None` if there is no value, or if the
+    /// entry doesn't write a file.
     pub fn file(&self) -> Option<FileValue<'_>> {
         let Target::File(target) = &self.target else {
             return None;
@@ -197,7 +201,7 @@ impl EntryOutcome {
         })
     }
 
-    /// True if the entry sets its target, or would set it if its value could be made.
+    /// True if the entry sets its variable or file, or would set it if it could be resolved.
     pub fn holds_target(&self) -> bool {
         !matches!(self.result, Outcome::Absent(_) | Outcome::Overridden(_))
     }
@@ -206,15 +210,15 @@ impl EntryOutcome {
         matches!(self.result, Outcome::Default(_))
     }
 
-    /// True if the document of each reference was read.
+    /// True if every secret or parameter that the entry needs was read.
     pub fn has_documents(&self, fetched: &Answers) -> bool {
         self.reads
             .iter()
             .all(|read| matches!(fetched.get(&read.locator), Some(Ok(_))))
     }
 
-    /// The references that the value was, or should have been, read from. A literal and the text
-    /// of `default` have none.
+    /// The references that the value was, or should have been, read from. Empty for a literal, and
+    /// if the value is the text of `default`.
     pub fn read_from(&self) -> &[SecretRef] {
         if self.is_default() { &[] } else { &self.reads }
     }
@@ -231,7 +235,8 @@ impl Outcomes {
             .collect()
     }
 
-    /// The outcomes of a plan before anything is read: one for each entry.
+    /// Creates the outcomes of a plan before anything is read: all entries are unread or
+    /// overridden.
     pub fn unread(plan: &Plan) -> Self {
         let list = plan
             .entries
@@ -245,14 +250,14 @@ impl Outcomes {
         }
     }
 
-    /// The outcomes that have a value, each with this value.
+    /// Iterates over the outcomes that have a value, each with its value.
     pub fn values(&self) -> impl Iterator<Item = (&EntryOutcome, &Made)> {
         self.list
             .iter()
             .filter_map(|outcome| Some((outcome, outcome.made()?)))
     }
 
-    /// The variables that get a value. A variable with the path of a file isn't among them.
+    /// Iterates over the variables that get a value. Leaves out variables that get a file's path.
     pub fn variables(&self) -> impl Iterator<Item = Variable<'_>> {
         self.list.iter().filter_map(EntryOutcome::variable)
     }
@@ -261,7 +266,7 @@ impl Outcomes {
         self.list.iter().filter_map(EntryOutcome::file)
     }
 
-    /// Every problem that makes a value missing, with the id of its outcome.
+    /// The reasons why values are missing, each with the id of its outcome.
     pub fn problems(&self) -> Vec<(EntryId, Problem)> {
         let mut problems = Vec::new();
         for outcome in &self.list {
@@ -272,8 +277,8 @@ impl Outcomes {
         problems
     }
 
-    /// The locators that missing values need, and for which `fetched` has no document, because the
-    /// request failed or wasn't sent.
+    /// The locators of documents that missing values need, but that aren't in `fetched`, because
+    /// their request failed or wasn't sent.
     pub fn missing_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         self.list
             .iter()
@@ -284,8 +289,8 @@ impl Outcomes {
             .collect()
     }
 
-    /// The locators of each value that failed although all of its documents were read. A different
-    /// version of one of these documents may have what the value needs.
+    /// The locators of documents that were read but didn't provide a value, for example because a
+    /// key is missing. Another version of such a document may have the key.
     pub fn unsuitable_documents(&self, fetched: &Answers) -> BTreeSet<Locator> {
         let mut locators = BTreeSet::new();
         for outcome in &self.list {
@@ -297,27 +302,27 @@ impl Outcomes {
     }
 }
 
-/// The values of a command, the answers that they were read from, and what is known about the
-/// reading.
+/// The values for a command, the answers that they come from, and details about how they were
+/// obtained.
 #[derive(Default)]
 pub struct Values {
     pub outcomes: Outcomes,
     pub fetched: Answers,
-    /// The time for reading the secrets.
+    /// How long it took to read the secrets.
     pub elapsed: Duration,
     /// The number of requests that were sent, including retries.
     pub requests: usize,
-    /// The description of each secret, or why AWS didn't return one, for `check --metadata`.
+    /// For `check --metadata`: every secret's description, or why AWS didn't return it.
     pub secrets: Vec<DescribedSecret>,
-    /// The warnings about cache entries that couldn't be used, stored or removed.
+    /// Warnings about cache entries that couldn't be used, stored or removed.
     pub cache_warnings: Vec<Record>,
-    /// The identity that AWS sees, for `check`. `None` if AWS wasn't asked.
+    /// For `check`: our identity, according to AWS. `None` if AWS wasn't asked.
     pub caller: Option<Caller>,
 }
 
 impl Values {
-    /// The problems of the values that can't be read, and of the variables whose value can't be
-    /// delivered, each with the id of its outcome.
+    /// All problems, each with the id of its outcome: values that couldn't be read, and values that
+    /// can't be put into a variable.
     pub fn problems(&self, limits: Limits) -> Vec<(EntryId, Problem)> {
         let mut problems = self.outcomes.problems();
         for (outcome, _) in self.outcomes.values() {
@@ -330,12 +335,12 @@ impl Values {
     }
 }
 
-/// The problem of a variable whose value the environment can't have, because the value contains a
-/// NUL byte or is too long. `None` for any other value.
+/// Finds out why a value can't be put into its variable: it contains a NUL byte, or is too long.
+/// `None` if the value can be used.
 pub fn variable_problem(variable: Variable<'_>, limits: Limits) -> Option<Problem> {
     const AS_FILE: &str = "use a file (--as-file)";
     let length = variable.name.as_str().len() + 1 + variable.value.len();
-    // The limit is for `NAME=value` and its final NUL.
+    // The limit includes the final NUL, which isn't part of `length`.
     let most = limits.string - 1;
     let problem = if is_utf16_text(variable.value) {
         Problem::configuration("the value is text in UTF-16, so it can't be put into a variable")

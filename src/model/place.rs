@@ -1,30 +1,31 @@
-//! The place of a setting: what has set it. A setting that a message may name is a [`Placed`] from
-//! where it is read until the message is written, so that the message tells the user what to change.
+//! Where a setting comes from, such as `--region` or AWS_REGION. A setting that a message may name
+//! is a [`Placed`], which keeps the value and its place together. So the message can tell the user
+//! what to change.
 
 use std::fmt::{self, Display, Formatter};
 
 use super::problem::Status;
 use super::shown::noun_with_name;
 
-/// The place of a setting: the flag, variable, declaration, profile or alias that has set it.
+/// Where a setting comes from: a flag, a variable, a declaration, an AWS profile or an alias.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Place {
-    /// An option on the command line. The name has no `--`.
+    /// A command-line option, without its `--`: `region`.
     Flag(&'static str),
-    /// A variable: one of ours, or another one such as `AWS_REGION`.
+    /// An environment variable, such as `SECRETS_EXEC_REGION` or `AWS_REGION`.
     Variable(String),
-    /// An option in a declaration. The position is that of its key: `app.yaml:3:5`.
+    /// An option in a declaration. `position` says where the option is: `app.yaml:3:5`.
     Declaration {
         position: String,
         option: &'static str,
     },
     /// A setting in a profile of AWS's configuration files.
     Profile { name: String, key: String },
-    /// An alias in a declaration, which may set a region.
+    /// An alias in a declaration, which can set the region of a secret.
     Alias,
 }
 
-/// The value of a setting, and its place.
+/// The value of a setting, and where it comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Placed<T> {
     pub value: T,
@@ -38,8 +39,8 @@ impl<T> Placed<T> {
     }
 }
 
-/// Writes what messages call the setting: `--region`, `SECRETS_EXEC_REGION`, `app.yaml:3:5: region`
-/// or `region in the AWS profile "dev"`.
+/// Names the setting for messages: `--region`, `SECRETS_EXEC_REGION`, `app.yaml:3:5: region` or
+/// `region in the AWS profile "dev"`.
 impl Display for Place {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         match self {
@@ -59,7 +60,7 @@ impl Place {
         Self::Variable(name.to_owned())
     }
 
-    /// The exit status if the text of the setting is wrong.
+    /// The exit status of a launch that fails because this setting is invalid.
     pub fn status(&self) -> Status {
         match self {
             Self::Flag(_) | Self::Variable(_) | Self::Profile { .. } => Status::Usage,
@@ -67,7 +68,7 @@ impl Place {
         }
     }
 
-    /// How to undo the setting, for a help: `remove --agent` or `unset SECRETS_EXEC_AGENT`.
+    /// Tells the user how to undo the setting: `remove --agent`, or `unset SECRETS_EXEC_AGENT`.
     pub fn undo(&self) -> String {
         match self {
             Self::Variable(name) => format!("unset {name}"),

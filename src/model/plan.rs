@@ -5,22 +5,22 @@
 //! read or requested here.
 //!
 //! ```text
-//! layers, the earliest first                    plan, in the order of precedence
+//! layers, the earliest first             plan, in the order of precedence
 //!
-//! base.yaml                                     of the command line
-//!   DB_HOST: old/db:host               ─┐         LEVEL    read prod/app, key level
-//!   LEVEL: { value: info }              │
-//!                                       │       of app.yaml
-//! app.yaml                              │         DB_HOST  read prod/db, key host
-//!   secrets: { db: prod/db }            ├─────▶   env-from read prod/flags, set a variable for each key
-//!   DB_HOST: db:host                    │
-//!   env-from: [prod/flags]              │       of base.yaml
-//!                                       │         DB_HOST  overridden by app.yaml: not looked up, not read
-//! command line                          │         LEVEL    overridden by the command line
-//!   --env LEVEL=prod/app:level         ─┘
+//! base.yaml                              of the command line
+//!   DB_HOST: old/db:host           ─┐      LEVEL    read prod/app, key level
+//!   LEVEL: { value: info }          │
+//!                                   │    of app.yaml
+//! app.yaml                          │      DB_HOST  read prod/db, key host
+//!   secrets: { db: prod/db }        ├──▶   env-from read prod/flags, set a variable for each key
+//!   DB_HOST: db:host                │
+//!   env-from: [prod/flags]          │    of base.yaml
+//!                                   │      DB_HOST  overridden by app.yaml: not looked up
+//! command line                      │      LEVEL    overridden by the command line
+//!   --env LEVEL=prod/app:level     ─┘
 //! ```
 //!
-//! - An alias such as `db` applies to its own layer and to all later ones, so the layers are looked
+//! - An alias such as `db` applies to its own layer and to all later ones, so each layer is looked
 //!   up with different aliases.
 //! - An entry is overridden here only if an entry with higher precedence certainly sets its target,
 //!   or if `--keep-existing` keeps its variable. An optional entry may turn out to be absent, and
@@ -45,22 +45,23 @@ use crate::model::reference::{
 };
 use crate::model::shown::{MOST_NAMES, shown, some_of};
 
-/// The entries of one declaration, of the inherited variables, or of the command line, as the user
-/// has written them.
+/// A source of entries: a declaration, the inherited variables, or the command line. The entries
+/// are still as the user wrote them.
 #[derive(Debug, Default)]
 pub struct Layer {
-    /// Aliases for this layer and all later ones.
+    /// The aliases that this layer declares. They also apply to all later layers.
     pub aliases: Aliases,
-    /// The names of aliases with a mistake. A template that uses such an alias gets no error of its
-    /// own.
+    /// The names of aliases that were refused because of a mistake. Templates that use them don't
+    /// cause further errors.
     pub refused_aliases: BTreeSet<String>,
-    /// The entries. No two of them set the same variable or path. The objects of `env-from` come
-    /// last, because every other entry of the layer overrides their keys.
+    /// The layer's entries. The `env-from` objects come last, because all other entries in the
+    /// layer override their keys.
     pub entries: Vec<Entry>,
 }
 
-/// True if an entry sets the variable. Entries that may be absent aren't considered, and neither
-/// is `env-from`, because the names of its variables aren't known before the secret is read.
+/// True if an entry is certain to set the variable. Ignores optional entries and secrets such as
+/// `${NAME:-}`, which may be absent. Also ignores `env-from`, because the names of its variables
+/// aren't known until the secret is read.
 pub fn is_certainly_set(name: &str, layers: &[Layer]) -> bool {
     layers.iter().flat_map(|layer| &layer.entries).any(|entry| {
         let is_set = entry
@@ -75,17 +76,17 @@ pub fn is_certainly_set(name: &str, layers: &[Layer]) -> bool {
 /// The variables and files to set, and the secrets to request for them.
 #[derive(Debug)]
 pub struct Plan {
-    /// The entries that aren't certain to be overridden, in the order of precedence: those of the
-    /// latest layer come first. Within a layer, the objects of `env-from` come last, the latest of
-    /// them first: if two objects set the same variable, the later one wins.
+    /// The entries that may set something, in order of precedence, beginning with those of the
+    /// latest layer. Within a layer, the `env-from` objects come last, in reverse order, because a
+    /// later object overrides an earlier one.
     pub entries: Vec<Planned>,
-    /// The entries that are certain to be overridden, or left out because a variable is empty. Their
-    /// references haven't been looked up.
+    /// The entries that certainly have no effect: they are overridden, or left out because a
+    /// variable is empty. Their references stay as the user wrote them.
     pub overridden: Vec<Overridden>,
     /// The aliases of all layers.
     pub aliases: Aliases,
-    /// The names of the inherited variables that `--keep-existing` keeps. An entry that sets such a
-    /// variable is overridden, unless the entry is a reference in the variable itself.
+    /// The names of the inherited variables that `--keep-existing` keeps. They override every entry
+    /// except one that resolves the references in the variable itself.
     pub kept_names: BTreeSet<String>,
     pub inherited: Inherited,
     /// The inherited variables that the command gets.
@@ -94,13 +95,14 @@ pub struct Plan {
 
 /// An entry whose references have been looked up.
 pub type Planned = Entry<SecretRef>;
-/// The source of a planned `env-from`.
+/// The object that an `env-from` entry reads. Its reference has been looked up.
 pub type PlannedObject = ObjectSource<SecretRef>;
-/// An overridden entry, and what sets its variable or path instead.
+/// An entry that has no effect, and the reason why.
 pub type Overridden = (Entry, Holder);
 
 impl Plan {
-    /// True if an entry names this variable.
+    /// True if an entry of the plan sets the variable `name`, either to the entry's value or to the
+    /// path of the file that holds it.
     pub fn declares(&self, name: &str) -> bool {
         self.entries
             .iter()
@@ -108,15 +110,15 @@ impl Plan {
             .any(|declared| declared.as_str() == name)
     }
 
-    /// Merges the layers, which begin with the earliest one, and looks up the references of the
-    /// entries that aren't certain to be overridden.
+    /// Merges the layers, which are ordered from earliest to latest, and looks up the references of
+    /// all entries that may set something.
     ///
-    /// References and templates use the variables in `inherited`. `retained` has the variables that
-    /// the command inherits. `keeps_existing` is true with `--keep-existing`.
+    /// References and templates use the variables in `inherited`. The command inherits only the
+    /// ones in `retained`. `keeps_existing` is true with `--keep-existing`.
     ///
     /// # Errors
-    /// If the entries have mistakes, such as a reference that can't be looked up, or if two layers
-    /// define an alias differently. The list has all of them.
+    /// If an entry has a mistake, such as a reference that can't be looked up, or if two layers
+    /// define the same alias differently. The list contains every mistake.
     pub fn new(
         layers: Vec<Layer>,
         inherited: &Inherited,
@@ -130,9 +132,9 @@ impl Plan {
         for layer in layers {
             for (name, alias) in &layer.aliases {
                 let place = alias.place.clone();
-                // It is an error if two aliases with the same name differ, because the entries of
-                // the earlier file would use the earlier alias: production could read the secrets
-                // of development.
+                // Two different aliases with the same name are an error. Otherwise, entries in the
+                // earlier file would use the earlier alias, and production could read development's
+                // secrets.
                 if let Some(earlier) = aliases.insert(name.clone(), alias.clone())
                     && *alias
                         != (Alias {
@@ -170,8 +172,7 @@ impl Plan {
         };
         let mut entries = Vec::new();
         let mut overridden = Vec::new();
-        // The latest layer is planned first, because its entries override those of the other
-        // layers.
+        // Plan the latest layer first, because its entries override those of the other layers.
         for (number, (layer_aliases, layer)) in with_aliases.into_iter().rev().enumerate() {
             lookup.aliases = layer_aliases;
             let (planned, without_effect) = lookup.planned_layer(number, layer);
@@ -192,8 +193,8 @@ impl Plan {
         })
     }
 
-    /// The locators to request: those that the entries read. If an optional entry turns out to
-    /// override a different entry, the secret of the overridden entry is requested needlessly.
+    /// The locators of everything to request. Some requests may turn out to be unnecessary, if an
+    /// optional entry overrides the one that needed them.
     pub fn locators(&self) -> BTreeSet<&Locator> {
         self.entries
             .iter()
@@ -202,8 +203,8 @@ impl Plan {
             .collect()
     }
 
-    /// The error about `--on-rotation signal=` if no new value could ever reach the running command,
-    /// because the plan has no file with a `path`.
+    /// The error if `--on-rotation signal=NAME` is useless: unless the plan writes a file to a
+    /// `path`, a new value can never reach the running command.
     pub fn useless_signal_problem(&self, options: &Options) -> Option<Problem> {
         let Placed { value, place } = options.rotation.as_ref()?;
         if value.on_rotation.signal().is_none()
@@ -219,8 +220,7 @@ impl Plan {
         Some(Problem::new(place.status(), text).help(remedy))
     }
 
-    /// The text of the variable `name`, if an entry sets the variable to a literal. Otherwise
-    /// `None`.
+    /// The literal to which an entry sets the variable `name`. `None` if it isn't set to a literal.
     pub fn literal(&self, name: &str) -> Option<&str> {
         let entry = self
             .entries
@@ -233,8 +233,9 @@ impl Plan {
     }
 }
 
-/// The names of the variables that `--keep-existing` keeps: those that aren't empty and that don't
-/// hold their own placeholder, which another tool leaves if it has no value.
+/// The names of the variables that `--keep-existing` keeps. Leaves out empty variables, and
+/// variables whose value is their own placeholder, as in `DB_HOST=$DB_HOST`. Other tools leave this
+/// placeholder behind if they have no value for it.
 fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     let mut kept = BTreeSet::new();
     for (name, value) in existing.iter() {
@@ -249,8 +250,8 @@ fn kept_names(existing: &Inherited) -> BTreeSet<String> {
     kept
 }
 
-/// The fault of an entry that sets PATH from a secret, or a variable that no command gets. `None`
-/// for any other entry.
+/// Finds a fault if the entry sets a variable that it must not set: one that begins with
+/// SECRETS_EXEC_, which no command gets, or PATH, except to a literal.
 fn unsettable(entry: &Entry) -> Option<Fault> {
     let name = entry.target.variable()?.as_str();
     if name.starts_with(OWN_PREFIX) {
@@ -272,29 +273,29 @@ fn unsettable(entry: &Entry) -> Option<Fault> {
     Some(Fault::new(text).help("set PATH in a declaration: env: { PATH: { value: … } }"))
 }
 
-/// Turns the entries of each layer into planned entries: replaces their aliases, and the
-/// placeholders in ids and paths.
+/// Turns each layer's entries into planned entries by replacing aliases, and placeholders in ids
+/// and paths.
 struct Lookup<'a> {
-    /// The aliases of this layer and of all earlier ones.
+    /// The aliases of the current layer and of all earlier ones.
     aliases: Aliases,
-    /// The names of all aliases with a mistake. Each of these mistakes has been reported.
+    /// The names of all aliases that were refused. Their mistakes have already been reported.
     refused_aliases: BTreeSet<String>,
     inherited: &'a Inherited,
-    /// The variables and paths that the entries certainly set.
+    /// The variables and paths that the entries planned so far are certain to set.
     claims: Claims<'a>,
-    /// The variable that leaves the current entry out, because it is empty.
+    /// The name of an empty variable, if the current entry is left out because of it.
     empty_variable: Option<String>,
     errors: Vec<Problem>,
 }
 
 impl Lookup<'_> {
-    /// Looks up the references of a layer's entries. Returns the entries in the order of precedence
-    /// and, separately, those that are overridden ([`certain_holder`]). Sets the id of each entry,
-    /// which contains `layer_number`. The latest layer has the number 0.
+    /// Looks up the references of a layer's entries. Returns two lists: the entries in order of
+    /// precedence, and the entries that have no effect (see [`certain_holder`]). Gives each entry
+    /// an id that contains `layer_number`, which is 0 for the latest layer.
     ///
-    /// Adds what the entries certainly set to `claims`, so that the entries of earlier layers are
-    /// overridden. Adds mistakes to `errors`. An entry whose reference can't be looked up isn't
-    /// returned.
+    /// Adds to `claims` the variables and paths that the entries are certain to set, so they
+    /// override the entries of earlier layers. Adds mistakes to `errors`, and leaves out entries
+    /// whose references can't be looked up.
     fn planned_layer(
         &mut self,
         layer_number: usize,
@@ -329,7 +330,7 @@ impl Lookup<'_> {
             }
 
             // An entry that may be absent doesn't override anything yet. For an object, `add` does
-            // nothing, because an object doesn't have claims of its own.
+            // nothing, because only its keys have claims.
             if entry.on_missing != OnMissing::Optional {
                 self.claims.add(&entry.target, &entry.subject);
             }
@@ -346,8 +347,8 @@ impl Lookup<'_> {
             }
         }
 
-        // The ids follow the order in which the entries are written, with the overridden entries
-        // last. `check` sorts by line, and then by id.
+        // Number the entries in the order in which they are written, with the overridden ones last.
+        // `check` sorts by line, and then by id.
         for (number, id) in planned
             .iter_mut()
             .map(|entry| &mut entry.id)
@@ -391,7 +392,8 @@ impl Lookup<'_> {
             Source::Reference(written) => Source::Reference(self.locate_single(&written, subject)?),
             Source::Composed(parts) => Source::Composed(self.planned_parts(parts, subject)?),
             Source::Object(ObjectSource { reference, naming }) => {
-                // An object can be a path of parameters, so `single` isn't called here.
+                // Don't use `locate_single` here, because an object may be a path with several
+                // parameters.
                 let reference = self.locate(&reference, subject)?;
                 Source::Object(ObjectSource { reference, naming })
             }
@@ -413,7 +415,8 @@ impl Lookup<'_> {
     }
 
     /// Looks up a reference. Adds an error and returns `None` if that fails. If the secret is
-    /// `${NAME:-}`, and NAME is empty, this leaves the entry out, which `get` can't.
+    /// `${NAME:-}` and NAME is empty, sets `empty_variable`, so that the entry is left out. For
+    /// `get`, whose only entry this is, an empty NAME is an error instead.
     fn locate(&mut self, reference: &Reference, subject: &Subject) -> Option<SecretRef> {
         let alias = self.alias(reference, subject);
         let id = alias.map_or(&reference.secret, |alias| &alias.id);
@@ -422,7 +425,7 @@ impl Lookup<'_> {
             may_be_left_out && self.inherited.non_empty(name).is_none()
         });
         let found = if let Some(name) = empty {
-            // Find the mistakes in the rest of the reference as if NAME were the secret.
+            // Use NAME as the secret, in order to find mistakes in the rest of the reference.
             let (store, _) = Store::split_prefix(id);
             let id = format!("{}{name}", store.prefix());
             let alias = Alias {
@@ -440,7 +443,8 @@ impl Lookup<'_> {
             .ok()
     }
 
-    /// The alias that a reference uses. A reference in an inherited variable can't use one.
+    /// The alias that a reference uses, if any. A reference in an inherited variable can't use an
+    /// alias.
     fn alias(&self, reference: &Reference, subject: &Subject) -> Option<&Alias> {
         if subject.origin == Origin::Inherited {
             return None;
@@ -448,7 +452,7 @@ impl Lookup<'_> {
         self.aliases.get(&reference.secret)
     }
 
-    /// Adds the error of an entry with this fault, whose text is a whole sentence.
+    /// Adds an error about this entry. The fault's text must be a whole sentence.
     fn refuse(&mut self, subject: &Subject, fault: Fault) {
         let status = match subject.origin {
             Origin::Argument(_) => Status::Usage,
@@ -458,9 +462,9 @@ impl Lookup<'_> {
             .push(Problem::from_fault(status, fault).for_entry(subject.clone()));
     }
 
-    /// Looks up the references in a text. Adds an error for each reference that can't be looked up,
-    /// and returns `None` if there is one. In a template, stops at the first name that isn't an
-    /// alias.
+    /// Looks up the references in a template or an inherited variable. Adds an error for each one
+    /// that can't be looked up, and returns `None` if there were any errors. In a template, stops
+    /// at the first name that isn't an alias.
     fn planned_parts(
         &mut self,
         parts: Vec<Part<Reference>>,
@@ -500,9 +504,10 @@ impl Lookup<'_> {
         Some(planned)
     }
 
-    /// The fault of a template that uses a name that isn't an alias.
+    /// The fault of a template that uses `name` although there is no such alias.
     fn unknown_name(&self, name: &str) -> Fault {
-        // One name more than a message lists is enough to end the list with "…".
+        // Collect one name more than a message lists, so that the list ends with "…" if it isn't
+        // complete.
         let aliases: Vec<String> = (self.aliases.keys())
             .filter(|alias| !self.refused_aliases.contains(*alias))
             .take(MOST_NAMES + 1)
@@ -520,15 +525,15 @@ impl Lookup<'_> {
     }
 }
 
-/// Finds what certainly overrides an entry: the holder of its target or, for an object, the holders
-/// of the variables of all its keys. `None` if the entry may set something, and for an object that
-/// selects no keys.
+/// Finds what is certain to override an entry: whatever holds its target or, for an `env-from`
+/// object, whatever holds all of its variables. `None` if the entry may still set something, and
+/// for an object that selects no keys.
 fn certain_holder(entry: &Entry, claims: &Claims<'_>) -> Option<Holder> {
     let origin = &entry.subject.origin;
     let Source::Object(object) = &entry.source else {
         return claims.holder(&entry.target, origin);
     };
-    // If the names aren't known or aren't all allowed, nothing overrides the object yet.
+    // If any names are unknown or not allowed, nothing is certain to override the object yet.
     let names = object.naming.variable_names()?;
     if names.is_empty() {
         return None;

@@ -1,12 +1,12 @@
-//! A problem: an error with its message, the entries that it affects, and its remedy.
+//! A problem is an error with a message, the entries that it affects, and a remedy.
 //!
-//! A problem is worded where it is found, and nothing is decided by its text. Code that has to
-//! decide on an error uses a different type first, such as `FetchError`. A problem never quotes the
-//! value of a secret. [`records`] groups problems, and makes a record of each group. Some warnings
-//! are made from problems, too, and then the exit status has no meaning.
+//! A problem is worded where it is found, and no code decides anything by its text. Code that has
+//! to decide on an error uses a different type first, such as `FetchError`. A problem never quotes
+//! the value of a secret. [`records`] groups problems, and makes a record of each group. Some
+//! warnings are made from problems, too. Their exit status has no meaning.
 //!
-//! The fields of a problem are private. Its constructors and methods say what a message can have,
-//! and only this file decides how the parts of a message are combined.
+//! The fields of a problem are private. Its constructors and methods decide what a message can
+//! have, and only this file combines the parts of a message.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -16,8 +16,9 @@ use super::record::{Label, Record};
 use super::reference::{Locator, SecretId, Store, Version};
 use super::shown::{shown, some_of};
 
-/// The exit status of a launch that fails. 126 and 127 are about the command, as in a shell, and
-/// the others are from sysexits(3). If there are several problems, the highest status applies.
+/// The exit status of a launch that fails. As in a shell, 126 and 127 mean that the command
+/// couldn't be started. The others are from sysexits(3). If there are several problems, the highest
+/// status applies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub enum Status {
@@ -42,64 +43,65 @@ pub enum Status {
 #[must_use]
 pub struct Problem {
     status: Status,
-    /// The code in the table and the JSON of `check`, as docs/check.md lists them. Empty if the
-    /// problem can't occur there.
+    /// The problem's code in the table and JSON of `check`, such as `key-not-found` (see
+    /// docs/check.md). Empty if `check` can't have this problem.
     code: &'static str,
-    /// What is wrong. It decides which problems share a record with this one.
+    /// Says what is wrong. Problems with the same headline can share a record.
     headline: Headline,
-    /// What differs from request to request, such as the request's id. It follows AWS's message or,
-    /// without one, the headline.
+    /// Details that are different for every request, such as its id. They come after AWS's message
+    /// or, if there isn't one, after the headline.
     details: String,
     /// The entries that the problem affects. Empty if it affects the launch as a whole.
     entries: Vec<Subject>,
-    /// The part of the entry that has the problem: in a template, `db.password` or `line 2, column
-    /// 5 of the template`.
+    /// The part of the entry that has the problem, such as `db.password` or
+    /// `line 2, column 5 of the template`.
     part: Option<String>,
-    /// The secret that the problem is about.
     about: Option<Box<About>>,
-    /// The message that AWS has sent. It gets a line of its own.
+    /// AWS's own message, which gets a line of its own.
     aws_says: Option<String>,
-    /// True if AWS's message names the secret, so that it differs within a group.
+    /// True if AWS's message names the secret. Problems can then share a record even though their
+    /// messages differ.
     aws_names_secret: bool,
-    /// Facts that secrets-exec adds to the headline, such as the regions that were tried. Each gets
-    /// a line of its own.
+    /// Facts that secrets-exec adds to the headline, such as the regions that it tried. Each gets a
+    /// line of its own.
     notes: Vec<String>,
-    /// The help, which says what to do: first what secrets-exec has found out about this case, if
-    /// anything, and then the general help for such a problem.
+    /// The help, which says what to do. Advice about this particular case, if secrets-exec has any,
+    /// comes before the general help for such a problem.
     help: Option<String>,
-    /// A sentence about the other forms of a reference. It follows the help, and doesn't decide the
-    /// group, because the form of a reference doesn't change the reason.
+    /// A sentence about other ways to write the reference, which follows the help. Problems that
+    /// differ only in this sentence can share a record.
     other_forms: Option<String>,
-    /// True if AWS has received a name that the problem masks, because it may be a password.
+    /// True if a name that may be a password has already been sent to AWS. Messages mask this name.
     has_sent_hidden_name: bool,
 }
 
 /// The headline of a problem: a sentence that says what is wrong.
 ///
-/// The headline decides which problems share a record ([`records`]), so it also has the wording for
-/// several secrets.
+/// Problems with the same headline can share a record ([`records`]), so some headlines also have a
+/// wording for several secrets.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Headline {
-    /// A sentence that is equal in all problems with the same reason.
+    /// A sentence that is the same for all problems with the same reason.
     Sentence(String),
-    /// A sentence whose reason has nothing to do with the entries, so text output lists only some
-    /// of them.
+    /// A sentence that has nothing to do with a particular entry, such as one about missing
+    /// credentials. Text output lists only a few of the affected entries.
     General(String),
-    /// A sentence that names the entry, so text output lists the entry only in a group. The texts
-    /// after the sentence are equal in all problems with the same reason.
+    /// A sentence that names the entry, and a list of texts that identify the reason. Problems with
+    /// the same list share a record, which names all their entries.
     OfEntry(String, Vec<String>),
-    /// A predicate, such as `has no value`, whose subject is the secret. The reason lies in the
-    /// secret itself, so each secret gets a record of its own.
+    /// A predicate, such as `has no value`, about the secret that has the problem. Each secret gets
+    /// a record of its own.
     OfSecret(String),
     /// The secret doesn't have this key. All missing keys of a secret share one record.
     OfMissingKey(MissingKey),
-    /// The secret is a part of the sentence, but the reason lies elsewhere, so one record can be
-    /// about several secrets.
+    /// A sentence with the secret's name or, if there are several secrets, their number. The cause
+    /// isn't the content of a secret, so one record can be about several of them.
     OfSecrets {
-        /// What is before and after the name of the secret: `access to the secret "prod/db" was
-        /// denied`.
+        /// The wording for a single secret: the text before its name and the text after it. For
+        /// `access to the secret "prod/db" was denied`, these are `access to ` and `was denied`.
         one: (&'static str, String),
-        /// What is before and after the number of secrets: `access to 3 secrets was denied`.
+        /// The wording for several secrets: the text before their number and the text after it. For
+        /// `access to 3 secrets was denied`, these are `access to ` and `was denied`.
         several: (&'static str, String),
     },
 }
@@ -110,30 +112,30 @@ impl Default for Headline {
     }
 }
 
-/// What problems with the same status, code and notes must have in common to share a record.
+/// What problems must have in common to share a record, besides their status, code and notes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord)]
 enum GroupKey<'p> {
-    /// Whether they are about a secret, and their texts.
+    /// Whether the problems are about a secret, followed by their texts.
     Sentence(bool, Texts<'p>),
     Entry(&'p [String]),
     Secret(Option<SecretKey<'p>>, Texts<'p>),
     MissingKeys(Option<SecretKey<'p>>),
-    /// The store, because secrets and parameters are counted separately.
+    /// The store and the texts. A record is never about both secrets and parameters.
     Secrets(Option<Store>, Texts<'p>),
 }
 
-/// The headline, the help and AWS's message.
+/// A problem's headline, its help, and AWS's message.
 type Texts<'p> = [Option<&'p str>; 3];
 
-/// A key that a secret doesn't have. The missing keys of a secret are reported as one error.
+/// A key that a secret doesn't have. All missing keys of a secret are reported in a single error.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MissingKey {
-    /// The key as the user has written it. It may be a token, so messages show it with
+    /// The key as the user wrote it. It may be a token, so messages mask it with
     /// [`shown`](super::shown::shown()).
     pub key: String,
-    /// The existing key that is most similar.
+    /// The most similar key in the secret, if there is one that is similar enough.
     pub similar: Option<String>,
-    /// A clause with the keys that exist.
+    /// A clause that lists the existing keys, such as `its keys are "host" and "port"`.
     pub existing_keys: String,
 }
 
@@ -145,7 +147,7 @@ pub struct About {
     name: String,
 }
 
-/// The parts of a locator that identify the secret.
+/// The parts of a locator that identify the secret and its version, without the region and role.
 type SecretKey<'p> = (Store, &'p SecretId, &'p Version);
 
 impl Problem {
@@ -165,7 +167,7 @@ impl Problem {
         Self::new(Status::Usage, text)
     }
 
-    /// Creates the problem for a fault whose text is a whole sentence.
+    /// Creates a problem from a fault whose text is a whole sentence.
     pub fn from_fault(status: Status, fault: Fault) -> Self {
         Self::new(status, fault.to_string()).help_if_some(fault.into_help())
     }
@@ -182,21 +184,21 @@ impl Problem {
         Self::temporary(format!("no value can be resolved: {why}"))
     }
 
-    /// Creates the problem of an entry that the headline names. Problems of several entries share
-    /// one record if `reason` is the same.
+    /// Creates a problem whose headline names the entry. Problems with the same `reason` share one
+    /// record, even if they affect different entries.
     pub fn of_entry(text: String, reason: Vec<String>) -> Self {
         Self::with_headline(Status::Configuration, Headline::OfEntry(text, reason))
     }
 
-    /// Creates the problem of a secret that doesn't have a key. Until [`Self::of_secret`], the
-    /// headline has no subject.
+    /// Creates a problem about a key that a secret doesn't have. Call [`Self::of_secret`] to add
+    /// the secret.
     pub fn missing_key(missing: MissingKey) -> Self {
         Self::with_headline(Status::Configuration, Headline::OfMissingKey(missing))
             .code("key-not-found")
     }
 
-    /// Creates the problem of a request that has failed. `about` is `None` if the failure has
-    /// nothing to do with a particular secret.
+    /// Creates a problem for a failed request. `about` is `None` if the failure isn't about a
+    /// particular secret.
     pub fn of_request(status: Status, headline: Headline, about: Option<Box<About>>) -> Self {
         Self {
             about,
@@ -214,7 +216,7 @@ impl Problem {
         self
     }
 
-    /// Removes the help, because a warning in the same report has the help.
+    /// Removes the help, because a warning in the same report already has it.
     pub fn without_help(mut self) -> Self {
         self.help = None;
         self
@@ -236,34 +238,36 @@ impl Problem {
         self
     }
 
-    /// Adds the message that AWS has sent, if there is one, and the details, which differ from
-    /// request to request.
+    /// Adds AWS's own message, if there is one, and details such as the request's id, which differ
+    /// from request to request.
     pub fn with_answer(mut self, aws_says: Option<String>, details: String) -> Self {
         self.aws_says = aws_says;
         self.details = details;
         self
     }
 
-    /// Says that AWS's message names the secret, so that problems with different messages can share
-    /// a record.
+    /// Remembers that AWS's message names the secret. Problems can then share a record even though
+    /// their messages differ.
     pub fn with_secret_in_answer(mut self) -> Self {
         self.aws_names_secret = true;
         self
     }
 
-    /// Adds the sentence about the other forms of the reference, if there is one.
+    /// Adds a sentence about other ways to write the reference, if there is one.
     pub fn with_other_forms(mut self, forms: Option<String>) -> Self {
         self.other_forms = forms;
         self
     }
 
-    /// Says that AWS has received a name that the problem masks.
+    /// Remembers that a name that may be a password has already been sent to AWS. Messages mask
+    /// this name.
     pub fn with_hidden_name_sent(mut self) -> Self {
         self.has_sent_hidden_name = true;
         self
     }
 
-    /// Makes the secret the subject of the headline, which was only a predicate: `has no value`.
+    /// Puts the secret's name before the headline, which so far is only a predicate such as
+    /// `has no value`.
     pub fn of_secret(mut self, locator: &Locator) -> Self {
         if let Headline::Sentence(predicate) = self.headline {
             self.headline = Headline::OfSecret(predicate);
@@ -272,14 +276,14 @@ impl Problem {
         self
     }
 
-    /// Adds the secret that the problem is about. The headline is about something else, so the
-    /// lines of entries name the secret.
+    /// Adds the secret that the problem is about. The lines about the entries name it, but the
+    /// headline doesn't.
     pub fn in_secret(mut self, locator: &Locator) -> Self {
         self.about = Some(About::new(locator));
         self
     }
 
-    /// Names the part of the entry that has the problem, if there is one.
+    /// Names the part of the entry that has the problem, such as `db.password` in a template.
     pub fn for_part(mut self, part: Option<String>) -> Self {
         self.part = part;
         self
@@ -295,7 +299,7 @@ impl Problem {
         self.status
     }
 
-    /// The code in the table and the JSON of `check`.
+    /// The code in the table and the JSON of `check`, such as `key-not-found`.
     pub fn check_code(&self) -> &'static str {
         self.code
     }
@@ -304,16 +308,14 @@ impl Problem {
         self.help.is_some()
     }
 
-    /// The headline of a problem that has a record of its own.
+    /// The headline of a problem that doesn't share its record with others.
     pub fn text(&self) -> String {
         common_text(&[self])
     }
 
     /// The key by which [`records`] groups problems. Problems with the same key are printed as one,
-    /// with all their entries. Returns `None` for a problem without entries, which is always
-    /// printed by itself.
-    ///
-    /// The key leaves out what can differ within a group, such as the entries.
+    /// with all their entries. `None` for a problem without entries, which is always printed by
+    /// itself.
     fn group_key(&self) -> Option<impl Ord + Clone + '_> {
         if self.entries.is_empty() {
             return None;
@@ -342,11 +344,11 @@ impl Problem {
     }
 }
 
-/// A record for each problem. Problems with the same reason share one record, which lists all their
-/// entries.
+/// Turns problems into records. Problems with the same reason share one record, which lists all
+/// their entries.
 pub fn records<'p>(label: Label, problems: impl IntoIterator<Item = &'p Problem>) -> Vec<Record> {
-    // A problem without a group key gets a record of its own, because its position in the list,
-    // which is unique, is its key.
+    // A problem without a group key gets a record of its own. It is grouped by its position in the
+    // list, which is unique.
     let groups = grouped(
         problems
             .into_iter()
@@ -369,9 +371,9 @@ pub fn records<'p>(label: Label, problems: impl IntoIterator<Item = &'p Problem>
 
 const SENT_NOTE: &str = "a name that isn't shown in full may be a password. If it is, change the password: secrets-exec has already sent it to AWS";
 
-/// The record about problems with the same group key. `problems` isn't empty. Its headline and its
-/// entries are about all problems. The other parts are those of the first problem, except for the
-/// help about missing keys.
+/// Builds the record for a group of problems. Its headline, its entries and the help about missing
+/// keys cover all of the problems. Everything else comes from the first one. `problems` must not be
+/// empty.
 fn common_record(label: Label, problems: &[&Problem]) -> Record {
     let common = problems[0].clone();
     let secrets = secrets_of(problems);
@@ -416,7 +418,7 @@ fn common_record(label: Label, problems: &[&Problem]) -> Record {
     }
 }
 
-/// The entries of problems with the same group key, each with its line in the record.
+/// The entries affected by a group of problems, each with its line in the record.
 fn entry_lines<'p>(problems: &[&'p Problem]) -> Vec<(&'p Subject, String)> {
     let are_secrets_in_headline =
         problems[0].headline.names_secret() && secrets_of(problems).len() == 1;
@@ -439,12 +441,12 @@ fn entry_lines<'p>(problems: &[&'p Problem]) -> Vec<(&'p Subject, String)> {
             lines.push((entry, line));
         }
     }
-    // Problems of an entry that are about the same secret share a line.
+    // If an entry has several problems with the same secret, they share a line.
     lines.dedup();
     lines
 }
 
-/// The headline of the record about problems with the same group key. `problems` isn't empty.
+/// The headline for the record of a group of problems. `problems` must not be empty.
 fn common_text(problems: &[&Problem]) -> String {
     let common = problems[0];
     let name = common.about.as_ref().map_or("", |about| &about.name);
@@ -472,7 +474,6 @@ fn common_text(problems: &[&Problem]) -> String {
     text
 }
 
-/// The secrets that the problems are about.
 fn secrets_of<'p>(problems: &[&'p Problem]) -> BTreeSet<SecretKey<'p>> {
     problems
         .iter()
@@ -480,7 +481,7 @@ fn secrets_of<'p>(problems: &[&'p Problem]) -> BTreeSet<SecretKey<'p>> {
         .collect()
 }
 
-/// The keys that the problems of one secret are about, in alphabetical order.
+/// The missing keys of one secret, in alphabetical order.
 fn missing_keys<'p>(problems: &[&'p Problem]) -> Vec<&'p MissingKey> {
     let mut keys = BTreeSet::new();
     for problem in problems {
@@ -492,7 +493,7 @@ fn missing_keys<'p>(problems: &[&'p Problem]) -> Vec<&'p MissingKey> {
 }
 
 impl Headline {
-    /// True if the headline names the secret, so that the lines of entries don't have to.
+    /// True if the headline names the secret. Then the lines about the entries don't have to.
     fn names_secret(&self) -> bool {
         match self {
             Self::OfSecret(_) | Self::OfMissingKey(_) | Self::OfSecrets { .. } => true,
@@ -502,7 +503,8 @@ impl Headline {
 }
 
 impl MissingKey {
-    /// The predicate of a sentence about the secret: `has no key "user"`. `keys` isn't empty.
+    /// A predicate that says which keys the secret lacks: `has no key "user"`. `keys` must not be
+    /// empty.
     fn predicate(keys: &[&Self]) -> String {
         let names: Vec<String> = keys
             .iter()
@@ -515,8 +517,9 @@ impl MissingKey {
         }
     }
 
-    /// The help: for one missing key, the similar key or, without one, the keys that exist. For
-    /// several, both. `keys` isn't empty.
+    /// The help about missing keys. Suggests similar keys, if there are any. Also lists the
+    /// existing keys, unless only one key is missing and a similar key is suggested for it. `keys`
+    /// must not be empty.
     fn help(keys: &[&Self]) -> String {
         let existing_keys = &keys[0].existing_keys;
         let mut similar = Vec::new();
@@ -535,8 +538,8 @@ impl MissingKey {
     }
 }
 
-/// Joins two parts of a help as sentences: a full stop follows the first part unless it has one,
-/// and the second part begins with a capital letter.
+/// Joins two parts of a help text as sentences: ends the first part with a full stop, unless it
+/// already ends a sentence, and capitalizes the first letter of the second part.
 pub fn as_sentences(first: &str, second: &str) -> String {
     let is_sentence = first.ends_with(['.', '?', '!']);
     let end = if is_sentence { "" } else { "." };
@@ -544,8 +547,8 @@ pub fn as_sentences(first: &str, second: &str) -> String {
     format!("{first}{end} {}{rest}", initial.to_uppercase())
 }
 
-/// Groups items by key. Groups are in the order of their first items, and the items of a group keep
-/// their order.
+/// Groups items by key. The groups are in the order of their first items, and the items of a group
+/// keep their order.
 pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Vec<(K, Vec<T>)> {
     let mut groups: Vec<(K, Vec<T>)> = Vec::new();
     let mut positions = BTreeMap::new();
@@ -560,7 +563,8 @@ pub fn grouped<K: Ord + Clone, T>(items: impl IntoIterator<Item = (K, T)>) -> Ve
 }
 
 impl About {
-    /// The parts that identify the secret, without its region and role.
+    /// The parts of the locator that identify the secret and its version, without the region and
+    /// role.
     fn key(&self) -> SecretKey<'_> {
         let locator = &self.locator;
         (locator.store, &locator.id, &locator.version)
@@ -574,7 +578,7 @@ impl About {
         })
     }
 
-    /// Describes a secret by its name and, unless it is the current one, its version.
+    /// Describes a secret by its name, followed by its version unless that is the default one.
     pub fn new(locator: &Locator) -> Box<Self> {
         let Locator { store, version, .. } = locator;
         let mut fields = Vec::new();

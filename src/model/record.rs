@@ -1,17 +1,17 @@
-//! A record: an error, a warning or a note as it is printed.
+//! Records are the errors, warnings and notes that secrets-exec prints.
 //!
-//! The step that finds something to warn of makes a record of it, with everything that there is to
-//! say, and returns the record. `problem` makes records of problems. `report` lays all records out
-//! as text or JSON, and prints them. A record keeps its message, entries, notes and help apart, so
-//! that no code has to parse the text of a message.
+//! Code that finds something to warn about doesn't print it, but returns a complete record.
+//! `problem` turns problems into records. `report` lays all records out as text or JSON, and prints
+//! them. The message, the entries, the notes and the help of a record are separate, so no code has
+//! to take a message apart.
 
 use std::mem::take;
 
 use serde_json::Value;
 
-/// The label of a record, or of a line below its headline.
+/// The label before a record, such as `error`, or before a line below it, such as `help`.
 ///
-/// The number of a variant is its colour in SGR (ECMA-48).
+/// A variant's number is its SGR colour code (ECMA-48).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Label {
     Error = 31,
@@ -21,14 +21,15 @@ pub enum Label {
     Help = 36,
     /// The last line of a report about several errors. Text output shows it without a label.
     Summary = 0,
-    /// A line of the table below the record before it. JSON has only the lines with members.
+    /// A line of a table that `check` prints. JSON output leaves out lines without additional
+    /// members.
     Row = 39,
 }
 
 impl Label {
-    /// The word for this label. JSON has the word as the default `event` and, for errors and
-    /// warnings, as the `level`. A summary is the last line about errors, so it is an error, too, and
-    /// a row says how one value was resolved.
+    /// The label as a word. In JSON, it is the default `event` and, for errors and warnings, the
+    /// `level`. A summary follows errors, so it is also an `error`. A row is `resolved`, because it
+    /// shows how a value was resolved.
     pub fn name(self) -> &'static str {
         match self {
             Self::Error | Self::Summary => "error",
@@ -40,23 +41,23 @@ impl Label {
     }
 }
 
-/// An error, a warning or a note. No part of it contains the value of a secret. Only the methods of
-/// this file change it.
+/// An error, a warning or a note to print. No part of it contains the value of a secret. Only the
+/// methods in this file can change it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[must_use]
 pub struct Record(Parts);
 
-/// The parts of a record, to read them. No record can be made of parts.
+/// The parts of a record. They are read-only: no record can be made from them.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Parts {
     pub label: Label,
     pub message: String,
     pub event: &'static str,
-    /// The members that only the JSON object has.
+    /// Additional members of the JSON object. Text output doesn't show them.
     pub json_members: Vec<(&'static str, Value)>,
-    /// What the record is about: variables, files or, for the cache, secrets.
+    /// What the record is about: variables or files or, in a record about the cache, secrets.
     pub entries: Vec<String>,
-    /// True if text output lists only the first entries.
+    /// True if text output lists only the first few entries.
     pub is_abridged: bool,
     pub notes: Vec<String>,
     pub aws_says: Option<String>,
@@ -107,7 +108,7 @@ impl Record {
         self.with_some(name, Some(value))
     }
 
-    /// Adds a member to the JSON object if there is a value.
+    /// Adds a member to the JSON object, unless `value` is `None`.
     pub fn with_some(mut self, name: &'static str, value: Option<impl Into<Value>>) -> Self {
         self.0
             .json_members
@@ -130,13 +131,13 @@ impl Record {
         self
     }
 
-    /// Adds a help, if there is one.
+    /// Replaces the help, unless `help` is `None`.
     pub fn help_if_some(mut self, help: Option<String>) -> Self {
         self.0.help = help.or(self.0.help);
         self
     }
 
-    /// Adds the message that AWS has sent, if there is one.
+    /// Adds AWS's own message, if there is one.
     pub fn with_aws_says(mut self, message: Option<String>) -> Self {
         self.0.aws_says = message;
         self
@@ -152,8 +153,8 @@ impl Record {
         self
     }
 
-    /// Names the entry at the end of the message, if there is only one. Text output then doesn't
-    /// list it.
+    /// If the record has exactly one entry, moves its name from a separate line to the end of the
+    /// message, as in `… for DB_HOST`.
     pub fn naming_only_entry(mut self) -> Self {
         let [entry] = self.0.entries.as_slice() else {
             return self;
@@ -169,13 +170,13 @@ impl Record {
         self.with(name, value)
     }
 
-    /// Lets text output list only the first entries.
+    /// Makes text output list only the first few entries.
     pub fn abridged(mut self) -> Self {
         self.0.is_abridged = true;
         self
     }
 
-    /// Prints the warning even with `-qq`.
+    /// Makes secrets-exec print the warning even with `-qq`.
     pub fn ignoring_quiet(mut self) -> Self {
         self.0.ignores_quiet = true;
         self

@@ -1,10 +1,10 @@
-//! Remarks on values that were read and that are probably not what somebody wanted to store, such
-//! as a password with a carriage return at its end.
+//! Remarks on values that somebody probably stored by mistake, such as a password with a carriage
+//! return at its end.
 //!
-//! A value that is used on its own gets its remarks as it was read. In a text with references, each
+//! If an entry has only one reference, its value gets remarks as it was read. In a template, each
 //! value gets its remarks after filters such as `trim`, but before a filter encodes the value. So
-//! `{{ pw | trim }}` gets no remark about a line feed in `pw`. The code that prints warnings makes
-//! no remarks of its own.
+//! `{{ pw | trim }}` gets no remark about a line feed at the end of `pw`. The code that prints
+//! warnings doesn't add any remarks.
 
 use std::collections::BTreeMap;
 
@@ -15,46 +15,48 @@ use crate::model::environment::assigned_name;
 use crate::model::fault::unseen_ends;
 use crate::model::reference::Reference;
 
-/// Something odd about a value, which is legal, but often a mistake.
+/// Something that looks like a mistake in a value, although it is legal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Remark {
     Empty,
     Blank,
-    /// The first character of a single line is one that people don't see.
+    /// The value is a single line that begins with this invisible character, such as a space.
     Begins(char),
-    /// The last character of a single line is one that people don't see, or a line feed follows the
-    /// line.
+    /// The value is a single line that ends with this invisible character, often a line feed.
     Ends(char),
-    /// The line feed at the end comes from the text of the template itself, as with `template: |`.
+    /// The value ends with a line feed from the template itself, as with `template: |`.
     TemplateLineFeed,
-    /// The single line has an escape character, as in the colors of a terminal.
+    /// The value is a single line that contains an escape character, as in a terminal's color
+    /// codes.
     Escape,
-    /// The value is JSON text, or text in single quotes, so its quotes are a part of it.
+    /// The quotes around the value are part of it: it is a JSON string, or a text in single quotes.
     Quoted,
-    /// The value is or contains a reference, which nothing resolves.
+    /// The value looks like a reference to another secret. secrets-exec doesn't resolve references
+    /// inside values.
     Reference,
-    /// A line of the value begins with the name of its own variable and `=`.
+    /// A line of the value begins with the variable's own name, such as `DB_HOST=` in DB_HOST.
     OwnName,
-    /// The value begins like a private key or a certificate in PEM, but programs don't read it as
-    /// PEM ([`is_broken_pem`]).
+    /// The value looks like a private key or certificate in PEM format, but programs can't read it
+    /// (see [`is_broken_pem`]).
     BrokenPem,
-    /// This character of the value ends the value too early in the URL around it. `None` if the
-    /// character isn't punctuation of ASCII.
+    /// The value is part of a URL, and contains a character that cuts it short there. `None` if the
+    /// character isn't ASCII punctuation, so that messages don't show it.
     CutsUrl(Option<char>),
-    /// This character of the value ends the value too early in the text around it: a quote or a
-    /// backslash between quotes, or the separator of a list of pairs.
+    /// The value contains a character that cuts it short in the surrounding text: a quote or a
+    /// backslash inside quotes, or the separator of a list such as `user=app;password=…`.
     CutsText(char),
-    /// The text around the value would be JSON with another value, but isn't with this one.
+    /// The surrounding text is JSON, and the value makes it invalid.
     BreaksJson,
 }
 
-/// The remarks on an entry, each with the parts of the value that the remark is about: the lookups
-/// of a template, or the references in a variable. A remark without parts is about the whole value.
+/// The remarks on an entry's value. Maps each remark to the parts that it is about: `{{ … }}` in a
+/// template, or references in a variable. If there are no parts, the remark is about the whole
+/// value.
 pub type Remarks = BTreeMap<Remark, Vec<String>>;
 
 impl Remark {
-    /// The remarks on a value for `target`, or on a part of a value. The caller drops those that
-    /// don't matter for the target ([`Self::applies_to`]). A binary value has no remarks.
+    /// The remarks on a value, or on part of a value. Some of them may not matter for this
+    /// target, so the caller must check [`Self::applies_to`]. A binary value gets no remarks.
     pub fn about(value: &[u8], target: &Target) -> Vec<Self> {
         let text = match str::from_utf8(value) {
             Ok("") => return vec![Self::Empty],
@@ -91,14 +93,13 @@ impl Remark {
         remarks
     }
 
-    /// True for the remark on an empty or blank value.
+    /// True if the remark is about an empty or blank value.
     pub fn is_blank(&self) -> bool {
         matches!(self, Self::Empty | Self::Blank)
     }
 
-    /// True if the remark matters for this target. A line feed at the end of a file is normal. And
-    /// a key or certificate in a variable gets no remark, because programs expect such a variable
-    /// in many forms.
+    /// True if the remark matters for this target. In a file, a trailing line feed is normal. In a
+    /// variable, a key or certificate may have any form, because programs expect different ones.
     pub fn applies_to(self, target: &Target) -> bool {
         let is_file = !matches!(target, Target::Env(_));
         match self {
@@ -119,9 +120,9 @@ impl Remark {
     }
 }
 
-/// The remarks on the first and the last character of a text, if people don't see them. `text` is
-/// `line`, which a line feed may follow. A JSON object or array gets no remarks, because the
-/// characters around it don't matter.
+/// The remarks on invisible characters at the beginning and end of a line, and on an escape
+/// character in it. `text` is the line, possibly followed by a line feed. A JSON object or array
+/// gets no remarks, because whitespace around it doesn't matter.
 fn about_ends(text: &str, line: &str) -> Vec<Remark> {
     let (first, last) = unseen_ends(line);
     let mut remarks = Vec::new();
@@ -148,11 +149,12 @@ pub(super) fn is_object_or_array(text: &str) -> bool {
     text.starts_with(['{', '[']) && serde_json::from_str::<IgnoredAny>(text).is_ok()
 }
 
-/// True for a text that begins with `-----BEGIN`, but that programs don't read as PEM: a BEGIN or END
-/// isn't on a line of its own, or an END is missing. Joined certificates, indented lines and a key
-/// whose line breaks are missing are such texts. So is an OpenSSH key with a carriage return after
-/// a BEGIN or END, or without a line feed at its end, because ssh doesn't load it. A text signed
-/// with PGP isn't PEM.
+/// True for a text that begins with `-----BEGIN`, but that programs can't read as PEM: a BEGIN or
+/// END marker isn't on a line of its own, or an END is missing. This happens if certificates are
+/// joined without a line break, if lines are indented, or if a key has lost its line breaks.
+///
+/// Also true for an OpenSSH key with a carriage return after a marker, or without a trailing line
+/// feed, because ssh refuses it. False for a text signed with PGP, which isn't PEM.
 fn is_broken_pem(text: &str) -> bool {
     let first = text.trim_start();
     if !first.starts_with("-----BEGIN") || first.starts_with("-----BEGIN PGP SIGNED") {
@@ -168,7 +170,7 @@ fn is_broken_pem(text: &str) -> bool {
         } else {
             Some(line.trim_end())
         };
-        // `BEGIN` or `END`, and the label.
+        // The words between the dashes: `BEGIN` or `END`, and the label.
         let words = marker.and_then(|marker| marker.strip_prefix("-----")?.strip_suffix("-----"));
         match words {
             Some(words) if !words.contains("-----") => {
@@ -180,15 +182,16 @@ fn is_broken_pem(text: &str) -> bool {
     open > 0
 }
 
-/// True for an unseen character at an end of a text, if it was probably not meant. A space is only
-/// odd next to a word of at least eight characters, because `Bearer ` and `, ` are meant. `rest` is
-/// the text without the character.
+/// True if an invisible character at the beginning or end of a text is probably a mistake. `rest`
+/// is the text without it. A space is a mistake only if the rest is a single word of at least eight
+/// characters, because people want the space in `Bearer ` and `, `.
 fn is_odd(c: char, rest: &str) -> bool {
     c != ' ' || (rest.chars().count() >= 8 && !rest.contains(char::is_whitespace))
 }
 
-/// True for a value that begins with a byte order mark of UTF-16 and, after it, a Latin letter or a
-/// digit. The mark isn't enough, because other binary values can begin with its bytes.
+/// True if a value is UTF-16 text: it begins with a byte order mark, followed by a Latin letter or
+/// a digit. The byte order mark isn't enough, because other binary values can begin with the same
+/// bytes.
 pub fn is_utf16_text(value: &[u8]) -> bool {
     matches!(value, [0xff, 0xfe, _, 0, ..] | [0xfe, 0xff, 0, ..])
 }

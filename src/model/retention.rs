@@ -1,4 +1,4 @@
-//! Which inherited variables the command gets: `--clean-env`, `--pass` and `--unset`.
+//! Decides which inherited variables the command gets: `--clean-env`, `--pass` and `--unset`.
 
 use std::ffi::OsStr;
 use std::sync::LazyLock;
@@ -8,26 +8,27 @@ use glob::Pattern;
 use super::environment::{Inherited, OWN_PREFIX, known_patterns, matches_any};
 use super::place::Placed;
 
-/// The rules that say which inherited variables the command gets. `unset` overrides `pass`, and
+/// The rules that decide which inherited variables the command gets. `unset` overrides `pass`, and
 /// `pass` overrides `clean`.
 #[derive(Clone, Debug, Default)]
 pub struct Retention {
-    /// `--clean-env`: removes all variables except those of `CLEAN`.
+    /// True with `--clean-env`, which removes all variables except the ones in `CLEAN`.
     pub clean: bool,
-    /// `--pass`: names that `clean` doesn't remove.
+    /// `--pass`: the variables that the command gets even with `--clean-env`.
     pub pass: Vec<Placed<Pattern>>,
-    /// `--unset` of all places: names that are removed.
+    /// `--unset`: the variables that the command never gets. Combines the patterns from every place
+    /// where the option is set.
     pub unset: Vec<Placed<Pattern>>,
 }
 
-/// The variables that `--clean-env` keeps: those of the user's session, those that a systemd
-/// service needs (systemd.exec(5)), and those that a Lambda runtime reads, except credentials.
+/// The variables that `--clean-env` keeps: the basics of a user's session, what a systemd service
+/// needs (systemd.exec(5)), and what a Lambda runtime reads, except credentials.
 const CLEAN: &str = "PATH HOME USER LOGNAME SHELL TERM TZ LANG LC_* TMPDIR LISTEN_* NOTIFY_SOCKET WATCHDOG_* INVOCATION_ID \
     JOURNAL_STREAM RUNTIME_DIRECTORY STATE_DIRECTORY CACHE_DIRECTORY LOGS_DIRECTORY CONFIGURATION_DIRECTORY CREDENTIALS_DIRECTORY \
     _HANDLER AWS_EXECUTION_ENV AWS_LAMBDA_* LAMBDA_* _LAMBDA_TELEMETRY_LOG_FD";
 
 impl Retention {
-    /// The same rules, but without `--clean-env`, so that only `unset` removes variables.
+    /// The same rules without `--clean-env`, so only `--unset` removes variables.
     #[must_use]
     pub fn without_clean(&self) -> Self {
         Self {
@@ -54,7 +55,6 @@ impl Retention {
     }
 }
 
-/// The first of the patterns that matches a name.
 pub fn first_match<'p>(patterns: &'p [Placed<Pattern>], name: &str) -> Option<&'p Placed<Pattern>> {
     patterns.iter().find(|placed| placed.value.matches(name))
 }

@@ -1,12 +1,11 @@
 //! Decides which parts of a text are shown in messages, and how the text is quoted.
 //!
-//! Messages repeat what the user has written. Only a part that has the form of a credential is
-//! masked ([`shown`]), because a log may be kept for years. Whether a part is masked depends only
-//! on the text. A password such as `hunter2` doesn't have that form, so it is shown as it was
-//! written.
+//! Messages repeat what the user wrote. They mask only what looks like a credential ([`shown`]),
+//! because a log may be kept for years. Whether they mask a part depends only on the text. A
+//! password such as `hunter2` looks like any other word, so it is shown.
 //!
-//! The keys of a secret's value have a rule of their own, because the user hasn't written them
-//! ([`is_quotable`]). The text of a server goes through `system::redaction`, which hides a text
+//! The keys of a secret's value have a rule of their own, because the user didn't write them
+//! ([`is_quotable`]). Text from a server goes through `system::redaction`, which hides any text
 //! that contains a credential in use.
 
 use std::borrow::Cow;
@@ -17,8 +16,8 @@ use regex_lite::{Captures, Regex};
 
 use super::environment::CommandLine;
 
-/// Matches the tokens of well-known services by their fixed beginnings, unless a letter or a digit
-/// precedes them. Also matches the text after the first line of a PEM file.
+/// Matches well-known services' tokens by their prefixes, unless a letter or a digit comes directly
+/// before. Also matches everything after the first line of a PEM file.
 const TOKEN: &str = r"(?xs)
     (?<before> ^ | [^[:alnum:]] ) (?<token>
         (AKIA|ASIA)[0-9A-Z]{16}
@@ -32,23 +31,23 @@ const TOKEN: &str = r"(?xs)
         | eyJ[\w-]{5,}\.eyJ[\w.-]*
     )
     | (?<header> -----BEGIN\ [[:alnum:]\ ]+-----\s* ) (?<key> .+ )";
-/// Never `None`, because [`TOKEN`] is valid.
+/// The compiled [`TOKEN`]. Never `None`, because the expression is valid.
 static TOKEN_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| Regex::new(TOKEN).ok());
 
-/// Matches a URL without its scheme. A password that isn't percent-encoded may contain `/`, `?` and
-/// `:`, but it ends at the last `@`.
+/// Matches a URL from its `://` on. An unencoded password may contain `/`, `?` and `:`, so it
+/// extends to the last `@`.
 static URL_REGEX: LazyLock<Option<Regex>> = LazyLock::new(|| {
     let url = r#"://(?<login>[^\s"<>]*@)?(?<host_and_path>[^\s"<>?#]*)(?<query>[?#][^\s"<>]*)?"#;
     Regex::new(url).ok()
 });
 
-/// Match the runs of characters that may be [random](is_random). The first expression matches
-/// base64 (letters, digits, `/` and `+`) that is at least as long as a secret access key of AWS,
-/// and the second one matches at least 20 letters and digits.
+/// Expressions for long runs of characters that may be [random](is_random). The first one matches
+/// base64 (letters, digits, `/` and `+`) that is at least as long as an AWS secret access key, and
+/// the second one matches at least 20 letters and digits.
 ///
-/// Both also match a whole ARN, so that no part of it is judged by itself. In the ARN of a secret,
-/// the resource has two fields, as in `secret:prod/db-AbCdEf`. The KEY after them isn't part of the
-/// ARN.
+/// Each of them also matches a whole ARN, so that the parts of an ARN aren't judged separately. A
+/// secret's ARN ends with two fields, as in `secret:prod/db-AbCdEf`. A KEY after them isn't part of
+/// the ARN.
 static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
     let arn = r"arn(:[^:\s]*){4}:(secret:)?[^:\s]*";
     ["[[:alnum:]/+]{40,}", "[[:alnum:]]{20,}"]
@@ -60,17 +59,17 @@ static LONG_RUNS: LazyLock<Vec<Regex>> = LazyLock::new(|| {
 /// The maximum length of a text in a message, in characters.
 pub const MAX_SHOWN_LENGTH: usize = 200;
 
-/// A text as messages show it. Only the first four characters are shown of a part that has the form
-/// of a credential: a [known token](without_tokens) or, outside an ARN, a part that is
-/// [random](is_random). A long text is cut off.
+/// Prepares a text for a message. Masks everything that looks like a credential: [known
+/// tokens](without_tokens) and, outside ARNs, [random](is_random) characters. For example,
+/// `AKIAIOSFODNN7EXAMPLE` becomes `AKIA…`. Also truncates a long text.
 ///
-/// Call this only for a text that is printed: the first call compiles regular expressions, which
+/// Call this only if the text will be printed: the first call compiles regular expressions, which
 /// takes about 0.1 ms.
 pub fn shown(text: &str) -> String {
     shortened(masked_text(text), MAX_SHOWN_LENGTH)
 }
 
-/// The first characters of a text and `…`, or the whole text if it has at most `length` characters.
+/// Truncates a text to `length` characters, and adds `…`. A text that isn't longer stays unchanged.
 pub fn shortened(text: String, length: usize) -> String {
     match text.char_indices().nth(length) {
         Some((end, _)) => format!("{}…", &text[..end]),
@@ -78,8 +77,9 @@ pub fn shortened(text: String, length: usize) -> String {
     }
 }
 
-/// The part of a version id that tells the versions of a secret apart: the first eight characters
-/// of a UUID, or the last twelve of any other id, because Terraform's ids begin alike.
+/// Shortens a version id to the part that distinguishes a secret's versions: the first eight
+/// characters of a UUID, or the last twelve of any other id. Terraform's ids, for example, all
+/// begin with the same characters.
 pub fn shown_version(id: &str) -> String {
     if id.split('-').map(str::len).eq([8, 4, 4, 4, 12]) {
         return id.chars().take(8).collect();
@@ -88,7 +88,7 @@ pub fn shown_version(id: &str) -> String {
     id.chars().skip(left_out).collect()
 }
 
-/// Like [`shown`], but doesn't cut a long text off.
+/// Like [`shown`], but doesn't truncate a long text.
 fn masked_text(text: &str) -> String {
     let mut text = without_tokens(text);
     for runs in &*LONG_RUNS {
@@ -104,13 +104,14 @@ fn masked_text(text: &str) -> String {
     text
 }
 
-/// True if messages mask a part of a text. No help repeats or rewrites such a text.
+/// True if any part of the text looks like a credential. Messages mask that part, and no help
+/// should repeat or rewrite the text.
 pub fn has_credential(text: &str) -> bool {
     masked_text(text) != text
 }
 
-/// The text, for a help that repeats it, or the placeholder if the text [has a
-/// credential](has_credential).
+/// The text or, if it [may contain a credential](has_credential), the placeholder. Use this
+/// for help that repeats what the user wrote.
 pub fn text_or<'t>(placeholder: &'t str, text: &'t str) -> &'t str {
     if has_credential(text) {
         placeholder
@@ -119,12 +120,12 @@ pub fn text_or<'t>(placeholder: &'t str, text: &'t str) -> &'t str {
     }
 }
 
-/// The text as an argument of a command, for a help that suggests the command: in quotes if a shell
-/// needs them, or the placeholder if the text [has a credential](has_credential).
+/// Formats the text as an argument of a suggested command, in quotes if a shell needs them. If the
+/// text [may contain a credential](has_credential), uses the placeholder instead.
 pub fn shell_word(placeholder: &str, text: &str) -> String {
     let word = text_or(placeholder, text);
     // shlex would quote every argument with `=`, although `=` is special only in the first words of
-    // a command. So the check replaces `=` with a harmless character.
+    // a command. So replace `=` with a harmless character for this check.
     if let Ok(Cow::Borrowed(_)) = shlex::try_quote(&word.replace('=', "-")) {
         return word.to_owned();
     }
@@ -132,20 +133,20 @@ pub fn shell_word(placeholder: &str, text: &str) -> String {
     shlex::try_quote(word).unwrap_or_default().into_owned()
 }
 
-/// Masks the tokens of well-known services, private keys, and the user name, the password and the
-/// query of each URL. Nothing else is masked in the text of a server and in an ARN, because AWS's
-/// own names have long hexadecimal numbers and mixed letters.
+/// Masks private keys, the tokens of well-known services, and the user name, password, query and
+/// fragment of every URL. Nothing else is masked in ARNs and in text from a server, because AWS's
+/// own names look random, too.
 pub fn without_tokens(text: &str) -> String {
     without_known_tokens(without_url_secrets(text))
 }
 
-/// Masks the tokens of well-known services, and private keys.
+/// Masks private keys and the tokens of well-known services.
 fn without_known_tokens(text: String) -> String {
     let Some(token) = &*TOKEN_REGEX else {
         return "…".to_owned();
     };
-    // A report may have thousands of lines, so only long words are searched at first. The shortest
-    // token has 12 characters.
+    // A report may have thousands of lines, so first check only words that are long enough to be a
+    // token. The shortest token has 12 characters.
     if !text.contains("-----BEGIN")
         && !text
             .split_whitespace()
@@ -156,14 +157,15 @@ fn without_known_tokens(text: String) -> String {
     token.replace_all(&text, masked_match).into_owned()
 }
 
-/// Masks the token or the key in a text that [`TOKEN`] has found.
+/// Masks the token or private key that [`TOKEN`] matched.
 fn masked_match(found: &Captures<'_>) -> String {
     let part = |name| found.name(name).map_or("", |part| part.as_str());
     let kept = [part("before"), part("header")].concat();
     kept + &masked(part("token")) + &masked(part("key"))
 }
 
-/// The beginning of a credential and an ellipsis, or nothing for an empty text.
+/// Keeps the first four characters of a credential, and replaces the rest with `…`. An empty text
+/// stays empty.
 fn masked(credential: &str) -> String {
     if credential.is_empty() {
         return String::new();
@@ -171,16 +173,17 @@ fn masked(credential: &str) -> String {
     credential.chars().take(4).chain(['…']).collect()
 }
 
-/// True for a text that was probably generated: 32 hexadecimal digits in a row, or letters and
-/// digits in a mixture that people don't write. Never true for an ARN.
+/// True for a text that was probably generated: it has 32 hexadecimal digits in a row, or mixes
+/// letters and digits in a way that people don't. Never true for an ARN.
 ///
-/// Such a mixture contains a capital and a digit, and consists of short words: fewer than 2.25
-/// characters on average. A word begins with a capital, and where letters and digits meet, so
-/// `Prod2024x` has the words `Prod`, `2024` and `x`. Only the text up to the last small letter is
-/// judged, because CDK's names end with hexadecimal digits: `TaskRole30FC0FBB`.
+/// Such a mixture contains a capital letter and a digit, and its words are short, with fewer than
+/// 2.25 characters on average. A new word begins at every capital letter, and wherever letters and
+/// digits meet, so `Prod2024x` has the words `Prod`, `2024` and `x`. Everything after the last
+/// lowercase letter is ignored, because CDK's names end with hexadecimal digits:
+/// `TaskRole30FC0FBB`.
 ///
-/// Of random letters and digits, 90, 94, 96.5 and 98.4 % are recognized if there are 20, 24, 32 and
-/// 40 of them.
+/// This recognizes 90 % of random texts with 20 letters and digits, 94 % with 24, 96.5 % with 32,
+/// and 98.4 % with 40.
 fn is_random(run: &str) -> bool {
     if run.starts_with("arn:") {
         return false;
@@ -195,7 +198,7 @@ fn is_random(run: &str) -> bool {
     let judged = letters_and_digits.trim_end_matches(|c: char| !c.is_ascii_lowercase());
     let has_capital = judged.contains(|c: char| c.is_ascii_uppercase());
     let has_digit = judged.contains(|c: char| c.is_ascii_digit());
-    // A word begins with a capital, and where letters and digits meet.
+    // A new word begins at every capital letter, and wherever letters and digits meet.
     let later_words = judged
         .as_bytes()
         .windows(2)
@@ -207,11 +210,11 @@ fn is_random(run: &str) -> bool {
     has_capital && has_digit && judged.len() * 4 < words * 9
 }
 
-/// The maximum length, in bytes, of a key of a secret's value that messages quote.
+/// The maximum length, in bytes, of a key that messages may quote.
 const MAX_QUOTED_LENGTH: usize = 64;
 
-/// The name of a file for messages. The name isn't escaped yet, because `report` escapes every
-/// line.
+/// Names a file for messages: by its path, or as `standard input` if the path is `-`. Doesn't
+/// escape the path, because `report` escapes every line.
 pub fn file_name(path: &Path) -> String {
     if path == Path::new("-") {
         return "standard input".to_owned();
@@ -219,10 +222,10 @@ pub fn file_name(path: &Path) -> String {
     path.display().to_string()
 }
 
-/// True if a message may quote a text that is a key of a secret's value, or a path in such a value.
+/// True if a message may quote this text, which is a key of a secret or the path to a value in it.
 ///
-/// A key usually isn't a secret. But in a malformed file, the parser may take a value for a key, as
-/// in `{ password~ 'hunter2' }`.
+/// Keys usually aren't secret. But in a malformed file, the parser may mistake a value for a key,
+/// as in `{ password~ 'hunter2' }`.
 pub fn is_quotable(text: &str) -> bool {
     text.len() <= MAX_QUOTED_LENGTH
         && text
@@ -230,9 +233,10 @@ pub fn is_quotable(text: &str) -> bool {
             .all(|byte| byte.is_ascii_alphanumeric() || b"_.-/".contains(&byte))
 }
 
-/// The program of a command for messages and tables. If someone wrote a whole command line instead,
-/// its arguments may include a password, so only its first word is returned: `psql …`. Also leaves
-/// out the values in `--password=…` and `NAME=…`, the password in a URL, and any other option.
+/// Names a program in messages and tables. If someone wrote a whole command line instead, returns
+/// only its first word (`psql …`), because the arguments may include a password. Hides only the
+/// value in `--password=…` and `NAME=…`, but hides any other option completely (`-…`). Masks the
+/// password in a URL.
 pub fn shown_program(program: &str) -> String {
     let masked = without_tokens(program);
     let first_word = masked
@@ -258,15 +262,16 @@ pub fn noun_with_name(noun: &str, name: &str) -> String {
     format!("{noun} {:?}", shown(name))
 }
 
-/// The largest number of names in a line of text.
+/// The maximum number of names to list in a line of text.
 pub const MOST_NAMES: usize = 8;
 
-/// Lists the first names: `A, B and C`, or `A, B, C, D, E, F, G, H, …`.
+/// Lists up to [`MOST_NAMES`] names: `A, B and C`. If there are more, ends the list with `…`.
 pub fn some_of(names: &[String]) -> String {
     first_of(names, names.len())
 }
 
-/// Lists the first of `total` names: `A, B, …`. `names` has those that can be shown.
+/// Like [`some_of`], but for an incomplete list: of the `total` names, `names` has only those that
+/// can be shown. If any are left out, the result ends with `…`, as in `A, B, …`.
 pub fn first_of(names: &[String], total: usize) -> String {
     let first = &names[..names.len().min(MOST_NAMES)];
     match first {
@@ -281,14 +286,15 @@ pub fn pattern_mismatch(pattern: &str) -> String {
     format!("doesn't match the pattern \"{}\"", shown(pattern))
 }
 
-/// The end of the sentence "… must be …": `, not "…"`, a remark on an unexpanded variable, or
-/// nothing for a text that may be a malformed URL or isn't UTF-8.
+/// The end of a message that says what a value must be: quotes what the user wrote, as in
+/// `, not "…"`. If the value contains an unexpanded variable, says so instead. Doesn't quote a
+/// value that may be a malformed URL or isn't UTF-8.
 pub fn not_this_value(value: &str) -> String {
     if value.starts_with('$') || value.contains("${") || value.contains("$(") {
         return ", but it contains an unexpanded variable".to_owned();
     }
-    // In a malformed URL, any part may be the password. The last character replaces bytes that
-    // aren't UTF-8.
+    // In a malformed URL, any part may be the password. `\u{fffd}` replaces bytes that aren't
+    // UTF-8.
     if value.contains([':', '@', '?', '#', '\u{fffd}']) {
         let what = if value.contains(' ') {
             ", but it contains a space"
@@ -300,7 +306,7 @@ pub fn not_this_value(value: &str) -> String {
     format!(", not {:?}", shown(value))
 }
 
-/// The message about a wrong value of an option or a variable. `expected` completes "… must be …".
+/// The message about an invalid value of an option or a variable: `NAME must be EXPECTED, not "…"`.
 pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     if is_in_quotes(value) {
         return format!("the value of {name} includes quotes: remove them");
@@ -308,19 +314,19 @@ pub fn invalid_value(name: &str, value: &str, expected: &str) -> String {
     format!("{name} must be {expected}{}", not_this_value(value))
 }
 
-/// True for text that begins with a quote, which was probably meant for a shell.
+/// True if the text begins with a quote, which was probably meant for a shell.
 pub fn is_in_quotes(text: &str) -> bool {
     text.starts_with(['"', '\''])
 }
 
-/// Characters that are rendered as nothing, but that `escape_debug` doesn't escape: some of
+/// Invisible characters that `escape_debug` doesn't escape: some of those with the Unicode property
 /// Default_Ignorable_Code_Point, and the blank Braille pattern.
 const BLANK: &str = "\u{34f}\u{115f}\u{1160}\u{17b4}\u{17b5}\u{180b}\u{180c}\u{180d}\u{180f}\u{2800}\u{3164}\u{ffa0}";
 
-/// Escapes control characters, and characters that are invisible or change the direction of text.
-/// So a name, a path or a server's message can neither end a line nor hide a part of it. A mark
-/// that combines with the character before it is visible: the accent of a decomposed é, a Thai
-/// vowel, or the variation selector of an emoji.
+/// Escapes control characters, invisible characters, and characters that change the direction of
+/// text. This prevents a name, a path or a server's message from ending a line or hiding part of
+/// it. Keeps marks that combine with the preceding character, such as the accent of a decomposed é,
+/// a Thai vowel, or an emoji's variation selector.
 pub fn escaped(line: &str) -> String {
     if line.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return line.to_owned();
@@ -333,7 +339,8 @@ pub fn escaped(line: &str) -> String {
             '\'' | '"' | '\\' => text.push(c),
             c if BLANK.contains(c) => text.extend(c.escape_unicode()),
             c if before.is_whitespace() => text.extend(c.escape_debug()),
-            // After another character, `escape_debug` doesn't escape a mark.
+            // Put a character before a mark, because `escape_debug` escapes a mark only at the
+            // beginning of a text.
             c => text.extend(format!("-{c}").escape_debug().skip(1)),
         }
         before = c;
@@ -341,25 +348,26 @@ pub fn escaped(line: &str) -> String {
     text
 }
 
-/// A line as it is printed: [`escaped`], and [without tokens](without_known_tokens), which the name
-/// of a file or a host may contain. URLs aren't masked here, but when a text is made, so that a
-/// help can show how to write a URL with a password.
+/// Prepares a line for printing: [escapes](escaped) it, and masks [tokens](without_known_tokens),
+/// which may even be part of a file name or host name. URLs aren't masked here, because a help text
+/// may show how to write one with a password. They are masked where a message is put together.
 pub fn printed(line: &str) -> String {
     escaped(&without_known_tokens(line.to_owned()))
 }
 
-/// True for a character that [`escaped`] doesn't change after a letter: a space, or a character
-/// that is visible on its own or together with the letter.
+/// True for a space, and for a character that is visible by itself or after a letter, where
+/// [`escaped`] leaves it unchanged.
 pub fn is_visible(c: char) -> bool {
     matches!(c, ' '..='~') || escaped(&format!("a{c}")).ends_with(c)
 }
 
-/// True for a text of only ASCII letters, digits and punctuation, in which people overlook nothing.
+/// True if the text consists of ASCII letters, digits and punctuation, so there is nothing to
+/// overlook. False for an empty text.
 pub(super) fn is_plain_ascii(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }
 
-/// Masks the user name and password, the query and the fragment of each URL with `***`.
+/// Replaces the user name and password, the query, and the fragment of every URL with `***`.
 fn without_url_secrets(text: &str) -> String {
     let Some(regex) = &*URL_REGEX else {
         return "***".to_owned();
@@ -376,8 +384,8 @@ fn without_url_secrets(text: &str) -> String {
 mod tests {
     use super::*;
 
-    /// Names of secrets and parameters, as infrastructure tools make them: how many of each, and
-    /// the form ([`filled`]).
+    /// Names of secrets and parameters, as infrastructure tools make them. Each row says how many
+    /// to make, and in which form ([`filled`]).
     const GENERATED_NAMES: &[(usize, &str)] = &[
         // Terraform: random_id, random_string, random_pet, name_prefix, and the ending of an ARN.
         (30, "prod-db-[hex 8]"),
@@ -406,7 +414,7 @@ mod tests {
         ),
     ];
 
-    /// Names as people write them.
+    /// Names of secrets and parameters, as people write them.
     const WRITTEN_NAMES: &str = "
         prod/db prod/db:password ssm:/app/prod/DB_PASSWORD MyDatabaseSecret db1 hunter2 o/1 prod+db
         prod/OAuth2/secret prod_db_9f3a21 team-a/service-b/v2.1.0 ecr-pullthroughcache/docker-hub
@@ -424,7 +432,8 @@ mod tests {
         arn:aws:secretsmanager:us-east-1:123456789012:secret:prod/aB3dE5fG7hJ9kL1mN3pQ5-AbCdEf:key:x:
         arn:aws:sts::123456789012:assumed-role/TaskRole/03ed16a226cb1b95bf1cd6033a0645a8";
 
-    /// Tokens and keys: how many of each, the form, and how many of them must be masked.
+    /// Tokens and keys. Each row says how many to make, in which form, and how many of them must be
+    /// masked.
     const CREDENTIALS: &[(usize, &str, usize)] = &[
         (100, "[base62 20]", 85),
         (100, "[base62 32]", 95),
@@ -465,7 +474,8 @@ mod tests {
     const CAPITALS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZ234567";
     const BASE64: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789/+";
 
-    /// Replaces each `[KIND LENGTH]` in a form with as many random characters. `state` isn't zero.
+    /// Replaces each `[KIND LENGTH]` in a form with this many random characters. `state` must not
+    /// be zero.
     fn filled(form: &str, state: &mut u64) -> String {
         let mut text = String::new();
         for part in form.split_inclusive(']') {

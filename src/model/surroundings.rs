@@ -1,5 +1,6 @@
-//! The place of a value in a text with references, where a character of the value may have a
-//! meaning: in `Password={{ db.password }};Encrypt=True`, a `;` ends the password too early.
+//! Finds values that break the text around them. If the password in
+//! `Password={{ db.password }};Encrypt=True` contains a `;`, for example, the program reads only
+//! the part before it.
 
 use std::collections::BTreeMap;
 
@@ -8,10 +9,12 @@ use zeroize::Zeroizing;
 
 use crate::model::remark::{Remark, is_object_or_array};
 
-/// The remark on a value that breaks the text around it. `before` and `after` are this text, in
-/// which a `1` replaces each other value. The blanks around a value don't matter, because they have
-/// remarks of their own. `None` if the value fits, and for a JSON object or array, whose quotes are
-/// there on purpose.
+/// Finds a remark if a value breaks the text around it. For
+/// `Password={{ db.password }};Encrypt=True`, `before` is `Password=` and `after` is
+/// `;Encrypt=True`. If the text contains other values, a `1` replaces each of them.
+///
+/// Ignores blanks at either end of the value, which get remarks of their own. Also ignores JSON
+/// objects and arrays, whose quotes are intentional.
 pub fn surroundings_remark(value: &[u8], (before, after): (&str, &str)) -> Option<Remark> {
     let value = str::from_utf8(value).ok()?.trim();
     if value.is_empty() || is_object_or_array(value) {
@@ -44,11 +47,13 @@ pub fn surroundings_remark(value: &[u8], (before, after): (&str, &str)) -> Optio
     }
 }
 
-/// The first character of a value that should be percent-encoded in the URL around the value. In a
-/// login, this is a character that isn't legal there (RFC 3986, section 3.2.1). A colon separates
-/// the user from the password, so it is legal only right before the `@`. In a query, as in
-/// `?password=`, this is a character that ends the value. In both, it can be a percent sign without
-/// two hexadecimal digits. `None` anywhere else.
+/// Finds the first character that should be percent-encoded in a value that is part of a URL.
+/// `None` if there is no such character, or if the value isn't in the login
+/// (`https://user:password@`) or in a query parameter (`?password=`).
+///
+/// RFC 3986, section 3.2.1, lists the characters that are legal in a login. A colon ends the user
+/// name, so it is legal only in the password, right before the `@`. In a query, `&` and `#` end a
+/// value. In either case, two hexadecimal digits must follow a percent sign.
 fn end_in_url(value: &str, (before, after): (&str, &str)) -> Option<char> {
     let ends_login = |c: char| c.is_whitespace() || "/?#\"'".contains(c);
     let rest = after.split(ends_login).next()?;
@@ -78,9 +83,10 @@ fn end_in_url(value: &str, (before, after): (&str, &str)) -> Option<char> {
     Some(end)
 }
 
-/// The character between the pairs of a list such as `user=app;password=…`, for the value of a
-/// pair. It follows the value or, if the value ends its line, is found before the name of the value.
-/// `None` for a single pair, unless a `;` follows it.
+/// Finds the separator (`;`, `&` or `,`) of a list such as `user=app;password={{ db.password }}`,
+/// given the text before and after the placeholder. The separator follows the placeholder or, if
+/// the placeholder ends its line, comes before `password=`. `None` if the text isn't such a list. A
+/// single pair counts as a list only if a `;` follows it.
 fn separator((before, after): (&str, &str)) -> Option<char> {
     let pairs = before.strip_suffix('=')?.rsplit('\n').next()?;
     let rest = after.lines().next().unwrap_or_default();

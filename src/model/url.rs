@@ -1,5 +1,5 @@
-//! The URLs of endpoints, of the Secrets Manager Agent and of proxies, and the encoding of text for
-//! any URL.
+//! Parses the URLs of endpoints, of proxies and of the Secrets Manager Agent, finds the passwords
+//! in URLs, and encodes text for a URL.
 
 use std::net::IpAddr;
 
@@ -14,15 +14,15 @@ pub struct HttpUrl {
 }
 
 impl HttpUrl {
-    /// Parses an absolute HTTP or HTTPS URL. Returns `None` for any other text, and for a port that
-    /// isn't a number up to 65535. Also returns `None` if an `@` follows the host, as in
-    /// `http://jane:1#b@proxy`: what looks like the host and the port is a user name and the
-    /// beginning of a password.
+    /// Parses an absolute HTTP or HTTPS URL. `None` for any other text, and if the port is invalid.
+    /// Also `None` if there is an `@` after the host: in `http://jane:1#b@proxy`, `jane:1` looks
+    /// like a host and port, but is a user name and the beginning of a password.
     pub fn parse(text: &str) -> Option<Self> {
         let uri: Uri = text.parse().ok()?;
         let authority = uri.authority()?;
-        // For an invalid port, `Uri` returns `None`, as it does without a port. A colon in an IPv6
-        // address, or before a password, doesn't begin a port.
+        // `Uri` returns `None` for an invalid port as well as for a missing one, so find out
+        // whether there is a port. A colon may also be part of an IPv6 address or come before a
+        // password.
         let after_colon = authority.as_str().rsplit_once(':');
         let has_port = after_colon.is_some_and(|(_, port)| !port.contains([']', '@']));
         let has_later_at = text.matches('@').count() > authority.as_str().matches('@').count();
@@ -48,13 +48,13 @@ impl HttpUrl {
         &self.uri
     }
 
-    /// Parses the URL of an endpoint.
+    /// Parses the URL of an endpoint to which requests are sent.
     ///
     /// # Errors
-    /// If the text isn't an `http` or `https` URL, or if it has a user name, a password or a query,
-    /// which wouldn't be sent. The error describes the value that is expected.
+    /// If the text isn't an `http` or `https` URL, or if it contains a user name, password or
+    /// query, which wouldn't be sent. The error describes the expected URL.
     pub fn parse_endpoint(text: &str) -> Result<Self, &'static str> {
-        // `Self::parse` accepts an `@` only at the end of a user name or a password.
+        // In a URL that `Self::parse` accepts, an `@` can only come after a user name or password.
         if let Some(url) = Self::parse(text)
             && !text.contains('@')
             && url.uri.query().is_none()
@@ -74,7 +74,7 @@ impl HttpUrl {
     }
 }
 
-/// True if the host of the URL is `localhost` or a loopback address.
+/// True if the URL's host is `localhost` or a loopback address.
 pub fn is_loopback(url: &Uri) -> bool {
     // An IPv6 address is in brackets.
     let host = url.host().unwrap_or_default().trim_matches(['[', ']']);
@@ -84,21 +84,20 @@ pub fn is_loopback(url: &Uri) -> bool {
             .is_ok_and(|address: IpAddr| address.is_loopback())
 }
 
-/// The characters to encode: all except the unreserved ones (RFC 3986, section 2.3), so that the
-/// result can be in any part of a URL.
+/// The characters that [`percent_encode`] encodes: all except the unreserved ones (RFC 3986,
+/// section 2.3), so the result can be put into any part of a URL.
 const RESERVED: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'-')
     .remove(b'.')
     .remove(b'_')
     .remove(b'~');
 
-/// The text that GitHub accepts instead of a password if the user name is a token.
+/// The placeholder that GitHub accepts as the password if the user name is a token.
 const NO_PASSWORD: &str = "x-oauth-basic";
 
-/// Finds the texts that may be the password in a URL with any scheme. In `https://jane:a@b@host`,
-/// they are `a` and `a@b`, because a password may contain an `@` or a `/` that isn't
-/// percent-encoded. If the URL has no password, finds the user name, which may be a token. Returns
-/// each text twice: as it is written, and decoded.
+/// Every text that may be the password in a URL. In `https://jane:a@b@host`, it may be `a`
+/// or `a@b`, because some people don't percent-encode `@` or `/`. If there is no password, returns
+/// the user name, which may be a token. Each text is returned both as written and decoded.
 pub fn credentials_in_url(url: &str) -> Vec<Vec<u8>> {
     let (_, rest) = url.split_once("://").unwrap_or_default();
     let Some((login, _)) = rest.split_once('@') else {
