@@ -1,18 +1,20 @@
-//! The settings for requests to AWS. They come from the options, from AWS's variables and from the
-//! profile, in this order of precedence, and they are checked before any request.
+//! The settings for requests to AWS. They come from the options, from AWS's environment variables
+//! and from the profile, in this order of precedence, and they are checked before any request is
+//! sent.
 //!
-//! The variables are read twice, the first time without the configuration files, because a launch
-//! whose values are all in the cache doesn't read these files. So the names of cache entries can't
-//! depend on these files, and a mistake in a variable is found before they are read:
+//! The options and variables are read first, without the configuration files. If all values are in
+//! the cache, a launch never opens these files, so the name of a cache entry can't depend on them.
+//! Otherwise, the files are read, too, and each setting that a profile can have is read again:
 //!
 //! ```text
-//! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which the names of cache entries are made
-//!                              ├─▶ apply_profile ─▶ Settings with those of the profile,
-//! configuration files ─ places ┘                    and the RoleChain: how the profile gets its credentials
+//! options, variables ──────────┬─▶ Settings::new ─▶ Settings, from which cache entries get names
+//!                              │
+//!                              ├─▶ apply_profile ─▶ Settings, completed from the profile, and the
+//! configuration files ─ places ┘                    RoleChain: how the profile gets credentials
 //! ```
 //!
 //! The SDK reads the same variables and files, but it panics on some invalid values and ignores
-//! others. Here, such a value is an error that names the variable or the setting.
+//! others. Here, an invalid value is an error that names its variable or setting.
 
 mod places;
 mod role_chain;
@@ -51,40 +53,41 @@ use role_chain::role_chain;
 pub struct Settings {
     pub options: AwsOptions,
     pub variables: Inherited,
-    /// The default region. If it is `None`, the instance metadata is asked.
+    /// The default region, for secrets that don't specify one. If it is `None`, secrets-exec asks
+    /// the instance metadata service (EC2) for the region.
     pub region: Option<Placed<Region>>,
-    /// The profile that a variable chooses. As in botocore, AWS_DEFAULT_PROFILE has precedence over
-    /// AWS_PROFILE.
+    /// The profile in AWS_DEFAULT_PROFILE or AWS_PROFILE. If both are set, AWS_DEFAULT_PROFILE
+    /// wins, as in botocore.
     pub profile_in_variable: Option<Placed<String>>,
     pub endpoints: Endpoints,
     pub http: HttpSettings,
     pub max_attempts: Option<u32>,
     pub metadata: MetadataSettings,
-    /// AWS_WEB_IDENTITY_TOKEN_FILE
+    /// The path in AWS_WEB_IDENTITY_TOKEN_FILE.
     pub web_identity_file: Option<String>,
-    /// AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which EKS Pod Identity sets.
+    /// The path in AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE, which EKS Pod Identity sets.
     pub container_token_file: Option<String>,
-    /// AWS_ROLE_ARN, for a web identity.
+    /// The role in AWS_ROLE_ARN, which is assumed with the token in `web_identity_file`.
     pub web_identity_role: Option<Arn>,
-    /// AWS_ROLE_SESSION_NAME
+    /// The name for the role's session, from AWS_ROLE_SESSION_NAME.
     pub web_identity_session: Option<String>,
-    /// AWS_TOKEN. It is only read with `--agent`.
+    /// The token for the Secrets Manager Agent, from AWS_TOKEN, which is only read with `--agent`.
     pub agent_token: Option<String>,
     pub variable_keys: VariableKeys,
     pub config_files: ConfigFiles,
-    /// The other profiles in the configuration files. If no region is set, only those that set one.
+    /// The names of the profiles in AWS's configuration files, other than the one in use, for help
+    /// texts. If no region is set, only profiles with a region are listed.
     pub other_profiles: Vec<String>,
-    /// True once the profile has been found in the configuration files.
+    /// True once the profile has been found in AWS's configuration files.
     pub profile_exists: bool,
-    /// True with `--on-rotation`, because there might be nobody to type an MFA code when a poll
-    /// needs one.
+    /// True if secrets-exec can't ask the user for another MFA code later, as with `--on-rotation`.
     pub is_unattended: bool,
-    /// True with `check`, which prints who the caller is.
+    /// True for the subcommand `check`, which asks AWS who the caller is and prints the answer.
     pub asks_identity: bool,
 }
 
-/// The credentials in variables. As in botocore, AWS_SECRET_ACCESS_KEY is ignored without
-/// AWS_ACCESS_KEY_ID.
+/// The credentials in AWS_ACCESS_KEY_ID and its related variables. Without AWS_ACCESS_KEY_ID, the
+/// others are ignored, as in botocore.
 #[derive(Clone, Debug, Default)]
 pub enum VariableKeys {
     #[default]
@@ -93,29 +96,33 @@ pub enum VariableKeys {
     Complete(Credentials),
 }
 
-/// The settings of the instance metadata service (IMDS).
+/// The settings for the instance metadata service (IMDS).
 #[derive(Clone, Debug, Default)]
 pub struct MetadataSettings {
-    /// The endpoint that the user configures. `None` means [`METADATA_URL`].
+    /// The endpoint, if the user configured one. The default is [`METADATA_URL`].
     pub endpoint: Option<HttpUrl>,
-    /// AWS_METADATA_SERVICE_TIMEOUT or the profile's `metadata_service_timeout`: the limit for each
-    /// step of opening a connection, and for each part of a response.
+    /// How long to wait for each step of connecting to the service, and for each part of its
+    /// response. Set by AWS_METADATA_SERVICE_TIMEOUT or, in the profile, by
+    /// `metadata_service_timeout`.
     pub timeout: Duration,
-    /// AWS_METADATA_SERVICE_NUM_ATTEMPTS or the profile's `metadata_service_num_attempts`
+    /// The maximum number of attempts per request. Set by AWS_METADATA_SERVICE_NUM_ATTEMPTS or, in
+    /// the profile, by `metadata_service_num_attempts`.
     pub attempts: u32,
-    /// AWS_EC2_METADATA_DISABLED
+    /// True if AWS_EC2_METADATA_DISABLED is set to `true`. The service is then never asked.
     pub is_disabled: bool,
     /// False on Fargate and in Lambda, which don't have this service.
     pub may_exist: bool,
 }
 
 impl MetadataSettings {
-    /// True if a metadata service that doesn't answer now may answer later. False outside EC2,
-    /// unless the user configures an endpoint. In doubt, the result is true.
+    /// True if a metadata service that doesn't answer now might answer later, as on an EC2 instance
+    /// that is still booting. Always false on Fargate and in Lambda. Elsewhere, true if the user
+    /// has configured an endpoint, or if this machine may be an EC2 instance.
     ///
-    /// The firmware of an EC2 instance names `Amazon EC2` as the vendor. On older instance types,
-    /// the vendor is `Xen`, as in other clouds. A bare-metal instance can have a different vendor,
-    /// but its asset tag is the id of the instance, or its BIOS is from Amazon.
+    /// An instance is recognized by its firmware, which names the vendor `Amazon EC2`. On older
+    /// instance types, the vendor is `Xen`, as in other clouds. A bare-metal instance can have any
+    /// vendor, but its asset tag is the instance id, or its BIOS is from Amazon. A machine whose
+    /// firmware names no vendor may be an instance, too.
     pub fn may_answer_later(&self) -> bool {
         let is_instance = ["", "amazon ec2", "xen"].contains(&firmware_entry("sys_vendor").trim())
             || firmware_entry("bios_version").contains("amazon")
@@ -124,8 +131,8 @@ impl MetadataSettings {
     }
 }
 
-/// Reads an entry from the firmware's description of this machine (DMI), in lower case. The result
-/// is empty if the firmware doesn't have this entry.
+/// Reads a field such as `sys_vendor` from the machine's firmware information (DMI), and converts
+/// it to lowercase. Returns an empty text if the field can't be read.
 fn firmware_entry(name: &str) -> String {
     fs::read_to_string(format!("/sys/class/dmi/id/{name}"))
         .unwrap_or_default()
@@ -133,11 +140,12 @@ fn firmware_entry(name: &str) -> String {
 }
 
 impl Settings {
-    /// Merges the options with the variables. Doesn't read the configuration files. With `--local`,
-    /// returns the default. Leaves `is_unattended` and `asks_identity` to the caller.
+    /// Combines the options with AWS's environment variables, but doesn't read the configuration
+    /// files yet. With `--local`, reads nothing and returns the defaults. Leaves `is_unattended`
+    /// and `asks_identity` for the caller to set.
     ///
     /// # Errors
-    /// If a variable has an invalid value, or if the file in AWS_CA_BUNDLE can't be reached.
+    /// If a variable has an invalid value, or if AWS_CA_BUNDLE names a file that can't be reached.
     pub fn new(
         options: AwsOptions,
         source: &SourceOption,
@@ -149,8 +157,8 @@ impl Settings {
             SourceOption::Aws => false,
         };
         let mut places = Places::new(inherited, None);
-        // The paths of the two configuration files are only checked here. Otherwise, an invisible
-        // character in a path would go unnoticed, because a missing file isn't an error.
+        // This only checks the two paths. A missing configuration file isn't an error, so an
+        // invisible character in its path would otherwise go unnoticed.
         places.text("AWS_CONFIG_FILE");
         places.text("AWS_SHARED_CREDENTIALS_FILE");
         check_sdk_variables(&mut places);
@@ -188,9 +196,9 @@ impl Settings {
         }
     }
 
-    /// Sets the settings that can be in a variable or in the profile. Once the profile has been
-    /// read, the settings are set again, which replaces the earlier values. An invalid value adds
-    /// an error to `places`.
+    /// Fills in every setting that can come from a variable or from the profile, as read from
+    /// `places`, which also collects the errors. A second call, once the profile has been read,
+    /// replaces all of them.
     fn set_from_places(&mut self, places: &mut Places<'_>) {
         places.read("AWS_RETRY_MODE", retry_mode);
         self.region = region(places, &self.options);
@@ -201,7 +209,8 @@ impl Settings {
         self.metadata = metadata(places);
     }
 
-    /// Finds out what has started secrets-exec, from its variables and its standard error.
+    /// Finds out what started secrets-exec, such as ECS or systemd, by looking at the environment
+    /// variables and at standard error.
     pub fn started_by(&self) -> StartedBy {
         let stderr = fstat(io::stderr())
             .map(|file| format!("{}:{}", file.st_dev, file.st_ino))
@@ -209,7 +218,7 @@ impl Settings {
         StartedBy::from_variables(&self.variables, process::id(), &stderr)
     }
 
-    /// The help for a missing region.
+    /// The help text for the error that no region is set.
     pub fn region_help(&self) -> String {
         let profile = noun_with_name("profile", self.profile_name());
         let files = self.config_files.location();
@@ -218,11 +227,12 @@ impl Settings {
         self.setup_help(self.started_by().region_help(), &general)
     }
 
-    /// The help of the errors that no region is set, and that no credentials were found. It is
-    /// `here`, the help for the platform on which secrets-exec runs, if there is one. Otherwise, it
-    /// names the profiles in the configuration files or, if there are none or one is chosen, is
-    /// `general`. Except in CI and where only deployed programs run, such as on ECS, it also names
-    /// a file for `--local` in the working directory.
+    /// The help text for a missing region or missing credentials.
+    ///
+    /// Begins with `here`, the help for this platform (such as ECS), if it is set. Otherwise,
+    /// suggests one of the profiles in the configuration files, or falls back to `general` if there
+    /// are no profiles or the user has already chosen one. If the working directory has a file for
+    /// `--local`, suggests that file as well, but not in CI or in a deployment.
     pub fn setup_help(&self, here: Option<&str>, general: &str) -> String {
         let mut help = if let Some(here) = here {
             here.to_owned()
@@ -251,7 +261,7 @@ impl Settings {
         self.region.as_ref().map(|region| &region.value)
     }
 
-    /// A copy of the locator with the default region and role, unless the locator has its own.
+    /// Copies the locator, and fills in the default for a missing region or role.
     pub fn with_defaults(&self, locator: &Locator) -> Locator {
         let mut located = locator.clone();
         located.region = located.region.or_else(|| self.region().cloned());
@@ -259,8 +269,8 @@ impl Settings {
         located
     }
 
-    /// The note that requests for one of these locators go to AWS, although `--endpoint-url` names
-    /// a host that isn't AWS's, such as an emulator.
+    /// The note to print if `--endpoint-url` names a host outside AWS, such as an emulator, but
+    /// some requests for these locators would still go to AWS.
     pub fn endpoint_note(&self, locators: &BTreeSet<&Locator>) -> Option<Record> {
         let Placed { value: url, place } = self.options.endpoint_url.as_ref()?;
         let host = url.uri().host()?;
@@ -279,7 +289,8 @@ impl Settings {
         )))
     }
 
-    /// `region` and the fallback regions, each once, in the order in which they are tried.
+    /// Lists `region` and then the fallback regions, without duplicates, in the order in which they
+    /// are tried.
     pub fn regions(&self, region: &Region) -> Vec<Region> {
         let mut regions = vec![region.clone()];
         for Placed { value, .. } in &self.options.fallback_regions {
@@ -290,15 +301,15 @@ impl Settings {
         regions
     }
 
-    /// Checks the codes of the default region, of the fallback regions, and of the regions in
-    /// locators that are read from AWS's own endpoints. If no locator is read from such an
-    /// endpoint, refuses nothing.
+    /// Refuses mistyped regions such as `us-east1`. Checks the default region, the fallback
+    /// regions, and the regions of the locators that are read from AWS itself. Checks nothing if
+    /// all locators are read from endpoints that the user configured.
     ///
-    /// AWS has no host for a mistyped region. Without this check, a launch would keep looking up
-    /// that host until the deadline.
+    /// AWS has no host for a mistyped region. Without this check, a launch would keep trying to
+    /// resolve that host's name until the deadline.
     ///
     /// # Errors
-    /// If the code of one of these regions doesn't have the form of AWS's region codes.
+    /// If a checked region doesn't look like an AWS region code.
     pub fn check_regions(&self, locators: &BTreeSet<&Locator>) -> Result<(), Problem> {
         let mut regions: Vec<_> = self
             .region
@@ -315,8 +326,8 @@ impl Settings {
             }
             may_be_simulation = false;
             if let Some(region) = &locator.region {
-                // A locator's region comes from an ARN, which has already been checked, or from an
-                // alias.
+                // A locator's own region comes either from an ARN, where it has already been
+                // checked, or from an alias.
                 regions.push((region, &Place::Alias));
             }
         }
@@ -335,13 +346,13 @@ impl Settings {
         Ok(())
     }
 
-    /// True unless the credentials come from variables, which have precedence over the profile and
-    /// don't need a request. Also true with `--profile`, which replaces the variables.
+    /// True if the credentials may come from the profile: either no credentials are set in
+    /// variables, or `--profile` overrides them.
     pub fn uses_profile(&self) -> bool {
         self.options.profile.is_some() || matches!(self.variable_keys, VariableKeys::Unset)
     }
 
-    /// The profile that an option or a variable chooses.
+    /// The profile that the user chose with an option or a variable, if any.
     fn profile(&self) -> Option<&Placed<String>> {
         let in_variable = self.profile_in_variable.as_ref();
         self.options.profile.as_ref().or(in_variable)
@@ -351,9 +362,9 @@ impl Settings {
         self.profile().map_or("default", |profile| &profile.value)
     }
 
-    /// The ARNs of the roles that are assumed to become the caller, in this order: first the role
-    /// of the web identity or of the stored session, and then the roles in the profile's `chain`.
-    /// An invalid ARN is skipped, because STS will refuse it.
+    /// The ARNs of the roles that lead to the caller's credentials, in the order in which they are
+    /// assumed: the role of a web identity or of a stored session, followed by the roles in the
+    /// profile's `chain`. Skips invalid ARNs, which STS will refuse.
     pub fn caller_roles(&self, chain: Option<&RoleChain>) -> Vec<Arn> {
         let mut roles = Vec::new();
         if let Some(chain) = chain {
@@ -364,19 +375,21 @@ impl Settings {
             }
             roles.extend(chain.roles.iter().filter_map(|role| Arn::parse(&role.arn)));
         } else if self.uses_profile() && self.web_identity_file.is_some() {
-            // Credentials in variables replace both the profile and a web identity.
+            // Credentials in variables take precedence over both the profile and a web identity.
             roles.extend(self.web_identity_role.clone());
         }
         roles
     }
 }
 
-/// Reads AWS's configuration files, adds the profile's settings to `settings`, and returns the
-/// profile's role chain. Returns `None` if the default profile doesn't exist, if the profile
-/// doesn't have credentials, or if credentials in variables have precedence over the profile.
+/// Reads AWS's configuration files and adds the profile's settings to `settings`. Returns the
+/// profile's role chain, which describes how the profile gets its credentials. Returns `None` if
+/// the profile has no credentials, if those in variables take precedence, or if the user hasn't
+/// chosen a profile and there is no default one.
 ///
 /// # Errors
-/// If a file, a setting or the role chain is invalid, or if a named profile doesn't exist.
+/// If a file, a setting or the role chain is invalid, or if the user chose a profile that doesn't
+/// exist.
 pub fn apply_profile(
     settings: &mut Settings,
     progress: &Progress,
@@ -388,12 +401,13 @@ pub fn apply_profile(
     }
 }
 
-/// Reads AWS's configuration files, and adds the profile's settings to `settings`, except for its
-/// credentials. Options and variables have precedence. Also adds the names of the other profiles.
+/// Reads AWS's configuration files and returns the profiles in them. Adds the settings of the
+/// profile in use to `settings`, except for its credentials. Options and variables still take
+/// precedence. Also adds the other profiles' names.
 ///
 /// # Errors
-/// If a file or one of the added settings is invalid, or if the profile doesn't exist although an
-/// option or a variable names it.
+/// If a file or one of the added settings is invalid, or if the user chose a profile that doesn't
+/// exist.
 pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Profiles, Problem> {
     let profiles = Profiles::load(&settings.config_files, progress)?;
     let name = settings.profile_name();
@@ -413,7 +427,7 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
 
     settings.other_profiles = other_profiles;
     settings.profile_exists = true;
-    // The variables are cloned, because the places borrow them while `settings` changes.
+    // Cloned, because `places` borrows the variables while `settings` changes.
     let variables = settings.variables.clone();
     let mut places = Places::new(&variables, Some(profile));
     settings.set_from_places(&mut places);
@@ -423,11 +437,10 @@ pub fn apply_settings(settings: &mut Settings, progress: &Progress) -> Result<Pr
     }
 }
 
-/// Removes empty variables for container credentials from the environment of this process, because
-/// the SDK's provider reads them there.
+/// Removes empty variables for container credentials from this process's environment.
 ///
-/// As in the AWS CLI, an empty variable is treated as unset, while the SDK would use its value. The
-/// command still gets the empty variables.
+/// The AWS CLI treats an empty variable as unset, but the SDK's provider, which reads the
+/// environment itself, would use the empty value. The command still gets the empty variables.
 pub fn remove_empty_variables(inherited: &Inherited) {
     for name in [
         "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
@@ -445,28 +458,29 @@ pub fn remove_empty_variables(inherited: &Inherited) {
     }
 }
 
-/// Checks the variables for container credentials that only the SDK reads. Adds an error to
+/// Checks the variables for container credentials whose values only the SDK uses. Adds an error to
 /// `places` for each invalid value.
 fn check_sdk_variables(places: &mut Places<'_>) {
-    // The token is checked, because the SDK would ignore or print a value that is not UTF-8.
+    // The SDK would ignore or print a token that isn't UTF-8.
     places.text("AWS_CONTAINER_AUTHORIZATION_TOKEN");
     places.variable("AWS_CONTAINER_CREDENTIALS_FULL_URI", url);
     let relative = "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI";
     if let Some(path) = places.text(relative)
         && path.parse::<http::Uri>().is_err()
     {
-        // The path isn't shown, because within the task, it works like a password.
+        // The message doesn't show the path, which serves as a password within the task.
         let text = format!("{relative} must be a path such as /v2/credentials");
         places.errors.push(Problem::usage(text));
     }
 }
 
-/// Reads the credentials in variables. AWS_SECURITY_TOKEN is the older name of AWS_SESSION_TOKEN.
-/// As in botocore, the older name has precedence.
+/// Reads the credentials from AWS_ACCESS_KEY_ID and its related variables. As in botocore,
+/// AWS_SECURITY_TOKEN, the old name of AWS_SESSION_TOKEN, takes precedence over the new name.
 fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     let id = places.access_key("AWS_ACCESS_KEY_ID");
     let secret = places.access_key("AWS_SECRET_ACCESS_KEY");
-    // Both tokens are read, although only one is used, because an invalid value is an error.
+    // Both tokens are read, because an invalid value is an error even in the variable that isn't
+    // used.
     let older_token = places.text("AWS_SECURITY_TOKEN");
     let newer_token = places.text("AWS_SESSION_TOKEN");
     let token = older_token.or(newer_token);
@@ -479,9 +493,10 @@ fn variable_keys(places: &mut Places<'_>) -> VariableKeys {
     }
 }
 
-/// Reads the default region.
+/// Reads the default region from `--region`, AWS_REGION, AWS_DEFAULT_REGION or the profile, in this
+/// order of precedence. An invalid value adds an error to `places`.
 fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region>> {
-    // All places are read, even once a region has been found, because an invalid value is an error.
+    // All four places are read, because an invalid value is an error even where it isn't used.
     let found = [
         options.region.clone(),
         places.placed_variable("AWS_REGION", parse_region),
@@ -491,9 +506,10 @@ fn region(places: &mut Places<'_>, options: &AwsOptions) -> Option<Placed<Region
     found.into_iter().flatten().next()
 }
 
-/// Reads the endpoints, and whether to use FIPS and dual stack. AWS_ENDPOINT_URL_SSM has precedence
-/// over AWS_ENDPOINT_URL, and both have precedence over the profile. FIPS or dual stack together
-/// with an endpoint is an error.
+/// Reads the endpoints that the user configured, and whether to use FIPS and dual-stack endpoints.
+/// A variable for a single service, such as AWS_ENDPOINT_URL_SSM, takes precedence over
+/// AWS_ENDPOINT_URL, and both take precedence over the profile. Configuring an endpoint together
+/// with FIPS or dual stack is an error.
 fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     let for_all = places.placed_variable("AWS_ENDPOINT_URL", HttpUrl::parse_endpoint);
     let for_all_in_profile = places.placed_setting("endpoint_url", HttpUrl::parse_endpoint);
@@ -518,8 +534,8 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     if true_setting("AWS_IGNORE_CONFIGURED_ENDPOINT_URLS").is_some() {
         configured.clear();
     }
-    // `--endpoint-url` is only for Secrets Manager. AWS_IGNORE_CONFIGURED_ENDPOINT_URLS doesn't
-    // affect it.
+    // `--endpoint-url` is only for Secrets Manager, and applies even with
+    // AWS_IGNORE_CONFIGURED_ENDPOINT_URLS.
     if let Some(url) = &options.endpoint_url {
         configured.insert(Api::SECRETS_MANAGER, url.clone());
     }
@@ -541,7 +557,7 @@ fn endpoints(places: &mut Places<'_>, options: &AwsOptions) -> Endpoints {
     }
 }
 
-/// Reads the settings for TLS. An AWS_CA_BUNDLE that can't be reached is an error.
+/// Reads the TLS settings. It is an error if AWS_CA_BUNDLE names a file that can't be reached.
 fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     places.check_file("AWS_CA_BUNDLE");
     let variables = places.variables;
@@ -564,7 +580,8 @@ fn trust(places: &mut Places<'_>, options: &AwsOptions) -> TrustSettings {
     }
 }
 
-/// Reads the settings of the instance metadata service. Fargate and Lambda have no such service.
+/// Reads the settings for the instance metadata service, which doesn't exist on Fargate or in
+/// Lambda.
 fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     let timeout = places.read("AWS_METADATA_SERVICE_TIMEOUT", count);
     let attempts = places.read("AWS_METADATA_SERVICE_NUM_ATTEMPTS", count);
@@ -576,7 +593,7 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
 
     MetadataSettings {
         endpoint: endpoint.or(for_mode),
-        // The timeout and the number of attempts have the same defaults as in the AWS CLI.
+        // The default timeout and number of attempts are the same as in the AWS CLI.
         timeout: Duration::from_secs(timeout.unwrap_or(1).into()),
         attempts: attempts.unwrap_or(1),
         is_disabled: places.variable("AWS_EC2_METADATA_DISABLED", boolean) == Some(true),
@@ -584,11 +601,12 @@ fn metadata(places: &mut Places<'_>) -> MetadataSettings {
     }
 }
 
-/// Reads the proxies. As in the AWS CLI, a variable in lower case has precedence, even if it is
-/// empty, and ALL_PROXY is not read.
+/// Reads the proxies from `https_proxy`, `http_proxy` and `no_proxy`, or from the same names in
+/// uppercase. As in the AWS CLI, a lowercase variable wins even if it is empty, and ALL_PROXY is
+/// ignored.
 ///
-/// A CGI server sets REQUEST_METHOD and puts the header `Proxy` from a client's request into
-/// HTTP_PROXY (CVE-2016-5385, "httpoxy"). So if REQUEST_METHOD is set, HTTP_PROXY is not read.
+/// HTTP_PROXY is also ignored if REQUEST_METHOD is set: in a CGI program, the client can set
+/// HTTP_PROXY by sending a `Proxy` header (CVE-2016-5385, "httpoxy").
 fn proxy(places: &mut Places<'_>) -> ProxySettings {
     let variables = places.variables;
     let lower_if_set = |lower, upper| {
@@ -612,7 +630,8 @@ fn proxy(places: &mut Places<'_>) -> ProxySettings {
     }
 }
 
-/// Parses the URL of a proxy, or a host and a port without `http://`. SOCKS isn't supported.
+/// Parses the URL of an HTTP proxy, or just its host and port, such as `proxy.example.com:3128`.
+/// SOCKS proxies aren't supported.
 fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     let missing_scheme = if text.contains("://") { "" } else { "http://" };
     HttpUrl::parse(&format!("{missing_scheme}{text}")).ok_or(
@@ -620,8 +639,8 @@ fn proxy_url(text: &str) -> Parsed<HttpUrl> {
     )
 }
 
-/// Finds the paths of AWS's configuration files, and the directories in which the AWS CLI keeps
-/// sessions and SSO tokens. Without a home directory, a path that no variable sets is `None`.
+/// Finds the paths of AWS's configuration files, and the directories where the AWS CLI keeps
+/// sessions and SSO tokens. Without a home directory, a path is `None` unless a variable sets it.
 fn config_files(inherited: &Inherited) -> ConfigFiles {
     let home = home(inherited);
     let in_home = |name| Some(home.as_ref()?.join(".aws").join(name));

@@ -1,10 +1,10 @@
-//! The places of AWS's settings: the variables, and a profile in AWS's configuration files
-//! (`~/.aws/config` and `~/.aws/credentials`).
+//! Reads AWS's settings from the places where they can be: the environment variables, and a profile
+//! in AWS's configuration files (`~/.aws/config` and `~/.aws/credentials`).
 //!
-//! The format of the files is that of botocore, which reads them with Python's `configparser`. A
-//! file that doesn't exist or can't be reached is treated as empty, as in the AWS CLI. A file that
-//! can't be read or parsed is an error, because otherwise the credentials of a different identity
-//! could be used. A message shows the number of a line, but never the line itself.
+//! The files are read as in botocore, which uses Python's `configparser`. A file that doesn't exist
+//! or can't be reached is treated as empty, as in the AWS CLI. A file that can't be read or parsed
+//! is an error: if it were skipped, secrets-exec might use the credentials of a different identity.
+//! A message shows the number of a line, but never the line itself.
 //!
 //! The SDK's parser (`env_config` of `aws-runtime`) reads 7 of our 152 test files differently from
 //! the AWS CLI. It refuses a byte order mark and an indented setting, and silently skips malformed
@@ -29,9 +29,9 @@ use crate::system::os_error;
 use crate::system::redaction::redacted_line;
 use crate::time::Progress;
 
-/// The places from which AWS's settings are read: the variables and, once the configuration files
-/// have been read, the profile. A variable has precedence over the profile. As in the AWS CLI, an
-/// empty variable or setting is treated as unset.
+/// The places that AWS's settings can come from: the environment variables and, once the
+/// configuration files have been read, the profile. A variable takes precedence over the profile.
+/// An empty variable or setting is treated as unset, as in the AWS CLI.
 pub(super) struct Places<'a> {
     pub variables: &'a Inherited,
     profile: Option<Profile<'a>>,
@@ -47,9 +47,9 @@ impl<'a> Places<'a> {
         }
     }
 
-    /// Reads a variable such as AWS_REGION or, without a valid value there, the profile's setting,
-    /// such as `region`. Checks both of them: an invalid value adds an error to `errors`, and is
-    /// treated as unset.
+    /// Reads a setting from a variable, such as AWS_MAX_ATTEMPTS, or from the profile, where the
+    /// same setting is called `max_attempts`. The variable takes precedence, but both are checked:
+    /// an invalid value adds an error to `errors` and is treated as unset.
     pub fn read_placed<T>(
         &mut self,
         variable: &'static str,
@@ -61,25 +61,25 @@ impl<'a> Places<'a> {
         in_variable.or(in_profile)
     }
 
-    /// Reads a variable or a setting as [`Self::read_placed`] does.
+    /// Like [`Self::read_placed`], but returns only the value.
     pub fn read<T>(&mut self, variable: &'static str, parse: Parser<T>) -> Option<T> {
         let placed = self.read_placed(variable, parse)?;
         Some(placed.value)
     }
 
-    /// Parses a variable. `None` if the variable is unset, empty or invalid. An invalid value adds
-    /// an error to `errors`.
+    /// Parses an environment variable. Returns `None` if it is unset, empty or invalid. An invalid
+    /// value also adds an error to `errors`.
     pub fn variable<T>(&mut self, name: &'static str, parse: Parser<T>) -> Option<T> {
         let placed = self.placed_variable(name, parse)?;
         Some(placed.value)
     }
 
-    /// The parsed value. After a failure, adds the error to the others, and returns `None`.
+    /// The parsed value. If parsing failed, adds the error to `errors` and returns `None`.
     fn value_or_add<T>(&mut self, parsed: Result<T, Problem>) -> Option<T> {
         parsed.map_err(|error| self.errors.push(error)).ok()
     }
 
-    /// Reads a variable as [`Self::variable`] does.
+    /// Like [`Self::variable`], but also returns the value's place, for messages.
     pub fn placed_variable<T>(
         &mut self,
         name: &'static str,
@@ -89,31 +89,31 @@ impl<'a> Places<'a> {
         self.value_or_add(parse_placed(&Place::variable(name), value, parse))
     }
 
-    /// Reads a variable as [`Self::variable`] does. Its value can be any text that [`parse_named`]
-    /// doesn't refuse.
+    /// Like [`Self::variable`], but accepts any text that [`parse_named`] doesn't refuse.
     pub fn text(&mut self, name: &'static str) -> Option<String> {
         self.variable(name, any_text)
     }
 
-    /// Reads the id or the secret of an access key from a variable, as [`Self::text`] does. As in
-    /// the SDKs, a variable that consists of blanks is treated as unset.
+    /// Reads AWS_ACCESS_KEY_ID or AWS_SECRET_ACCESS_KEY. Like [`Self::text`], but treats a value
+    /// that consists only of blanks as unset, as in the SDKs.
     pub fn access_key(&mut self, name: &'static str) -> Option<String> {
         let value = self.variables.non_empty(name)?;
         let is_blank = value.to_string_lossy().trim().is_empty();
         if is_blank { None } else { self.text(name) }
     }
 
-    /// Parses a setting in the profile. `None` if there is no profile, or if the setting is unset
-    /// or invalid. An invalid value adds an error to `errors`.
+    /// Parses a setting of the profile. Returns `None` if there is no profile, or if the setting is
+    /// unset or invalid. An invalid value also adds an error to `errors`.
     pub fn placed_setting<T>(&mut self, key: &str, parse: Parser<T>) -> Option<Placed<T>> {
         let profile = self.profile?;
         let parsed = profile.parse_value(profile.setting(key)?, key, parse);
         self.value_or_add(parsed)
     }
 
-    /// Reads the endpoint of a service from the `services` section that the profile names: for the
-    /// `variable` AWS_ENDPOINT_URL_SSM, the `endpoint_url` below `ssm =`. `None` if there is no
-    /// such setting. An invalid section or endpoint adds an error to `errors`.
+    /// Reads a service's endpoint from the `services` section that the profile names. `variable`
+    /// identifies the service: for AWS_ENDPOINT_URL_SSM, the endpoint is the `endpoint_url` below
+    /// `ssm =`. Returns `None` if the service has no such setting. An invalid section or endpoint
+    /// adds an error to `errors`.
     pub(super) fn service_endpoint(&mut self, variable: &str) -> Option<Placed<HttpUrl>> {
         let profile = self.profile?;
         let named = profile.named_section("services", SERVICES, ", or correct services");
@@ -126,11 +126,11 @@ impl<'a> Places<'a> {
         }
         let service = variable.replace("AWS_ENDPOINT_URL_", "").to_lowercase();
         let text = section.get(&service)?;
-        // The lines below `ssm =` are settings only if no value follows the `=`.
+        // The lines below a setting such as `ssm =` are settings only if nothing follows the `=`.
         if !has_no_value(text) {
             return None;
         }
-        // As in botocore, the last of several settings with the same name applies.
+        // If there are several `endpoint_url` settings, the last one applies, as in botocore.
         let (_, endpoint) = text
             .lines()
             .filter_map(|line| split_setting(line, &['=']))
@@ -141,9 +141,8 @@ impl<'a> Places<'a> {
         self.value_or_add(parsed)
     }
 
-    /// Adds an error to `errors` if the variable `name` has the path of a file that can't be
-    /// reached. Does nothing once there is a profile, because the variables have been checked
-    /// before.
+    /// Adds an error to `errors` if the variable names a file that can't be reached. Does nothing
+    /// once the profile has been read, because by then, the variable has already been checked.
     pub(super) fn check_file(&mut self, name: &'static str) {
         if self.profile.is_some() {
             return;
@@ -161,8 +160,7 @@ impl<'a> Places<'a> {
     }
 }
 
-/// The home directory: the one in HOME or, if HOME isn't set, the one in /etc/passwd, as in
-/// botocore.
+/// Finds the home directory, in HOME or, if HOME isn't set, in /etc/passwd, as in botocore.
 pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
     variables
         .non_empty("HOME")
@@ -170,11 +168,10 @@ pub(super) fn home(variables: &Inherited) -> Option<PathBuf> {
         .or_else(|| Some(User::from_uid(getuid()).ok()??.dir))
 }
 
-/// Expands `$NAME` and `${NAME}` in a path, and then `~/` at its beginning. The name of a variable
-/// that isn't set stays in the path. Unlike the AWS CLI, this function also expands
-/// `${NAME:-default}`, and leaves `~user` as it is.
+/// Expands `$NAME` and `${NAME}` in a path, and then a leading `~/`. The name of an unset variable
+/// is left as written. Unlike the AWS CLI, expands `${NAME:-default}`, but not `~user`.
 pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
-    // A variable with a path that isn't UTF-8 is refused before its path is used.
+    // The conversion may be lossy, because AWS's settings are refused if they aren't UTF-8.
     let text = path.to_string_lossy();
     let filled = shellexpand::env_with_context_no_errors(&text, |name| {
         Some(variables.get(name)?.to_string_lossy())
@@ -188,29 +185,30 @@ pub fn expanded(path: &OsStr, variables: &Inherited) -> PathBuf {
 
 pub type Parser<T> = fn(&str) -> Parsed<T>;
 
-/// A parsed value or, for the message "… must be …", what the value must be instead: `true or
-/// false`.
+/// A parsed value or, if the text is invalid, the end of the message "… must be …", such as
+/// `true or false`.
 pub(super) type Parsed<T> = Result<T, &'static str>;
 
 const FILE_REMEDY: &str = "use one line or, for a file, its path";
 
-/// Parses the value of a variable or setting as [`parse_named`] does. The help of an error is to
-/// correct or undo the setting, unless the error already says what to do.
+/// Like [`parse_named`], but also returns the value's place. If an error doesn't already say what
+/// to do, adds the help to correct or undo the setting.
 fn parse_placed<T>(place: &Place, value: &OsStr, parse: Parser<T>) -> Result<Placed<T>, Problem> {
     match parse_named(&place.to_string(), value, parse) {
         Ok(parsed) => Ok(Placed::new(parsed, place)),
-        // The message about a value in quotes says to remove them.
+        // The message about a value in quotes already says to remove them.
         Err(error) if error.has_help() || is_in_quotes(&value.to_string_lossy()) => Err(error),
         Err(error) => Err(error.help(format!("correct or {}", place.undo()))),
     }
 }
 
-/// Parses a value. Messages call its variable or setting `name`. A value with several lines,
-/// invisible characters or an unexpanded `$NAME` is refused before `parse` is called.
+/// Parses the value of the variable or setting `name`. Before calling `parse`, refuses a value that
+/// has several lines, contains invisible characters, begins with an unexpanded `$NAME`, or isn't
+/// UTF-8.
 fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Problem> {
     let text = value.to_string_lossy();
     let checked = if name.eq_ignore_ascii_case("NO_PROXY") {
-        // As in curl, Go and Python, blanks around NO_PROXY and its entries don't matter.
+        // As in curl, Go and Python, blanks around the list in NO_PROXY don't matter.
         text.trim_matches([' ', '\t'])
     } else {
         &text
@@ -220,15 +218,15 @@ fn parse_named<T>(name: &str, value: &OsStr, parse: Parser<T>) -> Result<T, Prob
     {
         return Err(Problem::from_fault(Status::Usage, found.about(name)));
     }
-    // Refuse a value such as `${{ secrets.REGION }}` or `$REGION`, in which nothing has expanded
-    // the variable. Only variables that begin with AWS_ are checked. Paths (AWS_…_FILE) aren't
-    // checked, because a file that doesn't exist isn't an error.
+    // Refuse a value such as `$REGION` or `${{ secrets.REGION }}`, which was never expanded. Only
+    // variables whose names begin with AWS_ are checked, except for paths (AWS_…_FILE), which may
+    // begin with a `$NAME`.
     if text.starts_with('$') && name.starts_with("AWS_") && !name.ends_with("_FILE") {
         let why = "begins with \"$\", so the variable in it hasn't been expanded";
         return Err(Problem::usage(format!("{name} {why}")));
     }
-    // The message doesn't show the value, because it may be a credential, and because its decoded
-    // text isn't what the user has written.
+    // The message leaves out the value: it may be a credential, and it isn't UTF-8, so it can't be
+    // shown as written.
     let Some(text) = value.to_str() else {
         return Err(Problem::usage(format!("{name} must be text in UTF-8")));
     };
@@ -243,7 +241,7 @@ pub fn boolean(text: &str) -> Parsed<bool> {
     choice(text, "true or false", &[("true", true), ("false", false)])
 }
 
-/// Parses a number of attempts or of seconds, which must be at least 1.
+/// Parses a number of attempts or seconds, which must be at least 1.
 pub fn count(text: &str) -> Parsed<u32> {
     text.trim()
         .parse()
@@ -257,8 +255,7 @@ pub fn url(text: &str) -> Parsed<HttpUrl> {
     HttpUrl::parse(text).ok_or("a URL that begins with http:// or https://")
 }
 
-/// Parses the name of a role's session, which must follow the rules of STS (AssumeRole,
-/// RoleSessionName).
+/// Checks the name for a role's session against STS's rules for `RoleSessionName`.
 pub fn session_name(text: &str) -> Parsed<String> {
     let is_allowed = text
         .bytes()
@@ -269,8 +266,8 @@ pub fn session_name(text: &str) -> Parsed<String> {
     Ok(text.to_owned())
 }
 
-/// Checks AWS_RETRY_MODE or `retry_mode`. The value has no effect, because secrets-exec always
-/// retries by its own rules.
+/// Checks the value of AWS_RETRY_MODE or `retry_mode`. The value has no effect, because
+/// secrets-exec always retries by its own rules.
 pub(super) fn retry_mode(text: &str) -> Parsed<()> {
     let modes = [("legacy", ()), ("standard", ()), ("adaptive", ())];
     choice(text, "legacy, standard or adaptive", &modes)
@@ -280,15 +277,15 @@ pub(super) fn retry_mode(text: &str) -> Parsed<()> {
 pub const METADATA_URL: &str = "http://169.254.169.254";
 const METADATA_URL_IPV6: &str = "http://[fd00:ec2::254]";
 
-/// Converts the value of AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE (`IPv4` or `IPv6`, in any case)
-/// into the default URL of the instance metadata service.
+/// The default URL of the instance metadata service for `IPv4` or `IPv6`, the possible
+/// values of AWS_EC2_METADATA_SERVICE_ENDPOINT_MODE. Case doesn't matter.
 pub(super) fn metadata_mode_url(mode: &str) -> Parsed<HttpUrl> {
     let urls = [("ipv4", METADATA_URL), ("ipv6", METADATA_URL_IPV6)];
     choice(mode, "IPv4 or IPv6", &urls).and_then(url)
 }
 
-/// Finds the meaning of a word in `choices`. Case doesn't matter. For an unknown word, the error is
-/// `expected`.
+/// Looks up `text` in `choices`, ignoring case, and returns the value paired with it. If it isn't
+/// there, the error is `expected`.
 pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)]) -> Parsed<T> {
     choices
         .iter()
@@ -297,22 +294,22 @@ pub fn choice<T: Clone>(text: &str, expected: &'static str, choices: &[(&str, T)
         .ok_or(expected)
 }
 
-/// The paths of AWS's configuration files. A path is `None` if its variable isn't set and there is
-/// no home directory. The files don't have to exist.
+/// The paths of AWS's configuration files, which don't have to exist. A path is `None` if its
+/// variable isn't set and there is no home directory.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigFiles {
     pub config: Option<PathBuf>,
     pub credentials: Option<PathBuf>,
-    /// The directory in which the AWS CLI stores the sessions of roles. `None` without a home
-    /// directory, and once AWS has refused the credentials of such a session.
+    /// The directory where the AWS CLI stores roles' sessions. `None` without a home directory, or
+    /// once AWS has refused a stored session's credentials.
     pub sessions: Option<PathBuf>,
-    /// The directory in which `aws sso login` stores tokens. `None` without a home directory.
+    /// The directory where `aws sso login` stores tokens. `None` without a home directory.
     pub sso_tokens: Option<PathBuf>,
 }
 
 impl ConfigFiles {
     /// The absolute paths of the configuration file and the credentials file. If the working
-    /// directory isn't known, a relative path stays as it is.
+    /// directory is unknown, a relative path stays relative.
     pub fn absolute_paths(&self) -> [Option<PathBuf>; 2] {
         [&self.config, &self.credentials].map(|path| {
             let path = path.as_ref()?;
@@ -320,8 +317,9 @@ impl ConfigFiles {
         })
     }
 
-    /// The files that can have profiles, for messages: `in PATH or PATH`. A path that can't be
-    /// reached is followed by the reason. Without any path, the result is `(HOME isn't set)`.
+    /// Says where profiles are configured, for a message: `in PATH or PATH`. If a path can't be
+    /// reached, the reason follows it in parentheses. Returns `(HOME isn't set)` if neither path is
+    /// known.
     pub fn location(&self) -> String {
         let mut paths = Vec::new();
         for path in [&self.config, &self.credentials].into_iter().flatten() {
@@ -338,12 +336,13 @@ impl ConfigFiles {
     }
 }
 
-/// Maps the names of a section's settings, in lower case, to their texts. A setting such as `s3 =`
-/// has no value, but has indented settings below it. The text of such a setting consists of the
-/// indented lines, each after a line feed.
+/// Maps the name of each setting in a section, in lowercase, to its text. Instead of a value, a
+/// setting such as `s3 =` can have indented settings below it. Its text then consists of the
+/// indented lines, each preceded by a line feed.
 pub(super) type Section = BTreeMap<String, String>;
 
-/// The text of a setting. `None` if the setting is unset, is empty, or only has settings below it.
+/// Finds the value of a setting. Returns `None` if the setting is unset or empty, or if it has
+/// indented settings below it instead of a value.
 pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
     section
         .get(key)
@@ -355,7 +354,7 @@ pub fn setting<'a>(section: &'a Section, key: &str) -> Option<&'a str> {
 pub struct Profile<'a> {
     pub(super) name: &'a str,
     section: &'a Section,
-    /// The sections of all profiles, and the sections that a profile can name.
+    /// All profiles, and the other sections that a profile can refer to.
     pub(super) profiles: &'a Profiles,
 }
 
@@ -364,12 +363,12 @@ impl<'a> Profile<'a> {
         setting(self.section, key)
     }
 
-    /// A copy of a setting's text. `None` if the setting is unset.
+    /// Like [`Self::setting`], but returns a copy.
     pub(super) fn owned_setting(&self, key: &str) -> Option<String> {
         self.setting(key).map(str::to_owned)
     }
 
-    /// Parses the setting `key`. The result is `None` if the setting is unset.
+    /// Parses the setting `key`. Returns `None` if the setting is unset.
     pub(super) fn parse_setting<T>(
         &self,
         key: &str,
@@ -380,8 +379,8 @@ impl<'a> Profile<'a> {
             .transpose()
     }
 
-    /// Parses `text`: the value of the setting `key`, or a value in the section that `key` names.
-    /// The error names the setting and the profile.
+    /// Parses `text`, the value of the setting `key` or of a setting in the section that `key`
+    /// refers to. An error names `key` and the profile.
     fn parse_value<T>(
         &self,
         text: &str,
@@ -398,12 +397,12 @@ impl<'a> Profile<'a> {
         }
     }
 
-    /// Finds the section that a setting of the profile names: for the setting `sso_session = work`,
-    /// the section `[sso-session work]`. `kind` is the word before the section's name. Returns
-    /// `None` if the setting is unset.
+    /// Finds the section that a profile's setting refers to. For example, `sso_session = work`
+    /// refers to the section `[sso-session work]`, whose `kind` is `sso-session`. Returns `None` if
+    /// the setting is unset.
     ///
     /// # Errors
-    /// If the section doesn't exist. The help is to add the section, followed by `more_help`.
+    /// If the section doesn't exist. The help says to add the section, and ends with `more_help`.
     pub(super) fn named_section(
         &self,
         key: &str,
@@ -423,36 +422,38 @@ impl<'a> Profile<'a> {
         ))
     }
 
-    /// The error for a profile whose settings contradict each other or are incomplete. `why` is the
-    /// predicate of a sentence about the profile, such as `has both source_profile and
-    /// credential_source`. `help` says what to correct.
+    /// The error for a profile whose settings contradict each other or are incomplete. `why`
+    /// completes the sentence "the AWS profile …", for example with
+    /// `has both source_profile and credential_source`. `help` says what to correct.
     pub(super) fn inconsistent(&self, why: impl Display, help: impl Into<String>) -> Problem {
         let noun = noun_with_name("AWS profile", self.name);
         Problem::usage(format!("the {noun} {why}")).help(help)
     }
 }
 
-/// The sections of the config and credentials files.
+/// The sections of AWS's two configuration files.
 #[derive(Default)]
 pub struct Profiles {
     files: ConfigFiles,
-    /// The key is the section's kind, such as [`PROFILE`], and its name without the kind.
+    /// The sections by kind and name. For `[sso-session work]`, the kind is `sso-session`, and the
+    /// name is `work`.
     sections: BTreeMap<(&'static str, String), Section>,
-    /// The profiles whose access key is in the credentials file.
+    /// The names of the profiles whose access key is in the credentials file.
     pub(super) with_stored_keys: BTreeSet<String>,
 }
 
 pub(super) const PROFILE: &str = "profile";
 pub(super) const SSO_SESSION: &str = "sso-session";
 const SERVICES: &str = "services";
-/// The kind of a section that has no effect.
+/// The kind of a section that has no effect, such as `[prod]` in the configuration file, where it
+/// should be `[profile prod]`.
 const OTHER: &str = "";
 
 impl Profiles {
-    /// Reads the files, and skips those that don't exist.
+    /// Reads both configuration files. Skips a file that doesn't exist.
     ///
     /// # Errors
-    /// If a file cannot be read or parsed.
+    /// If a file can't be read or parsed.
     pub fn load(files: &ConfigFiles, progress: &Progress) -> Result<Self, Problem> {
         let mut profiles = Self {
             files: files.clone(),
@@ -461,7 +462,7 @@ impl Profiles {
         if let Some(path) = &files.config {
             profiles.read_file(path, progress, split_header)?;
         }
-        // In the credentials file, every section is a profile. The file is read last, so that its
+        // In the credentials file, every section is a profile. The file is read last, so its
         // settings win.
         if let Some(path) = &files.credentials {
             let mut stored = Self::default();
@@ -476,7 +477,7 @@ impl Profiles {
         Ok(profiles)
     }
 
-    /// The profile with this name. `None` if neither of the two files has it.
+    /// Finds a profile by name. Returns `None` if neither file has it.
     pub fn profile(&self, name: &str) -> Option<Profile<'_>> {
         let ((_, name), section) = self.sections.get_key_value(&(PROFILE, name.to_owned()))?;
         Some(Profile {
@@ -494,13 +495,15 @@ impl Profiles {
             .map(|(_, name)| name.as_str())
     }
 
-    /// True if the profile exists and sets its region.
+    /// True if the profile exists and has a region.
     pub fn has_region(&self, profile: &str) -> bool {
         self.profile(profile)
             .is_some_and(|profile| profile.setting("region").is_some())
     }
 
-    /// The error for a profile that does not exist. `place` is the setting that names it.
+    /// The error for a profile that doesn't exist. `place`, such as AWS_PROFILE, is where the user
+    /// named it. The help corrects the profile's name or a section header, or lists the existing
+    /// profiles.
     pub(super) fn no_profile(&self, name: &str, place: &Place) -> Problem {
         let noun = noun_with_name("AWS profile", name);
         // As printed: there is no AWS profile "prod" (from AWS_PROFILE)
@@ -526,8 +529,8 @@ impl Profiles {
     }
 
     /// Adds the sections of a file, if the file exists. `parse_header` splits a header into the
-    /// kind and the name of the section. If it returns `None`, the kind is [`OTHER`]. Warns if the
-    /// path leads to a directory, and if `[profile default]` replaces `[default]`.
+    /// section's kind and name. If it returns `None`, the kind is [`OTHER`]. Warns if `path` is a
+    /// directory, or if `[profile default]` replaces `[default]`.
     fn read_file(
         &mut self,
         path: &Path,
@@ -542,8 +545,8 @@ impl Profiles {
             Problem::usage(redacted_line(&format!("{file}:{line}: this line {what}")))
         })?;
 
-        // As in AWS's SDKs, `[profile default]` replaces the whole of `[default]`, so that the keys
-        // of one section never assume the role of the other.
+        // As in AWS's SDKs, `[profile default]` replaces `[default]` entirely. If the two were
+        // merged, the keys of one section could be used to assume the role in the other.
         let default = Some((PROFILE, "default".to_owned()));
         let prefixed_line = sections
             .iter()
@@ -565,9 +568,9 @@ impl Profiles {
     }
 }
 
-/// Reads a file. `None` if the file doesn't exist or can't be reached, for example in the HOME of a
-/// different user. A directory at `path` is also treated as a missing file, with a warning. A file
-/// that isn't UTF-8 is an error.
+/// Reads a configuration file. Returns `None` if it doesn't exist or can't be reached, for example
+/// in another user's HOME. A directory at `path` causes a warning, but is treated as a missing
+/// file. A file that isn't UTF-8 is an error.
 fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Problem> {
     let unreadable = |error| {
         let file = path.display();
@@ -596,9 +599,9 @@ fn read_existing(path: &Path, progress: &Progress) -> Result<Option<String>, Pro
     }
 }
 
-/// Splits the header of a section in the configuration file into the section's kind and its name:
-/// `sso-session work` gives `sso-session` and `work`. Returns `None` for an unknown kind, and for a
-/// name that has spaces or quotes but isn't in quotes as a whole.
+/// Splits a header in the configuration file into the section's kind and name: `sso-session work`
+/// becomes `sso-session` and `work`. Returns `None` if the kind is unknown, or if the name contains
+/// spaces or quotes without being quoted as a whole.
 fn split_header(header: &str) -> Option<(&'static str, String)> {
     if header == "default" {
         return Some((PROFILE, header.to_owned()));
@@ -621,16 +624,15 @@ const UNREADABLE: &str =
     "must be a section, such as [default], or a setting in a section, such as region = us-east-1";
 const REPEATED: &str = "repeats a section or a setting above: keep only one of the two";
 
-/// The sections in the order in which they appear in a file. Each has the number of its first line,
-/// its header, and its settings.
+/// The sections of a file, in order: the line number, the header and the settings of each.
 type IniSections<'a> = Vec<(usize, &'a str, Section)>;
 
-/// Parses a file in botocore's format.
+/// Parses the text of a configuration file by botocore's rules.
 ///
 /// # Errors
-/// If a line is neither a section nor a setting in a section, and doesn't continue a value, or if it
-/// repeats a section or a setting of its section. The error is the number of the first such line,
-/// and the predicate of a sentence about it.
+/// If a line isn't a section header, a setting in a section or the continuation of a value, or if
+/// it repeats a section or a setting. The error is the number of the first such line, and the text
+/// that completes the sentence "this line …".
 pub fn parse_ini(text: &str) -> Result<IniSections<'_>, (usize, &'static str)> {
     let mut sections = IniSections::new();
     // The name of the section's last setting.
@@ -682,8 +684,7 @@ pub fn parse_ini(text: &str) -> Result<IniSections<'_>, (usize, &'static str)> {
 }
 
 /// Adds the indented line `content` to the setting `name`. If the setting has a value, the line
-/// continues the value. Otherwise, the line must be a setting of its own. Returns `None` if it
-/// isn't.
+/// continues it. Otherwise, the line must be a setting of its own. Returns `None` if it isn't one.
 fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<()> {
     let value = section.get_mut(name)?;
     if has_no_value(value) {
@@ -694,13 +695,13 @@ fn continue_setting(section: &mut Section, name: &str, content: &str) -> Option<
     Some(())
 }
 
-/// True if a setting is empty or has only settings below it.
+/// True for the text of a setting that is empty or only has settings below it.
 fn has_no_value(text: &str) -> bool {
     text.is_empty() || text.starts_with('\n')
 }
 
-/// Splits `NAME = VALUE` at the first of `separators`. As in botocore, these are `=` and `:`, but
-/// only `=` for an indented setting. `None` for a line without a separator or without a name.
+/// Splits `NAME = VALUE` at the first separator. As in botocore, the `separators` are `=` and `:`,
+/// but only `=` for an indented setting. Returns `None` if the line has no separator or no name.
 fn split_setting<'a>(content: &'a str, separators: &[char]) -> Option<(&'a str, &'a str)> {
     let (name, value) = content.split_once(separators)?;
     let name = name.trim();

@@ -1,17 +1,18 @@
-//! A profile's role chain: the source of its first credentials, and the roles that are assumed with
-//! them, one after the other.
+//! A role chain says how a profile gets its credentials: where the first credentials come from, and
+//! which roles are then assumed, one after the other.
 //!
 //! ```text
-//! [profile app]                    [profile base]                    source: the keys of "base"
-//! role_arn = ROLE_1                role_arn = ROLE_2
-//! source_profile = base ─────────▶ source_profile = base             roles: ROLE_2 with the source's credentials,
-//!                                  aws_access_key_id = …                    then ROLE_1 with those of ROLE_2
+//! [profile app]                [profile middle]             [profile base]
+//! role_arn = ROLE_1            role_arn = ROLE_2            aws_access_key_id = …
+//! source_profile = middle ───▶ source_profile = base ─────▶ aws_secret_access_key = …
+//!
+//! source: the keys of "base"
+//! roles:  ROLE_2, assumed with these keys, and then ROLE_1, assumed with the credentials of ROLE_2
 //! ```
 //!
-//! A chain is followed by the same rules as in the SDK (`profile/credentials/repr.rs` of
-//! aws-config). We don't leave this to the SDK, because the SDK sends neither `duration_seconds`
-//! nor the code from an MFA device, and because it passes our standard input to a
-//! `credential_process`. Nothing in this file sends a request.
+//! The rules are the same as in the SDK (`profile/credentials/repr.rs` of aws-config). We don't
+//! leave this to the SDK, which sends neither `duration_seconds` nor an MFA code to STS, and passes
+//! our standard input to a `credential_process`. Nothing in this file sends a request.
 
 use aws_credential_types::Credentials;
 
@@ -22,33 +23,34 @@ use crate::time::Progress;
 
 pub struct RoleChain {
     pub source: RoleSource,
-    /// The name of the profile with the settings of the source, such as the keys.
+    /// The name of the profile in which the source is configured, for example with
+    /// `aws_access_key_id`.
     pub profile: String,
     /// The roles in the order in which they are assumed.
     pub roles: Vec<ProfileRole>,
 }
 
-/// A source of credentials that doesn't need other credentials.
+/// Where a profile's first credentials come from, before any role is assumed.
 #[derive(Clone, Debug)]
 pub enum RoleSource {
     Keys(Credentials),
-    /// The credentials in variables (`credential_source = Environment`).
+    /// AWS_ACCESS_KEY_ID and its related variables (`credential_source = Environment`).
     Environment,
     Container,
     Instance,
-    /// The command line of a `credential_process`. Its arguments can be secret.
+    /// The command line of a `credential_process`, whose arguments can be secret.
     Process(String),
-    /// A `login_session`, which `aws login` writes.
+    /// A session of `aws login`, which has added the setting `login_session` to the profile.
     Login,
     WebIdentity(WebIdentity),
     Sso(Sso),
-    /// The ARN of a role, and the credentials of its session, which the AWS CLI has stored.
+    /// A role's session that the AWS CLI stored: the role's ARN and the session's credentials.
     StoredSession(String, Credentials),
 }
 
 impl RoleSource {
-    /// True for a session that the AWS CLI has stored, which AWS may refuse although the user can
-    /// still assume the role.
+    /// True for a session that the AWS CLI stored. AWS may refuse it even though the user can still
+    /// assume the role.
     pub fn is_stored_session(&self) -> bool {
         match self {
             Self::StoredSession(..) => true,
@@ -64,24 +66,24 @@ impl RoleSource {
     }
 }
 
-/// A role that is assumed with the token in a file.
+/// A role that is assumed with a token from a file, such as a Kubernetes service account token.
 #[derive(Clone, Debug)]
 pub struct WebIdentity {
     pub role: String,
     pub file: String,
-    /// The variable or setting that names the file.
+    /// The variable or setting that names the file, for messages.
     pub named_by: &'static str,
     pub session_name: Option<String>,
 }
 
-/// An SSO role (IAM Identity Center).
+/// A role that the user has access to through SSO (IAM Identity Center).
 #[derive(Clone, Debug)]
 pub struct Sso {
     pub account: String,
     pub role: String,
     pub region: Region,
-    /// The name of the `sso-session` section or, without one, the start URL. The name of the file
-    /// with the user's token is a hash of this text.
+    /// The name of the `sso-session` section or, without one, the start URL. The token file is
+    /// named after the hash of this text.
     pub session: String,
 }
 
@@ -90,19 +92,19 @@ pub struct ProfileRole {
     pub arn: String,
     pub external_id: Option<String>,
     pub session_name: Option<String>,
-    /// How long the credentials are valid, in seconds. `None` means AWS's default.
+    /// The lifetime of the role's credentials, in seconds. `None` means AWS's default.
     pub duration: Option<i32>,
-    /// The serial number of the MFA device whose code the role requires.
+    /// The serial number of the user's MFA device, if the role requires an MFA code.
     pub mfa_serial: Option<String>,
 }
 
-/// Finds the source of a profile's first credentials, and the roles that are assumed with them.
-/// Follows `source_profile` from profile to profile. Returns `None` if the profile doesn't say how
-/// to get credentials.
+/// Finds out how a profile gets its credentials, by following `source_profile` from profile to
+/// profile. Returns the source of the first credentials and the roles to assume, or `None` if the
+/// profile doesn't configure any credentials.
 ///
 /// # Errors
 /// If a setting is invalid, or if the settings contradict each other, are incomplete, name a
-/// profile that doesn't exist, or lead in a loop.
+/// profile that doesn't exist, or form a loop.
 pub fn role_chain(
     mut profile: Profile<'_>,
     progress: &Progress,
@@ -120,8 +122,7 @@ pub fn role_chain(
         }
         visited.push(profile.name);
 
-        // If a profile is the `source_profile` of another one, its keys have precedence over its
-        // role.
+        // In a profile that is the `source_profile` of another, keys take precedence over a role.
         let is_source_profile = visited.len() > 1;
         if is_source_profile && let Some(keys) = complete_keys(profile) {
             break Some(RoleSource::Keys(keys));
@@ -131,8 +132,8 @@ pub fn role_chain(
         };
         roles.push(role);
 
-        // The source is in this profile if the profile has a `credential_source`, or if it names
-        // itself as its source profile.
+        // This profile is also the source if it has a `credential_source`, or if it names itself as
+        // its `source_profile`.
         match source_profile(profile)?.filter(|next| *next != profile.name) {
             Some(next) => {
                 let place = profile.place("source_profile");
@@ -159,8 +160,8 @@ pub fn role_chain(
     }
 }
 
-/// Reads the role that a profile assumes with other credentials. `None` if the profile has no role,
-/// and for the role of a web identity, which is part of the source ([`own_source`]).
+/// Reads the role that a profile assumes with its source's credentials. Returns `None` if the
+/// profile has no `role_arn`, and for a web identity, whose role is read by [`own_source`].
 fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     if profile.setting("web_identity_token_file").is_some() {
         return Ok(None);
@@ -177,7 +178,7 @@ fn assumed_role(profile: Profile<'_>) -> Result<Option<ProfileRole>, Problem> {
     }))
 }
 
-/// Parses the duration of a role's session, within the limits of AssumeRole.
+/// Parses `duration_seconds`, which must be within the limits of AssumeRole.
 fn duration(text: &str) -> Parsed<i32> {
     text.parse()
         .ok()
@@ -185,9 +186,9 @@ fn duration(text: &str) -> Parsed<i32> {
         .ok_or("a whole number of seconds from 900 to 43200")
 }
 
-/// The name of the profile that provides the credentials for assuming this profile's role. `None`
-/// if `credential_source` says where these credentials come from. A profile with both settings, or
-/// with neither, is refused.
+/// Finds the `source_profile`: the profile whose credentials are used to assume this profile's
+/// role. Returns `None` if the profile has a `credential_source` instead. Refuses a profile with
+/// both settings or with neither.
 fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
     let source_profile = profile.setting("source_profile");
     let both = "has both source_profile and credential_source";
@@ -201,7 +202,7 @@ fn source_profile(profile: Profile<'_>) -> Result<Option<&str>, Problem> {
 
 const ADD_SOURCE: &str = "add source_profile = NAME, with the profile that assumes the role, or credential_source = Environment, Ec2InstanceMetadata or EcsContainer";
 
-/// Finds the source that the setting `credential_source` names.
+/// Parses the value of `credential_source`, such as `Environment`.
 fn named_source(text: &str) -> Parsed<RoleSource> {
     let sources = [
         ("Environment", RoleSource::Environment),
@@ -212,9 +213,9 @@ fn named_source(text: &str) -> Parsed<RoleSource> {
     choice(text, expected, &sources)
 }
 
-/// Reads the source of credentials that is in the profile itself. If the profile has several, the
-/// order of botocore decides, and keys that compete with a `login_session` or a
-/// `credential_process` add a note. Returns `None` if the profile has no source.
+/// Reads the profile's own source of credentials, such as keys. If it has several, the first one in
+/// botocore's order wins. Adds a note if keys compete with a `login_session` or a
+/// `credential_process`. Returns `None` if the profile has no source of its own.
 fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSource>, Problem> {
     if let Some(source) = profile.parse_setting("credential_source", named_source)? {
         return Ok(Some(source));
@@ -233,15 +234,15 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         })));
     }
 
-    // Without `sso_account_id` or `sso_role_name`, an `sso_session` isn't a source of AWS
-    // credentials. It is then for services that accept the user's token.
+    // Without `sso_account_id` and `sso_role_name`, an `sso_session` isn't a source of AWS
+    // credentials, but is meant for services that accept the SSO token itself.
     let is_set = |key| profile.setting(key).is_some();
     if is_set("sso_account_id") || is_set("sso_role_name") {
         return sso_source(profile).map(Some);
     }
 
-    // As in botocore, keys in the credentials file have precedence over `login_session` and
-    // `credential_process`, and these have precedence over keys in the configuration file.
+    // As in botocore, keys in the credentials file take precedence over `login_session` and
+    // `credential_process`, which take precedence over keys in the configuration file.
     let are_keys_first = profile.profiles.with_stored_keys.contains(profile.name);
     for source in ["login_session", "credential_process"] {
         if is_set(source) && is_set("aws_access_key_id") {
@@ -272,12 +273,12 @@ fn own_source(profile: Profile<'_>, progress: &Progress) -> Result<Option<RoleSo
         let why = "has an aws_access_key_id, but no aws_secret_access_key";
         return Err(profile.inconsistent(why, "add aws_secret_access_key to this profile"));
     }
-    // As with AWS's variables, a secret key without an access key is ignored.
+    // A secret key without an access key id is ignored, as in AWS's variables.
     Ok(None)
 }
 
-/// Reads the SSO settings of a profile. Each of them is in the profile itself or in the
-/// `sso-session` section that the profile names. A missing setting is an error.
+/// Reads a profile's SSO settings. Each can be in the profile itself or in the `sso-session`
+/// section that it names. A missing setting is an error.
 fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     let session = profile.setting("sso_session");
     let section = profile.named_section(
@@ -294,8 +295,8 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
             return Ok(text);
         }
         let why = format!("has SSO settings, but no {key}");
-        // `sso_start_url` and `sso_region` can also be in the `sso-session` section, so the help
-        // suggests this section if the profile names one.
+        // `sso_start_url` and `sso_region` can also be in the `sso-session` section. If the profile
+        // names such a section, the help suggests adding the setting there.
         let place = match session {
             Some(name) if key != "sso_account_id" && key != "sso_role_name" => {
                 format!("the section [sso-session {name}]")
@@ -321,9 +322,9 @@ fn sso_source(profile: Profile<'_>) -> Result<RoleSource, Problem> {
     }))
 }
 
-/// Reads the access key, the secret key and the session token of a profile. `None` if one of the
-/// two keys is missing. As in botocore, `aws_security_token`, the older name of
-/// `aws_session_token`, has precedence.
+/// Reads the access key id, the secret key and the session token of a profile. Returns `None`
+/// unless both keys are set. As in botocore, `aws_security_token`, the old name of
+/// `aws_session_token`, takes precedence over the new name.
 fn complete_keys(profile: Profile<'_>) -> Option<Credentials> {
     let id = profile.setting("aws_access_key_id")?;
     let secret = profile.setting("aws_secret_access_key")?;
