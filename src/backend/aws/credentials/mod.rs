@@ -1,36 +1,41 @@
-//! The search for credentials: the providers, the order in which they are asked, and what a failure
-//! means. Before the search, the user is asked for the MFA code that a role of the profile needs.
-//!
-//! The providers are asked in the same order as in the AWS SDK for Rust:
+//! Searches for AWS credentials. One provider of credentials after the other is asked, in the same
+//! order as in the AWS SDK for Rust:
 //!
 //! ```text
-//! variables      AWS_ACCESS_KEY_ID (not with --profile)       ┐
-//!     ▼                                                       │
-//! profile        --profile, AWS_PROFILE, or "default"         │  A provider ends in one of three ways:
-//!     ▼                                                       │
-//! web identity   AWS_WEB_IDENTITY_TOKEN_FILE (EKS with IRSA)  │  - It has credentials. The search ends with them.
-//!     ▼                                                       │  - It is not configured. The next provider is asked.
-//! container      ECS, or EKS Pod Identity                     │  - It is configured, and fails. The search ends with
-//!     ▼                                                       │    this error.
-//! instance       EC2, by IMDSv2                               ┘
+//! variables      AWS_ACCESS_KEY_ID (not with --profile)
 //!     ▼
-//! no credentials: status 77, or 75 if the instance metadata may answer later
+//! profile        --profile, AWS_PROFILE, or "default"
+//!     ▼
+//! web identity   AWS_WEB_IDENTITY_TOKEN_FILE (EKS with IRSA)
+//!     ▼
+//! container      ECS, or EKS Pod Identity
+//!     ▼
+//! instance       EC2, by IMDSv2
+//!     ▼
+//! no credentials: exit status 77, or 75 if the instance metadata may answer later
 //! ```
 //!
-//! A request whose failure may be temporary is sent again, like any request, and STS is asked in the
-//! fallback regions, too. No other step is repeated: a program runs once, and a role that was
-//! assumed isn't assumed again. Only `--wait` repeats the whole search.
+//! A provider ends in one of three ways:
+//!
+//! - It has credentials. The search ends with them.
+//! - It isn't configured. The next provider is asked.
+//! - It is configured, but fails. The search ends with this error.
 //!
 //! The search must never return the credentials of an identity other than the configured one. So an
 //! incomplete configuration is an error, not a reason to ask the next provider.
 //!
+//! A request is sent again after a temporary failure, and STS is also asked in the fallback
+//! regions. No other step is repeated: a program runs only once, and a role is assumed only once.
+//! Only `--wait` repeats the whole search. If a role of the profile needs an MFA code, the user is
+//! asked for the code before the search.
+//!
 //! For containers and the instance metadata, we use the SDK's providers, because AWS changes these
-//! protocols. We first check everything that these providers would panic on or ignore.
+//! protocols. We first check everything on which these providers would panic, and everything that
+//! they would ignore.
 //!
 //! In a profile with several sources, the SDK asks `credential_process` before keys, which was a
 //! question in the review of smithy-rs#1356. We follow the AWS CLI: keys in the credentials file
-//! come first. The SDK panics on some answers of the instance metadata, so we check each answer
-//! first.
+//! come first.
 
 mod process;
 mod provider;
@@ -61,10 +66,10 @@ use sdk_providers::{container_credentials, instance_credentials};
 use sso::sso_credentials;
 use sts::{web_identity_credentials, web_identity_in_variables};
 
-/// The variables that choose which credentials the providers return, in the order of the providers.
-/// Their values become part of the name of a cache entry. AWS_PROFILE isn't included, because the
-/// chosen profile is a separate part of that name. Session names and session tokens aren't included
-/// either, because they are different at each start.
+/// The environment variables that decide whose credentials are found, in the order of the
+/// providers. Their values are part of every cache entry's name, so each caller gets separate
+/// entries. AWS_PROFILE isn't included, because the profile is a separate part of the name. Session
+/// names and session tokens aren't included, because they change from launch to launch.
 pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_ACCESS_KEY_ID",
     "HOME",
@@ -76,13 +81,15 @@ pub const CALLER_VARIABLES: [&str; 8] = [
     "AWS_EC2_METADATA_SERVICE_ENDPOINT",
 ];
 
-/// Asks the user for the code of an MFA device, without a time limit, and stores it in `code`. One
-/// code is enough for a chain of roles: only the first role is assumed by the user, who has the
-/// device. Doesn't ask if an earlier try of `--wait` has set `code`, because that try may have
-/// failed before it sent the code to STS.
+/// Asks the user for an MFA code, without a time limit, and stores it in `code`. Doesn't ask if
+/// `code` is already set: an earlier try of `--wait` may have failed before sending the code to
+/// STS.
+///
+/// One code is enough for a chain of roles, because only the first role is assumed by the user, who
+/// has the MFA device.
 ///
 /// # Errors
-/// If there is no terminal, or if the user ends the input.
+/// If there is no terminal, or if the user ends the input (Ctrl-D).
 pub fn ask_for_missing_code(
     code: &RefCell<Option<String>>,
     serial: &str,
@@ -98,7 +105,7 @@ pub fn ask_for_missing_code(
     Ok(())
 }
 
-/// Asks one provider after the other until one has credentials.
+/// Asks one credential provider after the other, and returns the first credentials found.
 ///
 /// # Errors
 /// If no provider has credentials, or if a configured provider fails ([`Cause::NoCredentials`]). A
@@ -128,22 +135,22 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
         };
         let error = match failure.cause() {
             NoCredentials(_) => failure,
-            // An outage becomes a temporary failure to get credentials from the provider.
+            // An outage becomes a temporary failure of the provider.
             Outage(_) => {
                 let text = failure.sentence() + &failure.suffix();
                 unusable(text)
                     .with_cause(NoCredentials(Unsigned::Unanswered))
                     .or_help(failure.own_help())
             }
-            // A provider can't know that a secret doesn't exist, so an absence only makes the
-            // provider unusable.
+            // A provider can't report that a secret doesn't exist, so an absence only means that
+            // the provider is unusable.
             Absent(_) => return Err(unusable(failure.sentence())),
             Denied(_) | Refused(_) | NoRegion => return Err(failure),
         };
 
-        // An error of the last provider, the instance metadata service, ends the search only if
-        // waiting wouldn't help. Otherwise, the error becomes one of the `reasons`, because this
-        // service can be late or broken on any machine.
+        // An error from the last provider, the instance metadata service, ends the search only if
+        // waiting wouldn't help. Otherwise, it becomes one of the `reasons`, because this service
+        // can be late or broken on any machine.
         let is_last = matches!(provider, Provider::Instance);
         let may_be_late = is_last && error.next_try() != Again::Never;
         if error.next_try() != Again::NextProvider && !may_be_late {
@@ -154,9 +161,9 @@ pub async fn find_credentials(context: &SearchContext<'_>) -> FetchResult<Creden
     Err(no_credentials(context.settings, reasons))
 }
 
-/// The error for a search in which no provider had credentials. `reasons` has why each provider
-/// doesn't have credentials, and each becomes a note. The error is temporary if the failure of the
-/// last provider, the instance metadata, is temporary.
+/// The error for a search that found no credentials. `reasons` are the providers' errors, each of
+/// which becomes a note. If any of them is temporary, so is the result: for example, the instance
+/// metadata service may still answer later.
 fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
     let mut notes = Vec::new();
     let mut why = Unsigned::Failed;
@@ -170,12 +177,12 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
     let name = shell_word("NAME", settings.profile_name());
     let mut general = format!("run `aws configure sso --profile {name}`");
     if settings.metadata.may_answer_later() && !settings.metadata.is_disabled {
-        // The metadata service's response doesn't get as far as a container if the limit is 1.
+        // With a hop limit of 1, the metadata service's response doesn't reach a container.
         general += ". On EC2, give the instance a role, turn its metadata service on, and set its hop limit to 2 for containers";
     }
-    // `--wait` searches again on a machine that may have instance metadata, because credentials may
-    // come late while the machine boots. On Fargate and in Lambda, which don't have instance
-    // metadata, waiting doesn't help, because a task or a function has its role from the start.
+    // With `--wait`, the search is repeated where instance metadata may exist, because credentials
+    // may come late while a machine boots. On Fargate and in Lambda, waiting doesn't help: a task
+    // or a function has its role from the start.
     let again = if settings.metadata.may_exist {
         Again::Later
     } else {
@@ -196,11 +203,10 @@ fn no_credentials(settings: &Settings, reasons: Vec<FetchError>) -> FetchError {
         .notes(notes)
 }
 
-/// Asks the provider for credentials. Each step of the provider is made once, such as running a
-/// program, and only the requests of a step are repeated.
+/// Asks a provider for credentials. Repeats its requests after an outage, but runs a program only
+/// once.
 ///
-/// The futures are boxed, because the future for the instance metadata contains a whole client of
-/// the SDK.
+/// The futures are boxed, because the one for the instance metadata contains an entire SDK client.
 async fn ask(provider: &Provider, context: &SearchContext<'_>) -> FetchResult<Credentials> {
     match provider {
         Provider::Variables => variable_credentials(&context.settings.variable_keys),
@@ -211,10 +217,10 @@ async fn ask(provider: &Provider, context: &SearchContext<'_>) -> FetchResult<Cr
     }
 }
 
-/// The credentials from AWS_ACCESS_KEY_ID and the variables that belong to it.
+/// Reads the credentials from AWS_ACCESS_KEY_ID and its related variables.
 ///
-/// We don't use the SDK's provider, because it does not read AWS_SECURITY_TOKEN, and because it
-/// accepts SECRET_ACCESS_KEY, which AWS does not document.
+/// The SDK's provider would not read AWS_SECURITY_TOKEN, and would accept SECRET_ACCESS_KEY, which
+/// AWS doesn't document.
 fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     match keys {
         VariableKeys::Unset => Err(not_configured("AWS_ACCESS_KEY_ID isn't set, or is empty")),
@@ -227,8 +233,9 @@ fn variable_credentials(keys: &VariableKeys) -> FetchResult<Credentials> {
     }
 }
 
-/// Gets the credentials of the profile: those of its last role or, without roles, those of its
-/// source. May run a program, read files and send requests.
+/// Gets the profile's credentials: first from its source, such as keys or a `credential_process`,
+/// and then by assuming its roles, one after the other. May run a program, read files and send
+/// requests. Stores each role's credentials in `context.kept`.
 async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = context.settings;
     let Some(chain) = context.chain else {
@@ -283,16 +290,17 @@ async fn profile_credentials(context: &SearchContext<'_>) -> FetchResult<Credent
     Ok(credentials)
 }
 
-/// The failure of a profile whose source failed with `error`. The profile is configured, so no
-/// other provider may be asked: an error that would lead to the next provider becomes one that ends
-/// the search or, if the source hasn't answered, an outage. Any other error stays as it is.
+/// Turns the error of a profile's source into the profile's own error. The profile is configured,
+/// so the search must not go on to the next provider. An error that would let it go on becomes one
+/// that ends the search or, if the source didn't answer, an outage. Any other error is returned
+/// unchanged.
 fn profile_failure(error: FetchError, profile: &str) -> FetchError {
     if error.next_try() != Again::NextProvider {
         return error;
     }
     let why = error.text();
     let text = format!("the profile {profile:?} doesn't have credentials, because {why}");
-    // A temporary failure means that the source hasn't answered.
+    // A temporary failure means that the source didn't answer.
     if error.is_temporary() {
         service_failure(text)
     } else {

@@ -1,10 +1,10 @@
-//! The provider that runs a program, which prints credentials as JSON. The program is the
-//! `credential_process` of a profile or, for a profile of `aws login`, the AWS CLI. It is killed if
-//! the launch ends first (`system::lifecycle`).
+//! The provider that runs a program to get credentials, which the program prints as JSON. The
+//! program is the `credential_process` of a profile or, for a profile of `aws login`, the AWS CLI.
+//! It is killed if the launch ends first (`system::lifecycle`).
 //!
-//! If this process is in the terminal's foreground job, the program belongs to the job, too. So it
-//! can ask a question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise the program gets
-//! its own session, which has no terminal.
+//! If this process is in the terminal's foreground job, so is the program. It can then ask a
+//! question on the terminal, and Ctrl-C and Ctrl-Z reach both. Otherwise, the program gets a
+//! session of its own, without a terminal.
 //!
 //! The program's output contains a secret key, so no message quotes the output, and its buffer is
 //! wiped.
@@ -46,19 +46,19 @@ use crate::system::redaction::redacted_line;
 use crate::system::{os_error, streams};
 use crate::time::RetryBudget;
 
-/// The limit for the output of a program, in bytes. Credentials need a few kilobytes.
+/// The maximum length of a program's output, in bytes. Credentials only need a few kilobytes.
 const MAX_OUTPUT: usize = 64 * 1024;
 
-/// The interval of the checks whether a program has ended, once the program has closed its output.
+/// The interval at which we check whether a program that has closed its output has also ended.
 const TICK: Duration = Duration::from_millis(1);
 
-/// True once a program that prints credentials has failed. When `--wait` starts the program again,
-/// the program no longer gets our standard error, so that its message doesn't appear again and
-/// again. But a program that can ask the user on the terminal always gets our standard error.
+/// True once a program that should print credentials has failed. If `--wait` starts it again, its
+/// standard error is discarded, so that it doesn't repeat the same message over and over. A program
+/// that can ask the user on the terminal always keeps our standard error.
 static HAS_FAILED: AtomicBool = AtomicBool::new(false);
 
-/// Runs the `credential_process` of a profile in a shell and returns the credentials that it
-/// prints. No message quotes the command, because its arguments can be secret.
+/// Runs a profile's `credential_process` in a shell, and returns the credentials that it prints. No
+/// message quotes the command, because its arguments can be secret.
 pub(super) async fn process_credentials(
     command: &str,
     profile: &str,
@@ -70,8 +70,8 @@ pub(super) async fn process_credentials(
     printed_credentials(shell, &name, budget).await
 }
 
-/// Asks the AWS CLI for the credentials of a profile that `aws login` has written. The AWS CLI
-/// renews the session itself.
+/// Asks the AWS CLI for the credentials of a profile that uses `aws login`. The AWS CLI renews the
+/// user's session if necessary.
 pub(super) async fn login_credentials(
     profile: &str,
     budget: &RetryBudget<'_>,
@@ -86,11 +86,11 @@ pub(super) async fn login_credentials(
     printed.map_err(|error| error.or_provider_help(Some(&help)))
 }
 
-/// Runs the program `command` and returns the credentials that it prints. Messages call the program
-/// `name`.
+/// Runs a program and returns the credentials that it prints. `name` is the program's name in
+/// messages.
 ///
-/// A program that fails sets [`HAS_FAILED`]. A program that can't be started doesn't, because it
-/// hasn't printed a message.
+/// Sets [`HAS_FAILED`] if the program fails, but not if it can't be started, because then it hasn't
+/// printed any message.
 async fn printed_credentials(
     command: Command,
     name: &str,
@@ -135,15 +135,15 @@ async fn printed_credentials(
     Ok(credentials)
 }
 
-/// The help if the shell doesn't find the program in `credential_process`.
+/// The help if the shell can't find the program in `credential_process`.
 const NOT_FOUND: &str =
     "install the program in credential_process, or write its full path in the profile";
 
-/// The reason why a program didn't print credentials.
+/// Why a program didn't print credentials.
 struct ProgramFailure {
-    /// The predicate of a sentence about the program: `failed (exit status: 1)`.
+    /// Completes a sentence about the program, for example with `failed (exit status: 1)`.
     why: String,
-    /// True if the shell hasn't found the program.
+    /// True if the shell couldn't find the program.
     is_not_found: bool,
 }
 
@@ -170,9 +170,9 @@ struct ProcessOutput {
     expiration: Option<String>,
 }
 
-/// Parses the program's output. Returns the credentials and, for messages, their expiration as the
-/// program wrote it, or an empty text if they don't expire. `None` if the output doesn't have AWS's
-/// format.
+/// Parses the output of a program that prints credentials. Also returns the expiration time for
+/// messages, as the program wrote it, or an empty text if the credentials don't expire. Returns
+/// `None` if the output isn't in AWS's format.
 fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     let output: ProcessOutput = serde_json::from_slice(printed).ok()?;
     if output.version != 1 {
@@ -192,8 +192,8 @@ fn parse_output(printed: &[u8]) -> Option<(Credentials, String)> {
     Some((credentials, output.expiration.unwrap_or_default()))
 }
 
-/// Parses a time in the form of RFC 3339. As in botocore, the offset from UTC can be `UTC`, and the
-/// colon in the offset is optional.
+/// Parses an RFC 3339 time. As in botocore, the offset can also be written as `UTC`, or without a
+/// colon, as in `+0100`.
 pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
     let text = &text.replace("UTC", "Z");
     let parse = |text: &str| DateTime::from_str(text, Format::DateTimeWithOffset).ok();
@@ -204,14 +204,15 @@ pub(super) fn parse_time(text: &str) -> Option<SystemTime> {
     SystemTime::try_from(moment?).ok()
 }
 
-/// A program that has been started, and its standard output until [`Self::output`] is called.
-/// Dropping this value calls [`lifecycle::kill_program`], and reaps the program.
+/// A program that was started to print credentials. Holds its standard output until
+/// [`Self::output`] is called. Dropping this value kills the program ([`lifecycle::kill_program`])
+/// and reaps it.
 struct CredentialProcess(Option<OwnedFd>);
 
 impl CredentialProcess {
-    /// Starts a program and stores it where [`lifecycle::kill_program`] finds it. The program's
-    /// standard input is /dev/null, because this process's standard input belongs to the command
-    /// that is launched. Outside the terminal's foreground job, the program gets its own session.
+    /// Starts a program, and stores it where [`lifecycle::kill_program`] finds it. The program's
+    /// standard input is /dev/null, because ours belongs to the command that will be launched. If
+    /// this process isn't in the terminal's foreground job, the program gets a session of its own.
     fn start(mut command: Command) -> io::Result<Self> {
         let terminal = foreground_terminal();
         let has_own_session = terminal.is_none();
@@ -223,8 +224,8 @@ impl CredentialProcess {
         // SAFETY: `prepare_child` only makes system calls that are async-signal-safe.
         unsafe { command.pre_exec(move || prepare_child(parent, has_own_session)) };
 
-        // The program is stored before `spawn`, because a different thread may end this process
-        // during `spawn`. In that case, `kill_program` kills this process's only child.
+        // The program is stored before `spawn`, because another thread may end this process during
+        // `spawn`. In that case, `kill_program` kills this process's only child.
         *lifecycle::locked_program() = Some(AskedProgram {
             child: None,
             terminal,
@@ -242,10 +243,10 @@ impl CredentialProcess {
         Ok(Self(stdout))
     }
 
-    /// Waits until the program has ended, and until its output has ended or can be parsed, and
-    /// returns the output. The end of the output isn't required, because a child that the program
-    /// has left behind can keep the output open. Waits without a time limit: at the deadline, the
-    /// caller drops the program, which kills it.
+    /// Waits for the program to end, and returns its output. A child that the program leaves behind
+    /// may keep the output open. So once the program has ended, this function returns as soon as
+    /// the output can be parsed. Waits without a time limit: at the deadline, the caller drops the
+    /// program, which kills it.
     async fn output(&mut self) -> Result<Zeroizing<Vec<u8>>, ProgramFailure> {
         let why = |error: io::Error| format!("can't be read or waited for: {}", error_text(&error));
         let mut pipe = self
@@ -254,12 +255,12 @@ impl CredentialProcess {
             .map(pipe::Receiver::from_owned_fd)
             .transpose()
             .map_err(why)?;
-        // The memory is allocated once, because a vector that grows leaves behind copies that
-        // aren't wiped.
+        // The memory is allocated once. A vector that grows would leave copies behind that aren't
+        // wiped.
         let mut output = Zeroizing::new(Vec::with_capacity(MAX_OUTPUT));
         while output.len() < MAX_OUTPUT {
-            // If another thread has killed the program and is ending this process, this loop never
-            // ends.
+            // If another thread has killed the program and is ending this process, there is no exit
+            // status, so the loop runs until the process ends.
             match try_wait().map_err(why)? {
                 Some(status) if !status.success() => {
                     return Err(ProgramFailure {
@@ -278,8 +279,9 @@ impl CredentialProcess {
             // has ended.
             let reading = timeout(50 * TICK, open.read_buf(&mut *output));
             if let Ok(Ok(0) | Err(_)) = reading.await {
-                // The output has ended. After a read error, nothing more can be read either, so the
-                // program is judged by its exit status and by what it has printed so far.
+                // The output has ended. After a read error, nothing more can be read either. In
+                // both cases, the program is judged by its exit status and by what it has printed
+                // so far.
                 pipe = None;
             }
         }
@@ -295,8 +297,8 @@ impl Drop for CredentialProcess {
     }
 }
 
-/// The exit status of the program that has been started. `None` while it is running, and also if
-/// another thread has killed it.
+/// The program's exit status. `None` while the program is running, and also if another thread has
+/// killed it.
 fn try_wait() -> io::Result<Option<ExitStatus>> {
     let mut program = lifecycle::locked_program();
     match program.as_mut().and_then(|program| program.child.as_mut()) {
@@ -305,8 +307,9 @@ fn try_wait() -> io::Result<Option<ExitStatus>> {
     }
 }
 
-/// Opens the terminal, and returns it with its modes, which are restored if the program is killed
-/// at a password prompt. `None` if this process isn't in the terminal's foreground.
+/// Opens the terminal, and returns it with its current modes, which are restored if the program is
+/// killed while asking for a password. Returns `None` if this process isn't in the terminal's
+/// foreground.
 fn foreground_terminal() -> Option<(File, Termios)> {
     let opened = File::options().read(true).write(true).open("/dev/tty");
     let tty = opened.ok()?;
@@ -317,9 +320,9 @@ fn foreground_terminal() -> Option<(File, Termios)> {
     Some((tty, modes))
 }
 
-/// Prepares the child process for the program, between fork and execve. The child gets the signal
-/// mask and actions that this process inherited. On Linux, the kernel kills the child when
-/// `parent`, the process that has forked it, ends.
+/// Prepares the child process between fork and execve. Restores the signal mask and the signal
+/// actions that secrets-exec inherited and, if `has_own_session` is true, starts a new session. On
+/// Linux, also makes the kernel kill the child when `parent`, the process that forked it, ends.
 #[cfg_attr(target_os = "macos", allow(unused_variables, reason = "Linux uses it"))]
 fn prepare_child(parent: Pid, has_own_session: bool) -> io::Result<()> {
     #[cfg(target_os = "linux")]

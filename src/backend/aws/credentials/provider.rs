@@ -1,8 +1,8 @@
-//! The parts that all credential providers share: the clients and settings that they use, their
+//! The parts that all providers of credentials share: the clients and settings that they use, their
 //! failures, and the origin of credentials.
 //!
-//! The failure that a provider returns decides what the search for credentials does next. There are
-//! four ways to go on, and one function for each of them, from [`not_configured`] to
+//! A provider's failure decides what the search for credentials does next. There are four ways to
+//! go on, each with its own function: [`not_configured`], [`unusable`], [`misconfigured`] and
 //! [`service_failure`].
 
 use std::borrow::Cow;
@@ -28,32 +28,35 @@ use crate::system::os_error;
 use crate::system::redaction::conceal;
 use crate::time::RetryBudget;
 
-/// The SSO token, if this launch has renewed it, and the time at which the new token expires.
+/// An SSO token that this launch has renewed, and the time at which it expires. `None` if the
+/// launch hasn't renewed the token.
 pub type RenewedToken = Option<(String, SystemTime)>;
 
 pub struct SearchContext<'a> {
     pub settings: &'a Settings,
     pub services: Services<'a>,
-    /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
-    /// the profile doesn't have credentials, or isn't used.
+    /// How the profile gets its credentials. `None` if the profile has no credentials or isn't
+    /// used.
     pub chain: Option<&'a RoleChain>,
     pub kept: &'a Kept,
 }
 
-/// Everything that a launch gets only once. It is kept for the next try of `--wait`, which may open
-/// a new session.
+/// Things that a launch gets only once, such as an MFA code. With `--wait`, they are kept for the
+/// next try, even if it opens a new session.
 #[derive(Default)]
 pub struct Kept {
-    /// The MFA code that the user has typed. STS accepts it only once.
+    /// The MFA code that the user typed. STS accepts it only once.
     pub mfa_code: RefCell<Option<String>>,
-    /// The SSO token that this launch has renewed. Storing it in its file may have failed.
+    /// The SSO token, if this launch has renewed it. It is kept here in case it can't be stored in
+    /// its file.
     pub sso_token: RefCell<RenewedToken>,
-    /// The roles of the profile that were assumed, with their credentials.
+    /// The profile's roles that this launch has assumed, with their credentials.
     pub roles: RefCell<Vec<(ProfileRole, Credentials)>>,
 }
 
 impl Kept {
-    /// The credentials of a role of the profile, if it was assumed and they haven't expired.
+    /// Finds the credentials of a role that this launch has assumed. Returns `None` if it hasn't
+    /// assumed the role, or if the credentials have expired.
     pub(super) fn role(&self, role: &ProfileRole) -> Option<Credentials> {
         let roles = self.roles.borrow();
         let (_, credentials) = roles.iter().rfind(|(assumed, _)| assumed == role)?;
@@ -67,8 +70,8 @@ impl Kept {
     }
 }
 
-/// The services that give credentials, and the time for their answers. STS is asked in one region
-/// after the other.
+/// What is needed to get credentials from AWS's services: the clients, the regions in which STS is
+/// asked, and the remaining time and attempts.
 #[derive(Clone, Copy)]
 pub struct Services<'a> {
     pub clients: &'a Clients,
@@ -77,7 +80,7 @@ pub struct Services<'a> {
 }
 
 impl Services<'_> {
-    /// Makes a request to STS in one region after the other.
+    /// Sends a request to STS. After an outage, tries the next region.
     pub(super) async fn in_sts_regions<T>(
         &self,
         credentials: Option<&Credentials>,
@@ -92,32 +95,31 @@ impl Services<'_> {
     }
 }
 
-/// The failure of a provider that isn't configured. The next provider is asked. `why` is a whole
-/// sentence.
+/// The error of a provider that isn't configured. The search goes on to the next provider. `why` is
+/// a complete sentence.
 pub(super) fn not_configured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::NextProvider)
 }
 
-/// The failure of a provider that is configured but can't be used. The search ends, and only
-/// `--wait` repeats it.
+/// The error of a provider that is configured but can't be used. It ends the search. Only `--wait`
+/// searches again.
 pub fn unusable(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Later)
 }
 
-/// The failure of a provider with invalid settings. The search ends, even with `--wait`.
+/// The error of a provider with invalid settings. It ends the search, even with `--wait`.
 pub fn misconfigured(why: impl Into<String>) -> FetchError {
     FetchError::without_credentials(why, Again::Never)
 }
 
-/// The failure of a service or of this machine, after which the same provider is asked again. `why`
-/// is a whole sentence.
+/// The error of a provider that failed because of a service or this machine. The same provider is
+/// asked again. `why` is a complete sentence.
 pub(super) fn service_failure(why: impl Into<String>) -> FetchError {
     FetchError::outage(OutageKind::Service, why).with_whole_headline()
 }
 
-/// The failure of a provider whose file can't be read. `name` says what the file contains, such as
-/// `the service account token`. The help is `remedy`, or how to give this user a missing
-/// permission.
+/// The error of a provider that can't read its file. `name` says what the file contains, such as
+/// `the service account token`. The help is `remedy` or, if permission is denied, how to grant it.
 pub(super) fn unreadable_file(
     name: &str,
     path: impl AsRef<Path>,
@@ -126,7 +128,7 @@ pub(super) fn unreadable_file(
 ) -> FetchError {
     let path = path.as_ref();
     let why = os_error::file_error_text(path, error);
-    // A relative path isn't shown, because it may be the token itself, set by mistake.
+    // A relative path isn't shown, because it may be the token itself, set here by mistake.
     let file = if path.is_absolute() {
         path.to_string_lossy()
     } else {
@@ -138,13 +140,13 @@ pub(super) fn unreadable_file(
     })
 }
 
-/// Parts of the messages with which AWS refuses credentials, each with the help to print. The first
-/// four reasons are from STS, the next two from EKS Pod Identity, and one is from ECS. The last two
-/// are texts of aws-config 1.13 (`EcsConfigurationError`, which is private), and a test shows both.
+/// Known reasons why AWS refuses credentials, as quoted from its messages, each with the help to
+/// print. Four are from STS, two from EKS Pod Identity, and one is from ECS. The last two are error
+/// texts of aws-config 1.13 (the private `EcsConfigurationError`), and a test covers both.
 const REMEDIES: &str = include_str!("remedies.txt");
 
-/// Finds the help for the `reason` with which AWS refused credentials, in [`REMEDIES`]. `None` if
-/// no row fits.
+/// Looks up the help for the `reason` that AWS gave for refusing credentials. Returns `None` if
+/// [`REMEDIES`] doesn't list the reason.
 pub(super) fn known_remedy(reason: &str) -> Option<String> {
     REMEDIES
         .lines()
@@ -153,20 +155,22 @@ pub(super) fn known_remedy(reason: &str) -> Option<String> {
         .map(|(_, remedy)| remedy.to_owned())
 }
 
-/// The failure of a provider whose request failed with `error`. `headline` is a sentence, such as
-/// `the role "…" couldn't be assumed`.
+/// Turns the error of a provider's request into the provider's own error. `headline` is a sentence,
+/// such as `the role "…" couldn't be assumed`.
 ///
-/// A denied or an invalid request is final. But a token that isn't accepted can be replaced, so
-/// `--wait` tries again. An outage gets the headline before its own text. An absence or a missing
-/// region makes the provider [`unusable`]. Any other error, such as one about the caller's own
-/// credentials or a certificate, is returned unchanged, because other requests would fail in the
-/// same way.
+/// - A denied or invalid request is final, unless AWS refused a token. A token can be replaced, so
+///   `--wait` tries again.
+/// - An outage is still reported as an outage, with `headline` in front of its text.
+/// - If something doesn't exist, or no region is set, the provider is [`unusable`].
+/// - Any other error, such as an untrusted certificate, is returned unchanged, because other
+///   requests would fail in the same way.
 pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
     use Cause::{Absent, Denied, NoCredentials, NoRegion, Outage, Refused};
     let cause = error.cause();
     match cause {
         Denied(_) | Refused(Refusal::Request(_) | Refusal::NotSent) => {}
-        // The error's text is left out, because it is about a secret or a launch without a region.
+        // The error's own text is left out: it is about a secret, or about a launch without a
+        // region.
         Absent(_) | NoRegion => return unusable(headline),
         // `with_outage_headline` changes only an outage.
         Outage(_) | NoCredentials(_) | Refused(_) => return error.with_outage_headline(headline),
@@ -183,7 +187,7 @@ pub(super) fn request_failure(headline: &str, error: FetchError) -> FetchError {
     refused
 }
 
-/// A provider of credentials.
+/// A provider of credentials, such as the profile.
 #[derive(Clone, Debug)]
 pub enum Provider {
     Variables,
@@ -194,8 +198,8 @@ pub enum Provider {
 }
 
 impl Provider {
-    /// The names of the provider in the JSON of `check` and in a sentence about credentials:
-    /// `profile` and `the profile "app"`.
+    /// Two names for the provider: one for the JSON of `check`, such as `profile`, and one for
+    /// sentences, such as `the profile "app"`.
     pub fn words(&self) -> (&'static str, Cow<'static, str>) {
         match self {
             Self::Variables => ("environment", "AWS_ACCESS_KEY_ID".into()),
@@ -206,9 +210,9 @@ impl Provider {
         }
     }
 
-    /// The name that messages have for a part of the credentials: `AWS_ACCESS_KEY_ID` (`variable`)
-    /// if the credentials are from variables, and otherwise `aws_access_key_id from the profile
-    /// "app"`.
+    /// The name for a part of the credentials in a message. For credentials in variables, it is
+    /// `variable` itself, such as `AWS_ACCESS_KEY_ID`. Otherwise, it also says where the part comes
+    /// from, as in `aws_access_key_id from the profile "app"`.
     fn name_of(&self, variable: &str) -> String {
         if let Self::Variables = self {
             return variable.to_owned();
@@ -223,14 +227,14 @@ impl fmt::Display for Provider {
     }
 }
 
-/// The provider of credentials. `None` for those of a role that was assumed with the credentials of
-/// a provider.
+/// The provider that returned these credentials. `None` if they belong to a role that was assumed
+/// for a request.
 pub fn provider_of(credentials: &Credentials) -> Option<&Provider> {
     credentials.get_property()
 }
 
-/// Conceals every part of the credentials in messages from now on, except for a number: with
-/// LocalStack, an access key id may be the number of an account, which isn't secret.
+/// Conceals the parts of the credentials in later messages, except a part that is a number: with
+/// LocalStack, an access key id may be an account id, which isn't secret.
 pub(super) fn conceal_credentials(credentials: &Credentials) {
     let keys = [credentials.access_key_id(), credentials.secret_access_key()];
     conceal(
@@ -240,8 +244,8 @@ pub(super) fn conceal_credentials(credentials: &Credentials) {
     );
 }
 
-/// Checks and conceals a provider's credentials, and returns them with their provider, where
-/// [`provider_of`] finds it.
+/// Checks the credentials that a provider returned, and conceals them in later messages. Attaches
+/// the provider to the result, for [`provider_of`].
 pub(super) fn checked_credentials(
     mut credentials: Credentials,
     provider: Provider,
@@ -260,7 +264,7 @@ pub(super) fn checked_credentials(
             return Err(unusable(why).help("copy the original text, without quotes or line breaks"));
         }
     }
-    // A session token can have any character.
+    // Only the keys are checked, because a session token can contain any of these characters.
     for (variable, key) in [("AWS_ACCESS_KEY_ID", id), ("AWS_SECRET_ACCESS_KEY", secret)] {
         if key.contains([' ', ':', ',']) {
             let name = provider.name_of(variable);
@@ -279,8 +283,9 @@ pub(super) fn checked_credentials(
     Ok(credentials)
 }
 
-/// Finds a defect in a part of the credentials, and returns it as a predicate: `is empty`.
-/// `None` if the part has no defect.
+/// Finds a defect in a part of the credentials, such as the secret key. The result completes a
+/// sentence about this part, for example with `contains a quote`. Returns `None` if the part has no
+/// defect.
 fn credential_defect(text: &str) -> Option<String> {
     if text.contains(['"', '\'']) {
         return Some("contains a quote".to_owned());
@@ -298,11 +303,11 @@ fn credential_defect(text: &str) -> Option<String> {
     None
 }
 
-/// Replaces an error that means that AWS refused the credentials. The new error says what is wrong
-/// with them ([`fault_and_remedy`]). Any other error stays as it is.
+/// If AWS refused the credentials, replaces the error with one that says what is wrong with them
+/// ([`fault_and_remedy`]). Any other error is returned unchanged.
 ///
-/// The new error has a help text only for credentials from variables or from a profile, because
-/// somebody may have copied them there.
+/// The new error has a help text only if the credentials come from variables or from a profile,
+/// because the user may have copied them there.
 pub fn explain_refused_credentials(
     error: FetchError,
     credentials: Option<&Credentials>,
@@ -324,13 +329,16 @@ pub fn explain_refused_credentials(
     refused
 }
 
-/// A sentence about what is wrong with credentials that AWS refused, and the help for somebody who
-/// has copied them. The sentence shows the last characters of the access key id, unless it doesn't
-/// look like one of AWS's, because then it may have a part of the secret access key.
+/// Words what is wrong with credentials that AWS refused: a sentence, and a help text for a user
+/// who copied them.
+///
+/// The sentence shows the last four characters of the access key id, so the user can recognize it.
+/// An id that doesn't look like one of AWS's isn't shown, because it may contain part of the secret
+/// key.
 fn fault_and_remedy(fault: CredentialsFault, credentials: &Credentials) -> (String, &'static str) {
     let id = credentials.access_key_id();
     let (what, help) = match fault {
-        // AWS then says that the token has expired, or that it isn't valid.
+        // For a permanent key with a session token, AWS reports an expired or an invalid token.
         CredentialsFault::Expired | CredentialsFault::Unrecognized
             if id.starts_with("AKIA") && credentials.session_token().is_some() =>
         {

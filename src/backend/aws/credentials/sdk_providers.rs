@@ -1,14 +1,14 @@
-//! The SDK's providers: for a container and for an instance.
+//! The two providers of the SDK that we use: one for the role of a container (ECS, EKS Pod
+//! Identity), and one for the role of an EC2 instance.
 //!
-//! The SDK's errors often hide the HTTP status or the failure of a request, although our decisions
-//! depend on them. So the result of each request first passes through one of our functions, which
+//! The SDK's errors often hide the HTTP status of a response, or why a request failed, although our
+//! decisions depend on this. So the SDK sends its requests through our [`SdkConnector`], which
 //! records what the SDK would hide.
 //!
 //! The instance metadata service (IMDS) has the instance's region and the credentials of its role.
-//! A machine outside EC2 doesn't have this service. There, the connection is refused, or no
-//! response arrives. On an instance whose network isn't up yet at boot, no response may arrive,
-//! either. So we treat silence as "not configured" for now, but with `--wait`, the service is asked
-//! again.
+//! A machine outside EC2 doesn't have this service, so the connection is refused, or no response
+//! arrives. At boot, an instance whose network isn't up yet doesn't get a response, either. So
+//! silence means "not configured" for now, but with `--wait`, the service is asked again.
 
 use std::error::Error;
 use std::fmt;
@@ -45,8 +45,8 @@ use crate::net::{BoxError, HttpClient, conceal_authorization, error_text, find_s
 use crate::system::redaction::redacted_line;
 use crate::time::{RetryBudget, Turns};
 
-/// Gets the container's credentials (ECS or EKS Pod Identity) with the SDK's provider. First checks
-/// that the file with the token can be read, because the SDK's error would not name it.
+/// Gets the credentials of the container's role (ECS or EKS Pod Identity) with the SDK's provider.
+/// First checks that the token file can be read, because the SDK's error wouldn't name the file.
 pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let [relative, full] = CONTAINER_URLS;
     let variables = &context.settings.variables;
@@ -64,7 +64,8 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
         }
     }
 
-    // The SDK's error never has the status, so each failed response becomes an error of our own.
+    // The SDK's error never contains the status, so every failed response becomes an error of our
+    // own.
     let config = link_local_config(context.services.clients, |_, status| status >= 300);
     let provider = EcsCredentialsProvider::builder().configure(&config).build();
     let budget = context.services.budget.for_host("the container's endpoint");
@@ -82,7 +83,8 @@ pub(super) async fn container_credentials(context: &SearchContext<'_>) -> FetchR
     })
 }
 
-/// A container has one of these two variables.
+/// The variables that name the endpoint for a container's credentials. ECS and EKS each set one of
+/// them.
 const CONTAINER_URLS: [&str; 2] = [
     "AWS_CONTAINER_CREDENTIALS_RELATIVE_URI",
     "AWS_CONTAINER_CREDENTIALS_FULL_URI",
@@ -92,7 +94,8 @@ const CONTAINER_REMEDY: &str = "outside ECS and EKS, unset the AWS_CONTAINER_* v
 
 const INSTANCE_UNREADABLE: &str = "the instance's credentials can't be read";
 
-/// Gets the credentials of the instance's role. Asks again after each outage.
+/// Gets the credentials of the instance's role from the metadata service. Asks again after an
+/// outage.
 pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     // Without this check, the SDK would request a token before it reads AWS_EC2_METADATA_DISABLED.
@@ -104,7 +107,8 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
     let turns = Turns::default();
     let provided = budget.retry(&turns, async |_| read_instance_credentials(context).await);
     provided.await.map_err(|error| {
-        // As in `instance_region`, a service that would never have answered isn't configured.
+        // As in `instance_region`, a timeout outside EC2 isn't an outage, because the service would
+        // never have answered.
         if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
             return not_configured(error.text());
         }
@@ -112,8 +116,9 @@ pub(super) async fn instance_credentials(context: &SearchContext<'_>) -> FetchRe
     })
 }
 
-/// Asks for the name of the instance's role, checks it, and lets the SDK's provider do the rest, in
-/// one attempt. The provider itself would panic on a name that can't be part of a path.
+/// Asks the metadata service for the name of the instance's role, and then for the role's
+/// credentials. Makes only one attempt. The SDK's provider could do both, but would panic on a name
+/// that can't be part of a path, so we check the name first.
 async fn read_instance_credentials(context: &SearchContext<'_>) -> FetchResult<Credentials> {
     let settings = &context.settings.metadata;
     let client = metadata_client(settings, context.services.clients);
@@ -157,9 +162,10 @@ async fn read_instance_credentials(context: &SearchContext<'_>) -> FetchResult<C
         })
 }
 
-/// The failure of the request for the name of the instance's role. A refused connection means that
-/// this machine is not an instance, so the provider is [`not_configured`]. On an instance, silence
-/// or a missing route can also mean that the network is not up yet.
+/// The error if the name of the instance's role couldn't be read, because of `error`. If the
+/// service didn't respond, this machine probably isn't an instance, so the provider is
+/// [`not_configured`]. But silence or a missing route can also mean that an instance's network
+/// isn't up yet. In that case, the error is temporary.
 fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchError {
     let why = error_text(error);
     let status = http_status(error);
@@ -170,12 +176,13 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
         ImdsError::ErrorResponse(_) if status == Some(404) => {
             not_configured("this EC2 instance has no role")
         }
-        // IMDS gave no response. A response that `SdkConnector` has turned into an error is a
-        // dispatch failure, too, but has a status.
+        // IMDS didn't respond. A response that `SdkConnector` turned into an error is also a
+        // dispatch failure, but has a status.
         ImdsError::FailedToLoadToken(token) if token.is_dispatch_failure() && status.is_none() => {
             let failure = not_configured(format!("the instance metadata can't be read: {why}"));
             if is_silent_or_unreachable(error) && settings.may_answer_later() {
-                // The next provider is asked, but a later search for credentials may succeed.
+                // This search goes on as if the provider weren't configured, but a later one may
+                // succeed.
                 return failure.with_unsigned(Unsigned::Unanswered);
             }
             failure
@@ -184,8 +191,8 @@ fn role_name_failure(error: &ImdsError, settings: &MetadataSettings) -> FetchErr
     }
 }
 
-/// The sentence about a metadata service that refuses the request for a session token. `None` for
-/// any other error.
+/// If the metadata service refused the request for a session token, returns a sentence that says
+/// so. `None` for any other error.
 fn token_refusal(error: &ImdsError) -> Option<String> {
     match find_source(error)? {
         HiddenResponse(status @ 403..=405, reason) => Some(format!(
@@ -195,11 +202,11 @@ fn token_refusal(error: &ImdsError) -> Option<String> {
     }
 }
 
-/// The client of the instance metadata service. The first call creates the client, and later calls
-/// return the same one, so that its token is requested only once.
+/// The client for the instance metadata service. Only the first call creates it, so its token is
+/// requested only once.
 fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Client {
     let client = clients.metadata.get_or_init(|| {
-        // The endpoint is always set. Otherwise the SDK would read the configuration files by its
+        // The endpoint is always set. Otherwise, the SDK would read the configuration files by its
         // own rules. The URL has been checked, so the default of `unwrap_or_default` isn't used.
         let endpoint = settings.endpoint.as_ref();
         let url = endpoint.map_or(METADATA_URL, |url| url.text());
@@ -216,8 +223,8 @@ fn metadata_client(settings: &MetadataSettings, clients: &Clients) -> imds::Clie
 
 const TOKEN_PATH: &str = "/latest/api/token";
 
-/// True if the SDK's error would hide the HTTP status of this response: a request for a token of
-/// the metadata service that was refused. The SDK only reports that it has no token.
+/// True if a request for the metadata service's token failed with an HTTP status that the SDK would
+/// hide: the SDK would only report that there is no token.
 fn hides_token_status(url: &str, status: u16) -> bool {
     url.ends_with(TOKEN_PATH) && matches!(status, 400 | 403..=405 | 500..)
 }
@@ -226,9 +233,9 @@ fn hides_token_status(url: &str, status: u16) -> bool {
 /// unless there is no route to the service.
 ///
 /// # Errors
-/// If AWS_EC2_METADATA_DISABLED is true, or if the service doesn't answer or doesn't have the
-/// region, for example outside EC2 ([`Cause::NoRegion`]). If the service fails, if there is no
-/// route to it, or if its response isn't a region ([`Cause::Outage`]).
+/// - [`Cause::NoRegion`]: AWS_EC2_METADATA_DISABLED is true, or the service doesn't answer or has
+///   no region, for example outside EC2.
+/// - [`Cause::Outage`]: the service fails, there is no route to it, or its response isn't a region.
 pub async fn instance_region(
     settings: &MetadataSettings,
     clients: &Clients,
@@ -246,9 +253,8 @@ pub async fn instance_region(
         read_region(client.get(path).await, settings)
     });
     found.await.map_err(|error| {
-        // The launch ran out of time before the metadata service's own time limit ended. Outside
-        // EC2, the error is that no region was found, because the service would never have
-        // answered.
+        // The launch ran out of time before the metadata service's own time limit. Outside EC2, the
+        // service would never have answered, so this is reported as a missing region.
         if error.cause() == Cause::Outage(OutageKind::Timeout) && !settings.may_answer_later() {
             return no_region_yet(None);
         }
@@ -256,17 +262,17 @@ pub async fn instance_region(
     })
 }
 
-/// The failure for a metadata service that doesn't return a region now. `--wait` tries again,
-/// because the service may return one later.
+/// The error for a metadata service that doesn't return a region. `--wait` asks the service again,
+/// because it may return a region later.
 fn no_region_yet(note: Option<String>) -> FetchError {
     FetchError::from(Cause::NoRegion)
         .again(Again::Later)
         .notes(note)
 }
 
-/// Parses the region in a response from the metadata service. If the service fails, may answer
-/// later, or returns something that isn't a region, the error is an outage. Otherwise, the error is
-/// [`Cause::NoRegion`].
+/// Parses the region in a response from the metadata service. The error is an outage if the service
+/// failed, may still answer later, or returned something that isn't a region. Otherwise, the error
+/// is [`Cause::NoRegion`].
 fn read_region(
     response: Result<SensitiveString, ImdsError>,
     settings: &MetadataSettings,
@@ -296,10 +302,12 @@ fn is_silent_or_unreachable(error: &ImdsError) -> bool {
     matches!(kind, Some(TimedOut | HostUnreachable | NetworkUnreachable))
 }
 
-/// The configuration of the SDK's credential providers that have link-local endpoints.
+/// The configuration for the SDK's providers with link-local endpoints (ECS, EKS and IMDS). Their
+/// requests never use a proxy.
 ///
-/// `hides_status` gets the URL and the status of each response, and returns true if the SDK's error
-/// would hide the status. Such a response becomes an error whose status [`http_status`] returns.
+/// `hides_status` is called with the URL and the status of every response. It returns true if the
+/// SDK's error would hide the status. The response then becomes an error of our own, from which
+/// [`http_status`] can read the status.
 fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> ProviderConfig {
     let direct = clients.direct.clone();
     let http_client = http_client_fn(move |settings, _| {
@@ -310,7 +318,7 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
     });
     ProviderConfig::without_region()
         .with_http_client(http_client)
-        // The behavior version is pinned, so that an update of the SDK doesn't change its behavior.
+        // The behavior version is pinned, so that updating the SDK doesn't change its behavior.
         .with_behavior_version(Some(BehaviorVersion::v2026_01_12()))
 }
 
@@ -318,7 +326,8 @@ fn link_local_config(clients: &Clients, hides_status: fn(&str, u16) -> bool) -> 
 #[derive(Clone)]
 struct SdkConnector {
     http: HttpClient,
-    /// Decides whether the SDK's error would hide the status of a response ([`link_local_config`]).
+    /// Called with a response's URL and status. Returns true if the SDK's error would hide the
+    /// status ([`link_local_config`]).
     hides_status: fn(&str, u16) -> bool,
 }
 
@@ -331,8 +340,8 @@ impl fmt::Debug for SdkConnector {
 impl HttpConnector for SdkConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let connector = self.clone();
-        // The failure is reported as a user error, which the SDK doesn't retry, because only our
-        // own retries may repeat a request and count the attempts.
+        // The failure is reported as a user error, which the SDK doesn't retry. Only our own retry
+        // loop may repeat a request, because it counts the attempts.
         HttpConnectorFuture::new(async move {
             connector.send(request).await.map_err(ConnectorError::user)
         })
@@ -340,13 +349,13 @@ impl HttpConnector for SdkConnector {
 }
 
 impl SdkConnector {
-    /// Sends a request of the SDK, and returns the response. Messages conceal the tokens in the
-    /// request. A response whose status the SDK would hide is returned as an error, a
-    /// [`HiddenResponse`].
+    /// Sends one of the SDK's requests, and conceals its tokens in later messages. If the SDK would
+    /// hide the status of the response, the response becomes an error ([`HiddenResponse`]).
     async fn send(&self, request: HttpRequest) -> Result<HttpResponse, BoxError> {
         let url = request.uri().to_owned();
         let request = in_memory(request)?;
-        // The tokens for a container's endpoint and for the instance metadata service.
+        // The headers with the token for a container's endpoint or for the instance metadata
+        // service.
         for name in ["authorization", "x-aws-ec2-metadata-token"] {
             conceal_authorization(request.headers().get(name));
         }
@@ -357,8 +366,7 @@ impl SdkConnector {
             return Err(HiddenResponse(status, stated_reason(&body)).into());
         }
 
-        // The metadata service of moto doesn't send the token's lifetime, without which the SDK
-        // fails.
+        // moto's metadata service doesn't send the token's lifetime, which the SDK requires.
         if url.ends_with(TOKEN_PATH) {
             head.headers
                 .entry("x-aws-ec2-metadata-token-ttl-seconds")
@@ -368,15 +376,15 @@ impl SdkConnector {
     }
 }
 
-/// The error that the SDK gets instead of a response whose status the SDK would hide: the HTTP
-/// status, and the result of [`stated_reason`].
+/// An error response whose HTTP status the SDK would hide. Contains the status, and the reason
+/// given in the body ([`stated_reason`]).
 #[derive(Debug, thiserror::Error)]
 #[error("the credentials endpoint answered with HTTP status {0}{1}")]
 struct HiddenResponse(u16, String);
 
-/// The reason in the body of an error, after a colon: `: access denied`. The reason is the
-/// `message` of a JSON object or, without a message, the whole text. The result is empty for an
-/// empty body, and for a web page.
+/// The reason given in an error response's body, with a colon before it, as in
+/// `: access denied`. The reason is the `message` of a JSON object or, without a message, the whole
+/// text. Empty if the body is empty or a web page.
 fn stated_reason(body: &[u8]) -> String {
     let text = String::from_utf8_lossy(body);
     let json: serde_json::Value = serde_json::from_slice(body).unwrap_or_default();
@@ -386,8 +394,9 @@ fn stated_reason(body: &[u8]) -> String {
     }
 }
 
-/// Finds the HTTP status that made a provider of the SDK fail: that of a [`HiddenResponse`], or of
-/// a response to the instance metadata client. `None` if the failure isn't about a response.
+/// Finds the HTTP status of the response that made one of the SDK's providers fail. The status is
+/// in a [`HiddenResponse`] or in an error of the metadata client. Returns `None` if no response
+/// caused the failure.
 fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     if let Some(HiddenResponse(status, _)) = find_source(error) {
         return Some(*status);
@@ -398,8 +407,8 @@ fn http_status(error: &(dyn Error + 'static)) -> Option<u16> {
     }
 }
 
-/// The failure of one of the SDK's providers. Its text is `headline`, which is a sentence, and the
-/// SDK's reason.
+/// Converts the error of one of the SDK's providers. The message is `headline`, a complete
+/// sentence, followed by the SDK's reason.
 fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     // The outermost error only says that the provider failed.
     let why = error.source().map_or_else(|| error.to_string(), error_text);
@@ -413,9 +422,9 @@ fn sdk_failure(headline: &str, error: &CredentialsError) -> FetchError {
     failure.or_provider_help(known_remedy(&why).as_deref())
 }
 
-/// The failure of a provider whose request the SDK sent. The HTTP status or, without one, the error
-/// of our connector decides which failure it is. The message is `why`, except for an error of our
-/// connector that isn't an outage, which keeps its own complete message.
+/// Converts the error of a failed request that the SDK sent. The HTTP status or, without one, our
+/// connector's error decides what kind of failure it is. The message is `why`. Only a connector
+/// error that isn't an outage keeps its own message, which is already complete.
 fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
     match http_status(error) {
         Some(408 | 429 | 500..) => {
@@ -425,12 +434,12 @@ fn response_failure(why: &str, error: &(dyn Error + 'static)) -> FetchError {
         None => {}
     }
 
-    // If our connector hasn't failed, the SDK couldn't use the response. The response may come from
-    // something in front of the service, such as a proxy.
+    // If our connector didn't fail, a response arrived, but the SDK couldn't use it. It may come
+    // from something in front of the service, such as a proxy.
     let Some(failure) = find_source::<FetchError>(error).cloned() else {
         return service_failure(why);
     };
-    // `why` includes the text of an outage.
+    // `why` already includes the text of an outage.
     if let Cause::Outage(kind) = failure.cause() {
         return FetchError::outage(kind, why).or_help(failure.own_help());
     }

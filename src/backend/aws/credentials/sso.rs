@@ -1,5 +1,5 @@
-//! The provider for SSO (IAM Identity Center): a portal returns the credentials of a role for the
-//! token that `aws sso login` has stored.
+//! The provider for SSO (IAM Identity Center). It sends the token that `aws sso login` stored to
+//! the SSO portal, which returns the credentials of a role.
 //!
 //! We read, refresh and store the token ourselves. The SDK's provider would hide why it can't read
 //! a token or refresh it, and would throw away a new token that it can't store.
@@ -26,10 +26,10 @@ use crate::model::shown::{shell_word, shown};
 use crate::system::paths::replace_file;
 use crate::system::redaction::conceal;
 
-/// An SSO token is refreshed when it is valid for less than this time, as in the SDKs.
+/// An SSO token that expires within this time is refreshed, as in the SDKs.
 const REFRESH_MARGIN: Duration = Duration::from_secs(5 * 60);
 
-/// Gets a role's credentials from the SSO portal, with the token that [`valid_token`] returns.
+/// Gets a role's credentials from the SSO portal, with the user's SSO token ([`valid_token`]).
 pub(super) async fn sso_credentials(
     sso: &Sso,
     profile: &str,
@@ -77,8 +77,7 @@ pub(super) async fn sso_credentials(
     })
 }
 
-/// The content of a file that `aws sso login` writes: an SSO token, and what the request for a new
-/// token needs.
+/// The file that `aws sso login` writes: an SSO token, and what is needed to refresh it.
 #[derive(Clone, Deserialize, Serialize)]
 #[serde(rename_all = "camelCase")]
 struct StoredToken {
@@ -92,9 +91,9 @@ struct StoredToken {
     others: Map<String, Value>,
 }
 
-/// Gets a valid token: the one that `aws sso login` has stored or, if that one has nearly expired,
-/// a refreshed one, which is also stored. If the refreshed token can't be stored, for example on a
-/// read-only mount, this launch keeps using it.
+/// Gets a valid SSO token. If the token that `aws sso login` stored is about to expire, refreshes
+/// it and stores the new one. If the new token can't be stored, for example on a read-only mount,
+/// this launch uses it anyway.
 async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> FetchResult<String> {
     let now = SystemTime::now();
     if let Some((token, end)) = &*context.kept.sso_token.borrow()
@@ -112,12 +111,12 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
         return Ok(stored.access_token);
     }
 
-    // A refresh isn't repeated while the old token is valid.
+    // While the old token is valid, one attempt to refresh it is enough.
     let attempts = if end > now { Some(1) } else { None };
     let refreshing = refreshed(&stored, &path, sso, profile, context, attempts);
     let (renewed, renewed_end) = match refreshing.await {
         Ok(renewed) => renewed,
-        // If the refresh fails, the old token is used while it is still valid.
+        // If the refresh fails, the old token is used for as long as it is valid.
         Err(_) if end > now => return Ok(stored.access_token),
         Err(failure) => return Err(failure),
     };
@@ -129,16 +128,16 @@ async fn valid_token(sso: &Sso, profile: &str, context: &SearchContext<'_>) -> F
     Ok(token)
 }
 
-/// The size limit for a file with an SSO token, in bytes. A token is much smaller.
+/// The maximum size of an SSO token file, in bytes. Real token files are much smaller.
 const MAX_TOKEN_SIZE: u64 = 1024 * 1024;
 
-/// Reads a file with an SSO token. Returns the content of the file, and the time at which the token
-/// expires. Messages conceal every secret in the file.
+/// Reads an SSO token file. Also returns the time at which the token expires. Conceals every secret
+/// in the file in later messages.
 fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTime)> {
     let command = format!("aws sso login --profile {}", shell_word("NAME", profile));
     let shown = path.display();
     let mut text = Vec::new();
-    // One byte more than the limit is read, to notice a file that is longer.
+    // Reads one byte past the limit, to detect a file that is too long.
     let read =
         File::open(path).and_then(|file| file.take(MAX_TOKEN_SIZE + 1).read_to_end(&mut text));
     read.map_err(|error| match error.kind() {
@@ -172,10 +171,12 @@ fn read_token(path: &Path, profile: &str) -> FetchResult<(StoredToken, SystemTim
     Ok((stored, end))
 }
 
-/// Requests a new SSO token and stores it in the file at `path`. Returns the new content of the
-/// file, and the time at which the token expires. If AWS refuses the refresh token, waits for a new
-/// token in the file ([`renewed_by_another`]): AWS accepts a refresh token only once, so another
-/// process may already have used this one. Makes at most this number of `attempts`.
+/// Requests a new SSO token and stores it in the file at `path`. Returns the file's new content,
+/// and the time at which the new token expires. If `attempts` is set, makes at most that many
+/// attempts.
+///
+/// AWS accepts a refresh token only once. If AWS refuses it, another process may already have used
+/// it, so this function waits for that process to store its new token ([`renewed_by_another`]).
 async fn refreshed(
     stored: &StoredToken,
     path: &Path,
@@ -236,8 +237,8 @@ async fn refreshed(
     }
 }
 
-/// The new content of the file with a token, and the time at which the new token expires. `None` if
-/// the response doesn't have a valid token.
+/// Builds the token file's new content from AWS's response. Also returns the time at which the new
+/// token expires. Returns `None` if the response has no valid token.
 fn renewed_token(
     stored: &StoredToken,
     output: CreateTokenOutput,
@@ -260,7 +261,7 @@ fn renewed_token(
     Some((renewed, end))
 }
 
-/// Writes an SSO token to its file, whose owner and mode stay the same. A failure is ignored.
+/// Writes a renewed SSO token to its file, keeping the file's owner and mode. Ignores any error.
 fn store_token(renewed: &StoredToken, path: &Path) {
     if let Some(name) = path.file_name()
         && let Some(directory) = path.parent()
@@ -272,8 +273,9 @@ fn store_token(renewed: &StoredToken, path: &Path) {
     }
 }
 
-/// The error for a refresh of the SSO token that failed with `failure`. A denial means that the
-/// session has expired. For an outage, `headline` is the beginning of the message.
+/// The error for an SSO token that couldn't be refreshed because of `failure`. A denial means that
+/// the SSO session has expired. The message about an outage or an unexpected response begins with
+/// `headline`.
 fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchError {
     match failure.cause() {
         Cause::Denied(_) => expired_sso_session(profile).explaining(failure),
@@ -286,8 +288,8 @@ fn refresh_failure(failure: FetchError, headline: &str, profile: &str) -> FetchE
     }
 }
 
-/// The pauses before the file with a token is read again. The process that has renewed the token
-/// needs a moment to store it.
+/// The pauses before each attempt to read the token file again. Another process that renewed the
+/// token needs a moment to store it.
 const REREADING: [Duration; 4] = [
     Duration::ZERO,
     Duration::from_millis(100),
@@ -295,8 +297,8 @@ const REREADING: [Duration; 4] = [
     Duration::from_millis(600),
 ];
 
-/// Waits for the SSO token that another process has stored since `stored` was read. `None` if no
-/// valid token appears in the file.
+/// Waits about a second for another process to store a new SSO token at `path`. Returns this token
+/// and the time at which it expires, or `None` if no valid new token appears.
 async fn renewed_by_another(
     stored: &StoredToken,
     path: &Path,
@@ -314,8 +316,8 @@ async fn renewed_by_another(
     None
 }
 
-/// Converts the credentials in a response from the portal. `None` if the response leaves out a key
-/// or has an invalid expiration.
+/// Converts the credentials that the SSO portal returned. Returns `None` if a key is missing or the
+/// expiration time is invalid.
 fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     let since_epoch = Duration::from_millis(u64::try_from(found.expiration).ok()?);
     let expires = UNIX_EPOCH.checked_add(since_epoch)?;
@@ -328,7 +330,7 @@ fn portal_credentials(found: RoleCredentials) -> Option<Credentials> {
     ))
 }
 
-/// The failure of a profile whose SSO session has expired, so that the user has to log in again.
+/// The error for an expired SSO session. The help says to log in again.
 fn expired_sso_session(profile: &str) -> FetchError {
     let text = format!("the SSO session for the profile {profile:?} has expired");
     let profile = shell_word("NAME", profile);

@@ -1,11 +1,10 @@
-//! STS. AssumeRole returns the credentials of a role that trusts the caller.
+//! Requests to STS. AssumeRole returns the credentials of a role that trusts the caller.
 //! AssumeRoleWithWebIdentity exchanges the token of a Kubernetes service account for the
 //! credentials of a role that trusts the token (IRSA). GetCallerIdentity says who the caller is.
 //!
-//! A profile's role can require the code of an MFA device. The AWS CLI stores the sessions of such
-//! roles, so that its user doesn't have to type a code for each command. We use such a session
-//! while it is valid, and never change it. Without a valid session, the user types a code on the
-//! terminal.
+//! A profile's role can require an MFA code. The AWS CLI stores the sessions of such roles, so that
+//! its user doesn't have to type a code for each command. We use a stored session while it is
+//! valid, and never change it. Without a valid session, the user types a code on the terminal.
 //!
 //! The SDK doesn't ask for an MFA code (aws-sdk-rust#527, open), and ignores the `duration_seconds`
 //! of a profile (aws-sdk-rust#479, closed, is about roles that a program assumes itself).
@@ -44,35 +43,34 @@ use crate::system::paths::open_trusted;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Progress, RetryBudget, SILENCE};
 
-/// Credentials, and the ARN of the identity that they belong to.
+/// Credentials, and the identity that they belong to.
 pub struct CallerIdentity {
     pub credentials: Credentials,
-    /// The ARN of the identity. The cell is empty until AWS has returned the ARN or been asked for
-    /// it, and contains `None` if AWS refused the request or didn't answer.
+    /// The identity's ARN. The cell is empty until STS returns the ARN, and contains `None` if STS
+    /// refused to return it or didn't answer.
     pub arn: OnceCell<Option<String>>,
-    /// The clients that have been created with these credentials so far: one for each service and
-    /// region.
+    /// The clients that use these credentials: one for each service and region needed so far.
     pub clients: RefCell<Vec<Rc<Client>>>,
 }
 
-/// The name of a role's session, unless the user has set one.
+/// The default name for the session of an assumed role.
 const SESSION_NAME: &str = "secrets-exec";
 
 const PERMISSION_REMEDY: &str = "allow sts:AssumeRole on this role in the caller's own policy, and allow the caller in the role's trust policy. If the trust policy requires an external id, add --external-id";
 
 const UNKNOWN_ROLE_REMEDY: &str = "check the ARN of the role, and its external id";
 
-/// The time limit for GetCallerIdentity. The request must not delay the message about a denial for
-/// long.
+/// The time limit for GetCallerIdentity. It is short, because a message about a denial has to wait
+/// for the answer.
 const IDENTITY_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Assumes a role with the credentials of `caller`, and returns the credentials of the role.
-/// `mfa_code` is the code that the user has typed, if the role requires one.
+/// Assumes a role with the credentials of `caller`, and returns the role's credentials and
+/// identity. `mfa_code` is the code that the user typed, if the role requires one.
 ///
 /// # Errors
-/// If STS refuses the role or the credentials of `caller` ([`Cause::NoCredentials`]), or if
-/// outages last until the deadline ([`Cause::Outage`]). Any other error, such as one about a
-/// certificate, is returned unchanged, because it isn't about the role.
+/// If STS refuses the credentials of `caller` ([`Cause::NoCredentials`]), or if outages last until
+/// the deadline ([`Cause::Outage`]). Any other error, such as a denial of the role, is returned
+/// unchanged.
 pub(super) async fn assume(
     services: &Services<'_>,
     caller: &Credentials,
@@ -96,8 +94,7 @@ pub(super) async fn assume(
     });
     assumed.await.map_err(|error| {
         let error = explain_refused_credentials(error, Some(caller));
-        // STS has refused the caller's credentials, so the request that needs the role wasn't
-        // sent.
+        // STS refused the caller's credentials, so the request that needs the role wasn't sent.
         if error.cause() == Cause::NoCredentials(Unsigned::Refused) {
             return error.with_unsigned(Unsigned::RefusedForRole);
         }
@@ -105,24 +102,26 @@ pub(super) async fn assume(
     })
 }
 
-/// The identity in a response from STS.
+/// Extracts the role's credentials and its session's ARN from a response. Conceals the credentials
+/// in later messages.
 fn assumed_identity(output: AssumeRoleOutput) -> FetchResult<CallerIdentity> {
     let arn = output
         .assumed_role_user
         .map(|user| Some(redacted_line(&user.arn)));
     Ok(CallerIdentity {
         credentials: sts_credentials(output.credentials)?,
-        // Without an ARN, the cell stays empty, so that STS can be asked for it.
+        // Without an ARN, the cell stays empty, so STS can be asked for it later.
         arn: OnceCell::new_with(arn),
         clients: RefCell::default(),
     })
 }
 
-/// Assumes the role of a request with the credentials of `caller`. A denied or invalid request gets
-/// a help text about the role.
+/// Assumes the role that a request for a secret needs, with the credentials of `caller`. If STS
+/// denies the role or finds the request invalid, the error has a help text about the role.
 ///
 /// # Errors
-/// As [`assume`].
+/// If the role can't be assumed ([`Cause::NoCredentials`]), or if outages last until the deadline
+/// ([`Cause::Outage`]). Any other error, such as an untrusted certificate, is returned unchanged.
 pub async fn assume_role(
     services: Services<'_>,
     caller: &Credentials,
@@ -137,7 +136,8 @@ pub async fn assume_role(
     assumed.map_err(|error| role_error(error, role))
 }
 
-/// Converts and conceals the credentials in a response from STS. Ignores an invalid expiration.
+/// Converts the credentials in a response from STS, and conceals them in later messages. Ignores an
+/// invalid expiration time.
 fn sts_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResult<Credentials> {
     let found = found.ok_or_else(|| FetchError::malformed("a response without credentials"))?;
     let expires = SystemTime::try_from(found.expiration).ok();
@@ -152,16 +152,17 @@ fn sts_credentials(found: Option<aws_sdk_sts::types::Credentials>) -> FetchResul
     Ok(credentials)
 }
 
-/// The sentence that a role couldn't be assumed, for a headline.
+/// The headline for a role that couldn't be assumed.
 pub(super) fn not_assumed(role: &str) -> String {
     format!("the role \"{}\" couldn't be assumed", redacted_line(role))
 }
 
-/// The failure to assume a role, whose AssumeRole request failed with `error`
-/// ([`request_failure`]). A denied or invalid request gets a help text about the role.
+/// The error for a role that couldn't be assumed because of `error` ([`request_failure`]). If STS
+/// denied the role or found the request invalid, the help is about the role.
 fn role_error(error: FetchError, role: &Role) -> FetchError {
     let cause = error.cause();
-    // The settings for AWS's endpoints contradict each other, which isn't about the role.
+    // The request couldn't be sent, for example because the endpoint settings contradict each
+    // other, so the role isn't to blame.
     if let Cause::Refused(Refusal::NotSent) = cause {
         return error;
     }
@@ -175,8 +176,9 @@ fn role_error(error: FetchError, role: &Role) -> FetchError {
     failed
 }
 
-/// Asks STS for the ARN of the client's credentials, in one attempt. Returns `None` if STS refuses
-/// the request, or doesn't answer in time. GetCallerIdentity doesn't need any permission.
+/// Asks STS whose credentials the client uses, and returns that identity's ARN. Makes only one
+/// attempt. Returns `None` if STS refuses the request or doesn't answer in time. GetCallerIdentity
+/// needs no permission.
 pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Option<String> {
     let input = GetCallerIdentityInput::builder().build().ok()?;
     let meta = GetCallerIdentityError::meta;
@@ -187,16 +189,16 @@ pub async fn request_caller_arn(client: &Client, budget: &RetryBudget<'_>) -> Op
     output.arn.map(|arn| redacted_line(&arn))
 }
 
-/// The help if AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN. Somebody must have set the
-/// variable by hand, because EKS sets both.
+/// The help if AWS_WEB_IDENTITY_TOKEN_FILE is set without AWS_ROLE_ARN. EKS always sets both, so
+/// somebody must have set the first one by hand.
 const NO_ROLE_REMEDY: &str = "set AWS_ROLE_ARN to the ARN of the role that trusts this token. On EKS, set neither variable: EKS sets both if the \
      service account has the annotation eks.amazonaws.com/role-arn";
 
 const NO_TOKEN_REMEDY: &str = "check the path of the token file. On EKS, don't set the path: EKS mounts the file if the service account has the annotation \
      eks.amazonaws.com/role-arn";
 
-/// Exchanges the token in the file that AWS_WEB_IDENTITY_TOKEN_FILE names for the credentials of
-/// the role in AWS_ROLE_ARN. If the first variable isn't set, the provider is [`not_configured`].
+/// Gets the credentials of the role in AWS_ROLE_ARN, in exchange for the token in the file that
+/// AWS_WEB_IDENTITY_TOKEN_FILE names. If no file is named, the provider is [`not_configured`].
 pub(super) async fn web_identity_in_variables(
     context: &SearchContext<'_>,
 ) -> FetchResult<Credentials> {
@@ -217,7 +219,8 @@ pub(super) async fn web_identity_in_variables(
     web_identity_credentials(&identity, context).await
 }
 
-/// Exchanges the token in the file of a web identity for the credentials of its role.
+/// Reads a web identity's token, and asks STS to exchange it for the role's credentials. Conceals
+/// the token in later messages.
 pub(super) async fn web_identity_credentials(
     identity: &WebIdentity,
     context: &SearchContext<'_>,
@@ -237,7 +240,7 @@ pub(super) async fn web_identity_credentials(
         .role_session_name(identity.session_name.as_deref().unwrap_or(SESSION_NAME))
         .web_identity_token(&token);
     let name = format!("AssumeRoleWithWebIdentity of {}", shown(&identity.role));
-    // The request isn't signed, because STS trusts the token instead.
+    // The request isn't signed: STS trusts the token instead of a signature.
     let exchanged = context
         .services
         .in_sts_regions(None, async |client, budget| {
@@ -260,9 +263,9 @@ pub(super) async fn web_identity_credentials(
         .map_err(|error| not_exchanged(identity, &token, error))
 }
 
-/// The failure to exchange the token of a web identity. If AWS denies the exchange for a reason
-/// without a known remedy, the help shows the claims of the token, because the role has to trust
-/// exactly these claims.
+/// The error if STS didn't exchange a web identity's token. If STS denied the token for a reason
+/// without a known remedy, the help shows the token's claims, because the role's trust policy has
+/// to match them.
 fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> FetchError {
     let WebIdentity { role, file, .. } = identity;
     let Cause::Denied(denial) = error.cause() else {
@@ -285,13 +288,13 @@ fn not_exchanged(identity: &WebIdentity, token: &str, error: FetchError) -> Fetc
     let help = format!(
         "check that the role's trust policy and its account's OIDC provider match the token, which has {claims}"
     );
-    // A known remedy, which `request_failure` sets, is kept.
+    // If `request_failure` has already set a known remedy, that remedy is kept.
     request_failure(&headline, error).or_provider_help(Some(&help))
 }
 
-/// Describes the claims of a token that a trust policy can compare: `the issuer …, the subject …
-/// and the audience …`. `None` if the token isn't a JWT with these three claims, which aren't
-/// secret.
+/// Describes the claims of a token that a role's trust policy can check:
+/// `the issuer …, the subject … and the audience …`. Returns `None` if the token isn't a JWT with
+/// these three claims. The claims aren't secret.
 fn described_claims(token: &str) -> Option<String> {
     let payload = URL_SAFE_NO_PAD.decode(token.split('.').nth(1)?).ok()?;
     let claims: Value = serde_json::from_slice(&payload).ok()?;
@@ -302,16 +305,16 @@ fn described_claims(token: &str) -> Option<String> {
     Some(redacted_line(&text))
 }
 
-/// The size limit for a file with a stored session, in bytes. A session is much smaller.
+/// The maximum size of a stored session's file, in bytes. Real files are much smaller.
 const MAX_SESSION_SIZE: u64 = 64 * 1024;
 
-/// The time for which a stored session must still be valid, so that it doesn't expire during the
+/// A stored session must be valid for longer than this, so that it doesn't expire during the
 /// launch.
 const SHORTEST_VALIDITY: Duration = Duration::from_secs(60);
 
-/// If the AWS CLI has stored a valid session of a role that needs MFA, makes this session the
-/// source of `chain`. The session replaces the role and the roles before it. Adds a note about the
-/// file that is used, and about files that aren't trusted.
+/// If the AWS CLI has stored a valid session of a role that needs an MFA code, makes this session
+/// the source of `chain`. It replaces that role and all roles assumed before it. Adds a note about
+/// the file that is used, and about each file that isn't trusted.
 pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Progress) {
     for index in (0..chain.roles.len()).rev() {
         let role = &chain.roles[index];
@@ -323,10 +326,10 @@ pub fn use_stored_session(chain: &mut RoleChain, directory: &Path, progress: &Pr
     }
 }
 
-/// Reads the credentials that the AWS CLI has stored for a role that requires an MFA code, and adds
-/// a note that names the file. `None` for any other role, because that role can be assumed without
-/// asking the user. Also `None` if no stored session of the role stays valid for over a minute, or
-/// if a different user could have written the file, which adds a note, too.
+/// Reads the credentials that the AWS CLI stored for a role that requires an MFA code, and adds a
+/// note that names the file. Returns `None` if the role doesn't require a code, or if the file has
+/// no session of this role that stays valid for over a minute. Also returns `None`, with a note
+/// that says so, if another user could have written the file.
 fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Option<Credentials> {
     role.mfa_serial.as_ref()?;
     let name = stored_session_name(role) + ".json";
@@ -358,9 +361,10 @@ fn stored_keys(role: &ProfileRole, directory: &Path, progress: &Progress) -> Opt
     ))
 }
 
-/// The name under which botocore stores the session of a role (`AssumeRoleCredentialFetcher`): the
-/// hash of AssumeRole's arguments, as sorted JSON with the spacing of Python's json.dumps. A
-/// session name that botocore itself has chosen isn't part of the hash.
+/// The name, without `.json`, of the file in which botocore stores a role's session
+/// (`AssumeRoleCredentialFetcher`). It is the hash of AssumeRole's arguments, written as sorted
+/// JSON with the spacing of Python's json.dumps. A session name that botocore itself chose isn't
+/// part of the hash.
 fn stored_session_name(role: &ProfileRole) -> String {
     let arguments = json!({
         "DurationSeconds": role.duration,
@@ -379,8 +383,8 @@ fn stored_session_name(role: &ProfileRole) -> String {
     format!("{:x}", Sha1::digest(format!("{{{}}}", members.join(", "))))
 }
 
-/// True if `session`, the ARN of an AssumedRoleUser, belongs to a session of `role`. Such an ARN
-/// has the role's name, but not its path.
+/// True if `session`, the ARN of an AssumedRoleUser, is a session of `role`. The session's ARN
+/// contains the role's name, but not its path.
 fn is_session_of(session: &str, role: &str) -> bool {
     let fields: Vec<&str> = role.split([':', '/']).collect();
     let [_, partition, _, _, account, .., name] = fields[..] else {
@@ -390,9 +394,9 @@ fn is_session_of(session: &str, role: &str) -> bool {
     session.starts_with(&start)
 }
 
-/// Asks the user for the code of an MFA device, again and again until six digits are typed. Fails
-/// if the user ends the input, or if there is no terminal. In the last case, the help names
-/// `profile`.
+/// Asks the user on the terminal for an MFA code, until six digits are typed. Fails if there is no
+/// terminal, or if the user ends the input (Ctrl-D). Without a terminal, the help shows an AWS CLI
+/// command for `profile` that asks for the code.
 pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     let serial = redacted_line(serial);
     // The question is escaped here, because only errors are escaped later.
@@ -418,11 +422,12 @@ pub(super) fn mfa_code(serial: &str, profile: &str) -> FetchResult<String> {
     }
 }
 
-/// Prints a question on the terminal, and returns the line that is typed. Returns `None` at the end
-/// of the input (Ctrl-D). The answer is echoed, because an MFA code can be used only once.
+/// Prints a question on the terminal, and returns the line that the user types. Returns `None` at
+/// the end of the input (Ctrl-D). The user sees what is typed: an MFA code can be used only once,
+/// so it need not be hidden.
 fn ask(question: &str) -> io::Result<Option<String>> {
     let mut terminal = File::options().read(true).write(true).open("/dev/tty")?;
-    // In the background, even an empty read stops this process (SIGTTIN). The read returns when the
+    // In the background, even an empty read stops this process (SIGTTIN). The read returns once the
     // job is in the foreground, where the user can see the question.
     let _ = terminal.read(&mut [])?;
     terminal.write_all(question.as_bytes())?;
