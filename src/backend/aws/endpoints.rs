@@ -1,7 +1,7 @@
-//! AWS's services, and where their requests go: to an endpoint that the user configures, or to one
-//! of AWS's own. We build the usual host of a commercial region ourselves. The SDK's endpoint rules
-//! decide about all other hosts (FIPS, dual stack, other partitions), because AWS maintains the
-//! data of these rules.
+//! AWS's services, and where their requests go: to an endpoint that the user configured, or to one
+//! of AWS's own. We build the usual host names of commercial regions ourselves. All other host
+//! names (FIPS, dual stack, other partitions) come from the SDK's endpoint rules, whose data AWS
+//! maintains.
 
 use std::collections::BTreeMap;
 
@@ -18,7 +18,7 @@ use crate::net::BoxError;
 pub enum Api {
     Store(Store),
     Sts,
-    /// The portal of IAM Identity Center, which returns the credentials of a role.
+    /// The portal of IAM Identity Center (SSO), which returns credentials for a role.
     Sso,
     /// The service that refreshes SSO tokens.
     SsoOidc,
@@ -27,7 +27,7 @@ pub enum Api {
 impl Api {
     pub(super) const SECRETS_MANAGER: Self = Self::Store(Store::SecretsManager);
 
-    /// The name of the service in host names and in signatures.
+    /// The service's name in host names and signatures.
     pub fn name(self) -> &'static str {
         match self {
             Self::Store(store) => store.service(),
@@ -46,37 +46,39 @@ pub(super) const ENDPOINT_VARIABLES: [(Api, &str); 5] = [
     (Api::SsoOidc, "AWS_ENDPOINT_URL_SSO_OIDC"),
 ];
 
-/// The endpoints that the user configures, and which of AWS's own endpoints to use.
+/// The endpoint settings: the user's own endpoints, and whether to use AWS's FIPS and dual-stack
+/// endpoints.
 #[derive(Clone, Debug, Default)]
 pub struct Endpoints {
-    /// The user's endpoints.
+    /// The endpoints that the user configured, by service.
     pub configured: BTreeMap<Api, Placed<HttpUrl>>,
     pub use_fips: bool,
     pub use_dual_stack: bool,
 }
 
 impl Endpoints {
-    /// The endpoint that the user configures for a service, if any.
+    /// The endpoint that the user configured for a service, if any.
     pub fn url(&self, api: Api) -> Option<&HttpUrl> {
         self.configured.get(&api).map(|endpoint| &endpoint.value)
     }
 
-    /// The part of a cache key that comes from the endpoint settings: the endpoints of this store
-    /// and of STS (which provides the credentials of a role), and whether FIPS and dual stack are
+    /// The part of a cache key that comes from the endpoint settings: the user's endpoints for this
+    /// store and for STS (which provides a role's credentials), and whether FIPS and dual stack are
     /// used. [`Aws::cache_key`](super::Aws::cache_key) adds the region.
     pub fn cache_key(&self, store: Store) -> String {
         let urls = [Api::Store(store), Api::Sts].map(|api| self.url(api).map(|url| url.text()));
         format!("{:?}", (urls, [self.use_fips, self.use_dual_stack]))
     }
 
-    /// Finds the endpoint of a service in a region: the one that the user configures, or AWS's.
+    /// Finds a service's endpoint in a region: the one that the user configured, or AWS's own.
+    /// Doesn't check whether the region exists.
     ///
-    /// We build the URL of a host in the commercial partition without the SDK's endpoint rules,
-    /// because every host there has the same form. This saves half a million instructions: the
-    /// rules parse a table of all partitions. Doesn't check whether the region exists.
+    /// In the commercial partition, all host names have the same form (apart from FIPS and dual
+    /// stack), so we build them without the SDK's endpoint rules. This saves half a million
+    /// instructions, because the rules parse a table of all partitions.
     ///
     /// # Errors
-    /// If the SDK's endpoint rules don't have such an endpoint.
+    /// If the SDK's endpoint rules don't cover this service and region.
     pub async fn endpoint(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         if let Some(url) = self.url(api) {
             return Ok(url.uri().clone());
@@ -88,8 +90,9 @@ impl Endpoints {
         Ok(url.parse()?)
     }
 
-    /// Finds an endpoint of AWS with the SDK's rules. Secrets Manager has its own rules. For any
-    /// other service, the rules of STS are used, and the service's name replaces `sts`.
+    /// Finds AWS's own endpoint for a service by the SDK's endpoint rules. Secrets Manager has its
+    /// own set of rules. For any other service, uses the rules for STS, and replaces `sts` with the
+    /// service's name.
     async fn endpoint_by_rules(&self, api: Api, region: &Region) -> Result<Uri, BoxError> {
         macro_rules! by_rules {
             ($sdk:ident) => {{
@@ -112,7 +115,8 @@ impl Endpoints {
     }
 }
 
-/// AWS's own host for a service in a region, if there is one.
+/// AWS's own host name for a service in a region, such as `sts.us-east-1.amazonaws.com`. `None` if
+/// the SDK's endpoint rules don't have one.
 pub(super) fn aws_host(api: Api, region: &Region) -> Option<String> {
     // The SDK's endpoint rules do no I/O, so the future is ready at once.
     let endpoint = Endpoints::default().endpoint(api, region).now_or_never();

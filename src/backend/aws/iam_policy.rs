@@ -1,9 +1,9 @@
-//! The least-privilege IAM policy for a launch. It is derived from the requests that the launch
-//! would make, without sending any.
+//! Builds the least-privilege IAM policy for a launch from the requests that the launch would send.
+//! Nothing is sent.
 //!
-//! A launch works with exactly this policy. The launch needs every statement, except perhaps the
-//! one for the keys of `--kms-key`. The order of statements and resources is fixed, so that a
-//! policy can be compared with an earlier one.
+//! The launch works with exactly this policy, and needs every statement in it, except perhaps the
+//! one for the keys of `--kms-key`. The order of statements and resources is fixed, so a policy can
+//! be compared with an earlier one.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -22,24 +22,25 @@ pub struct Policy {
     pub notices: Vec<Record>,
 }
 
-/// The choices of the user that decide what the policy allows.
+/// What the user wants the policy to cover.
 pub struct PolicyRequest<'a> {
-    /// The account of the secrets that aren't given as ARNs.
+    /// The AWS account of secrets that are referenced by name, not by ARN.
     pub account: Option<&'a str>,
-    /// The role whose policy is wanted, instead of the caller's.
+    /// The role that the policy is for. `None` without `--for-role`.
     pub for_role: Option<&'a Role>,
     pub kms_keys: &'a [Arn],
-    /// True for the requests of `check --metadata`.
+    /// True if the policy is for `check --metadata`, which only asks for descriptions.
     pub metadata: bool,
-    /// True for the AWS Secrets Manager Agent, instead of the caller.
+    /// True if the policy is for the AWS Secrets Manager Agent instead of the caller.
     pub is_for_agent: bool,
 }
 
-/// Derives the policy for the caller, for the role that `options` names, or for the AWS Secrets
-/// Manager Agent. `settings` must include the profile's settings.
+/// Builds the policy for the caller, for the role that `options` names, or for the AWS Secrets
+/// Manager Agent. `settings` must include the profile's settings, and `chain` is the profile's role
+/// chain, if it has one.
 ///
 /// # Errors
-/// If the launch does not assume the role that `options` names.
+/// If `options` names a role that the launch doesn't assume.
 pub fn policy(
     settings: &Settings,
     chain: Option<&RoleChain>,
@@ -71,23 +72,24 @@ pub fn policy(
     })
 }
 
-/// The identity whose policy is printed.
+/// The identity that the policy is for: the caller, a role, or the agent.
 struct PolicyOwner<'a> {
-    /// The role that `--for-role` names.
+    /// The role that `--for-role` names. `None` if the policy is for the caller or the agent.
     named: Option<&'a Arn>,
-    /// True if this identity is the caller, which reads the locators that have no role. With
+    /// True if the policy is for the caller, which reads the locators that have no role. With
     /// `--for-role`, this is also true if the option names the caller's own role.
     is_caller: bool,
-    /// True for the agent, which also calls DescribeSecret, to find new versions.
+    /// True if the policy is for the agent, which also calls DescribeSecret, to find new versions.
     is_agent: bool,
     assumed: BTreeSet<Arn>,
 }
 
 impl<'a> PolicyOwner<'a> {
-    /// The role of `--for-role` or, without this option, the caller.
+    /// Determines whom the policy is for: the role that `--for-role` names or, without this option,
+    /// the caller. Fails if the launch doesn't assume the named role.
     ///
-    /// `chain` has the roles that are assumed, one after the other, to get the credentials of the
-    /// launch. The last one is the role of the caller.
+    /// `chain` lists the roles that the launch assumes, one after the other, to get its
+    /// credentials. The last one is the caller's role.
     fn for_options(
         chain: Vec<Arn>,
         located: &BTreeSet<Locator>,
@@ -107,8 +109,8 @@ impl<'a> PolicyOwner<'a> {
         }
 
         let is_caller = named.is_none() || chain.last() == named;
-        // The roles that this identity assumes. The caller assumes the roles that entries are read
-        // with, and a role of the profile's chain assumes the next role in the chain.
+        // The roles that this identity assumes. The caller assumes the roles with which entries are
+        // read, and each role in `chain` assumes the next one.
         let mut assumed = if is_caller { requested } else { [].into() };
         for (role, next_role) in chain.iter().zip(chain.iter().skip(1)) {
             if named == Some(role) {
@@ -123,7 +125,7 @@ impl<'a> PolicyOwner<'a> {
         })
     }
 
-    /// True if the request for the locator is signed with this identity's credentials.
+    /// True if requests for this locator are signed with this identity's credentials.
     fn reads(&self, located: &Locator) -> bool {
         match &located.role {
             Some(role) => self.named == Some(&role.arn),
@@ -132,8 +134,8 @@ impl<'a> PolicyOwner<'a> {
     }
 }
 
-/// The error for a `role` of `--for-role` that the launch doesn't assume. The help names `roles`,
-/// which the launch does assume.
+/// The error for a role in `--for-role` that the launch doesn't assume. The help text suggests the
+/// ones in `roles`, which the launch does assume.
 fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem {
     let names: BTreeSet<String> = roles.map(Arn::to_string).collect();
     let advice = if names.is_empty() {
@@ -146,15 +148,15 @@ fn unknown_role<'a>(role: &Arn, roles: impl Iterator<Item = &'a Arn>) -> Problem
     Problem::usage(text).help(help)
 }
 
-/// Collects the statements that allow reading `locators`, and those that allow `owner` to assume
-/// further roles.
+/// Collects the statements that allow `owner` to read `locators`, and to assume the roles with
+/// which other secrets are read.
 fn statements<'a>(
     settings: &Settings,
     owner: &PolicyOwner<'a>,
     locators: &[&Locator],
     options: &'a PolicyRequest<'a>,
 ) -> Statements<'a> {
-    // A secret whose id has no account is in the account of the role that reads it.
+    // A secret whose id doesn't name an account belongs to the account of the role that reads it.
     let account = owner
         .named
         .and_then(Arn::account)
@@ -189,9 +191,9 @@ fn statements<'a>(
     statements
 }
 
-/// Warns if the policy is wider than it could be, or isn't for the caller. The notes are about what
-/// the policy doesn't cover: the policies of the roles that its owner assumes, and decryption with a
-/// customer managed key. A note also says if the policy is empty.
+/// The warnings and notes for the person who attaches the policy. We warn if the policy allows
+/// every region, and if it must be attached to the agent's role. The notes mention what the policy
+/// doesn't cover, such as decryption with a customer managed key, or explain why it is empty.
 fn notices(
     owner: &PolicyOwner<'_>,
     locators: &[&Locator],
@@ -204,7 +206,7 @@ fn notices(
     if owner.is_agent {
         notices.push(Record::warning("the Secrets Manager Agent sends the requests of this launch, so its role needs this policy"));
     }
-    // With `--for-role`, nobody needs this note: someone who uses the option has already read it.
+    // Someone who uses `--for-role` has already read this note.
     if owner.named.is_none() {
         for assumed in &owner.assumed {
             let why = format!("needs a policy of its own, which --for-role {assumed} prints");
@@ -222,11 +224,11 @@ fn notices(
     notices
 }
 
-/// The wildcard for a region or an account. It also matches an empty field.
+/// The wildcard for a region or account in an ARN. It also matches an empty field.
 const ANY: &str = "*";
 
-/// An IAM action: the position of its statement in the policy, the id of this statement (Sid), and
-/// the name of the action. In a Sid, AWS allows only letters and digits.
+/// An IAM action: its statement's position in the policy, its statement's id (Sid), and its name,
+/// such as `ssm:GetParameters`. AWS allows only letters and digits in a Sid.
 type IamAction = (u8, &'static str, &'static str);
 
 const GET_SECRET: IamAction = (0, "ReadSecrets", "secretsmanager:GetSecretValue");
@@ -235,15 +237,15 @@ const GET_PARAMETERS: IamAction = (2, "ReadParameters", "ssm:GetParameters");
 const GET_BY_PATH: IamAction = (3, "ReadParametersByPath", "ssm:GetParametersByPath");
 const ASSUME_ROLE: IamAction = (4, "AssumeRoles", "sts:AssumeRole");
 
-/// The parts from which the statements of a policy are made.
+/// The permissions that the policy grants, collected before the policy is written as JSON.
 struct Statements<'a> {
     options: &'a PolicyRequest<'a>,
     is_for_agent: bool,
-    /// The account of resources that aren't given as ARNs.
+    /// The AWS account of resources that are referenced by name, not by ARN. `*` means any account.
     account: &'a str,
     resources: BTreeMap<IamAction, BTreeSet<Arn>>,
-    /// The services that decrypt values, each with the region of the values. `None` means any
-    /// region.
+    /// The services that decrypt values for this launch, each with the region of the values. `None`
+    /// means any region.
     decrypting: BTreeSet<(Store, Option<Region>)>,
 }
 
@@ -252,17 +254,17 @@ impl Statements<'_> {
         self.resources.entry(action).or_default().insert(resource);
     }
 
-    /// Adds the permission to read or describe what a locator names, in one region or, without
-    /// `region`, in every region. The permission is for all versions, because an ARN doesn't name a
-    /// version. Also records the service that decrypts the value, for the condition of
-    /// `kms:Decrypt`.
+    /// Adds the permission to read what a locator names or, for `check --metadata`, to describe it.
+    /// The permission is for `region` or, if that is `None`, for every region. It covers all
+    /// versions, because an ARN doesn't name a version. Also records which service decrypts the
+    /// value, for the condition on `kms:Decrypt`.
     fn add_reading(&mut self, locator: &Locator, region: Option<&Region>) {
         let named_arn = locator.id.arn();
         // Without a region, the policy is for the commercial partition.
         let default_partition = region.map_or("aws", Region::partition_name);
         let partition = named_arn.map_or(default_partition, Arn::partition);
         let account = if is_public(locator) {
-            // The account in the ARN of a public parameter is empty, which `ANY` also matches.
+            // The account field in a public parameter's ARN is empty, which `ANY` also matches.
             ANY
         } else {
             named_arn.and_then(Arn::account).unwrap_or(self.account)
@@ -286,16 +288,17 @@ impl Statements<'_> {
         }
     }
 
-    /// The actions that a locator needs, each with the service of its resource and the last part of
-    /// the resource's ARN: `ssm:/prod/db` → GetParameters on `parameter/prod/db`. The agent also
-    /// describes each secret. With `--metadata`, the locator must name a secret.
+    /// Lists the actions that reading a locator requires, each with its resource, which is given as
+    /// a service and the last part of an ARN. For example, `ssm:/prod/db` requires GetParameters on
+    /// `parameter/prod/db`. The agent also needs DescribeSecret for each secret. With
+    /// `check --metadata`, only DescribeSecret is needed, and the locator must name a secret.
     ///
     /// - AWS always compares the policy with a secret's complete ARN, which ends with six random
-    ///   characters, even if the request names the secret in a different way.
-    /// - A name such as `/aws/reference/secretsmanager/prod/db` makes Parameter Store read a secret
-    ///   with the caller's own permissions, so reading that secret is allowed, too.
+    ///   characters, even if the request names the secret differently.
+    /// - For a name such as `/aws/reference/secretsmanager/prod/db`, Parameter Store reads a secret
+    ///   with the caller's own permissions, so the policy must allow reading that secret, too.
     /// - AWS authorizes a path as the request spells it, so `/prod/app/` needs
-    ///   `parameter/prod/app/*`. In case AWS removes the slash at the end, `parameter/prod/app` is
+    ///   `parameter/prod/app/*`. In case AWS removes the trailing slash, `parameter/prod/app` is
     ///   allowed, too.
     fn needed_actions(&self, locator: &Locator) -> Vec<(IamAction, Store, String)> {
         let name = locator.id.name();
@@ -304,7 +307,7 @@ impl Statements<'_> {
         match (locator.store, locator.path()) {
             (store @ Store::SecretsManager, _) => {
                 let mut secrets = vec![format!("secret:{name}-??????")];
-                // The name from an ARN may already end with the six random characters.
+                // A name taken from an ARN may already end with the six random characters.
                 if locator.id.may_be_complete() {
                     secrets.push(format!("secret:{name}"));
                 }
@@ -327,7 +330,7 @@ impl Statements<'_> {
             }
             (store @ Store::ParameterStore, Some(path)) => {
                 let bare = bare_name(path.name);
-                // `bare` ends with a slash, so the pattern is `prod/app/*`.
+                // `bare` ends with a slash, so for `prod/app/` the pattern is `prod/app/*`.
                 for requested in [bare.trim_end_matches('/'), &format!("{bare}*")] {
                     needed.push((GET_BY_PATH, store, format!("parameter/{requested}")));
                 }
@@ -336,8 +339,8 @@ impl Statements<'_> {
         needed
     }
 
-    /// Builds the policy. It also allows using the KMS keys in `keys`, through the services that
-    /// read values in the regions of these keys.
+    /// Converts the permissions to the policy's JSON. The policy also allows decryption with the
+    /// KMS keys in `keys`, but only through the services that read values in the keys' regions.
     fn to_json(&self, keys: &[Arn]) -> Value {
         let mut statements = Vec::new();
         for ((_, sid, action), resources) in &self.resources {
@@ -348,8 +351,8 @@ impl Statements<'_> {
         json!({ "Version": "2012-10-17", "Statement": statements })
     }
 
-    /// The statement that allows Secrets Manager and Parameter Store to decrypt values with these
-    /// KMS keys. `None` if the launch uses neither of the two in the regions of the keys.
+    /// Builds the statement that allows Secrets Manager and Parameter Store to decrypt values with
+    /// these KMS keys. `None` if the launch doesn't use either service in the keys' regions.
     ///
     /// <https://docs.aws.amazon.com/kms/latest/developerguide/conditions-kms.html#conditions-kms-via-service>
     fn decryption(&self, keys: &[Arn]) -> Option<Value> {
@@ -372,16 +375,16 @@ impl Statements<'_> {
     }
 }
 
-/// True for one of AWS's public parameters, such as the id of an image. Public parameters are not
-/// encrypted. The id is a name, because a reference can't have the ARN of a public parameter, which
-/// doesn't have an account.
+/// True for AWS's public parameters, such as `/aws/service/ami-amazon-linux-latest/…`, which aren't
+/// encrypted.
 fn is_public(locator: &Locator) -> bool {
+    // A reference can't be a public parameter's ARN, because such an ARN doesn't name an account.
     locator.store == Store::ParameterStore
         && locator.id.arn().is_none()
         && bare_name(locator.id.name()).starts_with("aws/service")
 }
 
-/// The statement with the id `sid`, which allows `action` on `resources`.
+/// Builds a statement with the id `sid`, which allows `action` on `resources`.
 fn statement(sid: &str, action: &str, resources: Vec<String>) -> Value {
     json!({ "Sid": sid, "Effect": "Allow", "Action": [action], "Resource": resources })
 }

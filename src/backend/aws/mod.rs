@@ -2,15 +2,16 @@
 //! the same time, each in its own region and with its own role.
 //!
 //! ```text
-//! locators ─▶ requests_for ─▶ requests ─▶ read_in_batches ─┬─▶ secrets_manager ─┬─▶ answers ─▶ distribute ─▶ one answer
-//!             fills in the    each        a batch in one   └─▶ parameter_store ─┘             copies them    for each locator
-//!             region and      distinct    region after
-//!             the role        one once    another
+//! locators ─▶ requests_for ─▶ requests ─▶ read_in_batches ─┬─▶ secrets_manager ─┬─▶ answers
+//!             fills in the    each        a batch in one   └─▶ parameter_store ─┘      │
+//!             region and      distinct    region after                                 ▼
+//!             the role        one once    another            one answer ◀──────── distribute
+//!                                                            for each locator     copies them
 //! ```
 //!
 //! Failover: each request is sent in its own region and, after an outage there, in the fallback
-//! regions, one after the other. A denial or an absence is final, so no other region is asked after
-//! it.
+//! regions, one after the other. If the request's own region denies access or doesn't have the
+//! secret, no other region is asked.
 
 mod config;
 mod credentials;
@@ -56,12 +57,12 @@ use endpoints::Api;
 use parameter_store::MAX_BATCH;
 use session::{AnsweredRequests, Request, Session};
 
-/// The client of Secrets Manager and Parameter Store for one launch.
+/// A launch's client for Secrets Manager and Parameter Store.
 pub struct Aws {
     pub settings: Settings,
     deadline: Deadline,
-    /// The session with AWS, which has the region, the credentials and the roles. If it is `None`,
-    /// the next fetch opens one.
+    /// The session with AWS, which holds the region, the credentials and the roles. If there is no
+    /// session yet, the next fetch opens one.
     session: Option<Session>,
     kept: Rc<Kept>,
 }
@@ -76,16 +77,16 @@ impl Aws {
         }
     }
 
-    /// Answers each locator in `wanted`. Without a session, first reads AWS's configuration files,
-    /// and may ask the user for an MFA code. If AWS refuses credentials that the AWS CLI has
-    /// stored, everything is requested again without them.
+    /// Reads everything in `wanted` from AWS, and returns an answer for each locator. If no session
+    /// is open yet, first reads AWS's configuration files, and may ask the user for an MFA code. If
+    /// AWS refuses credentials that the AWS CLI stored, requests everything again without them.
     ///
     /// `limit` is a time limit for the requests, in addition to the deadline. It doesn't include
     /// the time that the user takes to type an MFA code.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid, or if a launch with
-    /// `--on-rotation` would need an MFA code, for which it can't ask again later.
+    /// If AWS's configuration files, the profile or a region is invalid, or if a launch with
+    /// `--on-rotation` needs an MFA code, because it couldn't ask for another one later.
     pub async fn answers(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -110,8 +111,8 @@ impl Aws {
         Ok(answers)
     }
 
-    /// Forgets the session and returns true if AWS has refused credentials that the AWS CLI has
-    /// stored. The next session doesn't use stored credentials, so it may ask for an MFA code.
+    /// If AWS refused credentials that the AWS CLI had stored, closes the session and returns true.
+    /// The next session ignores stored credentials, so it may ask for an MFA code.
     fn forget_refused_session(&mut self, answers: &Answers) -> bool {
         let session = self.session.as_ref();
         let is_refused = session.is_some_and(|session| session.is_stored_and_refused(answers));
@@ -123,20 +124,20 @@ impl Aws {
     }
 
     /// Forgets every failure, so that the next fetch tries everything again. Keeps credentials
-    /// until they expire, because they may have needed an MFA code, which can be used only once.
+    /// until they expire: getting them may have required an MFA code, which works only once.
     pub fn forget_failures(&mut self) {
         match &mut self.session {
             Some(session) if session.has_credentials() => session.forget_failures(),
-            // Without usable credentials, the next fetch opens a new session, which also reads the
-            // configuration files again, because they may have changed.
+            // Without usable credentials, the next fetch opens a new session. That also rereads the
+            // configuration files, which may have changed.
             _ => self.session = None,
         }
     }
 
-    /// The text whose hash is the name of a locator's cache entry. The keys of two requests are
-    /// different if the requests differ in what they read, in where they read it, or in the options
-    /// and variables that choose the caller. Doesn't read a file. The key is never printed, because
-    /// it contains an access key id.
+    /// Builds a locator's cache key. The hash of this text becomes the name of the cache entry. Two
+    /// requests have different keys if they read different things, read them in different places,
+    /// or have different options or variables that select the caller. Reads no files. The key must
+    /// never be printed, because it contains an access key id.
     pub fn cache_key(&self, locator: &Locator) -> String {
         let settings = &self.settings;
         let located = settings.with_defaults(locator);
@@ -149,22 +150,26 @@ impl Aws {
         );
         let endpoints = settings.endpoints.cache_key(located.store);
         let variables = CALLER_VARIABLES.map(|name| settings.variables.non_empty(name));
-        // The key has absolute paths, because a relative path, or one with `$NAME`, can name
-        // different files in different launches.
+        // The key contains absolute paths, because a relative path, or one with `$NAME`, can refer
+        // to different files in different launches.
         let files = settings.config_files.absolute_paths();
-        // Keys in variables have precedence over a profile, unless an option names the profile.
+        // If an option names the profile, the profile takes precedence over access keys in
+        // variables. So the cache key records whether an option names it.
         let profile = (settings.options.profile.is_some(), settings.profile_name());
         format!("{:?}", (parts, endpoints, profile, variables, files))
     }
 
-    /// Finds out which of the secrets in `wanted` exist, without reading a value. Returns their
-    /// descriptions, and an answer for each locator that a description can answer: a document
-    /// without a value, or the failure. Leaves out parameters, and a version id that no description
-    /// has. Doesn't ask the fallback regions. Also asks STS who the caller is. Without a session,
-    /// first reads AWS's configuration files, and may ask the user for an MFA code.
+    /// Finds out which of the secrets in `wanted` exist, without reading their values. Returns the
+    /// secrets' descriptions, and the answers that follow from them: for each locator, a document
+    /// without a value, or the failure that a launch would report. Parameters get no answer, and
+    /// neither does a version id that isn't in the description.
+    ///
+    /// Asks AWS about each secret only in the secret's own region, and asks STS who the caller is.
+    /// If no session is open yet, first reads AWS's configuration files, and may ask the user for
+    /// an MFA code.
     ///
     /// # Errors
-    /// If AWS's configuration files, the profile or a region are invalid.
+    /// If AWS's configuration files, the profile or a region is invalid.
     pub async fn metadata(
         &mut self,
         wanted: &BTreeSet<&Locator>,
@@ -184,7 +189,7 @@ impl Aws {
         Ok((answers, described))
     }
 
-    /// Opens a session, unless there is one already. Opening it reads AWS's configuration files,
+    /// Opens the session, unless it is already open. Opening it reads AWS's configuration files,
     /// and may ask the user for an MFA code.
     fn session(&mut self) -> Result<&mut Session, Problem> {
         Ok(match &mut self.session {
@@ -197,30 +202,31 @@ impl Aws {
         })
     }
 
-    /// What messages about failed requests mention: the defaults with which secrets were looked up
-    /// ([`Session::looked_up`]), and the profile of `--profile`.
+    /// The facts that messages about failed requests mention: the default region and account, if
+    /// known ([`Session::looked_up`]), and the profile that `--profile` names.
     pub fn circumstances(&self) -> Circumstances {
         let defaults = self.session.as_ref().and_then(Session::looked_up);
         let profile = self.settings.options.profile.as_ref();
         Circumstances::of_aws(defaults, profile.map(|profile| profile.value.clone()))
     }
 
-    /// The identity that sent the requests, and the provider of its credentials. The identity has
-    /// no ARN if STS wasn't asked or didn't answer. Returns `None` before the first request, if no
-    /// credentials were found, and if the default role wasn't assumed. Doesn't send a request.
+    /// The identity that sent the requests, and where its credentials came from. The ARN is missing
+    /// if STS wasn't asked or didn't answer. Returns `None` before the first request, without
+    /// credentials, and if the default role wasn't assumed. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         self.session.as_ref()?.caller()
     }
 }
 
-/// Describes the requested secrets. Returns the answers that follow from the descriptions, and the
-/// descriptions themselves. Also asks STS who the caller is ([`Session::trace_identities`]).
+/// Asks AWS for the descriptions of the requested secrets. Returns the answers that follow from the
+/// descriptions, and the descriptions themselves. Also asks STS who the caller is
+/// ([`Session::trace_identities`]).
 async fn describe_requests(
     session: &mut Session,
     requests: Vec<Request>,
 ) -> (AnsweredRequests, Vec<DescribedSecret>) {
-    // A failed search for credentials is ignored here, because each request fails with the error of
-    // the search.
+    // If no credentials are found, the error can be ignored here, because each request fails with
+    // it.
     let _ = session.prepare_credentials(&requests).await;
     let session = &*session;
     let tracing = async {
@@ -236,9 +242,9 @@ async fn describe_requests(
     (answers, described)
 }
 
-/// Completes the failures among the answers of [`Aws::metadata`]. If AWS refused the credentials,
-/// adds where these credentials come from. If a policy denied a request, says that the request was
-/// for a description, so that the help names the permission for descriptions.
+/// Adds details to the failed answers of [`Aws::metadata`]. If AWS refused the credentials, the
+/// failure mentions where they come from. If a policy denied a request, the failure records that
+/// the request was for a description, so that the help names the right permission.
 fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     for (request, answer) in answers {
         let Err(failure) = answer else { continue };
@@ -247,11 +253,12 @@ fn explain_failures(session: &Session, answers: &mut AnsweredRequests) {
     }
 }
 
-/// Maps each request to the locators that share it. For example, a locator that names the default
-/// region shares a request with one that names no region.
+/// Maps each request to the locators that it fetches. Several locators can share a request: for
+/// example, one that names the default region and one that doesn't name a region.
 pub type LocatorsByRequest<'a, R> = BTreeMap<R, Vec<&'a Locator>>;
 
-/// Gives each locator the answer to its request. Leaves out a locator whose request has no answer.
+/// Gives each locator the answer to its request. Leaves out the locators whose request has no
+/// answer.
 pub fn distribute<R: Ord>(
     mut requests: LocatorsByRequest<'_, R>,
     answered: impl IntoIterator<Item = (R, Answer)>,
@@ -265,8 +272,8 @@ pub fn distribute<R: Ord>(
     answers
 }
 
-/// Groups the locators in `wanted` by their requests. Also returns a failure for each locator whose
-/// region can't be found. May ask the instance metadata for the region.
+/// Groups the locators in `wanted` by the request that fetches them. Also returns a failure for
+/// each locator whose region isn't known. May ask the instance metadata service for the region.
 async fn requests_for<'a>(
     session: &Session,
     wanted: &BTreeSet<&'a Locator>,
@@ -284,9 +291,9 @@ async fn requests_for<'a>(
     (requests, answers)
 }
 
-/// Sends the requests, and returns their answers, grouped by batch. Each role is assumed once. With
-/// `-vv` and for `check`, also asks STS who the caller is. If there are no credentials, nothing is
-/// sent, and each answer is the error of the search for credentials.
+/// Sends the requests in batches, and returns each batch's answers. Assumes each role only once.
+/// With `-vv` and for `check`, also asks STS who the caller is. If no credentials are found,
+/// nothing is sent, and all requests fail with the same error.
 async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<AnsweredRequests> {
     let Some(first_region) = requests.first().map(|request| request.region.clone()) else {
         return Vec::new();
@@ -298,8 +305,9 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<A
     let session = &*session;
     let begun = Instant::now();
 
-    // Each role is assumed separately, so that the wait for STS only delays the requests with this
-    // role. Once a role is assumed, `ready` yields its batches, each with the role's credentials.
+    // Each role is assumed separately, so a slow answer from STS delays only the requests that need
+    // that role. Once a role is assumed, `ready` yields the role's batches, together with its
+    // credentials.
     let ready = FuturesUnordered::new();
     for (role, batches) in batches_by_role(requests) {
         ready.push(async move {
@@ -315,12 +323,11 @@ async fn read_in_batches(session: &mut Session, requests: Vec<Request>) -> Vec<A
     answers
 }
 
-/// Starts opening the connections that `requests` will need, because the requests still have to
-/// wait for credentials.
+/// Starts opening the connections that `requests` will need, while the requests wait for
+/// credentials.
 ///
-/// Does nothing if an earlier fetch has found credentials, because then no request has to wait. If
-/// the credentials are in variables, skips the requests without a role, which can be sent
-/// immediately.
+/// Does nothing if an earlier fetch found credentials, because then no request has to wait. If the
+/// credentials are in variables, skips the requests without a role, which can be sent immediately.
 async fn open_connections(session: &Session, requests: &[Request]) {
     if session.has_credentials() {
         return;
@@ -340,7 +347,7 @@ async fn open_connections(session: &Session, requests: &[Request]) {
         };
         let clients = &session.clients;
         let api = Api::Store(store);
-        // If there is no endpoint, the requests will report that error.
+        // If finding the endpoint fails, the requests will report the error.
         if let Ok(endpoint) = clients.endpoints.endpoint(api, region).await {
             clients.http.preconnect(&endpoint, needed);
         }
@@ -355,8 +362,8 @@ fn fail_all(requests: Vec<Request>, error: &FetchError) -> AnsweredRequests {
         .collect()
 }
 
-/// Groups requests by their role. Within a role, each secret is a batch of its own, and the
-/// parameters of a region are divided into batches. No batch is empty.
+/// Divides requests into batches, grouped by role. Each secret gets a batch of its own, while
+/// parameters in the same region share batches. No batch is empty.
 fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Request>>> {
     let mut groups: BTreeMap<_, Vec<Request>> = BTreeMap::new();
     for request in requests {
@@ -375,15 +382,16 @@ fn batches_by_role(requests: Vec<Request>) -> BTreeMap<Option<Role>, Vec<Vec<Req
     batches
 }
 
-/// Sends the requests of a batch, which all have the same store, region and role, and returns their
-/// answers. Requests that fail with an outage are sent again in the fallback regions, and then once
-/// more in their own region ([`RetryBudget::region_turns`]). An outage because of a wrong clock is an exception,
-/// because it would occur in every region.
+/// Sends a batch of requests with the same store, region and role, and returns their answers.
+/// Requests that fail with an outage are sent again in the fallback regions, and then once more in
+/// their own region ([`RetryBudget::region_turns`]). If this machine's wrong clock caused the
+/// outage, no other region is asked, because the outage would occur there, too.
 ///
-/// A replica may lack the secret, or deny it, for reasons of its own. So the answer of the secret's
-/// own region decides, and the answer of a replica only ends the search for another replica.
+/// Only the secret's own region decides whether a secret exists and whether access to it is denied.
+/// If a fallback region reports an absence or a denial, no other fallback region is asked, but the
+/// secret's own region can still answer in its second turn.
 ///
-/// `begun` is the moment when the first of all batches began.
+/// `begun` is the time just before the first batch was started.
 async fn read_with_failover(
     session: &Session,
     caller: &CallerIdentity,
@@ -393,7 +401,7 @@ async fn read_with_failover(
     let [first, ..] = &*batch else { return vec![] };
     let regions = session.settings.regions(&first.region);
 
-    // Until this function ends, a message about a long wait names the requests.
+    // Until this function returns, messages about a long wait name these requests.
     let progress = session.budget.progress();
     let _awaited: Vec<_> = batch
         .iter()
@@ -401,7 +409,7 @@ async fn read_with_failover(
         .collect();
 
     let mut answers = AnsweredRequests::with_capacity(batch.len());
-    // The requests without an answer, each with the errors of the regions that were tried so far.
+    // The requests without an answer, each with the errors from the regions tried so far.
     let mut unanswered: Vec<_> = batch.into_iter().map(|request| (request, vec![])).collect();
     let has_given_way = Cell::default();
     for turn in session.budget.region_turns(begun, &regions, &has_given_way) {
@@ -445,7 +453,7 @@ async fn read_with_failover(
     answers
 }
 
-/// Reads the unanswered requests of a batch in one region. Returns one result for each request, in
+/// Sends a batch's unanswered requests to one region. Returns one result for each of `requests`, in
 /// the same order.
 async fn read_in_region(
     session: &Session,
@@ -472,9 +480,9 @@ async fn read_in_region(
     }
 }
 
-/// Completes the error of a request. If the error is a denial, adds the caller's identity, which
-/// may send a request to STS, unless AWS's message already names the caller (`User: ARN is not
-/// authorized …`). If AWS refused the credentials, adds where these credentials come from.
+/// Adds details to a request's error. For a denial, adds who the caller is, which may take a
+/// request to STS. AWS isn't asked if its message already names the caller
+/// (`User: ARN is not authorized …`). If AWS refused the credentials, adds where they come from.
 async fn explained(
     session: &Session,
     request: &Request,

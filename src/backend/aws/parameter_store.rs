@@ -2,8 +2,8 @@
 //! GetParametersByPath reads all parameters below a path, page by page.
 //!
 //! A response may spell a name differently from the request: with or without the leading slash, or
-//! as an ARN. Before a value is used, the parameter's name and version and, for an ARN, its account
-//! and region are compared with the request.
+//! as an ARN. Before a value is used, we compare the parameter's name and version and, for an ARN,
+//! its account and region with the request.
 
 use std::collections::BTreeSet;
 
@@ -27,8 +27,8 @@ const GET_BY_PATH: &str = "AmazonSSM.GetParametersByPath";
 /// The maximum number of parameters in a GetParameters request.
 pub(super) const MAX_BATCH: usize = 10;
 
-/// Divides requests with the same region and role into batches. A batch has up to ten parameters or
-/// one path.
+/// Divides requests with the same region and role into batches of up to ten parameters. A path is a
+/// batch of its own.
 ///
 /// A batch contains each parameter only once, because two versions of a parameter would have the
 /// same name in the response. Each further request for the same parameter becomes a batch of its
@@ -56,10 +56,10 @@ pub(super) fn batches(requests: Vec<Request>) -> Vec<Vec<Request>> {
 /// Reads a batch of parameters or a path in the client's region. Returns one result for each
 /// request, in the same order.
 ///
-/// If one parameter is denied or one name is invalid, AWS refuses the whole batch. A simulation of
-/// AWS may also refuse the batch because one parameter does not exist. After such an error, each
-/// parameter is requested on its own, so that it gets its own result. These requests are sent one
-/// after the other, so that the limit of requests in flight isn't exceeded.
+/// If access to one parameter is denied or one name is invalid, AWS refuses the whole batch. A
+/// simulation of AWS may also do so if one parameter doesn't exist. After such an error, each
+/// parameter is requested separately, and gets its own result. These requests are sent one after
+/// the other, to stay within the limit on requests in flight.
 pub(super) async fn read_batch(
     client: &Client,
     batch: &[Request],
@@ -92,8 +92,8 @@ pub(super) async fn read_batch(
     results
 }
 
-/// Reads the parameters of `requests` with one call of GetParameters, and returns their results in
-/// the same order. If the whole call fails, returns its error instead.
+/// Reads the parameters of `requests` with a single GetParameters call. Returns their results in
+/// the same order, or the error if the whole call fails.
 async fn read_together(
     client: &Client,
     requests: &[Request],
@@ -115,10 +115,10 @@ async fn read_together(
 /// The maximum number of parameters on a page of GetParametersByPath.
 const MAX_PAGE: u64 = 10;
 
-/// Our own limit on the number of parameters below a path.
+/// A path with more parameters than this is refused. The limit is ours, not AWS's.
 const MAX_BELOW_PATH: usize = 10_000;
 
-/// A page of parameters, from GetParametersByPath.
+/// The body of a GetParametersByPath response: one page of the parameters below a path.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Page {
@@ -126,25 +126,26 @@ struct Page {
     next_token: Option<String>,
 }
 
-/// The texts of the parameters on a page, each with the part of the parameter's name that follows
-/// the path, and the token for the next page.
+/// The parameters on a page, and the token for the next page. Each parameter is a pair: the part of
+/// its name after the path (`db/password` for `/prod/db/password` below `/prod/`), and its text.
 type PageContents = (Vec<(String, Zeroizing<String>)>, Option<String>);
 
-/// Reads all parameters below `path`, which is the path of `locator`, in the client's region, page
-/// by page. A page can be empty although more pages follow. The document has all parameters.
+/// Reads all parameters below a path in the client's region, page by page, and returns them as one
+/// document. `path` is the path of `locator`. A page can be empty even if more pages follow.
 ///
 /// # Errors
-/// If a page can't be read, if there are more than [`MAX_BELOW_PATH`] parameters, even if some of
-/// them are repeated, or if a page has the token of an earlier one, so that the list would never
-/// end. Without any parameter, the error is [`Cause::Absent`].
+/// If a page can't be read, if the pages have more than [`MAX_BELOW_PATH`] parameters, or if AWS
+/// returns the token of an earlier page again, because then the list would never end. If there are
+/// no parameters, the error is [`Cause::Absent`].
 async fn read_path(
     client: &Client,
     locator: &Locator,
     path: ParameterPath<'_>,
     budget: &RetryBudget<'_>,
 ) -> FetchResult<Document> {
-    // AWS authorizes a path exactly as it is written. Most policies name `parameter/PATH/*`, which
-    // only matches a path with a slash at its beginning, so the path from an ARN gets one.
+    // AWS authorizes a path exactly as written. Most policies name `parameter/PATH/*`, which
+    // matches only a path with a leading slash. A path taken from an ARN doesn't have one, so we
+    // add it.
     let name = &format!("/{}", bare_name(path.name));
     let mut input = json!({ "Path": name, "Recursive": path.is_recursive, "WithDecryption": true, "MaxResults": MAX_PAGE });
     let mut found = Vec::new();
@@ -176,9 +177,9 @@ async fn read_path(
     document_of(&found)
 }
 
-/// The document of the parameters on the pages of a path.
+/// Combines the parameters from all pages of a path into one document. Fails if there aren't any.
 pub(super) fn document_of(found: &[(String, Zeroizing<String>)]) -> FetchResult<Document> {
-    // The map sorts the parameters, and leaves out repeated ones.
+    // The map sorts the parameters and drops duplicates.
     let texts = found
         .iter()
         .map(|(name, text)| (name.as_str(), text.as_str()))
@@ -186,8 +187,8 @@ pub(super) fn document_of(found: &[(String, Zeroizing<String>)]) -> FetchResult<
     Document::from_parameters(&texts)
 }
 
-/// Parses the body of a GetParametersByPath response, which is one page of parameters. A parameter
-/// outside the path of `locator` makes the response malformed.
+/// Parses the body of a GetParametersByPath response, which is one page of parameters. If a
+/// parameter isn't below the path of `locator`, the whole response is treated as malformed.
 pub(super) fn parse_page(
     body: &[u8],
     locator: &Locator,
@@ -210,11 +211,12 @@ pub(super) fn parse_page(
 #[serde(rename_all = "PascalCase")]
 struct GetParametersResponse {
     parameters: Option<Vec<Parameter>>,
-    /// The names of parameters and versions that do not exist, as the request spelled them.
+    /// The names of the requested parameters and versions that don't exist, spelled as in the
+    /// request.
     invalid_parameters: Option<Vec<String>>,
 }
 
-/// A parameter in a response. Without a value, it is only the description of a parameter.
+/// A parameter in a response from Parameter Store.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct Parameter {
@@ -222,14 +224,15 @@ struct Parameter {
     #[serde(rename = "ARN")]
     arn: Option<String>,
     version: Option<i64>,
-    /// A colon, followed by the label or the version that was requested: `:3`.
+    /// The label or version number from the request, with a leading colon, such as `:3`.
     selector: Option<String>,
     value: Option<String>,
     last_modified_date: Option<Box<RawValue>>,
 }
 
 /// Parses the body of a GetParameters response. Returns one result for each of `requests`, in the
-/// same order. If the response leaves out a requested parameter, the whole response is malformed.
+/// same order. If the response leaves out a requested parameter, the whole response is treated as
+/// malformed.
 pub(super) fn parse_parameters(
     body: &[u8],
     requests: &[Request],
@@ -245,9 +248,9 @@ pub(super) fn parse_parameters(
 }
 
 impl GetParametersResponse {
-    /// Removes the requested parameter from the response and returns its document, or a failure if
-    /// it has no value. If the response lists the name as invalid instead, returns
-    /// [`Cause::Absent`]. Returns `None` if the response has neither.
+    /// Removes the requested parameter from the response, and returns its document, or an error if
+    /// it has no value. If AWS lists the requested name as invalid, the error is [`Cause::Absent`].
+    /// Returns `None` if the response doesn't mention the parameter at all.
     fn take(&mut self, locator: &Locator, region: &Region) -> Option<FetchResult<Document>> {
         let parameters = self.parameters.get_or_insert_default();
         let position = parameters.iter().position(|parameter| {
@@ -276,9 +279,9 @@ impl GetParametersResponse {
 }
 
 impl Parameter {
-    /// True if the request's ARN and the parameter's ARN have the same partition, region and
-    /// account, or if one of these ARNs is missing. `region`, which can be a fallback region,
-    /// replaces the region in the request's ARN. The account of a public parameter is empty.
+    /// True unless the ARN in the response contradicts the ARN in the request. If both ARNs are
+    /// present, their partition, region and account must match. `region` replaces the region of the
+    /// requested ARN, because the request may have gone to a fallback region.
     fn agrees_with_arn(&self, requested: &SecretId, region: &Region) -> bool {
         let Some(requested) = requested.arn() else {
             return true;
@@ -289,9 +292,10 @@ impl Parameter {
             .all(|arn| arn.resource_in_account_of(&requested).is_some())
     }
 
-    /// Finds the part of the parameter's name that follows the path of `locator`. Returns `None` if
-    /// the path doesn't include the parameter, if the response's name and ARN contradict each
-    /// other, or if the response leaves out both.
+    /// Finds the part of the parameter's name after the path of `locator`: `db/password` for
+    /// `/prod/db/password` below `/prod/`. Returns `None` if the parameter isn't below the path, if
+    /// the response contains neither its name nor its ARN, or if the name, the ARN and `locator`
+    /// contradict each other.
     fn name_below(&self, locator: &Locator, region: &Region) -> Option<String> {
         if !self.agrees_with_arn(&locator.id, region) {
             return None;
@@ -306,20 +310,20 @@ impl Parameter {
         Some(below.to_owned())
     }
 
-    /// The name and the ARN, if the response has them.
+    /// The parameter's name and its ARN, if the response has them.
     fn names(&self) -> impl Iterator<Item = &String> {
         [&self.name, &self.arn].into_iter().flatten()
     }
 
-    /// True if the names in the response, which are the parameter's name, its ARN or both, all name
-    /// the parameter `id`.
+    /// True if this is the parameter `id`. If the response has both a name and an ARN, both must
+    /// match.
     fn is_named(&self, id: &SecretId) -> bool {
         self.names().next().is_some() && self.names().all(|name| is_name_of(name, id))
     }
 
-    /// True if the parameter in the response has the requested version. The selector of the
-    /// parameter (a label or a version number) must be the requested one or be missing. If a
-    /// version number was requested, it must also be the parameter's version.
+    /// True if this is the requested version of the parameter. The response's selector (a label or
+    /// a version number) must be the requested one or be missing. If a version number was
+    /// requested, `version` must be that number.
     fn has_version(&self, locator: &Locator) -> bool {
         let selector = version_selector(locator).map(|selector| format!(":{selector}"));
         (self.selector.is_none() || self.selector == selector)
@@ -329,8 +333,8 @@ impl Parameter {
                 .is_none_or(|id| self.version.is_some_and(|number| id.parse() == Ok(number)))
     }
 
-    /// Converts the parameter into a document, or fails if it has no value. A response doesn't have
-    /// the labels of a parameter, so the document gets the requested label.
+    /// Converts the parameter into a document, or fails if it has no value. The document gets the
+    /// requested label, because a response doesn't list the parameter's labels.
     fn into_document(self, version: &Version) -> FetchResult<Document> {
         let value = self.value.ok_or(Cause::Refused(Refusal::NoValue))?;
         Ok(Document {
@@ -342,8 +346,9 @@ impl Parameter {
     }
 }
 
-/// True if `name`, a name or an ARN, names the parameter `id`. Leading slashes don't matter. For a
-/// secret that is read through Parameter Store, `name` can also be the secret's own name or ARN.
+/// True if `name`, which can be an ARN, refers to the parameter `id`. Leading slashes don't matter.
+/// For a secret that is read through Parameter Store, `name` can also be the secret's own name or
+/// ARN.
 fn is_name_of(name: &str, id: &SecretId) -> bool {
     let name = bare_name(name);
     if name == bare_name(id.name()) {
@@ -353,15 +358,16 @@ fn is_name_of(name: &str, id: &SecretId) -> bool {
         return false;
     };
     let secret = SecretId::Name(secret_name.into());
-    // `bare_name` has cut off the beginning of a parameter's ARN, so this ARN is the secret's.
+    // If `name` is still an ARN, it is the secret's ARN: `bare_name` reduces a parameter's ARN to
+    // the parameter's name.
     match Arn::parse(name) {
         Some(arn) => secret.is_answered_by(None, Some(&arn)),
         None => secret.is_answered_by(Some(name), None),
     }
 }
 
-/// Reduces a parameter's name to the part that is the same in all spellings: `/prod/db` and
-/// `arn:aws:ssm:…:parameter/prod/db` give `prod/db`. A secret's ARN stays as it is.
+/// Reduces a parameter's name to the part that all its spellings share: `/prod/db` and
+/// `arn:aws:ssm:…:parameter/prod/db` become `prod/db`. A secret's ARN stays as it is.
 pub fn bare_name(name: &str) -> &str {
     let own_name = match name.split_once(":parameter/") {
         Some((_, own_name)) if Arn::has_prefix(name) => own_name,
@@ -370,8 +376,9 @@ pub fn bare_name(name: &str) -> &str {
     own_name.trim_start_matches('/')
 }
 
-/// The name of the secret that Parameter Store reads for a parameter: `prod/db` for
-/// `/aws/reference/secretsmanager/prod/db`. `None` for a parameter that doesn't refer to a secret.
+/// The name of the secret that a parameter refers to. For example, Parameter Store answers a
+/// request for `/aws/reference/secretsmanager/prod/db` with the secret `prod/db`. Returns `None` if
+/// the parameter doesn't refer to a secret.
 ///
 /// <https://docs.aws.amazon.com/systems-manager/latest/userguide/integration-ps-secretsmanager.html>
 pub(super) fn referenced_secret(name: &str) -> Option<&str> {
@@ -380,8 +387,8 @@ pub(super) fn referenced_secret(name: &str) -> Option<&str> {
         .filter(|secret| !secret.is_empty())
 }
 
-/// The name for GetParameters: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the reference has an ARN,
-/// `NAME` is the ARN in `region`.
+/// The name to send in a GetParameters request: `NAME`, `NAME:LABEL` or `NAME:VERSION`. If the
+/// reference is an ARN, `NAME` is that ARN, but with `region` as its region.
 fn requested_name(locator: &Locator, region: &Region) -> String {
     let id = locator.id.in_region(region);
     match version_selector(locator) {
@@ -390,7 +397,7 @@ fn requested_name(locator: &Locator, region: &Region) -> String {
     }
 }
 
-/// The label or the version number in a request, or `None` for the newest version.
+/// The label or the version number that a request names, or `None` for the newest version.
 fn version_selector(locator: &Locator) -> Option<&str> {
     locator.version.label().or(locator.version.id())
 }

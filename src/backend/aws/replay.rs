@@ -11,13 +11,13 @@ use crate::model::reference::{Locator, Region, SecretId, Store, Version};
 
 pub struct RecordedResponse<'a> {
     pub status: u16,
-    /// A header that HTTP does not allow is skipped.
+    /// The names and values of the headers. Headers that HTTP doesn't allow are skipped.
     pub headers: Vec<(&'a str, &'a [u8])>,
     pub body: &'a [u8],
 }
 
-/// Parses the response to a request for the secret, parameter or path `id`. Returns `None` if the
-/// status or the id is invalid.
+/// Parses a recorded response as the answer to a request for `id`, the id of a secret, a parameter
+/// or a path. Returns `None` if the status or the id is invalid.
 pub fn replay(recorded: &RecordedResponse<'_>, id: &str) -> Option<FetchResult<Document>> {
     let mut builder = Response::builder().status(recorded.status);
     for (name, value) in &recorded.headers {

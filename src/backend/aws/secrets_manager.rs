@@ -29,7 +29,7 @@ use crate::time::RetryBudget;
 
 const GET_SECRET_VALUE: &str = "secretsmanager.GetSecretValue";
 
-/// Reads the version of a secret that the request names, in the client's region.
+/// Reads the requested version of a secret in the client's region.
 pub(super) async fn get_secret(
     client: &Client,
     Request { locator, .. }: &Request,
@@ -59,7 +59,7 @@ struct GetSecretValueRequest<'a> {
     version_id: Option<&'a str>,
 }
 
-/// The response of GetSecretValue. The agent's response has the same form.
+/// The body of a GetSecretValue response. The agent's responses have the same form.
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct GetSecretValueResponse<'b> {
@@ -71,16 +71,16 @@ struct GetSecretValueResponse<'b> {
     #[serde(borrow)]
     created_date: Option<&'b RawValue>,
     secret_string: Option<String>,
-    /// The value in base64, if it is not text.
+    /// The value in base64, if it isn't text.
     secret_binary: Option<String>,
 }
 
-/// Parses the body of the GetSecretValue response for this `id` and `version`.
+/// Parses the body of a GetSecretValue response to a request for this `id` and `version`.
 ///
 /// # Errors
-/// If the body isn't such a response, or is about a different secret or version
-/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)), or if the secret doesn't
-/// have a value. No error quotes the body.
+/// If the body can't be read or is about a different secret or version
+/// ([`OutageKind::MalformedResponse`](crate::model::answer::OutageKind)), or if the secret has no
+/// value. No error quotes the body.
 pub fn parse_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResult<Document> {
     let response: GetSecretValueResponse = read_object(body, "a response that can't be read")?;
     let arn = response.arn.as_deref().and_then(Arn::parse);
@@ -112,9 +112,9 @@ pub fn parse_secret(body: &[u8], id: &SecretId, version: &Version) -> FetchResul
     })
 }
 
-/// Describes each secret once, many at the same time, and returns the descriptions, sorted by their
-/// requests. A description isn't about a single version, so the versions in `requests` don't
-/// matter.
+/// Asks AWS to describe each secret, with many requests at the same time. A description covers all
+/// versions, so each secret is described only once, whichever of its versions are in `requests`.
+/// The returned descriptions are sorted by request.
 pub(super) async fn describe_all(
     session: &Session,
     mut requests: Vec<Request>,
@@ -143,7 +143,7 @@ pub(super) async fn describe_all(
         .collect()
 }
 
-/// Describes a secret in a region, with retries. May assume a role first.
+/// Asks AWS for the description of a secret, with retries. May assume a role first.
 async fn describe_secret(
     session: &Session,
     Request { locator, region }: &Request,
@@ -172,12 +172,12 @@ async fn describe_secret(
         .await
 }
 
-/// The alias of the key that Secrets Manager uses by default. AWS omits it from a description, but
-/// a simulation of AWS may include it.
+/// The alias of the KMS key that Secrets Manager uses by default. AWS omits it from a description,
+/// but a simulation of AWS may include it.
 const DEFAULT_KEY: &str = "alias/aws/secretsmanager";
 
-/// Converts a response of DescribeSecret into the facts that `check` shows. The lists in the result
-/// are sorted, so that the output of `check` is the same each time.
+/// Converts a DescribeSecret response into the facts that `check` prints. The lists in the result
+/// are sorted, so that `check` prints them in the same order each time.
 fn description_in(region: &Region, output: DescribeSecretOutput) -> Description {
     let time = |field: Option<DateTime>| system_time(field?.as_secs_f64());
     let key = |id: Option<String>| id.filter(|id| !id.is_empty() && !id.ends_with(DEFAULT_KEY));
@@ -209,17 +209,17 @@ fn description_in(region: &Region, output: DescribeSecretOutput) -> Description 
         },
         kms_key: key(output.kms_key_id),
         replicas,
-        // Only a replica gets a primary region. For an original secret that has replicas, AWS
-        // returns the secret's own region, which is left out.
+        // Only a replica gets a primary region. For an original secret with replicas, AWS returns
+        // the secret's own region, which we leave out.
         primary_region: output.primary_region.filter(|name| name != region.as_str()),
         deleted: time(output.deleted_date),
         versions,
     }
 }
 
-/// Answers requests from the descriptions of secrets: with documents without values, and with the
-/// failures that a launch would have. Leaves out a request whose secret isn't in `described`, and a
-/// request for a version id that DescribeSecret doesn't list.
+/// Answers requests with what their secrets' descriptions say. An answer is either a document
+/// without a value, or the failure that a launch would report. Leaves out requests whose secret
+/// isn't in `described`, and requests for a version id that the description doesn't list.
 pub(super) fn answers_from_descriptions(
     requests: Vec<Request>,
     described: &[DescribedSecret],
@@ -240,9 +240,10 @@ pub(super) fn answers_from_descriptions(
     answers
 }
 
-/// Finds a version of a described secret: a document without a value, or the failure that a launch
-/// would have. Returns `None` for a version id that isn't in the description, because a launch
-/// might be able to read it: DescribeSecret lists only the versions that have a staging label.
+/// Looks up a version in a secret's description. Returns a document without a value, or the failure
+/// that a launch would report. `None` means that the description doesn't list the requested version
+/// id. A launch might still be able to read that version, because DescribeSecret lists only
+/// versions with a staging label.
 fn found_in_description(
     secret: &DescribedSecret,
     version: &Version,

@@ -3,12 +3,13 @@
 //!
 //! For STS, SSO and DescribeSecret, [`Client::call`] uses the SDK's operations to write the request
 //! and to read the response. For GetSecretValue and Parameter Store, [`Client::call_json`] does
-//! both without the SDK. Both methods wipe the body of the response. We don't use the SDK's clients,
-//! because retries, endpoints and connections are ours anyway, and each client would cost half a
-//! million instructions. ARCHITECTURE.md, "What the AWS SDK does, and what we do", has the rest.
+//! both without the SDK. Both methods wipe the body of the response. We don't use the SDK's
+//! clients, because retries, endpoints and connections are ours anyway, and each client would cost
+//! half a million instructions. ARCHITECTURE.md, "What the AWS SDK does, and what we do", has the
+//! rest.
 //!
-//! An error quotes only AWS's code and message from the body of a response, because the rest may
-//! contain a secret.
+//! An error quotes only AWS's code and message from the body of a response. The rest may contain a
+//! secret.
 //!
 //! The differences from the SDK, with what was found upstream in November 2026:
 //!
@@ -63,15 +64,16 @@ use crate::net::{BoxError, Bytes, HttpClient, HttpSettings, host_and_port, in_me
 use crate::system::redaction::conceal_signature;
 use crate::time::{RetryBudget, SILENCE, Turns};
 
-/// Creates the service clients of one launch ([`Self::client`]), which share the connections of
-/// `http`.
+/// Creates clients for AWS's services ([`Self::client`]). They all share the connections of `http`.
 pub(super) struct Clients {
     pub(super) endpoints: Endpoints,
     pub(super) http: HttpClient,
-    /// A client that never uses a proxy, for link-local endpoints.
+    /// An HTTP client that never uses a proxy, for link-local endpoints such as the instance
+    /// metadata.
     pub(super) direct: HttpClient,
     pub(super) metadata: OnceCell<imds::Client>,
-    /// The state with which the requests to each endpoint take turns while the endpoint fails.
+    /// The state that all requests to the same endpoint share. They take turns while the endpoint
+    /// is failing.
     turns: RefCell<BTreeMap<(Api, Region), Rc<Turns>>>,
 }
 
@@ -79,7 +81,7 @@ pub(super) struct Clients {
 const CONNECT_TIMEOUT: Duration = Duration::from_millis(3100);
 
 impl Clients {
-    /// Creates the clients of a launch. Opens no connection.
+    /// Sets up the clients of a session, without opening a connection.
     pub fn new(endpoints: Endpoints, settings: &HttpSettings) -> Self {
         let http = HttpClient::new(settings, [CONNECT_TIMEOUT, SILENCE]);
         Self {
@@ -91,17 +93,15 @@ impl Clients {
         }
     }
 
-    /// Forgets the failures of all endpoints, so that the next requests are sent without a pause.
+    /// Forgets the failures of all endpoints, so the next requests are sent without a pause.
     pub fn forget_failures(&self) {
         for turns in self.turns.borrow().values() {
             turns.forget_failures();
         }
     }
 
-    /// Creates a client of a service.
-    ///
-    /// # Errors
-    /// If no endpoint is found ([`Endpoints::endpoint`]).
+    /// Creates a client for a service in a region. It signs its requests if there are
+    /// `credentials`.
     pub async fn client(
         &self,
         api: Api,
@@ -126,24 +126,21 @@ impl Clients {
 pub(super) struct Client {
     pub(super) api: Api,
     pub(super) endpoint: Uri,
-    /// The place of the setting that names the endpoint. `None` for AWS's own endpoint.
+    /// The place where the user configured the endpoint. `None` for AWS's own endpoint.
     pub(super) endpoint_place: Option<Place>,
     pub(super) region: Region,
-    /// The credentials that sign requests, if any.
+    /// The credentials with which requests are signed, if any.
     identity: Option<Identity>,
     http: HttpClient,
-    /// The state with which all requests to the endpoint take turns while the endpoint fails.
+    /// The state that all requests to the endpoint share. They take turns while the endpoint is
+    /// failing.
     turns: Rc<Turns>,
 }
 
 impl Client {
-    /// Sends a request for an SDK operation and returns the result of `read` for the operation's
-    /// output. After an outage that may be temporary, the request is repeated, as long as the
-    /// budget lasts. `name` is the name of the request, for `-vv`.
-    ///
-    /// # Errors
-    /// If AWS answers with an error, if no valid response arrives, or if the request is invalid
-    /// ([`Refusal::NotSent`](crate::model::answer::Refusal)).
+    /// Sends a request for one of the SDK's operations, and returns what `read` makes of the
+    /// operation's output. Repeats the request after a temporary outage, for as long as the budget
+    /// lasts. `name` is the request's name in the output of `-vv`.
     pub async fn call<I, O, E, T>(
         &self,
         operation: impl RuntimePlugin,
@@ -166,9 +163,9 @@ impl Client {
         .await
     }
 
-    /// Sends a request for an SDK operation once, and returns the operation's output. Only for a
-    /// request that no value depends on. AWS may be silent for `silence` before each part of the
-    /// response.
+    /// Sends a request for one of the SDK's operations once, without retries, and returns the
+    /// operation's output. Outside [`Self::call`], use this only for requests that no value depends
+    /// on. `silence` is how long AWS may stay silent before each part of the response.
     pub async fn call_once<I, O, E>(
         &self,
         operation: &impl RuntimePlugin,
@@ -221,12 +218,11 @@ impl Client {
         Err(error.classify())
     }
 
-    /// Sends a request for an operation and returns the result of `parse` for the response's body.
-    /// After an outage that may be temporary, the request is repeated, as long as the budget lasts.
+    /// Sends a request in AWS's JSON protocol, and returns what `parse` makes of the response's
+    /// body. Repeats the request after a temporary outage, for as long as the budget lasts.
     ///
-    /// `target` is the name of the service and the operation, as in
-    /// `secretsmanager.GetSecretValue`. `about` has the ids of what is read, for `-vv`. The budget
-    /// says for how long AWS may be silent in each attempt.
+    /// `target` names the service and the operation, such as `secretsmanager.GetSecretValue`.
+    /// `about` lists the ids of what is read, such as `prod/db`, for the output of `-vv`.
     pub(super) async fn call_json<T>(
         &self,
         target: &str,
@@ -248,8 +244,8 @@ impl Client {
         .await
     }
 
-    /// Makes attempts at a request with this name, in turns with the other requests to the endpoint
-    /// ([`RetryBudget::retry`]).
+    /// Repeats `attempt` until it succeeds, or until another attempt wouldn't help
+    /// ([`RetryBudget::retry`]). While the endpoint fails, its requests take turns.
     async fn repeated<T>(
         &self,
         name: &impl fmt::Display,
@@ -261,12 +257,9 @@ impl Client {
         ended.map_err(|error| self.with_remedy(error))
     }
 
-    /// Signs a request, sends it and reads the whole response, which may be AWS's error. Messages
-    /// hide the signature until the next response arrives. AWS may be silent for `silence` before
-    /// each part of the response.
-    ///
-    /// # Errors
-    /// If the request is invalid, or if no complete response arrives in time.
+    /// Signs a request, sends it and reads the whole response, which may be an error from AWS.
+    /// `silence` is how long AWS may stay silent before each part of the response. Once a response
+    /// has arrived, messages conceal the request's signature until the next response arrives.
     async fn send(
         &self,
         request: Request<Bytes>,
@@ -295,14 +288,13 @@ impl Client {
         }
     }
 
-    /// The error for a request that got no response. If the user has configured the endpoint, the
-    /// result is `failure` with a help text that names the setting ([`Self::with_remedy`]). If the
-    /// configured host doesn't speak TLS, the result is a refusal, so that the request isn't
-    /// repeated.
+    /// The error for a request that got no response because of `failure`. If the user configured
+    /// the endpoint, the help names the setting ([`Self::with_remedy`]). If the configured host
+    /// doesn't speak TLS, the result is a refusal, so the request isn't repeated.
     ///
-    /// If the endpoint is AWS's own, the result is `failure`, too. But a region that we don't know
-    /// and that has no host is probably misspelled, so it is [`OutageKind::UnknownRegion`], and the
-    /// request is repeated only twice.
+    /// If AWS's own host doesn't exist, and its region isn't in our list, the region is probably
+    /// misspelled. The result is then [`OutageKind::UnknownRegion`], and the request is repeated
+    /// only twice. Any other failure of AWS's endpoint stays as it is.
     fn no_response_error(&self, failure: FetchError) -> FetchError {
         if let Some(place) = &self.endpoint_place {
             // `for_host_named_in` turns the failure into a refusal only if the host doesn't speak
@@ -317,9 +309,9 @@ impl Client {
             .or_help(self.region.similar_region())
     }
 
-    /// Adds a help text to the failure of an endpoint that the user has configured, if the endpoint
-    /// can't be reached or doesn't answer like AWS. The text names the setting. Any other error
-    /// stays as it is, because the usual help for its kind is right.
+    /// If the user configured the endpoint, and it can't be reached or doesn't answer like AWS,
+    /// adds a help text that names the setting. Leaves any other error as it is, because the usual
+    /// help text is the right one.
     fn with_remedy(&self, error: FetchError) -> FetchError {
         use OutageKind::*;
         let Some(place) = &self.endpoint_place else {
@@ -374,8 +366,8 @@ impl Client {
         let signable = SignableRequest::new(
             request.method().as_str(),
             url,
-            // `to_str` fails only for a header that isn't ASCII, and no request has one, so every
-            // header is signed.
+            // Every header is signed. `to_str` fails only for a header that isn't ASCII, and no
+            // request has one.
             request
                 .headers()
                 .iter()
@@ -388,8 +380,8 @@ impl Client {
     }
 }
 
-/// Writes the request for an operation in AWS's JSON 1.1 protocol, without a host and without a
-/// signature.
+/// Builds the request for an operation in AWS's JSON 1.1 protocol. The host and the signature are
+/// still missing.
 fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, BoxError> {
     let request = Request::post(Uri::default())
         .header(CONTENT_TYPE, "application/x-amz-json-1.1")
@@ -397,7 +389,8 @@ fn json_request(target: &str, input: &impl Serialize) -> Result<Request<Bytes>, 
     Ok(request.body(serde_json::to_vec(input)?.into())?)
 }
 
-/// Checks that a response is successful and that its body is a JSON object, and returns the body.
+/// The body of a response. Fails if the response is an error, or if its body isn't a JSON
+/// object.
 pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<Vec<u8>>> {
     let status = response.status();
     let header = |name: &str| response.headers().get(name)?.to_str().ok();
@@ -416,7 +409,7 @@ pub(super) fn object_body(response: Response<Vec<u8>>) -> FetchResult<Zeroizing<
 
 /// Parses the body of a response, which must be a JSON object. On its own, serde would also accept
 /// an array for a struct. If the body can't be parsed, the error says that the request got
-/// `unexpected`.
+/// `unexpected`, such as `a response that can't be read`.
 pub(super) fn read_object<'b, T: Deserialize<'b>>(
     body: &'b [u8],
     unexpected: &str,
@@ -433,14 +426,14 @@ fn is_object(body: &[u8]) -> bool {
 
 const YEAR_10000: f64 = 253_402_300_800.0;
 
-/// Parses a time in seconds since 1970: a number or, from the Secrets Manager Agent, a text.
-/// Returns `None` for anything else. That isn't an error, because no value depends on the time.
+/// Parses a time in seconds since 1970, which is a number or, from the Secrets Manager Agent, a
+/// string. Anything else results in `None`, not in an error, because no value depends on the time.
 pub(super) fn timestamp(field: &RawValue) -> Option<SystemTime> {
     system_time(field.get().trim_matches('"').parse().ok()?)
 }
 
-/// The time that is this many seconds after the beginning of 1970. Returns `None` before 1970, and
-/// after 9999, because a year has four digits in RFC 3339.
+/// Converts seconds since the beginning of 1970 to a time. Returns `None` for a time before 1970.
+/// Also returns `None` for a time after 9999, because years in RFC 3339 have only four digits.
 pub(super) fn system_time(seconds: f64) -> Option<SystemTime> {
     if seconds >= YEAR_10000 {
         return None;

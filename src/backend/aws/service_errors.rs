@@ -2,7 +2,7 @@
 //! outage, or a request that AWS refuses.
 //!
 //! The meaning decides what happens next: only an absence lets a `default` apply, and only an
-//! outage is retried. An error page of a proxy must not look like an absence or a denial.
+//! outage is retried. A proxy's error page must not look like an absence or a denial.
 
 use std::time::Duration;
 
@@ -17,8 +17,8 @@ use crate::model::answer::{
 use crate::net::{BoxError, error_text};
 use crate::system::redaction::redacted_line;
 
-/// Parses an error response of one of AWS's services, and finds its meaning. A code in the header
-/// `x-amzn-errortype` has precedence over a code in the body.
+/// Parses an error response from one of AWS's services, and decides what it means. An error code in
+/// the header `x-amzn-errortype` takes precedence over one in the body.
 pub fn parse_service_error<'a>(
     status: u16,
     header: impl Fn(&str) -> Option<&'a str>,
@@ -35,22 +35,23 @@ pub fn parse_service_error<'a>(
     error.classify()
 }
 
-/// Finds the code and the message of an error in its JSON object. AWS's services use different keys
-/// for them. The code is returned without its namespace and URL ([`bare_code`]).
+/// Finds the code and the message in an error's JSON object, whichever keys the AWS service uses
+/// for them. Strips the namespace and the URL from the code ([`bare_code`]).
 pub fn code_and_message(error: &Map<String, Value>) -> (Option<&str>, Option<&str>) {
     let text = |keys: &[&str]| keys.iter().find_map(|key| error.get(*key)?.as_str());
     let code = text(&["code", "__type"]).map(bare_code);
     (code, text(&["message", "Message", "errorMessage"]))
 }
 
-/// Removes the namespace before a code and the URL after it: `NAMESPACE#CODE:URL` gives `CODE`.
+/// Strips the namespace before an error code and the URL after it: `NAMESPACE#CODE:URL` becomes
+/// `CODE`.
 fn bare_code(code: &str) -> &str {
     let without_url = code.split_once(':').map_or(code, |(before, _)| before);
     without_url.rsplit('#').next().unwrap_or(without_url)
 }
 
-/// Parts of AWS's messages, in lower case. If the message of a denial contains such a part, the
-/// denial is about the KMS key, not about the secret.
+/// Phrases in AWS's messages, in lower case. If a denial's message contains one of these phrases,
+/// the denial is about the KMS key, not about the secret.
 const ABOUT_KMS: [&str; 4] = [
     "kms:",
     "access to kms",
@@ -69,7 +70,7 @@ pub(super) struct ServiceError<'a> {
 }
 
 impl<'a> ServiceError<'a> {
-    /// Takes the details of an error response from its status and its headers. The caller sets the
+    /// Reads the details of an error response from its status and its headers. The caller sets the
     /// code and the message, which are usually in the body.
     pub fn new(status: u16, header: impl Fn(&str) -> Option<&'a str>) -> Self {
         // A plain Retry-After header is ignored, as in the SDKs, because it comes from a proxy or a
@@ -91,9 +92,9 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// Decides what the error means. The first match arm that fits applies, so an arm for a message
-    /// comes before the general arm for its code. The arms for an HTTP status come after all codes
-    /// whose meaning doesn't depend on the status.
+    /// Decides what the error means. The order of the match arms matters: an arm that checks the
+    /// message comes before the general arm for the same code, and the arms for an HTTP status come
+    /// after all codes whose meaning doesn't depend on the status.
     pub(super) fn classify(&self) -> FetchError {
         use CredentialsFault::{Expired, Unrecognized, WrongSecretKey};
         use Missing::{Secret, Version};
@@ -104,19 +105,19 @@ impl<'a> ServiceError<'a> {
         let has = |parts: &[&str]| parts.iter().any(|part| message.contains(part));
         let is_skewed = has(&["signature expired", "not yet current"]);
         let absent = |missing| FetchError::from(Cause::Absent(missing));
-        // A wrong clock is an outage, but unlike after `self.outage`, the service isn't asked
-        // again, because the clock stays wrong.
+        // A wrong clock is treated as an outage, too. But unlike with `self.outage`, we don't ask
+        // the service again, because the clock would still be wrong.
         let skewed = || self.failure(Cause::Outage(ClockSkew), self.message);
         let rejected = |fault| self.denied(Denial::Credentials(fault));
-        // Only the whole code `ResourceNotFoundException` is an absence, because neither Secrets
-        // Manager nor Parameter Store has the code `ResourceNotFound`.
+        // Only the full code `ResourceNotFoundException` means that a secret or version doesn't
+        // exist. Neither Secrets Manager nor Parameter Store uses the shorter `ResourceNotFound`.
         let is_whole = code == "ResourceNotFoundException";
-        // Some services put `Exception` at the end of a code, while others don't.
+        // Some services end their codes with `Exception`, while others don't.
         match code.strip_suffix("Exception").unwrap_or(code) {
             "InvalidRequest" if has(&["for deletion", "marked deleted"]) => {
                 Cause::Refused(Refusal::MarkedForDeletion).into()
             }
-            // If the message has `can't find the specified secret value`, only the version is
+            // If the message says `can't find the specified secret value`, only the version is
             // missing.
             "ResourceNotFound" if is_whole && has(&["secret value"]) => absent(Version),
             // The version exists, but it doesn't have this staging label.
@@ -136,18 +137,18 @@ impl<'a> ServiceError<'a> {
             // AWS's message names the ARN only if the secret exists.
             "AccessDenied" if has(&["resource: arn:"]) => self.denied(Denial::Policy(Read)),
             "AccessDenied" | "NotAuthorized" => self.denied(Denial::PolicyOrMissing(Read)),
-            // Parameter Store has `InvalidKeyId` for a KMS key that is disabled or deleted.
+            // `InvalidKeyId` is Parameter Store's code for a KMS key that is disabled or deleted.
             "DecryptionFailure" | "InvalidKeyId" | "KMSAccessDenied" | "KMSDisabled"
             | "KMSInvalidState" | "KMSNotFound" | "KMSOptInRequired" => self.denied(Denial::Key),
             "ExpiredToken" => rejected(Expired),
             "InvalidSignature" | "SignatureDoesNotMatch" => rejected(WrongSecretKey),
-            // A message about the verification key is an outage: STS couldn't fetch the keys with
-            // which the identity provider signs its tokens.
+            // A message about the verification key means an outage: STS couldn't fetch the identity
+            // provider's keys, which it needs to verify the token.
             "InvalidIdentityToken" if has(&["verification key"]) => self
                 .failure(Cause::Outage(Service), self.message)
                 .again(self.again),
-            // `InvalidIdentityToken` with any other message means that STS doesn't accept the token
-            // of a web identity.
+            // With any other message, `InvalidIdentityToken` means that STS doesn't accept the web
+            // identity token.
             "AuthFailure"
             | "IncompleteSignature"
             | "InvalidAccessKeyId"
@@ -157,21 +158,19 @@ impl<'a> ServiceError<'a> {
             | "OptInRequired"
             | "SubscriptionRequired"
             | "UnrecognizedClient" => rejected(Unrecognized),
-            // SSO refuses a token, or the registration of the client, usually because it has
-            // expired.
+            // SSO refused a token or the client's registration, usually because it has expired.
             "Unauthorized" | "UnauthorizedClient" | "InvalidClient" | "InvalidGrant" => {
                 rejected(Unrecognized)
             }
-            // IDPCommunicationError means that STS cannot reach the identity provider of a web
-            // identity.
+            // `IDPCommunicationError` means that STS can't reach the provider of a web identity.
             "IDPCommunicationError" | "RequestTimeout" => self.outage(Service),
-            // SSO answers SlowDown if it throttles the refresh of a token.
+            // SSO answers with `SlowDown` when it throttles token refreshes.
             "KMSThrottling" | "SlowDown" => self.outage(Throttled),
             _ if THROTTLING_ERRORS.contains(&code) || self.status == 429 => self.outage(Throttled),
             _ if self.status == 408 || self.status >= 500 => self.outage(Service),
-            // Every error from AWS has a code, so an error without one means that a proxy has
-            // refused the request. The next region is asked, because the proxy would refuse the
-            // same host again, but perhaps not the host of that region.
+            // Every error from AWS has a code, so an error without one means that a proxy refused
+            // the request. The next region is asked, because the proxy would refuse the same host
+            // again, but perhaps not the next region's host.
             "" if matches!(self.status, 401 | 403) => self.not_from_aws(Again::NextRegion),
             "" => self.not_from_aws(self.again),
             _ if matches!(self.status, 401 | 403) => self.denied(Denial::PolicyOrMissing(Read)),
@@ -179,8 +178,8 @@ impl<'a> ServiceError<'a> {
         }
     }
 
-    /// The failure for a denial, with what AWS's message says about it: the policy to blame, and
-    /// whether the message names the caller.
+    /// The error for a denial. Records which kind of policy AWS's message blames, and whether the
+    /// message names the caller.
     fn denied(&self, denial: Denial) -> FetchError {
         let message = self.message.unwrap_or_default();
         let caller = if message.contains("User: ") {
@@ -192,13 +191,13 @@ impl<'a> ServiceError<'a> {
             .with_denial(denying_policy(message), caller)
     }
 
-    /// The failure for an outage, after which the same service is asked again.
+    /// The error for an outage, after which the same service is asked again.
     fn outage(&self, kind: OutageKind) -> FetchError {
         self.failure(Cause::Outage(kind), None).again(self.again)
     }
 
-    /// The failure for a request that AWS refused. AWS's message says what is wrong with the
-    /// request.
+    /// The error for a request that AWS refused. Recognizes AWS's message about a secret that a
+    /// different account encrypted with its default key.
     fn refused_request(&self) -> FetchError {
         // AWS says: "You can't access a secret from a different AWS account if you encrypt the
         // secret with the default KMS service key."
@@ -213,9 +212,10 @@ impl<'a> ServiceError<'a> {
         self.failure(Cause::Refused(Refusal::Request(fault)), self.message)
     }
 
-    /// The outage for an error response without a code, which therefore isn't from AWS.
+    /// The error for a response without an error code. AWS always sends a code, so the response
+    /// isn't from AWS, and the error is an outage.
     fn not_from_aws(&self, again: Again) -> FetchError {
-        // Only the host is shown, because the rest of the URL may contain a token.
+        // Only the host of the redirect is shown, because the rest of its URL may contain a token.
         let redirect = self
             .location
             .and_then(|url| url.parse::<Uri>().ok())
@@ -223,9 +223,9 @@ impl<'a> ServiceError<'a> {
         malformed_response(self.status, redirect.as_deref().or(self.content_type)).again(again)
     }
 
-    /// A failure with AWS's request id. It quotes the error's code and `message` or, without a
-    /// code, the HTTP status. A caller passes `None` instead of AWS's message if the message
-    /// doesn't help.
+    /// Builds an error with AWS's request id, if there is one. The error quotes its code and
+    /// `message` or, without a code, the HTTP status. If AWS's message wouldn't help the user, pass
+    /// `None`.
     fn failure(&self, cause: Cause, message: Option<&str>) -> FetchError {
         let text = match (self.code, message) {
             (Some(code), Some(message)) => {
@@ -242,8 +242,8 @@ impl<'a> ServiceError<'a> {
     }
 }
 
-/// The kinds of policies that AWS's messages name (IAM User Guide, "Troubleshoot access denied
-/// error messages").
+/// The kinds of policies that AWS's messages can blame for a denial (IAM User Guide, "Troubleshoot
+/// access denied error messages").
 const POLICY_KINDS: [&str; 7] = [
     "VPC endpoint policy",
     "identity-based policy",
@@ -254,10 +254,10 @@ const POLICY_KINDS: [&str; 7] = [
     "session policy",
 ];
 
-/// Finds the kind of policy that AWS's message blames for a denial: a policy that explicitly denies
-/// the request, as in `with an explicit deny in a session policy`, or a policy other than the
-/// caller's own that doesn't allow the request, as in `because no session policy allows the …
-/// action`. `None` if the message blames no such policy.
+/// Finds the kind of policy that AWS's message blames for a denial. The policy either explicitly
+/// denies the request (`with an explicit deny in a session policy`) or doesn't allow it
+/// (`because no session policy allows the … action`). Returns `None` if the message doesn't blame a
+/// policy, or if it only says that the caller's own policies don't allow the request.
 fn denying_policy(message: &str) -> Option<PolicyDenial> {
     let kind_after = |words: &str| {
         let (_, policy) = message.split_once(words)?;
@@ -274,9 +274,9 @@ fn denying_policy(message: &str) -> Option<PolicyDenial> {
     Some(PolicyDenial::Implicit(kind))
 }
 
-/// The outage for a response that doesn't look like AWS's, because it is damaged or from a proxy.
-/// `detail` is the type of the body, or where the response redirects to: `a redirect to
-/// example.com`.
+/// The error for a response that doesn't look like AWS's: it is damaged, or a proxy sent it. The
+/// error is an outage. `detail` is either the body's content type or the target of a redirect, such
+/// as `a redirect to example.com`.
 pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     let suffix = detail.map_or(String::new(), |detail| {
         format!(", {}", redacted_line(detail))
@@ -285,7 +285,7 @@ pub fn malformed_response(status: u16, detail: Option<&str>) -> FetchError {
     FetchError::malformed(&what)
 }
 
-/// The failure for a request that can't be sent, or whose response can't be used.
+/// The error for a request that can't be sent, or whose response can't be used.
 pub fn not_sent(error: impl Into<BoxError>) -> FetchError {
     FetchError::refused(Refusal::NotSent, error_text(&*error.into()))
 }

@@ -1,10 +1,10 @@
 //! The state that all requests to AWS share: the default region, the base credentials, the assumed
 //! roles and the clients.
 //!
-//! The base credentials are those of the caller, after the roles of the profile have been assumed.
-//! The role of a request is assumed with the base credentials, never with those of another
-//! request's role. If a role can't be assumed, its secrets fail, and are never read with the base
-//! credentials.
+//! The base credentials are the caller's credentials, after the roles of the profile have been
+//! assumed. A request can have a role of its own, which is assumed with the base credentials, never
+//! with the credentials of another request's role. If a role can't be assumed, its secrets fail.
+//! They are never read with the base credentials instead.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -32,9 +32,10 @@ use crate::time::{Deadline, RetryBudget};
 
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Request {
-    /// The locator, with the region and the role that the request uses. Both may be the defaults.
+    /// What to read, in which region, and with which role. The region and the role may be the
+    /// defaults.
     pub locator: Locator,
-    /// The same region as in `locator`, whose own field for it is optional.
+    /// The same region as in `locator`, but not optional.
     pub region: Region,
 }
 
@@ -44,47 +45,50 @@ impl Request {
         Self { locator, region }
     }
 
-    /// Pairs the request with its answer: the document, or the failure in the request's region.
+    /// Pairs the request with its answer. An error becomes a failure in the request's region.
     pub fn answered(self, found: FetchResult<Document>) -> (Self, Answer) {
         let answer = found.map_err(|error| FetchFailure::new(Some(self.region.clone()), error));
         (self, answer)
     }
 }
 
-/// The answers to requests, in any order.
+/// Requests and their answers, in any order.
 pub(super) type AnsweredRequests = Vec<(Request, Answer)>;
 
-/// A session with AWS. The region, the credentials and each role are looked up when they are first
-/// needed, and then reused.
+/// A session with AWS. The region, the base credentials and the credentials of each role are looked
+/// up when they are first needed, and then reused.
 pub(super) struct Session {
     pub(super) settings: Settings,
     pub(super) clients: Clients,
     pub(super) budget: RetryBudget<'static>,
-    /// The source of the profile's credentials, and the roles that are assumed with them. `None` if
-    /// the profile doesn't have credentials, or isn't used.
+    /// How the profile gets its credentials. `None` if the profile has no credentials or isn't
+    /// used.
     chain: Option<RoleChain>,
-    /// The region that the instance metadata has returned, or the error of asking for it.
+    /// The region that the instance metadata service returned, or the error if it returned none.
+    /// The cell is empty until a request needs this region.
     region: OnceCell<FetchResult<Region>>,
     kept: Rc<Kept>,
-    /// The regions in which STS is asked for a role, one after the other.
+    /// The regions in which to ask STS for a role, in this order.
     sts_regions: Vec<Region>,
-    /// The base credentials: those of the caller, with which the roles of requests are assumed.
+    /// The caller's own credentials (the base credentials), which are used to assume the roles of
+    /// requests.
     base: CallerCell,
     roles: BTreeMap<Role, CallerCell>,
 }
 
-/// Credentials, or the error of the search for them. The cell is empty until the search has ended.
+/// A caller's credentials with their identity, or the error if none were found. The cell is empty
+/// until the search has ended.
 type CallerCell = OnceCell<FetchResult<CallerIdentity>>;
 
 impl Session {
     /// Opens a session. Reads AWS's configuration files and, if a role of the profile needs an MFA
     /// code, the credentials that the AWS CLI may have stored for this role. If a code is still
-    /// needed and isn't in `kept`, asks the user for it. Waits for the user without a time
+    /// needed and isn't in `kept`, asks the user for it, and waits for the answer without a time
     /// limit.
     ///
     /// # Errors
     /// If the configuration files or the profile are invalid, or if a launch with `--on-rotation`
-    /// would need an MFA code, for which it can't ask again later.
+    /// needs an MFA code, because it couldn't ask for another code later.
     pub fn open(
         mut settings: Settings,
         deadline: Deadline,
@@ -93,14 +97,15 @@ impl Session {
         let progress = &deadline.progress;
         let awaited = progress.awaits("the AWS configuration files".to_owned());
         let mut chain = apply_profile(&mut settings, progress)?;
-        // A launch with `--on-rotation` doesn't use a stored session, because the session would
-        // expire while the launch keeps polling for rotations.
+        // A launch with `--on-rotation` doesn't use a stored session, which would expire while the
+        // launch keeps polling for rotations.
         if !settings.is_unattended
             && let (Some(chain), Some(directory)) = (&mut chain, &settings.config_files.sessions)
         {
             use_stored_session(chain, directory, progress);
         }
-        // From here on, only the user is awaited.
+        // The configuration files have been read. From here on, we can only be waiting for the
+        // user.
         drop(awaited);
 
         let mut base = OnceCell::new();
@@ -136,8 +141,8 @@ impl Session {
         })
     }
 
-    /// True if the credentials come from a session that the AWS CLI has stored for a role, and AWS
-    /// has refused credentials in one of the answers.
+    /// True if the credentials come from a session that the AWS CLI stored for a role, and at least
+    /// one answer says that AWS refused them.
     pub(super) fn is_stored_and_refused(&self, answers: &Answers) -> bool {
         use Unsigned::{Refused, RefusedForRole};
         let chain = self.chain.as_ref();
@@ -151,14 +156,15 @@ impl Session {
             .any(|cause| matches!(cause, Cause::NoCredentials(Refused | RefusedForRole)))
     }
 
-    /// True if the base credentials were found and have not expired.
+    /// True if the base credentials were found and haven't expired.
     pub(super) fn has_credentials(&self) -> bool {
         is_usable(&self.base)
     }
 
-    /// Forgets the failures of the endpoints and of the search for the region, and each role that
-    /// couldn't be assumed or whose credentials have expired. The next fetch tries all of these
-    /// again. Keeps the base credentials, so call this only if [`Self::has_credentials`] is true.
+    /// Forgets everything that failed, so that the next fetch tries it again: failed endpoints, a
+    /// failed search for the region, and roles that couldn't be assumed. Also forgets roles whose
+    /// credentials have expired. Keeps the base credentials, so call this only if
+    /// [`Self::has_credentials`] is true.
     pub fn forget_failures(&mut self) {
         self.clients.forget_failures();
         if matches!(self.region.get(), Some(Err(_))) {
@@ -167,9 +173,9 @@ impl Session {
         self.roles.retain(|_, caller| is_usable(caller));
     }
 
-    /// The request for a locator: the locator with the default region and role, unless the locator
-    /// has its own. If neither the locator nor the configuration has a region, the first call asks
-    /// the instance metadata for one.
+    /// Builds the request for a locator, with the default region and role if the locator doesn't
+    /// name its own. If no default region is configured, the first call asks the instance metadata
+    /// service for one.
     pub(super) async fn request_for(&self, locator: &Locator) -> FetchResult<Request> {
         let locator = self.settings.with_defaults(locator);
         if let Some(region) = locator.region.clone() {
@@ -186,12 +192,12 @@ impl Session {
         Ok(Request::in_region(locator, found.await.clone()?))
     }
 
-    /// Looks for the base credentials, unless an earlier call has looked for them. Fails if the
-    /// search has failed, in this call or in an earlier one. Also prepares the roles of `requests`
-    /// for [`Self::caller_with`], which assumes them.
+    /// Searches for the base credentials, unless an earlier call has already done so. Fails if the
+    /// search failed, now or earlier. Also prepares the roles of `requests`, so that
+    /// [`Self::caller_with`] can assume them.
     ///
-    /// STS is asked in the configured region or, if there is none, in the region of the first
-    /// request, and then in the fallback regions.
+    /// Asks STS in the configured region or, without one, in the first request's region, and after
+    /// that in the fallback regions.
     pub(super) async fn prepare_credentials(&mut self, requests: &[Request]) -> FetchResult<()> {
         let first = requests.first().map(|request| &request.region);
         let Some(region) = self.settings.region().or(first) else {
@@ -225,7 +231,7 @@ impl Session {
         self.known_caller(None).map(|_| ())
     }
 
-    /// Assumes a role with the base credentials, and returns the credentials of the role. After an
+    /// Assumes a role with the base credentials, and returns the role's credentials. After an
     /// outage, asks STS in the next region.
     async fn assume(&self, role: &Role) -> FetchResult<CallerIdentity> {
         let name = format!("the role {}", role.arn);
@@ -234,8 +240,8 @@ impl Session {
         assume_role(self.services(&self.sts_regions), &base.credentials, role).await
     }
 
-    /// The services that give credentials. STS is asked in these regions, which share the time from
-    /// now to the deadline.
+    /// What a search for credentials needs: the clients, the regions in which to ask STS, and the
+    /// retry budget, which all requests of the search share.
     fn services<'s>(&'s self, sts_regions: &'s [Region]) -> Services<'s> {
         Services {
             clients: &self.clients,
@@ -244,9 +250,8 @@ impl Session {
         }
     }
 
-    /// Gets the credentials of a role, which the first call assumes. [`Self::prepare_credentials`]
-    /// must have been called with a request for this role. Without a role, returns the base
-    /// credentials.
+    /// Gets the credentials of a role or, without a role, the base credentials. The first call for
+    /// a role assumes it. Call [`Self::prepare_credentials`] with a request for this role first.
     pub(super) async fn caller_with(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         if let Some(role) = role
             && let Some(caller) = self.roles.get(role)
@@ -259,9 +264,8 @@ impl Session {
         self.known_caller(role)
     }
 
-    /// The credentials that were found for a role or, without a role, the base credentials, with
-    /// their ARN if the ARN is known. Fails if the credentials weren't found. Doesn't send a
-    /// request.
+    /// The credentials that were already found for a role or, without a role, the base credentials.
+    /// Fails if they weren't found. Doesn't send a request.
     pub(super) fn known_caller(&self, role: Option<&Role>) -> FetchResult<&CallerIdentity> {
         let cell = role.map_or(Some(&self.base), |role| self.roles.get(role));
         match cell.and_then(OnceCell::get) {
@@ -270,16 +274,16 @@ impl Session {
         }
     }
 
-    /// If `error` means that AWS refused the credentials, adds where these credentials come from.
-    /// The credentials are those of `role` or, without a role, the base credentials. Any other
-    /// error stays as it is.
+    /// If AWS refused the credentials, adds to the error what is wrong with them and where they
+    /// come from. They are the credentials of `role` or, without a role, the base credentials.
+    /// Leaves any other error as it is.
     pub(super) fn explain_refused(&self, role: Option<&Role>, error: FetchError) -> FetchError {
         let caller = self.known_caller(role).ok();
         explain_refused_credentials(error, caller.map(|caller| &caller.credentials))
     }
 
-    /// Asks STS who the caller is, with the base credentials and with each role, and prints the
-    /// answers with `-vv`. Asks only with `-vv` or for `check`, and only once. May assume the
+    /// Asks STS who the caller is, with the base credentials and with each role. Does so only once,
+    /// and only for `check` or with `-vv`. With `-vv`, also prints the answers. May assume the
     /// roles.
     pub(super) async fn trace_identities(&self, region: &Region) {
         let progress = self.budget.progress();
@@ -305,10 +309,9 @@ impl Session {
         }
     }
 
-    /// The caller's identity, and the provider of its credentials. The identity is that of the
-    /// default role or, without a default role, that of the base credentials. The provider is
-    /// always that of the base credentials. Returns `None` if the base credentials or those of the
-    /// role weren't found. Doesn't send a request.
+    /// Describes the caller: its ARN and its account, and the provider of its credentials. With a
+    /// default role, the ARN and the account belong to this role. Returns `None` if there are no
+    /// credentials, or if the role wasn't assumed. Doesn't send a request.
     pub fn caller(&self) -> Option<Caller> {
         let base = self.known_caller(None).ok()?;
         let (provider, _) = provider_of(&base.credentials)?.words();
@@ -323,17 +326,17 @@ impl Session {
         })
     }
 
-    /// The defaults with which secrets are looked up, for messages: the setting that names the
-    /// region, and the account. The account comes from the ARN of a role, because this doesn't need
-    /// a request. Without a role, the provider of the credentials stands in for the account.
+    /// Describes, for messages, where secrets were looked up: the place where the region is set,
+    /// and the account. The account is taken from a role's ARN, so no request is needed. Without a
+    /// role, the provider of the credentials is named instead of the account.
     ///
-    /// Returns `None` if there are neither a role nor credentials.
+    /// Returns `None` if there is neither a role nor credentials.
     pub fn looked_up(&self) -> Option<LookedUp> {
         let configured = self.settings.region.as_ref();
         let region_place = configured.map(|region| region.place.clone());
 
-        // The account is that of the role that is assumed last: the default role or, without one,
-        // the last role on the way to the caller.
+        // The account belongs to the role that is assumed last: the default role or, without one,
+        // the last of the caller's roles.
         let caller_roles = self.settings.caller_roles(self.chain.as_ref());
         let options = &self.settings.options;
         let last_role = options
@@ -355,11 +358,8 @@ impl Session {
         })
     }
 
-    /// The client for a service in a region, with the credentials of `caller`. The first call
-    /// creates the client, and later calls return the same one.
-    ///
-    /// # Errors
-    /// If [`Clients::client`] doesn't find an endpoint for the service.
+    /// The client for a service in a region, with the credentials of `caller`. Only the first call
+    /// creates a client. Later calls return the same one.
     pub async fn client(
         &self,
         caller: &CallerIdentity,
@@ -378,8 +378,9 @@ impl Session {
         Ok(client)
     }
 
-    /// The ARN of the caller with a role or, without a role, with the base credentials. May assume
-    /// the role. Returns `None` without credentials, or if STS refused or didn't answer in time.
+    /// The caller's ARN according to STS, with the credentials of `role` or, without a role, with
+    /// the base credentials. The first call asks STS, and may assume the role. Returns `None` if
+    /// there are no credentials, or if STS refused the request or didn't answer in time.
     pub(super) async fn caller_arn(&self, role: Option<&Role>, region: &Region) -> Option<String> {
         let caller = self.caller_with(role).await.ok()?;
         let arn = caller.arn.get_or_init(async || {
@@ -390,7 +391,7 @@ impl Session {
     }
 }
 
-/// True for credentials that were found and haven't expired.
+/// True if the credentials were found and haven't expired.
 fn is_usable(caller: &CallerCell) -> bool {
     let Some(Ok(caller)) = caller.get() else {
         return false;
