@@ -5,8 +5,9 @@
 //! token, which protects the agent against server-side request forgery. The token is sent only to
 //! this host, or over https. It goes directly to the agent, never through a proxy.
 //!
-//! The agent can do less than AWS: it reads from one region, doesn't read parameters, and assumes
-//! roles only since version 2.1. AWS is never asked instead.
+//! The agent can do less than AWS: it reads from only one region, can't read parameters, and
+//! assumes roles only since version 2.1. If the agent can't read a secret, secrets-exec doesn't ask
+//! AWS instead.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -32,16 +33,15 @@ use crate::system::os_error;
 use crate::system::redaction::{conceal, redacted_line};
 use crate::time::{Deadline, RetryBudget, Turns};
 
-/// The file in which the installation of the Secrets Manager Agent stores the token that a request
-/// needs.
+/// The file where the Secrets Manager Agent's installer stores the token that every request to the
+/// agent must carry.
 const AGENT_TOKEN_FILE: &str = "/var/run/awssmatoken";
 
 const TOKEN_REMEDY: &str = "set AWS_TOKEN to the token that the agent uses, or to its file: AWS_TOKEN=file:///path/to/token";
 
-/// Finds the token for the Secrets Manager Agent, as the value of a header. The token is in
-/// AWS_TOKEN (`variable`) or, if AWS_TOKEN isn't set, in [`AGENT_TOKEN_FILE`]. As for the agent's
-/// other clients, AWS_TOKEN is the token itself, or `file://` and the path of a file with the
-/// token.
+/// Finds the token for requests to the Secrets Manager Agent, and returns it as a header value.
+/// `variable` is the value of AWS_TOKEN: either the token itself, or `file:///path/to/token`. If
+/// AWS_TOKEN isn't set, reads the token from [`AGENT_TOKEN_FILE`].
 fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
     let file = variable.and_then(|text| text.strip_prefix("file://"));
     let (source, found) = match (file, variable) {
@@ -57,13 +57,14 @@ fn find_token(variable: Option<&str>) -> FetchResult<HeaderValue> {
         let text =
             format!("there is no token for the Secrets Manager Agent, because {source} {why}");
         let error = FetchError::credentials_refused("no-token", text);
-        // `--wait` tries again, because the token file may not exist yet while a machine boots.
+        // With `--wait`, the launch tries again later: while a machine boots, the token file may
+        // not exist yet.
         error.again(Again::Later).help(TOKEN_REMEDY)
     })
 }
 
-/// Reads a file with the agent's token. The error is the predicate of a sentence about the file:
-/// `can't be read: …`.
+/// Reads the agent's token from a file. The error completes a sentence that begins with the file's
+/// name: `can't be read: …`.
 fn read_token(path: &str) -> Result<String, String> {
     std::fs::read_to_string(path).map_err(|error| {
         let why = os_error::file_error_text(path.as_ref(), &error);
@@ -71,9 +72,9 @@ fn read_token(path: &str) -> Result<String, String> {
     })
 }
 
-/// Converts the agent's token, without trailing white space, to the value of a header. The value is
-/// marked as sensitive, and messages conceal the token, so the token is never printed. If the token
-/// is empty or can't be in a header, the error is `doesn't contain a token`, the predicate of a
+/// Converts the agent's token to a header value, without trailing white space. The token is never
+/// printed: the header is marked as sensitive, and messages conceal the token. If the token is
+/// empty or isn't a valid header value, the error is `doesn't contain a token`, which completes a
 /// sentence about the token's source.
 fn token_header(token: String) -> Result<HeaderValue, String> {
     conceal([token.trim_end()]);
@@ -87,14 +88,14 @@ fn token_header(token: String) -> Result<HeaderValue, String> {
 
 const TOKEN_HEADER: HeaderName = HeaderName::from_static("x-aws-parameters-secrets-token");
 
-/// The time limit for each step of opening a connection to the agent. The limit can be short,
-/// because the agent usually runs on this host.
+/// The time limit for each step of opening a connection to the Secrets Manager Agent. It can be
+/// short, because the agent usually runs on this host.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub struct Agent {
     url: Placed<HttpUrl>,
-    /// The settings for AWS. Requests to the agent use only three of them: the default region, the
-    /// default role and the agent's token.
+    /// The AWS settings. A request to the agent depends on only three of them: the default region,
+    /// the default role and the agent's token.
     settings: Settings,
     budget: RetryBudget<'static>,
     http: HttpClient,
@@ -102,10 +103,10 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Creates the client of the agent at `url`.
+    /// Creates a client for the Secrets Manager Agent that listens at `url`.
     pub fn new(url: Placed<HttpUrl>, settings: &Settings, deadline: &Deadline) -> Self {
-        // The parts of a response have no time limit of their own, because the retry budget limits
-        // the whole request.
+        // `Duration::MAX` means that the parts of a response have no time limits of their own. The
+        // retry budget limits the request as a whole.
         let limits = [CONNECT_TIMEOUT, Duration::MAX];
         Self {
             url,
@@ -116,9 +117,10 @@ impl Agent {
         }
     }
 
-    /// Answers each locator in `wanted`. First reads AWS's configuration files, because the profile
-    /// may set the agent's region. A locator that the agent can't read fails without a request. If
-    /// there is no token, no request is sent, and every other answer is the same error
+    /// Reads the secrets in `wanted` through the Secrets Manager Agent, and returns an answer for
+    /// each locator. First reads AWS's configuration files, because the profile may set the region.
+    /// A locator that the agent doesn't support, such as a parameter, fails without a request. If
+    /// there is no token, nothing is sent, and all other locators fail with the same error
     /// ([`Self::missing_token_error`]).
     ///
     /// # Errors
@@ -166,8 +168,8 @@ impl Agent {
         Ok(answers)
     }
 
-    /// The reason why the agent can't read a secret, as the predicate of a sentence about the
-    /// agent: `reads only secrets`. `None` if the agent may be able to read the secret.
+    /// Explains why the Secrets Manager Agent can't read a secret, or returns `None` if it may be
+    /// able to. The explanation completes a sentence about the agent: `reads only secrets`.
     fn unsupported_reason(&self, located: &Locator) -> Option<&'static str> {
         let role = located.role.as_ref();
         let has_external_id = role.is_some_and(|role| role.external_id.is_some());
@@ -187,9 +189,9 @@ impl Agent {
         }
     }
 
-    /// The error to report if the token for the agent is missing. Tries to connect to the agent: if
-    /// the connection fails, the result is that failure, because a token wouldn't help. Otherwise,
-    /// the result is `error`, which is about the token.
+    /// Chooses the error to report if there is no token for the Secrets Manager Agent. First tries
+    /// to connect to the agent. If that fails, returns the connection error, because a token
+    /// wouldn't help. Otherwise, returns `error`, which is about the token.
     async fn missing_token_error(&self, error: FetchError) -> FetchError {
         let connecting = self.http.connector.connect(self.url.value.uri());
         match self.budget.within(connecting).await {
@@ -200,7 +202,7 @@ impl Agent {
         }
     }
 
-    /// Reads one secret through the agent, and repeats the request after each outage.
+    /// Reads one secret through the Secrets Manager Agent. Retries after an outage or a timeout.
     async fn read(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let name = format!("{located} through the agent");
         let host = host_and_port(self.url.value.uri());
@@ -211,7 +213,7 @@ impl Agent {
             .map_err(|error| self.with_agent_headline(error))
     }
 
-    /// Sends one request for a secret, without retries, and returns its document.
+    /// Sends a single request for a secret, without retries, and returns the secret's document.
     async fn read_once(&self, located: &Locator, token: &HeaderValue) -> FetchResult<Document> {
         let request = Request::get(self.request_url(located))
             .header(TOKEN_HEADER, token)
@@ -223,14 +225,15 @@ impl Agent {
             .await
             .map_err(|failure| failure.for_host_named_in(&self.url.place))?;
         let status = response.status.as_u16();
-        // A body that breaks off or is too long is an outage, like a response that isn't from AWS.
+        // A body that breaks off or is too long is treated as an outage, like a response that isn't
+        // from AWS.
         let body = body.map_err(|_| malformed_response(status, None))?;
         self.parse_response(status, &body, located)
     }
 
-    /// The URL that asks the agent for a secret:
-    /// `http://localhost:2773/secretsmanager/get?secretId=…`. The URL doesn't name a region,
-    /// because the agent always reads from its own region.
+    /// Builds the URL that requests a secret from the Secrets Manager Agent:
+    /// `http://localhost:2773/secretsmanager/get?secretId=…`. It doesn't name a region, because the
+    /// agent always reads from its own region.
     fn request_url(&self, located: &Locator) -> String {
         let escaped = |text: &str| utf8_percent_encode(text, NON_ALPHANUMERIC).to_string();
         let base = self.url.value.text().trim_end_matches('/');
@@ -250,9 +253,9 @@ impl Agent {
         url
     }
 
-    /// Adds a headline about the agent to an outage, because AWS wasn't asked. If the agent
-    /// couldn't be reached, or if its answer is malformed, the help is about the agent, too. An
-    /// error that isn't an outage stays as it is.
+    /// Prefixes an outage's text with a headline about the agent, because the agent was asked, not
+    /// AWS. If the agent couldn't be reached or sent a malformed response, the help text is about
+    /// the agent, too. Errors that aren't outages stay as they are.
     fn with_agent_headline(&self, mut error: FetchError) -> FetchError {
         use OutageKind::{Connection, Lookup, Silent};
         let undo = self.url.place.undo();
@@ -269,7 +272,7 @@ impl Agent {
         error.with_outage_headline("the Secrets Manager Agent didn't answer with the secret")
     }
 
-    /// The failure of a request that the agent doesn't support. `why` is the predicate of a
+    /// Builds the error for a secret that the Secrets Manager Agent can't read. `why` completes a
     /// sentence about the agent, such as `reads only secrets`.
     fn unsupported_error(&self, why: &str) -> FetchError {
         let place = &self.url.place;
@@ -278,9 +281,8 @@ impl Agent {
         FetchError::refused(Refusal::Agent, text).help(place.undo())
     }
 
-    /// Parses the agent's response to the request for `located`, and refuses a secret from a
-    /// different region. If the response doesn't name a region, the document gets the requested
-    /// region.
+    /// Parses the agent's response to a request for `located`. Refuses a secret from another
+    /// region. If the response doesn't name a region, the document gets the requested region.
     fn parse_response(&self, status: u16, body: &[u8], located: &Locator) -> FetchResult<Document> {
         if status != 200 {
             return Err(parse_agent_error(status, body, located.role.as_ref()));
@@ -298,11 +300,12 @@ impl Agent {
     }
 }
 
-/// Parses an error response of the agent: an error of the agent itself, or an error of AWS that the
-/// agent passes on. If the body has a code, messages quote only the code and the message.
+/// Parses an error response from the Secrets Manager Agent. The error comes from the agent itself,
+/// or from AWS, whose errors the agent passes on. If the body contains an error code, we print only
+/// the code and the message that goes with it, and nothing else from the body.
 ///
-/// `role` is the role that the request named. If the error's message contains the ARN of this role,
-/// the agent couldn't assume the role.
+/// `role` is the role that the request named. If the error's message contains this role's ARN, the
+/// agent couldn't assume the role.
 fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchError {
     let object = serde_json::from_slice(body).unwrap_or_default();
     let (Some(code), message) = code_and_message(&object) else {
@@ -311,8 +314,8 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
     if let (Some(role), Some(message)) = (role, message)
         && message.contains(&role.arn.to_string())
     {
-        // If AWS itself refuses the request, the message contains the ARN of the role's session
-        // instead.
+        // If the agent had assumed the role and AWS then refused the request, the message would
+        // contain the ARN of the role's session instead.
         let text = "the Secrets Manager Agent couldn't assume the role";
         let error = FetchError::credentials_refused("role-denied", text);
         let reason = redacted_line(&format!("{code}: {message}"));
@@ -321,26 +324,27 @@ fn parse_agent_error(status: u16, body: &[u8], role: Option<&Role>) -> FetchErro
 
     let error = parse_service_error(status, NO_HEADERS, body);
     if status == 403 && error.next_try().is_here() {
-        // A 403 is a denial even if the error's code is that of an outage, so the agent isn't
-        // asked again.
+        // Status 403 is a denial, even with an error code that usually calls for a retry. So we
+        // don't ask the agent again.
         return FetchError::from(Cause::Denied(Denial::PolicyOrMissing(Operation::Read)))
             .explaining(error);
     }
     error
 }
 
-/// A function that looks up a header and finds none. Headers aren't needed, because the agent's
-/// errors have their code and message in the body.
+/// A header lookup that never finds anything. The parser needs no headers, because the agent puts
+/// an error's code and message in the body.
 const NO_HEADERS: fn(&str) -> Option<&'static str> = |_| None;
 
-/// The length, in bytes, up to which messages quote the text of an error from the agent. A longer
-/// text is left out.
+/// The maximum length, in bytes, of an error text from the Secrets Manager Agent that messages
+/// quote. A longer text is left out.
 const LONGEST_TEXT: usize = 200;
 
-/// Turns an error response without a code, which isn't from AWS, into a failure: a refused token
-/// for status 403, and an outage for any other status. For example, Lambda's extension answers with
-/// status 400 and a text until the function has started. Agents older than version 2.1 do so if a
-/// request names a role.
+/// Interprets a response from the Secrets Manager Agent with an error status, but without an error
+/// code, so the error isn't from AWS. Status 403 means that the agent refused the token. Any other
+/// status is an outage. For example, Lambda's extension answers with status 400 and plain text
+/// until the function has started. Agents older than version 2.1 do the same if a request names a
+/// role.
 fn error_without_code(status: u16, body: &[u8]) -> FetchError {
     let text = redacted_line(&String::from_utf8_lossy(body));
     let is_page = text.starts_with('<');
@@ -349,7 +353,7 @@ fn error_without_code(status: u16, body: &[u8]) -> FetchError {
             let text = "the Secrets Manager Agent doesn't accept the token";
             FetchError::credentials_refused("token-refused", text).help(TOKEN_REMEDY)
         }
-        // `parse_service_error` turns 429, and every status from 500 on, into an outage.
+        // For status 429, and for 500 and above, `parse_service_error` returns an outage.
         429 | 500.. => parse_service_error(status, NO_HEADERS, &[]),
         _ if text.is_empty() || is_page || text.len() > LONGEST_TEXT => {
             FetchError::malformed(&format!("HTTP status {status}"))

@@ -3,32 +3,32 @@
 //! The age of a cached answer decides what happens:
 //!
 //! ```text
-//! age of the entry   0 ─────────── --cache-ttl ─────────────────────── --cache-stale ───────▶
-//!                    │    fresh    │              stale                │     too old
-//!                    │ used without│ AWS is asked:                     │ AWS is asked:
-//!                    │ a request   │   answers    → its answer is used │   answers → its answer is used
-//!                    │             │   outage     → the entry is used, │   outage  → the launch fails
-//!                    │             │                with a warning     │
-//!                    │             │   denied, or → there is no value, │
-//!                    │             │   absent       entry is removed   │
+//! age of the entry   0 ────────── --cache-ttl ───────────────────── --cache-stale ───────▶
+//!                    │    fresh    │              stale              │   too old
+//!                    │ used without│ AWS is asked:                   │ AWS is asked:
+//!                    │ a request   │   answers    → answer is used   │   answers → answer is used
+//!                    │             │   outage     → entry is used,   │   outage  → launch fails
+//!                    │             │                with a warning   │
+//!                    │             │   denied, or → no value, entry  │
+//!                    │             │   absent       is removed       │
 //! ```
 //!
-//! - Every document of the secret's own region replaces the entry. If credentials are missing or
-//!   have expired, the entry stays, because this failure says nothing about the secret.
-//! - In an outage of the secret's own region, the document of a fallback region is used, but it
-//!   doesn't change the entry. If the launch would fail with this document, the entry is used
-//!   instead, unless the entry is too old.
+//! - Every document that comes from the secret's own region replaces the entry. If credentials are
+//!   missing or have expired, the entry stays, because this failure says nothing about the secret.
+//! - During an outage of the secret's own region, a launch uses the document of a fallback region,
+//!   but doesn't store it. If the launch would fail with this document, it uses the entry instead,
+//!   unless the entry is too old.
 //! - If the launch would fail with a fresh entry, AWS is asked for a newer document.
 //! - A damaged entry is ignored with a warning.
-//! - A launch that stores an entry also removes those that are too old for itself and for the
-//!   launches that have stored them, whatever their requests.
+//! - A launch that stores an entry also removes the old entries of all other launches and requests.
+//!   An entry stays as long as this launch, or the launch that stored it, would still use it.
 //!
-//! An entry has the whole document, not only the keys that the launch needs, so that a declaration
-//! can change without a new request. An entry is a file with three parts: a line with the format's
-//! version, a line with the checksum of the rest, and the answer as JSON. The name of the file is a
-//! hash of the request, and of the options and variables that choose its credentials and its
-//! endpoint, and then the format's version. So a launch with a different `--role-arn` or endpoint
-//! never uses the entry.
+//! An entry contains the whole document, not only the keys that the launch needs. So a declaration
+//! can change without a new request. An entry is a file with three parts: a line with the version
+//! of the format, a line with the checksum of the rest, and the answer as JSON. The name of the
+//! file is a hash, followed by the version of the format. The hash covers the request, and the
+//! options and variables that choose its credentials and its endpoint. So a launch with a different
+//! `--role-arn` or endpoint never uses the entry.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, DirEntry, File};
@@ -56,59 +56,66 @@ use crate::model::reference::Locator;
 use crate::system::os_error::{call_problem, errno, errno_text};
 use crate::system::paths::{is_in_memory, open_directory, remove_file, replace_file};
 
-/// The first line of an entry, which has the version of its format.
+/// The first line of a cache entry. The number is the version of the format.
 const MAGIC: &[u8] = b"secrets-exec cache 2\n";
 
-/// The end of an entry's file name, which has the version, too.
+/// The suffix of a cache entry's file name. The number is the version of the entry's format.
 const SUFFIX: &str = ".2";
 
-/// The first line of an entry of version 1. The name of its file is only the hash.
+/// The first line of a cache entry in version 1 of the format. File names in that version don't
+/// have a [`SUFFIX`].
 const EARLIER_MAGIC: &[u8] = b"secrets-exec cache 1\n";
 
-/// The age of the file at which an entry of version 1 is removed, because such an entry doesn't say
-/// how long it is used.
+/// The age at which a cache entry in version 1 of the format is removed. Unlike newer entries, it
+/// doesn't record how long launches would use it.
 const EARLIER_KEPT_FOR: Duration = Duration::from_hours(24);
 
-/// The length of the line with the checksum: 64 hexadecimal digits and a line feed.
+/// The length of the checksum line of a cache entry: 64 hexadecimal digits and a line feed.
 const CHECKSUM_LENGTH: usize = 65;
 
-/// The predicate of the warning about an invalid entry of the cache.
+/// The second half of the warning about an invalid cache entry, after
+/// `a cached value in "DIRECTORY"`.
 const DAMAGED: &str =
     "couldn't be used, because it is damaged or comes from a different version of secrets-exec";
 
-/// A file in the cache: a document from AWS, and when AWS was asked for it. The JSON of an entry is
-/// an array of these fields, in this order.
+/// A cache entry: a document from AWS, and when AWS was asked for it. The JSON in the entry's file
+/// is an array of these fields, in this order.
 #[derive(Debug, Deserialize)]
 pub struct CacheEntry {
-    /// The file name of the entry.
+    /// The name of the entry's file.
     pub name: String,
-    /// The time at which AWS was asked, measured since boot.
+    /// When AWS was asked for the document. This is a time since boot, not a date.
     pub fetched: Duration,
-    /// The age up to which the launch that stored the entry would use it.
+    /// The age at which the entry becomes too old for the launch that stored it.
     pub kept_for: Duration,
     pub document: Document,
 }
 
-/// The time limit for AWS's answers if the cache could provide every value instead. The limit keeps
-/// an outage from delaying such a launch for long.
+/// How long AWS has to answer if the cache could provide every value instead. This keeps an outage
+/// from delaying the launch for long.
 const RETRIED_FOR: Duration = Duration::from_secs(5);
 
 pub struct Cached {
     aws: Aws,
     directory: CacheDirectory,
-    /// The options. Their two limits are zero if no entry is used.
+    /// The cache options. If this launch only stores answers and never uses a cached one, both time
+    /// limits in the options are zero.
     options: CacheOptions,
-    /// The longer one of the two limits that the user has set.
+    /// The age at which an entry becomes too old for this launch: the longer of the two time limits
+    /// that the user set.
     kept_for: Duration,
-    /// The entries that could not be used, stored or removed, by the predicate of a sentence about
-    /// them, such as `couldn't be stored`. Each is named as in messages.
+    /// The problems with cache entries, such as `couldn't be stored`, each with the secrets that it
+    /// affects (`the secret "prod/db"`).
     unusable: BTreeMap<String, BTreeSet<String>>,
-    /// The entries that can be used instead of documents from fallback regions.
+    /// Cached documents of secrets for which a fallback region answered. They are used if the
+    /// fallback region's documents would make the launch fail.
     substitutes: BTreeMap<Locator, Document>,
 }
 
 impl Cached {
-    /// `directory` is that of `options`. If `uses_entries` is false, AWS's answers are only stored.
+    /// Creates a backend that asks AWS and caches the answers in `directory`, the directory that
+    /// `options` names. If `uses_entries` is false, answers are only stored, and no cached answer
+    /// is used.
     pub fn new(
         aws: Aws,
         directory: CacheDirectory,
@@ -134,17 +141,16 @@ impl Cached {
         &mut self.aws
     }
 
-    /// Answers each locator in `wanted`, from AWS or from an entry. Stores each document of a
-    /// secret's own region, and removes the entry of a secret that AWS doesn't have or denies
-    /// access to. Before it stores a document, removes the entries that no launch would use.
-    /// Notes in `unusable` each entry that can't be used, stored or removed.
+    /// Answers each locator in `wanted`, from the cache or from AWS. Stores AWS's documents, and
+    /// removes the entries of secrets that AWS doesn't have or denies access to. A launch that
+    /// stores a document also removes the entries that no launch would use any more.
+    /// [`Self::warnings`] then reports the entries that couldn't be used, stored or removed.
     ///
-    /// If each of these locators has an entry that can be used, AWS has only [`RETRIED_FOR`] to
+    /// If the cache could provide everything that AWS is asked for, AWS has only [`RETRIED_FOR`] to
     /// answer.
     ///
     /// # Errors
-    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` would need an MFA
-    /// code.
+    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` needs an MFA code.
     pub async fn answers(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         let CacheOptions { ttl, stale, .. } = self.options;
         let begun = boot_time();
@@ -205,11 +211,15 @@ impl Cached {
         Ok(answers)
     }
 
-    /// Replaces the documents of `unsuitable` locators, with which the launch would fail. The
-    /// document of a fallback region becomes the entry, if the entry can be used. A stale entry
-    /// becomes the failure of the secret's own region. A fresh entry is removed from `answers`, so
-    /// that AWS is asked, and from now on, no entry is treated as fresh. Returns true if `answers`
-    /// has changed.
+    /// Replaces documents that would make the launch fail: those of the `unsuitable` locators.
+    /// Returns true if `answers` changed.
+    ///
+    /// - If the document comes from a fallback region, the cached document replaces it, unless the
+    ///   cached one is too old.
+    /// - If the document comes from a stale cache entry, the failure of the request to AWS replaces
+    ///   it.
+    /// - If the document comes from a fresh cache entry, it is removed, so that AWS is asked for
+    ///   it. From then on, no entry is treated as fresh.
     pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
         let mut has_changed = false;
         for locator in unsuitable {
@@ -233,8 +243,8 @@ impl Cached {
         has_changed
     }
 
-    /// Warns of the entries that could not be used, stored or removed, once for each reason. A
-    /// warning may show the name of any secret that exists.
+    /// Warns about each problem with cache entries, such as `couldn't be stored`. A warning lists
+    /// the secrets that the problem affects.
     pub fn warnings(&self) -> Vec<Record> {
         let directory = self.options.directory.value.display();
         let mut warnings = Vec::new();
@@ -250,8 +260,8 @@ impl Cached {
         hex_hash(self.aws.cache_key(locator).as_bytes()) + SUFFIX
     }
 
-    /// Removes the entries in the directory that no launch would use at the time `now`. `now` is
-    /// measured since boot. A file that can't be read or removed stays.
+    /// Removes the cache entries that are too old for both this launch and the launch that stored
+    /// them. `now` is the time since boot. Files that can't be read or removed stay.
     fn remove_old_entries(&self, now: Duration) {
         let Ok(files) = fs::read_dir(&self.options.directory.value) else {
             return;
@@ -263,8 +273,8 @@ impl Cached {
         }
     }
 
-    /// Whether an entry is older than `kept_for`, both that of this launch and its own. `None` if the
-    /// file isn't an entry, or can't be read.
+    /// Checks whether a file in the cache is an entry that is too old for both this launch and the
+    /// launch that stored it. Returns `None` if the file isn't an entry or can't be read.
     fn is_old(&self, file: &DirEntry, now: Duration) -> Option<bool> {
         let name = file.file_name();
         let name = name.to_str()?;
@@ -282,8 +292,8 @@ impl Cached {
         Some(entry.age(now) > entry.kept_for.max(self.kept_for))
     }
 
-    /// Reads the cache entries that exist for the locators in `wanted`. Notes in `unusable` each
-    /// entry that can't be used.
+    /// Reads the cache entries of the locators in `wanted`. Leaves out locators without an entry.
+    /// [`Self::warnings`] then reports the entries that couldn't be used.
     fn read_entries<'a>(
         &mut self,
         wanted: impl Iterator<Item = &'a Locator>,
@@ -303,8 +313,8 @@ impl Cached {
         entries
     }
 
-    /// Reads the cache entry of a locator. Returns `None` if there is no entry. The error is the
-    /// predicate of the warning about the entry: `couldn't be read (…)`.
+    /// Reads the cache entry of a locator, or returns `None` if there isn't one. The error
+    /// completes the warning about the entry: `couldn't be read (…)`.
     fn read_entry(&self, locator: &Locator) -> Result<Option<CacheEntry>, String> {
         let name = self.entry_name(locator);
         let Some(bytes) = self.directory.read(&name)? else {
@@ -319,13 +329,13 @@ impl Cached {
         Ok(Some(entry))
     }
 
-    /// Updates the cache after AWS has given `answer`. Stores a document of the secret's own
-    /// region, or removes the entry if that region denies access or doesn't have the value. The
-    /// answer of a fallback region changes nothing. `begun` is the time, measured since boot, at
-    /// which AWS was asked. Notes in `unusable` that the entry can't be stored or removed.
+    /// Updates the cache with AWS's `answer`. Stores a document that comes from the secret's own
+    /// region, and removes the entry if that region denies access or doesn't have the value. An
+    /// answer from a fallback region changes nothing. `begun` is when AWS was asked, as a time
+    /// since boot. If the entry can't be stored or removed, [`Self::warnings`] reports it.
     ///
-    /// An entry that cannot be replaced is removed. Otherwise, launches would keep using a password
-    /// that has been rotated, until the end of `--cache-ttl`.
+    /// An entry that can't be replaced is removed. Otherwise, launches would keep using an outdated
+    /// value, such as the password before a rotation, until the end of `--cache-ttl`.
     fn update_entry(&mut self, locator: &Locator, answer: &Answer, begun: Duration) {
         let directory = &self.directory.0;
         let name = self.entry_name(locator);
@@ -354,7 +364,8 @@ impl Cached {
     }
 }
 
-/// True for a document of the secret's own region. Only such an answer is stored.
+/// True if the cache stores this answer: a document that comes from the secret's own region, not
+/// from a fallback region.
 fn is_stored(answer: &Answer) -> bool {
     matches!(answer, Ok(document) if document.passed_over.is_empty())
 }
@@ -365,15 +376,14 @@ fn with_note(mut failure: FetchFailure, note: &str) -> FetchFailure {
 }
 
 impl CacheEntry {
-    /// The age of the entry at the time `now`: how long ago AWS was asked for the document. `now`
-    /// is measured since boot.
+    /// The time since AWS was asked for the document. `now` is the time since boot.
     fn age(&self, now: Duration) -> Duration {
         now.saturating_sub(self.fetched)
     }
 
-    /// Turns the entry into its document, with the age of the answer. For a stale entry, `replaces`
-    /// is the failure of the request to AWS. For a fresh entry, which needs no request, `replaces`
-    /// is `None`.
+    /// Turns the entry into a document that records the age of the cached answer. If the entry is
+    /// used because a request to AWS failed, `replaces` is that failure. A fresh entry needs no
+    /// request, so its `replaces` is `None`.
     fn into_document(self, replaces: Option<FetchFailure>) -> Document {
         let age = self.age(boot_time());
         Document {
@@ -383,12 +393,12 @@ impl CacheEntry {
     }
 }
 
-/// The content of a file in the cache: the line [`MAGIC`], a checksum, and the document as JSON.
-/// `fetched` is the time, measured since boot, at which AWS was asked for the document, and
-/// `kept_for` is the age up to which this launch would use the entry.
+/// Encodes a document as the content of the cache file `name`: the line [`MAGIC`], a checksum, and
+/// JSON. `fetched` is when AWS was asked for the document, as a time since boot, and `kept_for` is
+/// the age at which the entry becomes too old for this launch.
 ///
-/// The JSON also has the name of the file, so that [`decode`] refuses a file that was copied to a
-/// different name.
+/// The JSON also contains the file's name, so that [`decode`] refuses a file that was copied to
+/// another name.
 pub fn encode(
     name: &str,
     document: &Document,
@@ -404,11 +414,11 @@ pub fn encode(
     Zeroizing::new([MAGIC, checksum.as_bytes(), b"\n", &json].concat())
 }
 
-/// Parses the content of the file `name` in the cache, which [`encode`] has made.
+/// Parses the content of the cache file `name`, which [`encode`] wrote.
 ///
 /// # Errors
-/// If the content is invalid, or belongs to an entry with a different name. The error is the
-/// predicate of a message and does not quote the content.
+/// If the content is invalid, or belongs to a file with another name. The error completes the
+/// warning about the entry, and never quotes the content.
 pub fn decode(name: &str, bytes: &[u8]) -> Result<CacheEntry, &'static str> {
     let rest = bytes.strip_prefix(MAGIC).ok_or(DAMAGED)?;
     let (expected, json) = rest.split_at_checked(CHECKSUM_LENGTH).ok_or(DAMAGED)?;
@@ -430,8 +440,8 @@ pub fn hex_hash(bytes: &[u8]) -> String {
         .collect()
 }
 
-/// The time since boot, or zero if the kernel doesn't have this clock. Setting the system time
-/// doesn't change the result. On Linux, the result includes the time while the machine was asleep.
+/// The time since boot, or zero if the kernel doesn't have such a clock. Setting the system's time
+/// doesn't affect it. On Linux, it includes the time that the machine spent asleep.
 fn boot_time() -> Duration {
     #[cfg(target_os = "linux")]
     let clock = ClockId::CLOCK_BOOTTIME;
@@ -440,11 +450,11 @@ fn boot_time() -> Duration {
     clock_gettime(clock).map(Duration::from).unwrap_or_default()
 }
 
-/// The directory of the cache, which is open and has been checked: it belongs to this user, is
-/// closed to everyone else, and is in memory.
+/// An open cache directory that passed our checks: it belongs to this user, nobody else has access
+/// to it, and it is in memory.
 ///
-/// All files are accessed through its descriptor, so nobody can replace the directory after the
-/// check.
+/// All files in the cache are opened through this descriptor, so nobody can replace the directory
+/// after the checks.
 pub struct CacheDirectory(OwnedFd);
 
 /// The permissions of everyone except the owner.
@@ -454,10 +464,10 @@ const NOT_OURS: &str =
     "couldn't be used, because its file belongs to another user or doesn't have mode 0600";
 
 impl CacheDirectory {
-    /// Opens the directory of the cache, and checks that values can safely be stored in it.
+    /// Opens the cache directory, and checks that values can safely be stored in it.
     ///
     /// # Errors
-    /// If the directory can't be opened or examined, or if values must not be stored in it.
+    /// If the directory can't be opened or examined, or if it isn't a safe place for values.
     pub fn open(Placed { value: path, place }: &Placed<PathBuf>) -> Result<Self, Problem> {
         let directory = format!("the cache directory \"{}\" (from {place})", path.display());
         let descriptor = open_directory(path.as_os_str(), &directory)
@@ -472,9 +482,9 @@ impl CacheDirectory {
         Ok(Self(descriptor))
     }
 
-    /// Reads the file `name` in the cache. Returns `None` if the file doesn't exist. Refuses
-    /// anything but a regular file that belongs to this user and that nobody else can access. The
-    /// error is the predicate of the warning about the entry.
+    /// Reads the file `name` in the cache, or returns `None` if it doesn't exist. Refuses anything
+    /// but a regular file that belongs to this user and that nobody else can access. The error
+    /// completes the warning about the entry: `couldn't be read (…)`.
     fn read(&self, name: &str) -> Result<Option<Zeroizing<Vec<u8>>>, String> {
         let unreadable = |why| format!("couldn't be read ({})", errno_text(why));
         // Without O_NONBLOCK, opening a named pipe would wait for a writer.
@@ -504,8 +514,8 @@ impl CacheDirectory {
 const USE_TMPFS: &str =
     "run install -d -m 700 /dev/shm/secrets-exec, and use --cache /dev/shm/secrets-exec";
 
-/// The reason why values must not be stored in a directory, as the predicate of a sentence: `is
-/// open to other users (mode 0755)`. `None` if values can be stored there.
+/// Explains why values must not be stored in a directory, or returns `None` if it is safe. The
+/// explanation completes a sentence about the directory: `is open to other users (mode 0755)`.
 fn directory_defect(directory: &OwnedFd) -> Result<Option<String>, Errno> {
     if !is_in_memory(directory.as_fd())? {
         return Ok(Some(
@@ -522,7 +532,7 @@ fn directory_defect(directory: &OwnedFd) -> Result<Option<String>, Errno> {
         )));
     }
     let mode = Mode::from_bits_truncate(stat.st_mode);
-    // An ACL that gives access to other users appears in the permissions of the group.
+    // If an ACL gives access to other users, that shows up in the group's permissions.
     if mode.intersects(OTHERS) {
         return Ok(Some(format!(
             "is open to other users (mode {:04o})",

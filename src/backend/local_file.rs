@@ -1,5 +1,5 @@
-//! The backend of `--local`: the contents of a file that maps secret ids to values. Regions, roles,
-//! staging labels and versions are ignored.
+//! The backend of `--local`: a file that maps secret ids to values, and is read instead of AWS.
+//! Regions, roles, staging labels and versions are ignored.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -13,14 +13,14 @@ use crate::model::shown::shell_word;
 
 pub struct LocalFile {
     pub path: PathBuf,
-    /// The values by the id of the secret. As in references, the id of a parameter begins with
-    /// `ssm:`.
+    /// Each secret's value, by id. As in references, a parameter's id begins with `ssm:`.
     pub secrets: BTreeMap<String, SecretValue>,
 }
 
 impl LocalFile {
-    /// Answers each locator in `wanted`. For the first [`MOST_SUGGESTIONS`] secrets or parameters
-    /// that the file doesn't have, the answer also has a similar id, if the file has one.
+    /// Looks up each locator in `wanted`. An answer is the value in the file, or a failure if the
+    /// file doesn't have the id. For the first [`MOST_SUGGESTIONS`] missing ids, also looks for a
+    /// similar id to suggest.
     pub fn answers(&self, wanted: &BTreeSet<&Locator>) -> Answers {
         let mut answers = Answers::new();
         let mut searches = 0;
@@ -39,7 +39,7 @@ impl LocalFile {
         answers
     }
 
-    /// The document for a locator, or the failure if the file doesn't have the secret.
+    /// Looks up the value of a single locator. Fails if the file doesn't have it.
     fn answer(&self, locator: &Locator) -> Result<Document, FetchFailure> {
         if let Some(path) = locator.path() {
             return self.parameters_below(path);
@@ -51,7 +51,8 @@ impl LocalFile {
         Ok(Document::new(SecretValue::new(value.expose())))
     }
 
-    /// The failure for a secret that the file doesn't have.
+    /// Creates the failure for a secret that isn't in the file. If the file is a declaration
+    /// instead of a file for `--local`, the help text says so.
     fn not_found(&self) -> FetchFailure {
         let mut error = FetchError::from(Cause::Absent(Missing::Secret));
         let is_declaration = self.secrets.contains_key("env")
@@ -69,8 +70,9 @@ impl LocalFile {
         FetchFailure::new(None, error)
     }
 
-    /// Finds an id in the file that differs by one letter from one of `names`. Tries the last name
-    /// first, because the earlier names can be a whole ARN, or end with AWS's random characters.
+    /// Finds an id in the file that differs by one letter from one of `names`, the names of a
+    /// missing secret. Tries the last name first, because the earlier ones can be a whole ARN, or
+    /// end with AWS's random characters.
     fn nearest(&self, names: &[String]) -> Option<Box<str>> {
         for name in names.iter().rev() {
             if let Some(id) = self.secrets.keys().find(|id| is_one_letter_away(name, id)) {
@@ -80,8 +82,8 @@ impl LocalFile {
         None
     }
 
-    /// The document of all parameters below a path, or the failure if the file has none of them, or
-    /// has bytes for one of them.
+    /// Collects all parameters below `path` in one document. Fails if the file has no parameters
+    /// there, or if one of them isn't text.
     fn parameters_below(&self, path: ParameterPath<'_>) -> Result<Document, FetchFailure> {
         // A path from an ARN doesn't begin with a slash.
         let prefix = format!("ssm:/{}", path.name.trim_start_matches('/'));
@@ -102,10 +104,10 @@ impl LocalFile {
     }
 }
 
-/// The names that a secret or parameter can have in the file: its id and, for an ARN, the name in
-/// the ARN. The list has two forms of such a name, because AWS adds a hyphen and six random
-/// characters to the name in a secret's ARN, and leaves out the leading slash of the name in a
-/// parameter's ARN.
+/// Lists the names under which the file of `--local` may have a secret or parameter: its id and, if
+/// the id is an ARN, two spellings of the name in the ARN. In a secret's ARN, AWS adds a hyphen and
+/// six random characters to the name, so the name is tried with and without them. In a parameter's
+/// ARN, AWS omits the leading slash, so the name is tried with and without a slash.
 fn possible_names(locator: &Locator) -> Vec<String> {
     let mut names = vec![locator.written_id()];
     if locator.id.arn().is_none() {

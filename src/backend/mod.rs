@@ -1,18 +1,18 @@
 //! The backends, from which secrets-exec reads secrets. A backend gets a set of locators and
 //! returns an answer for each of them. A locator describes one request: the id and version of a
-//! secret, and the region and the role to read it with. An answer is a document, which has the
-//! secret's value, or the failure of the request.
+//! secret, and the region and the role to read it with. An answer is either a document, which
+//! contains the secret's value, or the failure of the request.
 //!
 //! ```text
-//! locators ──▶ Backend ──┬─▶ aws ─────────────────────────────▶ answers: a document, or the failure of the request,
-//!                        ├─▶ cached ── no fresh entry ─▶ aws ─▶          one for each locator
-//!                        ├─▶ agent ───────────────────────────▶
-//!                        └─▶ local_file ──────────────────────▶
+//! locators ──▶ Backend ──┬─▶ aws ────────────────────────────▶ one answer for each locator:
+//!                        ├─▶ cached ─ no fresh entry ─▶ aws ─▶ a document, or the failure
+//!                        ├─▶ agent ──────────────────────────▶ of the request
+//!                        └─▶ local_file ─────────────────────▶
 //! ```
 //!
-//! A failed request is an answer, not an error, because other secrets may have been read, and the
-//! report lists everything that's missing. An answer is always about the requested secret and
-//! version: each backend checks this before it returns a document.
+//! A failed request is an answer, not an error: the other secrets may have been read, and the
+//! report lists everything that's missing. Before a backend returns a document, it checks that the
+//! document is about the requested secret and version.
 
 pub mod agent;
 pub mod aws;
@@ -30,23 +30,23 @@ use aws::Aws;
 use cached::Cached;
 use local_file::LocalFile;
 
-/// The backend of a launch.
+/// The source from which a launch reads its secrets.
 pub enum Backend {
     Aws(Box<Aws>),
-    /// AWS with the cache of `--cache`.
+    /// AWS, with its answers kept in a cache (`--cache`).
     Cached(Box<Cached>),
-    /// The AWS Secrets Manager Agent.
+    /// The AWS Secrets Manager Agent (`--agent`).
     Agent(Box<Agent>),
-    /// The file of `--local`.
+    /// A file that is read instead of AWS (`--local`).
     Local(LocalFile),
 }
 
 impl Backend {
-    /// Answers each locator in `wanted`.
+    /// Reads everything in `wanted`, and returns one answer for each locator: a document, or the
+    /// failure of its request.
     ///
     /// # Errors
-    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` would need an MFA
-    /// code.
+    /// If AWS's configuration is invalid, or if a launch with `--on-rotation` needs an MFA code.
     pub async fn fetch(&mut self, wanted: &BTreeSet<&Locator>) -> Result<Answers, Problem> {
         match self {
             Self::Aws(aws) => aws.answers(wanted, None).await,
@@ -56,8 +56,7 @@ impl Backend {
         }
     }
 
-    /// The AWS client of this backend. `None` for `--local` and `--agent`, which never send a request
-    /// to AWS.
+    /// The AWS client, or `None` for `--local` and `--agent`, which never send requests to AWS.
     pub fn aws(&mut self) -> Option<&mut Aws> {
         match self {
             Self::Aws(aws) => Some(aws),
@@ -66,8 +65,9 @@ impl Backend {
         }
     }
 
-    /// Replaces or removes the documents of `unsuitable` locators in `answers`, if there may be
-    /// better ones ([`Cached::replace`]). Returns true if `answers` has changed.
+    /// Looks for better documents for the `unsuitable` locators, whose current documents would make
+    /// the launch fail. With `--cache`, replaces these documents in `answers`, or removes them so
+    /// that AWS is asked for them ([`Cached::replace`]). Returns true if `answers` changed.
     pub fn replace(&mut self, unsuitable: BTreeSet<Locator>, answers: &mut Answers) -> bool {
         match self {
             Self::Cached(cached) => cached.replace(unsuitable, answers),
@@ -85,7 +85,7 @@ impl Backend {
         }
     }
 
-    /// The warnings about entries of the cache ([`Cached::warnings`]).
+    /// The warnings about cache entries that couldn't be used, stored or removed.
     pub fn cache_warnings(&self) -> Vec<Record> {
         match self {
             Self::Cached(cached) => cached.warnings(),
@@ -93,7 +93,8 @@ impl Backend {
         }
     }
 
-    /// The facts of the launch that messages about the failures of the last fetch mention.
+    /// The facts about the launch that messages about failed requests mention, such as the default
+    /// region that was used, or the `--local` file.
     pub fn circumstances(&mut self) -> Circumstances {
         match self {
             Self::Aws(aws) => aws.circumstances(),
@@ -103,8 +104,8 @@ impl Backend {
         }
     }
 
-    /// The identity that sent the requests to AWS ([`Aws::caller`]). `None` with `--local`, and
-    /// also with `--agent`, because the agent has its own credentials.
+    /// The identity that sent the requests to AWS, if it is known ([`Aws::caller`]). Always `None`
+    /// with `--local`, and with `--agent`, which uses credentials of its own.
     pub fn caller(&mut self) -> Option<Caller> {
         self.aws()?.caller()
     }
