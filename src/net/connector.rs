@@ -28,7 +28,7 @@ use super::proxy::{Proxy, ProxyLogin, ProxySettings, host_and_port, open_tunnel,
 use super::tls::{TlsConfig, TrustSettings, client_config};
 use crate::model::answer::{FetchError, FetchResult};
 
-/// A stream of bytes: TCP or TLS, direct or through a proxy.
+/// A byte stream over TCP or TLS, either direct or through a proxy.
 type Stream = Box<dyn ByteStream>;
 
 trait ByteStream: Read + Write + Send + Unpin {}
@@ -38,8 +38,8 @@ impl<T: Read + Write + Send + Unpin> ByteStream for T {}
 /// An open connection, which carries one request at a time.
 pub type Connection = SendRequest<Full<Bytes>>;
 
-/// Opens connections to hosts. Clones share the root certificates, the DNS answers, and the result
-/// of logging in to the proxy.
+/// Opens connections to hosts. Clones share the root certificates, the DNS lookups, and the result
+/// of the proxy login.
 #[derive(Clone)]
 pub struct Connector {
     dns: DnsResolver,
@@ -52,7 +52,7 @@ pub struct Connector {
 }
 
 impl Connector {
-    /// Creates a connector, which reads the root certificates only when a connection needs them.
+    /// Creates a connector. The root certificates are read only when a connection first needs them.
     pub fn new(settings: &HttpSettings, limit: Duration) -> Self {
         let dns = DnsResolver::default();
         let mut tcp = HttpConnector::new_with_resolver(dns.clone());
@@ -70,14 +70,15 @@ impl Connector {
         }
     }
 
-    /// Opens a connection, including the TLS handshake, and starts a task that writes requests to
-    /// it and reads the responses. [`Self::limit`] applies to each of these steps: DNS and TCP
-    /// together, the tunnel through a proxy, and TLS. Dropping the connection closes it.
+    /// Opens a connection to the host in `to`, with a TLS handshake for `https`, and spawns a task
+    /// that sends requests on it and reads the responses. [`Self::limit`] applies to each step
+    /// separately: DNS and TCP together, the tunnel through a proxy, and TLS. Dropping the
+    /// connection closes it.
     ///
     /// # Errors
     /// If a step fails. The message names the host or, if the proxy caused the failure, the proxy.
     pub async fn connect(&self, to: &Uri) -> FetchResult<Connection> {
-        // The connector is cloned, because hyper-util's part of it has to be mutable.
+        // hyper-util's connector has to be mutable, so open the stream with a clone.
         let stream = self.clone().open(to).await?;
         let (connection, exchanges) = http_handshake(stream)
             .await
@@ -86,12 +87,12 @@ impl Connector {
         Ok(connection)
     }
 
-    /// Opens a stream of bytes to a host, with TLS for an `https` URL.
+    /// Opens a byte stream to a host, using TLS for an `https` URL.
     async fn open(&mut self, to: &Uri) -> FetchResult<Stream> {
         if to.scheme() != Some(&Scheme::HTTPS) {
             return self.open_stream(to).await;
         }
-        // The root certificates are read while DNS and TCP wait for the network.
+        // Read the root certificates while DNS and TCP are waiting for the network.
         let tls = Arc::clone(&self.tls);
         let reading = async { LazyLock::force(&tls).clone() };
         let (stream, _) = try_join(self.open_stream(to), reading).await?;
@@ -102,15 +103,15 @@ impl Connector {
         self.open_tls(stream, to, &peer).await
     }
 
-    /// Opens a stream of bytes to a host, before any TLS handshake with the host. If there is a
-    /// proxy, the stream ends at the proxy for an `http` URL and goes through a tunnel for an
-    /// `https` URL.
+    /// Opens a byte stream to a host, before any TLS handshake with the host itself. With a proxy,
+    /// the stream for an `http` URL ends at the proxy, and the stream for an `https` URL is a
+    /// tunnel through the proxy to the host.
     async fn open_stream(&mut self, to: &Uri) -> FetchResult<Stream> {
         let Some(proxy) = self.proxies.proxy(to) else {
             return self.open_tcp(to, host_and_port(to)).await;
         };
-        // Boxed, so that the many launches without a proxy don't reserve and move memory for these
-        // futures.
+        // Boxed, because most launches have no proxy and shouldn't have to reserve and move memory
+        // for these futures.
         if to.scheme() != Some(&Scheme::HTTPS) {
             return Box::pin(self.open_to_proxy(&proxy, to)).await;
         }
@@ -124,13 +125,14 @@ impl Connector {
             let tunnel = opened.unwrap_or_else(|_| Err(proxy.with_remedy(silent, to)))?;
             Ok(Box::new(tunnel) as Stream)
         };
-        // Until a proxy has accepted the password, `attempt` opens only one tunnel at a time, so
-        // that a wrong password can't lock the account.
+        // Until the proxy has accepted the password, `attempt` opens only one tunnel at a time, so
+        // a wrong password can't lock the account.
         Box::pin(login.attempt(&proxy, opening)).await
     }
 
-    /// Opens a stream to a proxy, with TLS if the proxy's URL is an `https` URL. `to` is the URL of
-    /// the request, whose host the help of an error names.
+    /// Opens a stream to a proxy, using TLS if the proxy has an `https` URL. `to` is the URL of the
+    /// request: if the proxy can't be reached, the help text suggests reaching the host in `to`
+    /// without the proxy.
     async fn open_to_proxy(&mut self, proxy: &Proxy, to: &Uri) -> FetchResult<Stream> {
         let uri = proxy.intercept.uri();
         let name = proxy.to_string();
@@ -146,10 +148,11 @@ impl Connector {
             .map_err(|failure| proxy.with_plain_remedy(failure))
     }
 
-    /// Looks up a URL's host and opens a TCP connection to it. Messages call the host `peer`.
+    /// Looks up a URL's host and opens a TCP connection to it. `peer` is the host's name in
+    /// messages.
     async fn open_tcp(&mut self, to: &Uri, peer: &str) -> FetchResult<Stream> {
-        // hyper-util divides this timeout among the addresses of a name, so that an address that
-        // never answers leaves time for the next one.
+        // hyper-util divides this timeout among a host's addresses, so an address that never
+        // answers leaves time for the next one.
         self.tcp.set_connect_timeout(Some(self.limit));
         match timeout(self.limit, self.tcp.call(to.clone())).await {
             Ok(Ok(stream)) => Ok(Box::new(stream)),
@@ -168,14 +171,14 @@ impl Connector {
         }
     }
 
-    /// Performs the TLS handshake with a URL's host on an open stream. Messages call the host
-    /// `peer`.
+    /// Performs the TLS handshake with a URL's host over an open stream. `peer` is the host's name
+    /// in messages.
     async fn open_tls(&self, stream: Stream, to: &Uri, peer: &str) -> FetchResult<Stream> {
         let failed = |error| FetchError::from_handshake(&error, peer);
-        // An IPv6 address is in brackets in a URL.
+        // In a URL, an IPv6 address is in brackets.
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
-        // A host such as `127.1` fails here: the system resolves it, but TLS doesn't allow it as a
-        // name.
+        // A host such as `127.1` fails here: the system can resolve it, but it isn't a valid name
+        // for TLS.
         let name = ServerName::try_from(host.to_owned())
             .map_err(|error| failed(io::Error::other(error)))?;
 

@@ -1,5 +1,5 @@
-//! Looks up the addresses of a host with the system's resolver (getaddrinfo(3)), which blocks and
-//! can't be cancelled, so each lookup runs on its own thread.
+//! Looks up the addresses of a host with the system's resolver. getaddrinfo(3) blocks and can't be
+//! cancelled, so each lookup runs on its own thread.
 
 use std::collections::HashMap;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -22,16 +22,16 @@ use crate::system::os_error;
 
 /// A resolver that calls getaddrinfo(3). Clones share their lookups.
 ///
-/// The thread of a lookup that never returns ends when the process ends or calls execve.
+/// If a lookup never returns, its thread runs until the process ends or calls execve.
 #[derive(Clone, Default)]
 pub(super) struct DnsResolver {
-    /// The latest lookup of each host, running or finished, and when it started.
+    /// Each host's latest lookup, whether running or finished, and when it started.
     lookups: Arc<Mutex<HashMap<String, (Instant, SharedLookup)>>>,
 }
 
 type SharedLookup = Shared<BoxFuture<'static, Result<Vec<SocketAddr>, LookupError>>>;
 
-/// The time for which a lookup is reused. After that, the addresses of a host may have changed.
+/// A lookup is reused for this long. After that, the host's addresses may have changed.
 const MAX_LOOKUP_AGE: Duration = Duration::from_secs(5);
 
 impl DnsResolver {
@@ -42,8 +42,8 @@ impl DnsResolver {
             .is_some_and(|(_, lookup)| lookup.peek().is_none())
     }
 
-    /// The lookup of a host. Starts a new one, unless a recent one is still running or has
-    /// succeeded.
+    /// Starts a lookup of a host's addresses, or returns the latest one if it is younger than
+    /// [`MAX_LOOKUP_AGE`] and hasn't failed.
     pub(super) fn look_up(&self, host: &str) -> SharedLookup {
         let mut lookups = locked(&self.lookups);
         if let Some((started, lookup)) = lookups.get(host)
@@ -58,11 +58,11 @@ impl DnsResolver {
     }
 }
 
-/// Starts a lookup on its own thread and returns immediately.
+/// Starts a lookup on a new thread and returns immediately.
 fn start_lookup(host: String) -> SharedLookup {
     let (sender, receiver) = oneshot::channel();
     let started = thread::Builder::new().spawn(move || {
-        // Sending fails only if the lookup was dropped, so nothing needs the answer any more.
+        // Sending fails only if the lookup was dropped, and then nothing needs the answer any more.
         let _ = sender.send(resolve(&host));
     });
     let lookup = async move {
@@ -92,14 +92,14 @@ impl Service<Name> for DnsResolver {
 
 /// Looks up the addresses of a host. Blocks the thread until the answer arrives.
 ///
-/// An AWS host is first looked up as an absolute name, with a dot at its end. Kubernetes sets
-/// `ndots:5` in /etc/resolv.conf, so a resolver would first try an AWS host name in each search
-/// domain, which takes four rounds of queries. A name that is listed in /etc/hosts doesn't get the
-/// dot, because the names there don't have one. All other hosts, and an AWS host that isn't found
-/// in this way, use the system's search domains.
+/// An AWS host is first looked up as an absolute name, with a trailing dot. Kubernetes sets
+/// `ndots:5` in /etc/resolv.conf, so a resolver would otherwise try the name in each search domain
+/// first, which takes four rounds of queries. If an AWS host is listed in /etc/hosts, it is looked
+/// up without the dot, because the names there have none. All other hosts, and AWS hosts that
+/// aren't found with the dot, are looked up with the system's search domains.
 ///
-/// `localhost` is always this host, whatever a name server says (RFC 6761, section 6.3), because
-/// the tokens for the agent and for a container's endpoint are sent there.
+/// `localhost` always means this machine, whatever a name server says (RFC 6761, section 6.3),
+/// because the tokens for the agent and for a container's endpoint are sent there.
 fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
     if host.eq_ignore_ascii_case("localhost") {
         // Port 0 is a placeholder. hyper-util sets the real port.
@@ -115,7 +115,7 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
         return Ok(found);
     }
     addresses_of(host).or_else(|error| {
-        // The DNS ignores case, but musl compares the names in /etc/hosts byte by byte.
+        // DNS ignores case, but musl compares the names in /etc/hosts byte by byte.
         let lower = host.to_ascii_lowercase();
         if lower == host {
             return Err(error);
@@ -126,9 +126,9 @@ fn resolve(host: &str) -> Result<Vec<SocketAddr>, LookupError> {
 
 /// Asks the system's resolver for the IPv4 and IPv6 addresses of a name.
 ///
-/// Some name servers answer the query for IPv6 addresses (AAAA) with an error, or not at all. Then
-/// musl drops the IPv4 addresses, too. So if the query for both fails, a second query is only for
-/// IPv4 addresses and, if that one fails, too, a third one only for IPv6 addresses.
+/// Some name servers answer a query for IPv6 addresses (AAAA) with an error or not at all, and musl
+/// then drops the IPv4 addresses, too. So if asking for both kinds fails, this function asks for
+/// IPv4 addresses only and, if that fails as well, for IPv6 addresses only.
 fn addresses_of(name: &str) -> Result<Vec<SocketAddr>, LookupError> {
     let ask = |family| {
         let hints = AddrInfoHints {
@@ -154,7 +154,7 @@ fn is_in_hosts_file(host: &str) -> bool {
     hosts
         .lines()
         .flat_map(|line| {
-            // A line has an address, the names of the host, and possibly a comment.
+            // Each line has an address, the host's names, and possibly a comment.
             let entry = line.split('#').next().unwrap_or_default();
             entry.split_whitespace().skip(1)
         })

@@ -1,10 +1,10 @@
-//! The failures of a request that didn't get a complete response, and the texts of errors from
-//! libraries.
+//! Turns the errors of TCP, TLS and HTTP into failures of a request, and the errors of libraries
+//! into texts for messages.
 //!
-//! Errors of TCP, TLS and HTTP become a [`FetchError`] where they occur, as a sentence that names
-//! the host or the proxy. Such a sentence doesn't contain the body of a response, or the user name
-//! and password of a URL. But the text of an SDK error can quote the reason that a credentials
-//! endpoint gives in its response.
+//! Each error becomes a [`FetchError`] where it occurs, as a sentence that names the host or the
+//! proxy. Such a sentence never contains the body of a response, or the user name and password in a
+//! URL. But the text of an SDK error can quote the reason that a credentials endpoint gives in its
+//! response.
 
 use std::error::Error;
 use std::io::{self, ErrorKind};
@@ -26,8 +26,8 @@ use crate::system::redaction::redacted_line;
 
 pub type BoxError = Box<dyn Error + Send + Sync>;
 
-/// The reason why the name of a host doesn't resolve. `None` means that the name doesn't exist, or
-/// has no address (EAI_NONAME).
+/// Why a host's name doesn't resolve. `None` means that the name doesn't exist or has no address
+/// (EAI_NONAME).
 #[derive(Clone, Debug, thiserror::Error)]
 #[error("{0:?}")]
 pub(super) struct LookupError(pub Option<String>);
@@ -38,15 +38,15 @@ impl From<dns_lookup::LookupError> for LookupError {
             return Self(None);
         }
         let text = os_error::io_error_text(&error.into());
-        // dns-lookup writes this before the text of gai_strerror(3).
+        // dns-lookup puts this prefix before the gai_strerror(3) text.
         let beginning = "failed to lookup address information: ";
         Self(Some(text.replace(beginning, "")))
     }
 }
 
 impl FetchError {
-    /// The failure to open a TCP connection to the URL `to`. `peer` is what the message calls the
-    /// host.
+    /// Creates the error for a TCP connection that couldn't be opened, perhaps because the host's
+    /// name didn't resolve. `to` is the host's URL, and `peer` is the host's name in the message.
     pub(super) fn from_connection(error: &(dyn Error + 'static), to: &Uri, peer: &str) -> Self {
         if let Some(LookupError(why)) = find_source(error) {
             return Self::unresolved(peer, why.as_deref());
@@ -60,8 +60,8 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// The failure for an open connection that broke, or for a response that isn't valid HTTP or is
-    /// too long.
+    /// Creates the error for a request that failed on an open connection: the connection broke, or
+    /// the response is too long or isn't valid HTTP.
     pub(super) fn from_exchange(error: impl Into<BoxError>, host: &str) -> Self {
         let error = error.into();
         let (mut kind, text) = kind_and_text(&*error);
@@ -80,8 +80,8 @@ impl FetchError {
         Self::outage(OutageKind::Connection, why).with_io_kind(kind)
     }
 
-    /// The failure of a TLS handshake. If the error doesn't come from rustls, the server probably
-    /// didn't answer the first message before the connection ended or the time was up.
+    /// Creates the error for a failed TLS handshake. If the cause isn't an error from rustls, the
+    /// connection probably closed or timed out before the server answered the first message.
     pub(super) fn from_handshake(error: &io::Error, peer: &str) -> Self {
         let text = error_text(error);
         let failure = match find_source(error) {
@@ -104,10 +104,13 @@ impl FetchError {
         failure.with_io_kind(error.kind())
     }
 
-    /// Turns the failure of a host that doesn't speak TLS into a refusal, whose help is to write
-    /// `http://` in `place`. Any other failure stays as it is. Call this only for a host that the
-    /// user has named in `place`, because another attempt can't succeed then. For a host of AWS,
-    /// another attempt may succeed, because a captive portal may have answered instead of AWS.
+    /// If the request failed because the host doesn't speak TLS, turns the failure into a refusal,
+    /// with a help text that suggests using `http://` in `place`. Returns any other failure
+    /// unchanged.
+    ///
+    /// Call this only for a host that the user named in `place`, because another attempt would fail
+    /// in the same way. With one of AWS's own hosts, another attempt might succeed, because a
+    /// captive portal may have answered instead of AWS.
     pub fn for_host_named_in(self, place: &Place) -> Self {
         if self.cause() != Cause::Outage(OutageKind::NotTls) {
             return self;
@@ -116,7 +119,7 @@ impl FetchError {
         Self::refused(Refusal::Endpoint, self.text()).help(help)
     }
 
-    /// The failure for a host whose name does not resolve. `why` is `None` if the name doesn't
+    /// Creates the error for a host whose name doesn't resolve. `why` is `None` if the name doesn't
     /// exist or has no address.
     pub(super) fn unresolved(peer: &str, why: Option<&str>) -> Self {
         let text = format!("{peer} can't be reached, because its name doesn't resolve");
@@ -126,8 +129,8 @@ impl FetchError {
         }
     }
 
-    /// The failure for a host or a proxy that doesn't answer a request for a connection. `peer` is
-    /// what the message calls the host or proxy.
+    /// Creates the error for a host or proxy that doesn't answer when we connect to it. `peer` is
+    /// its name in the message.
     pub(super) fn silent(to: &Uri, peer: &str) -> Self {
         let host = to.host().unwrap_or_default().trim_matches(['[', ']']);
         let why = match host.parse::<IpAddr>() {
@@ -137,20 +140,20 @@ impl FetchError {
         Self::outage(OutageKind::Silent, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// The outage for a host that didn't answer within `limit`, shown in whole seconds. The kind is
-    /// [`OutageKind::Timeout`] for a request, and [`OutageKind::Silent`] for a connection that
-    /// wasn't opened.
+    /// Creates the error for a host that didn't answer within `limit`, which the message shows in
+    /// whole seconds. `kind` is [`OutageKind::Timeout`] if a request got no answer, and
+    /// [`OutageKind::Silent`] if the connection wasn't opened in time.
     pub(super) fn late(kind: OutageKind, host: &str, limit: Duration) -> Self {
         let limit = humantime::format_duration(Duration::from_secs(limit.as_secs()));
         let why = format!("{host} didn't answer within {limit}");
         Self::outage(kind, why).with_io_kind(ErrorKind::TimedOut)
     }
 
-    /// The failure for a certificate that is not trusted.
+    /// Creates the error for a certificate that isn't trusted.
     ///
-    /// Usually, the failure is a refusal, because a later request would get the same certificate.
-    /// But if the certificate is not valid yet, the failure is an outage, so that `--wait` tries
-    /// again: this machine's clock is probably wrong, for example at boot, before NTP has set it.
+    /// The error is usually a refusal, because a later request would get the same certificate. But
+    /// a certificate that isn't valid yet is an outage, so that `--wait` tries again: this
+    /// machine's clock is probably wrong, for example at boot, before NTP has set it.
     fn from_certificate(reason: &CertificateError, peer: &str) -> Self {
         if let CertificateError::NotValidYetContext { .. } = reason {
             let why = format!("the certificate of {peer} isn't valid yet");
@@ -165,8 +168,8 @@ impl FetchError {
     }
 }
 
-/// Finds the first I/O error in an error and its sources, and returns its kind and its text.
-/// Without an I/O error, returns `None` and the text of the whole error.
+/// Finds the first I/O error in a chain of errors, and returns its kind and text. If the chain has
+/// no I/O error, returns `None` and the text of the whole chain.
 fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     match find_source::<io::Error>(error) {
         Some(io) => (Some(io.kind()), error_text(io)),
@@ -174,8 +177,8 @@ fn kind_and_text(error: &(dyn Error + 'static)) -> (Option<ErrorKind>, String) {
     }
 }
 
-/// Joins the texts of an error and its sources on one line: `h:443: refused`. A text that is part
-/// of an earlier text is left out.
+/// Joins the texts of an error and its sources into one line, such as `h:443: refused`. Skips any
+/// text that is already part of an earlier one.
 pub fn error_text(error: &(dyn Error + 'static)) -> String {
     let mut parts: Vec<String> = Vec::new();
     let mut errors = error_and_sources(error).peekable();
@@ -194,9 +197,9 @@ pub fn error_text(error: &(dyn Error + 'static)) -> String {
     redacted_line(&parts.join(": "))
 }
 
-/// The text of one error without its sources, reworded where it would puzzle a user. The text is
-/// empty for an SDK error that only says that it has a source. Such an error can be an `SdkError`
-/// (of aws-smithy-runtime-api 1.19), which is recognized by its text, because its type is generic.
+/// An error's own text, without its sources, reworded if it would puzzle a user. Empty for an SDK
+/// error that adds nothing to its source. One of these, `SdkError` (aws-smithy-runtime-api 1.19),
+/// is generic, so it is recognized by its text instead of its type.
 fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     if let Some(ImdsError::ErrorResponse(response)) = error.downcast_ref() {
         let status = response.response().status().as_u16();
@@ -220,8 +223,8 @@ fn text_without_sources(error: &(dyn Error + 'static)) -> String {
     }
 }
 
-/// Follows an error to its sources, starting with the outermost. An `io::Error` is followed by the
-/// error that it wraps, which `io::Error::source` would skip.
+/// Iterates over an error and all of its sources, starting with the error itself. An `io::Error` is
+/// followed by the error that it wraps, which `io::Error::source` would skip.
 fn error_and_sources<'e>(
     error: &'e (dyn Error + 'static),
 ) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
@@ -233,7 +236,7 @@ fn error_and_sources<'e>(
     })
 }
 
-/// Finds the first error of type `T` in an error and its sources.
+/// Finds the first error of type `T` among an error and its sources.
 pub fn find_source<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
     error_and_sources(error).find_map(|error| error.downcast_ref())
 }

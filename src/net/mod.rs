@@ -1,8 +1,8 @@
-//! The HTTP/1.1 client, for our own requests to AWS and the agent, and for those of the SDK's
-//! credential providers. A request goes in, and a response or a [`FetchError`] comes out:
+//! The HTTP/1.1 client, for our own requests to AWS and the agent, and for the SDK's credential
+//! providers. A request goes in, and a response or a [`FetchError`] comes out:
 //!
 //! ```text
-//! HttpClient ──▶ connector ──▶ DNS ──▶ TCP ──▶ the proxy, if there is one ──▶ TLS, for https ──▶ the host
+//! HttpClient ─▶ connector ─▶ DNS ─▶ TCP ─▶ the proxy, if any ─▶ TLS, for https ─▶ the host
 //! ```
 //!
 //! The client adds time limits, a limit on the size of a response, the User-Agent header, and the
@@ -15,7 +15,8 @@
 //!             ┌─ an idle connection ────────────────┐
 //! request ────┼─ a connection opened in advance ────┼──▶ send ──▶ read the response ──▶ idle again
 //! and permit  └─ a new connection ──────────────────┘      │
-//!                                                          └─ fails on an old connection: once more, on a new one
+//!                                                          └─ fails on an old connection:
+//!                                                             once more, on a new one
 //! ```
 //!
 //! A host has at most [`MAX_CONNECTIONS`] connections, including idle ones and those opened in
@@ -62,11 +63,11 @@ use crate::system::lifecycle::locked;
 use connector::{Connection, Connector};
 use proxy::Proxy;
 
-/// The maximum number of connections to a host, and of the requests that a backend has in flight,
-/// because each request has its own connection.
+/// The maximum number of connections to one host. It also limits how many requests a backend has in
+/// flight, because each request has its own connection.
 ///
-/// The number is higher than the 20 secrets of a typical launch, which would otherwise need more
-/// round trips, and low enough not to flood a service.
+/// The limit is higher than the 20 secrets of a typical launch, which would otherwise need more
+/// round trips, but low enough not to flood a service.
 const MAX_CONNECTIONS: usize = 32;
 
 /// Runs requests, at most [`MAX_CONNECTIONS`] at the same time, and returns their results in the
@@ -85,28 +86,27 @@ struct Host {
 #[derive(Default)]
 struct Spare {
     idle: Vec<Connection>,
-    /// The tasks that open connections in advance, the oldest first.
+    /// The tasks that open connections in advance, oldest first.
     preconnected: VecDeque<JoinHandle<FetchResult<Connection>>>,
 }
 
-/// A connection whose request is in flight, the permit of the request, and the response, whose body
-/// hasn't been read. Dropping these values closes the connection and releases the permit.
+/// A request in flight: its connection, its permit, and the response, whose body hasn't been read
+/// yet. Dropping these values closes the connection and releases the permit.
 type Exchange<'a> = (Connection, SemaphorePermit<'a>, Response<Incoming>);
 
 impl Host {
-    /// Takes a connection that no request is using: first an idle one, unless the server has closed
-    /// it, and then the oldest of the connections that are being opened in advance, which may have
-    /// to be waited for. Returns `None` if no connection is left.
+    /// Takes a connection that no request is using, or returns `None` if there isn't one. Prefers
+    /// an idle connection that the server hasn't closed. Otherwise, takes the oldest connection
+    /// that was opened in advance, and waits until it is open.
     ///
-    /// If a connection that is being opened fails while the request waits for it, the request
-    /// fails, too. It doesn't open another connection, because a silent host would take the time of
-    /// both, and the request's own time limit would end first. If the connection had already failed
-    /// before the wait, the result is `None`, so that the request opens a new one: the host may
-    /// have started in the meantime.
+    /// If that connection fails during the wait, the request fails, too, instead of opening another
+    /// one: with a silent host, both attempts together would exceed the request's own time limit.
+    /// But if the connection had already failed before the wait, the result is `None`, and the
+    /// request opens a new one, because the host may have come up since.
     async fn take_spare_connection(&self) -> FetchResult<Option<Connection>> {
         loop {
-            // The idle connection is taken in a statement of its own, because the lock of `spare`
-            // must not be held during an await.
+            // Take the idle connection in a statement of its own, so that the lock on `spare` isn't
+            // held across an await.
             let idle = locked(&self.spare).idle.pop();
             let Some(mut connection) = idle else { break };
             if connection.ready().await.is_ok() {
@@ -134,29 +134,29 @@ type HostKey = (Option<Scheme>, Option<Authority>);
 pub struct HttpClient {
     pub connector: Connector,
     hosts: Arc<Mutex<HashMap<HostKey, Arc<Host>>>>,
-    /// The time limit for the wait for a permit and a connection. In [`Self::send`], it also
-    /// applies to the head of the response and to each part of the body.
+    /// The time limit for getting a permit and a connection. [`Self::send`] also applies it to the
+    /// wait for the response's head and for each part of its body.
     read_limit: Duration,
     /// The User-Agent header, which CloudTrail records.
     user_agent: HeaderValue,
 }
 
-/// The limit for the body of a response, in bytes. A secret has at most 64 KiB, which JSON's
-/// escapes can make six times as long.
+/// The maximum length of a response's body, in bytes. A secret is at most 64 KiB, but JSON escapes
+/// can make it six times as long.
 const MAX_BODY: usize = 1024 * 1024;
 
 /// The name and version of this program in the User-Agent header.
 const PRODUCT: &str = concat!("secrets-exec/", env!("CARGO_PKG_VERSION"));
 
-/// The application id in the User-Agent header if the user has not set one.
+/// The application id in the User-Agent header, unless the user has set one.
 const APP_ID: &str = concat!("secrets-exec-", env!("CARGO_PKG_VERSION"));
 
 impl HttpClient {
-    /// Creates a client. The two limits are [`Connector::limit`] and [`Self::read_limit`].
+    /// Creates a client with two time limits: [`Connector::limit`] and [`Self::read_limit`].
     pub fn new(settings: &HttpSettings, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         let written_id = settings.app_id.as_deref().unwrap_or(APP_ID);
-        // As in the AWS CLI, a character that isn't allowed here becomes a hyphen, so the header is
-        // always valid.
+        // Replace characters that aren't allowed here with hyphens, as the AWS CLI does, so that
+        // the header is always valid.
         let app_id = written_id.replace(
             |c: char| !(c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)),
             "-",
@@ -170,22 +170,22 @@ impl HttpClient {
         }
     }
 
-    /// Makes a client that never uses a proxy. The new client has connections of its own, because
-    /// those of the original client may go through a proxy.
+    /// Turns this client into one that never uses a proxy. The new client opens its own
+    /// connections, because the existing ones may go through a proxy.
     pub fn without_proxy(mut self) -> Self {
         self.connector.proxies = Arc::default();
         self.hosts = Arc::default();
         self
     }
 
-    /// The same client with other limits: [`Connector::limit`] and [`Self::read_limit`].
+    /// Changes the client's two time limits: [`Connector::limit`] and [`Self::read_limit`].
     pub fn with_limits(mut self, [connect_limit, read_limit]: [Duration; 2]) -> Self {
         self.connector.limit = connect_limit;
         self.read_limit = read_limit;
         self
     }
 
-    /// The connections to the host of a URL.
+    /// The connections to a URL's host. Creates an empty pool for a host that doesn't have one yet.
     fn host(&self, to: &Uri) -> Arc<Host> {
         let key = (to.scheme().cloned(), to.authority().cloned());
         let mut hosts = locked(&self.hosts);
@@ -213,7 +213,8 @@ impl HttpClient {
         }
     }
 
-    /// Sends a request as [`Self::send_within`] does, with the client's limit for reading.
+    /// Sends a request with [`Self::send_within`], allowing the server to be silent for at most
+    /// [`Self::read_limit`].
     pub async fn send(
         &self,
         request: Request<Bytes>,
@@ -221,14 +222,14 @@ impl HttpClient {
         self.send_within(request, self.read_limit).await
     }
 
-    /// Sends a request and returns the head of its response together with the body. Once the
-    /// connection is open, the server may be silent for `silence`, before the response and before
-    /// each part of the body. If the body ends with an error, for example because it is longer than
-    /// [`MAX_BODY`], the head is returned with that error, because the status may say enough.
+    /// Sends a request, and returns the response's head and body. Once the connection is open, the
+    /// server may be silent for at most `silence` before the response, and again before each part
+    /// of the body. If the body breaks off or is longer than [`MAX_BODY`], returns the head with
+    /// that error, because the status may already tell the caller enough.
     ///
     /// # Errors
-    /// If no response arrives, if a proxy requires a password or rejects it, or if part of the body
-    /// is late.
+    /// If no response arrives, if a proxy requires or rejects a password, or if part of the body is
+    /// late.
     pub async fn send_within(
         &self,
         mut request: Request<Bytes>,
@@ -242,7 +243,8 @@ impl HttpClient {
         let exchanging = self.exchange(&host, &uri, request.map(Full::new), silence);
         let exchanged = match proxy {
             None => exchanging.await,
-            // Boxed, so that the many requests without a proxy don't reserve space for this future.
+            // Boxed, because most requests have no proxy and shouldn't have to reserve memory for
+            // this future.
             Some(proxy) => {
                 let accepted = async {
                     let exchange = exchanging.await?;
@@ -259,16 +261,16 @@ impl HttpClient {
         let (connection, _permit, response) = exchanged?;
         let (head, mut body) = response.into_parts();
         let whole = read_body(&mut body, &uri, silence).await?;
-        // Only a connection whose response was read completely is used again. After an incomplete
-        // body, the next request on the connection would read the rest of that body.
+        // Reuse the connection only if the whole body was read. Otherwise, the next request on it
+        // would read the rest of this body.
         if whole.is_ok() {
             locked(&host.spare).idle.push(connection);
         }
         Ok((head, whole))
     }
 
-    /// Sends a request to `to` and returns its response with the connection. First waits until
-    /// fewer than [`MAX_CONNECTIONS`] requests to the host are in flight.
+    /// Sends a request to `to`, and returns the response together with its connection and permit.
+    /// First waits until fewer than [`MAX_CONNECTIONS`] requests to the host are in flight.
     async fn exchange<'h>(
         &self,
         host: &'h Host,
@@ -289,7 +291,7 @@ impl HttpClient {
         };
         let (permit, spare) = self.in_time(to, waiting).await?;
 
-        // If a spare connection breaks, the request is sent once more, on a new connection below,
+        // If the spare connection breaks, send the request again on a new connection (below),
         // because the server may have closed the spare one while it was idle.
         if let Some(mut connection) = spare {
             let sending = connection.send_request(request.clone());
@@ -305,8 +307,8 @@ impl HttpClient {
         Ok((connection, permit, response))
     }
 
-    /// Waits for `opening`, which gets a permit or a connection to the host of `to`. Fails if
-    /// `opening` isn't ready within [`Self::read_limit`].
+    /// Waits for `opening`, a future that gets a permit or a connection for a request to `to`.
+    /// Fails if that takes longer than [`Self::read_limit`].
     async fn in_time<T>(
         &self,
         to: &Uri,
@@ -321,10 +323,10 @@ impl HttpClient {
         })
     }
 
-    /// Sets the target of a request for `uri` to what its receiver expects: only the path and query
-    /// for a server, or the whole URL for a proxy that forwards the request (RFC 9112, section
-    /// 3.2). Such a proxy also gets its password in a header. Returns the proxy, or `None` if the
-    /// request goes to the server directly or through a tunnel.
+    /// Sets a request's target to the form that its receiver expects (RFC 9112, section 3.2): just
+    /// the path and query for a server, or the whole URL for a proxy that forwards the request. For
+    /// a forwarding proxy, also adds the header with the proxy's password, and returns the proxy.
+    /// Returns `None` if the request goes to the server directly or through a tunnel.
     fn set_request_target(&self, request: &mut Request<Bytes>, uri: &Uri) -> Option<Proxy> {
         // An `https` request goes through a tunnel, so the proxy sees neither the target nor the
         // headers.
@@ -345,9 +347,9 @@ impl HttpClient {
     }
 }
 
-/// Reads the body of the response from `uri`, whose server may be silent for `silence` before each
-/// part. The outer result is an error if a part is late. If the body is incomplete or longer than
-/// [`MAX_BODY`], only the inner result is an error, because the head of the response may still say
+/// Reads the body of a response from `uri`. The outer result is an error if the server is silent
+/// for longer than `silence`. If the body is incomplete or longer than [`MAX_BODY`], only the inner
+/// result is an error, because the status in the response's head may already tell the caller
 /// enough.
 async fn read_body(
     body: &mut Incoming,
@@ -360,7 +362,7 @@ async fn read_body(
     loop {
         let frame = timeout(silence, limited.frame()).await;
         match frame.map_err(|_| FetchError::late(OutageKind::Timeout, host, silence))? {
-            // A frame of trailers doesn't have data.
+            // A trailers frame has no data.
             Some(Ok(frame)) => whole.extend_from_slice(&frame.into_data().unwrap_or_default()),
             Some(Err(error)) => return Ok(Err(FetchError::from_exchange(error, host))),
             None => return Ok(Ok(whole)),
@@ -368,20 +370,20 @@ async fn read_body(
     }
 }
 
-/// Converts a request of the SDK to our form, with a body that is completely in memory.
+/// Converts an SDK request into the type that our client sends, with the whole body in memory.
 ///
 /// # Errors
 /// If the request is invalid, or if its body is a stream. None of the SDK requests that we use has
-/// a stream as its body.
+/// a streaming body.
 pub fn in_memory(request: HttpRequest) -> Result<Request<Bytes>, BoxError> {
     let (head, body) = request.try_into_http1x()?.into_parts();
     let body = body.bytes().ok_or("a request whose body is a stream")?;
     Ok(Request::from_parts(head, Bytes::copy_from_slice(body)))
 }
 
-/// Adds a missing Host header, without the scheme's default port. Replaces the User-Agent header,
-/// because the SDK's credential providers have no setting for it. A signed request stays valid,
-/// because no signature covers User-Agent.
+/// Adds a Host header if there's none, omitting the scheme's default port. Also sets the User-Agent
+/// header, because the SDK's credential providers have no setting for it. A signed request stays
+/// valid, because the signature doesn't cover User-Agent.
 fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     let is_https = to.scheme() == Some(&Scheme::HTTPS);
     let default_port = if is_https { 443 } else { 80 };
@@ -390,7 +392,7 @@ fn add_headers(headers: &mut HeaderMap, to: &Uri, user_agent: &HeaderValue) {
     } else {
         host_and_port(to)
     };
-    // This can't fail, because a URL only has visible ASCII characters.
+    // This can't fail, because a URL contains only visible ASCII characters.
     if let Ok(host) = HeaderValue::from_str(host) {
         headers.entry(HOST).or_insert(host);
     }

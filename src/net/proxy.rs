@@ -1,7 +1,6 @@
-//! Proxies from HTTP_PROXY and HTTPS_PROXY, except for the hosts in NO_PROXY: which proxy a request
-//! goes through, the tunnel through the proxy, and the proxy's password. Until the proxy has
-//! accepted the password, only one request at a time sends it, because several wrong attempts can
-//! lock the account.
+//! Finds the proxy for a request in HTTP_PROXY, HTTPS_PROXY and NO_PROXY, opens tunnels through it,
+//! and protects its password. Until the proxy has accepted the password, only one request at a time
+//! sends it, because several wrong attempts can lock the account.
 
 use std::fmt;
 use std::sync::Arc;
@@ -26,26 +25,27 @@ use crate::model::shown::shown;
 use crate::model::url::HttpUrl;
 use crate::system::redaction::conceal;
 
-/// The proxies. The names of their variables can be in lower case.
+/// The user's proxy settings. Each environment variable can also be written in lower case, such as
+/// `https_proxy`.
 #[derive(Clone, Debug, Default)]
 pub struct ProxySettings {
-    /// HTTP_PROXY, for `http` URLs.
+    /// The proxy for `http` URLs, from HTTP_PROXY.
     pub http: Option<Placed<HttpUrl>>,
-    /// HTTPS_PROXY, for `https` URLs.
+    /// The proxy for `https` URLs, from HTTPS_PROXY.
     pub https: Option<Placed<HttpUrl>>,
     pub no_proxy: Option<String>,
 }
 
 #[derive(Clone)]
 pub struct Proxy {
-    /// The proxy's URL and, if the URL has a user name, the Proxy-Authorization header with the
-    /// user name and the password.
+    /// The proxy's URL and, if the URL contains a user name, the Proxy-Authorization header with
+    /// the user name and the password.
     pub(super) intercept: Intercept,
     pub(super) place: Place,
 }
 
-/// Writes the proxy's host and port, without its password, and its variable: `the proxy
-/// 10.0.0.1:3128 (HTTPS_PROXY)`.
+/// Writes the proxy's host and port, and the variable that sets it, but never the password: `the
+/// proxy 10.0.0.1:3128 (HTTPS_PROXY)`.
 impl fmt::Display for Proxy {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let host = shown(&host_with_port(self.intercept.uri()));
@@ -54,18 +54,18 @@ impl fmt::Display for Proxy {
 }
 
 impl Proxy {
-    /// Adds a help text to an outage, unless the outage already has one. The text says to correct
-    /// the proxy's variable, or to reach the host of `to` without the proxy: `correct HTTPS_PROXY,
-    /// or add .amazonaws.com to NO_PROXY`.
+    /// Adds a help text to an outage that has none yet. The text suggests correcting the proxy's
+    /// variable, or reaching the host in `to` without the proxy: `correct HTTPS_PROXY, or add
+    /// .amazonaws.com to NO_PROXY`.
     pub fn with_remedy(&self, failure: FetchError, to: &Uri) -> FetchError {
         let advice = advice_without_proxy(to);
         failure.or_outage_help(format!("correct {}, or {advice}", self.place))
     }
 
-    /// Replaces the help of a failure that may mean that the proxy doesn't speak TLS. The new help
-    /// is to write `http://` instead of `https://`, because hardly any proxy speaks TLS. If the
-    /// proxy certainly doesn't speak TLS, also turns the failure into a refusal. Any other failure
-    /// stays as it is.
+    /// If a failure suggests that the proxy doesn't speak TLS, replaces the failure's help text
+    /// with the advice to use `http://` instead of `https://`, because hardly any proxy speaks TLS.
+    /// If the proxy definitely doesn't, the failure also becomes a refusal. Returns any other
+    /// failure unchanged.
     pub(super) fn with_plain_remedy(&self, failure: FetchError) -> FetchError {
         use OutageKind::{Connection, Handshake, NotTls};
         let Cause::Outage(NotTls | Handshake | Connection) = failure.cause() else {
@@ -76,14 +76,15 @@ impl Proxy {
         failure.for_host_named_in(&self.place).help(help)
     }
 
-    /// The help on how to write the variable that names the proxy: `write
-    /// HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
+    /// The help text that shows how to set the proxy's variable:
+    /// `write HTTPS_PROXY=http://USER:PASSWORD@host`. `login` is `USER:PASSWORD@` or empty.
     fn assignment_remedy(&self, login: &str) -> String {
         let host = shown(host_and_port(self.intercept.uri()));
         format!("write {}=http://{login}{host}", self.place)
     }
 
-    /// The failure for a proxy that answers with HTTP status 407 (Proxy Authentication Required).
+    /// Creates the error for a proxy that answers with HTTP status 407 (Proxy Authentication
+    /// Required).
     pub(super) fn authentication_required(&self) -> FetchError {
         let login = self.intercept.basic_auth();
         let what = match login {
@@ -100,15 +101,15 @@ impl Proxy {
     }
 }
 
-/// The host of a URL, and the port if the URL has one: `example.com:8080`. Leaves out the user name
-/// and password, because they must not be printed.
+/// A URL's host, with the port if the URL has one: `example.com:8080`. Leaves out the user name and
+/// password, which must not be printed.
 pub fn host_and_port(url: &Uri) -> &str {
     let authority = url.authority().map_or("", |authority| authority.as_str());
     authority.rsplit('@').next().unwrap_or_default()
 }
 
-/// The host and the port of a URL. If the URL doesn't have a port, adds the default port of its
-/// scheme, which a user who has left out the port may not know.
+/// A URL's host and port. If the URL has no port, uses the scheme's default port, which the user
+/// may not know.
 fn host_with_port(url: &Uri) -> String {
     let host = host_and_port(url);
     match (url.port(), url.scheme()) {
@@ -118,9 +119,9 @@ fn host_with_port(url: &Uri) -> String {
     }
 }
 
-/// Adds the port to `peer`, the name of a host in messages, if `peer` is the host of the URL `to`.
-/// Any other name, such as that of a proxy, stays as it is. So do AWS's hosts, which all have the
-/// same port.
+/// Adds a port to `peer`, a host's name in messages, if `peer` is the host in `to`. Returns `peer`
+/// unchanged if it names something else, such as a proxy, or if it is one of AWS's hosts, which all
+/// use the same port.
 pub fn with_port(to: &Uri, peer: &str) -> String {
     if peer == host_and_port(to) && aws_domain(to.host().unwrap_or_default()).is_none() {
         return host_with_port(to);
@@ -128,9 +129,9 @@ pub fn with_port(to: &Uri, peer: &str) -> String {
     peer.to_owned()
 }
 
-/// The advice to reach a host without the proxy: `add .amazonaws.com to NO_PROXY`. For one of AWS's
-/// hosts, the advice names AWS's whole domain, because a launch sends requests to several of AWS's
-/// hosts.
+/// The advice to reach a host without the proxy, such as `add example.com to NO_PROXY`. For one of
+/// AWS's hosts, names AWS's whole domain (`.amazonaws.com`), because a launch sends requests to
+/// several of AWS's hosts.
 fn advice_without_proxy(to: &Uri) -> String {
     let host = to.host().unwrap_or_default();
     format!("add {} to NO_PROXY", aws_domain(host).unwrap_or(host))
@@ -138,7 +139,8 @@ fn advice_without_proxy(to: &Uri) -> String {
 
 impl ProxySettings {
     /// Finds the proxy for a request to `to`. Returns `None` if no proxy is set for the URL's
-    /// scheme, or if NO_PROXY lists the host. Keeps the proxy's password out of messages.
+    /// scheme, or if NO_PROXY lists the host. Also makes sure that messages never contain the
+    /// proxy's password.
     pub fn proxy(&self, to: &Uri) -> Option<Proxy> {
         let is_https = to.scheme() == Some(&Scheme::HTTPS);
         let named = if is_https { &self.https } else { &self.http };
@@ -168,25 +170,25 @@ impl ProxySettings {
     }
 }
 
-/// An entry of NO_PROXY without its port: `example.com` for `example.com:8080`. `None` if the entry
-/// is for a port other than `port`. The port is removed, because hyper-util, unlike curl, Go and
-/// the AWS CLI, doesn't support a port in an entry.
+/// Removes the port from a NO_PROXY entry, so `example.com:8080` becomes `example.com`. Returns
+/// `None` if the entry is for a port other than `port`. curl, Go and the AWS CLI support ports in
+/// these entries, but hyper-util doesn't.
 fn host_of_entry(entry: &str, port: u16) -> Option<&str> {
     let authority = entry.parse::<Authority>().ok();
     match authority.and_then(|authority| authority.port_u16()) {
         None => Some(entry),
         Some(entry_port) if entry_port == port => {
             let (host, _) = entry.rsplit_once(':').unwrap_or((entry, ""));
-            // An IPv6 address with a port is in brackets.
+            // An IPv6 address that is followed by a port is in brackets.
             Some(host.trim_matches(['[', ']']))
         }
         Some(_) => None,
     }
 }
 
-/// Keeps the token in an authorization header out of messages. If the token is a user name and a
-/// password in base64 (Basic), also keeps the password out. The scheme before the token may be
-/// missing.
+/// Makes sure that messages never contain the token of an authorization header. If the token is a
+/// user name and password in base64 (Basic), the decoded password is also kept out of messages. The
+/// header may consist of just the token, without a scheme such as `Basic`.
 pub fn conceal_authorization(header: Option<&HeaderValue>) {
     let Some(text) = header.and_then(|value| value.to_str().ok()) else {
         return;
@@ -198,21 +200,21 @@ pub fn conceal_authorization(header: Option<&HeaderValue>) {
     conceal([token].into_iter().chain(password));
 }
 
-/// The verdict of a proxy on the user name and password in its URL: `Ok` if the proxy has accepted
-/// them, or the failure if it has refused them. `None` means that there is no verdict yet.
+/// The proxy's verdict on the user name and password in its URL: `Ok` if it accepted them, or the
+/// failure if it refused them. `None` means that there is no verdict yet.
 #[derive(Clone, Default)]
 pub struct ProxyLogin(Arc<tokio::sync::Mutex<Option<FetchResult<()>>>>);
 
 impl ProxyLogin {
-    /// Runs `action`, which sends the user name and password to `proxy` if its URL has them.
+    /// Runs `action`, which sends `proxy` the user name and password from the proxy's URL, if there
+    /// are any.
     ///
     /// Until the proxy has accepted the password, actions run one after the other, because several
     /// rejected attempts can lock the user's account. After that, or without a password, they run
-    /// at the same time. If the proxy answers with status 407 before it has accepted the password,
-    /// no further action runs.
+    /// concurrently. If the proxy instead answers with status 407, no further action runs.
     ///
     /// # Errors
-    /// If `action` fails, or if the proxy has answered an earlier action with status 407
+    /// If `action` fails, or if the proxy has already answered an earlier action with status 407
     /// ([`Refusal::Proxy`]).
     pub async fn attempt<T>(
         &self,
@@ -224,7 +226,7 @@ impl ProxyLogin {
         }
         let mut verdict = self.0.lock().await;
         if let Some(known) = verdict.clone() {
-            // This releases the lock, so the next action needn't wait for this one.
+            // Release the lock, so that the next action needn't wait for this one.
             drop(verdict);
             known?;
             return action.await;
@@ -243,8 +245,8 @@ impl ProxyLogin {
     }
 }
 
-/// Asks `proxy`, to which `stream` is connected, for a tunnel to the host of `to`. A malformed header
-/// in the response is ignored, so that it doesn't hide status 407.
+/// Asks `proxy` for a tunnel to the host in `to`. `stream` must already be connected to the proxy.
+/// Malformed headers in the response are ignored, so that they can't hide status 407.
 pub async fn open_tunnel(
     stream: impl Read + Write + Send + Unpin + 'static,
     to: &Uri,

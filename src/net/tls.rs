@@ -7,11 +7,11 @@
 //! the issuer of a server's chain, as with a company's proxy:
 //!
 //! ```text
-//! does the user name roots? ─ yes ─▶ verify with these roots ──────────────────────▶ trusted, or refused
+//! does the user name roots? ─ yes ─▶ verify with these roots ────────────────▶ trusted, or refused
 //!            │ no
 //!            ▼
-//! verify with Mozilla's roots ─ unknown issuer ─▶ verify with the system's roots ──▶ trusted, or refused
-//!            └─ anything else ─────────────────────────────────────────────────────▶ trusted, or refused
+//! verify with Mozilla's roots ─ unknown issuer ─▶ verify with the system's ──▶ trusted, or refused
+//!            └─ anything else ───────────────────────────────────────────────▶ trusted, or refused
 //! ```
 //!
 //! rustls verifies every certificate, and no option turns this off. The messages are ours: rustls'
@@ -49,24 +49,25 @@ use crate::model::shown::without_tokens;
 use crate::system::lifecycle::locked;
 use crate::system::os_error;
 
-/// The root certificates that the user names, and the key exchange.
+/// The user's TLS settings: which root certificates to trust, and which key exchange to use.
 #[derive(Clone, Debug, Default)]
 pub struct TrustSettings {
-    /// The file that `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle` names, in this order
-    /// of precedence. If it is set, `environment` is ignored.
+    /// The root certificate file from `--ca-bundle`, AWS_CA_BUNDLE or the profile's `ca_bundle`, in
+    /// this order of precedence. If it is set, `environment` is ignored.
     pub bundle: Option<Placed<PathBuf>>,
-    /// The file in SSL_CERT_FILE or, if that isn't set, the directory in SSL_CERT_DIR.
+    /// The file that SSL_CERT_FILE names or, if that isn't set, the directory that SSL_CERT_DIR
+    /// names.
     pub environment: Option<Placed<PathBuf>>,
     pub key_exchange: KeyExchange,
 }
 
 /// The TLS configuration, which is created when a connection first needs it. Creating it blocks the
-/// thread while the root certificates that the user names are read.
+/// thread while the user's root certificates are read.
 pub(super) type TlsConfig = LazyLock<ConfigResult, Box<dyn FnOnce() -> ConfigResult + Send>>;
 type ConfigResult = FetchResult<Arc<ClientConfig>>;
 
-/// Creates the TLS configuration: TLS 1.2 and 1.3, with X25519MLKEM768 as the first key exchange
-/// group, unless `settings` asks for a classical key exchange.
+/// Creates the TLS configuration, for TLS 1.2 and 1.3. The preferred key exchange group is
+/// X25519MLKEM768, unless `settings` asks for a classical key exchange.
 ///
 /// The configuration offers only HTTP/1.1. With HTTP/2, all requests would share one connection and
 /// wait for each other's packets.
@@ -93,12 +94,12 @@ pub(super) fn client_config(settings: &TrustSettings) -> ConfigResult {
     let mut config = ClientConfig::builder_with_provider(Arc::new(provider))
         .with_safe_default_protocol_versions()
         .map_err(|error| unusable_tls(format!("TLS isn't available: {error}")))?
-        // rustls calls any verifier of our own dangerous.
+        // rustls calls every custom verifier dangerous.
         .dangerous()
         .with_custom_certificate_verifier(Arc::new(verifier))
         .with_no_client_auth();
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    // The connections of a launch are opened together, before there is a TLS session to resume.
+    // A launch's connections are opened at the same time, before there is a TLS session to resume.
     config.resumption = Resumption::disabled();
     Ok(Arc::new(config))
 }
@@ -107,27 +108,27 @@ fn crypto_provider() -> Arc<CryptoProvider> {
     Arc::new(rustls::crypto::aws_lc_rs::default_provider())
 }
 
-/// Creates a verifier of rustls that trusts these roots.
+/// Creates one of rustls' own verifiers, with `roots` as the trusted root certificates.
 fn webpki_verifier(roots: RootCertStore) -> FetchResult<Arc<WebPkiServerVerifier>> {
     WebPkiServerVerifier::builder_with_provider(Arc::new(roots), crypto_provider())
         .build()
         .map_err(|error| unusable_tls(format!("the root certificates can't be used: {error}")))
 }
 
-/// Reads the root certificates that the user names. Returns `None` if the user names none, and
-/// fails if none of them can be used. As in OpenSSL, it isn't an error if one of several
-/// directories is missing.
+/// Reads the root certificates from the file or directories that the user named, or returns `None`
+/// if the user named none. Fails if no usable certificate is found. As in OpenSSL, a missing
+/// directory isn't an error if another one has a certificate.
 fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let (named, mut found) = match (&settings.bundle, &settings.environment) {
         (Some(bundle), _) => (bundle, load_certs_from_paths(Some(&bundle.value), None)),
-        // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself, and no other roots if
-        // one of them is set.
+        // `load_native_certs` reads SSL_CERT_FILE and SSL_CERT_DIR itself. If either is set, it
+        // reads no other roots.
         (None, Some(environment)) => (environment, load_native_certs()),
         (None, None) => return Ok(None),
     };
 
-    // A certificate right after a byte order mark is read here, because `rustls_native_certs`
-    // overlooks it.
+    // `rustls_native_certs` overlooks a certificate right after a byte order mark, so parse such a
+    // file here, without the mark.
     let file = fs::read(&named.value).unwrap_or_default();
     if let Some(rest) = file.strip_prefix("\u{feff}".as_bytes()) {
         found
@@ -143,7 +144,8 @@ fn named_roots(settings: &TrustSettings) -> FetchResult<Option<RootCertStore>> {
     let why = match found.errors.into_iter().next().map(|error| error.kind) {
         Some(ErrorKind::Io { inner, path }) => {
             let reason = os_error::file_error_text(&path, &inner);
-            // The path may be a URL by mistake, or the text of a PEM file, even of a private key.
+            // By mistake, the path may be a URL, or the contents of a PEM file, even of a private
+            // key.
             let path = without_tokens(&path.to_string_lossy());
             if path.contains('\n') || path.contains("-----") {
                 format!("the root certificates can't be read: {reason}")
@@ -174,23 +176,23 @@ fn root_store(certificates: Vec<CertificateDer<'_>>) -> RootCertStore {
     roots
 }
 
-/// Verifies a chain with the first roots, which are the user's or Mozilla's, and with the system's
-/// roots if Mozilla's don't contain the issuer.
+/// Verifies a server's certificate chain against the `first` roots, which are the user's or
+/// Mozilla's. If Mozilla's roots don't contain the issuer, tries the system's roots.
 ///
-/// Remembers the last verified chain of each host name, because all connections of a launch to a
-/// host get the same chain. This saves two of the three RSA verifications of a handshake. The third
-/// one is the handshake's own signature, which is verified for each connection.
+/// Remembers the last verified chain for each host name, because a host presents the same chain on
+/// all connections of a launch. This saves two of the three RSA verifications in a handshake. The
+/// third one, of the handshake's own signature, is done for every connection.
 #[derive(Debug)]
 struct Verifier {
     first: Arc<dyn ServerCertVerifier>,
-    /// The verifier with the system's roots, which are read when they are first needed. `None` if
-    /// the user names roots. The inner option is `None` if the system has no roots.
+    /// The verifier with the system's roots, which are read when first needed. The outer option is
+    /// `None` if the user named roots, and the inner one is `None` if the system has no roots.
     system: Option<LazyLock<Option<Arc<WebPkiServerVerifier>>>>,
     chains: Mutex<HashMap<ServerName<'static>, VerifiedChain>>,
 }
 
-/// The time for which a verified chain is remembered. After that, a certificate in the chain may
-/// have expired.
+/// A verified chain is remembered for this long. After that, a certificate in the chain may have
+/// expired.
 const MAX_CHAIN_AGE: Duration = Duration::from_secs(60);
 
 /// A chain that was verified for a host name, and the time of the verification.
@@ -206,9 +208,9 @@ impl ServerCertVerifier for Verifier {
         now: UnixTime,
     ) -> Result<ServerCertVerified, rustls::Error> {
         let chain = || iter::once(leaf).chain(others);
-        // The lock makes connections that are opened at the same time wait here, so that only the
-        // first one to a host verifies the chain. If the clock was set back since the last
-        // verification, the chain is verified again.
+        // Keep this lock until the chain is verified. If several connections to a host are opened
+        // at the same time, only the first one then verifies the chain, and the others wait here.
+        // If the clock was set back since the last verification, the chain is verified again.
         let mut chains = locked(&self.chains);
         if let Some((certificates, time)) = chains.get(server)
             && certificates.iter().eq(chain())
@@ -240,7 +242,7 @@ impl ServerCertVerifier for Verifier {
         Ok(verified)
     }
 
-    // The signature of a handshake doesn't depend on the roots, so `first` checks it for any chain.
+    // A handshake's signature doesn't depend on the roots, so `first` can verify it for any chain.
     fn verify_tls12_signature(
         &self,
         message: &[u8],
@@ -264,16 +266,17 @@ impl ServerCertVerifier for Verifier {
     }
 }
 
-/// True if the verification failed because the roots don't contain the chain's issuer. rustls
-/// reports `BadSignature` if a root has the issuer's name, but a different key of the same type.
+/// True if verification failed because the roots don't contain the chain's issuer. This includes
+/// `BadSignature`, which rustls reports if a root has the issuer's name but a different key of the
+/// same type.
 fn is_unknown_issuer(verified: &Result<ServerCertVerified, rustls::Error>) -> bool {
     let why = verified.as_ref().err();
     let has = |reason: CertificateError| why == Some(&reason.into());
     has(CertificateError::UnknownIssuer) || has(CertificateError::BadSignature)
 }
 
-/// The reason why a certificate isn't trusted, as the predicate of a sentence, with the help for
-/// this reason.
+/// Explains why a certificate isn't trusted, and adds a help text. The explanation completes a
+/// sentence about the certificate, such as `has expired`.
 pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
     let reason = match why {
         CertificateError::ExpiredContext { .. } => {
@@ -295,7 +298,7 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
             return Fault::new("is a CA's certificate, which a server can't use")
                 .help("give the server a certificate with basicConstraints CA:FALSE");
         }
-        // The issuer of a chain without a trusted root ([`UnknownIssuer`]).
+        // An [`UnknownIssuer`], whose text names the issuer of a chain without a trusted root.
         CertificateError::Other(other) => other.to_string(),
         why => why.to_string(),
     };
@@ -308,9 +311,9 @@ pub(super) fn certificate_fault(why: &CertificateError) -> Fault {
 #[error("{0}")]
 struct UnknownIssuer(String);
 
-/// The error for a chain without a trusted root. The chain consists of the server's certificate
-/// (`leaf`) and the others that the server sent. The message names the issuer at which the chain
-/// ends, if [`common_name`] finds its name.
+/// Creates the error for a certificate chain that doesn't end at a trusted root. The chain consists
+/// of the server's certificate (`leaf`) and the others that the server sent. The message names the
+/// issuer at the end of the chain, if [`common_name`] finds a name.
 fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> UnknownIssuer {
     let issuer = EndEntityCert::try_from(others.last().unwrap_or(leaf))
         .ok()
@@ -323,13 +326,14 @@ fn unknown_issuer(leaf: &CertificateDer<'_>, others: &[CertificateDer<'_>]) -> U
 
 /// Finds the first common name in a distinguished name (RFC 5280, section 4.1.2.4).
 ///
-/// Returns `None` if there is none, for a name that isn't UTF-8, and for a name of 128 bytes or
-/// more, whose length DER encodes differently.
+/// Returns `None` if there isn't one, if it isn't UTF-8, or if it is 128 bytes or longer, because
+/// DER encodes longer lengths differently.
 fn common_name(der: &[u8]) -> Option<String> {
     // These five bytes identify a common name (2.5.4.3).
     let identifier = [6, 3, 0x55, 4, 3];
     let at = der.windows(5).position(|bytes| bytes == identifier)?;
-    // The type of the text (one byte), its length (one byte) and the text itself follow.
+    // After the identifier come the text's type (one byte), its length (one byte), and the text
+    // itself.
     let length = *der.get(at + 6).filter(|length| **length < 128)?;
     String::from_utf8(der.get(at + 7..at + 7 + usize::from(length))?.to_vec()).ok()
 }
